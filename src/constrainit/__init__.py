@@ -1,0 +1,23 @@
+"""Weight constraints for Keras 3 that hold from the first forward pass on."""
+
+from constrainit import _attach
+from constrainit._set import ConstraintSet as ConstraintSet
+from constrainit.sets import Blocks as Blocks
+from constrainit.sets import Box as Box
+from constrainit.sets import Custom as Custom
+from constrainit.sets import Intersection as Intersection
+from constrainit.sets import Masked as Masked
+from constrainit.sets import MaxNorm as MaxNorm
+from constrainit.sets import NonNegative as NonNegative
+from constrainit.sets import NormRange as NormRange
+from constrainit.sets import Orthogonal as Orthogonal
+from constrainit.sets import Positive as Positive
+from constrainit.sets import Simplex as Simplex
+from constrainit.sets import SumTo as SumTo
+from constrainit.sets import Symmetric as Symmetric
+from constrainit.sets import UnitNorm as UnitNorm
+from constrainit.sets import as_set as as_set
+
+_attach.install()
+
+__version__ = "0.1.0"

@@ -1,0 +1,60 @@
+"""Checks of arguments: the only copy of their messages."""
+
+import math
+import numbers
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+
+def fail(owner: str, name: str, must: str, value: Any, instead: str = "") -> ValueError:
+    """The one shape that an argument error has."""
+    hint = f" {instead}" if instead else ""
+    return ValueError(f"`{name}` of `{owner}` must {must}. Received: {name}={value!r}.{hint}")
+
+
+def number(owner: str, name: str, value: Any, *, instead: str = "") -> float:
+    """A finite real number, as a plain Python float."""
+    real = isinstance(value, (numbers.Real, np.generic)) and not isinstance(value, (bool, np.bool_))
+    if not real or not math.isfinite(float(value)):
+        raise fail(owner, name, "be a finite number", value, instead)
+    return float(value)
+
+
+def positive(owner: str, name: str, value: Any, *, instead: str = "") -> float:
+    """A finite number above zero."""
+    if number(owner, name, value, instead=instead) <= 0:
+        raise fail(owner, name, "be positive and finite", value, instead)
+    return float(value)
+
+
+def count(owner: str, name: str, value: Any) -> int:
+    """An integer of at least one."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
+        raise fail(owner, name, "be an integer of at least 1", value)
+    return int(value)
+
+
+def axes(owner: str, value: Any) -> int | list[int] | None:
+    """`axis`: None, an integer, or a sequence of different integers."""
+    if value is None:
+        return None
+    items = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+    whole = all(isinstance(a, numbers.Integral) and not isinstance(a, bool) for a in items)
+    if not items or not whole or len({int(a) for a in items}) < len(items):
+        raise fail(
+            owner, "axis", "be None, an integer, or a list of different integers", value,
+            "`None` means: the axes that feed one unit of the layer.",
+        )  # fmt: skip
+    return [int(a) for a in items] if isinstance(value, Sequence) else int(value)
+
+
+def seed(owner: str, value: Any) -> Any:
+    """None, an integer, or a `keras.random.SeedGenerator`."""
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if value is None or type(value).__name__ == "SeedGenerator":
+        return value
+    if not whole:
+        raise fail(owner, "seed", "be None, an integer or a keras.random.SeedGenerator", value)
+    return int(value)

@@ -1,0 +1,71 @@
+"""What each storage dtype can hold, and how close to a set counts as inside it.
+
+The only definition of the membership tolerance. A unit of weights (an entry, a column, a
+matrix: whatever the set speaks of) is inside when its Euclidean distance from the set is at most
+
+    tolerance(dtype) * (norm of the unit + sqrt(entries) * smallest normal number of the dtype)
+
+`tolerance(dtype)` is the rounding of the storage dtype plus sixteen roundings of the dtype that
+the arithmetic runs in, which covers the reductions of all three backends:
+
+| storage  | arithmetic | tolerance |
+|----------|------------|-----------|
+| float64  | float64    | 3.7e-15   |
+| float32  | float32    | 2.0e-6    |
+| float16  | float32    | 4.9e-4    |
+| bfloat16 | float32    | 3.9e-3    |
+
+Sets of bounds (`Box` and its kin) need no tolerance: see `inward` and `nearest`.
+"""
+
+import functools
+
+import ml_dtypes
+import numpy as np
+
+STORAGE_DTYPES = ("float16", "bfloat16", "float32", "float64")
+
+
+def numpy_dtype(dtype: str) -> np.dtype:
+    """The NumPy dtype of a Keras dtype name, bfloat16 included."""
+    return np.dtype(ml_dtypes.bfloat16) if dtype == "bfloat16" else np.dtype(dtype)
+
+
+def wide_dtype(dtype: str) -> str:
+    """The dtype that arithmetic on weights stored as `dtype` runs in."""
+    return "float64" if dtype == "float64" else "float32"
+
+
+@functools.cache
+def tolerance(dtype: str) -> float:
+    """Relative distance from a set within which weights stored as `dtype` count as inside."""
+    storage, wide = ml_dtypes.finfo(dtype), ml_dtypes.finfo(wide_dtype(dtype))
+    return float(storage.eps) / 2 + 16 * float(wide.eps)
+
+
+@functools.cache
+def smallest_normal(dtype: str) -> float:
+    """The smallest number that `dtype` holds with full precision."""
+    return float(ml_dtypes.finfo(dtype).smallest_normal)
+
+
+@functools.cache
+def nearest(bound: float, dtype: str) -> float:
+    """`bound` as `dtype` would store it."""
+    with np.errstate(over="ignore"):
+        return float(np.asarray(bound).astype(numpy_dtype(dtype)))
+
+
+@functools.cache
+def inward(bound: float, dtype: str, side: int) -> float:
+    """The number of `dtype` closest to `bound` that is not beyond it.
+
+    Args:
+        bound: A bound, exact in float64.
+        dtype: Storage dtype.
+        side: +1 for a lower bound (rounds up), -1 for an upper bound (rounds down).
+    """
+    stored = numpy_dtype(dtype).type(nearest(bound, dtype))
+    if float(stored) * side < bound * side:
+        stored = np.nextafter(stored, numpy_dtype(dtype).type(side * np.inf))
+    return float(stored)

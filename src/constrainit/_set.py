@@ -1,0 +1,243 @@
+"""`ConstraintSet`: the contract that every set of allowed weights keeps."""
+
+import inspect
+from typing import Any, Self
+
+import keras
+from keras import ops
+
+from constrainit import _checks
+from constrainit._compile import compiled
+from constrainit._precision import STORAGE_DTYPES, smallest_normal, tolerance, wide_dtype
+from constrainit.initializers import laws
+from constrainit.numerics import safe_norm
+
+
+class ConstraintSet(keras.constraints.Constraint):
+    """A set of allowed weights, known by its projection.
+
+    A set is a `keras.constraints.Constraint` and goes wherever Keras takes one. It answers five
+    questions about a weight tensor: `project`, `violation`, `initializer`, `transform` and
+    `describe`.
+
+    What this class does once, for every set: a `keras.Variable` or array becomes a tensor before
+    a set sees it; half precision is computed in float32; the result is rounded into the set in
+    the storage dtype; a unit that is inside, within `tolerance(dtype)`, comes back bit for bit,
+    which also makes every projection idempotent to the bit. A unit that holds a NaN (for sets
+    that couple entries also an infinity) has no nearest point and comes back as it came: a NaN is
+    never hidden.
+
+    To write a set, subclass and define a constructor that stores its arguments under their own
+    names, `_nearest`, `_phrase` and, where the default does not fit, `_draw`. Subclasses are
+    registered with Keras for saving as they are defined.
+    """
+
+    convex = True
+    """Whether the set is convex: what `Intersection` needs to know."""
+
+    traceable = True
+    """Whether `_nearest` is made of `keras.ops` only, so that JAX may compile it. A set is not
+    changed once it is made: what was compiled for it would not notice."""
+
+    counterpart_of = ""
+    """The Keras constraint that `as_set` made this set from."""
+
+    maskable = True
+    """Whether `_nearest` honours `where`, so that `Masked` can hold the set."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.__name__.startswith("_"):
+            return
+        package = cls.__module__.split(".")[0]
+        keras.saving.register_keras_serializable(package=package)(cls)
+
+    # The five faces
+
+    def project(self, w) -> Any:
+        """The allowed weight nearest to `w`.
+
+        Args:
+            w: Array, tensor or `keras.Variable` of float16, bfloat16, float32 or float64.
+
+        Returns:
+            A tensor of the shape and dtype of `w`.
+
+        Raises:
+            ValueError: The dtype is not a float, or the set has no members of this shape.
+        """
+        w, dtype, wide = self._open(w)
+        return self._project(w, dtype, wide)
+
+    def __call__(self, w) -> Any:
+        """`project`, under the name by which Keras calls a constraint."""
+        return self.project(w)
+
+    def violation(self, w) -> Any:
+        """How far outside `w` is: a scalar tensor in the units of `w`, zero for members.
+
+        The largest Euclidean distance of a unit from the set, where a unit is an entry for bounds,
+        a vector for norms and sums, a matrix for matrix sets. NaN if `w` holds a NaN.
+        """
+        w, dtype, wide = self._open(w)
+        moved = wide - ops.cast(self._project(w, dtype, wide), wide.dtype)
+        return ops.max(self._distance(ops.where(ops.isfinite(wide), moved, wide * 0.0)))
+
+    def initializer(self, seed: Any = None) -> keras.initializers.Initializer:
+        """A Keras initializer whose every draw is a member, also after rounding.
+
+        Args:
+            seed: As for Keras' own initializers: None, an integer or a `SeedGenerator`.
+        """
+        from constrainit.initializers import Feasible
+
+        _checks.seed(type(self).__name__ + ".initializer", seed)
+        return Feasible(self, seed=seed)
+
+    @property
+    def transform(self) -> None:
+        """The smooth map onto the set: None, as no set of this version has one."""
+        return None
+
+    def describe(self) -> str:
+        """What the set is, in one line that a person reads."""
+        axis = getattr(self, "axis", None)
+        along = "" if axis is None else f" along axis {axis}"
+        origin = f" (the exact counterpart of {self.counterpart_of})" if self.counterpart_of else ""
+        return self._phrase() + along + origin
+
+    # What walkers of a model need
+
+    @property
+    def unresolved(self) -> bool:
+        """Whether the set waits to be told which axes feed one unit."""
+        return getattr(self, "axis", 0) is None
+
+    def resolve(self, axis: tuple[int, ...]) -> "ConstraintSet":
+        """This set with `axis=None` replaced by the axes that feed one unit of a layer."""
+        if not self.unresolved:
+            return self
+        return type(self).from_config({**self.get_config(), "axis": list(axis)})
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Raises ValueError if the set has no members of this shape."""
+        rank = len(shape)
+        beyond = [a for a in self._units(rank) if not -rank <= a < rank]
+        if beyond:
+            raise ValueError(
+                f"`axis` of `{type(self).__name__}` must lie within the rank of the weight. "
+                f"Received: axis={self.axis} for a weight of shape {tuple(shape)}."  # pyright: ignore[reportAttributeAccessIssue]
+            )
+
+    # What a set defines
+
+    def _nearest(self, w, dtype: str, where=None) -> Any:
+        """The nearest point to a finite `w`, in the dtype of `w`.
+
+        Args:
+            w: Tensor of `wide_dtype(dtype)`.
+            dtype: Storage dtype: what the result will be rounded to.
+            where: Boolean tensor of the shape of `w`; entries outside it are zero and stay zero.
+        """
+        raise TypeError(f"`{type(self).__name__}` must define `_nearest(w, dtype, where=None)`.")
+
+    def _phrase(self) -> str:
+        """The line of `describe`, without the axis."""
+        return type(self).__name__
+
+    def _draw(self, shape: tuple[int, ...], dtype: str, seed: Any) -> Any:
+        """A draw near the set in float32 or float64, which `project` then takes into it."""
+        return laws.glorot_uniform(shape, dtype, seed, self._units(len(shape)))
+
+    def _units(self, rank: int) -> tuple[int, ...]:
+        """The axes of one unit: those of `axis`, or all but the last."""
+        axis = getattr(self, "axis", ())
+        if axis is None:
+            return tuple(range(rank - 1)) if rank > 1 else tuple(range(rank))
+        return (axis,) if isinstance(axis, int) else tuple(axis)
+
+    def _holds(self, w, image, dtype: str) -> Any:
+        """Whether each unit of `w` is inside, given its nearest point; broadcasts against `w`."""
+        units = self._units(len(w.shape))
+        entries = 1
+        for axis in units:
+            entries *= w.shape[axis]
+        size = safe_norm(w, units) + smallest_normal(dtype) * entries**0.5
+        return safe_norm(w - image, units) <= tolerance(dtype) * size
+
+    def _usable(self, w) -> Any:
+        """Which units have a nearest point: the finite ones."""
+        units = self._units(len(w.shape))
+        finite = ops.isfinite(w)
+        return ops.all(finite, axis=units, keepdims=True) if units else finite
+
+    def _distance(self, moved) -> Any:
+        """The distance of each unit, from the differences of its entries."""
+        return safe_norm(moved, self._units(len(moved.shape)))
+
+    # The contract, once
+
+    def _open(self, w) -> tuple[Any, str, Any]:
+        """The tensor, its storage dtype, and its values in the dtype of the arithmetic."""
+        # A Variable is converted first: on JAX several `keras.ops` reject it (Keras 3.15.1).
+        w = ops.convert_to_tensor(w)
+        dtype = keras.backend.standardize_dtype(w.dtype)
+        if dtype not in STORAGE_DTYPES:
+            raise ValueError(
+                f"`w` of `{type(self).__name__}` must be of a float dtype "
+                f"({', '.join(STORAGE_DTYPES)}). Received: dtype={dtype}."
+            )
+        self.check_shape(tuple(w.shape))
+        return w, dtype, ops.cast(w, wide_dtype(dtype))
+
+    def _project(self, w, dtype: str, wide) -> Any:
+        return (compiled(_project) if self.traceable else _project)(self, dtype, w, wide)
+
+    # Saving: exactly the arguments of the constructor
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of the constructor, as plain Python that JSON can hold."""
+        return {name: _pack(value) for name, value in self._arguments().items()}
+
+    def _arguments(self) -> dict[str, Any]:
+        named = inspect.signature(type(self)).parameters.values()
+        return {p.name: getattr(self, p.name) for p in named if p.kind is p.POSITIONAL_OR_KEYWORD}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """The set that `get_config` was taken from."""
+        return cls(**{name: _unpack(value) for name, value in config.items()})
+
+    def __and__(self, other: Any) -> "ConstraintSet":
+        """`a & b`: the weights that are in both sets."""
+        from constrainit.sets import Intersection
+
+        return Intersection([self, other])
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in self._arguments().items())
+        return f"{type(self).__name__}({shown})"
+
+
+def _project(a_set: ConstraintSet, dtype: str, w, wide) -> Any:
+    usable = a_set._usable(wide)
+    safe = ops.where(usable, wide, ops.ones_like(wide))
+    image = a_set._nearest(safe, dtype)
+    stays = ops.logical_or(a_set._holds(safe, image, dtype), ops.logical_not(usable))
+    return ops.where(stays, w, ops.cast(image, dtype))
+
+
+def _pack(value: Any) -> Any:
+    if isinstance(value, keras.constraints.Constraint):
+        return keras.saving.serialize_keras_object(value)
+    if isinstance(value, (list, tuple)):
+        return [_pack(item) for item in value]
+    return value
+
+
+def _unpack(value: Any) -> Any:
+    if isinstance(value, dict) and "class_name" in value:
+        return keras.saving.deserialize_keras_object(value)
+    if isinstance(value, list):
+        return [_unpack(item) for item in value]
+    return value

@@ -1,0 +1,71 @@
+"""A user's own constraint, seen as a set."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from constrainit._set import ConstraintSet
+
+
+class Custom(ConstraintSet):
+    """The weights that a constraint of your own leaves as they are.
+
+    The set is `{w : function(w) = w}`, within the tolerance of the dtype. Whether `function` is a
+    projection (idempotent, nearest, deterministic) is up to it; `diagnose` measures that.
+    `project` calls it with a tensor in the dtype of the arithmetic, never with a Variable.
+
+    The initializer draws Glorot-uniform weights and calls `function` on them.
+
+    Args:
+        function: A callable from a weight tensor to a weight tensor of the same shape.
+
+    Raises:
+        ValueError: `function` is not callable, or is a `keras.constraints.Constraint` whose class
+            does not define `__call__` (Keras runs `__call__` only, and would change nothing).
+    """
+
+    convex = False
+    maskable = False
+    traceable = False
+
+    def __init__(self, function: Any):
+        if not callable(function):
+            raise ValueError(f"`function` of `Custom` must be callable. Received: {function!r}.")
+        if type(function).__call__ is keras.constraints.Constraint.__call__:
+            raise ValueError(
+                f"`function` of `Custom` must define `__call__`. Received: {function!r}, whose "
+                "class leaves it undefined, so that Keras never changes a weight. Rename its "
+                "method to `__call__`."
+            )
+        self.function = function
+
+    def _nearest(self, w, dtype, where=None):
+        image = ops.convert_to_tensor(self.function(w))
+        if tuple(image.shape) != tuple(w.shape):
+            raise ValueError(
+                f"`function` of `Custom` must keep the shape of the weight. Received: {self._name()}"
+                f" turned {tuple(w.shape)} into {tuple(image.shape)}."
+            )
+        return ops.cast(image, w.dtype)
+
+    def _units(self, rank):
+        return tuple(range(rank))
+
+    def _usable(self, w):
+        return ops.logical_not(ops.isnan(w))
+
+    def _name(self):
+        return getattr(self.function, "__name__", type(self.function).__name__)
+
+    def _phrase(self):
+        return f"the fixed points of {self._name()}"
+
+    def get_config(self):
+        """The function, as Keras saves it."""
+        return {"function": keras.saving.serialize_keras_object(self.function)}
+
+    @classmethod
+    def from_config(cls, config):
+        """The set around the function that Keras finds again."""
+        return cls(keras.saving.deserialize_keras_object(config["function"]))

@@ -1,0 +1,66 @@
+"""What Keras itself accepts as a constraint, as a set."""
+
+from typing import Any
+
+import keras
+
+from constrainit._set import ConstraintSet
+from constrainit.sets.custom import Custom
+from constrainit.sets.elementwise import NonNegative
+from constrainit.sets.norms import MaxNorm, NormRange, UnitNorm
+
+
+def as_set(x: Any) -> ConstraintSet:
+    """Anything that Keras accepts as a constraint, as a `ConstraintSet`.
+
+    Args:
+        x: A set (returned as it is); a name that `keras.constraints.get` knows, such as
+            `"non_neg"`; a constraint of Keras, which becomes its exact counterpart, with the same
+            axis (`describe()` says so); or any callable, which becomes a `Custom` set.
+
+    Raises:
+        ValueError: `x` is none of these, or a `Constraint` subclass without `__call__`, which
+            Keras would accept and never run.
+
+    >>> import constrainit as ci
+    >>> ci.as_set("non_neg").describe()
+    'every weight at least 0 (the exact counterpart of keras.constraints.NonNeg)'
+    """
+    if isinstance(x, ConstraintSet):
+        return x
+    if isinstance(x, str):
+        try:
+            x = keras.constraints.get(x)
+        except ValueError as unknown:
+            raise ValueError(
+                "`x` of `as_set` must be a set, a constraint of Keras or its name, or a callable. "
+                f"Received: x={x!r}. The names of Keras are 'non_neg', 'max_norm', 'unit_norm' and "
+                "'min_max_norm'."
+            ) from unknown
+    if isinstance(x, type) or not callable(x):
+        raise ValueError(
+            "`x` of `as_set` must be a set, a constraint of Keras or its name, or a callable. "
+            f"Received: x={x!r}."
+        )
+    return _counterpart(x) or Custom(x)
+
+
+def _counterpart(x: Any) -> ConstraintSet | None:
+    """The set that a constraint of Keras means to project onto; None for a user's own."""
+    # By exact type: a subclass may do something else.
+    exact = None
+    if type(x) is keras.constraints.NonNeg:
+        exact = NonNegative()
+    elif type(x) is keras.constraints.MaxNorm:
+        exact = MaxNorm(x.max_value, axis=_plain(x.axis))
+    elif type(x) is keras.constraints.UnitNorm:
+        exact = UnitNorm(axis=_plain(x.axis))
+    elif type(x) is keras.constraints.MinMaxNorm and x.rate == 1:
+        exact = NormRange(x.min_value, x.max_value, axis=_plain(x.axis))
+    if exact is not None:
+        exact.counterpart_of = f"keras.constraints.{type(x).__name__}"
+    return exact
+
+
+def _plain(axis: Any) -> Any:
+    return list(axis) if isinstance(axis, (list, tuple)) else axis

@@ -1,0 +1,117 @@
+"""Sets of matrices: orthonormal and symmetric ones."""
+
+import math
+
+from keras import ops
+
+from constrainit import _checks
+from constrainit._set import ConstraintSet
+from constrainit.initializers import laws
+from constrainit.numerics import polar_factor
+
+
+class Orthogonal(ConstraintSet):
+    """The columns of the matrix are orthonormal; where it is wide, the rows are.
+
+    The set is the Stiefel manifold `{W : W'W = I}` (`WW' = I` if there are fewer rows than
+    columns), with the axes that feed one unit as rows and the others as columns; not convex. The
+    projection is the polar factor, one singular value decomposition. A rank deficient matrix has
+    several nearest members and gets one of them; the zero matrix goes to the identity.
+
+    The initializer draws uniformly (Haar). A unit's output keeps the variance of its input where
+    the matrix is tall or square, and `fan_in / fan_out` of it where it is wide: fixed by the set.
+
+    Args:
+        axis: The axes that make up the rows. None: those that feed one unit of the layer; for a
+            bare array all axes but the last.
+
+    >>> import constrainit as ci
+    >>> [[round(abs(v), 4) for v in row] for row in ci.Orthogonal().project([[3., 0.], [0., 4.]]).tolist()]
+    [[1.0, 0.0], [0.0, 1.0]]
+
+    Source: N. Higham, "Computing the polar decomposition", 1986; F. Mezzadri, "How to generate
+    random matrices from the classical compact groups", 2007.
+    """
+
+    convex = False
+    maskable = False
+
+    def __init__(self, axis: int | list[int] | None = None):
+        self.axis = _checks.axes("Orthogonal", axis)
+
+    def check_shape(self, shape):
+        super().check_shape(shape)
+        if len(shape) < 2 or len(self._rows(len(shape))) == len(shape):
+            raise ValueError(
+                f"`Orthogonal` needs a weight with rows and columns. Received: shape={shape}"
+                f" with axis={self.axis}. For a vector use UnitNorm()."
+            )
+
+    def _rows(self, rank):
+        return [a % rank for a in super()._units(rank)]
+
+    def _units(self, rank):
+        return tuple(range(rank))
+
+    def _orders(self, shape):
+        rows = self._rows(len(shape))
+        order = rows + [a for a in range(len(shape)) if a not in rows]
+        back = [order.index(a) for a in range(len(shape))]
+        return order, back, math.prod(shape[a] for a in rows)
+
+    def _nearest(self, w, dtype, where=None):
+        order, back, height = self._orders(w.shape)
+        moved = ops.transpose(w, order)
+        image = polar_factor(ops.reshape(moved, (height, -1)))
+        return ops.transpose(ops.reshape(image, moved.shape), back)
+
+    def _draw(self, shape, dtype, seed):
+        order, back, height = self._orders(shape)
+        q = laws.haar((height, math.prod(shape) // height), dtype, seed)
+        return ops.transpose(ops.reshape(q, [shape[a] for a in order]), back)
+
+    def _phrase(self):
+        return "orthonormal columns (rows where wide)"
+
+
+class Symmetric(ConstraintSet):
+    """The matrix equals its transpose, to the bit.
+
+    The set is `{W : W = W'}` over the last two axes. The projection is `(W + W') / 2`, exact.
+
+    The initializer draws normal weights of the Glorot variance.
+
+    >>> import constrainit as ci
+    >>> ci.Symmetric().project([[1.0, 2.0], [4.0, 5.0]]).tolist()
+    [[1.0, 3.0], [3.0, 5.0]]
+    """
+
+    def check_shape(self, shape):
+        if len(shape) < 2 or shape[-1] != shape[-2]:
+            raise ValueError(
+                "`Symmetric` needs a weight whose last two axes have one size. "
+                f"Received: shape={shape}."
+            )
+
+    def _units(self, rank):
+        return (rank - 2, rank - 1)
+
+    def _nearest(self, w, dtype, where=None):
+        image = 0.5 * w + 0.5 * _swapped(w)
+        if where is None:
+            return image
+        return ops.where(ops.logical_and(where, _swapped(where)), image, ops.zeros_like(w))
+
+    def _holds(self, w, image, dtype):
+        return ops.equal(w, _swapped(w))
+
+    def _draw(self, shape, dtype, seed):
+        draw = laws.glorot_normal(shape, dtype, seed, (len(shape) - 2,))
+        return (draw + _swapped(draw)) / math.sqrt(2.0)
+
+    def _phrase(self):
+        return "equal to its transpose"
+
+
+def _swapped(w):
+    return ops.swapaxes(w, -1, -2)

@@ -1,0 +1,155 @@
+"""Sets of norms: each unit's incoming weights as one vector."""
+
+from typing import Any
+
+from keras import ops
+
+from constrainit import _checks
+from constrainit._precision import tolerance
+from constrainit._set import ConstraintSet
+from constrainit.initializers import laws
+from constrainit.numerics import safe_norm
+
+
+class _Norms(ConstraintSet):
+    """`{w : lower <= ||w|| <= upper}` for each unit, Euclidean norm."""
+
+    axis: int | list[int] | None
+
+    def _range(self) -> tuple[float, float]:
+        raise TypeError(f"`{type(self).__name__}` must define `_range()`.")
+
+    def _nearest(self, w, dtype, where=None):
+        units = self._units(len(w.shape))
+        norm = safe_norm(w, units)
+        kept = ops.ones_like(w) if where is None else ops.cast(where, w.dtype)
+        size = ops.sum(kept, axis=units, keepdims=True) if units else kept
+        even = kept / ops.sqrt(ops.maximum(size, 1.0))
+        lower, upper = self._targets(dtype)
+        direction = ops.where(norm > 0, w / _or_one(norm), even)
+        # Normalised a second time: after the first, a norm near the end of the range of the dtype
+        # still carries the rounding of numbers that small or large.
+        direction = direction / _or_one(safe_norm(direction, units))
+        inside = ops.logical_and(norm >= self._range()[0], norm <= self._range()[1])
+        target = norm if upper is None else ops.minimum(norm, upper)
+        return ops.where(inside, w, direction * ops.maximum(target, lower))
+
+    def _targets(self, dtype):
+        """The norms that outside units go to, drawn in so that rounding can not leave the set."""
+        lower, upper = self._range()
+        margin = tolerance(dtype)
+        drawn = lower * (1 + margin), upper * (1 - margin)
+        return drawn if drawn[0] <= drawn[1] else ((lower + upper) / 2,) * 2
+
+    def _draw(self, shape, dtype, seed):
+        return laws.glorot_normal(shape, dtype, seed, self._units(len(shape)))
+
+
+class MaxNorm(_Norms):
+    """No unit's incoming weights have a norm above the radius.
+
+    The set is `{w : ||w||_2 <= radius}` for each unit. A unit outside is scaled back to the radius
+    (drawn in by the tolerance of the dtype, so that it is inside after rounding too); a unit
+    inside comes back as it was, where `keras.constraints.MaxNorm` shrinks it a little at each step.
+
+    The initializer draws Glorot-normal weights, with the norm cut at the radius.
+
+    Args:
+        radius: The largest allowed norm.
+        axis: The axes that feed one unit. None: found from the layer that owns the weight; for a
+            bare array all axes but the last, `(inputs, units)`.
+
+    Raises:
+        ValueError: `radius` is not positive and finite, or `axis` is no list of integers.
+
+    >>> import constrainit as ci
+    >>> [round(v, 4) for v in ci.MaxNorm(1.0).project([3.0, 4.0]).tolist()]
+    [0.6, 0.8]
+    """
+
+    def __init__(self, radius: float, axis: int | list[int] | None = None):
+        self.radius = _checks.positive("MaxNorm", "radius", radius)
+        self.axis = _checks.axes("MaxNorm", axis)
+
+    def _range(self):
+        return 0.0, self.radius
+
+    def _phrase(self):
+        return f"each unit's norm at most {self.radius:g}"
+
+
+class UnitNorm(_Norms):
+    """Every unit's incoming weights have norm one.
+
+    The set is the sphere `{w : ||w||_2 = 1}` for each unit; not convex. The zero vector, to which
+    every direction is equally near, goes to the vector of equal entries `1 / sqrt(n)`.
+
+    The initializer draws uniformly on the sphere; the variance is `1 / fan_in`, fixed by the set.
+
+    Args:
+        axis: As for `MaxNorm`.
+
+    >>> import constrainit as ci
+    >>> [round(v, 4) for v in ci.UnitNorm().project([0.0, 0.0, 0.0, 0.0]).tolist()]
+    [0.5, 0.5, 0.5, 0.5]
+    """
+
+    convex = False
+
+    def __init__(self, axis: int | list[int] | None = None):
+        self.axis = _checks.axes("UnitNorm", axis)
+
+    def _range(self):
+        return 1.0, 1.0
+
+    def _phrase(self):
+        return "each unit's norm exactly 1"
+
+
+class NormRange(_Norms):
+    """Every unit's incoming weights have a norm between two bounds.
+
+    The set is `{w : lower <= ||w||_2 <= upper}` for each unit; not convex unless `lower` is 0. The
+    zero vector goes to the vector of equal entries with norm `lower`.
+
+    The initializer draws Glorot-normal directions and norms, the norms cut to the range.
+
+    Args:
+        lower: The least allowed norm, at least 0.
+        upper: The largest allowed norm.
+        axis: As for `MaxNorm`.
+
+    Raises:
+        ValueError: `lower` is negative, or `upper` is not positive or below `lower`.
+
+    >>> import constrainit as ci
+    >>> [round(v, 4) for v in ci.NormRange(1.0, 2.0).project([0.3, 0.4]).tolist()]
+    [0.6, 0.8]
+    """
+
+    def __init__(self, lower: float, upper: float, axis: int | list[int] | None = None):
+        self.lower = _checks.number("NormRange", "lower", lower)
+        self.upper = _checks.positive("NormRange", "upper", upper)
+        if not 0 <= self.lower <= self.upper:
+            raise _checks.fail("NormRange", "lower", f"lie in [0, upper={upper!r}]", lower)
+        self.axis = _checks.axes("NormRange", axis)
+
+    @property
+    def convex(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Only a ball is convex."""
+        return self.lower == 0
+
+    def _range(self):
+        return self.lower, self.upper
+
+    def _phrase(self):
+        return f"each unit's norm in [{self.lower:g}, {self.upper:g}]"
+
+
+def _or_one(norm):
+    return ops.where(norm > 0, norm, ops.ones_like(norm))
+
+
+def is_norm_set(constraint: Any) -> bool:
+    """Whether the set speaks of norms only."""
+    return isinstance(constraint, _Norms)

@@ -1,0 +1,94 @@
+"""Sets of sums: weights that share a total."""
+
+import math
+
+from keras import ops
+
+from constrainit import _checks
+from constrainit._set import ConstraintSet
+from constrainit.initializers import laws
+from constrainit.numerics import project_simplex
+
+
+class Simplex(ConstraintSet):
+    """Every unit's weights are non-negative and sum to the total.
+
+    The set is `{w : w >= 0, sum(w) = total}` for each unit. The projection is exact and subtracts
+    one threshold per unit; it takes a few passes over the weights and no sort.
+
+    The initializer draws from the flat Dirichlet law, uniform on the simplex. The weights sum to
+    the total, so a level common to all inputs is kept (times `total`); what differs between
+    inputs is averaged, to about `2 / fan_in` of its variance. No member with all weights in use
+    can do much better: the variance is `1 / k` for `k` weights in effective use.
+
+    Args:
+        total: What each unit's weights sum to.
+        axis: The axes whose weights sum to the total. None: the axes that feed one unit, found
+            from the layer that owns the weight; for a bare array all axes but the last.
+
+    Raises:
+        ValueError: `total` is not positive and finite.
+
+    >>> import constrainit as ci
+    >>> [round(v, 4) for v in ci.Simplex().project([0.5, 0.75, -1.0]).tolist()]
+    [0.375, 0.625, 0.0]
+
+    Source: L. Condat, "Fast projection onto the simplex and the l1 ball", 2016.
+    """
+
+    def __init__(self, total: float = 1.0, axis: int | list[int] | None = None):
+        self.total = _checks.positive("Simplex", "total", total)
+        self.axis = _checks.axes("Simplex", axis)
+
+    def _nearest(self, w, dtype, where=None):
+        return project_simplex(w, self.total, self._units(len(w.shape)), where)
+
+    def _draw(self, shape, dtype, seed):
+        return self.total * laws.dirichlet(shape, dtype, seed, self._units(len(shape)))
+
+    def _phrase(self):
+        return f"each unit's weights non-negative and of sum {self.total:g}"
+
+
+class SumTo(ConstraintSet):
+    """Every unit's weights sum to the total, of either sign.
+
+    The set is the hyperplane `{w : sum(w) = total}` for each unit. The projection spreads the
+    surplus evenly; exact.
+
+    The initializer draws the Glorot variance around the mean `total / fan_in`.
+
+    Args:
+        total: What each unit's weights sum to; 0 gives weights of mean zero.
+        axis: As for `Simplex`.
+
+    Raises:
+        ValueError: `total` is not finite.
+
+    >>> import constrainit as ci
+    >>> print(*ci.SumTo(0.0).project([1.0, 2.0, 6.0]).tolist())
+    -2.0 -1.0 3.0
+    """
+
+    def __init__(self, total: float = 0.0, axis: int | list[int] | None = None):
+        self.total = _checks.number("SumTo", "total", total)
+        self.axis = _checks.axes("SumTo", axis)
+
+    def _nearest(self, w, dtype, where=None):
+        units = self._units(len(w.shape))
+        kept = ops.ones_like(w) if where is None else ops.cast(where, w.dtype)
+        size = ops.maximum(ops.sum(kept, axis=units, keepdims=True), 1.0) if units else kept
+        # Twice: with weights of 1e6 the first surplus carries their rounding, the second does not.
+        for _ in range(2):
+            total = ops.sum(w * kept, axis=units, keepdims=True) if units else w * kept
+            w = (w - (total - self.total) / size) * kept
+        return w
+
+    def _draw(self, shape, dtype, seed):
+        units = self._units(len(shape))
+        entries = math.prod(shape[a] for a in units)
+        draw = laws.glorot_normal(shape, dtype, seed, units)
+        return draw * math.sqrt(entries / max(entries - 1, 1)) + self.total / max(entries, 1)
+
+    def _phrase(self):
+        return f"each unit's weights of sum {self.total:g}"
