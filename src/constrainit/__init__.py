@@ -2,6 +2,16 @@
 
 from constrainit import _attach
 from constrainit._set import ConstraintSet as ConstraintSet
+from constrainit.doctor import Finding as Finding
+from constrainit.doctor import Report as Report
+from constrainit.doctor import Treatment as Treatment
+from constrainit.doctor import diagnose as diagnose
+from constrainit.model import Check as Check
+from constrainit.model import check as check
+from constrainit.model import constrain as constrain
+from constrainit.model import constrained as constrained
+from constrainit.model import prepare as prepare
+from constrainit.model import project as project
 from constrainit.sets import Blocks as Blocks
 from constrainit.sets import Box as Box
 from constrainit.sets import Custom as Custom

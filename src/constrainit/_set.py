@@ -42,6 +42,8 @@ class ConstraintSet(keras.constraints.Constraint):
     counterpart_of = ""
     """The Keras constraint that `as_set` made this set from."""
 
+    _by_owner = False
+
     maskable = True
     """Whether `_nearest` honours `where`, so that `Masked` can hold the set."""
 
@@ -102,8 +104,8 @@ class ConstraintSet(keras.constraints.Constraint):
     def describe(self) -> str:
         """What the set is, in one line that a person reads."""
         axis = getattr(self, "axis", None)
-        along = "" if axis is None else f" along axis {axis}"
-        origin = f" (the exact counterpart of {self.counterpart_of})" if self.counterpart_of else ""
+        along = "" if axis is None or self._by_owner else f" along axis {axis}"
+        origin = f" (exact counterpart of {self.counterpart_of})" if self.counterpart_of else ""
         return self._phrase() + along + origin
 
     # What walkers of a model need
@@ -117,7 +119,14 @@ class ConstraintSet(keras.constraints.Constraint):
         """This set with `axis=None` replaced by the axes that feed one unit of a layer."""
         if not self.unresolved:
             return self
-        return type(self).from_config({**self.get_config(), "axis": list(axis)})
+        copy = type(self)(**{**self._arguments(), "axis": list(axis)})
+        copy._by_owner = True
+        return copy
+
+    @property
+    def unit_axis(self) -> Any:
+        """The `axis` that says what feeds one unit; None if the set has none."""
+        return getattr(self, "axis", None)
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
         """Raises ValueError if the set has no members of this shape."""

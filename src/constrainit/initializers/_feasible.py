@@ -21,10 +21,13 @@ class Feasible(keras.initializers.Initializer):
     Args:
         set: A `ConstraintSet`.
         seed: None, an integer or a `keras.random.SeedGenerator`.
+        base: A Keras initializer, or its name, whose values are projected onto the set in place of
+            a draw from the set's own law; `"zeros"` starts a bias as near to zero as it may be.
     """
 
-    def __init__(self, set: ConstraintSet, seed: Any = None):
+    def __init__(self, set: ConstraintSet, seed: Any = None, base: Any = None):
         self.set = set
+        self.base = None if base is None else keras.initializers.get(base)
         self.seed = _checks.seed("Feasible", seed)
         # Drawn from Python's generator, as Keras does: `keras.utils.set_random_seed` governs it.
         self._seed = random.randint(1, 10**9) if seed is None else self.seed
@@ -40,12 +43,14 @@ class Feasible(keras.initializers.Initializer):
         if dtype not in STORAGE_DTYPES:
             raise _checks.fail("Feasible", "dtype", f"be one of {', '.join(STORAGE_DTYPES)}", dtype)
         self.set.check_shape(shape)
+        if self.base is not None:
+            return self.set.project(keras.ops.cast(self.base(shape, wide_dtype(dtype)), dtype))
         draw = self.set._draw(shape, wide_dtype(dtype), self._seed)
         return self.set.project(keras.ops.cast(draw, dtype))
 
     def over(self, set: ConstraintSet) -> "Feasible":
         """This initializer, same seed and same draws, for another set."""
-        copy = Feasible(set, self.seed)
+        copy = Feasible(set, self.seed, self.base)
         copy._seed = self._seed
         return copy
 
@@ -54,6 +59,7 @@ class Feasible(keras.initializers.Initializer):
         return {
             "set": keras.saving.serialize_keras_object(self.set),
             "seed": keras.saving.serialize_keras_object(self.seed),
+            "base": keras.saving.serialize_keras_object(self.base),
         }
 
     @classmethod

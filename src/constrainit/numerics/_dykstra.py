@@ -13,8 +13,8 @@ def dykstra(w, projections, stop):
         projections: Euclidean projections onto closed convex sets. The result is an output of the
             last one, so it is exactly in that set and nearly in the others.
         stop: The sweeps end when no correction changes by more than this, relative to the largest
-            number in play (the iterate itself may stand still for many sweeps before it moves on, so it is
-            no sign of convergence); after 1000 sweeps they end in any case.
+            number in play (the iterate itself may stand still for many sweeps before it moves on,
+            so it is no sign of convergence); after 1000 sweeps they end in any case.
 
     Source: J. Boyle, R. Dykstra, "A method for finding projections onto the intersection of
     convex sets in Hilbert spaces", 1986; E. Birgin, M. Raydan, "Robust stopping criteria for

@@ -30,6 +30,11 @@ class _Wrapping(ConstraintSet):
         """As the inner set."""
         return self.set.unresolved
 
+    @property
+    def unit_axis(self) -> Any:
+        """As the inner set."""
+        return self.set.unit_axis
+
     def resolve(self, axis):
         """A copy around the resolved inner set."""
         return type(self)(**{**self._arguments(), "set": self.set.resolve(axis)})

@@ -44,8 +44,8 @@ class Custom(ConstraintSet):
         image = ops.convert_to_tensor(self.function(w))
         if tuple(image.shape) != tuple(w.shape):
             raise ValueError(
-                f"`function` of `Custom` must keep the shape of the weight. Received: {self._name()}"
-                f" turned {tuple(w.shape)} into {tuple(image.shape)}."
+                "`function` of `Custom` must keep the shape of the weight. Received: "
+                f"{self._name()} turned {tuple(w.shape)} into {tuple(image.shape)}."
             )
         return ops.cast(image, w.dtype)
 

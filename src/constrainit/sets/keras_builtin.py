@@ -24,7 +24,7 @@ def as_set(x: Any) -> ConstraintSet:
 
     >>> import constrainit as ci
     >>> ci.as_set("non_neg").describe()
-    'every weight at least 0 (the exact counterpart of keras.constraints.NonNeg)'
+    'every weight at least 0 (exact counterpart of keras.constraints.NonNeg)'
     """
     if isinstance(x, ConstraintSet):
         return x

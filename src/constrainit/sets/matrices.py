@@ -26,7 +26,8 @@ class Orthogonal(ConstraintSet):
             bare array all axes but the last.
 
     >>> import constrainit as ci
-    >>> [[round(abs(v), 4) for v in row] for row in ci.Orthogonal().project([[3., 0.], [0., 4.]]).tolist()]
+    >>> nearest = ci.Orthogonal().project([[3.0, 0.0], [0.0, 4.0]])
+    >>> [[round(abs(v), 4) for v in row] for row in nearest.tolist()]
     [[1.0, 0.0], [0.0, 1.0]]
 
     Source: N. Higham, "Computing the polar decomposition", 1986; F. Mezzadri, "How to generate

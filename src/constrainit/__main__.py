@@ -1,0 +1,5 @@
+"""`python -m constrainit`."""
+
+from constrainit.cli import main
+
+main()

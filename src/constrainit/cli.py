@@ -1,0 +1,120 @@
+"""The command line."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+HEALTHY, FINDINGS, CAN_NOT_RUN = 0, 1, 2
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="constrainit")
+def cli() -> None:
+    """Constrained weights for Keras 3."""
+
+
+@cli.command()
+@click.argument("target")
+@click.option("--data", metavar="F.npz", help="Arrays x and y to look at, in place of make_batch.")
+@click.option(
+    "--input-shape", "shapes", multiple=True, metavar="SHAPE",
+    help="Shape of one sample, such as 5 or 28,28,1; once for each input. The batch is drawn.",
+)  # fmt: skip
+@click.option(
+    "--import", "imports", multiple=True, metavar="MODULE",
+    help="Module that registers the custom objects of a .keras file.",
+)  # fmt: skip
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.option("--output", metavar="FILE", help="Write the report there, whole or not at all.")
+@click.option("--seed", type=int, default=0, show_default=True)
+def doctor(target, data, shapes, imports, form, output, seed) -> None:
+    """Say why a constrained model breaks, and try what mends it.
+
+    TARGET is file.py:factory, module:factory or model.keras. The batch comes from --data, from a
+    make_batch() beside the factory, or from --input-shape.
+
+    Exit status: 0 healthy, 1 findings at warning level or above, 2 could not run.
+    """
+    from constrainit.doctor._target import TargetError
+
+    try:
+        status = _doctor(target, data, _shapes(shapes), imports, form, output, seed)
+    except TargetError as reason:
+        click.echo(f"constrainit: {reason}", err=True)
+        status = CAN_NOT_RUN
+    sys.exit(status)
+
+
+def _doctor(target, data, shapes, imports, form, output, seed):
+    import keras
+
+    from constrainit.doctor._diagnose import examine
+    from constrainit.doctor._target import TargetError, check_batch, load_batch, load_target
+
+    if output is not None and not Path(output).resolve().parent.is_dir():
+        raise TargetError(f"There is no folder {str(Path(output).parent)!r} to write --output to.")
+    keras.utils.set_random_seed(seed)
+    model, module = load_target(target, imports)
+    x, y = (None, None) if shapes and data is None else load_batch(module, data)
+    if x is not None:
+        check_batch(model, x, data or "What make_batch returned")
+    try:
+        report = examine(model, x, y, None, None, seed, shapes)
+    except ValueError as reason:
+        raise TargetError(str(reason)) from None
+    _show(report, form, output)
+    return HEALTHY if report.ok else FINDINGS
+
+
+def _shapes(texts):
+    from constrainit.doctor._target import TargetError
+
+    shapes = []
+    for text in texts:
+        parts = text.split(",")
+        if not all(part.strip().isdigit() and int(part) > 0 for part in parts):
+            raise TargetError(
+                "--input-shape must be positive integers with commas, such as 28,28,1. "
+                f"Received: {text!r}."
+            )
+        shapes.append(tuple(int(part) for part in parts))
+    return shapes or None
+
+
+def _show(report, form, output):
+    from constrainit.doctor._report import write_whole
+    from constrainit.doctor._target import TargetError
+
+    if output is not None:
+        text = report.to_json() if form == "json" else str(report)
+        try:
+            write_whole(Path(output), text + "\n")
+        except OSError as reason:
+            raise TargetError(f"--output {output!r} can not be written: {reason}") from None
+    elif form == "json":
+        click.echo(report.to_json())
+    elif sys.stdout.isatty():
+        from rich.console import Console
+
+        Console(highlight=False).print(*report.parts(), sep="\n")
+    else:
+        click.echo(str(report))
+
+
+def main() -> None:
+    """The entry point: as `cli`, but an interruption ends with status 2 as well."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("constrainit: interrupted", err=True)
+        sys.exit(CAN_NOT_RUN)
+    except click.ClickException as problem:
+        problem.show()
+        sys.exit(CAN_NOT_RUN)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""A batch, targets and a loss for a model that came without them."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import tree
+
+BATCH = 32
+
+
+def inputs_for(model: keras.Model, shapes: list[tuple[int, ...]] | None, seed: int) -> Any:
+    """A batch of standard normal numbers (valid indices for integer inputs).
+
+    Raises:
+        ValueError: The model does not say what it takes and no shape was given.
+    """
+    draws = np.random.default_rng(seed)
+    if shapes is not None:
+        made = [draws.normal(size=(BATCH, *shape)).astype("float32") for shape in shapes]
+        return made[0] if len(made) == 1 else made
+    specs = getattr(model, "_inputs_struct", None)
+    if specs is None and isinstance(model, keras.Sequential) and model.built:
+        specs = model.inputs[0]
+    if specs is None:
+        raise ValueError(
+            f"`x` must be given for {model.name!r}, which does not say what shape it takes. Pass a "
+            "batch, or give the shape of one sample (--input-shape on the command line)."
+        )
+    indices = _smallest_vocabulary(model)
+
+    def one(spec):
+        shape = tuple(BATCH if i == 0 else size or 16 for i, size in enumerate(spec.shape))
+        if "int" in spec.dtype:
+            return draws.integers(0, indices, size=shape).astype(spec.dtype)
+        return draws.normal(size=shape).astype("float32")
+
+    return tree.map_structure(one, specs)
+
+
+def _smallest_vocabulary(model):
+    layers = model._flatten_layers()
+    return min((e.input_dim for e in layers if isinstance(e, keras.layers.Embedding)), default=2)
+
+
+def targets_for(outputs: Any, loss: Any, seed: int) -> Any:
+    """Targets of the right form for `loss`, drawn at random; `outputs` are the model's shapes."""
+    draws = np.random.default_rng(seed + 1)
+    name = loss if isinstance(loss, str) else getattr(loss, "name", getattr(loss, "__name__", ""))
+
+    def one(output):
+        shape = tuple(output.shape)
+        if "sparse" in str(name):
+            return draws.integers(0, shape[-1], size=shape[:-1]).astype("int32")
+        if "categorical" in str(name):
+            return np.eye(shape[-1], dtype="float32")[draws.integers(0, shape[-1], shape[:-1])]
+        if "binary" in str(name):
+            return draws.integers(0, 2, size=shape).astype("float32")
+        return draws.normal(size=shape).astype("float32")
+
+    return tree.map_structure(one, outputs)
+
+
+def default_loss(model: keras.Model, outputs: Any, y: Any) -> tuple[Any, str]:
+    """A loss for a model that is not compiled, and the sentence that says which."""
+    flat, targets = tree.flatten(outputs), tree.flatten(y) if y is not None else []
+    classes = len(flat) == 1 and len(targets) == 1 and flat[0].shape[-1] > 1
+    if classes and np.issubdtype(np.asarray(targets[0]).dtype, np.integer):
+        last = getattr(model.layers[-1], "activation", None) if model.layers else None
+        logits = last is not keras.activations.softmax
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
+        return loss, "not compiled: sparse categorical cross-entropy, as the targets are integers"
+    return "mse", "not compiled: mean squared error"

@@ -1,0 +1,169 @@
+"""`diagnose`: probe, judge, treat, report."""
+
+import platform
+from typing import Any
+
+import keras
+import numpy as np
+
+from constrainit.doctor import _batch
+from constrainit.doctor._evidence import Evidence
+from constrainit.doctor._finding import Finding
+from constrainit.doctor._frames import fault
+from constrainit.doctor._probe import probe
+from constrainit.doctor._problem import Problem
+from constrainit.doctor._report import Report
+from constrainit.doctor._state import borrowed
+from constrainit.doctor._treat import keras_ops_for, missing_names, treat, write
+from constrainit.doctor.rules import findings, in_order
+
+_MOST_NAMES = 10
+
+
+def diagnose(
+    model: keras.Model,
+    x: Any = None,
+    y: Any = None,
+    *,
+    loss: Any = None,
+    optimizer: Any = None,
+    seed: int = 0,
+) -> Report:
+    """Finds out why a constrained model breaks, or that it does not, and tries what mends it.
+
+    Looks at one training step from inside: build, forward, loss, gradients, every constraint on a
+    copy of its weight, the first optimizer step split into what the gradient and what the
+    constraint moves, a second forward pass. Each finding with a known treatment is treated on the
+    borrowed model and looked at again. At the end the model is as it was, bit for bit, also when
+    something raised.
+
+    Args:
+        model: A Keras model, compiled or not. One that is not built is rebuilt from its config.
+        x: A batch of inputs, as `fit` takes them; None draws one from the model's input shapes.
+        y: The targets; None draws some that fit the loss.
+        loss: In place of the loss that the model was compiled with.
+        optimizer: In place of the optimizer that the model was compiled with.
+        seed: For what is drawn: batch, targets, treated weights.
+
+    Returns:
+        A `Report`: `findings`, `ok`, `str()`, `to_dict()`, `save(path)`.
+
+    Raises:
+        ValueError: `model` is no Keras model, or says too little to be built or fed.
+    """
+    if not isinstance(model, keras.Model):
+        raise ValueError(f"`model` of `diagnose` must be a keras.Model. Received: model={model!r}.")
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise ValueError(f"`seed` of `diagnose` must be an integer. Received: seed={seed!r}.")
+    return examine(model if model.built else _twin(model), x, y, loss, optimizer, seed)
+
+
+def examine(model, x, y, loss, optimizer, seed, shapes=None) -> Report:
+    """As `diagnose`, for a model that may be built in place; `shapes` are those of one sample."""
+    drawn = x is None
+    if drawn:
+        x = _batch.inputs_for(model, shapes, seed)
+    if not model.built:
+        try:
+            model(keras.tree.map_structure(lambda a: keras.KerasTensor(a.shape, a.dtype.name), x))
+        # Whatever the user's layers raise is what the doctor was called for.
+        except Exception as exception:
+            return _report(model, x, Evidence(faults={"build": fault(exception)}), seed, [])
+    problem = Problem(model, x, y, loss, optimizer, seed)
+    if drawn:
+        problem.said.append("inputs drawn at random, as none were given")
+    with borrowed(model):
+        with borrowed(model):
+            evidence = probe(problem)
+        found = findings(evidence)
+        names = missing_names(evidence)
+        if names:
+            evidence = _with_keras_ops(problem, evidence, found, names)
+        with keras_ops_for(names):
+            treat(problem, evidence, found)
+    return _report(model, x, evidence, seed, problem.said, found, problem.loss_name)
+
+
+def _with_keras_ops(problem, evidence, found, names):
+    """Looks again with the missing functions in place, and adds what shows only then."""
+    for _ in range(_MOST_NAMES):
+        with keras_ops_for(names), borrowed(problem.model):
+            again = probe(problem)
+        more = missing_names(again)
+        if not more:
+            break
+        names |= more
+    shown = ", ".join(f"keras.ops.{name}" for name in sorted(names))
+    wanted = [f for f in found if f.code == "CW201"]
+    write(wanted, f"{shown} in place of keras.backend", found, again, alone=False)
+    known = {(f.code, f.weight, f.layer) for f in found}
+    for finding in findings(again):
+        if (finding.code, finding.weight, finding.layer) not in known:
+            finding.message = f"with {shown} in its place: {finding.message}"
+            found.append(finding)
+    found[:] = in_order(found)
+    return again
+
+
+def _twin(model: keras.Model) -> keras.Model:
+    """A model like one that is not built, so that the original stays as it is.
+
+    The constraints are the original objects: their configs may leave arguments out.
+    """
+    custom = {}
+    for layer in model._flatten_layers():
+        for part in (layer, *vars(layer).values()):
+            custom[type(part).__name__] = type(part)
+    try:
+        with keras.saving.custom_object_scope(custom):
+            twin = type(model).from_config(model.get_config())
+    # A user's `get_config` may raise anything, or not exist.
+    except Exception as exception:
+        raise ValueError(
+            f"`model` of `diagnose` must be built: {model.name!r} has no weights yet and can not "
+            f"be copied from its config ({type(exception).__name__}). Call it once on a batch, "
+            "`model(x)`, before."
+        ) from None
+    for original, copy in zip(model._flatten_layers(), twin._flatten_layers(), strict=True):
+        for name, value in vars(original).items():
+            if name.endswith("_constraint") and value is not None:
+                setattr(copy, name, value)
+    twin._compile_loss, twin.optimizer = model._compile_loss, getattr(model, "optimizer", None)
+    return twin
+
+
+def _report(
+    model: keras.Model,
+    x: Any,
+    evidence: Evidence,
+    seed: int,
+    said: list[str],
+    found: list[Finding] | None = None,
+    loss: str = "",
+) -> Report:
+    if found is None:
+        found = findings(evidence)
+    shapes = [list(np.shape(part)) for part in keras.tree.flatten(x)]
+    backend = keras.backend.backend()
+    environment = {
+        "constrainit": _own_version(),
+        "keras": keras.__version__,
+        "backend": backend,
+        "backend_version": __import__(backend).__version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "seed": seed,
+        "batch": shapes,
+        "loss": loss,
+        "model": model.name,
+        "model_class": type(model).__name__,
+        "weights": int(sum(np.prod(record.shape) for record in evidence.weights)),
+        "assumed": said,
+    }
+    return Report(environment, evidence, found)
+
+
+def _own_version():
+    from constrainit import __version__
+
+    return __version__

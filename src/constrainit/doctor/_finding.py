@@ -1,0 +1,61 @@
+"""What the doctor says."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from constrainit.doctor._frames import Source
+
+LEVELS = ("error", "warning", "info")
+
+
+@dataclass
+class Treatment:
+    """A change that was tried on a copy, and what the probe measured then.
+
+    Attributes:
+        change: What was changed, in one sentence.
+        before: The numbers of the finding.
+        after: The same numbers after the change.
+        healed: Whether the finding was gone and nothing new at warning level or above had come.
+    """
+
+    change: str
+    before: dict[str, Any]
+    after: dict[str, Any]
+    healed: bool
+
+
+@dataclass
+class Finding:
+    """One thing that is wrong, where, the number that shows it, and what to do.
+
+    Attributes:
+        code: Stable code of the rule, for example CW101.
+        name: Name of the rule, for example infeasible-start.
+        level: error, warning or info.
+        stage: The stage at which it shows.
+        layer: Name of the layer, or an empty string for the model.
+        weight: Path of the variable, or an empty string.
+        message: What is wrong, with the number.
+        fix: What to write instead.
+        evidence: The numbers.
+        source: The user's own line, where one is known.
+        treatment: What was tried, where there is something to try.
+    """
+
+    code: str
+    name: str
+    level: str
+    stage: str
+    layer: str
+    weight: str
+    message: str
+    fix: str
+    evidence: dict[str, Any] = field(default_factory=dict)
+    source: Source | None = None
+    treatment: Treatment | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is at warning level or above."""
+        return self.level != "info"

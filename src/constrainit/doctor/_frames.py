@@ -1,0 +1,73 @@
+"""Where in the user's own code an exception came from."""
+
+import sysconfig
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+_NOT_THE_USERS = tuple(
+    str(Path(path).resolve())
+    for path in (
+        sysconfig.get_path("stdlib"),
+        sysconfig.get_path("platstdlib"),
+        sysconfig.get_path("purelib"),
+        sysconfig.get_path("platlib"),
+        Path(__file__).parents[1],
+    )
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A line of the user's code.
+
+    Attributes:
+        file: Path of the file.
+        line: Number of the line, from 1.
+        function: The function that it stands in.
+        text: The line itself.
+    """
+
+    file: str
+    line: int
+    function: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} in {self.function}: {self.text}"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """An exception, reduced to what a report can keep.
+
+    Attributes:
+        kind: The name of its class.
+        message: Its first lines.
+        sources: The user's own frames, outermost first.
+    """
+
+    kind: str
+    message: str
+    sources: tuple[Source, ...]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.message}"
+
+
+def fault(exception: BaseException) -> Fault:
+    """`exception` with the frames of Keras, the backend and this library left out."""
+    frames = traceback.extract_tb(exception.__traceback__)
+    own = tuple(
+        Source(f.filename, f.lineno or 0, f.name, (f.line or "").strip())
+        for f in frames
+        if _is_users(f.filename)
+    )
+    message = " ".join(str(exception).split("\n\n")[0].split())
+    return Fault(type(exception).__name__, message[:400] or "no message", own)
+
+
+def _is_users(filename: str) -> bool:
+    if filename.startswith("<"):
+        return False
+    return not str(Path(filename).resolve()).startswith(_NOT_THE_USERS)

@@ -1,0 +1,254 @@
+"""One look at a model: build, forward, loss, gradients, constraints, first step, second forward."""
+
+import json
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from constrainit._set import ConstraintSet
+from constrainit.doctor._evidence import ConstraintEvidence, Evidence, GradientEvidence
+from constrainit.doctor._frames import fault
+from constrainit.doctor._problem import Problem
+from constrainit.doctor._statistics import as_output, numbers, to_numpy
+from constrainit.doctor.engines import engine
+from constrainit.model import walk
+from constrainit.sets import Custom, as_set
+
+
+def probe(problem: Problem) -> Evidence:
+    """Measures a problem. The model's weights change; the caller restores them."""
+    evidence = Evidence(weights=walk(problem.model))
+    evidence.unattached = _unattached(evidence.weights)
+    start = _Start(problem, evidence)
+    start.constraints()
+    if start.stage("forward", problem.set_loss):
+        start.stage("gradients", start.step)
+    return evidence
+
+
+def _unattached(weights):
+    """Weights whose layer was given a constraint that Keras never read."""
+    found = []
+    for record in weights:
+        held = getattr(record.layer, f"{record.argument}_constraint", None)
+        if held is not None and record.constraint is None:
+            found.append((record, type(held).__name__))
+    return found
+
+
+class _Start:
+    """The stages of a probe, sharing what they found."""
+
+    def __init__(self, problem: Problem, evidence: Evidence):
+        self.problem, self.evidence = problem, evidence
+        records = [r for r in evidence.weights if r.constraint is not None]
+        self.records = [r for r in records if _overrides_call(r.constraint)]
+        self.apply = engine().compile_constraints(self.records)
+        self.start = {id(r.variable): to_numpy(r.variable) for r in records}
+        for record in records:
+            made = ConstraintEvidence(
+                record, *_describe(record), start=numbers(self.start[id(record.variable)])
+            )
+            made.overrides = _overrides_call(record.constraint)
+            evidence.constraints.append(made)
+        self.made = {id(made.record.variable): made for made in evidence.constraints}
+
+    def stage(self, name: str, run: Any) -> bool:
+        """Runs a stage; what it raises becomes evidence."""
+        try:
+            run()
+        # Whatever the user's model raises is what the doctor was called for.
+        except Exception as exception:
+            self.evidence.faults[name] = fault(exception)
+            return False
+        return True
+
+    def constraints(self) -> None:
+        """Every constraint on a copy of its weight: once, again on its image, and repeated."""
+        values = [ops.convert_to_tensor(r.variable) for r in self.records]
+        images = self.apply(values)
+        for record, value, image in zip(self.records, values, images, strict=True):
+            self._first(self.made[id(record.variable)], record, value, image)
+        sound = [
+            value if isinstance(image, Exception) or image.shape != value.shape else image
+            for value, image in zip(values, images, strict=True)
+        ]
+        sound = [ops.cast(s, r.dtype) for s, r in zip(sound, self.records, strict=True)]
+        for record, image, again in zip(self.records, sound, self.apply(sound), strict=True):
+            made = self.made[id(record.variable)]
+            if made.fault is None and made.image is not None and not isinstance(again, Exception):
+                made.again = _distance(to_numpy(again), to_numpy(image), to_numpy(image))
+        for made in self.evidence.constraints:
+            if made.custom and made.overrides:
+                made.saving = _saving_fault(made.record)
+                made.repeat = _repeat(made.record) if made.fault is None else 0.0
+
+    def _first(self, made, record, value, image):
+        if isinstance(image, Exception):
+            made.fault = fault(image)
+            return
+        made.shape = tuple(image.shape)
+        made.dtype = keras.backend.standardize_dtype(image.dtype)
+        if made.shape != record.shape or "complex" in made.dtype:
+            return
+        before, after = self.start[id(record.variable)], to_numpy(image)
+        made.image = numbers(after)
+        peak = np.max(np.abs(before), initial=0.0)
+        with np.errstate(invalid="ignore"):
+            made.share_moved = float(np.mean(~(np.abs(after - before) <= 1e-6 * peak)))
+        made.jump = _distance(after, before, before)
+        made.violation, made.stuck = _violations(record, value, image, after - before)
+        made.units = _unit_norms(record, before)
+        made.rescaled = _rescaled(record, before, after)
+
+    def step(self) -> None:
+        """The first optimizer step, split into what the gradient and what the constraint moves."""
+        problem, evidence = self.problem, self.evidence
+        held = [(v, v.constraint) for v in problem.trainable]
+        for variable, _ in held:
+            variable.constraint = None
+        try:
+            loss, outputs, gradients, updated = problem.step()
+            evidence.loss = float(loss)
+            evidence.outputs = self._outputs(outputs)
+            evidence.gradients = self._gradients(gradients)
+            new = {id(v): u for v, u in zip(problem.trainable, updated, strict=True)}
+            self._move(new)
+            evidence.nonfinite_after = [
+                r.path for r in evidence.weights if not np.isfinite(to_numpy(r.variable)).all()
+            ]
+            loss, outputs, _, _ = problem.step()
+            evidence.loss_after = float(loss)
+            evidence.outputs_after = self._outputs(outputs)
+        finally:
+            for variable, constraint in held:
+                variable.constraint = constraint
+
+    def _move(self, new):
+        """Assigns the updated weights, projected by the constraints that work."""
+        records = [r for r in self.records if id(r.variable) in new]
+        updated = [new.get(id(r.variable), r.variable.value) for r in self.records]
+        images = dict(zip((id(r.variable) for r in self.records), self.apply(updated), strict=True))
+        for record in records:
+            made, image = self.made[id(record.variable)], images[id(record.variable)]
+            before, moved = self.start[id(record.variable)], to_numpy(new[id(record.variable)])
+            made.update = _distance(moved, before, before)
+            if isinstance(image, Exception) or tuple(image.shape) != record.shape:
+                continue
+            new[id(record.variable)] = ops.cast(image, record.dtype)
+            made.step = _distance(to_numpy(image), before, before)
+            made.after_step = numbers(to_numpy(image))
+        for variable in self.problem.trainable:
+            variable.assign(new[id(variable)])
+
+    def _outputs(self, sevens):
+        named = zip(self.problem.named, sevens, strict=True)
+        return [as_output(*name, np.asarray(ops.convert_to_numpy(seven))) for name, seven in named]
+
+    def _gradients(self, gradients):
+        found, records = [], {id(r.variable): r for r in self.evidence.weights}
+        for variable, gradient in zip(self.problem.trainable, gradients, strict=True):
+            if id(variable) not in records:
+                continue
+            record = records[id(variable)]
+            if gradient is None:
+                found.append(GradientEvidence(record, None, 0))
+                continue
+            values = to_numpy(gradient)
+            finite = values[np.isfinite(values)]
+            lost = int(values.size - finite.size)
+            found.append(GradientEvidence(record, float(np.linalg.norm(finite)), lost))
+        return found
+
+
+def _overrides_call(constraint):
+    return type(constraint).__call__ is not keras.constraints.Constraint.__call__
+
+
+def _describe(record):
+    """The constraint in one line, and whether it is the user's own."""
+    try:
+        a_set = as_set(record.constraint)
+    except ValueError:
+        return type(record.constraint).__name__, True
+    if isinstance(a_set, Custom):
+        own = record.constraint
+        return getattr(own, "__name__", type(own).__name__), True
+    return a_set.describe(), False
+
+
+def _violations(record, value, image, moved):
+    """How far outside the start is, and its image: by the set if it is known.
+
+    Of a constraint of the user's own only the largest move of an entry is known.
+    """
+    try:
+        a_set = record.resolved(record.constraint)
+    except ValueError:
+        a_set = None
+    if isinstance(a_set, ConstraintSet) and not isinstance(a_set, Custom):
+        stored = ops.cast(image, record.dtype)
+        return float(a_set.violation(value)), float(a_set.violation(stored))
+    finite = np.isfinite(moved).all()
+    return (float(np.max(np.abs(moved), initial=0.0)) if finite else float("nan")), 0.0
+
+
+def _unit_norms(record, before):
+    """The range of the norms of the units, where it is known what a unit is."""
+    if record.axes is None or len(record.shape) < 2:
+        return {}
+    norms = np.sqrt(np.sum(np.square(before), axis=record.axes))
+    return {"smallest unit norm": float(norms.min()), "largest unit norm": float(norms.max())}
+
+
+def _rescaled(record, before, after):
+    """The range of the factors between units before and after, if they keep their direction."""
+    axes = record.axes if record.axes is not None else tuple(range(len(record.shape) - 1))
+    norms = [np.sqrt(np.sum(np.square(w), axis=axes)) for w in (before, after)]
+    if not axes or not np.isfinite(after).all() or not all((n > 0).all() for n in norms):
+        return None
+    cosine = np.sum(before * after, axis=axes) / (norms[0] * norms[1])
+    factors = norms[1] / norms[0]
+    return (float(factors.min()), float(factors.max())) if cosine.min() > 0.999 else None
+
+
+def _distance(a, b, relative_to):
+    """Euclidean distance of the finite entries, relative to a norm (to one if that is zero)."""
+    moved = (a - b)[np.isfinite(a) & np.isfinite(b)]
+    size = np.linalg.norm(relative_to[np.isfinite(relative_to)])
+    return float(np.linalg.norm(moved) / (size if size > 0 else 1.0))
+
+
+def _repeat(record):
+    """How far apart two calls on equal weights are, outside of a compiled step."""
+    try:
+        calls = [record.constraint(keras.Variable(record.variable.value)) for _ in range(2)]
+    # It ran inside the step; that it can not run outside is not what is asked here.
+    except Exception:
+        return 0.0
+    first, second = (to_numpy(call) for call in calls)
+    return _distance(first, second, first)
+
+
+def _saving_fault(record):
+    """Why Keras can not give back this constraint from a saved model, or an empty string."""
+    value = ops.convert_to_tensor(record.variable)
+    try:
+        config = json.loads(json.dumps(keras.saving.serialize_keras_object(record.constraint)))
+        again = keras.saving.deserialize_keras_object(config, safe_mode=True)
+    # A user's `get_config` and `from_config` may raise anything.
+    except Exception as exception:
+        return f"can not be loaded: {type(exception).__name__}: {str(exception).splitlines()[0]}"
+    if not callable(again):
+        return "can not be loaded: what comes back is not callable"
+    try:
+        before, after = (
+            to_numpy(call(keras.Variable(value))) for call in (record.constraint, again)
+        )
+    # Already reported as a constraint that raises.
+    except Exception:
+        return ""
+    same = before.shape == after.shape and np.array_equal(before, after, equal_nan=True)
+    return "" if same else "comes back with other values: its config leaves an argument out"

@@ -1,0 +1,115 @@
+"""Numbers that describe a weight or an output."""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from keras import ops
+
+_SATURATED = 5.0
+"""Beyond this pre-activation a sigmoid or tanh counts as saturated (DeepDiagnosis, 2021)."""
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A tensor in a few numbers, taken over its finite entries.
+
+    Attributes:
+        minimum: The least entry.
+        maximum: The largest entry.
+        norm: The Euclidean norm.
+        nonfinite: How many entries are NaN or infinite.
+        size: How many entries there are.
+    """
+
+    minimum: float
+    maximum: float
+    norm: float
+    nonfinite: int
+    size: int
+
+
+def numbers(value: np.ndarray) -> Numbers:
+    """`value` in a few numbers."""
+    finite = value[np.isfinite(value)]
+    lost = int(value.size - finite.size)
+    if not finite.size:
+        return Numbers(float("nan"), float("nan"), float("nan"), lost, int(value.size))
+    norm = float(np.linalg.norm(finite))
+    return Numbers(float(finite.min()), float(finite.max()), norm, lost, int(value.size))
+
+
+def to_numpy(value) -> np.ndarray:
+    """A weight or tensor of any backend and float dtype in float64."""
+    tensor = ops.convert_to_tensor(value)
+    wide = "float64" if keras.backend.standardize_dtype(tensor.dtype) == "float64" else "float32"
+    return np.asarray(ops.convert_to_numpy(ops.cast(tensor, wide)), "float64")
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a layer gave for the batch.
+
+    Attributes:
+        layer: The layer's name.
+        kind: The layer's class.
+        mean: Mean over the finite entries.
+        deviation: Standard deviation over the finite entries.
+        peak: Largest magnitude of a finite entry.
+        nonfinite: Share of the entries that is NaN or infinite.
+        saturated: Share of the entries at the flat ends of a sigmoid or tanh; None for others.
+        dead: Share of the units that are zero for the whole batch; None unless rectified.
+        spread: Largest standard deviation of one unit over the batch.
+    """
+
+    layer: str
+    kind: str
+    mean: float
+    deviation: float
+    peak: float
+    nonfinite: float
+    saturated: float | None
+    dead: float | None
+    spread: float
+
+
+def summarize(value, activation: str):
+    """The statistics of an output as one tensor of seven numbers, for use inside a traced call."""
+    value = ops.cast(value, "float32")
+    finite = ops.isfinite(value)
+    clean = ops.where(finite, value, ops.zeros_like(value))
+    held = ops.cast(finite, "float32")
+    count = ops.maximum(ops.sum(held), 1.0)
+    mean = ops.sum(clean) / count
+    peak = ops.max(ops.abs(clean))
+    scale = ops.maximum(peak, 1e-30)
+    deviation = scale * ops.sqrt(ops.sum(held * ops.square((clean - mean) / scale)) / count)
+    batch = ops.reshape(clean, (-1, value.shape[-1])) if len(value.shape) > 1 else clean[:, None]
+    spread = scale * ops.max(ops.std(batch / scale, axis=0))
+    dead = ops.mean(ops.cast(ops.max(ops.abs(batch), axis=0) <= 0, "float32"))
+    flat = ops.mean(ops.cast(_flat(clean, activation), "float32"))
+    return ops.stack([mean, deviation, peak, ops.mean(1.0 - held), flat, dead, spread])
+
+
+def _flat(value, activation):
+    if activation == "tanh":
+        return ops.abs(value) > float(np.tanh(_SATURATED))
+    low = float(1 / (1 + np.exp(_SATURATED)))
+    return ops.logical_or(value < low, value > 1 - low)
+
+
+def as_output(layer: str, kind: str, activation: str, seven: np.ndarray) -> Output:
+    """The seven numbers of `summarize`, with their names."""
+    mean, deviation, peak, nonfinite, flat, dead, spread = (float(n) for n in seven)
+    saturated = flat if activation in ("sigmoid", "tanh") else None
+    rectified = dead if activation in ("relu", "relu6") else None
+    return Output(layer, kind, mean, deviation, peak, nonfinite, saturated, rectified, spread)
+
+
+def activation_of(layer: keras.layers.Layer) -> str:
+    """The name of the activation that a layer's output comes out of, or an empty string."""
+    if isinstance(layer, keras.layers.ReLU):
+        return "relu"
+    if isinstance(layer, keras.layers.RNN) or not hasattr(layer, "activation"):
+        return ""
+    return getattr(layer.activation, "__name__", "")

@@ -1,0 +1,56 @@
+"""What TensorFlow and PyTorch have in common: eager steps."""
+
+import warnings
+
+import keras
+from keras import ops
+
+
+def compile_step(problem, gradients_of):
+    """As `_jax.compile_step`; `gradients_of(compute, variables)` gives the backend's gradients."""
+
+    def step():
+        loss, outputs, gradients = gradients_of(problem)
+        before = [ops.copy(ops.convert_to_tensor(v)) for v in problem.trainable]
+        slots = [(v, ops.copy(ops.convert_to_tensor(v))) for v in problem.optimizer.variables]
+        try:
+            with warnings.catch_warnings():
+                # Weights without a gradient are a finding; Keras' warning names them again.
+                warnings.filterwarnings("ignore", message="Gradients do not exist")
+                if any(g is not None for g in gradients):
+                    problem.optimizer.apply(list(gradients), problem.trainable)
+            updated = [ops.copy(ops.convert_to_tensor(v)) for v in problem.trainable]
+        finally:
+            for variable, value in [*zip(problem.trainable, before, strict=True), *slots]:
+                variable.assign(value)
+        return loss, outputs, gradients, updated
+
+    return step
+
+
+def compile_constraints(records, also_traced=None):
+    """As `_jax.compile_constraints`, on copies of the Variables."""
+
+    def call(record, value):
+        copy = keras.Variable(
+            value,
+            dtype=record.dtype,
+            trainable=record.variable.trainable,
+            name=record.variable.name,
+        )
+        result = ops.convert_to_tensor(record.constraint(copy))
+        if also_traced is not None:
+            also_traced(record, copy)
+        return result
+
+    def apply(values):
+        results = []
+        for record, value in zip(records, values, strict=True):
+            try:
+                results.append(call(record, value))
+            # A user's constraint may raise anything; it is reported, with its own line.
+            except Exception as exception:
+                results.append(exception)
+        return results
+
+    return apply

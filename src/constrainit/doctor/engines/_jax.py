@@ -1,0 +1,64 @@
+"""JAX: one compiled call gives loss, outputs, gradients and updated weights, as in `fit`."""
+
+import jax
+import keras
+from keras import ops
+
+
+def compile_step(problem):
+    """A function that runs one training step without constraints from given weights.
+
+    It gives the loss, the statistics of the outputs, the gradients and the updated weights.
+    """
+    trainable, others = problem.trainable, problem.others
+    optimizer = problem.optimizer
+
+    def objective(values, rest, x, y):
+        scope = [*zip(trainable, values, strict=True), *zip(others, rest, strict=True)]
+        with keras.StatelessScope(state_mapping=scope):
+            loss, outputs = problem.loss(x, y)
+            return optimizer.scale_loss(loss), (loss, outputs)
+
+    def run(values, rest, slots, x, y):
+        (_, (loss, outputs)), gradients = jax.value_and_grad(objective, has_aux=True)(
+            values, rest, x, y
+        )
+        updated, _ = optimizer.stateless_apply(slots, gradients, values)
+        return loss, outputs, gradients, updated
+
+    compiled = jax.jit(run)
+
+    def step():
+        values, rest = [v.value for v in trainable], [v.value for v in others]
+        return compiled(values, rest, [v.value for v in optimizer.variables], problem.x, problem.y)
+
+    return step
+
+
+def compile_constraints(records):
+    """A function from the values of weights to what their constraints make of them.
+
+    Each constraint gets the Variable, inside a trace, as the optimizer would call it. The result
+    of one that raises is its exception.
+    """
+
+    def call(record, value):
+        with keras.StatelessScope(state_mapping=[(record.variable, value)]):
+            return ops.convert_to_tensor(record.constraint(record.variable))
+
+    faults = {}
+    for index, record in enumerate(records):
+        try:
+            jax.eval_shape(lambda value, record=record: call(record, value), record.variable.value)
+        # A user's constraint may raise anything; it is reported, with its own line.
+        except Exception as exception:
+            faults[index] = exception
+    sound = [record for index, record in enumerate(records) if index not in faults]
+    compiled = jax.jit(lambda values: [call(r, v) for r, v in zip(sound, values, strict=True)])
+
+    def apply(values):
+        kept = [value for index, value in enumerate(values) if index not in faults]
+        results = iter(compiled([ops.convert_to_tensor(value) for value in kept]))
+        return [faults[i] if i in faults else next(results) for i in range(len(values))]
+
+    return apply

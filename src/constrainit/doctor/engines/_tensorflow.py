@@ -1,0 +1,31 @@
+"""TensorFlow: an eager step; constraints are also traced, as `fit` would trace them."""
+
+import tensorflow as tf
+
+from constrainit.doctor.engines import _eager
+
+
+def compile_step(problem):
+    """As `_jax.compile_step`."""
+    return _eager.compile_step(problem, _gradients)
+
+
+def _gradients(problem):
+    with tf.GradientTape() as tape:
+        loss, outputs = problem.loss(problem.x, problem.y)
+        scaled = problem.optimizer.scale_loss(loss)
+    return loss, outputs, tape.gradient(scaled, [v.value for v in problem.trainable])
+
+
+def compile_constraints(records):
+    """As `_jax.compile_constraints`."""
+    traced = set()
+
+    def trace(record, copy):
+        if id(record) not in traced:
+            tf.function(
+                lambda: tf.convert_to_tensor(record.constraint(copy))
+            ).get_concrete_function()
+            traced.add(id(record))
+
+    return _eager.compile_constraints(records, also_traced=trace)

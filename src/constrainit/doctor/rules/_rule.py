@@ -1,0 +1,54 @@
+"""The form of a rule."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from constrainit.doctor._evidence import ConstraintEvidence, Evidence
+from constrainit.doctor._finding import Finding
+from constrainit.doctor._frames import Source
+
+
+class Rule(ABC):
+    """Evidence in, findings out. The docstring of a rule is its page: what, why, use instead.
+
+    Attributes:
+        code: Stable code, never reused.
+        name: Named for the fault.
+    """
+
+    code: ClassVar[str]
+    name: ClassVar[str]
+    level: ClassVar[str] = "warning"
+    stage: ClassVar[str] = "constraints"
+
+    @abstractmethod
+    def find(self, evidence: Evidence) -> Iterator[Finding]:
+        """The findings of this rule."""
+
+    def at_weight(
+        self, made: ConstraintEvidence, message: str, fix: str, numbers: dict[str, Any], **more: Any
+    ) -> Finding:
+        """A finding about one constrained weight."""
+        record = made.record
+        return self.made(message, fix, numbers, layer=record.layer.name, weight=record.path, **more)
+
+    def made(self, message: str, fix: str, numbers: dict[str, Any], **more: Any) -> Finding:
+        """A finding with this rule's code, name, level and stage, unless `more` says otherwise."""
+        base: dict[str, Any] = {
+            "level": self.level, "stage": self.stage, "layer": "", "weight": "",
+        }  # fmt: skip
+        return Finding(
+            code=self.code, name=self.name, message=message, fix=fix, evidence=numbers,
+            **{**base, **more},
+        )  # fmt: skip
+
+
+def last_source(sources: tuple[Source, ...]) -> Source | None:
+    """The innermost of the user's own lines."""
+    return sources[-1] if sources else None
+
+
+def percent(share: float) -> str:
+    """A share as people read it: 0.4 %, 71 %, 5e6 %."""
+    return f"{100 * share:.3g} %"

@@ -1,0 +1,26 @@
+"""CW001 model-fails."""
+
+from constrainit.doctor.rules._rule import Rule, last_source
+
+_INSTEAD = {
+    "build": "mend the line above; the layer could not make its weights",
+    "forward": "mend the line above, or pass a batch of the shape and dtype that the model takes",
+    "gradients": "mend the line above; check that the targets fit the loss",
+}
+
+
+class ModelFails(Rule):
+    """The model raises while it is built, called, or differentiated.
+
+    Nothing after the stage that raises can be looked at. This is no fault of a constraint: those
+    are run by themselves, on copies.
+    """
+
+    code, name, level = "CW001", "model-fails", "error"
+
+    def find(self, evidence):
+        for stage, fault in evidence.faults.items():
+            yield self.made(
+                f"the {stage} stage raises {fault}", _INSTEAD[stage], {"exception": fault.kind},
+                stage=stage, source=last_source(fault.sources),
+            )  # fmt: skip

@@ -1,0 +1,64 @@
+"""CW101 infeasible-start."""
+
+from constrainit.doctor.rules._rule import Rule, percent
+
+NOTICEABLE = 0.05
+"""A start that the constraint moves by less than this share of its norm is no more than a note."""
+
+_ROUNDING = 1e-5
+"""What a constraint with an epsilon, as Keras' own have, leaves or takes."""
+
+_MILD = 4.0
+
+
+def harmless(made):
+    """Whether the constraint moves the start little, or only scales units by less than four.
+
+    Units that are scaled keep their direction, and what the layer computes keeps its form. Four
+    separated the faulty models from the healthy ones among those collected.
+    """
+    if made.stuck > _ROUNDING:
+        return False
+    if made.jump <= NOTICEABLE:
+        return True
+    low, high = made.rescaled or (0.0, 0.0)
+    return low > 1 / _MILD and high < _MILD
+
+
+class InfeasibleStart(Rule):
+    """A weight starts outside the set that its constraint keeps.
+
+    Keras applies a constraint after an optimizer step and at no other time: the initializer does
+    not know of it. Until the end of the first step, every forward pass uses weights that the
+    constraint forbids.
+
+    Use an initializer of the set: `constrained(kernel=...)`, `set.initializer()`, or
+    `prepare(model)` for a model that is built.
+    """
+
+    code, name, stage = "CW101", "infeasible-start", "first forward"
+
+    def find(self, evidence):
+        for made in evidence.constraints:
+            peak = max(abs(made.start.minimum), abs(made.start.maximum))
+            if made.image is None or not made.violation > _ROUNDING * peak:
+                continue
+            low, high = made.rescaled or (0.0, 0.0)
+            more = f"; it only scales each unit by {low:.3g} to {high:.3g}" if high else ""
+            if made.stuck > _ROUNDING:
+                more = ", and when it does it leaves them outside: it can not move a zero vector"
+            yield self.at_weight(
+                made,
+                f"starts outside its set ({made.text}): {percent(made.share_moved)} of its "
+                f"{made.start.size} weights are forbidden, by up to {made.violation:.3g}, and the "
+                "first forward pass uses them. Keras does not apply a constraint at initialization"
+                + more,
+                "start inside: give the layer **constrainit.constrained(...) or call "
+                "constrainit.prepare(model)",
+                {
+                    "violation": made.violation,
+                    "share_moved": made.share_moved,
+                    "jump": made.jump,
+                },
+                level="info" if harmless(made) else "warning",
+            )  # fmt: skip

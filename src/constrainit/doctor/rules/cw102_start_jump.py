@@ -1,0 +1,31 @@
+"""CW102 start-jump."""
+
+from constrainit.doctor.rules._rule import Rule, percent
+from constrainit.doctor.rules.cw101_infeasible_start import NOTICEABLE, harmless
+
+
+class StartJump(Rule):
+    """The first step moves a weight much further than its gradient asks.
+
+    The constraint runs for the first time at the end of the first optimizer step and throws a
+    weight that started outside into its set. Layers behind it meet inputs that they have never
+    seen, and the optimizer has taken a step for weights that no longer exist.
+
+    Start inside the set: then the first step is the gradient's alone.
+    """
+
+    code, name, stage = "CW102", "start-jump", "first step"
+
+    def find(self, evidence):
+        for made in evidence.constraints:
+            if made.step is None or made.update is None:
+                continue
+            if made.step > max(NOTICEABLE, 3 * made.update) and made.jump > NOTICEABLE:
+                yield self.at_weight(
+                    made,
+                    f"the first step moves it by {percent(made.step)} of its norm, of which the "
+                    f"gradient explains {percent(made.update)}: the rest is the constraint",
+                    "start inside the set, see CW101",
+                    {"step": made.step, "gradient_part": made.update},
+                    level="info" if harmless(made) else "warning",
+                )

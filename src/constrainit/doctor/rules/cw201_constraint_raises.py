@@ -1,0 +1,48 @@
+"""CW201 constraint-raises."""
+
+from constrainit.doctor.rules._rule import Rule, last_source
+
+
+class ConstraintRaises(Rule):
+    """A constraint raises when it is called.
+
+    Building, calling, compiling and predicting never run a constraint, so the error waits for the
+    first optimizer step, where it looks like a fault of training. Frequent causes: `keras.backend`
+    functions of Keras 2, assignment to entries of a tensor, NumPy code in a compiled step, and
+    `keras.ops` that reject a Variable on JAX (begin with `w = keras.ops.convert_to_tensor(w)`).
+    """
+
+    code, name, level = "CW201", "constraint-raises", "error"
+
+    def find(self, evidence):
+        for made in evidence.constraints:
+            if made.fault is not None:
+                yield self.at_weight(
+                    made,
+                    f"its constraint {made.text} raises {made.fault}. You would meet this at the "
+                    "first optimizer step: build, the first forward pass, compile and predict do "
+                    "not run a constraint",
+                    fix_for(made.fault),
+                    {"exception": made.fault.kind},
+                    source=last_source(made.fault.sources),
+                )
+
+
+def fix_for(fault):
+    """The way out, for the causes that can be told from the message."""
+    missing = missing_backend_name(fault)
+    if missing:
+        return f"write keras.ops.{missing}: keras.backend.{missing} does not exist in Keras 3"
+    if "item assignment" in fault.message:
+        return "compute the whole tensor at once: tensors can not be assigned to entry by entry"
+    return "mend the line above; begin the constraint with w = keras.ops.convert_to_tensor(w)"
+
+
+def missing_backend_name(fault):
+    """`abs` for "module 'keras.backend' has no attribute 'abs'", else an empty string."""
+    import keras
+
+    words = fault.message.split("'")
+    if fault.kind != "AttributeError" or len(words) < 4 or "keras" not in words[1]:
+        return ""
+    return words[3] if "backend" in words[1] and hasattr(keras.ops, words[3]) else ""

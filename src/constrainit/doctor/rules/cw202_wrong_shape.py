@@ -1,0 +1,24 @@
+"""CW202 wrong-shape."""
+
+from constrainit.doctor.rules._rule import Rule
+
+
+class WrongShape(Rule):
+    """A constraint returns a weight of another shape.
+
+    Keras assigns what the constraint returns to the variable, at the first optimizer step, and the
+    assignment fails there, also where the shape would broadcast.
+    """
+
+    code, name, level = "CW202", "wrong-shape", "error"
+
+    def find(self, evidence):
+        for made in evidence.constraints:
+            if made.shape is not None and made.shape != made.record.shape:
+                yield self.at_weight(
+                    made,
+                    f"its constraint {made.text} turns shape {made.record.shape} into "
+                    f"{made.shape}; the first optimizer step can not assign that",
+                    "return a tensor of the shape that came in; reductions need keepdims=True",
+                    {"shape": list(made.record.shape), "returned_shape": list(made.shape)},
+                )

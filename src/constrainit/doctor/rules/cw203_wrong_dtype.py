@@ -1,0 +1,24 @@
+"""CW203 wrong-dtype."""
+
+from constrainit.doctor.rules._rule import Rule
+
+
+class WrongDtype(Rule):
+    """A constraint returns integers, booleans or complex numbers.
+
+    Keras casts what comes back to the dtype of the variable and says nothing: fractions are cut
+    off, imaginary parts dropped.
+    """
+
+    code, name = "CW203", "wrong-dtype"
+
+    def find(self, evidence):
+        for made in evidence.constraints:
+            if made.dtype is not None and "float" not in made.dtype:
+                yield self.at_weight(
+                    made,
+                    f"its constraint {made.text} turns {made.record.dtype} into {made.dtype}, "
+                    "which Keras casts back without a word",
+                    "return the dtype that came in: keras.ops.cast(result, w.dtype)",
+                    {"dtype": made.record.dtype, "returned_dtype": made.dtype},
+                )

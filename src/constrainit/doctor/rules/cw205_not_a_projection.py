@@ -1,0 +1,28 @@
+"""CW205 not-a-projection."""
+
+from constrainit.doctor.rules._rule import Rule, percent
+
+_NOTICEABLE = 1e-3
+
+
+class NotAProjection(Rule):
+    """A constraint moves weights that it has just returned.
+
+    A projection leaves alone what is already inside. A map that does not keeps pulling the weights
+    along at every step, whatever the gradient says: they drift, shrink or overflow. Frequent cause:
+    a sum or norm without `keepdims=True`, which broadcasts along the wrong axis of a square kernel.
+    """
+
+    code, name = "CW205", "not-a-projection"
+
+    def find(self, evidence):
+        for made in evidence.constraints:
+            if made.again > _NOTICEABLE and made.repeat <= _NOTICEABLE:
+                yield self.at_weight(
+                    made,
+                    f"its constraint {made.text} moves its own result by {percent(made.again)} of "
+                    "its norm when it is called again",
+                    "return a member of the set, for which the constraint changes nothing; check "
+                    "keepdims=True and the axis",
+                    {"moved_again": made.again},
+                )

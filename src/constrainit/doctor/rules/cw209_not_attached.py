@@ -1,0 +1,23 @@
+"""CW209 not-attached."""
+
+from constrainit.doctor.rules._rule import Rule
+
+
+class NotAttached(Rule):
+    """A layer holds a constraint that its weight does not have.
+
+    Keras reads `layer.kernel_constraint` once, while the layer is built. Set afterwards it does
+    nothing, but it is saved, so that the loaded model behaves in another way.
+    """
+
+    code, name, stage = "CW209", "not-attached", "build"
+
+    def find(self, evidence):
+        for record, kind in evidence.unattached:
+            yield self.made(
+                f"its layer holds the constraint {kind}, but the weight has none: it was set after "
+                "the layer was built, and no step applies it",
+                f'call constrainit.constrain(model, {{"{record.path}": ...}}), or pass the '
+                "constraint to the layer's constructor",
+                {"constraint": kind}, layer=record.layer.name, weight=record.path,
+            )  # fmt: skip

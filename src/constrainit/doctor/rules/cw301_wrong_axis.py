@@ -1,0 +1,38 @@
+"""CW301 wrong-axis."""
+
+from constrainit._set import ConstraintSet
+from constrainit.doctor.rules._rule import Rule
+from constrainit.model import wrong_axes
+
+
+class WrongAxis(Rule):
+    """A norm is taken along other axes than those that feed one unit of the layer.
+
+    Keras' default `axis=0` is right for `Dense`. The kernel of `Conv2D` is `(height, width, in,
+    out)`: along axis 0 the constraint bounds slices of a filter, and the filter's norm is bounded
+    by nothing. Embedding rows, depthwise and transposed convolutions and the output kernel of
+    attention have other layouts again.
+
+    The sets of constrainit find the axes from the layer.
+    """
+
+    code, name, stage = "CW301", "wrong-axis", "build"
+
+    def find(self, evidence):
+        for made in evidence.constraints:
+            axes = wrong_axes(made.record)
+            if axes is None:
+                continue
+            used, right = (list(axis) for axis in axes)
+            largest = made.units.get("largest unit norm")
+            shown = "" if largest is None else f" (now up to {largest:.3g})"
+            own = isinstance(made.record.constraint, ConstraintSet)
+            yield self.at_weight(
+                made,
+                f"its constraint {made.text} works along axis {used}, but a unit of "
+                f"{type(made.record.layer).__name__} is fed along {right}: the norm of a whole "
+                f"unit{shown} is not what it bounds",
+                f"write axis={right}, or use a set of constrainit, which finds the axes itself",
+                {"axis": used, "unit_axes": right, **made.units},
+                level="info" if own else "warning",
+            )

@@ -1,0 +1,32 @@
+"""CW402 saturated-start."""
+
+from constrainit.doctor.rules._rule import Rule, percent
+
+_MOST = 0.5
+
+
+class SaturatedStart(Rule):
+    """Most outputs of a sigmoid or tanh lie on its flat ends, where it has no gradient.
+
+    Counted are outputs of pre-activations beyond 5. Positive weights of the usual size are a
+    frequent cause: their sum over the inputs grows with the fan-in. Half of the outputs is the
+    threshold of SageMaker Debugger and DeepDiagnosis.
+    """
+
+    code, name = "CW402", "saturated-start"
+
+    def find(self, evidence):
+        for stage, outputs in (
+            ("forward", evidence.outputs), ("second forward", evidence.outputs_after),
+        ):  # fmt: skip
+            flat = [o for o in outputs if o.saturated is not None and o.saturated > _MOST]
+            for output in flat:
+                yield self.made(
+                    f"{percent(output.saturated)} of the outputs of {output.kind} are saturated "
+                    f"(mean {output.mean:.3g}): little gradient gets through",
+                    "start with weights whose sum over the inputs is near one, or center the input",
+                    {"saturated_share": output.saturated, "mean": output.mean},
+                    stage=stage, layer=output.layer,
+                )  # fmt: skip
+            if flat:
+                return

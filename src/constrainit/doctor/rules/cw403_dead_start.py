@@ -1,0 +1,31 @@
+"""CW403 dead-start."""
+
+from constrainit.doctor.rules._rule import Rule, percent
+
+_MOST = 0.5
+
+
+class DeadStart(Rule):
+    """Most units of a rectified layer are zero for the whole batch.
+
+    A unit that is zero everywhere passes no gradient and does not recover. A constraint that sets
+    a whole kernel to zero in the first step is a frequent cause. Half of the units is the
+    threshold of SageMaker Debugger.
+    """
+
+    code, name = "CW403", "dead-start"
+
+    def find(self, evidence):
+        for stage, outputs in (
+            ("forward", evidence.outputs), ("second forward", evidence.outputs_after),
+        ):  # fmt: skip
+            dead = [o for o in outputs if o.dead is not None and o.dead >= _MOST]
+            for output in dead:
+                yield self.made(
+                    f"{percent(output.dead)} of the units of {output.kind} are zero for the whole "
+                    "batch: no gradient reaches what lies before them",
+                    "start with weights whose constraint leaves a part of them positive",
+                    {"dead_share": output.dead}, stage=stage, layer=output.layer,
+                )  # fmt: skip
+            if dead:
+                return

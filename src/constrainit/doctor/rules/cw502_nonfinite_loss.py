@@ -1,0 +1,28 @@
+"""CW502 nonfinite-loss."""
+
+import math
+
+from constrainit.doctor.rules._rule import Rule
+
+
+class NonfiniteLoss(Rule):
+    """The loss is NaN or infinite although every output is finite.
+
+    The loss, its targets or a regularizer is at fault, not the forward pass.
+    """
+
+    code, name, level = "CW502", "nonfinite-loss", "error"
+
+    def find(self, evidence):
+        for stage, loss, outputs in (
+            ("loss", evidence.loss, evidence.outputs),
+            ("second forward", evidence.loss_after, evidence.outputs_after),
+        ):
+            if loss is None or math.isfinite(loss) or any(o.nonfinite for o in outputs):
+                continue
+            yield self.made(
+                f"the loss is {loss} although every output is finite",
+                "look for the logarithm of zero in the loss, and for NaN in the targets",
+                {"loss": str(loss)}, stage=stage,
+            )  # fmt: skip
+            return
