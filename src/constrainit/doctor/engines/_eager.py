@@ -31,6 +31,8 @@ def compile_step(problem, gradients_of):
 def compile_constraints(records, also_traced=None):
     """As `_jax.compile_constraints`, on copies of the Variables."""
 
+    held = {id(record): record.constraint for record in records}
+
     def call(record, value):
         copy = keras.Variable(
             value,
@@ -38,9 +40,9 @@ def compile_constraints(records, also_traced=None):
             trainable=record.variable.trainable,
             name=record.variable.name,
         )
-        result = ops.convert_to_tensor(record.constraint(copy))
+        result = ops.convert_to_tensor(held[id(record)](copy))
         if also_traced is not None:
-            also_traced(record, copy)
+            also_traced(held[id(record)], copy)
         return result
 
     def apply(values):
