@@ -15,13 +15,14 @@ from constrainit._axes import resolve
 from constrainit._set import ConstraintSet
 from constrainit.initializers import Feasible
 
+_MARK = "__constrainit__"
+
 
 def _knows_its_layer(add_weight):
     @functools.wraps(add_weight)
     def wrapper(self: keras.layers.Layer, *args: Any, **kwargs: Any) -> Any:
-        a_set, initializer = kwargs.get("constraint"), kwargs.get("initializer")
-        if len(args) > 1:
-            initializer = args[1]
+        a_set = kwargs.get("constraint")
+        initializer: Any = args[1] if len(args) > 1 else kwargs.get("initializer")
         shape = args[0] if args else kwargs.get("shape")
         if shape is not None and not isinstance(shape, (int, str)):
             where = (self, kwargs.get("name") or "", tuple(shape), _path(self, kwargs.get("name")))
@@ -35,7 +36,7 @@ def _knows_its_layer(add_weight):
                     kwargs["initializer"] = resolved
         return add_weight(self, *args, **kwargs)
 
-    wrapper.__constrainit__ = True  # pyright: ignore[reportFunctionMemberAccess]
+    setattr(wrapper, _MARK, True)
     return wrapper
 
 
@@ -46,5 +47,5 @@ def _path(layer, name):
 def install() -> None:
     """Wraps `keras.layers.Layer.add_weight`, once."""
     current = keras.layers.Layer.add_weight
-    if not hasattr(current, "__constrainit__"):
+    if not hasattr(current, _MARK):
         keras.layers.Layer.add_weight = _knows_its_layer(current)

@@ -60,9 +60,11 @@ class WeightRecord:
     @property
     def argument(self) -> str:
         """The layer's argument for this weight, without its suffix: `recurrent`, `kernel`."""
-        if isinstance(self.layer, (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)):
-            return {"kernel": "depthwise"}.get(self.variable.name, self.variable.name)
-        return _ARGUMENTS.get(self.variable.name, self.variable.name)
+        name: str = self.variable.name
+        depthwise = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
+        if name == "kernel" and isinstance(self.layer, depthwise):
+            return "depthwise"
+        return _ARGUMENTS.get(name) or name
 
     def resolved(self, constraint: Any) -> ConstraintSet:
         """`constraint` as a set for this weight.

@@ -111,7 +111,7 @@ def write_whole(target: Path, text: str) -> None:
         raise
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -159,8 +159,9 @@ def _headline(environment):
     shapes = ", ".join("x".join(map(str, shape)) for shape in environment["batch"])
     return (
         f"{environment['model_class']} {environment['model']!r}, "
-        f"{environment['weights']:,} weights, batch {shapes}, seed {environment['seed']}, Keras {environment['keras']} on "
-        f"{environment['backend']} {environment['backend_version']}"
+        f"{environment['weights']:,} weights, batch {shapes}, seed {environment['seed']}, "
+        f"Keras {environment['keras']} on {environment['backend']} "
+        f"{environment['backend_version']}"
     )
 
 
@@ -178,7 +179,7 @@ def _weights_table(constraints):
         "1st step", "gradient",
     )  # fmt: skip
     shown = constraints if len(constraints) <= _LAYERS else constraints[: _LAYERS - 2]
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             made.record.path,
             *_range(made.start),

@@ -30,7 +30,6 @@ def compile_step(problem, gradients_of):
 
 def compile_constraints(records, also_traced=None):
     """As `_jax.compile_constraints`, on copies of the Variables."""
-
     held = {id(record): record.constraint for record in records}
 
     def call(record, value):

@@ -41,10 +41,11 @@ def compile_constraints(records):
     Each constraint gets the Variable, inside a trace, as the optimizer would call it. The result
     of one that raises is its exception.
     """
+    held = {id(record): record.constraint for record in records}
 
     def call(record, value):
         with keras.StatelessScope(state_mapping=[(record.variable, value)]):
-            return ops.convert_to_tensor(record.constraint(record.variable))
+            return ops.convert_to_tensor(held[id(record)](record.variable))
 
     faults = {}
     for index, record in enumerate(records):

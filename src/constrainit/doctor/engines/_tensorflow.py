@@ -21,11 +21,9 @@ def compile_constraints(records):
     """As `_jax.compile_constraints`."""
     traced = set()
 
-    def trace(record, copy):
-        if id(record) not in traced:
-            tf.function(
-                lambda: tf.convert_to_tensor(record.constraint(copy))
-            ).get_concrete_function()
-            traced.add(id(record))
+    def trace(constraint, copy):
+        if id(constraint) not in traced:
+            tf.function(lambda: tf.convert_to_tensor(constraint(copy))).get_concrete_function()
+            traced.add(id(constraint))
 
     return _eager.compile_constraints(records, also_traced=trace)

@@ -49,6 +49,8 @@ def last_source(sources: tuple[Source, ...]) -> Source | None:
     return sources[-1] if sources else None
 
 
-def percent(share: float) -> str:
-    """A share as people read it: 0.4 %, 71 %, 5e6 %."""
+def percent(share: float | None) -> str:
+    """A share as people read it: 0.4 %, 71 %, 5e6 %; empty if it was not measured."""
+    if share is None:
+        return ""
     return f"{100 * share:.3g} %"
