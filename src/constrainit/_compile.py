@@ -9,13 +9,13 @@ import keras
 
 @functools.cache
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function(set, dtype, *tensors)`, compiled on JAX, as it is elsewhere.
+    """`function(sets, tensors)`, compiled on JAX, as it is elsewhere.
 
     Called outside of a compiled step, JAX would compile each loop of a projection anew at each
-    call; this way it does so once for a set, a shape and a dtype.
+    call; this way it does so once for equal sets, shapes and dtypes.
     """
     if keras.backend.backend() != "jax":
         return function
     import jax
 
-    return jax.jit(function, static_argnums=(0, 1))
+    return jax.jit(function, static_argnums=0)

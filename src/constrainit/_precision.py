@@ -19,6 +19,7 @@ Sets of bounds (`Box` and its kin) need no tolerance: see `inward` and `nearest`
 """
 
 import functools
+import math
 
 import ml_dtypes
 import numpy as np
@@ -51,9 +52,11 @@ def smallest_normal(dtype: str) -> float:
 
 @functools.cache
 def nearest(bound: float, dtype: str) -> float:
-    """`bound` as `dtype` would store it."""
-    with np.errstate(over="ignore"):
-        return float(np.asarray(bound).astype(numpy_dtype(dtype)))
+    """`bound` as `dtype` would store it, but neither as an infinity nor, unless it is one, zero."""
+    storage, wide = ml_dtypes.finfo(dtype), ml_dtypes.finfo(wide_dtype(dtype))
+    smallest = max(float(storage.smallest_subnormal), float(wide.smallest_normal))
+    size = min(max(abs(bound), smallest), float(storage.max)) if bound else 0.0
+    return float(np.asarray(math.copysign(size, bound)).astype(numpy_dtype(dtype)))
 
 
 @functools.cache

@@ -1,6 +1,8 @@
 """`ConstraintSet`: the contract that every set of allowed weights keeps."""
 
+import functools
 import inspect
+from collections.abc import Sequence
 from typing import Any, Self
 
 import keras
@@ -68,8 +70,7 @@ class ConstraintSet(keras.constraints.Constraint):
         Raises:
             ValueError: The dtype is not a float, or the set has no members of this shape.
         """
-        w, dtype, wide = self._open(w)
-        return self._project(w, dtype, wide)
+        return _run(_images, [self], [self._tensor(w)])[0]
 
     def __call__(self, w) -> Any:
         """`project`, under the name by which Keras calls a constraint."""
@@ -79,11 +80,10 @@ class ConstraintSet(keras.constraints.Constraint):
         """How far outside `w` is: a scalar tensor in the units of `w`, zero for members.
 
         The largest Euclidean distance of a unit from the set, where a unit is an entry for bounds,
-        a vector for norms and sums, a matrix for matrix sets. NaN if `w` holds a NaN.
+        a vector for norms and sums, a matrix for matrix sets. NaN if `w` holds a NaN or an
+        infinity.
         """
-        w, dtype, wide = self._open(w)
-        moved = wide - ops.cast(self._project(w, dtype, wide), wide.dtype)
-        return ops.max(self._distance(ops.where(ops.isfinite(wide), moved, wide * 0.0)))
+        return _run(_distances, [self], [self._tensor(w)])[0][0]
 
     def initializer(self, seed: Any = None) -> keras.initializers.Initializer:
         """A Keras initializer whose every draw is a member, also after rounding.
@@ -117,7 +117,7 @@ class ConstraintSet(keras.constraints.Constraint):
 
     def resolve(self, axis: tuple[int, ...]) -> "ConstraintSet":
         """This set with `axis=None` replaced by the axes that feed one unit of a layer."""
-        if not self.unresolved:
+        if not self.unresolved or not axis:
             return self
         copy = type(self)(**{**self._arguments(), "axis": list(axis)})
         copy._by_owner = True
@@ -130,12 +130,13 @@ class ConstraintSet(keras.constraints.Constraint):
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
         """Raises ValueError if the set has no members of this shape."""
-        rank = len(shape)
-        beyond = [a for a in self._units(rank) if not -rank <= a < rank]
-        if beyond:
+        rank, axis = len(shape), getattr(self, "axis", None)
+        named = [] if axis is None else [axis] if isinstance(axis, int) else axis
+        within = all(-rank <= a < rank for a in named)
+        if not within or len({a % rank for a in named}) < len(named):
             raise ValueError(
-                f"`axis` of `{type(self).__name__}` must lie within the rank of the weight. "
-                f"Received: axis={self.axis} for a weight of shape {tuple(shape)}."  # pyright: ignore[reportAttributeAccessIssue]
+                f"`axis` of `{type(self).__name__}` must name different axes of the weight. "
+                f"Received: axis={axis} for a weight of shape {tuple(shape)}."
             )
 
     # What a set defines
@@ -186,8 +187,8 @@ class ConstraintSet(keras.constraints.Constraint):
 
     # The contract, once
 
-    def _open(self, w) -> tuple[Any, str, Any]:
-        """The tensor, its storage dtype, and its values in the dtype of the arithmetic."""
+    def _tensor(self, w) -> Any:
+        """`w` as a tensor that the set can take."""
         # A Variable is converted first: on JAX several `keras.ops` reject it (Keras 3.15.1).
         w = ops.convert_to_tensor(w)
         dtype = keras.backend.standardize_dtype(w.dtype)
@@ -197,10 +198,19 @@ class ConstraintSet(keras.constraints.Constraint):
                 f"({', '.join(STORAGE_DTYPES)}). Received: dtype={dtype}."
             )
         self.check_shape(tuple(w.shape))
-        return w, dtype, ops.cast(w, wide_dtype(dtype))
+        return w
 
-    def _project(self, w, dtype: str, wide) -> Any:
-        return (compiled(_project) if self.traceable else _project)(self, dtype, w, wide)
+    # Equal by value: what was compiled for one set serves its equals
+
+    @functools.cached_property
+    def _key(self) -> tuple[type, str]:
+        return type(self), repr(self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ConstraintSet) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
 
     # Saving: exactly the arguments of the constructor
 
@@ -228,12 +238,49 @@ class ConstraintSet(keras.constraints.Constraint):
         return f"{type(self).__name__}({shown})"
 
 
-def _project(a_set: ConstraintSet, dtype: str, w, wide) -> Any:
+def measure(sets: Sequence[ConstraintSet], weights: Sequence[Any]) -> list[tuple[float, Any]]:
+    """The violation and the image of several weights, each for its set.
+
+    As `violation` and `project` one by one, but compiled together where the backend compiles.
+    """
+    values = [ops.stop_gradient(s._tensor(w)) for s, w in zip(sets, weights, strict=True)]
+    found: dict[int, tuple[Any, Any]] = {}
+    for traceable in (True, False):
+        chosen = [i for i, one in enumerate(sets) if one.traceable == traceable]
+        pairs = _run(_distances, [sets[i] for i in chosen], [values[i] for i in chosen])
+        found.update(zip(chosen, pairs, strict=True))
+    return [(float(found[i][0]), found[i][1]) for i in range(len(sets))]
+
+
+def _run(function, sets: Sequence[ConstraintSet], tensors: Sequence[Any]) -> Any:
+    traceable = all(one.traceable for one in sets)
+    return (compiled(function) if traceable else function)(tuple(sets), list(tensors))
+
+
+def _images(sets, tensors):
+    return [_image(a_set, w) for a_set, w in zip(sets, tensors, strict=True)]
+
+
+def _distances(sets, tensors):
+    images = _images(sets, tensors)
+    moves = zip(sets, tensors, images, strict=True)
+    return [(_distance(*move), image) for move, image in zip(moves, images, strict=True)]
+
+
+def _image(a_set: ConstraintSet, w) -> Any:
+    dtype = keras.backend.standardize_dtype(w.dtype)
+    wide = ops.cast(w, wide_dtype(dtype))
     usable = a_set._usable(wide)
     safe = ops.where(usable, wide, ops.ones_like(wide))
     image = a_set._nearest(safe, dtype)
     stays = ops.logical_or(a_set._holds(safe, image, dtype), ops.logical_not(usable))
     return ops.where(stays, w, ops.cast(image, dtype))
+
+
+def _distance(a_set: ConstraintSet, w, image) -> Any:
+    wide = ops.cast(w, wide_dtype(keras.backend.standardize_dtype(w.dtype)))
+    moved = wide - ops.cast(image, wide.dtype)
+    return ops.max(a_set._distance(ops.where(ops.isfinite(wide), moved, wide * 0.0)))
 
 
 def _pack(value: Any) -> Any:

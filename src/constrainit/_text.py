@@ -26,7 +26,7 @@ def grid(
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    made = Table(box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), pad_edge=False, show_edge=False)
     for name in header:
         made.add_column(name, overflow="fold", no_wrap=name in unwrapped)
     for row in rows:

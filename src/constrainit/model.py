@@ -12,7 +12,7 @@ import keras
 from keras import ops
 
 from constrainit._axes import resolve, unit_axes
-from constrainit._set import ConstraintSet
+from constrainit._set import ConstraintSet, measure
 from constrainit.initializers import Feasible
 from constrainit.sets import Custom, as_set
 
@@ -338,13 +338,21 @@ def _check_row(record):
     try:
         a_set = record.resolved(record.constraint)
         text = a_set.describe()
-        violation = float(a_set.violation(value))
+        violation = measure([a_set], [value])[0][0]
     except Exception as fault:
         error = f"{type(fault).__name__}: {fault}"
     axes = None if error else wrong_axes(record)
     axis = f"works along {axes[0]}, a unit is fed along {axes[1]}" if axes else ""
     finite = bool(ops.all(ops.isfinite(value)))
     return CheckRow(record.path, text, record.shape, record.dtype, violation, finite, axis, error)
+
+
+def _measured(model):
+    """Each constrained weight with its set, how far outside it is, and its image."""
+    records = constrained_records(model)
+    sets = [record.resolved(record.constraint) for record in records]
+    pairs = measure(sets, [record.variable for record in records])
+    return [(r, s, *pair) for r, s, pair in zip(records, sets, pairs, strict=True)]
 
 
 def project(model: keras.Model) -> dict[str, float]:
@@ -363,11 +371,9 @@ def project(model: keras.Model) -> dict[str, float]:
         ValueError: A constraint can not be applied to its weight; no weight is changed.
     """
     moves = []
-    for record in constrained_records(model):
-        a_set = record.resolved(record.constraint)
-        distance = float(a_set.violation(record.variable))
+    for record, _, distance, image in _measured(model):
         if distance != 0:
-            moves.append((record, a_set.project(record.variable), distance))
+            moves.append((record, image, distance))
     for record, value, _ in moves:
         record.variable.assign(value)
     return {record.path: distance for record, _, distance in moves}
@@ -410,13 +416,11 @@ def prepare(model: keras.Model, seed: int | None = None) -> list[Redrawn]:
         ValueError: A constraint can not be applied to its weight; no weight is changed.
     """
     changes = []
-    for index, record in enumerate(constrained_records(model)):
-        a_set = record.resolved(record.constraint)
-        distance = float(a_set.violation(record.variable))
+    for index, (record, a_set, distance, image) in enumerate(_measured(model)):
         if distance == 0:
             continue
         if isinstance(a_set, Custom):
-            how, value = "projected", a_set.project(record.variable)
+            how, value = "projected", image
         else:
             draw = Feasible(
                 a_set, None if seed is None else seed + index, _STARTS.get(record.variable.name)

@@ -43,22 +43,33 @@ def _smallest_vocabulary(model):
     return min((e.input_dim for e in layers if isinstance(e, keras.layers.Embedding)), default=2)
 
 
-def targets_for(outputs: Any, loss: Any, seed: int) -> Any:
+def targets_for(model: keras.Model, outputs: Any, loss: Any, seed: int) -> Any:
     """Targets of the right form for `loss`, drawn at random; `outputs` are the model's shapes."""
     draws = np.random.default_rng(seed + 1)
-    name = loss if isinstance(loss, str) else getattr(loss, "name", getattr(loss, "__name__", ""))
 
-    def one(output):
+    def one(output, loss):
         shape = tuple(output.shape)
-        if "sparse" in str(name):
+        name = str(getattr(loss, "name", getattr(loss, "__name__", loss)))
+        if "sparse" in name:
             return draws.integers(0, shape[-1], size=shape[:-1]).astype("int32")
-        if "categorical" in str(name):
+        if "categorical" in name:
             return np.eye(shape[-1], dtype="float32")[draws.integers(0, shape[-1], shape[:-1])]
-        if "binary" in str(name):
+        if "binary" in name:
             return draws.integers(0, 2, size=shape).astype("float32")
         return draws.normal(size=shape).astype("float32")
 
-    return tree.map_structure(one, outputs)
+    flat = tree.flatten(outputs)
+    made = [one(*pair) for pair in zip(flat, _loss_of_each(model, outputs, loss), strict=True)]
+    return tree.pack_sequence_as(outputs, made)
+
+
+def _loss_of_each(model, outputs, loss):
+    """The loss of each output, where `loss` may be one for all, a list or a dictionary."""
+    count = len(tree.flatten(outputs))
+    if isinstance(loss, dict):
+        names = sorted(outputs) if isinstance(outputs, dict) else model.output_names
+        return [loss.get(name) for name in names]
+    return list(loss) if isinstance(loss, (list, tuple)) else [loss] * count
 
 
 def default_loss(model: keras.Model, outputs: Any, y: Any) -> tuple[Any, str]:

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from constrainit._set import ConstraintSet
+from constrainit._set import measure
 from constrainit.doctor._evidence import ConstraintEvidence, Evidence, GradientEvidence
 from constrainit.doctor._frames import fault
 from constrainit.doctor._problem import Problem
@@ -80,10 +80,34 @@ class _Start:
             made = self.made[id(record.variable)]
             if made.fault is None and made.image is not None and not isinstance(again, Exception):
                 made.again = _distance(to_numpy(again), to_numpy(image), to_numpy(image))
+        self._measure(values, sound)
         for made in self.evidence.constraints:
             if made.custom and made.overrides:
                 made.saving = _saving_fault(made.record)
                 made.repeat = _repeat(made.record) if made.fault is None else 0.0
+
+    def _measure(self, values, images):
+        """How far the starts and their images are outside, where the set is known.
+
+        A start that its constraint leaves alone is inside, but for zero vectors, which the
+        built-in constraints of Keras leave alone wherever they should be.
+        """
+        known = []
+        for index, record in enumerate(self.records):
+            made, a_set = self._of(index), _known_set(record)
+            if a_set is None or made.image is None:
+                continue
+            made.violation = 0.0
+            if made.share_moved > 0 or made.units.get("smallest unit norm", 1.0) == 0:
+                known.append((index, a_set))
+        sets, places = [s for _, s in known] * 2, [i for i, _ in known]
+        weights = [values[i] for i in places] + [images[i] for i in places]
+        found = [violation for violation, _ in measure(sets, weights)]
+        for at, i in enumerate(places):
+            self._of(i).violation, self._of(i).stuck = found[at], found[at + len(places)]
+
+    def _of(self, index):
+        return self.made[id(self.records[index].variable)]
 
     def _first(self, made, record, value, image):
         if isinstance(image, Exception):
@@ -97,9 +121,9 @@ class _Start:
         made.image = numbers(after)
         peak = np.max(np.abs(before), initial=0.0)
         with np.errstate(invalid="ignore"):
-            made.share_moved = float(np.mean(~(np.abs(after - before) <= 1e-6 * peak)))
+            made.share_moved = float(np.mean(~(np.abs(after - before) <= 1e-5 * peak)))
         made.jump = _distance(after, before, before)
-        made.violation, made.stuck = _violations(record, value, image, after - before)
+        made.violation = _largest(after - before)
         made.units = _unit_norms(record, before)
         made.rescaled = _rescaled(record, before, after)
 
@@ -179,20 +203,18 @@ def _describe(record):
     return a_set.describe(), False
 
 
-def _violations(record, value, image, moved):
-    """How far outside the start is, and its image: by the set if it is known.
+def _largest(moved):
+    """The largest move of an entry: all that is known of a constraint of the user's own."""
+    return float(np.max(np.abs(moved), initial=0.0)) if np.isfinite(moved).all() else float("nan")
 
-    Of a constraint of the user's own only the largest move of an entry is known.
-    """
+
+def _known_set(record):
+    """The set of a constraint that is one, or an exact counterpart; else None."""
     try:
         a_set = record.resolved(record.constraint)
     except ValueError:
-        a_set = None
-    if isinstance(a_set, ConstraintSet) and not isinstance(a_set, Custom):
-        stored = ops.cast(image, record.dtype)
-        return float(a_set.violation(value)), float(a_set.violation(stored))
-    finite = np.isfinite(moved).all()
-    return (float(np.max(np.abs(moved), initial=0.0)) if finite else float("nan")), 0.0
+        return None
+    return None if isinstance(a_set, Custom) else a_set
 
 
 def _unit_norms(record, before):

@@ -39,13 +39,21 @@ class Problem:
         self._chosen_optimizer = optimizer
         self._compiled_loss: Any = None
         self._step: Any = None
-        self._loss_is_set = False
+        self._loss_is_set = self._adds_losses = False
         self.loss_name = ""
 
     def trace_outputs(self) -> Any:
         """The shapes that the model gives for the batch, found without computing."""
+
+        def trace(x):
+            with keras.StatelessScope(collect_losses=True):
+                outputs = self.model(x, training=True)
+                self._adds_losses = bool(self.model.losses)
+            return outputs
+
+        # Calling the model itself on symbolic inputs would leave a node in its graph.
         specs = keras.tree.map_structure(lambda t: keras.KerasTensor(t.shape, _dtype(t)), self.x)
-        return self.model(specs, training=True)
+        return keras.backend.compute_output_spec(trace, specs)
 
     def set_loss(self) -> None:
         """Traces the forward pass, chooses the loss and, if none came, the targets."""
@@ -58,11 +66,11 @@ class Problem:
         if loss is None and own is not None:
             loss, weights = own._user_loss, own._user_loss_weights
         overrides = type(self.model).compute_loss is not keras.Model.compute_loss
-        if loss is None and not overrides and not (self.model.compiled and self.model.losses):
+        if loss is None and not overrides and not (self.model.compiled and self._adds_losses):
             loss, sentence = _batch.default_loss(self.model, outputs, self.y)
             self.said.append(sentence)
         if self.y is None:
-            self.y = _batch.targets_for(outputs, loss, self.seed)
+            self.y = _batch.targets_for(self.model, outputs, loss, self.seed)
             self.said.append("targets drawn at random, as none were given")
         self.y = _tensors(self.y)
         if loss is not None:

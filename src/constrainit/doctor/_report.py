@@ -88,7 +88,7 @@ class Report:
             yield ""
             yield _weights_table(self.evidence.constraints)
             yield from map(Text, _calm(self.evidence.constraints, self.findings))
-        layers = _layers_table(self.evidence, self.findings)
+        layers = _layers_table(self.evidence, self.findings, self.environment["model"])
         if layers is not None:
             yield ""
             yield layers
@@ -175,7 +175,7 @@ def _losses(evidence):
 
 def _weights_table(constraints):
     header = (
-        "constrained weight", "start", "norm", "after its constraint", "norm", "moved",
+        "constrained weight", "start", "norm", "constrained", "norm", "moved",
         "1st step", "gradient",
     )  # fmt: skip
     shown = constraints if len(constraints) <= _LAYERS else constraints[: _LAYERS - 2]
@@ -218,9 +218,10 @@ def _calm(constraints, found):
         yield f"and {len(calm) - _SAME_CODE} more start inside"
 
 
-def _layers_table(evidence, found):
+def _layers_table(evidence, found, model):
     named = {finding.layer for finding in found if finding.code.startswith("CW4")}
-    outputs = [o for o in evidence.outputs if o.layer in named] or evidence.outputs
+    inner = [o for o in evidence.outputs if o.layer != model] or evidence.outputs
+    outputs = [o for o in inner if o.layer in named] or inner
     after = {o.layer: o for o in evidence.outputs_after}
     rows = []
     for output in outputs[:_LAYERS]:

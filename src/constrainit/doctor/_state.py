@@ -6,17 +6,26 @@ from typing import Any
 
 import keras
 from keras import ops
+from keras.src.utils.tracking import TrackedDict, TrackedList, TrackedSet
+
+_CONTAINERS = (list, dict, set, TrackedList, TrackedDict, TrackedSet)
 
 
 @contextlib.contextmanager
 def borrowed(model: keras.Model) -> Iterator[None]:
-    """Restores every variable, every constraint and the compiled loss of `model` at the end."""
-    variables = {id(v): v for v in [*model.variables, *model.metrics_variables]}.values()
-    values = [(v, ops.copy(ops.convert_to_tensor(v))) for v in variables]
+    """Restores every variable of `model` and every attribute of its layers and constraints."""
+    variables = [*model.variables, *model.metrics_variables]
     constraints = [(v, v.constraint) for v in variables if hasattr(v, "constraint")]
-    inner = [(c, dict(vars(c))) for _, c in constraints if hasattr(c, "__dict__")]
-    compiled_loss = getattr(model, "_compile_loss", None)
-    overridden = list(model._losses_override)
+    owners = [*model._flatten_layers(), *(c for _, c in constraints if hasattr(c, "__dict__"))]
+    held = [(owner, dict(vars(owner))) for owner in {id(o): o for o in owners}.values()]
+    variables += [state for _, parts in held for state in _states(parts)]
+    values = [
+        (v, ops.copy(ops.convert_to_tensor(v))) for v in {id(v): v for v in variables}.values()
+    ]
+    contents = [
+        (part, part.copy()) for _, parts in held for part in parts.values()
+        if type(part) in _CONTAINERS
+    ]  # fmt: skip
     try:
         yield
     finally:
@@ -24,11 +33,29 @@ def borrowed(model: keras.Model) -> Iterator[None]:
             variable.assign(value)
         for variable, constraint in constraints:
             variable.constraint = constraint
-        for constraint, attributes in inner:
-            vars(constraint).clear()
-            vars(constraint).update(attributes)
-        object.__setattr__(model, "_compile_loss", compiled_loss)
-        model._losses_override = overridden
+        # Not through `setattr`: a layer would wrap and track what is put back.
+        for owner, parts in held:
+            vars(owner).clear()
+            vars(owner).update(parts)
+        for part, content in contents:
+            _refill(part, content)
+
+
+def _states(parts):
+    """The variables that a constraint or layer holds by itself, seed generators included."""
+    for part in parts.values():
+        part = getattr(part, "state", part)
+        if isinstance(part, keras.Variable):
+            yield part
+
+
+def _refill(part, content):
+    kind = next(kind for kind in (list, dict, set) if isinstance(part, kind))
+    if kind is list:
+        list.__setitem__(part, slice(None), content)
+    else:
+        kind.clear(part)
+        kind.update(part, content)
 
 
 @contextlib.contextmanager

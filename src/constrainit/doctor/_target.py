@@ -161,8 +161,10 @@ def _arrays(path):
 
 def check_batch(model: keras.Model, x: Any, source: str) -> None:
     """Raises TargetError if a built model can not take the shape of `x`."""
-    specs = keras.tree.flatten(getattr(model, "_inputs_struct", None) or [])
-    for spec, part in zip(specs, keras.tree.flatten(x), strict=False):
+    specs = getattr(model, "_inputs_struct", None)
+    if specs is None:
+        return
+    for spec, part in zip(keras.tree.flatten(specs), keras.tree.flatten(x), strict=False):
         shape = np.shape(part)
         wanted = tuple(spec.shape)
         fits = len(shape) == len(wanted) and all(

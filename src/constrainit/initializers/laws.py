@@ -5,6 +5,7 @@ gives a tensor. `units` are the axes that feed one unit.
 """
 
 import math
+from random import Random
 
 from keras import ops, random
 
@@ -59,7 +60,8 @@ def haar(shape, dtype, seed):
 
 def nth_seed(seed, index):
     """A seed of its own for the `index`-th of several draws."""
-    return seed + index if isinstance(seed, int) else seed
+    # Not `seed + index`: the second draw of one seed would be the first of the next.
+    return Random(f"{seed}/{index}").randrange(2**31) if isinstance(seed, int) else seed
 
 
 def bounded(shape, dtype, seed, lower, upper):

@@ -3,18 +3,21 @@
 from keras import ops
 
 
-def safe_norm(w, axis):
-    """Euclidean norm of `w` over `axis`, kept as axes of size one.
+def polar(w, axis):
+    """Direction and Euclidean norm of `w` over `axis`, the norm kept as axes of size one.
 
     The largest magnitude is divided out before squaring, so that 1e30 and 1e-30 in float32 have
-    the norm that they should have. `axis=()` gives `|w|`.
+    the norm that they should have. The direction of the zero vector is zero. `axis=()` gives the
+    sign and `|w|`.
     """
     if not axis:
-        return ops.abs(w)
+        return ops.sign(w), ops.abs(w)
     peak = ops.max(ops.abs(w), axis=axis, keepdims=True)
-    scale = ops.where(peak > 0, peak, ops.ones_like(peak))
-    return (
-        scale
-        * ops.sqrt(ops.sum(ops.square(w / scale), axis=axis, keepdims=True))
-        * ops.cast(peak > 0, w.dtype)
-    )
+    scaled = w / ops.where(peak > 0, peak, ops.ones_like(peak))
+    size = ops.sqrt(ops.sum(ops.square(scaled), axis=axis, keepdims=True))
+    return scaled / ops.maximum(size, 1.0), peak * size
+
+
+def safe_norm(w, axis):
+    """Euclidean norm of `w` over `axis`, kept as axes of size one; see `polar`."""
+    return polar(w, axis)[1]

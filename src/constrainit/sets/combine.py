@@ -1,12 +1,13 @@
 """Sets made from sets."""
 
+import math
 from typing import Any
 
 import numpy as np
 from keras import ops
 
 from constrainit import _checks
-from constrainit._precision import tolerance
+from constrainit._precision import smallest_normal, tolerance
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws
 from constrainit.numerics import dykstra
@@ -52,7 +53,8 @@ class Masked(_Wrapping):
     """Only the entries in the mask are used: they obey a set, and the others are zero.
 
     The set is `{w : w = 0 outside the mask, w in set}`; for sets of bounds the set holds inside
-    the mask only. Exact: norms, sums and bounds are taken over the entries in the mask.
+    the mask only. Exact: norms, sums and bounds are taken over the entries in the mask. A
+    unit with no entry in the mask is zero.
 
     The initializer draws from the inner set and scales each unit up for the inputs it lost, so
     that its variance is that of the full unit where the set leaves the scale free.
@@ -199,17 +201,21 @@ class Intersection(ConstraintSet):
 
     For convex sets the projection is Dykstra's algorithm: it converges to the nearest point and is
     approximate. Sets of bounds are held exactly, the others to a relative 1e-5 (or the tolerance
-    of the storage dtype, if that is larger). Exact, in one pass, are bounds with bounds, and
-    `NonNegative` with one set of norms, which need not be convex.
+    of the storage dtype, if that is larger); the result is nearest to the same share of the
+    largest weight. Exact, in one pass, are bounds with bounds, and `NonNegative` with one set of
+    norms, which need not be convex. Units are those of all sets together: with a set along axis 0
+    and one along axis 1, the whole matrix.
 
-    The initializer draws from the first set and projects. An empty intersection can not be told
-    from a thin one: `violation` then stays above zero.
+    The initializer draws from the first set and projects. Bounds that exclude one another are
+    refused; that other sets have nothing in common can not be told, and the result is then in
+    some of them only.
 
     Args:
         sets: Two or more sets; anything that `as_set` takes.
 
     Raises:
-        ValueError: Fewer than two sets, or sets that are not convex (but for the exact pair).
+        ValueError: Fewer than two sets, sets that are not convex (but for the exact pair), or
+            bounds that exclude one another.
 
     >>> import constrainit as ci
     >>> both = ci.NonNegative() & ci.UnitNorm()
@@ -236,6 +242,10 @@ class Intersection(ConstraintSet):
                 "Intersection", "sets", "be convex, each of them", self.sets,
                 f"{curved[0]!r} is not: alternating projections would not find the nearest point.",
             )  # fmt: skip
+        bounds = [b for b in map(bounds_of, self.sets) if b]
+        lower = max((low for low, _ in bounds if low is not None), default=-math.inf)
+        if lower > min((high for _, high in bounds if high is not None), default=math.inf):
+            raise _checks.fail("Intersection", "sets", "have a weight in common", self.sets)
 
     def _is_cone_and_norm(self):
         kinds = sorted((isinstance(s, NonNegative), is_norm_set(s)) for s in self.sets)
@@ -268,13 +278,17 @@ class Intersection(ConstraintSet):
             one.check_shape(shape)
 
     def _units(self, rank):
-        return max((one._units(rank) for one in self.sets), key=len)
+        return tuple(sorted({a % rank for one in self.sets for a in one._units(rank)}))
 
     def _usable(self, w):
-        usable = [one._usable(w) for one in self.sets]
-        if self._is_bounds():
-            return usable[0]
-        return ops.all(ops.stack([ops.all(part) for part in usable]))
+        return self._in_all([one._usable(w) for one in self.sets], w)
+
+    def _in_all(self, answers, w):
+        """Whether all sets say yes to all of a unit: it moves, or stays, as a whole."""
+        every, units = ops.ones_like(w, dtype="bool"), self._units(len(w.shape))
+        for answer in answers:
+            every = ops.logical_and(every, answer)
+        return ops.all(every, axis=units, keepdims=True) if units else every
 
     def _ordered(self):
         """Bounds last: the result of a sweep is exactly in the last set."""
@@ -296,16 +310,15 @@ class Intersection(ConstraintSet):
         return w
 
     def _holds(self, w, image, dtype):
+        held = [one._holds(w, one._nearest(w, dtype), dtype) for one in self.sets]
+        inside = self._in_all(held, w)
         if self._is_bounds() or self._is_cone_and_norm():
-            held = ops.ones_like(w, dtype="bool")
-            for one in self.sets:
-                held = ops.logical_and(held, one._holds(w, one._nearest(w, dtype), dtype))
-            return held
-        scale = ops.max(ops.abs(image))
-        loose = max(self.accuracy, tolerance(dtype))
-        near = ops.max(ops.abs(w - image)) <= loose * scale
-        bounds = [one._holds(w, image, dtype) for one in self.sets if bounds_of(one)]
-        return ops.all(ops.stack([near, *[ops.all(b) for b in bounds]]))
+            return inside
+        units, loose = self._units(len(w.shape)), max(self.accuracy, tolerance(dtype))
+        scale = ops.max(ops.abs(image), axis=units, keepdims=True) + smallest_normal(dtype)
+        bounds = [one for one, of in zip(held, self.sets, strict=True) if bounds_of(of)]
+        near = self._in_all([ops.abs(w - image) <= loose * scale, *bounds], w)
+        return ops.logical_or(inside, near)
 
     def _draw(self, shape, dtype, seed):
         return self.sets[0]._draw(shape, dtype, seed)
@@ -321,7 +334,11 @@ def _cone_part(w, norms):
     if norms._range()[0] == 0 or not units:
         return part
     lost = ops.max(part, axis=units, keepdims=True) <= 0
-    peak = ops.equal(w, ops.max(w, axis=units, keepdims=True))
+    top = ops.max(w, axis=units, keepdims=True)
+    place = ops.reshape(ops.arange(math.prod(w.shape)), w.shape)
+    peak = ops.where(ops.equal(w, top), place, math.prod(w.shape))
+    # Of several largest entries below zero only one: between their axes it is further.
+    peak = ops.equal(place, ops.min(peak, axis=units, keepdims=True))
     return ops.where(lost, ops.cast(peak, w.dtype) * 1e-20, part)
 
 

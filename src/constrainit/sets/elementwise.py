@@ -1,5 +1,6 @@
 """Sets of bounds: each weight on its own."""
 
+import math
 from typing import Any
 
 from keras import ops
@@ -31,7 +32,8 @@ class _Bounds(ConstraintSet):
         lower, upper = self._bounds()
         low = None if lower is None else inward(lower, dtype, +1)
         high = None if upper is None else inward(upper, dtype, -1)
-        if (low is not None and high is not None and low > high) or abs(low or 0.0) == float("inf"):
+        empty = low is not None and high is not None and low > high
+        if empty or math.inf in (low, -(high or 0.0)):
             raise ValueError(f"`{self!r}` holds no {dtype} number. Widen it or use a wider dtype.")
         return low, high
 

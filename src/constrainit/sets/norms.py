@@ -5,10 +5,10 @@ from typing import Any
 from keras import ops
 
 from constrainit import _checks
-from constrainit._precision import tolerance
+from constrainit._precision import smallest_normal, tolerance
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws
-from constrainit.numerics import safe_norm
+from constrainit.numerics import polar
 
 
 class _Norms(ConstraintSet):
@@ -21,18 +21,19 @@ class _Norms(ConstraintSet):
 
     def _nearest(self, w, dtype, where=None):
         units = self._units(len(w.shape))
-        norm = safe_norm(w, units)
-        kept = ops.ones_like(w) if where is None else ops.cast(where, w.dtype)
-        size = ops.sum(kept, axis=units, keepdims=True) if units else kept
-        even = kept / ops.sqrt(ops.maximum(size, 1.0))
+        direction, norm = polar(w, units)
         lower, upper = self._targets(dtype)
-        direction = ops.where(norm > 0, w / _or_one(norm), even)
-        # Normalised a second time: after the first, a norm near the end of the range of the dtype
-        # still carries the rounding of numbers that small or large.
-        direction = direction / _or_one(safe_norm(direction, units))
+        if lower > 0:
+            direction = ops.where(norm > 0, direction, _even(w, units, where))
+        target = ops.maximum(ops.minimum(norm, upper), lower)
         inside = ops.logical_and(norm >= self._range()[0], norm <= self._range()[1])
-        target = norm if upper is None else ops.minimum(norm, upper)
-        return ops.where(inside, w, direction * ops.maximum(target, lower))
+        return ops.where(inside, w, direction * target)
+
+    def _holds(self, w, image, dtype):
+        norm, margin = polar(w, self._units(len(w.shape)))[1], tolerance(dtype)
+        lower, upper = self._range()
+        low = lower * (1 - margin) - smallest_normal(dtype)
+        return ops.logical_and(norm >= low, norm <= upper * (1 + margin) + smallest_normal(dtype))
 
     def _targets(self, dtype):
         """The norms that outside units go to, drawn in so that rounding can not leave the set."""
@@ -146,8 +147,11 @@ class NormRange(_Norms):
         return f"each unit's norm in [{self.lower:g}, {self.upper:g}]"
 
 
-def _or_one(norm):
-    return ops.where(norm > 0, norm, ops.ones_like(norm))
+def _even(w, units, where):
+    """The vector of equal entries and norm one, over the entries in `where`."""
+    kept = ops.ones_like(w) if where is None else ops.cast(where, w.dtype)
+    count = ops.sum(kept, axis=units, keepdims=True) if units else kept
+    return kept / ops.sqrt(ops.maximum(count, 1.0))
 
 
 def is_norm_set(constraint: Any) -> bool:

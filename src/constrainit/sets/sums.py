@@ -43,6 +43,12 @@ class Simplex(ConstraintSet):
     def _nearest(self, w, dtype, where=None):
         return project_simplex(w, self.total, self._units(len(w.shape)), where)
 
+    def _holds(self, w, image, dtype):
+        # By no tolerance below zero: a root or a logarithm of the weights would be NaN.
+        units, positive = self._units(len(w.shape)), ops.greater_equal(w, 0)
+        positive = ops.all(positive, axis=units, keepdims=True) if units else positive
+        return ops.logical_and(positive, super()._holds(w, image, dtype))
+
     def _draw(self, shape, dtype, seed):
         return self.total * laws.dirichlet(shape, dtype, seed, self._units(len(shape)))
 
@@ -77,11 +83,17 @@ class SumTo(ConstraintSet):
     def _nearest(self, w, dtype, where=None):
         units = self._units(len(w.shape))
         kept = ops.ones_like(w) if where is None else ops.cast(where, w.dtype)
-        size = ops.maximum(ops.sum(kept, axis=units, keepdims=True), 1.0) if units else kept
-        # Twice: with weights of 1e6 the first surplus carries their rounding, the second does not.
+        if not units:
+            return self.total * kept
+        size = ops.maximum(ops.sum(kept, axis=units, keepdims=True), 1.0)
+        # What all weights of a unit have in common goes first: 1e6, or the whole of an even unit,
+        # would leave its rounding behind. Twice, as the first surplus carries a rounding too.
+        low = ops.full_like(w, -math.inf)
+        peak = ops.max(ops.where(kept > 0, w, low), axis=units, keepdims=True)
+        w = ops.where(kept > 0, w - peak, ops.zeros_like(w))
         for _ in range(2):
-            total = ops.sum(w * kept, axis=units, keepdims=True) if units else w * kept
-            w = (w - (total - self.total) / size) * kept
+            surplus = ops.sum(w, axis=units, keepdims=True) - self.total
+            w = (w - surplus / size) * kept
         return w
 
     def _draw(self, shape, dtype, seed):

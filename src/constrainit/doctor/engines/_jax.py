@@ -15,7 +15,7 @@ def compile_step(problem):
 
     def objective(values, rest, x, y):
         scope = [*zip(trainable, values, strict=True), *zip(others, rest, strict=True)]
-        with keras.StatelessScope(state_mapping=scope):
+        with keras.StatelessScope(state_mapping=scope, collect_losses=True):
             loss, outputs = problem.loss(x, y)
             return optimizer.scale_loss(loss), (loss, outputs)
 
