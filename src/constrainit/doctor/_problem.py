@@ -4,12 +4,14 @@ import contextlib
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
+from keras.src.backend import compute_output_spec
 from keras.src.trainers.compile_utils import CompileLoss
 
 from constrainit.doctor import _batch
 from constrainit.doctor._state import attribute
-from constrainit.doctor._statistics import activation_of, summarize
+from constrainit.doctor._statistics import activation_of, summarize, to_numpy
 from constrainit.doctor.engines import engine
 
 
@@ -41,6 +43,8 @@ class Problem:
         self._step: Any = None
         self._loss_is_set = self._adds_losses = False
         self.loss_name = ""
+        if type(model).train_step is not keras.Model.train_step:
+            self.said.append("its own train_step is not run: the step is that of keras.Model")
 
     def trace_outputs(self) -> Any:
         """The shapes that the model gives for the batch, found without computing."""
@@ -53,7 +57,7 @@ class Problem:
 
         # Calling the model itself on symbolic inputs would leave a node in its graph.
         specs = keras.tree.map_structure(lambda t: keras.KerasTensor(t.shape, _dtype(t)), self.x)
-        return keras.backend.compute_output_spec(trace, specs)
+        return compute_output_spec(trace, specs)
 
     def set_loss(self) -> None:
         """Traces the forward pass, chooses the loss and, if none came, the targets."""
@@ -84,7 +88,20 @@ class Problem:
         if self._step is None:
             self._set_optimizer()
             self._step = engine().compile_step(self)
-        return self._step()
+        found = self._step()
+        while self._would_be_skipped(found[0], found[2]):
+            found = self._step()
+        return found
+
+    def _would_be_skipped(self, loss, gradients):
+        """Whether a float16 loss scale makes the gradients overflow; halves it, as Keras does."""
+        scale = getattr(self.optimizer, "dynamic_scale", None)
+        if scale is None or not np.isfinite(to_numpy(loss)) or to_numpy(scale) <= 1:
+            return False
+        if all(np.isfinite(to_numpy(g)).all() for g in gradients if g is not None):
+            return False
+        scale.assign(scale.value / 2)
+        return True
 
     def _set_optimizer(self) -> None:
         """Copies the optimizer, with its state, or takes Adam."""

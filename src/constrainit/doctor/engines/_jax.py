@@ -13,15 +13,16 @@ def compile_step(problem):
     trainable, others = problem.trainable, problem.others
     optimizer = problem.optimizer
 
-    def objective(values, rest, x, y):
-        scope = [*zip(trainable, values, strict=True), *zip(others, rest, strict=True)]
+    def objective(values, rest, slots, x, y):
+        held = [*trainable, *others, *optimizer.variables]
+        scope = list(zip(held, [*values, *rest, *slots], strict=True))
         with keras.StatelessScope(state_mapping=scope, collect_losses=True):
             loss, outputs = problem.loss(x, y)
             return optimizer.scale_loss(loss), (loss, outputs)
 
     def run(values, rest, slots, x, y):
         (_, (loss, outputs)), gradients = jax.value_and_grad(objective, has_aux=True)(
-            values, rest, x, y
+            values, rest, slots, x, y
         )
         updated, _ = optimizer.stateless_apply(slots, gradients, values)
         return loss, outputs, gradients, updated
