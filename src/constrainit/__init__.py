@@ -1,11 +1,9 @@
 """Weight constraints for Keras 3 that hold from the first forward pass on."""
 
+from typing import TYPE_CHECKING, Any
+
 from constrainit import _attach
 from constrainit._set import ConstraintSet as ConstraintSet
-from constrainit.doctor import Finding as Finding
-from constrainit.doctor import Report as Report
-from constrainit.doctor import Treatment as Treatment
-from constrainit.doctor import diagnose as diagnose
 from constrainit.model import Check as Check
 from constrainit.model import check as check
 from constrainit.model import constrain as constrain
@@ -28,6 +26,50 @@ from constrainit.sets import Symmetric as Symmetric
 from constrainit.sets import UnitNorm as UnitNorm
 from constrainit.sets import as_set as as_set
 
-_attach.install()
+if TYPE_CHECKING:
+    from constrainit.doctor import Finding as Finding
+    from constrainit.doctor import Report as Report
+    from constrainit.doctor import Treatment as Treatment
+    from constrainit.doctor import diagnose as diagnose
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Blocks",
+    "Box",
+    "Check",
+    "ConstraintSet",
+    "Custom",
+    "Finding",
+    "Intersection",
+    "Masked",
+    "MaxNorm",
+    "NonNegative",
+    "NormRange",
+    "Orthogonal",
+    "Positive",
+    "Report",
+    "Simplex",
+    "SumTo",
+    "Symmetric",
+    "Treatment",
+    "UnitNorm",
+    "as_set",
+    "check",
+    "constrain",
+    "constrained",
+    "diagnose",
+    "prepare",
+    "project",
+]
+
+_attach.install()
+
+
+def __getattr__(name: str) -> Any:
+    """The doctor's names, imported on first use: a model that trains does not need it."""
+    if name in ("Finding", "Report", "Treatment", "diagnose"):
+        from constrainit import doctor
+
+        return getattr(doctor, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

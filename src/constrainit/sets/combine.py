@@ -303,11 +303,7 @@ class Intersection(ConstraintSet):
                 w = one._nearest(w, dtype)
             return w
         steps = [lambda x, one=one: one._nearest(x, dtype) for one in self._ordered()]
-        # Again from where it ended: next to an entry of 1e20 the corrections carry its rounding;
-        # each run starts from numbers nearer to the size of the set, and a settled one is short.
-        for _ in range(4):
-            w = dykstra(w, steps, stop=self.accuracy / 100)
-        return w
+        return dykstra(w, steps, stop=self.accuracy / 100, axis=self._units(len(w.shape)))
 
     def _holds(self, w, image, dtype):
         held = [one._holds(w, one._nearest(w, dtype), dtype) for one in self.sets]
