@@ -94,6 +94,7 @@ def _with_keras_ops(problem, evidence, found, names):
             break
         names |= more
     shown = ", ".join(f"keras.ops.{name}" for name in sorted(names))
+    problem.said.append(f"measured with {shown} in place of what keras.backend lacks")
     wanted = [f for f in found if f.code == "CW201"]
     write(wanted, f"{shown} in place of keras.backend", found, again, alone=False)
     known = {(f.code, f.weight, f.layer) for f in found}

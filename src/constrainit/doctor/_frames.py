@@ -34,7 +34,9 @@ class Source:
     text: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line} in {self.function}: {self.text}"
+        path = Path(self.file)
+        shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+        return f"{shown}:{self.line} in {self.function}: {self.text}"
 
 
 @dataclass(frozen=True)
