@@ -25,7 +25,7 @@ def unit_axes(
     if rank < 2:
         return tuple(range(rank))
     if isinstance(layer, _LAYERS.EinsumDense):
-        return _einsum_axes(layer, rank)
+        return _einsum_axes(layer, rank) if name == "kernel" else None
     if isinstance(layer, _LAYERS.Embedding):
         return (0,) if name == "reverse_embeddings" else (1,)
     if isinstance(layer, _DEPTHWISE) or name == "depthwise_kernel":

@@ -2,6 +2,7 @@
 
 import difflib
 import fnmatch
+import math
 import uuid
 import warnings
 from collections.abc import Iterator, Mapping
@@ -88,15 +89,17 @@ def walk(model: keras.Model) -> list[WeightRecord]:
             f"`model` must be built: {model.name!r} has no weights yet. Call it once on a batch, "
             "`model(x)`, call `model.build(input_shape)`, or begin with `keras.Input(shape)`."
         )
-    records, seen = [], set()
+    records: dict[int, WeightRecord] = {}
     for layer, place in _layers(model, ""):
         for variable in layer._trainable_variables + layer._non_trainable_variables:
-            if id(variable) not in seen:
-                seen.add(id(variable))
+            # A wrapper, such as `SpectralNormalization`, also holds the weight of another layer.
+            known = records.get(id(variable))
+            maker = variable.path == f"{layer.path}/{variable.name}"
+            if known is None or (maker and known.layer is not layer):
                 axes = unit_axes(layer, variable.name, tuple(variable.shape))
                 inside = f"{place}/{variable.name}".lstrip("/")
-                records.append(WeightRecord(variable.path, inside, layer, variable, axes))
-    return records
+                records[id(variable)] = WeightRecord(variable.path, inside, layer, variable, axes)
+    return list(records.values())
 
 
 def _layers(layer: Any, place: str) -> Iterator[tuple[Any, str]]:
@@ -269,7 +272,7 @@ class CheckRow:
         set: The set in one line.
         shape: The shape of the weight.
         dtype: Its storage dtype.
-        violation: Its distance from the set, in the units of the weight; None if unknown.
+        violation: Its distance from the set, in the units of the weight; None if it has none.
         finite: Whether every entry is finite.
         axis: Empty if the constraint works along the axes that feed one unit, else what differs.
         error: What the constraint raised on a copy of the weight, or an empty string.
@@ -338,7 +341,8 @@ def _check_row(record):
     try:
         a_set = record.resolved(record.constraint)
         text = a_set.describe()
-        violation = measure([a_set], [value])[0][0]
+        outside = measure([a_set], [value])[0][0]
+        violation = outside if math.isfinite(outside) else None
     except Exception as fault:
         error = f"{type(fault).__name__}: {fault}"
     axes = None if error else wrong_axes(record)
@@ -351,8 +355,23 @@ def _measured(model):
     """Each constrained weight with its set, how far outside it is, and its image."""
     records = constrained_records(model)
     sets = [record.resolved(record.constraint) for record in records]
-    pairs = measure(sets, [record.variable for record in records])
+    try:
+        pairs = measure(sets, [record.variable for record in records])
+    # A user's constraint may raise anything; one by one, to name the weight.
+    except Exception:
+        for record, a_set in zip(records, sets, strict=True):
+            _measured_alone(record, a_set)
+        raise
     return [(r, s, *pair) for r, s, pair in zip(records, sets, pairs, strict=True)]
+
+
+def _measured_alone(record, a_set):
+    try:
+        measure([a_set], [record.variable])
+    except Exception as fault:
+        raise ValueError(
+            f"The constraint of {record.path!r} can not be applied: {type(fault).__name__}: {fault}"
+        ) from fault
 
 
 def project(model: keras.Model) -> dict[str, float]:
@@ -415,6 +434,10 @@ def prepare(model: keras.Model, seed: int | None = None) -> list[Redrawn]:
     Raises:
         ValueError: A constraint can not be applied to its weight; no weight is changed.
     """
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
+        raise ValueError(
+            f"`seed` of `prepare` must be None or an integer. Received: seed={seed!r}."
+        )
     changes = []
     for index, (record, a_set, distance, image) in enumerate(_measured(model)):
         if distance == 0:
