@@ -49,13 +49,28 @@ def diagnose(
         A `Report`: `findings`, `ok`, `str()`, `to_dict()`, `save(path)`.
 
     Raises:
-        ValueError: `model` is no Keras model, or says too little to be built or fed.
+        ValueError: `model` is no Keras model, or says too little to be built or fed; an argument
+            is not what Keras takes.
     """
     if not isinstance(model, keras.Model):
         raise ValueError(f"`model` of `diagnose` must be a keras.Model. Received: model={model!r}.")
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise ValueError(f"`seed` of `diagnose` must be an integer. Received: seed={seed!r}.")
+    for part in keras.tree.flatten(loss):
+        _known("loss", part, keras.losses.get)
+    _known("optimizer", optimizer, keras.optimizers.get)
     return examine(model if model.built else _twin(model), x, y, loss, optimizer, seed)
+
+
+def _known(name, value, get):
+    try:
+        if value is not None:
+            get(value)
+    # Keras raises several kinds.
+    except Exception:
+        raise ValueError(
+            f"`{name}` of `diagnose` must be what `compile` takes. Received: {name}={value!r}."
+        ) from None
 
 
 def examine(model, x, y, loss, optimizer, seed, shapes=None) -> Report:

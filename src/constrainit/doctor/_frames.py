@@ -1,5 +1,6 @@
 """Where in the user's own code an exception came from."""
 
+import re
 import sysconfig
 import traceback
 from dataclasses import dataclass
@@ -65,8 +66,14 @@ def fault(exception: BaseException) -> Fault:
         for f in frames
         if _is_users(f.filename)
     )
-    message = " ".join(str(exception).split("\n\n")[0].split())
-    return Fault(type(exception).__name__, message[:400] or "no message", own)
+    return Fault(type(exception).__name__, _message(str(exception))[:400] or "no message", own)
+
+
+def _message(text):
+    """The first paragraph, or the one that Keras has put `Exception encountered when` before."""
+    parts = re.sub(r"\x1b\[\d*m", "", text).split("\n\n")
+    wrapped = parts[0].startswith("Exception encountered when calling") and len(parts) > 1
+    return " ".join(parts[1 if wrapped else 0].split())
 
 
 def _is_users(filename: str) -> bool:

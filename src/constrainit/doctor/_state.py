@@ -50,12 +50,15 @@ def _states(parts):
 
 
 def _refill(part, content):
-    kind = next(kind for kind in (list, dict, set) if isinstance(part, kind))
-    if kind is list:
+    # By the plain classes' methods: those of Keras would track what is put back.
+    if isinstance(part, list):
         list.__setitem__(part, slice(None), content)
+    elif isinstance(part, dict):
+        dict.clear(part)
+        dict.update(part, content)
     else:
-        kind.clear(part)
-        kind.update(part, content)
+        set.intersection_update(part, content)
+        set.update(part, content)
 
 
 @contextlib.contextmanager
