@@ -490,8 +490,10 @@ def test_batch_that_does_not_fit_is_a_finding():
 # A real model
 
 
-def test_mobilenet():
+def test_mobilenet(monkeypatch):
     """MaxNorm with Keras' default axis on every kernel: each convolution's right axes are named."""
+    # The treatments would take as long again.
+    monkeypatch.setattr("constrainit.doctor._diagnose.treat", lambda *arguments: None)
     model = keras.applications.MobileNetV2(
         weights=None, input_shape=(32, 32, 3), alpha=0.35, classes=10
     )

@@ -83,8 +83,8 @@ class _Start:
         self._measure(values, sound)
         for made in self.evidence.constraints:
             if made.custom and made.overrides:
-                made.saving = _saving_fault(made.record)
                 made.repeat = _repeat(made.record) if made.fault is None else 0.0
+                made.saving = _saving_fault(made.record, made.repeat > 0 or bool(made.fault))
 
     def _measure(self, values, images):
         """How far the starts and their images are outside, where the set is known.
@@ -254,23 +254,31 @@ def _repeat(record):
     return _distance(first, second, first)
 
 
-def _saving_fault(record):
+def _saving_fault(record, incomparable):
     """Why Keras can not give back this constraint from a saved model, or an empty string."""
-    value = ops.convert_to_tensor(record.variable)
     try:
         config = json.loads(json.dumps(keras.saving.serialize_keras_object(record.constraint)))
         again = keras.saving.deserialize_keras_object(config, safe_mode=True)
     # A user's `get_config` and `from_config` may raise anything.
     except Exception as exception:
-        return f"can not be loaded: {type(exception).__name__}: {str(exception).splitlines()[0]}"
+        return f"can not be loaded: {fault(exception)}"
     if not callable(again):
         return "can not be loaded: what comes back is not callable"
-    try:
-        before, after = (
-            to_numpy(call(keras.Variable(value))) for call in (record.constraint, again)
-        )
-    # Already reported as a constraint that raises.
-    except Exception:
+    if incomparable or all(
+        map(np.array_equal, *(_images(record, c) for c in (record.constraint, again)))
+    ):
         return ""
-    same = before.shape == after.shape and np.array_equal(before, after, equal_nan=True)
-    return "" if same else "comes back with other values: its config leaves an argument out"
+    return "comes back with other values: its config leaves an argument out"
+
+
+def _images(record, constraint):
+    """What a constraint makes of the weight, and of ones that a bound is more likely to move."""
+    value, images = to_numpy(record.variable), []
+    for weight in (value, -100 * value, 0.01 * value):
+        try:
+            image = to_numpy(constraint(keras.Variable(weight, dtype=record.dtype)))
+        # Already reported as a constraint that raises.
+        except Exception:
+            image = np.zeros(0)
+        images.append(np.nan_to_num(image))
+    return images

@@ -1,0 +1,445 @@
+"""Every rule of the doctor: a model that has the fault, and suspicious ones that do not."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import constrainit as ci
+from constrainit.doctor import _probe
+from constrainit.doctor.rules import RULES
+
+DRAWS = np.random.default_rng(0)
+X = DRAWS.normal(size=(16, 4)).astype("float32")
+Y = X[:, :1] - 0.5 * X[:, 1:2]
+IMAGES = DRAWS.normal(size=(8, 6, 6, 3)).astype("float32")
+INDICES = DRAWS.integers(0, 7, size=(16, 4))
+
+registered = keras.saving.register_keras_serializable("test_doctor_rules")
+
+
+class Constraint(keras.constraints.Constraint):
+    """Base of the faulty ones: each is registered, and saves its arguments, unless it says not."""
+
+    def __init_subclass__(cls):
+        registered(cls)
+
+
+class Raises(Constraint):
+    def __call__(self, w):
+        return w.no_such_method()
+
+
+class Transposes(Constraint):
+    def __call__(self, w):
+        return ops.transpose(w)
+
+
+class KeepsOneRow(Constraint):
+    """Of a shape that would broadcast."""
+
+    def __call__(self, w):
+        return ops.max(w, axis=0, keepdims=True)
+
+
+class Integers(Constraint):
+    def __call__(self, w):
+        return ops.cast(w, "int32")
+
+
+class SumsToOne(Constraint):
+    """The quotient of the forum answers: 0/0 for a unit of zeros."""
+
+    def __call__(self, w):
+        w = ops.maximum(w, 0.0)
+        return w / ops.sum(w, axis=0, keepdims=True)
+
+
+class OverWrongAxis(Constraint):
+    """Without keepdims, the sum of a square kernel broadcasts along the other axis."""
+
+    def __call__(self, w):
+        return ops.abs(w) / ops.sum(ops.abs(w), axis=1)
+
+
+class Call(Constraint):
+    def call(self, w):
+        return ops.abs(w)
+
+
+class Project(Constraint):
+    def project(self, w):
+        return ops.abs(w)
+
+
+class Random(Constraint):
+    def __init__(self):
+        self.noise = keras.random.SeedGenerator(0)
+
+    def __call__(self, w):
+        return ops.clip(w, -1, 1) + keras.random.uniform(w.shape, seed=self.noise) * 1e-6
+
+
+class Forgets(Constraint):
+    """Has an argument with a default, and no `get_config`."""
+
+    def __init__(self, lower=0.0):
+        self.lower = lower
+
+    def __call__(self, w):
+        return ops.maximum(w, self.lower)
+
+
+class Sparse(Constraint):
+    """Healthy: a mask as pruning makes it."""
+
+    def __call__(self, w):
+        return w * ops.cast(ops.reshape(ops.arange(ops.size(w)) % 4 == 0, w.shape), w.dtype)
+
+
+class Applies(layers.Layer):
+    """A layer of one weight per input and one function of both."""
+
+    def __init__(self, function, initializer="zeros", constraint=None, **named):
+        super().__init__(**named)
+        self.function, self.start, self.held = function, initializer, constraint
+
+    def build(self, shape):
+        self.w = self.add_weight(
+            shape=(shape[-1],), initializer=self.start, constraint=self.held, name="w"
+        )
+
+    def call(self, x):
+        return self.function(x, self.w)
+
+
+def sequential(*parts, shape=(4,), loss="mse", **inputs):
+    model = keras.Sequential([keras.Input(shape, **inputs), *parts], name="model")
+    model.compile(keras.optimizers.SGD(0.01), loss)
+    return model
+
+
+def dense(constraint, start="ones", units=4):
+    """A model with one constrained kernel."""
+    kernel = {"kernel_constraint": constraint, "kernel_initializer": start}
+    return sequential(layers.Dense(units, name="here", **kernel), layers.Dense(1))
+
+
+def constant(value):
+    return keras.initializers.Constant(value)
+
+
+def local_class():
+    """A class that no other process can find."""
+
+    class Unregistered(keras.constraints.Constraint):
+        def __call__(self, w):
+            return ops.minimum(w, 1.0)
+
+    return Unregistered()
+
+
+def attached_late():
+    model = dense(None)
+    model.get_layer("here").kernel_constraint = keras.constraints.NonNeg()
+    return model
+
+
+def wrong_axes():
+    """Keras' default axis where each layer has its units along others."""
+    bound = keras.constraints.UnitNorm()
+    return sequential(
+        layers.Conv2D(4, 3, kernel_constraint=bound, name="conv"),
+        layers.DepthwiseConv2D(2, depthwise_constraint=bound, name="deep"),
+        layers.Conv2DTranspose(2, 2, kernel_constraint=bound, name="up"),
+        layers.GlobalAveragePooling2D(), layers.Dense(1),
+        shape=(6, 6, 3),
+    )  # fmt: skip
+
+
+def embedding(axis):
+    rows = keras.constraints.UnitNorm(axis=axis)
+    model = sequential(
+        layers.Embedding(7, 3, embeddings_constraint=rows, name="here"),
+        layers.Flatten(), layers.Dense(1), dtype="int32",
+    )  # fmt: skip
+    ci.project(model)
+    return model
+
+
+def infinite_loss(y_true, y_pred):
+    return ops.mean(ops.square(y_true - y_pred)) / 0.0
+
+
+def failing_loss(y_true, y_pred):
+    raise RuntimeError("no luck")
+
+
+def fails(x, w):
+    raise RuntimeError("no luck")
+
+
+EVERY = "model/here/kernel"
+FAULTY = {
+    "CW001": {
+        "loss": (lambda: sequential(layers.Dense(1), loss=failing_loss), ""),
+        "targets": (lambda: sequential(layers.Dense(3)), ""),
+    },
+    "CW101": {
+        "negative": (lambda: dense("non_neg", constant(-0.5)), EVERY),
+        "zero vector": (lambda: dense("unit_norm", "zeros"), EVERY),
+        "set": (lambda: dense(ci.Box(0.1, 1), "random_normal"), EVERY),
+    },
+    "CW102": {"jump": (lambda: dense("non_neg", constant(-0.5)), EVERY)},
+    "CW103": {"nan": (lambda: dense("non_neg", constant(float("nan"))), EVERY)},
+    "CW201": {"raises": (lambda: dense(Raises()), EVERY)},
+    "CW202": {
+        "transposed": (lambda: dense(Transposes(), units=3), EVERY),
+        "broadcasts": (lambda: dense(KeepsOneRow()), EVERY),
+    },
+    "CW203": {"integers": (lambda: dense(Integers()), EVERY)},
+    "CW204": {"0/0": (lambda: dense(SumsToOne(), "zeros"), EVERY)},
+    "CW205": {"axis": (lambda: dense(OverWrongAxis(), "random_uniform"), EVERY)},
+    "CW206": {
+        "call": (lambda: dense(Call()), EVERY),
+        "project": (lambda: dense(Project()), EVERY),
+    },
+    "CW207": {"random": (lambda: dense(Random()), EVERY)},
+    "CW208": {
+        "unregistered": (lambda: dense(local_class()), EVERY),
+        "lambda": (lambda: dense(lambda w: ops.minimum(w, 1.0)), EVERY),
+        "argument": (lambda: dense(Forgets(0.5)), EVERY),
+    },
+    "CW209": {"late": (attached_late, EVERY)},
+    "CW301": {
+        "images": (wrong_axes, ("model/conv/kernel", "model/deep/kernel", "model/up/kernel")),
+        "rows": (lambda: embedding(0), "model/here/embeddings"),
+    },
+    "CW401": {
+        "log": (lambda: sequential(Applies(lambda x, w: x + ops.log(w - 1.0), name="here")), "here")
+    },
+    "CW402": {
+        "tanh": (
+            lambda: sequential(
+                layers.Dense(8, "tanh", kernel_initializer=constant(90.0), name="here"),
+                layers.Dense(1),
+            ),
+            "here",
+        )
+    },
+    "CW403": {
+        "relu": (
+            lambda: sequential(
+                layers.Dense(8, "relu", bias_initializer=constant(-99.0), name="here"),
+                layers.Dense(1),
+            ),
+            "here",
+        )
+    },
+    "CW501": {
+        "root": (
+            lambda: sequential(Applies(lambda x, w: x + ops.sqrt(w), name="here")), "model/here/w",
+        )
+    },
+    "CW502": {"division": (lambda: sequential(layers.Dense(1), loss=infinite_loss), "")},
+}  # fmt: skip
+
+
+def unit_norm():
+    model = sequential(
+        layers.Dense(8, "tanh", kernel_constraint="unit_norm"), layers.Dense(1)
+    )  # fmt: skip
+    ci.project(model)
+    return model
+
+
+def images():
+    inside = keras.constraints.MaxNorm
+    return sequential(
+        layers.Conv2D(8, 3, activation="relu", kernel_constraint=inside(1.0, axis=[0, 1, 2])),
+        layers.DepthwiseConv2D(
+            3, depth_multiplier=2, depthwise_constraint=inside(1.0, axis=[0, 1]), activation="elu"
+        ),
+        layers.Conv2DTranspose(4, 2, **ci.constrained(kernel=ci.UnitNorm())),
+        layers.GlobalAveragePooling2D(), layers.Dense(1, kernel_constraint=inside(0.9)),
+        shape=(6, 6, 3),
+    )  # fmt: skip
+
+
+def pruned():
+    model = dense(Sparse(), "random_normal", units=32)
+    ci.project(model)
+    return model
+
+
+def rezero():
+    """Layers that start as the identity, with a weight of zero in front."""
+    return sequential(
+        layers.Dense(8, kernel_constraint=keras.constraints.MaxNorm(2.0)),
+        Applies(lambda x, w: x + w * ops.relu(x)),
+        Applies(lambda x, w: x / (ops.softplus(w) + 1e-3), constant(0.5413)),
+        layers.Dense(1),
+    )
+
+
+def half():
+    inside = keras.constraints.MaxNorm(2.0)
+    return sequential(
+        layers.Dense(32, "relu", kernel_constraint=inside, dtype="mixed_bfloat16"),
+        layers.Dense(1, dtype="float32"),
+    )
+
+
+class CausalPool(layers.Layer):
+    """Attention with -inf where it may not look."""
+
+    def build(self, shape):
+        bound = keras.constraints.MaxNorm(2.0)
+        self.q = self.add_weight(
+            shape=(shape[-1], shape[-1]), initializer="glorot_uniform", constraint=bound, name="q"
+        )
+
+    def call(self, x):
+        score = ops.matmul(ops.matmul(x, self.q), ops.transpose(x, (0, 2, 1)))
+        keep = ops.tril(ops.ones((x.shape[1], x.shape[1]), dtype="bool"))
+        return ops.matmul(ops.softmax(ops.where(keep, score, -float("inf")), axis=-1), x)
+
+
+def masked():
+    return sequential(layers.Reshape((2, 2)), CausalPool(), layers.Flatten(), layers.Dense(1))
+
+
+HEALTHY = {
+    "unit norm": (unit_norm, X),
+    "images": (images, IMAGES),
+    "embedding rows": (lambda: embedding(1), INDICES),
+    "pruned": (pruned, X),
+    "rezero and softplus": (rezero, X),
+    "bfloat16": (half, X),
+    "-inf mask": (masked, X),
+    "sets": (lambda: dense(ci.Box(0.1, 1), ci.Box(0.1, 1).initializer(seed=0)), X),
+}
+ALSO = {"CW209": "unit norm", "CW301": "images", "CW402": "unit norm", "CW403": "pruned"}
+"""The healthy model that comes nearest to a fault, where "sets" is not it."""
+
+
+def batch_for(model):
+    shape = model.inputs[0].shape
+    x = IMAGES if len(shape) == 4 else INDICES if "int" in model.inputs[0].dtype else X
+    return x, np.resize(Y, (len(x), 1))
+
+
+@functools.cache
+def healthy(name):
+    make, x = HEALTHY[name]
+    keras.utils.set_random_seed(0)
+    return ci.diagnose(make(), x, np.resize(Y, (len(x), 1)))
+
+
+@pytest.fixture(autouse=True)
+def _without_treatments(monkeypatch):
+    """Rules are tested here; the treatments have their own test."""
+    monkeypatch.setattr("constrainit.doctor._diagnose.treat", lambda *arguments: None)
+
+
+@pytest.mark.parametrize(
+    ("code", "case"), [(code, case) for code, cases in FAULTY.items() for case in cases]
+)
+def test_rule_finds_the_fault_and_where_it_is(code, case):
+    """A model with the fault gets the finding, at the weight or layer that has it, with numbers."""
+    make, where = FAULTY[code][case]
+    model = make()
+    x, y = batch_for(model)
+    report = ci.diagnose(model, x, y[:3] if case == "targets" else y)
+    found = [f for f in report.findings if f.code == code]
+    expected = where if isinstance(where, tuple) else (where,)
+    assert tuple(f.weight or f.layer for f in found) == expected, str(report)
+    assert not report.ok
+    for finding in found:
+        assert finding.counts
+        assert finding.evidence
+        assert finding.message
+        assert finding.fix
+    if code == "CW207":
+        assert [f.code for f in report.findings] == [code]
+    if code == "CW201":
+        assert found[0].source.text == "return w.no_such_method()"
+    if code == "CW301":
+        units = {"conv": [0, 1, 2], "deep": [0, 1], "up": [0, 1, 3], "here": [1]}
+        assert all(f.evidence["unit_axes"] == units[f.layer] for f in found)
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_healthy_models_are_healthy(name):
+    """Models that look suspicious and have nothing wrong get no finding that counts."""
+    report = healthy(name)
+    assert report.ok, str(report)
+    assert report.evidence.faults == {}
+
+
+@pytest.mark.parametrize("code", FAULTY)
+def test_rule_is_silent_where_the_fault_is_not(code):
+    """The healthy model that comes nearest to a fault does not get its finding."""
+    assert not [f for f in healthy(ALSO.get(code, "sets")).findings if f.code == code]
+
+
+def test_rules_are_complete():
+    """Every rule has its own code and name, a page, and a row in the table of faults."""
+    codes, names = [r.code for r in RULES], [r.name for r in RULES]
+    assert len(set(codes)) == len(set(names)) == len(RULES)
+    assert sorted(codes) == sorted(FAULTY)
+    for rule in RULES:
+        kind = type(rule)
+        assert kind.__doc__.strip()
+        assert rule.level in ("error", "warning", "info")
+        stem = f"{rule.code.lower()}_{rule.name.replace('-', '_')}"
+        assert kind.__module__ == f"constrainit.doctor.rules.{stem}"
+        assert rule.code.startswith("CW")
+
+
+# Repaired: how people mended such models
+
+
+def sums_to_one_repaired():
+    """The quotient with a floor, from a start that sums to one."""
+
+    class Quotient(Constraint):
+        def __call__(self, w):
+            w = ops.maximum(ops.convert_to_tensor(w), 0.0) + 1e-7
+            return w / ops.sum(w, axis=0, keepdims=True)
+
+    return dense(Quotient(), constant(0.25))
+
+
+REPAIRED = {
+    "CW101": lambda: dense("non_neg", keras.initializers.RandomUniform(0, 0.5, seed=0)),
+    "CW204": sums_to_one_repaired,
+    "CW301": lambda: embedding(1),
+    "CW401": lambda: sequential(
+        Applies(lambda x, w: x + ops.log(w + 1.0)), layers.Dense(1)
+    ),
+    "CW402": lambda: sequential(layers.Dense(8, "tanh"), layers.Dense(1)),
+    "CW501": lambda: sequential(
+        Applies(lambda x, w: x + ops.sqrt(w), constant(1.0), ci.Positive(1e-3)), layers.Dense(1)
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("code", REPAIRED)
+def test_repaired_models_are_healthy(code):
+    """The mended twin of a faulty model gets no finding that counts."""
+    model = REPAIRED[code]()
+    report = ci.diagnose(model, *batch_for(model))
+    assert report.ok, str(report)
+
+
+def test_probe_judges_nothing():
+    """Evidence of a model without constraints is whole, and no rule speaks of it."""
+    report = ci.diagnose(sequential(layers.Dense(1)), X, Y)
+    assert report.findings == []
+    assert report.evidence.constraints == []
+    assert report.evidence.gradients
+    assert report.evidence.outputs
+    assert _probe.__doc__
