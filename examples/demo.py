@@ -40,10 +40,9 @@ def train(name):
     first = model.evaluate(x_train, y_train, verbose=0)[0]
     history = model.fit(x_train, y_train, epochs=EPOCHS, batch_size=64, verbose=0).history
     accuracy = model.evaluate(x_test, y_test, verbose=0)[1]
-    row = start.rows[0]
     print(
-        f"{name + '_treated':18} {row.set}: inside at the start: {yes(start.ok)}; "
-        f"loss {first:.3f} -> {history['loss'][-1]:.3f}; test accuracy {accuracy:.3f}; "
+        f"{name + '_treated':17} inside at the start: {yes(start.ok)}, "
+        f"loss {first:.2f} -> {history['loss'][-1]:.2f}, test accuracy {accuracy:.3f}, "
         f"inside after {EPOCHS} epochs: {yes(ci.check(model).ok)}"
     )
 

@@ -3,13 +3,13 @@
 from typing import TYPE_CHECKING, Any
 
 from constrainit import _attach
+from constrainit._constrain import constrain as constrain
+from constrainit._constrain import constrained as constrained
+from constrainit._obey import Check as Check
+from constrainit._obey import check as check
+from constrainit._obey import prepare as prepare
+from constrainit._obey import project as project
 from constrainit._set import ConstraintSet as ConstraintSet
-from constrainit.model import Check as Check
-from constrainit.model import check as check
-from constrainit.model import constrain as constrain
-from constrainit.model import constrained as constrained
-from constrainit.model import prepare as prepare
-from constrainit.model import project as project
 from constrainit.sets import Blocks as Blocks
 from constrainit.sets import Box as Box
 from constrainit.sets import Custom as Custom

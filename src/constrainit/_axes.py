@@ -1,7 +1,5 @@
 """Which axes of a weight feed one unit of the layer that owns it."""
 
-import math
-
 import keras
 
 from constrainit._set import ConstraintSet
@@ -72,8 +70,3 @@ def resolve(
     except ValueError as misfit:
         raise ValueError(f"The constraint of {path!r} does not fit it. {misfit}") from None
     return a_set
-
-
-def entries_per_unit(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
-    """How many weights feed one unit."""
-    return math.prod(shape[axis] for axis in axes)

@@ -55,7 +55,7 @@ def _doctor(target, data, shapes, imports, form, output, seed):
 
     if output is not None and not Path(output).resolve().parent.is_dir():
         raise TargetError(f"There is no folder {str(Path(output).parent)!r} to write --output to.")
-    keras.utils.set_random_seed(seed)
+    _seed(keras, seed)
     model, module = load_target(target, imports)
     x, y = (None, None) if shapes and data is None else load_batch(module, data)
     if x is not None:
@@ -66,6 +66,22 @@ def _doctor(target, data, shapes, imports, form, output, seed):
         raise TargetError(str(reason)) from None
     _show(report, form, output)
     return HEALTHY if report.ok else FINDINGS
+
+
+def _seed(keras, seed):
+    """As `keras.utils.set_random_seed`, which imports TensorFlow on every backend: seconds."""
+    import random
+
+    import numpy as np
+
+    if keras.backend.backend() == "tensorflow":
+        keras.utils.set_random_seed(seed)
+    elif keras.backend.backend() == "torch":
+        import torch
+
+        torch.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
 
 
 def _shapes(texts):

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from constrainit._obey import prepare
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding, Treatment
 from constrainit.doctor._probe import probe
@@ -14,7 +15,7 @@ from constrainit.doctor._problem import Problem
 from constrainit.doctor._state import borrowed
 from constrainit.doctor.rules import findings
 from constrainit.doctor.rules.cw201_constraint_raises import missing_backend_name
-from constrainit.model import prepare, walk, wrong_axes
+from constrainit.model import walk, wrong_axes
 from constrainit.sets import as_set
 
 _START = ("CW101", "CW102", "CW401", "CW402", "CW403", "CW501", "CW502")

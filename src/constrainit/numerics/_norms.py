@@ -20,4 +20,4 @@ def polar(w, axis):
 
 def safe_norm(w, axis):
     """Euclidean norm of `w` over `axis`, kept as axes of size one; see `polar`."""
-    return polar(w, axis)[1]
+    return polar(w, axis)[1] if axis else ops.abs(w)

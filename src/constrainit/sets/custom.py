@@ -11,8 +11,9 @@ from constrainit._set import ConstraintSet
 class Custom(ConstraintSet):
     """The weights that a constraint of your own leaves as they are.
 
-    The set is `{w : function(w) = w}`, within the tolerance of the dtype. Whether `function` is a
-    projection (idempotent, nearest, deterministic) is up to it; `diagnose` measures that.
+    The set is `{w : function(w) = w}`, entry by entry within the tolerance of the dtype. Whether
+    `function` is a projection (idempotent, nearest, deterministic) is up to it; `diagnose` measures
+    that, and `violation` is the largest move of an entry.
     `project` calls it with a tensor in the dtype of the arithmetic, never with a Variable.
 
     The initializer draws Glorot-uniform weights and calls `function` on them.
@@ -50,7 +51,7 @@ class Custom(ConstraintSet):
         return ops.cast(image, w.dtype)
 
     def _units(self, rank):
-        return tuple(range(rank))
+        return ()
 
     def _usable(self, w):
         return ops.logical_not(ops.isnan(w))

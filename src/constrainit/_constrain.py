@@ -1,0 +1,148 @@
+"""Giving weights their constraints: with the layer, or to a model that is built."""
+
+import difflib
+import fnmatch
+import uuid
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from constrainit._set import ConstraintSet
+from constrainit.initializers import Feasible
+from constrainit.model import STARTS, WeightRecord, walk
+from constrainit.sets import as_set
+
+
+def constrained(**sets: Any) -> dict[str, Any]:
+    """The keyword arguments that give a layer a constraint and a start inside it, together.
+
+    `Dense(64, **constrained(kernel=NonNegative(), bias=Box(-1, 1)))` is `Dense` with
+    `kernel_constraint`, `kernel_initializer`, `bias_constraint` and `bias_initializer`. Kernels
+    start from the set's own law; a bias, `beta` or `alpha` as near to zero, a `gamma` as near to
+    one as its set allows, as in Keras.
+
+    Args:
+        **sets: Sets, or anything that `as_set` takes, under the names of the layer's arguments
+            without the suffix: `kernel`, `bias`, `recurrent`, `depthwise`, `pointwise`,
+            `embeddings`, `gamma`, `beta`, `alpha`.
+
+    Returns:
+        A dictionary for `**`. Use one dictionary for one layer: layers that share an initializer
+        of the same shape start with the same weights.
+
+    Raises:
+        ValueError: A name carries its suffix, or a value is no constraint.
+    """
+    arguments: dict[str, Any] = {}
+    for name, value in sets.items():
+        for suffix in ("_constraint", "_initializer", "_kernel"):
+            if name.endswith(suffix):
+                raise ValueError(
+                    f"`constrained` takes the layer's argument without its suffix. Received: "
+                    f"{name}={value!r}. Write {name.removesuffix(suffix)}=... instead."
+                )
+        a_set = as_set(value)
+        arguments[f"{name}_constraint"] = a_set
+        arguments[f"{name}_initializer"] = Feasible(a_set, base=STARTS.get(name))
+    return arguments
+
+
+def constrain(model: keras.Model, sets: Mapping[str, Any]) -> dict[str, ConstraintSet]:
+    """Constrains any weights of a built model, whoever wrote it.
+
+    The weights stay as they are; `prepare` or `project` brings them inside. A model that is
+    compiled obeys from its next step on. Keras saves the constraint where the layer has an
+    argument for it; where it has none a warning says so.
+
+    Args:
+        model: A built Keras model or layer.
+        sets: From glob patterns to sets (or anything that `as_set` takes; None removes a
+            constraint). A pattern matches a weight's path, its place in the model, or the end of
+            either: `"encoder/*/kernel"`, `"*/recurrent_kernel"`, `"head/kernel"`. Where several
+            match, the last one counts.
+
+    Returns:
+        The sets by the path of the weight, with their axes resolved.
+
+    Raises:
+        ValueError: A pattern matches no weight, or a set does not fit one; nothing is changed.
+    """
+    if not isinstance(sets, Mapping) or not sets:
+        raise ValueError(
+            f"`sets` of `constrain` must map patterns to sets. Received: sets={sets!r}. "
+            'Write {"*/kernel": UnitNorm()}.'
+        )
+    records = walk(model)
+    chosen: dict[int, tuple[WeightRecord, Any, ConstraintSet | None]] = {}
+    for pattern, value in sets.items():
+        for record in _matching(records, pattern):
+            wanted = None if value is None else as_set(value)
+            chosen[id(record.variable)] = (
+                record, wanted, None if wanted is None else record.resolved(wanted)
+            )  # fmt: skip
+    lost = _unsaved(model, [record for record, _, _ in chosen.values()])
+    for record, wanted, resolved in chosen.values():
+        record.variable.constraint = resolved
+        if hasattr(record.layer, f"{record.argument}_constraint"):
+            setattr(record.layer, f"{record.argument}_constraint", wanted)
+    if getattr(model, "train_function", None) is not None:
+        model.make_train_function(force=True)
+    if lost:
+        warnings.warn(
+            f"Keras can not save the constraint of {', '.join(map(repr, lost))}: the layer has no "
+            "argument for it, or its config leaves it out. Call `constrain` again after loading.",
+            stacklevel=2,
+        )
+    return {record.path: resolved for record, _, resolved in chosen.values() if resolved}
+
+
+def _matching(records, pattern):
+    found = [r for r in records if any(fnmatch.fnmatchcase(n, pattern) for n in _names(r))]
+    if not found:
+        paths = sorted(record.path for record in records)
+        near = difflib.get_close_matches(pattern, paths, n=3, cutoff=0.3) or paths[:5]
+        raise ValueError(
+            f"A pattern of `constrain` must match a weight. Received: {pattern!r}. "
+            f"Paths of this model: {', '.join(map(repr, near))}"
+            + (f", and {len(paths) - len(near)} more." if len(paths) > len(near) else ".")
+        )
+    return found
+
+
+def _names(record):
+    for full in (record.path, record.place):
+        parts = full.split("/")
+        yield from ("/".join(parts[start:]) for start in range(len(parts)))
+
+
+class _Marker(keras.constraints.Constraint):
+    """Put in a layer for a moment to see whether the model's config would save it."""
+
+    def __init__(self, token: str):
+        self.token = token
+
+    def get_config(self):
+        return {"token": self.token}
+
+
+def _unsaved(model, records):
+    """The paths of the weights whose constraint the config of the model would not hold."""
+    marked, lost = [], []
+    for record in records:
+        attribute = f"{record.argument}_constraint"
+        if hasattr(record.layer, attribute):
+            marked.append((record, attribute, getattr(record.layer, attribute), uuid.uuid4().hex))
+        else:
+            lost.append(record.path)
+    try:
+        for record, attribute, _, token in marked:
+            setattr(record.layer, attribute, _Marker(token))
+        config = str(model.get_config())
+    except NotImplementedError:
+        config = ""
+    finally:
+        for record, attribute, before, _ in marked:
+            setattr(record.layer, attribute, before)
+    return lost + [record.path for record, _, _, token in marked if token not in config]

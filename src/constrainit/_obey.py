@@ -1,0 +1,205 @@
+"""Whether the weights of a model obey, and making them: check, project, prepare."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import keras
+from keras import ops
+
+from constrainit._set import measure
+from constrainit.initializers import Feasible
+from constrainit.model import STARTS, constrained_records, wrong_axes
+from constrainit.sets import Custom
+
+
+@dataclass(frozen=True)
+class CheckRow:
+    """What `check` found out about one constrained weight.
+
+    Attributes:
+        weight: The path of the variable.
+        set: The set in one line.
+        shape: The shape of the weight.
+        dtype: Its storage dtype.
+        violation: Its distance from the set, in the units of the weight; None if it has none.
+        finite: Whether every entry is finite.
+        axis: Empty if the constraint works along the axes that feed one unit, else what differs.
+        error: What the constraint raised on a copy of the weight, or an empty string.
+    """
+
+    weight: str
+    set: str
+    shape: tuple[int, ...]
+    dtype: str
+    violation: float | None
+    finite: bool
+    axis: str
+    error: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether the weight is finite and inside, along the right axes."""
+        return self.finite and not self.error and not self.axis and self.violation == 0
+
+
+@dataclass(frozen=True)
+class Check:
+    """The table that `check` returns: iterate over `rows`, print it, or take `to_dict()`."""
+
+    rows: tuple[CheckRow, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every row is."""
+        return all(row.ok for row in self.rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The table as plain Python that JSON can hold."""
+        rows = [{**asdict(row), "shape": list(row.shape), "ok": row.ok} for row in self.rows]
+        return {"ok": self.ok, "rows": rows}
+
+    def __str__(self) -> str:
+        from constrainit._text import table
+
+        if not self.rows:
+            return "no weight of the model has a constraint"
+        lines = []
+        for row in self.rows:
+            outside = "unknown" if row.violation is None else f"{row.violation:.3g}"
+            faults = [row.error, row.axis, "" if row.finite else "not finite"]
+            verdict = "; ".join(fault for fault in faults if fault) or (
+                "ok" if row.ok else "outside"
+            )
+            lines.append((row.weight, "x".join(map(str, row.shape)), row.set, outside, verdict))
+        return table(("weight", "shape", "set", "outside by", "verdict"), lines)
+
+
+def check(model: keras.Model) -> Check:
+    """Whether each constrained weight of a model obeys, found without changing anything.
+
+    Args:
+        model: A built Keras model or layer.
+    """
+    return Check(tuple(_check_row(record) for record in constrained_records(model)))
+
+
+def _check_row(record):
+    value = ops.convert_to_tensor(record.variable)
+    text, violation, error = type(record.constraint).__name__, None, ""
+    # A constraint of the user's own may raise anything; the table has to show what.
+    try:
+        a_set = record.resolved(record.constraint)
+        text = a_set.describe()
+        outside = measure([a_set], [value])[0][0]
+        violation = outside if math.isfinite(outside) else None
+    except Exception as fault:
+        error = f"{type(fault).__name__}: {fault}"
+    axes = None if error else wrong_axes(record)
+    axis = f"works along {axes[0]}, a unit is fed along {axes[1]}" if axes else ""
+    finite = bool(ops.all(ops.isfinite(value)))
+    return CheckRow(record.path, text, record.shape, record.dtype, violation, finite, axis, error)
+
+
+def _measured(model):
+    """Each constrained weight with its set, how far outside it is, and its image."""
+    records = constrained_records(model)
+    sets = [record.resolved(record.constraint) for record in records]
+    try:
+        pairs = measure(sets, [record.variable for record in records])
+    # A user's constraint may raise anything; one by one, to name the weight.
+    except Exception:
+        for record, a_set in zip(records, sets, strict=True):
+            _measured_alone(record, a_set)
+        raise
+    return [(r, s, *pair) for r, s, pair in zip(records, sets, pairs, strict=True)]
+
+
+def _measured_alone(record, a_set):
+    try:
+        measure([a_set], [record.variable])
+    except Exception as fault:
+        raise ValueError(
+            f"The constraint of {record.path!r} can not be applied: {type(fault).__name__}: {fault}"
+        ) from fault
+
+
+def project(model: keras.Model) -> dict[str, float]:
+    """Moves every constrained weight to the nearest allowed one.
+
+    For use after loading, averaging, or steps of a foreign optimizer. Weights that are inside stay
+    as they are, bit for bit.
+
+    Args:
+        model: A built Keras model or layer.
+
+    Returns:
+        For each weight that moved, by path: how far outside it was.
+
+    Raises:
+        ValueError: A constraint can not be applied to its weight; no weight is changed.
+    """
+    moves = []
+    for record, _, distance, image in _measured(model):
+        if distance != 0:
+            moves.append((record, image, distance))
+    for record, value, _ in moves:
+        record.variable.assign(value)
+    return {record.path: distance for record, _, distance in moves}
+
+
+@dataclass(frozen=True)
+class Redrawn:
+    """A weight that `prepare` changed.
+
+    Attributes:
+        weight: The path of the variable.
+        set: Its set in one line.
+        violation: How far outside it was, in the units of the weight.
+        how: `"drawn"` from the set's own law, or `"projected"` by a constraint of the user's own.
+    """
+
+    weight: str
+    set: str
+    violation: float
+    how: str
+
+    def __str__(self) -> str:
+        return f"{self.weight}: was outside by {self.violation:.3g} ({self.set}), now {self.how}"
+
+
+def prepare(model: keras.Model, seed: int | None = None) -> list[Redrawn]:
+    """Gives every weight that starts outside its set a new start, from the set's own law.
+
+    For a model that has not been trained: what is outside loses its values. What is inside stays
+    bit for bit. A constraint of the user's own has no law; its weights are projected by it.
+
+    Args:
+        model: A built Keras model or layer.
+        seed: None, or an integer for reproducible draws.
+
+    Returns:
+        What was changed, in the order of the weights.
+
+    Raises:
+        ValueError: A constraint can not be applied to its weight; no weight is changed.
+    """
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
+        raise ValueError(
+            f"`seed` of `prepare` must be None or an integer. Received: seed={seed!r}."
+        )
+    changes = []
+    for index, (record, a_set, distance, image) in enumerate(_measured(model)):
+        if distance == 0:
+            continue
+        if isinstance(a_set, Custom):
+            how, value = "projected", image
+        else:
+            draw = Feasible(
+                a_set, None if seed is None else seed + index, STARTS.get(record.variable.name)
+            )
+            how, value = "drawn", draw(record.shape, record.dtype)
+        changes.append((record, value, Redrawn(record.path, a_set.describe(), distance, how)))
+    for record, value, _ in changes:
+        record.variable.assign(value)
+    return [redrawn for _, _, redrawn in changes]
