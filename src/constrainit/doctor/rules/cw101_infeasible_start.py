@@ -25,6 +25,13 @@ def harmless(made):
     return low > 1 / _MILD and high < _MILD
 
 
+def _outside(made):
+    """Of a constraint of the user's own only its moves are known, not where its set ends."""
+    if made.custom:
+        return f"forbidden (the constraint moves them by up to {made.violation:.3g})"
+    return f"forbidden, by up to {made.violation:.3g}"
+
+
 class InfeasibleStart(Rule):
     """A weight starts outside the set that its constraint keeps.
 
@@ -50,9 +57,8 @@ class InfeasibleStart(Rule):
             yield self.at_weight(
                 made,
                 f"starts outside its set ({made.text}): {percent(made.share_moved)} of its "
-                f"{made.start.size} weights are forbidden, by up to {made.violation:.3g}, and the "
-                "first forward pass uses them. Keras does not apply a constraint at initialization"
-                + more,
+                f"{made.start.size} weights are {_outside(made)}, and the first forward pass uses "
+                "them. Keras does not apply a constraint at initialization" + more,
                 "start inside: give the layer **constrainit.constrained(...) or call "
                 "constrainit.prepare(model)",
                 {
