@@ -19,9 +19,7 @@ def inputs_for(model: keras.Model, shapes: list[tuple[int, ...]] | None, seed: i
     if shapes is not None:
         made = [draws.normal(size=(BATCH, *shape)).astype("float32") for shape in shapes]
         return made[0] if len(made) == 1 else made
-    specs = getattr(model, "_inputs_struct", None)
-    if specs is None and isinstance(model, keras.Sequential) and model.built:
-        specs = model.inputs[0]
+    specs = input_specs(model)
     if specs is None:
         raise ValueError(
             f"`x` must be given for {model.name!r}, which does not say what shape it takes. Pass a "
@@ -36,6 +34,13 @@ def inputs_for(model: keras.Model, shapes: list[tuple[int, ...]] | None, seed: i
         return draws.normal(size=shape).astype("float32")
 
     return tree.map_structure(one, specs)
+
+
+def input_specs(model: keras.Model) -> Any:
+    """The symbolic inputs of a model, in its own structure, or None if it does not say."""
+    if isinstance(model, keras.Sequential):
+        return model.inputs[0] if model.built else None
+    return getattr(model, "_inputs_struct", None)
 
 
 def _smallest_vocabulary(model):

@@ -11,7 +11,11 @@ from typing import Any
 import keras
 import numpy as np
 
+from constrainit.doctor._batch import input_specs
 from constrainit.doctor._frames import fault
+
+_WHATEVER = (Exception, SystemExit)
+"""What a user's code may raise; its own exit status would be taken for the doctor's."""
 
 
 class TargetError(Exception):
@@ -78,7 +82,7 @@ def _import(name):
             raise TargetError(f"There is no module {name!r} here or on the path.") from None
         raise TargetError(f"Importing {name!r} failed: {_with_frames(exception)}") from None
     # Any code may be at the top level of a module.
-    except Exception as exception:
+    except _WHATEVER as exception:
         raise TargetError(f"Importing {name!r} failed: {_with_frames(exception)}") from None
 
 
@@ -94,7 +98,8 @@ def _file(path):
     try:
         spec.loader.exec_module(module)
     # Any code may be at the top level of a file.
-    except Exception as exception:
+    except _WHATEVER as exception:
+        del sys.modules[path.stem]
         raise TargetError(f"Running {str(path)!r} failed: {_with_frames(exception)}") from None
     return module
 
@@ -110,7 +115,7 @@ def _made(module, factory):
     try:
         model = make()
     # Whatever the user's factory raises is shown with the user's own frames.
-    except Exception as exception:
+    except _WHATEVER as exception:
         raise TargetError(f"{factory!r} failed: {_with_frames(exception)}") from None
     if not isinstance(model, keras.Model):
         raise TargetError(f"{factory!r} must return a keras.Model. It returned: {model!r}.")
@@ -136,7 +141,7 @@ def load_batch(module: ModuleType | None, data: str | None) -> tuple[Any, Any]:
     try:
         batch = make()
     # Whatever the user's function raises is shown with the user's own frames.
-    except Exception as exception:
+    except _WHATEVER as exception:
         raise TargetError(f"'make_batch' failed: {_with_frames(exception)}") from None
     if not isinstance(batch, tuple) or len(batch) != 2:
         raise TargetError(f"'make_batch' must return (x, y). It returned a {type(batch).__name__}.")
@@ -147,9 +152,10 @@ def _arrays(path):
     if not path.is_file():
         raise TargetError(f"There is no file {str(path)!r}.")
     try:
-        with np.load(path, allow_pickle=False) as held:
+        # NumPy leaves a damaged file open that it opened by itself.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as held:
             arrays = {name: held[name] for name in held.files}
-    except (ValueError, OSError, zipfile.BadZipFile, EOFError, AttributeError) as exception:
+    except (ValueError, OSError, zipfile.BadZipFile, EOFError, TypeError) as exception:
         raise TargetError(f"{str(path)!r} is no .npz file of plain arrays: {exception}") from None
     if "x" not in arrays:
         raise TargetError(
@@ -161,7 +167,7 @@ def _arrays(path):
 
 def check_batch(model: keras.Model, x: Any, source: str) -> None:
     """Raises TargetError if a built model can not take the shape of `x`."""
-    specs = getattr(model, "_inputs_struct", None)
+    specs = input_specs(model)
     if specs is None:
         return
     for spec, part in zip(keras.tree.flatten(specs), keras.tree.flatten(x), strict=False):
