@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-RUNS = 5
+RUNS = 3
 MODELS = (
     # What the doctor looks at, and what fits: the article's second program can not be fitted, the
     # third is the same model with a constraint that runs.
