@@ -17,6 +17,7 @@ from keras.src.saving import object_registration
 from constrainit.cli import cli
 
 MODELS = """
+import constrainit as ci
 import keras
 import numpy as np
 import time
@@ -49,6 +50,10 @@ def helper():
 
 def raises():
     return helper()
+
+def misfit():
+    layer = keras.layers.Dense(2, **ci.constrained(bias=ci.Orthogonal()))
+    return keras.Sequential([keras.Input((5,)), layer])
 
 def exits():
     raise SystemExit(0)
@@ -156,6 +161,9 @@ def test_factory_that_raises_shows_the_users_frames_only(folder):
     assert [line.split(" in ")[1] for line in lines[1:]] == [
         "raises: return helper()", "helper: return 1 / 0",
     ]  # fmt: skip
+    lines = doctor("models.py:misfit", exit_code=2).splitlines()
+    assert "ValueError" in lines[0]
+    assert all("models.py" in line for line in lines[1:])
     (folder / "broken.py").write_text("import no_such_module_at_all\n")
     assert "ModuleNotFoundError" in doctor("broken.py:make", exit_code=2)
     assert "no_such_module_at_all" in doctor("broken:make", exit_code=2)

@@ -156,10 +156,10 @@ def trained():
     """A model in the middle of training, with all that makes a step depend on its state."""
     model = sequential(
         layers.Dense(4, name="inner"), layers.BatchNormalization(), layers.Dropout(0.5, seed=1),
-        by_absolute_value(), optimizer="adam", metrics=["mae"],
+        by_absolute_value(), optimizer=keras.optimizers.Adam(0.1), metrics=["mae"],
     )  # fmt: skip
     model.fit(X, TARGET, verbose=0)
-    model.get_layer("dense").kernel.assign(-ops.ones((4, 1)))
+    model.get_layer("dense").kernel.assign([[1.0], [2.0], [-1.0], [-2.0]])
     return model
 
 
@@ -324,7 +324,8 @@ def recurrent():
 
 
 def half():
-    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam())
+    # A scale that makes the first gradients overflow, which Keras mends by lowering it.
+    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(), 2.0**30)
     return sequential(by_absolute_value(dtype="mixed_float16"), optimizer=optimizer)
 
 
@@ -363,6 +364,41 @@ def test_model_is_left_as_it_was(kind):
     wanted = {"CW101", "CW102"} if kind != "recurrent, attention" else set()
     assert {f.code for f in report.findings} == wanted, str(report)
     assert all(f.treatment.healed for f in report.findings if f.counts)
+
+
+@keras.saving.register_keras_serializable("test_doctor")
+class Call(keras.constraints.Constraint):
+    def call(self, w):
+        return ops.abs(w)
+
+
+def attached_late():
+    model = sequential(layers.Dense(3, name="dense"), layers.Dense(1))
+    model.get_layer("dense").kernel_constraint = keras.constraints.NonNeg()
+    return model
+
+
+TREATED = {
+    "CW206": lambda: sequential(layers.Dense(3, kernel_constraint=Call(), name="dense")),
+    "CW209": attached_late,
+    "CW301": lambda: sequential(
+        layers.Reshape((1, 5)), layers.Conv1D(3, 1, kernel_constraint="unit_norm", name="dense")
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("code", TREATED)
+def test_treatment_heals_a_copy_and_leaves_the_model(code):
+    """A finding with a treatment is treated and looked at again; the model itself is untouched."""
+    model = TREATED[code]()
+    before = snapshot(model)
+    report = ci.diagnose(model, X)
+    assert changes(before, snapshot(model)) == {}
+    (finding,) = [f for f in report.findings if f.code == code]
+    assert finding.weight == "model/dense/kernel"
+    assert finding.treatment.change
+    assert finding.treatment.healed
+    assert str(report).count("tried: ") == sum(f.treatment is not None for f in report.findings)
 
 
 class Breaks(layers.Layer):

@@ -82,7 +82,7 @@ class _Start:
                 made.again = _distance(to_numpy(again), to_numpy(image), to_numpy(image))
         self._measure(values, sound)
         for made in self.evidence.constraints:
-            if made.custom and made.overrides:
+            if made.custom:
                 made.repeat = _repeat(made.record) if made.fault is None else 0.0
                 made.saving = _saving_fault(made.record, made.repeat > 0 or bool(made.fault))
 

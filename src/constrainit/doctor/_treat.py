@@ -44,6 +44,8 @@ class _Treating:
     codes: tuple[str, ...]
     change: str
     apply: Callable[[keras.Model, int], Any]
+    brings: tuple[str, ...] = ()
+    """Findings that the way of trying brings with it, not the change itself."""
 
 
 def _start_inside(model, seed):
@@ -76,7 +78,12 @@ def _attach(model, seed):
 
 
 _TREATMENTS = (
-    _Treating(("CW206",), "the method `call` is run as `__call__`", _call_what_it_defines),
+    _Treating(
+        ("CW206",),
+        "the method `call` is run as `__call__`",
+        _call_what_it_defines,
+        brings=("CW208",),  # Keras can not save a bound method
+    ),
     _Treating(("CW209",), "the constraint is attached, and the weight starts inside", _attach),
     _Treating(("CW301",), "the axes of each unit, and a start inside", _along_the_right_axes),
     _Treating(_START, "every weight starts inside its set", _start_inside),
@@ -98,7 +105,7 @@ def treat(problem: Problem, evidence: Evidence, found: list[Finding]) -> None:
             except Exception:
                 continue
             after = probe(problem)
-            write(wanted, treating.change, found, after)
+            write(wanted, treating.change, found, after, brings=treating.brings)
 
 
 def write(
@@ -107,14 +114,16 @@ def write(
     found: list[Finding],
     after: Evidence,
     alone: bool = True,
+    brings: tuple[str, ...] = (),
 ) -> None:
     """Puts what a treatment did into the findings that it was for.
 
-    With `alone`, a finding is healed only if nothing new has come up beside it.
+    With `alone`, a finding is healed only if nothing new, but for what `brings` names, has come up
+    beside it.
     """
     known = {(f.code, f.weight, f.layer) for f in found}
     now = {(f.code, f.weight, f.layer): f for f in findings(after) if f.counts}
-    news = [key for key in now if key not in known]
+    news = [key for key in now if key not in known and key[0] not in brings]
     for finding in wanted:
         key = (finding.code, finding.weight, finding.layer)
         finding.treatment = Treatment(
