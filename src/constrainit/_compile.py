@@ -19,3 +19,18 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     import jax
 
     return jax.jit(function, static_argnums=0)
+
+
+@functools.lru_cache(maxsize=256)
+def looping(function: Callable[..., Any], *constants: Any) -> Callable[[Any], Any]:
+    """`function(*constants, tensor)`, compiled on TensorFlow, which runs a loop slowly otherwise.
+
+    Outside of a compiled step a thousand sweeps take TensorFlow seconds, and other backends not.
+    Inside of one, and on JAX by `compiled`, the loop is compiled anyway.
+    """
+    bound = functools.partial(function, *constants)
+    if keras.backend.backend() != "tensorflow":
+        return bound
+    import tensorflow as tf
+
+    return tf.function(bound)

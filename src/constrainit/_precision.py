@@ -70,5 +70,6 @@ def inward(bound: float, dtype: str, side: int) -> float:
     """
     stored = numpy_dtype(dtype).type(nearest(bound, dtype))
     if float(stored) * side < bound * side:
-        stored = np.nextafter(stored, numpy_dtype(dtype).type(side * np.inf))
+        with np.errstate(over="ignore"):
+            stored = np.nextafter(stored, numpy_dtype(dtype).type(side * np.inf))
     return float(stored)

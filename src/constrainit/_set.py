@@ -190,7 +190,8 @@ class ConstraintSet(keras.constraints.Constraint):
     def _tensor(self, w) -> Any:
         """`w` as a tensor that the set can take."""
         # A Variable is converted first: on JAX several `keras.ops` reject it (Keras 3.15.1).
-        w = ops.convert_to_tensor(w)
+        # No gradient passes: the graph of a projection would be kept for nothing.
+        w = ops.stop_gradient(ops.convert_to_tensor(w))
         dtype = keras.backend.standardize_dtype(w.dtype)
         if dtype not in STORAGE_DTYPES:
             raise ValueError(
@@ -243,7 +244,7 @@ def measure(sets: Sequence[ConstraintSet], weights: Sequence[Any]) -> list[tuple
 
     As `violation` and `project` one by one, but compiled together where the backend compiles.
     """
-    values = [ops.stop_gradient(s._tensor(w)) for s, w in zip(sets, weights, strict=True)]
+    values = [s._tensor(w) for s, w in zip(sets, weights, strict=True)]
     found: dict[int, tuple[Any, Any]] = {}
     for traceable in (True, False):
         chosen = [i for i, one in enumerate(sets) if one.traceable == traceable]

@@ -55,7 +55,7 @@ def haar(shape, dtype, seed):
     if height < width:
         return ops.transpose(haar((width, height), dtype, seed))
     q, r = ops.qr(random.normal(shape, dtype=dtype, seed=seed))
-    return q * ops.where(ops.diagonal(r) < 0, -1.0, 1.0)
+    return q * ops.cast(ops.where(ops.diagonal(r) < 0, -1.0, 1.0), q.dtype)
 
 
 def nth_seed(seed, index):

@@ -2,6 +2,8 @@
 
 from keras import ops
 
+from ._limits import at_least
+
 
 def polar(w, axis):
     """Direction and Euclidean norm of `w` over `axis`, the norm kept as axes of size one.
@@ -15,7 +17,7 @@ def polar(w, axis):
     peak = ops.max(ops.abs(w), axis=axis, keepdims=True)
     scaled = w / ops.where(peak > 0, peak, ops.ones_like(peak))
     size = ops.sqrt(ops.sum(ops.square(scaled), axis=axis, keepdims=True))
-    return scaled / ops.maximum(size, 1.0), peak * size
+    return scaled / at_least(size, 1.0), peak * size
 
 
 def safe_norm(w, axis):

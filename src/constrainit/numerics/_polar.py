@@ -22,8 +22,9 @@ def polar_factor(w):
         return ops.transpose(polar_factor(ops.transpose(w)))
     peak = ops.max(ops.abs(w))
     scaled = w / ops.where(peak > 0, peak, ops.ones_like(peak))
+    # Multiplied by `@`: `ops.matmul` takes float64 down to float32 on PyTorch (Keras 3.15.1).
     u, _, v = ops.svd(scaled, full_matrices=False)
-    q = ops.matmul(u, v)
+    q = u @ v
     for _ in range(POLISHING_STEPS):
-        q = 1.5 * q - 0.5 * ops.matmul(q, ops.matmul(ops.transpose(q), q))
+        q = 1.5 * q - 0.5 * (q @ (ops.transpose(q) @ q))
     return q

@@ -4,6 +4,8 @@ import math
 
 from keras import ops
 
+from ._limits import at_least
+
 
 def project_simplex(w, total, axis, where=None):
     """Nearest point of `{x >= 0, sum(x) = total}` along `axis`.
@@ -26,11 +28,11 @@ def project_simplex(w, total, axis, where=None):
     kept = ops.ones_like(w, dtype="bool") if where is None else where
     low = ops.full_like(w, -math.inf)
     peak = ops.max(ops.where(kept, w, low), axis=axis, keepdims=True)
-    v = ops.maximum(ops.where(kept, w, low) - peak, -total)
+    v = at_least(ops.where(kept, w, low) - peak, -total)
 
     def threshold(support):
         held = ops.cast(support, v.dtype)
-        size = ops.maximum(ops.sum(held, axis=axis, keepdims=True), 1.0)
+        size = at_least(ops.sum(held, axis=axis, keepdims=True), 1.0)
         return (ops.sum(v * held, axis=axis, keepdims=True) - total) / size
 
     def shrink(support, _):
@@ -44,4 +46,4 @@ def project_simplex(w, total, axis, where=None):
         (kept, ops.convert_to_tensor(True)),
         maximum_iterations=rounds,
     )
-    return ops.where(support, ops.maximum(v - threshold(support), 0.0), ops.zeros_like(v))
+    return ops.where(support, at_least(v - threshold(support), 0.0), ops.zeros_like(v))

@@ -7,10 +7,11 @@ import numpy as np
 from keras import ops
 
 from constrainit import _checks
+from constrainit._compile import looping
 from constrainit._precision import smallest_normal, tolerance
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws
-from constrainit.numerics import dykstra
+from constrainit.numerics import at_least, dykstra
 from constrainit.sets.elementwise import NonNegative, bounds_of
 from constrainit.sets.keras_builtin import as_set
 from constrainit.sets.norms import is_norm_set
@@ -66,9 +67,10 @@ class Masked(_Wrapping):
     Raises:
         ValueError: `mask` holds other values, or the set has no projection under a mask.
 
+    >>> import numpy as np
     >>> import constrainit as ci
-    >>> print(*ci.Masked(ci.SumTo(1.0), [1, 0, 1]).project([1.0, 5.0, 2.0]).tolist())
-    0.0 0.0 1.0
+    >>> print(np.asarray(ci.Masked(ci.SumTo(1.0), [1, 0, 1]).project([1.0, 5.0, 2.0])))
+    [0. 0. 1.]
     """
 
     maskable = False
@@ -140,9 +142,10 @@ class Blocks(_Wrapping):
     Raises:
         ValueError: `count` is no positive integer; at use, the axis does not divide into blocks.
 
+    >>> import numpy as np
     >>> import constrainit as ci
-    >>> print(*ci.Blocks(ci.SumTo(0.0, axis=-1), 2).project([[1.0, 3.0, 5.0, 7.0]]).tolist()[0])
-    -1.0 1.0 -1.0 1.0
+    >>> print(np.asarray(ci.Blocks(ci.SumTo(0.0, axis=-1), 2).project([[1.0, 3.0, 5.0, 7.0]])))
+    [[-1.  1. -1.  1.]]
     """
 
     maskable = False
@@ -217,10 +220,11 @@ class Intersection(ConstraintSet):
         ValueError: Fewer than two sets, sets that are not convex (but for the exact pair), or
             bounds that exclude one another.
 
+    >>> import numpy as np
     >>> import constrainit as ci
     >>> both = ci.NonNegative() & ci.UnitNorm()
-    >>> [round(v, 4) for v in both.project([3.0, 4.0, -2.0]).tolist()]
-    [0.6, 0.8, 0.0]
+    >>> print(np.asarray(both.project([3.0, 4.0, -2.0])).round(4))
+    [0.6 0.8 0. ]
 
     Source: J. Boyle, R. Dykstra, 1986; for the exact pair H. Bauschke, M. Bui, X. Wang,
     "Projecting onto the intersection of a cone and a sphere", 2018.
@@ -302,8 +306,7 @@ class Intersection(ConstraintSet):
             for one in self.sets:
                 w = one._nearest(w, dtype)
             return w
-        steps = [lambda x, one=one: one._nearest(x, dtype) for one in self._ordered()]
-        return dykstra(w, steps, stop=self.accuracy / 100, axis=self._units(len(w.shape)))
+        return looping(_by_dykstra, self, dtype, tuple(w.shape))(w)
 
     def _holds(self, w, image, dtype):
         held = [one._holds(w, one._nearest(w, dtype), dtype) for one in self.sets]
@@ -324,9 +327,15 @@ class Intersection(ConstraintSet):
         return " and ".join(one.describe() for one in self.sets)
 
 
+def _by_dykstra(intersection, dtype, shape, w):
+    steps = [lambda x, one=one: one._nearest(x, dtype) for one in intersection._ordered()]
+    units = intersection._units(len(shape))
+    return dykstra(w, steps, stop=intersection.accuracy / 100, axis=units)
+
+
 def _cone_part(w, norms):
     """The non-negative part; where none is left and zero is no member, the largest entry's axis."""
-    part, units = ops.maximum(w, 0.0), norms._units(len(w.shape))
+    part, units = at_least(w, 0.0), norms._units(len(w.shape))
     if norms._range()[0] == 0 or not units:
         return part
     lost = ops.max(part, axis=units, keepdims=True) <= 0

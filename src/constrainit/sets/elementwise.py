@@ -9,6 +9,7 @@ from constrainit import _checks
 from constrainit._precision import inward, nearest
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws
+from constrainit.numerics import at_least, at_most
 
 
 class _Bounds(ConstraintSet):
@@ -24,8 +25,8 @@ class _Bounds(ConstraintSet):
 
     def _nearest(self, w, dtype, where=None):
         low, high = self._stored_bounds(dtype)
-        w = w if low is None else ops.maximum(w, ops.cast(low, w.dtype))
-        w = w if high is None else ops.minimum(w, ops.cast(high, w.dtype))
+        w = w if low is None else at_least(w, low)
+        w = w if high is None else at_most(w, high)
         return w if where is None else ops.where(where, w, ops.zeros_like(w))
 
     def _stored_bounds(self, dtype):
@@ -63,9 +64,10 @@ class NonNegative(_Bounds):
     unconstrained draw is out of reach: weights of one sign and that variance would multiply the
     level by about `0.8 * sqrt(fan_in)` at each layer.
 
+    >>> import numpy as np
     >>> import constrainit as ci
-    >>> print(*ci.NonNegative().project([-1.0, 0.0, 2.5]).tolist())
-    0.0 0.0 2.5
+    >>> print(np.asarray(ci.NonNegative().project([-1.0, 0.0, 2.5])))
+    [0.  0.  2.5]
 
     Source: the convex cone of `keras.constraints.NonNeg`; for its initial weights P.-J. Hoedt,
     G. Klambauer, "Principled weight initialisation for input-convex neural networks", 2023,
@@ -92,9 +94,10 @@ class Positive(_Bounds):
     Raises:
         ValueError: `minimum` is not positive and finite.
 
+    >>> import numpy as np
     >>> import constrainit as ci
-    >>> print(*ci.Positive(0.5).project([-1.0, 0.25, 2.5]).tolist())
-    0.5 0.5 2.5
+    >>> print(np.asarray(ci.Positive(0.5).project([-1.0, 0.25, 2.5])))
+    [0.5 0.5 2.5]
     """
 
     def __init__(self, minimum: float = 1e-4):
@@ -126,9 +129,10 @@ class Box(_Bounds):
     Raises:
         ValueError: A bound is not finite, both are None, or `lower` is not below `upper`.
 
+    >>> import numpy as np
     >>> import constrainit as ci
-    >>> print(*ci.Box(-0.5, 1).project([-1.0, 0.25, 2.5]).tolist())
-    -0.5 0.25 1.0
+    >>> print(np.asarray(ci.Box(-0.5, 1).project([-1.0, 0.25, 2.5])))
+    [-0.5   0.25  1.  ]
     """
 
     def __init__(self, lower: float | None = None, upper: float | None = None):

@@ -25,10 +25,12 @@ class Orthogonal(ConstraintSet):
         axis: The axes that make up the rows. None: those that feed one unit of the layer; for a
             bare array all axes but the last.
 
+    >>> import numpy as np
     >>> import constrainit as ci
     >>> nearest = ci.Orthogonal().project([[3.0, 0.0], [0.0, 4.0]])
-    >>> [[round(abs(v), 4) for v in row] for row in nearest.tolist()]
-    [[1.0, 0.0], [0.0, 1.0]]
+    >>> print(np.abs(np.asarray(nearest)).round(4))
+    [[1. 0.]
+     [0. 1.]]
 
     Source: N. Higham, "Computing the polar decomposition", 1986; F. Mezzadri, "How to generate
     random matrices from the classical compact groups", 2007.
@@ -82,9 +84,11 @@ class Symmetric(ConstraintSet):
 
     The initializer draws normal weights of the Glorot variance.
 
+    >>> import numpy as np
     >>> import constrainit as ci
-    >>> ci.Symmetric().project([[1.0, 2.0], [4.0, 5.0]]).tolist()
-    [[1.0, 3.0], [3.0, 5.0]]
+    >>> print(np.asarray(ci.Symmetric().project([[1.0, 2.0], [4.0, 5.0]])))
+    [[1. 3.]
+     [3. 5.]]
     """
 
     def check_shape(self, shape):

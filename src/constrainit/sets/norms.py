@@ -8,7 +8,7 @@ from constrainit import _checks
 from constrainit._precision import smallest_normal, tolerance
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws
-from constrainit.numerics import polar
+from constrainit.numerics import at_least, at_most, polar
 
 
 class _Norms(ConstraintSet):
@@ -25,7 +25,7 @@ class _Norms(ConstraintSet):
         lower, upper = self._targets(dtype)
         if lower > 0:
             direction = ops.where(norm > 0, direction, _even(w, units, where))
-        target = ops.maximum(ops.minimum(norm, upper), lower)
+        target = at_least(at_most(norm, upper), lower)
         inside = ops.logical_and(norm >= self._range()[0], norm <= self._range()[1])
         return ops.where(inside, w, direction * target)
 
@@ -63,9 +63,10 @@ class MaxNorm(_Norms):
     Raises:
         ValueError: `radius` is not positive and finite, or `axis` is no list of integers.
 
+    >>> import numpy as np
     >>> import constrainit as ci
-    >>> [round(v, 4) for v in ci.MaxNorm(1.0).project([3.0, 4.0]).tolist()]
-    [0.6, 0.8]
+    >>> print(np.asarray(ci.MaxNorm(1.0).project([3.0, 4.0])).round(4))
+    [0.6 0.8]
     """
 
     def __init__(self, radius: float, axis: int | list[int] | None = None):
@@ -90,9 +91,10 @@ class UnitNorm(_Norms):
     Args:
         axis: As for `MaxNorm`.
 
+    >>> import numpy as np
     >>> import constrainit as ci
-    >>> [round(v, 4) for v in ci.UnitNorm().project([0.0, 0.0, 0.0, 0.0]).tolist()]
-    [0.5, 0.5, 0.5, 0.5]
+    >>> print(np.asarray(ci.UnitNorm().project([0.0, 0.0, 0.0, 0.0])).round(4))
+    [0.5 0.5 0.5 0.5]
     """
 
     convex = False
@@ -123,9 +125,10 @@ class NormRange(_Norms):
     Raises:
         ValueError: `lower` is negative, or `upper` is not positive or below `lower`.
 
+    >>> import numpy as np
     >>> import constrainit as ci
-    >>> [round(v, 4) for v in ci.NormRange(1.0, 2.0).project([0.3, 0.4]).tolist()]
-    [0.6, 0.8]
+    >>> print(np.asarray(ci.NormRange(1.0, 2.0).project([0.3, 0.4])).round(4))
+    [0.6 0.8]
     """
 
     def __init__(self, lower: float, upper: float, axis: int | list[int] | None = None):
@@ -151,7 +154,7 @@ def _even(w, units, where):
     """The vector of equal entries and norm one, over the entries in `where`."""
     kept = ops.ones_like(w) if where is None else ops.cast(where, w.dtype)
     count = ops.sum(kept, axis=units, keepdims=True) if units else kept
-    return kept / ops.sqrt(ops.maximum(count, 1.0))
+    return kept / ops.sqrt(at_least(count, 1.0))
 
 
 def is_norm_set(constraint: Any) -> bool:

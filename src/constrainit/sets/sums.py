@@ -7,7 +7,7 @@ from keras import ops
 from constrainit import _checks
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws
-from constrainit.numerics import project_simplex
+from constrainit.numerics import at_least, project_simplex
 
 
 class Simplex(ConstraintSet):
@@ -29,9 +29,10 @@ class Simplex(ConstraintSet):
     Raises:
         ValueError: `total` is not positive and finite.
 
+    >>> import numpy as np
     >>> import constrainit as ci
-    >>> [round(v, 4) for v in ci.Simplex().project([0.5, 0.75, -1.0]).tolist()]
-    [0.375, 0.625, 0.0]
+    >>> print(np.asarray(ci.Simplex().project([0.5, 0.75, -1.0])).round(4))
+    [0.375 0.625 0.   ]
 
     Source: L. Condat, "Fast projection onto the simplex and the l1 ball", 2016.
     """
@@ -71,9 +72,10 @@ class SumTo(ConstraintSet):
     Raises:
         ValueError: `total` is not finite.
 
+    >>> import numpy as np
     >>> import constrainit as ci
-    >>> print(*ci.SumTo(0.0).project([1.0, 2.0, 6.0]).tolist())
-    -2.0 -1.0 3.0
+    >>> print(np.asarray(ci.SumTo(0.0).project([1.0, 2.0, 6.0])))
+    [-2. -1.  3.]
     """
 
     def __init__(self, total: float = 0.0, axis: int | list[int] | None = None):
@@ -85,7 +87,7 @@ class SumTo(ConstraintSet):
         kept = ops.ones_like(w) if where is None else ops.cast(where, w.dtype)
         if not units:
             return self.total * kept
-        size = ops.maximum(ops.sum(kept, axis=units, keepdims=True), 1.0)
+        size = at_least(ops.sum(kept, axis=units, keepdims=True), 1.0)
         # What all weights of a unit have in common goes first: 1e6, or the whole of an even unit,
         # would leave its rounding behind. Twice, as the first surplus carries a rounding too.
         low = ops.full_like(w, -math.inf)

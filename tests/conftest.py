@@ -1,0 +1,64 @@
+"""What every test needs: tensors of any dtype from NumPy and back, on any backend."""
+
+import contextlib
+import os
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Hundreds of small functions are compiled and run a few times each: compiling them well costs more.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+
+def as_stored(values, dtype):
+    """`values` rounded to `dtype`, as NumPy float64."""
+    import ml_dtypes
+
+    storage = ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype
+    with np.errstate(over="ignore"):
+        return np.asarray(values, "float64").astype(storage).astype("float64")
+
+
+def tensor(values, dtype="float32"):
+    """A tensor of `dtype` from NumPy values."""
+    wide = "float64" if dtype == "float64" else "float32"
+    return ops.cast(ops.convert_to_tensor(as_stored(values, dtype).astype(wide), wide), dtype)
+
+
+def array(x):
+    """NumPy float64 from a tensor, a `keras.Variable` or an array of any float dtype."""
+    x = ops.convert_to_tensor(x)
+    if keras.backend.standardize_dtype(x.dtype) == "bfloat16":
+        x = ops.cast(x, "float32")
+    return np.asarray(ops.convert_to_numpy(x)).astype("float64")
+
+
+def same_bits(left, right):
+    """Whether two arrays agree in every value, NaN and the sign of zero included."""
+    left, right = np.asarray(left), np.asarray(right)
+    signs = np.signbit(left) == np.signbit(right)
+    return np.array_equal(left, right, equal_nan=True) and bool(np.all(signs | np.isnan(left)))
+
+
+def arithmetic(dtype):
+    """A context in which the backend can hold `dtype`: JAX has float64 only where it is let."""
+    if keras.backend.backend() == "jax" and dtype == "float64":
+        import jax
+
+        return jax.enable_x64(True)
+    return contextlib.nullcontext()
+
+
+@pytest.fixture
+def rng():
+    """A NumPy generator that is the same in every run."""
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    keras.utils.set_random_seed(0)

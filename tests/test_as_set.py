@@ -1,0 +1,117 @@
+"""Whatever Keras takes for a constraint becomes a set."""
+
+import keras
+import numpy as np
+import pytest
+from cases import clipped
+from conftest import array
+
+import constrainit as ci
+
+K = keras.constraints
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("non_neg", ci.NonNegative()),
+        ("NonNeg", ci.NonNegative()),
+        ("max_norm", ci.MaxNorm(2.0, axis=0)),
+        ("unit_norm", ci.UnitNorm(axis=0)),
+        ("min_max_norm", ci.NormRange(0.0, 1.0, axis=0)),
+        (K.NonNeg(), ci.NonNegative()),
+        (K.MaxNorm(3, axis=1), ci.MaxNorm(3.0, axis=1)),
+        (K.MaxNorm(3, axis=[0, 1]), ci.MaxNorm(3.0, axis=[0, 1])),
+        (K.UnitNorm(axis=(0, 1, 2)), ci.UnitNorm(axis=[0, 1, 2])),
+        (K.MinMaxNorm(0.5, 2.0, axis=-1), ci.NormRange(0.5, 2.0, axis=-1)),
+    ],
+    ids=["nonneg", "NonNeg", "max", "unit", "min_max", *"abcde"],
+)
+def test_built_in(given, expected):
+    """A constraint of Keras, or its name, is its exact counterpart, same axis, and says so."""
+    a_set = ci.as_set(given)
+    assert type(a_set) is type(expected)
+    assert a_set.get_config() == expected.get_config()
+    built_in = type(K.get(given)).__name__
+    origin = f" (exact counterpart of keras.constraints.{built_in})"
+    assert a_set.describe() == expected.describe() + origin
+
+
+@pytest.mark.parametrize(
+    "given", ["max_norm", K.UnitNorm(axis=1), K.MinMaxNorm(0.5, 1.0), K.NonNeg()]
+)
+def test_counterpart_agrees_with_keras(given, rng):
+    """Away from the corners where Keras is inexact, both give the same weights."""
+    w = rng.normal(size=(6, 4)).astype("float32") * 3
+    theirs = array(K.get(given)(keras.ops.convert_to_tensor(w)))
+    np.testing.assert_allclose(array(ci.as_set(given).project(w)), theirs, rtol=1e-5, atol=1e-6)
+
+
+def test_slow_rate_is_no_projection():
+    """`MinMaxNorm` with a rate below one goes only part of the way: no counterpart has its set."""
+    assert isinstance(ci.as_set(K.MinMaxNorm(0.5, 1.0, rate=0.5)), ci.Custom)
+
+
+def test_subclass_is_not_taken_for_its_base():
+    """A subclass of a constraint of Keras may do anything: it is the user's own."""
+
+    class Negated(K.NonNeg):
+        def __call__(self, w):
+            return -super().__call__(w)
+
+    a_set = ci.as_set(Negated())
+    assert isinstance(a_set, ci.Custom)
+    assert array(a_set.project([1.0, 2.0])).tolist() == [-1.0, -2.0]
+    assert a_set.describe() == "the fixed points of Negated"
+
+
+def test_set_is_returned_as_it_is():
+    """A set is not wrapped again."""
+    a_set = ci.UnitNorm()
+    assert ci.as_set(a_set) is a_set
+
+
+def test_callable():
+    """Any function becomes the set of the weights that it leaves alone."""
+    a_set = ci.as_set(clipped)
+    assert isinstance(a_set, ci.Custom)
+    assert a_set.describe() == "the fixed points of clipped"
+    assert array(a_set.project([-3.0, 1.0, 5.0])).tolist() == [-0.5, 1.0, 2.0]
+    assert float(a_set.violation([0.0, 1.0])) == 0.0
+    assert float(a_set.violation([-3.5, 1.0])) == 3.0
+
+
+def test_callable_sees_a_tensor(rng):
+    """A user's function gets a tensor of the arithmetic's dtype, no Variable and no half floats."""
+    seen = []
+
+    def watch(w):
+        seen.append((isinstance(w, keras.Variable), keras.backend.standardize_dtype(w.dtype)))
+        return w
+
+    ci.Custom(watch).project(keras.Variable(rng.normal(size=3), dtype="float16"))
+    assert seen == [(False, "float32")]
+
+
+def test_sets_hold_what_as_set_takes():
+    """Combinators take names, constraints of Keras and functions for sets."""
+    assert isinstance(ci.Blocks("unit_norm", 2).set, ci.UnitNorm)
+    assert isinstance(ci.Masked(K.MaxNorm(1.0), [1]).set, ci.MaxNorm)
+    both = ci.NonNegative() & "max_norm"
+    assert isinstance(both.sets[1], ci.MaxNorm)
+    assert isinstance(ci.Intersection(["non_neg", K.UnitNorm()]), ci.Intersection)
+
+
+def test_intersections_are_flat():
+    """`a & b & c` is one intersection of three."""
+    three = ci.NonNegative() & ci.MaxNorm(1.0) & ci.SumTo(0.5)
+    assert [type(one).__name__ for one in three.sets] == ["NonNegative", "MaxNorm", "SumTo"]
+
+
+def test_equal_arguments_make_equal_sets():
+    """Sets are equal by value, so that what was compiled for one serves the other."""
+    assert ci.Box(0, 1) == ci.Box(0.0, 1.0)
+    assert hash(ci.Box(0, 1)) == hash(ci.Box(0.0, 1.0))
+    assert ci.Box(0, 1) != ci.Box(0, 2)
+    assert ci.UnitNorm() != ci.UnitNorm(axis=0)
+    assert ci.UnitNorm() != "unit_norm"

@@ -1,0 +1,219 @@
+"""Every wrong argument is answered by an error that says what was wrong and what came."""
+# ruff: noqa: E501  (whole messages, each on its line)
+
+import re
+
+import keras
+import numpy as np
+import pytest
+from conftest import tensor
+
+import constrainit as ci
+
+FINITE = "must be a finite number. Received:"
+POSITIVE = "must be positive and finite. Received:"
+AXIS = "must be None, an integer, or a list of different integers. Received:"
+AXIS_HINT = r" `None` means: the axes that feed one unit of the layer\."
+NAN, INF = float("nan"), float("inf")
+
+
+class NoCall(keras.constraints.Constraint):
+    """A user's constraint with the method under the wrong name."""
+
+    def call(self, w):
+        return w
+
+
+def axis_errors(make, owner):
+    """What every set with an axis says of a wrong one."""
+    wrong = [("0", "'0'"), (1.0, "1.0"), ([], "[]"), ([0, 0], "[0, 0]"), (True, "True")]
+    wrong += [([0, 1.5], "[0, 1.5]"), (["a"], "['a']")]
+    return [
+        (lambda value=value: make(value), f"`axis` of `{owner}` {AXIS} axis={re.escape(shown)}."
+         + AXIS_HINT)
+        for value, shown in wrong
+    ]  # fmt: skip
+
+
+OPEN = r" Use None for an open side\."
+ZERO = r" For weights that may be 0 use NonNegative\(\)\."
+
+WRONG = [
+    # call, the whole message
+    (lambda: ci.Positive(0), f"`minimum` of `Positive` {POSITIVE} minimum=0.{ZERO}"),
+    (lambda: ci.Positive(-1.0), f"`minimum` of `Positive` {POSITIVE} minimum=-1.0.{ZERO}"),
+    (lambda: ci.Positive(NAN), f"`minimum` of `Positive` {FINITE} minimum=nan.{ZERO}"),
+    (lambda: ci.Positive("a"), f"`minimum` of `Positive` {FINITE} minimum='a'.{ZERO}"),
+    (lambda: ci.Box(), "`lower` of `Box` must be a number where upper is None. Received: lower=None."),
+    (lambda: ci.Box(1, 0), "`lower` of `Box` must be below upper=0. Received: lower=1."),
+    (lambda: ci.Box(1, 1.0), "`lower` of `Box` must be below upper=1.0. Received: lower=1."),
+    (lambda: ci.Box(-INF, 1), f"`lower` of `Box` {FINITE} lower=-inf.{OPEN}"),
+    (lambda: ci.Box(0, INF), f"`upper` of `Box` {FINITE} upper=inf.{OPEN}"),
+    (lambda: ci.Box(0, NAN), f"`upper` of `Box` {FINITE} upper=nan.{OPEN}"),
+    (lambda: ci.Box(True, 2), f"`lower` of `Box` {FINITE} lower=True.{OPEN}"),
+    (lambda: ci.Box(0, [1.0]), rf"`upper` of `Box` {FINITE} upper=\[1.0\].{OPEN}"),
+    (lambda: ci.MaxNorm(0.0), f"`radius` of `MaxNorm` {POSITIVE} radius=0.0."),
+    (lambda: ci.MaxNorm(INF), f"`radius` of `MaxNorm` {FINITE} radius=inf."),
+    (lambda: ci.MaxNorm(None), f"`radius` of `MaxNorm` {FINITE} radius=None."),
+    (lambda: ci.NormRange(-0.5, 1.0),
+     r"`lower` of `NormRange` must lie in \[0, upper=1.0\]. Received: lower=-0.5."),
+    (lambda: ci.NormRange(2, 1), r"`lower` of `NormRange` must lie in \[0, upper=1\]. Received: lower=2."),
+    (lambda: ci.NormRange(0, 0), f"`upper` of `NormRange` {POSITIVE} upper=0."),
+    (lambda: ci.NormRange(NAN, 1.0), f"`lower` of `NormRange` {FINITE} lower=nan."),
+    (lambda: ci.Simplex(0), f"`total` of `Simplex` {POSITIVE} total=0."),
+    (lambda: ci.Simplex(-1.0), f"`total` of `Simplex` {POSITIVE} total=-1.0."),
+    (lambda: ci.SumTo(INF), f"`total` of `SumTo` {FINITE} total=inf."),
+    (lambda: ci.SumTo("1"), f"`total` of `SumTo` {FINITE} total='1'."),
+    *axis_errors(lambda a: ci.MaxNorm(1.0, axis=a), "MaxNorm"),
+    *axis_errors(lambda a: ci.UnitNorm(axis=a), "UnitNorm"),
+    *axis_errors(lambda a: ci.NormRange(0.5, 1.0, axis=a), "NormRange"),
+    *axis_errors(lambda a: ci.Simplex(axis=a), "Simplex"),
+    *axis_errors(lambda a: ci.SumTo(axis=a), "SumTo"),
+    *axis_errors(lambda a: ci.Orthogonal(axis=a), "Orthogonal"),
+    (lambda: ci.Masked(ci.UnitNorm(), [0, 2]),
+     r"`mask` of `Masked` must hold booleans, or 0 and 1. Received: mask=\[0, 2\]."),
+    (lambda: ci.Masked(ci.UnitNorm(), [0.5]),
+     r"`mask` of `Masked` must hold booleans, or 0 and 1. Received: mask=\[0.5\]."),
+    (lambda: ci.Masked(ci.UnitNorm(), []),
+     r"`mask` of `Masked` must hold booleans, or 0 and 1. Received: mask=\[\]."),
+    (lambda: ci.Masked(ci.Orthogonal(), [1]),
+     r"`set` of `Masked` must have a projection under a mask. Received: set=Orthogonal\(axis=None\). "
+     r"Bounds, norms, sums and Symmetric\(\) have one."),
+    (lambda: ci.Blocks(ci.UnitNorm(), 0),
+     "`count` of `Blocks` must be an integer of at least 1. Received: count=0."),
+    (lambda: ci.Blocks(ci.UnitNorm(), 2.0),
+     "`count` of `Blocks` must be an integer of at least 1. Received: count=2.0."),
+    (lambda: ci.Blocks(ci.UnitNorm(), 2, axis=None),
+     "`axis` of `Blocks` must be an integer. Received: axis=None."),
+    (lambda: ci.Intersection([ci.NonNegative()]),
+     r"`sets` of `Intersection` must be a list of at least two sets. Received: sets=\[NonNegative\(\)\]."),
+    (lambda: ci.Intersection(ci.NonNegative()),
+     r"`sets` of `Intersection` must be a list of at least two sets. Received: sets=NonNegative\(\)."),
+    (lambda: ci.UnitNorm() & ci.Box(0, 1),
+     r"`sets` of `Intersection` must be convex, each of them. Received: sets=\[UnitNorm\(axis=None\), "
+     r"Box\(lower=0.0, upper=1.0\)\]. UnitNorm\(axis=None\) is not: alternating projections would "
+     r"not find the nearest point."),
+    (lambda: ci.Box(0, 1) & ci.Box(2, 3),
+     r"`sets` of `Intersection` must have a weight in common. Received: "
+     r"sets=\[Box\(lower=0.0, upper=1.0\), Box\(lower=2.0, upper=3.0\)\]."),
+    (lambda: ci.Simplex() & ci.Box(2, 3) & ci.Box(upper=1),
+     "`sets` of `Intersection` must have a weight in common. Received: sets=.*"),
+    (lambda: ci.Custom(3), "`function` of `Custom` must be callable. Received: 3."),
+    (lambda: ci.Custom(NoCall()),
+     "`function` of `Custom` must define `__call__`. Received: <.*NoCall.*>, whose class leaves it "
+     "undefined, so that Keras never changes a weight. Rename its method to `__call__`."),
+    (lambda: ci.as_set(NoCall()), "`function` of `Custom` must define `__call__`. .*"),
+    (lambda: ci.as_set(3),
+     "`x` of `as_set` must be a set, a constraint of Keras or its name, or a callable. Received: x=3."),
+    (lambda: ci.as_set(None), "`x` of `as_set` must be .* or a callable. Received: x=None."),
+    (lambda: ci.as_set(ci.UnitNorm), "`x` of `as_set` must be .* or a callable. Received: x=<class .*>."),
+    (lambda: ci.as_set("nonneg"),
+     "`x` of `as_set` must be a set, a constraint of Keras or its name, or a callable. Received: "
+     "x='nonneg'. The names of Keras are 'non_neg', 'max_norm', 'unit_norm' and 'min_max_norm'."),
+    (lambda: ci.NonNegative() & 3, "`x` of `as_set` must be .*"),
+    (lambda: ci.UnitNorm().initializer("a"),
+     "`seed` of `UnitNorm.initializer` must be None, an integer or a keras.random.SeedGenerator. "
+     "Received: seed='a'."),
+    (lambda: ci.UnitNorm().initializer(1.5), "`seed` of `UnitNorm.initializer` must be .* seed=1.5."),
+    (lambda: ci.UnitNorm().initializer(True), "`seed` of `UnitNorm.initializer` must be .* seed=True."),
+    # Shapes that the set has no members of
+    (lambda: ci.UnitNorm(axis=2).project(np.ones((2, 3), "float32")),
+     r"`axis` of `UnitNorm` must name different axes of the weight. Received: axis=2 for a weight of "
+     r"shape \(2, 3\)."),
+    (lambda: ci.Simplex(axis=[0, -2]).project(np.ones((2, 3), "float32")),
+     r"`axis` of `Simplex` must name different axes of the weight. Received: axis=\[0, -2\] for a "
+     r"weight of shape \(2, 3\)."),
+    (lambda: ci.Orthogonal(axis=3).project(np.ones((2, 3), "float32")),
+     r"`axis` of `Orthogonal` must name different axes of the weight. Received: axis=3 for a weight of "
+     r"shape \(2, 3\)."),
+    (lambda: ci.Orthogonal().project(np.ones(3, "float32")),
+     r"`Orthogonal` needs a weight with rows and columns. Received: shape=\(3,\) with axis=None. "
+     r"For a vector use UnitNorm\(\)."),
+    (lambda: ci.Orthogonal(axis=[0, 1]).violation(np.ones((2, 3), "float32")),
+     r"`Orthogonal` needs a weight with rows and columns. Received: shape=\(2, 3\) with .*"),
+    (lambda: ci.Symmetric().project(np.ones((2, 3), "float32")),
+     r"`Symmetric` needs a weight whose last two axes have one size. Received: shape=\(2, 3\)."),
+    (lambda: ci.Symmetric().initializer()((4,)), "`Symmetric` needs a weight whose last two axes .*"),
+    (lambda: ci.Blocks(ci.UnitNorm(), 2).project(np.ones((2, 3), "float32")),
+     r"`Blocks` must cut axis -1 of the weight into 2 equal blocks. Received: shape=\(2, 3\)."),
+    (lambda: ci.Blocks(ci.UnitNorm(), 2, axis=2).project(np.ones((2, 4), "float32")),
+     r"`Blocks` must cut axis 2 of the weight into 2 equal blocks. Received: shape=\(2, 4\)."),
+    (lambda: ci.Blocks(ci.Symmetric(), 2).project(np.ones((2, 6), "float32")),
+     "`Symmetric` needs a weight whose last two axes have one size. .*"),
+    (lambda: ci.Masked(ci.UnitNorm(), [[1, 0]]).project(np.ones((2, 3), "float32")),
+     r"`mask` of `Masked` must broadcast to the weight. Received: a mask of shape \(1, 2\) for a "
+     r"weight of shape \(2, 3\)."),
+    (lambda: ci.Masked(ci.UnitNorm(), [[[1]]]).project(np.ones((2, 3), "float32")),
+     "`mask` of `Masked` must broadcast to the weight. .*"),
+    (lambda: (ci.NonNegative() & ci.MaxNorm(1.0, axis=4)).project(np.ones((2, 3), "float32")),
+     "`axis` of `MaxNorm` must name different axes of the weight. .*"),
+    # Dtypes
+    (lambda: ci.UnitNorm().project([1, 2]),
+     r"`w` of `UnitNorm` must be of a float dtype \(float16, bfloat16, float32, float64\). Received: "
+     r"dtype=int32."),
+    (lambda: ci.UnitNorm().violation(np.ones(3, "bool")), "`w` of `UnitNorm` must be .* dtype=bool."),
+    (lambda: ci.UnitNorm().initializer()((3,), dtype="int32"),
+     "`dtype` of `Feasible` must be one of float16, bfloat16, float32, float64. Received: dtype='int32'."),
+    (lambda: ci.Box(lower=1e5).project(tensor([1.0], "float16")),
+     r"`Box\(lower=100000.0, upper=None\)` holds no float16 number. Widen it or use a wider dtype."),
+    (lambda: ci.Box(upper=-1e5).project(tensor([1.0], "float16")),
+     r"`Box\(lower=None, upper=-100000.0\)` holds no float16 number. .*"),
+    (lambda: ci.Box(1.001, 1.002).project(tensor([1.0], "bfloat16")),
+     r"`Box\(lower=1.001, upper=1.002\)` holds no bfloat16 number. .*"),
+    # Functions of the user
+    (lambda: ci.Custom(lambda w: w[:1]).project(np.ones(3, "float32")),
+     r"`function` of `Custom` must keep the shape of the weight. Received: <lambda> turned \(3,\) "
+     r"into \(1,\)."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("index", range(len(WRONG)))
+def test_message(index):
+    """The error names the argument, says what it must be and what came: the whole message."""
+    call, message = WRONG[index]
+    with pytest.raises(ValueError, match=r"\A") as caught:
+        call()
+    assert re.fullmatch(message, str(caught.value), flags=re.DOTALL), str(caught.value)
+
+
+def test_unfinished_set():
+    """A subclass that forgot its projection is told which method to define."""
+
+    class Unfinished(ci.ConstraintSet):
+        pass
+
+    with pytest.raises(TypeError, match=r"`Unfinished` must define `_nearest\("):
+        Unfinished().project(np.ones(2, "float32"))
+
+
+def test_faults_of_a_function_are_not_swallowed():
+    """An exception in the user's function comes out as it is."""
+
+    def broken(w):
+        raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"):
+        ci.Custom(broken).project(np.ones(2, "float32"))
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+def test_nan_of_a_function_is_not_hidden(wrong):
+    """What a user's function makes of a weight is shown, be it no number."""
+    image = ci.Custom(lambda w: w * wrong).project(np.ones(2, "float32"))
+    assert not np.isfinite(keras.ops.convert_to_numpy(image)).any()
+
+
+def test_bounds_beyond_the_dtype_saturate():
+    """A bound that the dtype can not reach is its largest number; one that it rounds to 0 is not 0."""
+    wide, small = ci.Box(-1e10, 1e10), ci.Positive(1e-12)
+    w = tensor([np.inf, -np.inf, 5.0, 0.0, -1.0], "float16")
+    assert keras.ops.convert_to_numpy(wide.project(w)).tolist()[:3] == [65504.0, -65504.0, 5.0]
+    assert (keras.ops.convert_to_numpy(small.project(w))[1:] > 0).all()
+
+
+def test_good_arguments_of_other_types():
+    """NumPy numbers and tuples are taken, and stored as plain Python."""
+    assert ci.Box(np.float32(-1), np.int64(2)).get_config() == {"lower": -1.0, "upper": 2.0}
+    assert ci.UnitNorm(axis=(0, 1)).get_config() == {"axis": [0, 1]}
+    assert ci.UnitNorm(axis=np.int64(1)).get_config() == {"axis": 1}
+    assert ci.Masked(ci.UnitNorm(), np.ones(3)).get_config()["mask"] == [True] * 3
