@@ -22,17 +22,24 @@ class Subject:
 
     def __post_init__(self):
         self.set = self.case.make()
+        self._project, self._violation = self.set.project, self.set.violation
+        if keras.backend.backend() == "tensorflow":
+            # A hundred calls are to come, and eagerly each op of each costs TensorFlow a tenth of
+            # a millisecond. `test_compiled` sees to it that both give the same.
+            import tensorflow as tf
+
+            self._project, self._violation = map(tf.function, (self._project, self._violation))
         self.weights = hard_weights(self.case.shape, self.dtype, np.random.default_rng(1))
         self.images = {name: self.project(w) for name, w in self.weights.items()}
 
     def project(self, w):
-        image = self.set.project(tensor(w, self.dtype))
+        image = self._project(tensor(w, self.dtype))
         assert keras.backend.standardize_dtype(image.dtype) == self.dtype
         assert tuple(image.shape) == self.case.shape
         return array(image)
 
     def violation(self, w):
-        return float(array(self.set.violation(tensor(w, self.dtype))))
+        return float(array(self._violation(tensor(w, self.dtype))))
 
     def beside(self, image, rng):
         """Another member not far from one."""
