@@ -1,7 +1,6 @@
 """The command line: exit codes, one clear message, nothing left behind."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -289,18 +288,36 @@ def test_saved_lambda_is_refused_and_never_runs(folder):
 # Whole processes
 
 
-def start(folder, *arguments):
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-m", "constrainit", "doctor", *arguments],
-        cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+# A process in the background of a shell inherits that SIGINT is ignored.
+MAIN = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from constrainit.cli import main
+main()
+"""
 
 
-def test_interruption_leaves_nothing_behind(folder):
+@pytest.fixture
+def start(folder):
+    """Starts `constrainit doctor` as a process of its own, which does not outlive the test."""
+    started = []
+
+    def begin(*arguments):
+        command = [sys.executable, "-u", "-c", MAIN, "doctor", *arguments]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        started.append(subprocess.Popen(command, cwd=folder, **pipes))
+        return started[-1]
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_interruption_leaves_nothing_behind(folder, start):
     """Ctrl-C: one message, status 2, no report and no temporary file."""
     before = {path.name for path in folder.iterdir()}
-    process = start(folder, "models.py:slow", "--output", "report.txt")
+    process = start("models.py:slow", "--output", "report.txt")
     assert process.stdout.readline() == "ready\n"
     time.sleep(0.2)
     process.send_signal(signal.SIGINT)
@@ -312,9 +329,9 @@ def test_interruption_leaves_nothing_behind(folder):
     assert {path.name for path in folder.iterdir()} - before <= {"__pycache__"}
 
 
-def test_piped_process(folder):
+def test_piped_process(start):
     """In a pipe the report is plain text on stdout, and the status is that of the findings."""
-    process = start(folder, "batched.py:sick")
+    process = start("batched.py:sick")
     output, errors = process.communicate(timeout=120)
     assert process.returncode == 1, errors
     assert "CW101 infeasible-start" in output
