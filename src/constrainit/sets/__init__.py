@@ -1,12 +1,12 @@
 """The sets, one family a file."""
 
 from .combine import Blocks as Blocks
-from .combine import Intersection as Intersection
 from .combine import Masked as Masked
 from .custom import Custom as Custom
 from .elementwise import Box as Box
 from .elementwise import NonNegative as NonNegative
 from .elementwise import Positive as Positive
+from .intersection import Intersection as Intersection
 from .keras_builtin import as_set as as_set
 from .matrices import Orthogonal as Orthogonal
 from .matrices import Symmetric as Symmetric

@@ -1,20 +1,14 @@
-"""Sets made from sets."""
+"""One set applied to a part of a weight: under a mask, or block by block."""
 
-import math
 from typing import Any
 
 import numpy as np
 from keras import ops
 
 from constrainit import _checks
-from constrainit._compile import looping
-from constrainit._precision import smallest_normal, tolerance
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws
-from constrainit.numerics import at_least, dykstra
-from constrainit.sets.elementwise import NonNegative, bounds_of
 from constrainit.sets.keras_builtin import as_set
-from constrainit.sets.norms import is_norm_set
 
 
 class _Wrapping(ConstraintSet):
@@ -197,154 +191,6 @@ class Blocks(_Wrapping):
     def describe(self):
         """The inner set's line, for each block."""
         return f"each of {self.count} blocks along axis {self.axis}: {self.set.describe()}"
-
-
-class Intersection(ConstraintSet):
-    """The weights that lie in every one of several sets, also written `a & b`.
-
-    For convex sets the projection is Dykstra's algorithm: it converges to the nearest point and is
-    approximate. Sets of bounds are held exactly, the others to a relative 1e-5 (or the tolerance
-    of the storage dtype, if that is larger); the result is nearest to the same share of the
-    largest weight. Exact, in one pass, are bounds with bounds, and `NonNegative` with one set of
-    norms, which need not be convex. Units are those of all sets together: with a set along axis 0
-    and one along axis 1, the whole matrix.
-
-    The initializer draws from the first set and projects. Bounds that exclude one another are
-    refused; that other sets have nothing in common can not be told, and the result is then in
-    some of them only.
-
-    Args:
-        sets: Two or more sets; anything that `as_set` takes.
-
-    Raises:
-        ValueError: Fewer than two sets, sets that are not convex (but for the exact pair), or
-            bounds that exclude one another.
-
-    >>> import numpy as np
-    >>> import constrainit as ci
-    >>> both = ci.NonNegative() & ci.UnitNorm()
-    >>> print(np.asarray(both.project([3.0, 4.0, -2.0])).round(4))
-    [0.6 0.8 0. ]
-
-    Source: J. Boyle, R. Dykstra, 1986; for the exact pair H. Bauschke, M. Bui, X. Wang,
-    "Projecting onto the intersection of a cone and a sphere", 2018.
-    """
-
-    maskable = False
-    accuracy = 1e-5
-
-    def __init__(self, sets: list[Any]):
-        if not isinstance(sets, (list, tuple)) or len(sets) < 2:
-            raise _checks.fail("Intersection", "sets", "be a list of at least two sets", sets)
-        flat = [as_set(one) for one in sets]
-        self.sets = [
-            part for one in flat for part in (one.sets if isinstance(one, Intersection) else [one])
-        ]
-        curved = [one for one in self.sets if not one.convex]
-        if curved and not self._is_cone_and_norm():
-            raise _checks.fail(
-                "Intersection", "sets", "be convex, each of them", self.sets,
-                f"{curved[0]!r} is not: alternating projections would not find the nearest point.",
-            )  # fmt: skip
-        bounds = [b for b in map(bounds_of, self.sets) if b]
-        lower = max((low for low, _ in bounds if low is not None), default=-math.inf)
-        if lower > min((high for _, high in bounds if high is not None), default=math.inf):
-            raise _checks.fail("Intersection", "sets", "have a weight in common", self.sets)
-
-    def _is_cone_and_norm(self):
-        kinds = sorted((isinstance(s, NonNegative), is_norm_set(s)) for s in self.sets)
-        return kinds == [(False, True), (True, False)]
-
-    def _is_bounds(self):
-        return all(bounds_of(one) for one in self.sets)
-
-    @property
-    def convex(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Whether every set is."""
-        return all(one.convex for one in self.sets)
-
-    @property
-    def traceable(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Whether every set is."""
-        return all(one.traceable for one in self.sets)
-
-    @property
-    def unresolved(self) -> bool:
-        """Whether any of the sets waits for its axis."""
-        return any(one.unresolved for one in self.sets)
-
-    def resolve(self, axis):
-        """The intersection of the resolved sets."""
-        return Intersection([one.resolve(axis) for one in self.sets])
-
-    def check_shape(self, shape):
-        for one in self.sets:
-            one.check_shape(shape)
-
-    def _units(self, rank):
-        return tuple(sorted({a % rank for one in self.sets for a in one._units(rank)}))
-
-    def _usable(self, w):
-        return self._in_all([one._usable(w) for one in self.sets], w)
-
-    def _in_all(self, answers, w):
-        """Whether all sets say yes to all of a unit: it moves, or stays, as a whole."""
-        every, units = ops.ones_like(w, dtype="bool"), self._units(len(w.shape))
-        for answer in answers:
-            every = ops.logical_and(every, answer)
-        return ops.all(every, axis=units, keepdims=True) if units else every
-
-    def _ordered(self):
-        """Bounds last: the result of a sweep is exactly in the last set."""
-        return sorted(self.sets, key=lambda one: bounds_of(one) is not None)
-
-    def _nearest(self, w, dtype, where=None):
-        if self._is_cone_and_norm():
-            norms, _ = self._ordered()
-            return norms._nearest(_cone_part(w, norms), dtype)
-        if self._is_bounds():
-            for one in self.sets:
-                w = one._nearest(w, dtype)
-            return w
-        return looping(_by_dykstra, self, dtype, tuple(w.shape))(w)
-
-    def _holds(self, w, image, dtype):
-        held = [one._holds(w, one._nearest(w, dtype), dtype) for one in self.sets]
-        inside = self._in_all(held, w)
-        if self._is_bounds() or self._is_cone_and_norm():
-            return inside
-        units, loose = self._units(len(w.shape)), max(self.accuracy, tolerance(dtype))
-        scale = ops.max(ops.abs(image), axis=units, keepdims=True) + smallest_normal(dtype)
-        bounds = [one for one, of in zip(held, self.sets, strict=True) if bounds_of(of)]
-        near = self._in_all([ops.abs(w - image) <= loose * scale, *bounds], w)
-        return ops.logical_or(inside, near)
-
-    def _draw(self, shape, dtype, seed):
-        return self.sets[0]._draw(shape, dtype, seed)
-
-    def describe(self):
-        """The sets' lines, joined."""
-        return " and ".join(one.describe() for one in self.sets)
-
-
-def _by_dykstra(intersection, dtype, shape, w):
-    steps = [lambda x, one=one: one._nearest(x, dtype) for one in intersection._ordered()]
-    units = intersection._units(len(shape))
-    return dykstra(w, steps, stop=intersection.accuracy / 100, axis=units)
-
-
-def _cone_part(w, norms):
-    """The non-negative part; where none is left and zero is no member, the largest entry's axis."""
-    part, units = at_least(w, 0.0), norms._units(len(w.shape))
-    if norms._range()[0] == 0 or not units:
-        return part
-    lost = ops.max(part, axis=units, keepdims=True) <= 0
-    top = ops.max(w, axis=units, keepdims=True)
-    place = ops.reshape(ops.arange(math.prod(w.shape)), w.shape)
-    peak = ops.where(ops.equal(w, top), place, math.prod(w.shape))
-    # Of several largest entries below zero only one: between their axes it is further.
-    peak = ops.equal(place, ops.min(peak, axis=units, keepdims=True))
-    return ops.where(lost, ops.cast(peak, w.dtype) * 1e-20, part)
 
 
 def _feeding(shape, units):
