@@ -106,13 +106,13 @@ WRONG = [
     (lambda: ci.as_set(3),
      "`x` of `as_set` must be a set, a constraint of Keras or its name, or a callable. Received: x=3."),
     (lambda: ci.as_set(None), "`x` of `as_set` must be .* or a callable. Received: x=None."),
-    (lambda: ci.as_set(ci.UnitNorm), "`x` of `as_set` must be .* or a callable. Received: x=<class .*>."),
+    (lambda: ci.as_set(ci.UnitNorm), "`x` of `as_set` must be .* or a callable. Received: x=<class .*>. Write UnitNorm(...)."),
     (lambda: ci.as_set("nonneg"),
      "`x` of `as_set` must be a set, a constraint of Keras or its name, or a callable. Received: "
      "x='nonneg'. The names of Keras are 'non_neg', 'max_norm', 'unit_norm' and 'min_max_norm'."),
     (lambda: ci.NonNegative() & 3, "`x` of `as_set` must be .*"),
     (lambda: ci.UnitNorm().initializer("a"),
-     "`seed` of `UnitNorm.initializer` must be None, an integer or a keras.random.SeedGenerator. "
+     "`seed` of `UnitNorm.initializer` must be None, an integer of at least 0 or a keras.random.SeedGenerator. "
      "Received: seed='a'."),
     (lambda: ci.UnitNorm().initializer(1.5), "`seed` of `UnitNorm.initializer` must be .* seed=1.5."),
     (lambda: ci.UnitNorm().initializer(True), "`seed` of `UnitNorm.initializer` must be .* seed=True."),

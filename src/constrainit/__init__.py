@@ -66,6 +66,11 @@ __all__ = [
 _attach.install()
 
 
+def __dir__() -> list[str]:
+    """The public names, those that are imported on first use included."""
+    return [*__all__, "__version__"]
+
+
 def __getattr__(name: str) -> Any:
     """The doctor's names, imported on first use: a model that trains does not need it."""
     if name in ("Finding", "Report", "Treatment", "diagnose"):

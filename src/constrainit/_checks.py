@@ -52,9 +52,10 @@ def axes(owner: str, value: Any) -> int | list[int] | None:
 
 def seed(owner: str, value: Any) -> Any:
     """None, an integer, or a `keras.random.SeedGenerator`."""
-    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool) and int(value) >= 0
     if value is None or type(value).__name__ == "SeedGenerator":
         return value
     if not whole:
-        raise fail(owner, "seed", "be None, an integer or a keras.random.SeedGenerator", value)
+        wanted = "be None, an integer of at least 0 or a keras.random.SeedGenerator"
+        raise fail(owner, "seed", wanted, value)
     return int(value)

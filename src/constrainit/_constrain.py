@@ -43,7 +43,7 @@ def constrained(**sets: Any) -> dict[str, Any]:
                     f"`constrained` takes the layer's argument without its suffix. Received: "
                     f"{name}={value!r}. Write {name.removesuffix(suffix)}=... instead."
                 )
-        a_set = as_set(value)
+        a_set = _set(value, f"`{name}` of `constrained`")
         arguments[f"{name}_constraint"] = a_set
         arguments[f"{name}_initializer"] = Feasible(a_set, base=STARTS.get(name))
     return arguments
@@ -78,7 +78,7 @@ def constrain(model: keras.Model, sets: Mapping[str, Any]) -> dict[str, Constrai
     chosen: dict[int, tuple[WeightRecord, Any, ConstraintSet | None]] = {}
     for pattern, value in sets.items():
         for record in _matching(records, pattern):
-            wanted = None if value is None else as_set(value)
+            wanted = None if value is None else _set(value, f"{pattern!r} of `constrain`")
             chosen[id(record.variable)] = (
                 record, wanted, None if wanted is None else record.resolved(wanted)
             )  # fmt: skip
@@ -98,7 +98,16 @@ def constrain(model: keras.Model, sets: Mapping[str, Any]) -> dict[str, Constrai
     return {record.path: resolved for record, _, resolved in chosen.values() if resolved}
 
 
+def _set(value, where):
+    try:
+        return as_set(value)
+    except ValueError as reason:
+        raise ValueError(f"{where} is no constraint. {reason}") from None
+
+
 def _matching(records, pattern):
+    if not isinstance(pattern, str):
+        raise ValueError(f"A pattern of `constrain` must be a string. Received: {pattern!r}.")
     found = [r for r in records if any(fnmatch.fnmatchcase(n, pattern) for n in _names(r))]
     if not found:
         paths = sorted(record.path for record in records)

@@ -36,4 +36,4 @@ def grid(
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table as plain text."""
-    return plain(grid(header, rows, unwrapped=header[:2]))
+    return plain(grid(header, rows, unwrapped=("shape", "outside by")))

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import traceback
 from pathlib import Path
 
 import click
@@ -26,9 +27,12 @@ def cli() -> None:
     "--import", "imports", multiple=True, metavar="MODULE",
     help="Module that registers the custom objects of a .keras file.",
 )  # fmt: skip
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]),
+    help="Default: json if --output ends in .json, else text.",
+)  # fmt: skip
 @click.option("--output", metavar="FILE", help="Write the report there, whole or not at all.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 def doctor(target, data, shapes, imports, form, output, seed) -> None:
     """Say why a constrained model breaks, and try what mends it.
 
@@ -50,16 +54,22 @@ def doctor(target, data, shapes, imports, form, output, seed) -> None:
 def _doctor(target, data, shapes, imports, form, output, seed):
     import keras
 
+    from constrainit.doctor._batch import inputs_for
     from constrainit.doctor._diagnose import examine
     from constrainit.doctor._target import TargetError, check_batch, load_batch, load_target
 
     if output is not None and not Path(output).resolve().parent.is_dir():
         raise TargetError(f"There is no folder {str(Path(output).parent)!r} to write --output to.")
+    if data is not None and shapes is not None:
+        raise TargetError("--data and --input-shape exclude one another: give one of them.")
+    form = form or ("json" if str(output).endswith(".json") else "text")
     _seed(keras, seed)
     model, module = load_target(target, imports)
     x, y = (None, None) if shapes and data is None else load_batch(module, data)
     if x is not None:
         check_batch(model, x, data or "What make_batch returned")
+    elif shapes is not None:
+        check_batch(model, inputs_for(model, shapes, seed), "--input-shape")
     try:
         report = examine(model, x, y, None, None, seed, shapes)
     except ValueError as reason:
@@ -129,6 +139,11 @@ def main() -> None:
         sys.exit(CAN_NOT_RUN)
     except click.ClickException as problem:
         problem.show()
+        sys.exit(CAN_NOT_RUN)
+    # A fault of our own must not pass for findings.
+    except Exception:
+        traceback.print_exc()
+        click.echo("constrainit: this is a fault of constrainit itself, please report it", err=True)
         sys.exit(CAN_NOT_RUN)
 
 

@@ -71,6 +71,12 @@ class WeightRecord:
         return resolve(as_set(constraint), self.layer, self.variable.name, self.shape, self.path)
 
 
+def is_built(model: keras.layers.Layer) -> bool:
+    """Whether a model has its weights; to Keras a subclassed one is built before its layers."""
+    inner = model._flatten_layers(include_self=False)
+    return model.built and (bool(model.variables) or all(layer.built for layer in inner))
+
+
 def walk(model: keras.Model) -> list[WeightRecord]:
     """A record for every weight of a model, shared layers once.
 
@@ -79,7 +85,7 @@ def walk(model: keras.Model) -> list[WeightRecord]:
     """
     if not isinstance(model, keras.layers.Layer):
         raise ValueError(f"`model` must be a Keras model or layer. Received: model={model!r}.")
-    if not model.built:
+    if not is_built(model):
         raise ValueError(
             f"`model` must be built: {model.name!r} has no weights yet. Call it once on a batch, "
             "`model(x)`, call `model.build(input_shape)`, or begin with `keras.Input(shape)`."

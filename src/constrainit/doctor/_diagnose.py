@@ -16,6 +16,7 @@ from constrainit.doctor._report import Report
 from constrainit.doctor._state import borrowed
 from constrainit.doctor._treat import keras_ops_for, missing_names, treat, write
 from constrainit.doctor.rules import findings, in_order
+from constrainit.model import is_built
 
 _MOST_NAMES = 10
 
@@ -54,12 +55,14 @@ def diagnose(
     """
     if not isinstance(model, keras.Model):
         raise ValueError(f"`model` of `diagnose` must be a keras.Model. Received: model={model!r}.")
-    if isinstance(seed, bool) or not isinstance(seed, int):
-        raise ValueError(f"`seed` of `diagnose` must be an integer. Received: seed={seed!r}.")
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise ValueError(
+            f"`seed` of `diagnose` must be an integer of at least 0. Received: seed={seed!r}."
+        )
     for part in keras.tree.flatten(loss):
         _known("loss", part, keras.losses.get)
     _known("optimizer", optimizer, keras.optimizers.get)
-    return examine(model if model.built else _twin(model), x, y, loss, optimizer, seed)
+    return examine(model if is_built(model) else _twin(model), x, y, loss, optimizer, seed)
 
 
 def _known(name, value, get):
@@ -75,10 +78,13 @@ def _known(name, value, get):
 
 def examine(model, x, y, loss, optimizer, seed, shapes=None) -> Report:
     """As `diagnose`, for a model that may be built in place; `shapes` are those of one sample."""
+    parts = [part for part in keras.tree.flatten((x, y)) if part is not None]
+    if any(np.shape(part)[:1] == (0,) for part in parts):
+        raise ValueError("`x` and `y` of `diagnose` must hold at least one sample. Received: none.")
     drawn = x is None
     if drawn:
         x = _batch.inputs_for(model, shapes, seed)
-    if not model.built:
+    if not is_built(model):
         try:
             model(keras.tree.map_structure(lambda a: keras.KerasTensor(a.shape, a.dtype.name), x))
         # Whatever the user's layers raise is what the doctor was called for.

@@ -123,7 +123,8 @@ class _Start:
         with np.errstate(invalid="ignore"):
             made.share_moved = float(np.mean(~(np.abs(after - before) <= 1e-5 * peak)))
         made.jump = _distance(after, before, before)
-        made.violation = _largest(after - before)
+        with np.errstate(invalid="ignore"):
+            made.violation = _largest(after - before)
         made.units = _unit_norms(record, before)
         made.rescaled = _rescaled(record, before, after)
 
@@ -237,10 +238,11 @@ def _rescaled(record, before, after):
 
 
 def _distance(a, b, relative_to):
-    """Euclidean distance of the finite entries, relative to a norm (to one if that is zero)."""
-    moved = (a - b)[np.isfinite(a) & np.isfinite(b)]
-    size = np.linalg.norm(relative_to[np.isfinite(relative_to)])
-    return float(np.linalg.norm(moved) / (size if size > 0 else 1.0))
+    """Euclidean distance relative to a norm (to one if that is zero); NaN if not finite."""
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        return float("nan")
+    size = np.linalg.norm(relative_to)
+    return float(np.linalg.norm(a - b) / (size if size > 0 else 1.0))
 
 
 def _repeat(record):

@@ -59,12 +59,17 @@ class Report:
         """Writes the report, whole or not at all: JSON for a name in `.json`, else text.
 
         Raises:
-            ValueError: The name ends in something else than `.json`, `.txt` or `.md`.
+            ValueError: The folder does not exist, or the name ends in something else than
+                `.json`, `.txt` or `.md`.
         """
         target = Path(path)
         if target.suffix not in (".json", ".txt", ".md"):
             raise ValueError(
                 f"`path` of `save` must end in .json, .txt or .md. Received: path={str(path)!r}."
+            )
+        if not target.parent.is_dir():
+            raise ValueError(
+                f"`path` of `save` must lie in a folder. Received: path={str(path)!r}."
             )
         text = self.to_json() if target.suffix == ".json" else str(self)
         write_whole(target, text + "\n")
@@ -192,7 +197,7 @@ def _weights_table(constraints):
     ]
     if len(shown) < len(constraints):
         rows.append((f"and {len(constraints) - len(shown)} more", *[""] * 7))
-    return _text.grid(header, rows, unwrapped=header)
+    return _text.grid(header, rows, unwrapped=header[1:])
 
 
 def _range(numbers):

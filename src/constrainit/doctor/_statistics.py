@@ -86,7 +86,10 @@ def summarize(value, activation: str):
     deviation = scale * ops.sqrt(ops.sum(held * ops.square((clean - mean) / scale)) / count)
     batch = ops.reshape(clean, (-1, value.shape[-1])) if len(value.shape) > 1 else clean[:, None]
     spread = scale * ops.max(ops.std(batch / scale, axis=0))
-    dead = ops.mean(ops.cast(ops.max(ops.abs(batch), axis=0) <= 0, "float32"))
+    still = ops.all(ops.equal(ops.reshape(value, batch.shape), 0), axis=0)
+    dead = ops.mean(ops.cast(still, "float32"))
+    known = ops.sum(held) > 0
+    mean, deviation = (ops.where(known, n, float("nan")) for n in (mean, deviation))
     flat = ops.mean(ops.cast(_flat(clean, activation), "float32"))
     return ops.stack([mean, deviation, peak, ops.mean(1.0 - held), flat, dead, spread])
 

@@ -62,6 +62,9 @@ class Feasible(keras.initializers.Initializer):
             "base": keras.saving.serialize_keras_object(self.base),
         }
 
+    def __repr__(self) -> str:
+        return f"Feasible({self.set!r}, seed={self.seed!r})"
+
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Feasible":
         """The initializer that `get_config` was taken from."""

@@ -42,7 +42,8 @@ class Custom(ConstraintSet):
         self.function = function
 
     def _nearest(self, w, dtype, where=None):
-        image = ops.convert_to_tensor(self.function(w))
+        # A copy: a function that works in place would otherwise change what it is compared with.
+        image = ops.convert_to_tensor(self.function(ops.copy(w)))
         if tuple(image.shape) != tuple(w.shape):
             raise ValueError(
                 "`function` of `Custom` must keep the shape of the weight. Received: "

@@ -40,7 +40,7 @@ def as_set(x: Any) -> ConstraintSet:
     if isinstance(x, type) or not callable(x):
         raise ValueError(
             "`x` of `as_set` must be a set, a constraint of Keras or its name, or a callable. "
-            f"Received: x={x!r}."
+            f"Received: x={x!r}." + (f" Write {x.__name__}(...)." if isinstance(x, type) else "")
         )
     return _counterpart(x) or Custom(x)
 

@@ -5,6 +5,8 @@ import warnings
 import keras
 from keras import ops
 
+from constrainit.doctor.engines._result import as_tensor
+
 
 def compile_step(problem, gradients_of):
     """As `_jax.compile_step`; `gradients_of(compute, variables)` gives the backend's gradients."""
@@ -34,12 +36,12 @@ def compile_constraints(records, also_traced=None):
 
     def call(record, value):
         copy = keras.Variable(
-            value,
+            ops.copy(value),
             dtype=record.dtype,
             trainable=record.variable.trainable,
             name=record.variable.name,
         )
-        result = ops.convert_to_tensor(held[id(record)](copy))
+        result = as_tensor(held[id(record)](copy))
         if also_traced is not None:
             also_traced(held[id(record)], copy)
         return result

@@ -4,6 +4,8 @@ import jax
 import keras
 from keras import ops
 
+from constrainit.doctor.engines._result import as_tensor
+
 
 def compile_step(problem):
     """A function that runs one training step without constraints from given weights.
@@ -46,7 +48,7 @@ def compile_constraints(records):
 
     def call(record, value):
         with keras.StatelessScope(state_mapping=[(record.variable, value)]):
-            return ops.convert_to_tensor(held[id(record)](record.variable))
+            return as_tensor(held[id(record)](record.variable))
 
     faults = {}
     for index, record in enumerate(records):

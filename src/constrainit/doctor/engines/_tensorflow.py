@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from constrainit.doctor.engines import _eager
+from constrainit.doctor.engines._result import as_tensor
 
 
 def compile_step(problem):
@@ -23,7 +24,9 @@ def compile_constraints(records):
 
     def trace(constraint, copy):
         if id(constraint) not in traced:
-            tf.function(lambda: tf.convert_to_tensor(constraint(copy))).get_concrete_function()
+            tf.function(
+                lambda: as_tensor(constraint(copy)), autograph=False
+            ).get_concrete_function()
             traced.add(id(constraint))
 
     return _eager.compile_constraints(records, also_traced=trace)

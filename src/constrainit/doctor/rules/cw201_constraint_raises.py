@@ -33,6 +33,12 @@ def fix_for(fault):
     missing = missing_backend_name(fault)
     if missing:
         return f"write keras.ops.{missing}: keras.backend.{missing} does not exist in Keras 3"
+    if "returns None" in fault.message:
+        return "return the weight at the end of the constraint"
+    if "numpy" in (fault.kind + fault.message).lower() or fault.kind.startswith("Tracer"):
+        return "use keras.ops in place of NumPy and of Python's `if`: a step is compiled"
+    if fault.kind == "AttributeError" and "has no attribute" in fault.message:
+        return "use keras.ops in place of methods of tensors, which differ between backends"
     if "item assignment" in fault.message:
         return "compute the whole tensor at once: tensors can not be assigned to entry by entry"
     return "mend the line above; begin the constraint with w = keras.ops.convert_to_tensor(w)"

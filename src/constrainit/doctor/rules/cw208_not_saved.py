@@ -3,6 +3,15 @@
 from constrainit.doctor.rules._rule import Rule
 
 
+def _fix(made):
+    if made.text == "<lambda>":
+        return "write a class in place of the lambda, registered with Keras"
+    return (
+        "decorate the class with @keras.saving.register_keras_serializable() and return every "
+        "argument of its constructor from get_config"
+    )
+
+
 class NotSaved(Rule):
     """A constraint does not survive `save` and `load_model`.
 
@@ -19,7 +28,6 @@ class NotSaved(Rule):
                 yield self.at_weight(
                     made,
                     f"its constraint {made.text} {made.saving}",
-                    "decorate the class with @keras.saving.register_keras_serializable() and "
-                    "return every argument from get_config",
+                    _fix(made),
                     {"reason": made.saving},
                 )

@@ -29,8 +29,8 @@ class WrongAxis(Rule):
             own = isinstance(made.record.constraint, ConstraintSet)
             yield self.at_weight(
                 made,
-                f"its constraint {made.text} works along axis {used}, but a unit of "
-                f"{type(made.record.layer).__name__} is fed along {right}: the norm of a whole "
+                f"its constraint {type(made.record.constraint).__name__} works along axis {used}, "
+                f"but a unit of {type(made.record.layer).__name__} is fed along {right}: the norm of a whole "
                 f"unit{shown} is not what it bounds",
                 f"write axis={right}, or use a set of constrainit, which finds the axes itself",
                 {"axis": used, "unit_axes": right, **made.units},

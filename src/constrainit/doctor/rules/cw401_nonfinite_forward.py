@@ -18,8 +18,8 @@ class NonfiniteForward(Rule):
             for output in outputs:
                 if output.nonfinite > 0:
                     yield self.made(
-                        f"the output of {output.kind} is the first that is not finite: "
-                        f"{percent(output.nonfinite)} of its entries are NaN or infinite",
+                        f"the output of {output.kind} {output.layer!r} is the first that is not "
+                        f"finite: {percent(output.nonfinite)} of its entries are NaN or infinite",
                         "look at the domain of its operations: a logarithm, root, power or "
                         "quotient of a weight that its set allows to reach the bound",
                         {"nonfinite_share": output.nonfinite}, stage=stage, layer=output.layer,
