@@ -106,7 +106,7 @@ WRONG = [
     (lambda: ci.as_set(3),
      "`x` of `as_set` must be a set, a constraint of Keras or its name, or a callable. Received: x=3."),
     (lambda: ci.as_set(None), "`x` of `as_set` must be .* or a callable. Received: x=None."),
-    (lambda: ci.as_set(ci.UnitNorm), "`x` of `as_set` must be .* or a callable. Received: x=<class .*>. Write UnitNorm(...)."),
+    (lambda: ci.as_set(ci.UnitNorm), r"`x` of `as_set` must be .* or a callable. Received: x=<class .*>. Write UnitNorm\(...\)."),
     (lambda: ci.as_set("nonneg"),
      "`x` of `as_set` must be a set, a constraint of Keras or its name, or a callable. Received: "
      "x='nonneg'. The names of Keras are 'non_neg', 'max_norm', 'unit_norm' and 'min_max_norm'."),

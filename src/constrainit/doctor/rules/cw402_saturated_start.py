@@ -22,8 +22,8 @@ class SaturatedStart(Rule):
             flat = [o for o in outputs if o.saturated is not None and o.saturated > _MOST]
             for output in flat:
                 yield self.made(
-                    f"{percent(output.saturated)} of the outputs of {output.kind} {output.layer!r} are "
-                    f"saturated (mean {output.mean:.3g}): little gradient gets through",
+                    f"{percent(output.saturated)} of the outputs of {output.kind} {output.layer!r} "
+                    f"are saturated (mean {output.mean:.3g}): little gradient gets through",
                     "start with weights whose sum over the inputs is near one, or center the input",
                     {"saturated_share": output.saturated, "mean": output.mean},
                     stage=stage, layer=output.layer,
