@@ -30,8 +30,8 @@ class WrongAxis(Rule):
             yield self.at_weight(
                 made,
                 f"its constraint {type(made.record.constraint).__name__} works along axis {used}, "
-                f"but a unit of {type(made.record.layer).__name__} is fed along {right}: the norm of a "
-                f"whole unit{shown} is not what it bounds",
+                f"but a unit of {type(made.record.layer).__name__} is fed along {right}: the norm "
+                f"of a whole unit{shown} is not what it bounds",
                 f"write axis={right}, or use a set of constrainit, which finds the axes itself",
                 {"axis": used, "unit_axes": right, **made.units},
                 level="info" if own else "warning",

@@ -22,8 +22,8 @@ class DeadStart(Rule):
             dead = [o for o in outputs if o.dead is not None and o.dead >= _MOST]
             for output in dead:
                 yield self.made(
-                    f"{percent(output.dead)} of the units of {output.kind} {output.layer!r} are zero "
-                    "for the whole batch: no gradient reaches what lies before them",
+                    f"{percent(output.dead)} of the units of {output.kind} {output.layer!r} are "
+                    "zero for the whole batch: no gradient reaches what lies before them",
                     "start with weights whose constraint leaves a part of them positive",
                     {"dead_share": output.dead}, stage=stage, layer=output.layer,
                 )  # fmt: skip
