@@ -8,14 +8,14 @@ NOTICEABLE = 0.05
 _ROUNDING = 1e-5
 """What a constraint with an epsilon, as Keras' own have, leaves or takes."""
 
-_MILD = 4.0
+_MILD = 2.0
 
 
 def harmless(made):
-    """Whether the constraint moves the start little, or only scales units by less than four.
+    """Whether the constraint moves the start little, or only scales units by less than two.
 
-    Units that are scaled keep their direction, and what the layer computes keeps its form. Four
-    separated the faulty models from the healthy ones among those collected.
+    Units that are scaled keep their direction, and what the layer computes keeps its form. Two
+    separates the faulty models from the healthy ones among those collected.
     """
     if made.stuck > _ROUNDING:
         return False
