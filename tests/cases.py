@@ -494,6 +494,7 @@ def hard_weights(shape, dtype, rng):
         "tiny": 1e-6 * base,
         "one": np.ones(shape),
         "minus one": -np.ones(shape),
+        "even": np.full(shape, 0.1),
         "usual": base,
         "negative": -np.abs(base),
         "big": big * base,

@@ -109,8 +109,15 @@ def test_result_is_member(subject):
     """Every finite weight, however hard, is taken into the set, in its own shape and dtype."""
     out = {n for n, p in subject.images.items() if not subject.case.is_member(p, subject.dtype)}
     assert not out
-    low = min(p.min() for p in subject.images.values())
-    assert low >= as_stored(subject.case.bounded_below, subject.dtype)
+    assert min(p.min() for p in subject.images.values()) >= subject.case.bounded_below
+
+
+def test_no_tolerance_below_a_bound(subject):
+    """What is a hair below zero, on a weight that is a member else, is taken to zero."""
+    if subject.case.bounded_below == 0:
+        for w in subject.members()[:4]:
+            hair = w - TOLERANCE[subject.dtype] / 8 * (w == 0)
+            assert subject.project(as_stored(hair, subject.dtype)).min() >= 0
 
 
 def test_members_do_not_move(subject):
