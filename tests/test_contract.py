@@ -314,6 +314,16 @@ def test_unseeded_initializers_differ(name):
     assert not np.array_equal(array(first(case.shape)), array(second(case.shape)))
 
 
+def test_draws_under_a_mask_keep_the_scale():
+    """The entries in a mask are scaled up for the inputs that each unit lost."""
+    mask = np.arange(96)[:, None] % np.array([2, 4] * 24) == 0
+    draw = array(ci.Masked(ci.MaxNorm(99.0, axis=0), mask).initializer(0)((96, 48)))
+    for period, first in ((2, 0), (4, 1)):
+        used = draw[::period, first::2]
+        np.testing.assert_allclose(used.var(), period * 2.0 / (96 + 48), rtol=0.15)
+    assert (draw[~mask] == 0).all()
+
+
 def test_draws_of_blocks_share_nothing():
     """Two seeds give no two equal blocks: not one seed's second block the next seed's first."""
     a_set = ci.Blocks(ci.Orthogonal(), 3)
