@@ -217,3 +217,9 @@ def test_good_arguments_of_other_types():
     assert ci.UnitNorm(axis=(0, 1)).get_config() == {"axis": [0, 1]}
     assert ci.UnitNorm(axis=np.int64(1)).get_config() == {"axis": 1}
     assert ci.Masked(ci.UnitNorm(), np.ones(3)).get_config()["mask"] == [True] * 3
+
+
+def test_project_of_no_array():
+    """What is no array of numbers is answered by the name of the argument, on every backend."""
+    with pytest.raises(ValueError, match=r"`w` of `UnitNorm` must be"):
+        ci.UnitNorm().project("abc")

@@ -2,16 +2,20 @@
 
 import functools
 import inspect
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import keras
+import numpy as np
 from keras import ops
 
 from constrainit import _checks
 from constrainit._compile import compiled
 from constrainit._precision import STORAGE_DTYPES, smallest_normal, tolerance, wide_dtype
-from constrainit.initializers import laws
+from constrainit.initializers import _law as laws
+from constrainit.initializers.laws import fans
 from constrainit.numerics import safe_norm
 
 
@@ -30,7 +34,7 @@ class ConstraintSet(keras.constraints.Constraint):
     never hidden.
 
     To write a set, subclass and define a constructor that stores its arguments under their own
-    names, `_nearest`, `_phrase` and, where the default does not fit, `_draw`. Subclasses are
+    names, `_nearest`, `_phrase` and, for a start of its own, `_law`. Subclasses are
     registered with Keras for saving as they are defined.
     """
 
@@ -155,9 +159,61 @@ class ConstraintSet(keras.constraints.Constraint):
         """The line of `describe`, without the axis."""
         return type(self).__name__
 
-    def _draw(self, shape: tuple[int, ...], dtype: str, seed: Any) -> Any:
-        """A draw near the set in float32 or float64, which `project` then takes into it."""
-        return laws.glorot_uniform(shape, dtype, seed, self._units(len(shape)))
+    def _law(self, fan_in: int, fan_out: int, wanted: laws.Wanted) -> laws.Law | None:
+        """The law of the initial weights of units fed by `fan_in` weights.
+
+        None, the default, if it has no closed form: uniform weights are drawn and projected.
+        """
+        return None
+
+    def _law_of(self, shape, axes, wanted, where=None) -> laws.Law | None:
+        """The law for a weight of this shape; arguments as for `_draw`."""
+        rows, height = self._rows_of(shape, axes)
+        width = max(math.prod(shape) // max(height, 1), 1)
+        if where is None:
+            return self._law(height, width, wanted)
+        counts = np.count_nonzero(where, axis=rows).ravel()
+        if not counts.any():
+            return laws.nothing(height)
+        typical = max(round(float(counts[counts > 0].mean())), 1)
+        law = self._law(typical, width, replace(wanted, masked=True))
+        return law and law.under_mask(height, counts)
+
+    def _draw(self, shape, dtype: str, seed: Any, wanted=None, axes=None, where=None) -> Any:
+        """A draw near the set, which `project` then takes into it.
+
+        Args:
+            shape: Shape of the weight.
+            dtype: Storage dtype; the draw is in `wide_dtype(dtype)`.
+            seed: An integer or a `SeedGenerator`.
+            wanted: The scale that a plan asks for; None for that of Glorot.
+            axes: The axes that feed one unit of the layer, where the set does not say.
+            where: Array of booleans of this shape: the entries that may differ from zero.
+        """
+        rows, height = self._rows_of(shape, axes)
+        if wanted is None:
+            wanted = laws.Wanted(gain=math.sqrt(2.0 * height / sum(fans(shape, rows))))
+        law = self._law_of(shape, axes, wanted, where) or laws.independent(height, wanted)
+        order = (*rows, *(a for a in range(len(shape)) if a not in rows))
+        size = (height, math.prod(shape) // max(height, 1))
+        if where is not None:
+            where = ops.convert_to_tensor(np.transpose(where, order).reshape(size))
+        draw = law.draw(*size, dtype, seed, where)
+        back = [order.index(a) for a in range(len(shape))]
+        return ops.transpose(ops.reshape(draw, [shape[a] for a in order]), back)
+
+    def _rows_of(self, shape, axes):
+        """The axes that feed one unit, in order, and how many weights that is."""
+        rank = len(shape)
+        rows = self._fed(rank)
+        if rows is None:
+            rows = axes if axes is not None and rank > 1 else range(rank - 1 if rank > 1 else rank)
+        rows = tuple(sorted(a % rank for a in rows))
+        return rows, math.prod(shape[a] for a in rows)
+
+    def _fed(self, rank: int) -> tuple[int, ...] | None:
+        """The axes that feed one unit, if the set says so."""
+        return self._units(rank) if getattr(self, "axis", None) is not None else None
 
     def _units(self, rank: int) -> tuple[int, ...]:
         """The axes of one unit: those of `axis`, or all but the last."""
@@ -191,7 +247,12 @@ class ConstraintSet(keras.constraints.Constraint):
         """`w` as a tensor that the set can take."""
         # A Variable is converted first: on JAX several `keras.ops` reject it (Keras 3.15.1).
         # No gradient passes: the graph of a projection would be kept for nothing.
-        w = ops.stop_gradient(ops.convert_to_tensor(w))
+        try:
+            w = ops.stop_gradient(ops.convert_to_tensor(w))
+        except (TypeError, ValueError) as fault:
+            raise _checks.fail(
+                type(self).__name__, "w", "be an array, a tensor or a keras.Variable", w
+            ) from fault
         dtype = keras.backend.standardize_dtype(w.dtype)
         if dtype not in STORAGE_DTYPES:
             raise ValueError(

@@ -55,7 +55,7 @@ class Fault:
     sources: tuple[Source, ...]
 
     def __str__(self) -> str:
-        return f"{self.kind}: {self.message}"
+        return f"{self.kind}: {self.message}".rstrip(".")
 
 
 def fault(exception: BaseException) -> Fault:

@@ -217,7 +217,7 @@ def _calm(constraints, found):
         norms = "" if low is None else f"; the norms of its units are {low:.3g} to {high:.3g}"
         yield (
             f"{made.record.path} is harmless: it starts inside its set ({made.text}){norms}, and "
-            f"the constraint changes {made.share_moved:.0%} of it"
+            f"the constraint changes {_share(made.share_moved)} of it"
         )
     if len(calm) > _SAME_CODE:
         yield f"and {len(calm) - _SAME_CODE} more start inside"

@@ -45,7 +45,7 @@ class Feasible(keras.initializers.Initializer):
         self.set.check_shape(shape)
         if self.base is not None:
             return self.set.project(keras.ops.cast(self.base(shape, wide_dtype(dtype)), dtype))
-        draw = self.set._draw(shape, wide_dtype(dtype), self._seed)
+        draw = self.set._draw(shape, dtype, self._seed)
         return self.set.project(keras.ops.cast(draw, dtype))
 
     def over(self, set: ConstraintSet) -> "Feasible":

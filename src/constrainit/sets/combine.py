@@ -7,7 +7,7 @@ from keras import ops
 
 from constrainit import _checks
 from constrainit._set import ConstraintSet
-from constrainit.initializers import laws
+from constrainit.initializers import _law as laws
 from constrainit.sets.keras_builtin import as_set
 
 
@@ -42,6 +42,9 @@ class _Wrapping(ConstraintSet):
 
     def _units(self, rank):
         return self.set._units(rank)
+
+    def _fed(self, rank):
+        return self.set._fed(rank)
 
 
 class Masked(_Wrapping):
@@ -110,12 +113,13 @@ class Masked(_Wrapping):
     def _usable(self, w):
         return self.set._usable(w)
 
-    def _draw(self, shape, dtype, seed):
-        draw = self.set._draw(shape, dtype, seed)
+    def _law_of(self, shape, axes, wanted, where=None):
+        mask = np.broadcast_to(np.asarray(self.mask), shape)
+        return self.set._law_of(shape, axes, wanted, mask)
+
+    def _draw(self, shape, dtype, seed, wanted=None, axes=None, where=None):
         where = np.broadcast_to(np.asarray(self.mask), shape)
-        feeding = _feeding(shape, self._units(len(shape)))
-        share = where.mean(axis=feeding, keepdims=True)
-        return draw * ops.cast(1.0 / np.sqrt(np.where(share > 0, share, 1.0)), draw.dtype)
+        return self.set._draw(shape, dtype, seed, wanted, axes, where)
 
     def _phrase(self):
         share = float(np.mean(self.mask))
@@ -183,16 +187,15 @@ class Blocks(_Wrapping):
     def _distance(self, moved):
         return ops.stack([ops.max(self.set._distance(part)) for part in self._split(moved)])
 
-    def _draw(self, shape, dtype, seed):
+    def _law_of(self, shape, axes, wanted, where=None):
+        return self.set._law_of(self._block_shape(shape), axes, wanted)
+
+    def _draw(self, shape, dtype, seed, wanted=None, axes=None, where=None):
         block = self._block_shape(shape)
-        parts = [self.set._draw(block, dtype, laws.nth_seed(seed, i)) for i in range(self.count)]
+        seeds = [laws.nth_seed(seed, i) for i in range(self.count)]
+        parts = [self.set._draw(block, dtype, one, wanted, axes) for one in seeds]
         return ops.concatenate(parts, axis=self.axis)
 
     def describe(self):
         """The inner set's line, for each block."""
         return f"each of {self.count} blocks along axis {self.axis}: {self.set.describe()}"
-
-
-def _feeding(shape, units):
-    """The axes over which a unit's inputs are counted: its own, or all but the last."""
-    return units or tuple(range(max(len(shape) - 1, 1)))

@@ -8,7 +8,7 @@ from keras import ops
 from constrainit import _checks
 from constrainit._precision import inward, nearest
 from constrainit._set import ConstraintSet
-from constrainit.initializers import laws
+from constrainit.initializers import _law as laws
 from constrainit.numerics import at_least, at_most
 
 
@@ -50,8 +50,8 @@ class _Bounds(ConstraintSet):
     def _usable(self, w):
         return ops.logical_not(ops.isnan(w))
 
-    def _draw(self, shape, dtype, seed):
-        return laws.bounded(shape, dtype, seed, *self._bounds())
+    def _law(self, fan_in, fan_out, wanted):
+        return laws.bounded(*self._bounds(), fan_in, wanted)
 
 
 class NonNegative(_Bounds):

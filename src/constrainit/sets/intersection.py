@@ -9,6 +9,7 @@ from constrainit import _checks
 from constrainit._compile import looping
 from constrainit._precision import smallest_normal, tolerance
 from constrainit._set import ConstraintSet
+from constrainit.initializers import _law as laws
 from constrainit.numerics import at_least, dykstra
 from constrainit.sets.elementwise import NonNegative, bounds_of
 from constrainit.sets.keras_builtin import as_set
@@ -62,10 +63,14 @@ class Intersection(ConstraintSet):
                 "Intersection", "sets", "be convex, each of them", self.sets,
                 f"{curved[0]!r} is not: alternating projections would not find the nearest point.",
             )  # fmt: skip
-        bounds = [b for b in map(bounds_of, self.sets) if b]
-        lower = max((low for low, _ in bounds if low is not None), default=-math.inf)
-        if lower > min((high for _, high in bounds if high is not None), default=math.inf):
+        lower, upper = self._common_bounds()
+        if lower is not None and upper is not None and lower > upper:
             raise _checks.fail("Intersection", "sets", "have a weight in common", self.sets)
+
+    def _common_bounds(self):
+        bounds = [b for b in map(bounds_of, self.sets) if b]
+        lower = max((low for low, _ in bounds if low is not None), default=None)
+        return lower, min((high for _, high in bounds if high is not None), default=None)
 
     def _is_cone_and_norm(self):
         kinds = sorted((isinstance(s, NonNegative), is_norm_set(s)) for s in self.sets)
@@ -135,8 +140,12 @@ class Intersection(ConstraintSet):
         near = self._in_all([ops.abs(w - image) <= loose * scale, *bounds], w)
         return ops.logical_or(inside, near)
 
-    def _draw(self, shape, dtype, seed):
-        return self.sets[0]._draw(shape, dtype, seed)
+    def _law(self, fan_in, fan_out, wanted):
+        return laws.bounded(*self._common_bounds(), fan_in, wanted) if self._is_bounds() else None
+
+    def _draw(self, shape, dtype, seed, wanted=None, axes=None, where=None):
+        first = super() if self._is_bounds() else self.sets[0]
+        return first._draw(shape, dtype, seed, wanted, axes)
 
     def describe(self):
         """The sets' lines, joined."""

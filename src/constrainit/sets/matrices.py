@@ -6,7 +6,7 @@ from keras import ops
 
 from constrainit import _checks
 from constrainit._set import ConstraintSet
-from constrainit.initializers import laws
+from constrainit.initializers import _law as laws
 from constrainit.numerics import polar_factor
 
 
@@ -68,10 +68,11 @@ class Orthogonal(ConstraintSet):
         image = polar_factor(ops.reshape(moved, (height, -1)))
         return ops.transpose(ops.reshape(image, moved.shape), back)
 
-    def _draw(self, shape, dtype, seed):
-        order, back, height = self._orders(shape)
-        q = laws.haar((height, math.prod(shape) // height), dtype, seed)
-        return ops.transpose(ops.reshape(q, [shape[a] for a in order]), back)
+    def _fed(self, rank):
+        return self._rows(rank) if self.axis is not None else None
+
+    def _law(self, fan_in, fan_out, wanted):
+        return laws.frame(fan_in, fan_out, wanted)
 
     def _phrase(self):
         return "orthonormal columns (rows where wide)"
@@ -110,9 +111,20 @@ class Symmetric(ConstraintSet):
     def _holds(self, w, image, dtype):
         return ops.equal(w, _swapped(w))
 
-    def _draw(self, shape, dtype, seed):
-        draw = laws.glorot_normal(shape, dtype, seed, (len(shape) - 2,))
-        return (draw + _swapped(draw)) / math.sqrt(2.0)
+    def _fed(self, rank):
+        return (rank - 2,)
+
+    def _law(self, fan_in, fan_out, wanted):
+        return laws.mirrored(fan_in, wanted)
+
+    def _draw(self, shape, dtype, seed, wanted=None, axes=None, where=None):
+        if len(shape) == 2:
+            return super()._draw(shape, dtype, seed, wanted, axes, where)
+        parts = [
+            self._draw(shape[1:], dtype, laws.nth_seed(seed, i), wanted, axes, part)
+            for i, part in enumerate([None] * shape[0] if where is None else where)
+        ]
+        return ops.stack(parts)
 
     def _phrase(self):
         return "equal to its transpose"

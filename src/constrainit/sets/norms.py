@@ -7,7 +7,7 @@ from keras import ops
 from constrainit import _checks
 from constrainit._precision import smallest_normal, tolerance
 from constrainit._set import ConstraintSet
-from constrainit.initializers import laws
+from constrainit.initializers import _law as laws
 from constrainit.numerics import at_least, at_most, polar
 
 
@@ -42,8 +42,9 @@ class _Norms(ConstraintSet):
         drawn = lower * (1 + margin), upper * (1 - margin)
         return drawn if drawn[0] <= drawn[1] else ((lower + upper) / 2,) * 2
 
-    def _draw(self, shape, dtype, seed):
-        return laws.glorot_normal(shape, dtype, seed, self._units(len(shape)))
+    def _law(self, fan_in, fan_out, wanted):
+        lower, upper = self._range()
+        return laws.direction(fan_in, fan_out, min(max(wanted.gain, lower), upper), wanted)
 
 
 class MaxNorm(_Norms):

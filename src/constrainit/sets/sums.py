@@ -6,7 +6,7 @@ from keras import ops
 
 from constrainit import _checks
 from constrainit._set import ConstraintSet
-from constrainit.initializers import laws
+from constrainit.initializers import _law as laws
 from constrainit.numerics import at_least, project_simplex
 
 
@@ -50,8 +50,8 @@ class Simplex(ConstraintSet):
         positive = ops.all(positive, axis=units, keepdims=True) if units else positive
         return ops.logical_and(positive, super()._holds(w, image, dtype))
 
-    def _draw(self, shape, dtype, seed):
-        return self.total * laws.dirichlet(shape, dtype, seed, self._units(len(shape)))
+    def _law(self, fan_in, fan_out, wanted):
+        return laws.shares_of(fan_in, self.total, wanted, exact_sum=True)
 
     def _phrase(self):
         return f"each unit's weights non-negative and of sum {self.total:g}"
@@ -98,11 +98,8 @@ class SumTo(ConstraintSet):
             w = (w - surplus / size) * kept
         return w
 
-    def _draw(self, shape, dtype, seed):
-        units = self._units(len(shape))
-        entries = math.prod(shape[a] for a in units)
-        draw = laws.glorot_normal(shape, dtype, seed, units)
-        return draw * math.sqrt(entries / max(entries - 1, 1)) + self.total / max(entries, 1)
+    def _law(self, fan_in, fan_out, wanted):
+        return laws.with_total(fan_in, self.total, wanted)
 
     def _phrase(self):
         return f"each unit's weights of sum {self.total:g}"
