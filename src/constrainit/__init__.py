@@ -10,6 +10,9 @@ from constrainit._obey import check as check
 from constrainit._obey import prepare as prepare
 from constrainit._obey import project as project
 from constrainit._set import ConstraintSet as ConstraintSet
+from constrainit.initializers._plan import InitPlan as InitPlan
+from constrainit.initializers._plan import plan as plan
+from constrainit.layers import OutputScale as OutputScale
 from constrainit.sets import Blocks as Blocks
 from constrainit.sets import Box as Box
 from constrainit.sets import Custom as Custom
@@ -41,12 +44,14 @@ __all__ = [
     "ConstraintSet",
     "Custom",
     "Finding",
+    "InitPlan",
     "Intersection",
     "Masked",
     "MaxNorm",
     "NonNegative",
     "NormRange",
     "Orthogonal",
+    "OutputScale",
     "Positive",
     "Report",
     "Simplex",
@@ -59,6 +64,7 @@ __all__ = [
     "constrain",
     "constrained",
     "diagnose",
+    "plan",
     "prepare",
     "project",
 ]

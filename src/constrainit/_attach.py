@@ -7,15 +7,18 @@ is being built. Calls that involve no `ConstraintSet` pass through untouched.
 """
 
 import functools
+import warnings
 from typing import Any
 
 import keras
 
-from constrainit._axes import resolve
+from constrainit._axes import resolve, unit_axes
 from constrainit._set import ConstraintSet
-from constrainit.initializers import Feasible
+from constrainit.initializers import Feasible, MatchingBias
+from constrainit.layers import OutputScale
 
 _MARK = "__constrainit__"
+_START = "_constrainit_start"
 
 
 def _knows_its_layer(add_weight):
@@ -28,8 +31,8 @@ def _knows_its_layer(add_weight):
             where = (self, kwargs.get("name") or "", tuple(shape), _path(self, kwargs.get("name")))
             if isinstance(a_set, ConstraintSet):
                 kwargs["constraint"] = resolve(a_set, *where)
-            if isinstance(initializer, Feasible):
-                resolved = initializer.over(resolve(initializer.set, *where))
+            resolved = _at_home(initializer, where)
+            if resolved is not initializer:
                 if len(args) > 1:
                     args = (args[0], resolved, *args[2:])
                 else:
@@ -38,6 +41,34 @@ def _knows_its_layer(add_weight):
 
     setattr(wrapper, _MARK, True)
     return wrapper
+
+
+def _at_home(initializer, where):
+    """An initializer of this library with what it has to know of the layer."""
+    layer, name, shape, _ = where
+    if isinstance(initializer, Feasible):
+        axes = unit_axes(layer, name, shape)
+        resolved = initializer.over(resolve(initializer.set, *where), axes)
+        if resolved.activation is not None:
+            layer.__dict__[_START] = _started(layer, resolved, shape)
+        return resolved
+    if isinstance(initializer, MatchingBias):
+        a_set = None if initializer.set is None else resolve(initializer.set, *where)
+        start = layer.__dict__.get(_START)
+        return initializer if start is None else initializer.at(start.bias, a_set)
+    return initializer
+
+
+def _started(layer, initializer, shape):
+    """The plan of a layer's kernel, which its output scale and its bias follow."""
+    has_bias = bool(getattr(layer, "use_bias", False))
+    scale = getattr(layer, "activation", None)
+    start = initializer.start(shape, bias=has_bias, scaled=isinstance(scale, OutputScale))
+    if isinstance(scale, OutputScale):
+        scale.start_at(start.scale)
+    for line in start.warnings:
+        warnings.warn(f"{_path(layer, '')}: {line}.", stacklevel=2)
+    return start
 
 
 def _path(layer, name):

@@ -1,7 +1,8 @@
-"""Compilation outside of `fit`, where the backend needs it. The only branch for it."""
+"""When code is compiled and when it runs at once. The only branches on the backend for it."""
 
 import functools
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import keras
@@ -34,3 +35,17 @@ def looping(function: Callable[..., Any], *constants: Any) -> Callable[[Any], An
     import tensorflow as tf
 
     return tf.function(bound)
+
+
+def at_once() -> AbstractContextManager[Any]:
+    """Where operations on constants give numbers, also while a step or a build is being traced."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.ensure_compile_time_eval()
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.init_scope()
+    # Keras builds on torch's "meta" device, which holds no numbers.
+    return keras.device("cpu")

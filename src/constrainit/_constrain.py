@@ -10,12 +10,15 @@ from typing import Any
 import keras
 
 from constrainit._set import ConstraintSet
-from constrainit.initializers import Feasible
+from constrainit.initializers import Feasible, MatchingBias
+from constrainit.layers import OutputScale
 from constrainit.model import STARTS, WeightRecord, walk
 from constrainit.sets import as_set
 
 
-def constrained(**sets: Any) -> dict[str, Any]:
+def constrained(
+    *, activation: Any = None, depth: int = 1, inputs: Any = None, **sets: Any
+) -> dict[str, Any]:
     """The keyword arguments that give a layer a constraint and a start inside it, together.
 
     `Dense(64, **constrained(kernel=NonNegative(), bias=Box(-1, 1)))` is `Dense` with
@@ -23,7 +26,18 @@ def constrained(**sets: Any) -> dict[str, Any]:
     start from the set's own law; a bias, `beta` or `alpha` as near to zero, a `gamma` as near to
     one as its set allows, as in Keras.
 
+    With an `activation` the start is that of `plan`: the kernel's law, the bias and, where the set
+    fixes the size of a weight, an `OutputScale` around the activation keep the signal's scale
+    through `depth` such layers. They are settled when the layer is built and its inputs are known:
+    `Dense(64, **constrained(kernel=UnitNorm(), activation="relu", depth=20))`.
+
     Args:
+        activation: The layer's activation, a name or a callable (`"linear"` for none), for a layer
+            that has the argument `activation` and a kernel whose start it decides.
+        depth: How many such layers the signal passes, one after the other.
+        inputs: What feeds the layer: `"data"` of about mean 0 and variance 1, or the activation of
+            the layer before. None: data if `depth` is 1, else the layer's own activation. Write
+            `inputs="data"` for the first layer of a stack.
         **sets: Sets, or anything that `as_set` takes, under the names of the layer's arguments
             without the suffix: `kernel`, `bias`, `recurrent`, `depthwise`, `pointwise`,
             `embeddings`, `gamma`, `beta`, `alpha`.
@@ -33,9 +47,11 @@ def constrained(**sets: Any) -> dict[str, Any]:
         of the same shape start with the same weights.
 
     Raises:
-        ValueError: A name carries its suffix, or a value is no constraint.
+        ValueError: A name carries its suffix, a value is no constraint, or there is an activation
+            or a depth but no kernel.
     """
     arguments: dict[str, Any] = {}
+    kernel = _planned_kernel(sets, activation, depth, inputs)
     for name, value in sets.items():
         for suffix in ("_constraint", "_initializer", "_kernel"):
             if name.endswith(suffix):
@@ -45,8 +61,37 @@ def constrained(**sets: Any) -> dict[str, Any]:
                 )
         a_set = _set(value, f"`{name}` of `constrained`")
         arguments[f"{name}_constraint"] = a_set
-        arguments[f"{name}_initializer"] = Feasible(a_set, base=STARTS.get(name))
+        if name == kernel:
+            start = Feasible(a_set, activation=activation, depth=depth, inputs=inputs)
+            fixed = a_set.scale_free is False
+            arguments["activation"] = OutputScale(activation) if fixed else activation
+        elif name == "bias" and kernel:
+            start = MatchingBias(a_set)
+        else:
+            start = Feasible(a_set, base=STARTS.get(name))
+        arguments[f"{name}_initializer"] = start
+    if kernel:
+        arguments.setdefault("bias_initializer", MatchingBias())
     return arguments
+
+
+def _planned_kernel(sets, activation, depth, inputs):
+    """The name of the kernel whose start is planned, or an empty string."""
+    if activation is None:
+        if depth != 1 or inputs is not None:
+            raise ValueError(
+                "`activation` of `constrained` must be given with `depth` or `inputs`. Received: "
+                f'depth={depth!r}, inputs={inputs!r}. Write activation="linear" for none.'
+            )
+        return ""
+    for name in ("kernel", "pointwise", "depthwise"):
+        if name in sets:
+            return name
+    raise ValueError(
+        "`activation` of `constrained` decides the start of a kernel. Received: "
+        f"activation={activation!r} with sets for {', '.join(sets) or 'nothing'}. Write "
+        "kernel=..., or give the activation to the layer itself."
+    )
 
 
 def constrain(model: keras.Model, sets: Mapping[str, Any]) -> dict[str, ConstraintSet]:

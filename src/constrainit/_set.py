@@ -112,6 +112,19 @@ class ConstraintSet(keras.constraints.Constraint):
         origin = f" (exact counterpart of {self.counterpart_of})" if self.counterpart_of else ""
         return self._phrase() + along + origin
 
+    @functools.cached_property
+    def scale_free(self) -> bool:
+        """Whether weights of any size are in the set, so that a start can have the size it wants.
+
+        Where not, `constrained` with an activation scales the layer's output.
+        """
+        for size in (1e-3, 1e3):
+            law = self._law(64, 64, laws.Wanted(size, size))
+            reached = law and (abs(law.total) if law.positive else law.norm)
+            if reached is None or abs(reached / size - 1) > 1e-6:
+                return False
+        return True
+
     # What walkers of a model need
 
     @property

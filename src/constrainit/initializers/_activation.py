@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from constrainit import _checks
+from constrainit._compile import at_once
 
 _STEP = 2.0**-8
 _REACH = 24.0
@@ -170,8 +171,9 @@ def _named(function):
 
 def _evaluate(call, nodes, name):
     # A column, so that an activation that mixes the last axis sees one entry at a time.
-    given = keras.ops.convert_to_tensor(nodes[:, None].astype("float32"))
-    raw = keras.ops.convert_to_numpy(keras.ops.cast(call(given), "float32"))
+    with at_once():
+        given = keras.ops.convert_to_tensor(nodes[:, None].astype("float32"))
+        raw = keras.ops.convert_to_numpy(keras.ops.cast(call(given), "float32"))
     values = np.asarray(raw, "float64")
     if values.shape != (len(nodes), 1) or not np.isfinite(values).all():
         raise ValueError(

@@ -1,13 +1,24 @@
-"""The initializer that every set has."""
+"""The initializer that every set has, and the bias that goes with it."""
 
 import random
 from typing import Any
 
 import keras
+import numpy as np
+from keras import ops
 
 from constrainit import _checks
 from constrainit._precision import STORAGE_DTYPES, wide_dtype
 from constrainit._set import ConstraintSet
+from constrainit.initializers._law import Wanted
+from constrainit.initializers._start import Signal, Start, start, warn_if_far
+
+_SWEEPS = 8
+
+
+def drawn(a_set: ConstraintSet, shape, dtype: str, seed: Any, wanted: Any, axes: Any) -> Any:
+    """A member of the set, from its law."""
+    return a_set.project(ops.cast(a_set._draw(shape, dtype, seed, wanted, axes), dtype))
 
 
 @keras.saving.register_keras_serializable(package="constrainit")
@@ -18,17 +29,38 @@ class Feasible(keras.initializers.Initializer):
     its projection. As with Keras' own initializers, an instance with a seed of None or an integer
     gives the same weights at each call; a `SeedGenerator` gives new ones.
 
+    Without an activation the scale is that of Glorot, wherever the set allows it; with one it is
+    the scale that `plan` finds.
+
     Args:
         set: A `ConstraintSet`.
         seed: None, an integer or a `keras.random.SeedGenerator`.
         base: A Keras initializer, or its name, whose values are projected onto the set in place of
             a draw from the set's own law; `"zeros"` starts a bias as near to zero as it may be.
+            With an activation they are first scaled so that the projected weights have the size
+            that `plan` finds.
+        activation: The activation of the layer: a name, a callable, `"linear"`; or None.
+        depth: How many such layers the signal passes, one after the other.
+        inputs: What feeds the layer: `"data"` of mean 0 and variance 1, or the activation of the
+            layer before. None: data if `depth` is 1, else the layer's own activation.
     """
 
-    def __init__(self, set: ConstraintSet, seed: Any = None, base: Any = None):
+    def __init__(
+        self,
+        set: ConstraintSet,
+        seed: Any = None,
+        base: Any = None,
+        activation: Any = None,
+        depth: int = 1,
+        inputs: Any = None,
+    ):
         self.set = set
         self.base = None if base is None else keras.initializers.get(base)
         self.seed = _checks.seed("Feasible", seed)
+        self.activation = activation
+        self.depth = _checks.count("Feasible", "depth", depth)
+        self.inputs = inputs
+        self._axes: tuple[int, ...] | None = None
         # Drawn from Python's generator, as Keras does: `keras.utils.set_random_seed` governs it.
         self._seed = random.randint(1, 10**9) if seed is None else self.seed
 
@@ -43,29 +75,120 @@ class Feasible(keras.initializers.Initializer):
         if dtype not in STORAGE_DTYPES:
             raise _checks.fail("Feasible", "dtype", f"be one of {', '.join(STORAGE_DTYPES)}", dtype)
         self.set.check_shape(shape)
+        wanted = None if self.activation is None else self.start(shape).wanted
         if self.base is not None:
-            return self.set.project(keras.ops.cast(self.base(shape, wide_dtype(dtype)), dtype))
-        draw = self.set._draw(shape, dtype, self._seed)
-        return self.set.project(keras.ops.cast(draw, dtype))
+            return self._from_base(self.base(shape, wide_dtype(dtype)), shape, dtype, wanted)
+        if wanted is None:
+            self._warn(shape)
+        return drawn(self.set, shape, dtype, self._seed, wanted, self._axes)
 
-    def over(self, set: ConstraintSet) -> "Feasible":
-        """This initializer, same seed and same draws, for another set."""
-        copy = Feasible(set, self.seed, self.base)
-        copy._seed = self._seed
+    def start(self, shape: tuple[int, ...], *, bias: bool = True, scaled: bool = True) -> Start:
+        """The plan that the weights of this shape follow."""
+        signal = Signal(
+            self.activation, self.depth, self.inputs, bias=bias, output_scale=scaled
+        )  # fmt: skip
+        return start(self.set, tuple(shape), self._axes, signal)
+
+    def _warn(self, shape):
+        wanted = Wanted()
+        law = self.set._law_of(shape, self._axes, wanted)
+        if law is not None and law.positive:
+            warn_if_far(self.set, law, wanted)
+
+    def _from_base(self, base, shape, dtype, wanted):
+        w = self.set.project(ops.cast(base, dtype))
+        if wanted is None:
+            return w
+        rows, _ = self.set._rows_of(shape, self._axes)
+        law = self.start(shape).law
+        for _ in range(_SWEEPS):
+            wide = ops.cast(w, wide_dtype(dtype))
+            if law.positive:
+                size, goal = ops.abs(ops.mean(ops.sum(wide, axis=rows))), abs(law.total)
+            else:
+                size = ops.sqrt(ops.mean(ops.sum(ops.square(wide), axis=rows)))
+                goal = law.norm
+            factor = ops.where(size > 0, goal / ops.maximum(size, 1e-30), ops.ones_like(size))
+            base = base * ops.cast(ops.clip(factor, 1e-3, 1e3), base.dtype)
+            w = self.set.project(ops.cast(base, dtype))
+        return w
+
+    def over(self, set: ConstraintSet, axes: tuple[int, ...] | None = None) -> "Feasible":
+        """This initializer, same seed and same draws, for another set or the axes of a layer."""
+        copy = Feasible(set, self.seed, self.base, self.activation, self.depth, self.inputs)
+        copy._seed, copy._axes = self._seed, axes
         return copy
 
     def get_config(self) -> dict[str, Any]:
-        """The set and the seed."""
+        """The arguments of the constructor."""
         return {
             "set": keras.saving.serialize_keras_object(self.set),
             "seed": keras.saving.serialize_keras_object(self.seed),
             "base": keras.saving.serialize_keras_object(self.base),
+            "activation": _packed(self.activation),
+            "depth": self.depth,
+            "inputs": _packed(self.inputs),
         }
 
     def __repr__(self) -> str:
-        return f"Feasible({self.set!r}, seed={self.seed!r})"
+        more = "" if self.activation is None else f", activation={self.activation!r}"
+        return f"Feasible({self.set!r}, seed={self.seed!r}{more})"
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Feasible":
         """The initializer that `get_config` was taken from."""
         return cls(**{k: keras.saving.deserialize_keras_object(v) for k, v in config.items()})
+
+
+@keras.saving.register_keras_serializable(package="constrainit")
+class MatchingBias(keras.initializers.Initializer):
+    """The constant bias that goes with a kernel's start.
+
+    It puts the mean of the pre-activation where the plan of the kernel wants it. The kernel is
+    that of the same layer, and its initializer a `Feasible` with an activation; the layer tells
+    this initializer at build.
+
+    Args:
+        set: A set for the bias itself, or None.
+    """
+
+    def __init__(self, set: ConstraintSet | None = None):
+        self.set = set
+        self.value: float | None = None
+
+    def __call__(self, shape, dtype=None, **kwargs) -> Any:
+        """The bias for each unit, within its set.
+
+        Raises:
+            ValueError: No layer with a planned kernel has built this bias.
+        """
+        if self.value is None:
+            raise ValueError(
+                "`MatchingBias` must be the `bias_initializer` of a layer whose "
+                "`kernel_initializer` has an activation, as "
+                "**constrained(kernel=..., activation=...) makes it."
+            )
+        dtype = keras.backend.standardize_dtype(dtype or keras.config.floatx())
+        value = ops.cast(ops.full(tuple(shape), np.float32(self.value)), dtype)
+        return value if self.set is None else self.set.project(value)
+
+    def at(self, value: float, set: ConstraintSet | None) -> "MatchingBias":
+        """This initializer for one layer."""
+        copy = MatchingBias(set)
+        copy.value = value
+        return copy
+
+    def get_config(self) -> dict[str, Any]:
+        """The set."""
+        return {"set": keras.saving.serialize_keras_object(self.set)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "MatchingBias":
+        """The initializer that `get_config` was taken from."""
+        return cls(keras.saving.deserialize_keras_object(config["set"]))
+
+
+def _packed(function):
+    if function is None or isinstance(function, str):
+        return function
+    return keras.saving.serialize_keras_object(function)

@@ -218,13 +218,13 @@ def _one_sided(lower, upper, fan_in, wanted):
 
             text = _text_of(excess, spread) + (f", above {lower:g}" if lower else "")
             return _one_sided_law(text, fan_in, lower, excess, spread, draw)
-    return _between(lower, upper, fan_in, total)
+    return _between(lower, upper, fan_in, wanted.total)
 
 
 def _between(lower, upper, fan_in, total):
     """Independent weights that use the room between two bounds."""
     top = 2 * total / fan_in - lower
-    if lower > 0 and top > upper:
+    if lower > 0 and not 1.5 * lower < top <= upper:
         ratio = math.log(upper / lower)
         mean, square = (upper - lower) / ratio, (upper**2 - lower**2) / (2 * ratio)
         draw = partial(laws.log_uniform, lower=lower, upper=upper)

@@ -36,6 +36,11 @@ class _Wrapping(ConstraintSet):
         return type(self)(**{**self._arguments(), "set": self.set.resolve(axis)})
 
     @property
+    def scale_free(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """As the inner set."""
+        return self.set.scale_free
+
+    @property
     def traceable(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         """As the inner set."""
         return self.set.traceable

@@ -1,0 +1,300 @@
+"""`plan`: what a constrained layer's start will do to the signal, before anything is trained."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import ml_dtypes
+import numpy as np
+
+from constrainit import _checks
+from constrainit._compile import at_once
+from constrainit.initializers._feasible import Feasible
+from constrainit.initializers._stack import follow
+from constrainit.initializers._start import Signal, start
+
+_LOW_DEVIATION, _HIGH_DEVIATION = 0.3, 3.0
+_LOW_GRADIENT, _HIGH_GRADIENT = 0.1, 10.0
+_DTYPES = ("float32", "bfloat16", "float16")
+
+_EXACT = (
+    "every draw is a member of the set, also after rounding",
+    "sum, norm and effective inputs of a unit's weights are those of the law",
+    "weights of one sign pass on what the inputs have in common sqrt(effective inputs) times "
+    "better than what tells them apart, whatever bias or scale follows (Perron)",
+    "no scale keeps both signal and gradient through an activation that is not linear: per layer "
+    "they differ by the Poincare gap",
+)
+_HEURISTIC = (
+    "pre-activations are taken as normal, or as one scalar map where units repeat one another",
+    "layers are taken as independent, as wide as their inputs, the data as of mean 0",
+    "the operating point loses 1/depth per layer; the gain balances signal against gradient",
+)
+
+
+@dataclass(frozen=True)
+class InitPlan:
+    """A layer's start in a set, and what it does to a stack of such layers.
+
+    All of it is known before a weight is drawn. Standard deviations are over the data, for one
+    unit; `z` is the pre-activation, `z = output_scale * (a @ W + bias)`.
+
+    Attributes:
+        set: The set, in one line.
+        fan_in: How many weights feed one unit.
+        fan_out: How many units there are.
+        activation: The activation's name.
+        depth: How many such layers the signal passes.
+        inputs: What feeds the layer: `"data"` or an activation's name.
+        law: The law of the weights, in words.
+        weight_mean: Mean of a weight.
+        weight_deviation: Standard deviation of a weight.
+        column_sum: Sum of a unit's weights.
+        column_norm: Root mean square of the norm of a unit's weights.
+        effective_inputs: `column_sum^2 / column_norm^2`: how many inputs a unit effectively sums.
+        output_scale: What the layer's output is multiplied by; 1 where the set leaves the scale
+            free.
+        bias: The constant bias, before the output scale.
+        mean: Wanted mean of the pre-activation.
+        deviation: Its wanted standard deviation.
+        forward_gain: Variance of the next pre-activation over that of this one, for features.
+        backward_gain: The same for the gradient, backward.
+        means: Predicted mean of the pre-activations, by layer.
+        deviations: Predicted standard deviation of the pre-activations, by layer.
+        gradient_ratio: Predicted root mean square of the gradient at the first pre-activations over
+            that at the last, for an independent cotangent there.
+        feature_depth: By dtype, the depth at which what tells inputs apart is lost in the rounding
+            of what they have in common; infinite where weights of both signs cancel.
+        overflow_depth: By dtype, the depth at which the signal overflows; infinite if it does not.
+        jump: How far, relative to its norm, a Glorot draw moves when it is projected onto the set:
+            the jump at Keras' first step. NaN if the set can not tell.
+        exact: The statements that are theorems, or true of each draw.
+        heuristic: The statements that rest on an approximation.
+        reasons: Why this start.
+        warnings: What can not be had, with the number and the way out.
+    """
+
+    set: str
+    fan_in: int
+    fan_out: int
+    activation: str
+    depth: int
+    inputs: str
+    law: str
+    weight_mean: float
+    weight_deviation: float
+    column_sum: float
+    column_norm: float
+    effective_inputs: float
+    output_scale: float
+    bias: float
+    mean: float
+    deviation: float
+    forward_gain: float
+    backward_gain: float
+    means: tuple[float, ...]
+    deviations: tuple[float, ...]
+    gradient_ratio: float
+    feature_depth: dict[str, float]
+    overflow_depth: dict[str, float]
+    jump: float
+    exact: tuple[str, ...]
+    heuristic: tuple[str, ...]
+    reasons: tuple[str, ...]
+    warnings: tuple[str, ...]
+    kernel: Feasible
+    """The kernel's initializer."""
+
+    @property
+    def bias_initializer(self) -> keras.initializers.Initializer:
+        """The bias's initializer, a constant."""
+        return keras.initializers.Constant(self.bias)
+
+    @property
+    def ok(self) -> bool:
+        """Whether signal and gradient are predicted to keep their scale through the depth."""
+        return not self.warnings
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan as plain Python that JSON can hold."""
+        return {
+            name: _plain(getattr(self, name))
+            for name in self.__dataclass_fields__
+            if name != "kernel"
+        }
+
+    def __str__(self) -> str:
+        from constrainit.initializers._page import page
+
+        return page(self)
+
+
+def plan(
+    set: Any,
+    fan_in: int,
+    fan_out: int | None = None,
+    activation: Any = "linear",
+    *,
+    depth: int = 1,
+    inputs: Any = None,
+    input_rms: float = 1.0,
+    input_correlation: float = 0.0,
+    bias: bool = True,
+    output_scale: bool = True,
+) -> InitPlan:
+    """How a layer with weights in a set should start, and what comes of it at a depth.
+
+    Deterministic; no weight of the layer is drawn. Sets without a closed form (a constraint of your
+    own, most intersections) are measured on draws with a fixed seed.
+
+    Args:
+        set: A set, or anything that `as_set` takes.
+        fan_in: How many weights feed one unit; for a convolution window times channels.
+        fan_out: How many units the layer has; None for as many as inputs.
+        activation: The layer's activation: a name, a callable, or None for linear.
+        depth: How many such layers the signal passes, one after the other.
+        inputs: What feeds the layer: `"data"`, or the activation of the layer before. None: data if
+            `depth` is 1, else the layer's own activation.
+        input_rms: Root mean square of the data, for a layer that they feed.
+        input_correlation: Mean correlation between the features of the data.
+        bias: Whether the layer has a bias that may take any value.
+        output_scale: Whether the output may be scaled (`OutputScale`).
+
+    Raises:
+        ValueError: An argument is out of range, or the set has no members of this shape.
+
+    >>> import constrainit as ci
+    >>> found = ci.plan(ci.UnitNorm(), 256, activation="tanh", depth=50)
+    >>> print(f"{found.output_scale:.2f} {min(found.deviations):.2f} {found.gradient_ratio:.2f}")
+    1.12 0.37 1.27
+    """
+    from constrainit.sets import as_set
+
+    a_set = as_set(set)
+    fan_in = _checks.count("plan", "fan_in", fan_in)
+    fan_out = fan_in if fan_out is None else _checks.count("plan", "fan_out", fan_out)
+    rms = _checks.positive("plan", "input_rms", input_rms)
+    correlation = _checks.number("plan", "input_correlation", input_correlation)
+    if not 0 <= correlation < 1:
+        raise _checks.fail("plan", "input_correlation", "lie in [0, 1)", correlation)
+    signal = Signal(activation, depth, inputs, rms, correlation, bias, output_scale)
+    shape = (fan_in, fan_out)
+    a_set = a_set.resolve((0,))
+    a_set.check_shape(shape)
+    begun = start(a_set, shape, (0,), signal)
+    law, phi = begun.law, begun.phi
+    stack_bias = None if bias else 0.0
+    stack = follow(
+        phi, begun.shape, begun.mean, begun.deviation, begun.size, depth, stack_bias
+    )  # fmt: skip
+    moments = phi.moments(begun.mean, begun.deviation)
+    bulk = begun.scale * law.deviation * math.sqrt(law.fan_in)
+    if law.positive:
+        bulk = begun.scale * law.norm
+    kernel = Feasible(a_set, activation=_given(activation), depth=depth, inputs=inputs)
+    return InitPlan(
+        set=a_set.describe(),
+        fan_in=fan_in,
+        fan_out=fan_out,
+        activation=phi.name,
+        depth=depth,
+        inputs=_name(signal.source),
+        law=law.text,
+        weight_mean=law.mean,
+        weight_deviation=law.deviation,
+        column_sum=law.total,
+        column_norm=law.norm,
+        effective_inputs=law.effective_inputs,
+        output_scale=begun.scale,
+        bias=begun.bias,
+        mean=begun.mean,
+        deviation=begun.deviation,
+        forward_gain=bulk**2 * moments.variance / begun.deviation**2,
+        backward_gain=bulk**2 * moments.square_slope,
+        means=stack.means,
+        deviations=stack.deviations,
+        gradient_ratio=stack.gradient,
+        feature_depth={d: _feature_depth(law, d) for d in _DTYPES},
+        overflow_depth={d: _overflow_depth(begun, stack, d) for d in _DTYPES},
+        jump=_jump(a_set, shape),
+        exact=_EXACT if law.exact else _EXACT[:1] + _EXACT[2:],
+        heuristic=_HEURISTIC
+        if law.exact
+        else (*_HEURISTIC, "the law's moments are approximate or measured"),
+        reasons=begun.reasons,
+        warnings=begun.warnings + _trouble(begun, stack, depth),
+        kernel=kernel,
+    )
+
+
+def _given(activation):
+    return "linear" if activation is None else activation
+
+
+def _name(source):
+    return source if isinstance(source, str) else getattr(source, "__name__", repr(source))
+
+
+def _feature_depth(law, dtype):
+    if not law.positive or law.effective_inputs <= 1.0:
+        return math.inf
+    unit = float(ml_dtypes.finfo(dtype).eps)
+    return 2 * math.log(1 / unit) / math.log(law.effective_inputs)
+
+
+def _overflow_depth(begun, stack, dtype):
+    largest = float(ml_dtypes.finfo(dtype).max)
+    levels = [abs(m) + 6 * d for m, d in zip(stack.means, stack.deviations, strict=True)]
+    for layer, level in enumerate(levels, start=1):
+        if not level < largest:
+            return float(layer)
+    if len(levels) < 2 or begun.phi.bounded or not levels[-1] > levels[-2] > 0:
+        return math.inf
+    # As fast as it grows at the end, if that is growth without end.
+    growth = levels[-1] / levels[-2]
+    return len(levels) + math.log(largest / levels[-1]) / math.log(growth)
+
+
+def _trouble(begun, stack, depth):
+    trouble, law = [], begun.law
+    low, high = min(stack.deviations), max(stack.deviations)
+    if low < _LOW_DEVIATION or high > _HIGH_DEVIATION:
+        trouble.append(
+            f"pre-activations will deviate by {low:.3g} to {high:.3g} over depth {depth}"
+        )
+    if not _LOW_GRADIENT <= stack.gradient <= _HIGH_GRADIENT:
+        trouble.append(
+            f"the gradient at the first layer will be {stack.gradient:.3g} times that at the last"
+        )
+    if law.positive and depth > _feature_depth(law, "float32"):
+        trouble.append(
+            f"with {law.effective_inputs:.3g} effective inputs of one sign all units compute the "
+            f"same function to rounding from depth {_feature_depth(law, 'float32'):.1f} on "
+            "(float32): add skip connections, use fewer layers, or let the sign be free"
+        )
+    return tuple(trouble)
+
+
+def _jump(a_set, shape):
+    """How far a Glorot draw moves under the projection, relative to its norm."""
+    height, width = shape
+    limit = math.sqrt(6.0 / (height + width))
+    draw = np.random.default_rng(0).uniform(-limit, limit, shape).astype("float32")
+    # A constraint of the user's own may raise anything; the plan does not depend on it.
+    try:
+        with at_once():
+            moved = np.asarray(keras.ops.convert_to_numpy(a_set.project(draw)), "float64")
+    except Exception:
+        return math.nan
+    return float(np.linalg.norm(moved - draw) / np.linalg.norm(draw))
+
+
+def _plain(value):
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

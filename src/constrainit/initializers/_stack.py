@@ -1,0 +1,211 @@
+"""What a stack of equal layers does to the signal and to the gradient, by recursion over depth.
+
+The layers are `z' = W a + b` with `a = phi(z)`, `fan_in` inputs and as many units. Two limits are followed. Where signs cancel, pre-activations are normal at every
+depth and only their variance moves. Where weights have one sign, or each unit listens to one input,
+a unit repeats one scalar map, `z' = gain * phi(z) + b`, whose distribution is carried along exactly.
+"""
+
+import functools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from constrainit.initializers._activation import Activation
+
+_POINTS = 801
+_SPARSE = 2.0
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the recursion needs to know of a law, apart from its scale.
+
+    Attributes:
+        fan_in: How many weights feed a unit.
+        positive: Whether the weights are of one sign.
+        effective_inputs: `sum(w)^2 / ||w||^2`.
+        overlap: The correlation of two units' outputs for independent inputs.
+    """
+
+    fan_in: int
+    positive: bool
+    effective_inputs: float
+    overlap: float
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Predictions for a stack, from its first layer to its last.
+
+    Attributes:
+        means: Mean of the pre-activations over the data, by layer.
+        deviations: Their standard deviation over the data, by layer.
+        gradient: The gradient's root mean square at the first pre-activations over that at the
+            last, for an independent cotangent there.
+    """
+
+    means: tuple[float, ...]
+    deviations: tuple[float, ...]
+    gradient: float
+
+
+def follow(
+    phi: Activation,
+    shape: Shape,
+    mean: float,
+    deviation: float,
+    gain: float,
+    depth: int,
+    bias: float | None = None,
+) -> Stack:
+    """The stack whose layers have this gain.
+
+    Args:
+        phi: The activation.
+        shape: The law.
+        mean: Mean of the first pre-activations.
+        deviation: Their standard deviation.
+        gain: Norm of a unit's weights; for weights of one sign their sum.
+        depth: How many layers.
+        bias: The bias, in the units of `z`; None for the one that keeps the mean.
+    """
+    if bias is None:
+        bias = mean - gain * phi.moments(mean, deviation).mean
+    if not shape.positive:
+        return _normal(phi, mean, deviation, gain, depth)
+    if shape.effective_inputs < _SPARSE:
+        return _sparse(phi, shape, mean, deviation, gain, bias, depth)
+    return _dense(phi, shape, mean, deviation, gain, bias, depth)
+
+
+def _nodes():
+    # Midpoints of a fine grid: no node on a kink at the mean.
+    x = (np.arange(_POINTS) + 0.5) / _POINTS * 12 - 6
+    weight = np.exp(-0.5 * x * x)
+    return x, weight / weight.sum()
+
+
+_X, _WEIGHT = _nodes()
+
+
+def _normal(phi, mean, deviation, gain, depth):
+    means, deviations, gradient = [mean], [deviation], 1.0
+    for _ in range(depth - 1):
+        values, slopes = phi(means[0] + deviations[-1] * _X)
+        average = _WEIGHT @ values
+        gradient *= gain * math.sqrt(_WEIGHT @ np.square(slopes))
+        deviations.append(gain * math.sqrt(max(_WEIGHT @ np.square(values - average), 0.0)))
+        means.append(mean)
+        if not 0 < deviations[-1] < 1e150:
+            break
+    return _finished(means, deviations, gradient, depth)
+
+
+def _sparse(phi, shape, mean, deviation, gain, bias, depth):
+    """Each unit repeats one input, and adds a little of all the others."""
+    keeps = 1.0 / math.sqrt(shape.effective_inputs)
+    z, slope = mean + deviation * _X, np.ones_like(_X)
+    means, deviations = [mean], [deviation]
+    common = 1.0 / shape.fan_in
+    for layer in range(1, depth):
+        values, slopes = phi(z)
+        average = _WEIGHT @ values
+        slope = slope * (gain * keeps * slopes)
+        z = gain * (keeps * values + (1 - keeps) * average) + bias
+        center = _WEIGHT @ z
+        # What all units have in common is not diluted.
+        grown = 1 + common * (keeps ** (-2 * layer) - 1)
+        means.append(float(center))
+        deviations.append(math.sqrt(max(_WEIGHT @ np.square(z - center), 0.0) * grown))
+        if not np.isfinite(z).all():
+            break
+    square = _WEIGHT @ np.square(slope) * (1 + common * (keeps ** (-2 * (depth - 1)) - 1))
+    return _finished(means, deviations, math.sqrt(square), depth)
+
+
+def _dense(phi, shape, mean, deviation, gain, bias, depth):
+    """All units soon compute one and the same function of the data."""
+    inputs, shared = shape.effective_inputs, shape.overlap
+    means, deviations, bulk, layer = [mean], [deviation], 1.0, 1
+    while layer < depth and shared < 0.9:
+        moments = phi.moments(means[-1], deviations[-1])
+        together = phi.correlation(means[-1], deviations[-1], shared)
+        kept = (1 - together) / inputs + together
+        bulk *= gain**2 * moments.square_slope
+        means.append(gain * moments.mean + bias)
+        deviations.append(gain * math.sqrt(moments.variance * kept))
+        shared = ((1 - together) * shape.overlap / inputs + together) / kept
+        layer += 1
+        if not 0 < deviations[-1] < 20:
+            break
+    z, slope = means[-1] + deviations[-1] * _X, np.ones_like(_X)
+    while layer < depth:
+        values, slopes = phi(z)
+        slope = slope * (gain * slopes)
+        z = gain * values + bias
+        center = _WEIGHT @ z
+        means.append(float(center))
+        deviations.append(math.sqrt(max(_WEIGHT @ np.square(z - center), 0.0)))
+        layer += 1
+        if not np.isfinite(z).all():
+            break
+    # Of an independent cotangent one part in fan_in is common to all units and comes through; the
+    # rest is divided by the effective inputs at each layer.
+    chain = bulk * float(_WEIGHT @ np.square(slope))
+    square = chain / shape.fan_in
+    if depth > 1:
+        apart = max(1 / inputs - 1 / shape.fan_in, 0.0)
+        square *= 1 + apart
+        square += chain * apart ** (depth - 1)
+    return _finished(means, deviations, math.sqrt(square), depth)
+
+
+def _finished(means, deviations, gradient, depth):
+    lacking = depth - len(means)
+    if depth == 1:
+        gradient = 1.0
+    return Stack(
+        tuple(float(m) for m in means) + (means[-1],) * lacking,
+        tuple(float(d) for d in deviations) + (deviations[-1],) * lacking,
+        float(gradient),
+    )
+
+
+def imbalance(stack: Stack, deviation: float) -> float:
+    """The largest logarithm by which a signal's variance or the gradient has changed."""
+    worst = [abs(2 * math.log(max(d, 1e-300) / deviation)) for d in stack.deviations]
+    return max(*worst, abs(math.log(max(stack.gradient, 1e-300))), 0.0)
+
+
+@functools.lru_cache(maxsize=256)
+def balanced_gain(
+    phi: Activation, shape: Shape, mean: float, deviation: float, depth: int
+) -> float:
+    """The gain at which signal and gradient change least over the depth, whichever is worse.
+
+    One layer deep: the geometric mean of what keeps the signal and what keeps the gradient.
+    """
+    moments = phi.moments(mean, deviation)
+    product = moments.variance / deviation**2 * moments.square_slope
+    if product <= 0:
+        return 1.0
+    start = product**-0.25
+    if depth < 2:
+        return start
+
+    def cost(log_factor):
+        stack = follow(phi, shape, mean, deviation, start * math.exp(log_factor), depth)
+        return imbalance(stack, deviation)
+
+    reach = min(8.0 / depth, 0.7)
+    points = np.linspace(-reach, reach, 49)
+    best = points[int(np.argmin([cost(p) for p in points]))]
+    low, high = best - reach / 24, best + reach / 24
+    for _ in range(18):
+        third = (high - low) / 3
+        if cost(low + third) < cost(high - third):
+            high -= third
+        else:
+            low += third
+    return float(start * math.exp((low + high) / 2))

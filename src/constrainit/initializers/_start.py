@@ -1,0 +1,244 @@
+"""The start of a layer: law, scale and bias, chosen for an activation and a depth."""
+
+import math
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from constrainit import _checks
+from constrainit._compile import at_once
+from constrainit.initializers._activation import Activation, activation
+from constrainit.initializers._law import Law, Wanted
+from constrainit.initializers._stack import Shape, balanced_gain
+
+DATA = "data"
+_DEEP = 4
+_FAR = 10.0
+
+
+@dataclass(frozen=True)
+class Signal:
+    """What a layer's start is chosen for.
+
+    Attributes:
+        activation: The layer's own activation: a name, a callable, or None for linear.
+        depth: How many such layers the signal passes, one after the other.
+        inputs: What feeds the layer: `"data"`, of mean 0 and the root mean square `input_rms`, or
+            the activation of the layer before; None for data if `depth` is 1, else the layer's
+            own activation.
+        input_rms: Root mean square of the data.
+        input_correlation: Correlation of the features of the data.
+        bias: Whether the layer has a bias that is free.
+        output_scale: Whether the output may be scaled, where the set fixes the size of a weight.
+    """
+
+    activation: Any = None
+    depth: int = 1
+    inputs: Any = None
+    input_rms: float = 1.0
+    input_correlation: float = 0.0
+    bias: bool = True
+    output_scale: bool = True
+
+    @property
+    def source(self) -> Any:
+        """What feeds the layer."""
+        if self.inputs is not None:
+            return self.inputs
+        return DATA if self.depth == 1 else self.activation
+
+
+@dataclass(frozen=True)
+class Start:
+    """A layer's start.
+
+    Attributes:
+        law: The law of the kernel.
+        wanted: What was asked of the law.
+        mean: Wanted mean of the pre-activation.
+        deviation: Its wanted standard deviation over the data.
+        gain: Wanted sum of a unit's weights for weights of one sign, else their norm; after the
+            output scale.
+        scale: The output scale: `z = scale * (W a + bias)`.
+        bias: The bias, before the output scale.
+        phi: The activation's table.
+        reasons: Why it is so, in words.
+        warnings: What can not be had.
+    """
+
+    law: Law
+    wanted: Wanted
+    mean: float
+    deviation: float
+    gain: float
+    scale: float
+    bias: float
+    phi: Activation
+    reasons: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def shape(self) -> Shape:
+        """The law as the recursion over depth sees it."""
+        return shape_of(self.law)
+
+    @property
+    def size(self) -> float:
+        """The gain that is reached."""
+        return self.scale * size_of(self.law)
+
+
+def shape_of(law: Law) -> Shape:
+    """A law without its scale, rounded so that equal laws are found again."""
+    return Shape(
+        law.fan_in, law.positive, round(law.effective_inputs, 6), round(law.overlap, 9)
+    )  # fmt: skip
+
+
+def size_of(law: Law) -> float:
+    """The sum of a unit's weights if they are of one sign, else the norm of what differs."""
+    return abs(law.total) if law.positive else law.deviation * math.sqrt(law.fan_in)
+
+
+def table_of(function: Any) -> tuple[Activation, str]:
+    """An activation's table, and a warning if it had to be taken as linear."""
+    name = function if isinstance(function, str) else getattr(function, "__name__", repr(function))
+    try:
+        phi = activation(function)
+    # A user's activation may raise anything on a plain column of numbers.
+    except Exception as fault:
+        return activation("linear"), (
+            f"the activation {name!r} can not be measured and is taken as linear: {fault}"
+        )
+    if phi.moments(0.0, 1.0).variance < 1e-12:
+        return activation("linear"), (
+            f"the activation {name!r} is constant or works across units and is taken as linear"
+        )
+    return phi, ""
+
+
+def start(a_set: Any, shape: tuple[int, ...], axes: Any, signal: Signal) -> Start:
+    """The start of a kernel of this shape in a set; `axes` feed one unit, if known.
+
+    Raises:
+        ValueError: An axis is empty, or `depth` is no positive integer.
+    """
+    if 0 in shape:
+        raise ValueError(f"A weight must have entries to be planned. Received: shape={shape}.")
+    depth = _checks.count("plan", "depth", signal.depth)
+    phi, trouble = table_of(signal.activation)
+    reasons, lacking = [], [trouble] if trouble else []
+    mean, deviation, reached = phi.operating_point(depth)
+    spread = 1.0 / depth if depth >= _DEEP else 1.0
+    form = _law(a_set, shape, axes, Wanted(spread=spread, even=True))
+    if not signal.bias and not form.positive:
+        mean, deviation = 0.0, 1.0
+    if not reached:
+        lacking.append(
+            f"no operating point of {phi.name} loses less than a factor e over {depth} layers"
+        )
+    source, source_trouble = _source(signal, depth)
+    lacking += [source_trouble] if source_trouble else []
+    gain, level = _gain(signal, phi, form, mean, deviation, source)
+    level = 0.0 if abs(level) < 1e-9 else level
+    if not signal.bias and abs(gain * level) > 1e-3 * deviation and form.positive:
+        gain = mean / level if mean > 0 else 1.0
+        lacking.append(
+            f"without a bias the mean of {phi.name} is passed on; sum of weights {gain:.3g} "
+            "keeps a level, not a distribution"
+        )
+    wanted = Wanted(gain, gain, spread, even=True)
+    law = _law(a_set, shape, axes, wanted)
+    size = size_of(law)
+    scale = gain / size if signal.output_scale and size > 0 else 1.0
+    scale = 1.0 if abs(scale - 1.0) < 1e-6 else scale
+    bias = mean / scale - law.total * level if signal.bias else 0.0
+    kind = "sum" if law.positive else "norm"
+    reasons.append(
+        f"{kind} of a unit's weights {gain:.4g}: with pre-activations of mean {mean:.3g} and "
+        f"deviation {deviation:.3g} it keeps signal and gradient best over depth {depth}"
+    )
+    if scale != 1.0:
+        reasons.append(f"the set gives {kind} {size:.4g}, so the output is scaled by {scale:.4g}")
+    elif size > 0 and not 1 / _FAR < size / gain < _FAR:
+        lacking.append(too_far(a_set, kind, size, gain))
+    if law.fan_in == 1:
+        reasons.append("one weight feeds each unit: there is nothing to average over")
+    return Start(
+        law, wanted, mean, deviation, gain, scale, bias, phi, tuple(reasons) + law.notes,
+        tuple(lacking),
+    )  # fmt: skip
+
+
+def too_far(a_set, kind, size, gain):
+    """The sentence for a set that has no member of the wanted scale."""
+    return (
+        f"{a_set!r} has no members of the wanted scale: the {kind} of a unit's weights is "
+        f"{size:.4g} where {gain:.4g} would keep the signal, so each layer multiplies it by about "
+        f"{size / gain:.3g}. Give the layer **constrained(kernel=..., activation=...), which "
+        "scales the output, or widen the set"
+    )
+
+
+def warn_if_far(a_set, law: Law, wanted: Wanted) -> None:
+    """Warns if a draw without an output scale would multiply the signal by ten or a tenth."""
+    goal, size = wanted.total if law.positive else wanted.gain, size_of(law)
+    if size > 0 and goal > 0 and not 1 / _FAR < size / goal < _FAR:
+        kind = "sum" if law.positive else "norm"
+        warnings.warn(too_far(a_set, kind, size, goal) + ".", stacklevel=3)
+
+
+def _source(signal, depth):
+    """Mean and variance of what feeds the layer, and whether that is the layer's own activation."""
+    if isinstance(signal.source, str) and signal.source == DATA:
+        return (0.0, signal.input_rms**2, signal.input_correlation, False), ""
+    if signal.source == signal.activation:
+        return (None, None, None, True), ""
+    phi, trouble = table_of(signal.source)
+    moments = phi.moments(*phi.operating_point(depth)[:2])
+    return (moments.mean, moments.variance, 0.0, False), trouble
+
+
+def _gain(signal, phi, form, mean, deviation, source):
+    """The gain, and the mean of what feeds the layer."""
+    level, variance, correlation, own = source
+    shape = shape_of(form)
+    if own:
+        gain = balanced_gain(phi, shape, mean, deviation, signal.depth)
+        return gain, phi.moments(mean, deviation).mean
+    kept = 1.0 - correlation
+    if form.positive:
+        kept = (1.0 - correlation) / max(shape.effective_inputs, 1.0) + correlation
+    return deviation / math.sqrt(max(variance * kept, 1e-12)), level
+
+
+def _law(a_set, shape, axes, wanted) -> Law:
+    return a_set._law_of(shape, axes, wanted) or _measured(a_set, shape, axes, wanted)
+
+
+def _measured(a_set, shape, axes, wanted):
+    """The moments of a law without a closed form, from draws with fixed seeds."""
+    from constrainit.initializers._feasible import drawn
+
+    rows, height = a_set._rows_of(shape, axes)
+    with at_once():
+        w = ops.convert_to_numpy(drawn(a_set, shape, "float32", 0, wanted, axes))
+    order = (*rows, *(a for a in range(len(shape)) if a not in rows))
+    w = np.transpose(w, order).reshape(height, -1).astype("float64")
+    total, norm = float(w.sum(0).mean()), float(np.sqrt(np.square(w).sum(0).mean()))
+    positive = bool((w >= 0).all() or (w <= 0).all()) and bool(w.any())
+    overlap = 0.0
+    if positive and w.shape[1] > 1:
+        both = float(np.square(w.sum(1)).sum() - np.square(w).sum())
+        overlap = both / (w.shape[1] * (w.shape[1] - 1)) / norm**2
+    return Law(
+        f"projected draws, measured on {w.shape[1]} units", height, total, norm, _no_draw,
+        positive, overlap, exact=False,
+    )  # fmt: skip
+
+
+def _no_draw(*_):
+    raise TypeError("a measured law is drawn by its set")

@@ -1,0 +1,76 @@
+"""Layers of this library."""
+
+from typing import Any
+
+import keras
+
+from constrainit import _checks
+
+
+@keras.saving.register_keras_serializable(package="constrainit")
+class OutputScale(keras.layers.Layer):
+    """`activation(scale * x)`: the scale of a layer whose weights can not have it themselves.
+
+    Weights of norm one, weights between 0.1 and 1, or weights that sum to one fix the size of a
+    layer's output; this gives the size back without leaving the set. It stands in the place of a
+    layer's activation, `Dense(64, activation=OutputScale("relu"), kernel_constraint=UnitNorm())`,
+    or behind any layer. The scale is one number, a weight of the layer: it is saved and loaded,
+    `calibrate` sets it, and `bake` multiplies it into the kernel for export.
+
+    Args:
+        activation: Applied after the scale: a name, a callable or None.
+        scale: A number; or None, as `constrained` writes it: the layer whose activation this is
+            sets it at build, from the plan of its kernel.
+        trainable: Whether the scale is trained.
+
+    Raises:
+        ValueError: `scale` is not finite, or at the first call still None.
+    """
+
+    def __init__(
+        self, activation: Any = None, scale: float | None = None, *, trainable: bool = False,
+        **kwargs: Any,
+    ):  # fmt: skip
+        super().__init__(trainable=trainable, **kwargs)
+        self.activation = keras.activations.get(activation)
+        self._initial = None if scale is None else _checks.number("OutputScale", "scale", scale)
+        self.scale: Any = None
+        if self._initial is not None:
+            self.start_at(self._initial)
+
+    def start_at(self, scale: float) -> None:
+        """Makes the weight, at this value; a scale that was given stays."""
+        if self.scale is not None:
+            return
+        self.scale = self.add_weight(
+            shape=(),
+            initializer=keras.initializers.Constant(scale),
+            trainable=self.trainable,
+            name="scale",
+        )
+        self.built = True
+
+    def build(self, input_shape):
+        """Nothing to make: the weight is made with the layer or by the layer that it serves."""
+        if self.scale is None:
+            raise ValueError(
+                "`scale` of `OutputScale` must be a number where no plan sets it. Received: None. "
+                "Write OutputScale(activation, scale=...), or give the layer "
+                "**constrained(kernel=..., activation=...)."
+            )
+
+    def call(self, inputs):
+        """The activation of the scaled inputs."""
+        return self.activation(inputs * keras.ops.cast(self.scale, inputs.dtype))
+
+    def compute_output_shape(self, input_shape):
+        """The shape of the inputs."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of the constructor."""
+        return {
+            **super().get_config(),
+            "activation": keras.activations.serialize(self.activation),
+            "scale": self._initial,
+        }
