@@ -3,6 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 from constrainit import _attach
+from constrainit._bake import bake as bake
+from constrainit._calibrate import Calibrated as Calibrated
+from constrainit._calibrate import calibrate as calibrate
 from constrainit._constrain import constrain as constrain
 from constrainit._constrain import constrained as constrained
 from constrainit._obey import Check as Check
@@ -23,6 +26,7 @@ from constrainit.sets import NonNegative as NonNegative
 from constrainit.sets import NormRange as NormRange
 from constrainit.sets import Orthogonal as Orthogonal
 from constrainit.sets import Positive as Positive
+from constrainit.sets import SelfStarting as SelfStarting
 from constrainit.sets import Simplex as Simplex
 from constrainit.sets import SumTo as SumTo
 from constrainit.sets import Symmetric as Symmetric
@@ -40,6 +44,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Blocks",
     "Box",
+    "Calibrated",
     "Check",
     "ConstraintSet",
     "Custom",
@@ -54,12 +59,15 @@ __all__ = [
     "OutputScale",
     "Positive",
     "Report",
+    "SelfStarting",
     "Simplex",
     "SumTo",
     "Symmetric",
     "Treatment",
     "UnitNorm",
     "as_set",
+    "bake",
+    "calibrate",
     "check",
     "constrain",
     "constrained",

@@ -16,6 +16,7 @@ from constrainit._axes import resolve, unit_axes
 from constrainit._set import ConstraintSet
 from constrainit.initializers import Feasible, MatchingBias
 from constrainit.layers import OutputScale
+from constrainit.sets import SelfStarting
 
 _MARK = "__constrainit__"
 _START = "_constrainit_start"
@@ -29,9 +30,11 @@ def _knows_its_layer(add_weight):
         shape = args[0] if args else kwargs.get("shape")
         if shape is not None and not isinstance(shape, (int, str)):
             where = (self, kwargs.get("name") or "", tuple(shape), _path(self, kwargs.get("name")))
-            if isinstance(a_set, ConstraintSet):
-                kwargs["constraint"] = resolve(a_set, *where)
             resolved = _at_home(initializer, where)
+            if isinstance(a_set, ConstraintSet):
+                kwargs["constraint"] = a_set = resolve(a_set, *where)
+            if isinstance(a_set, SelfStarting):
+                resolved = _inside(resolved, a_set)
             if resolved is not initializer:
                 if len(args) > 1:
                     args = (args[0], resolved, *args[2:])
@@ -59,13 +62,20 @@ def _at_home(initializer, where):
     return initializer
 
 
+def _inside(initializer, a_set):
+    """The initializer with a set that starts itself behind it."""
+    begin = keras.initializers.get("glorot_uniform" if initializer is None else initializer)
+    return lambda shape, dtype=None: a_set(begin(shape, dtype=dtype))
+
+
 def _started(layer, initializer, shape):
     """The plan of a layer's kernel, which its output scale and its bias follow."""
-    has_bias = bool(getattr(layer, "use_bias", False))
+    # EinsumDense says by its axes whether it has a bias.
+    has_bias = bool(getattr(layer, "use_bias", None) or getattr(layer, "bias_axes", None))
     scale = getattr(layer, "activation", None)
     start = initializer.start(shape, bias=has_bias, scaled=isinstance(scale, OutputScale))
     if isinstance(scale, OutputScale):
-        scale.start_at(start.scale)
+        scale.start_at(start.scale, layer.dtype_policy)
     for line in start.warnings:
         warnings.warn(f"{_path(layer, '')}: {line}.", stacklevel=2)
     return start

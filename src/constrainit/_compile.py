@@ -37,6 +37,19 @@ def looping(function: Callable[..., Any], *constants: Any) -> Callable[[Any], An
     return tf.function(bound)
 
 
+@functools.cache
+def compiled_draw(function: Callable[..., Any]) -> Callable[..., Any] | None:
+    """`function(pair, *constants)` compiled on JAX, once for equal constants; None elsewhere.
+
+    A draw is some thirty operations, each of which JAX would compile alone for each new shape.
+    """
+    if keras.backend.backend() != "jax":
+        return None
+    import jax
+
+    return jax.jit(function, static_argnums=(1, 2, 3, 4, 5))
+
+
 def at_once() -> AbstractContextManager[Any]:
     """Where operations on constants give numbers, also while a step or a build is being traced."""
     if keras.backend.backend() == "jax":

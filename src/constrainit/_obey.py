@@ -7,8 +7,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from constrainit._calibrate import Calibrated, calibrate, can_be_fitted
 from constrainit._set import measure
 from constrainit.initializers import Feasible
+from constrainit.layers import OutputScale
 from constrainit.model import STARTS, constrained_records, wrong_axes
 from constrainit.sets import Custom
 
@@ -168,38 +170,59 @@ class Redrawn:
         return f"{self.weight}: was outside by {self.violation:.3g} ({self.set}), now {self.how}"
 
 
-def prepare(model: keras.Model, seed: int | None = None) -> list[Redrawn]:
+def prepare(
+    model: keras.Model, x: Any = None, seed: int | None = None
+) -> list[Redrawn | Calibrated]:
     """Gives every weight that starts outside its set a new start, from the set's own law.
 
     For a model that has not been trained: what is outside loses its values. What is inside stays
     bit for bit. A constraint of the user's own has no law; its weights are projected by it.
 
+    With a batch, new kernels are drawn for the activation of their layer and for the number of
+    layers with a constrained kernel, and `calibrate` then fits what is free to the batch.
+
     Args:
         model: A built Keras model or layer.
+        x: One batch of inputs, as the model takes them, or None.
         seed: None, or an integer for reproducible draws.
 
     Returns:
-        What was changed, in the order of the weights.
+        What was changed, in the order of the weights, then what `calibrate` did.
 
     Raises:
-        ValueError: A constraint can not be applied to its weight; no weight is changed.
+        ValueError: A constraint can not be applied to its weight, or the batch is of no use; no
+            weight is changed.
     """
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
         raise ValueError(
             f"`seed` of `prepare` must be None or an integer. Received: seed={seed!r}."
         )
     changes = []
+    depth = max(sum(map(can_be_fitted, constrained_records(model))), 1)
     for index, (record, a_set, distance, image) in enumerate(_measured(model)):
         if distance == 0:
             continue
         if isinstance(a_set, Custom):
             how, value = "projected", image
         else:
-            draw = Feasible(
-                a_set, None if seed is None else seed + index, STARTS.get(record.variable.name)
-            )
-            how, value = "drawn", draw(record.shape, record.dtype)
+            own = None if seed is None else seed + index
+            draw = Feasible(a_set, own, STARTS.get(record.variable.name))
+            if x is not None and can_be_fitted(record):
+                phi = record.layer.activation
+                phi = phi.activation if isinstance(phi, OutputScale) else phi
+                draw = Feasible(a_set, own, activation=phi, depth=depth)
+            how, value = "drawn", draw.over(a_set, record.axes)(record.shape, record.dtype)
         changes.append((record, value, Redrawn(record.path, a_set.describe(), distance, how)))
+    kept = [ops.copy(ops.convert_to_tensor(record.variable)) for record, _, _ in changes]
     for record, value, _ in changes:
         record.variable.assign(value)
-    return [redrawn for _, _, redrawn in changes]
+    redrawn = [row for _, _, row in changes]
+    if x is None:
+        return redrawn
+    try:
+        return [*redrawn, *calibrate(model, x)]
+    # A batch that is of no use, or a model that raises: the weights must be what they were.
+    except BaseException:
+        for (record, _, _), value in zip(changes, kept, strict=True):
+            record.variable.assign(value)
+        raise

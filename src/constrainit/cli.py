@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from constrainit.atlas import _grid
+
 HEALTHY, FINDINGS, CAN_NOT_RUN = 0, 1, 2
 
 
@@ -127,6 +129,42 @@ def _show(report, form, output):
         Console(highlight=False).print(*report.parts(), sep="\n")
     else:
         click.echo(str(report))
+
+
+@cli.command()
+@click.option("--set", "sets", multiple=True, type=click.Choice(list(_grid.SETS)))
+@click.option("--activation", "activations", multiple=True, type=click.Choice(_grid.ACTIVATIONS))
+@click.option("--dtype", "dtypes", multiple=True, type=click.Choice(_grid.DTYPES))
+@click.option("--width", type=click.IntRange(min=1), default=256, show_default=True)
+@click.option("--batch", type=click.IntRange(min=2), default=512, show_default=True)
+@click.option("--depth", type=click.IntRange(min=1), default=50, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--output", metavar="F.csv", default="atlas.csv", show_default=True,
+    help="The table. Cells that it holds are not measured again.",
+)  # fmt: skip
+@click.option("--figure", metavar="F.svg", help="Draw it, as .svg or .png.")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), default=os.cpu_count, show_default="number of cores"
+)
+def atlas(sets, activations, dtypes, width, batch, depth, seed, output, figure, jobs) -> None:
+    """Measure where signals die or explode.
+
+    Sets x activations x dtypes x ways of starting, layer by layer; --set, --activation and --dtype
+    can be repeated, and without them all are measured. An interrupted run resumes.
+
+    Exit status: 0 done, 2 could not run or was interrupted.
+    """
+    from constrainit.atlas._run import run
+    from constrainit.atlas._storage import AtlasError
+
+    size = _grid.Size(width, batch, depth, seed)
+    target = None if figure is None else Path(figure)
+    try:
+        click.echo(run(sets, activations, dtypes, size, Path(output), target, jobs))
+    except AtlasError as reason:
+        click.echo(f"constrainit: {reason}", err=True)
+        sys.exit(CAN_NOT_RUN)
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    """The initializers, on first use: they need `ConstraintSet`, which needs this package's laws."""
+    """What needs `ConstraintSet`, on first use: that needs the laws of this package."""
     if name in ("Feasible", "MatchingBias"):
         from constrainit.initializers import _feasible
 

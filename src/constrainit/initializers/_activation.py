@@ -1,6 +1,7 @@
 """What an activation does to a normal signal: moments by quadrature, and where to run it."""
 
 import functools
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -52,6 +53,7 @@ class Activation:
         self.middles = (self.nodes[1:] + self.nodes[:-1]) / 2
         self.slopes = np.diff(self.values) / _STEP
         self.at_middles = (self.values[1:] + self.values[:-1]) / 2
+        self._known: dict[Any, Any] = {}
 
     @property
     def bounded(self) -> bool:
@@ -66,19 +68,21 @@ class Activation:
 
     def __call__(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The values and the slopes at any points."""
-        place = np.clip(((z + _REACH) / _STEP).astype(int), 0, len(self.slopes) - 1)
+        near = np.clip(np.nan_to_num(z), -_REACH, _REACH)
+        place = np.minimum(((near + _REACH) / _STEP).astype(int), len(self.slopes) - 1)
         slope = self.slopes[place]
         return self.values[place] + slope * (z - self.nodes[place]), slope
 
     def moments(self, mean: float, deviation: float) -> Moments:
         """The moments for pre-activations of this mean and standard deviation."""
         weight = self._weight(mean, deviation)
-        average = float(weight @ self.at_middles)
+        # Sums of products: a threaded dot product of this size waits for its threads.
+        average = float(np.sum(weight * self.at_middles))
         return Moments(
             average,
-            float(weight @ np.square(self.at_middles - average)),
-            float(weight @ self.slopes),
-            float(weight @ np.square(self.slopes)),
+            float(np.sum(weight * np.square(self.at_middles - average))),
+            float(np.sum(weight * self.slopes)),
+            float(np.sum(weight * np.square(self.slopes))),
         )
 
     def correlation(self, mean: float, deviation: float, correlation: float) -> float:
@@ -101,7 +105,7 @@ class Activation:
         for order in range(1, _ORDERS + 1):
             # Normalised Hermite polynomials, by their three-term recursion.
             before, now = now, (x * now - math.sqrt(order - 1) * before) / math.sqrt(order)
-            series.append(float(weight @ (now * self.at_middles)) ** 2)
+            series.append(float(np.sum(weight * now * self.at_middles)) ** 2)
         return variance, np.array(series)
 
     def _weight(self, mean, deviation):
@@ -127,6 +131,11 @@ class Activation:
         Returns:
             Mean, standard deviation, and whether the gap was reached.
         """
+        if depth not in self._known:
+            self._known[depth] = self._find_operating_point(depth)
+        return self._known[depth]
+
+    def _find_operating_point(self, depth):
         wanted = 1.0 / depth + 1e-6
         if self.gap(0.0, 1.0) <= wanted:
             return 0.0, 1.0, True
@@ -144,7 +153,7 @@ class Activation:
 def _first(holds: Callable[[float], bool], start: float, end: float) -> float | None:
     """The point nearest to `start`, on the way to `end`, at which a condition holds."""
     points = np.linspace(start, end, 65)
-    for before, after in zip(points, points[1:], strict=False):
+    for before, after in itertools.pairwise(points):
         if holds(after):
             for _ in range(30):
                 middle = (before + after) / 2

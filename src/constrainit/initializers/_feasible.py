@@ -8,8 +8,10 @@ import numpy as np
 from keras import ops
 
 from constrainit import _checks
+from constrainit._compile import compiled_draw
 from constrainit._precision import STORAGE_DTYPES, wide_dtype
 from constrainit._set import ConstraintSet
+from constrainit.initializers import laws
 from constrainit.initializers._law import Wanted
 from constrainit.initializers._start import Signal, Start, start, warn_if_far
 
@@ -18,7 +20,18 @@ _SWEEPS = 8
 
 def drawn(a_set: ConstraintSet, shape, dtype: str, seed: Any, wanted: Any, axes: Any) -> Any:
     """A member of the set, from its law."""
+    compiled = compiled_draw(_drawn_from)
+    if compiled is None or not a_set.traceable or not isinstance(seed, int):
+        return _drawn(a_set, shape, dtype, seed, wanted, axes)
+    return compiled(np.asarray([seed, 0], "uint32"), a_set, shape, dtype, wanted, axes)
+
+
+def _drawn(a_set, shape, dtype, seed, wanted, axes):
     return a_set.project(ops.cast(a_set._draw(shape, dtype, seed, wanted, axes), dtype))
+
+
+def _drawn_from(pair, a_set, shape, dtype, wanted, axes):
+    return _drawn(a_set, shape, dtype, laws.PassedSeed(pair), wanted, axes)
 
 
 @keras.saving.register_keras_serializable(package="constrainit")

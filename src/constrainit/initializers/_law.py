@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from constrainit.initializers import laws
 from constrainit.initializers.laws import nth_seed as nth_seed
 
@@ -212,18 +214,16 @@ def _one_sided(lower, upper, fan_in, wanted):
         if fits and fan_in > 1:
             excess = total - floor
 
-            def draw(height, width, dtype, seed, where=None, spread=spread, excess=excess):
-                w = laws.spread_spikes(height, width, dtype, seed, where, spread=spread)
-                return laws.only(lower + excess * w, where)
-
+            shares = partial(laws.spread_spikes, spread=spread)
+            draw = _shifted(_scaled(shares, excess), lower)
             text = _text_of(excess, spread) + (f", above {lower:g}" if lower else "")
             return _one_sided_law(text, fan_in, lower, excess, spread, draw)
-    return _between(lower, upper, fan_in, wanted.total)
+    return _between(lower, upper, fan_in, wanted)
 
 
-def _between(lower, upper, fan_in, total):
-    """Independent weights that use the room between two bounds."""
-    top = 2 * total / fan_in - lower
+def _between(lower, upper, fan_in, wanted):
+    """Weights that use the room between two bounds."""
+    top = 2 * wanted.total / fan_in - lower
     if lower > 0 and not 1.5 * lower < top <= upper:
         ratio = math.log(upper / lower)
         mean, square = (upper - lower) / ratio, (upper**2 - lower**2) / (2 * ratio)
@@ -234,8 +234,24 @@ def _between(lower, upper, fan_in, total):
         mean, square = (lower + top) / 2, (lower**2 + lower * top + top**2) / 3
         draw = _shifted(_scaled(_uniform, top - lower), lower)
         text = f"uniform weights between {lower:g} and {top:.4g}"
+    if wanted.even and not wanted.masked and fan_in > 2:
+        share = (np.arange(fan_in) + 0.5) / fan_in
+        values = (
+            lower * (upper / lower) ** share if "log" in text else lower + (top - lower) * share
+        )
+        return _permutations(text, values, True)
     norm = math.sqrt(fan_in * square)
     return Law(text, fan_in, fan_in * mean, norm, draw, True, mean**2 / square)
+
+
+def _permutations(text, values, positive):
+    """The quantiles of a law in a new order for each unit: sum and norm are the same for all."""
+    fan_in, total = len(values), float(values.sum())
+    square = float(np.square(values).sum())
+    overlap = total**2 / fan_in / square if positive else 0.0
+    draw = partial(laws.permuted, values=values)
+    return Law(f"{text}, in another order for each unit", fan_in, total, math.sqrt(square), draw,
+               positive, overlap)  # fmt: skip
 
 
 def _two_sided(left, right, fan_in, wanted):
@@ -248,11 +264,22 @@ def _two_sided(left, right, fan_in, wanted):
     text = f"weights of mean 0 between {-left:.4g} and {right:.4g}"
     if ends:
         text += f", {ends:.0%} of them at the ends"
-    least = 3 if wanted.even else math.inf
-    draw = partial(laws.two_sided, left=left, right=right, ends=ends, least=least)
-    # Taking the mean from a column whose bounds are tight leaves some of it beyond them.
-    exact = not (wanted.even and ends)
-    return Law(text, fan_in, 0.0, math.sqrt(fan_in * reached), draw, exact=exact)
+    if wanted.even and not wanted.masked and fan_in > 2:
+        return _permutations(text, _balanced(fan_in, left, right, ends), False)
+    draw = partial(laws.two_sided, left=left, right=right, ends=ends)
+    return Law(text, fan_in, 0.0, math.sqrt(fan_in * reached), draw)
+
+
+def _balanced(fan_in, left, right, ends):
+    """Quantiles of the two-sided law, moved within the bounds until they sum to zero."""
+    share = (np.arange(fan_in) + 0.5) / fan_in
+    below = right / (left + right)
+    place = np.where(share < below, 1 - share / below, (share - below) / (1 - below))
+    size = np.minimum(place / max(1 - ends, 1e-12), 1.0)
+    values = np.where(share < below, -left * size, right * size)
+    for _ in range(100):
+        values = np.clip(values - values.mean(), -left, right)
+    return values
 
 
 def _uniform(height, width, dtype, seed, where=None):

@@ -73,6 +73,7 @@ class InitPlan:
         heuristic: The statements that rest on an approximation.
         reasons: Why this start.
         warnings: What can not be had, with the number and the way out.
+        feasible: The arguments of the kernel's initializer.
     """
 
     set: str
@@ -103,8 +104,12 @@ class InitPlan:
     heuristic: tuple[str, ...]
     reasons: tuple[str, ...]
     warnings: tuple[str, ...]
-    kernel: Feasible
-    """The kernel's initializer."""
+    feasible: tuple[Any, ...]
+
+    @property
+    def kernel(self) -> Feasible:
+        """A new initializer for the kernel."""
+        return Feasible(*self.feasible)
 
     @property
     def bias_initializer(self) -> keras.initializers.Initializer:
@@ -121,7 +126,7 @@ class InitPlan:
         return {
             name: _plain(getattr(self, name))
             for name in self.__dataclass_fields__
-            if name != "kernel"
+            if name != "feasible"
         }
 
     def __str__(self) -> str:
@@ -189,10 +194,7 @@ def plan(
         phi, begun.shape, begun.mean, begun.deviation, begun.size, depth, stack_bias
     )  # fmt: skip
     moments = phi.moments(begun.mean, begun.deviation)
-    bulk = begun.scale * law.deviation * math.sqrt(law.fan_in)
-    if law.positive:
-        bulk = begun.scale * law.norm
-    kernel = Feasible(a_set, activation=_given(activation), depth=depth, inputs=inputs)
+    bulk = begun.scale * law.norm
     return InitPlan(
         set=a_set.describe(),
         fan_in=fan_in,
@@ -224,7 +226,7 @@ def plan(
         else (*_HEURISTIC, "the law's moments are approximate or measured"),
         reasons=begun.reasons,
         warnings=begun.warnings + _trouble(begun, stack, depth),
-        kernel=kernel,
+        feasible=(a_set, None, None, _given(activation), depth, inputs),
     )
 
 

@@ -1,8 +1,9 @@
 """What a stack of equal layers does to the signal and to the gradient, by recursion over depth.
 
-The layers are `z' = W a + b` with `a = phi(z)`, `fan_in` inputs and as many units. Two limits are followed. Where signs cancel, pre-activations are normal at every
-depth and only their variance moves. Where weights have one sign, or each unit listens to one input,
-a unit repeats one scalar map, `z' = gain * phi(z) + b`, whose distribution is carried along exactly.
+The layers are `z' = W a + b` with `a = phi(z)`, `fan_in` inputs and as many units. Two limits are
+followed. Where signs cancel, pre-activations are normal at every depth and only their variance
+moves. Where weights have one sign, or each unit listens to one input, a unit repeats one scalar
+map, `z' = gain * phi(z) + b`, whose distribution is carried along exactly.
 """
 
 import functools
@@ -83,7 +84,8 @@ def _nodes():
     # Midpoints of a fine grid: no node on a kink at the mean.
     x = (np.arange(_POINTS) + 0.5) / _POINTS * 12 - 6
     weight = np.exp(-0.5 * x * x)
-    return x, weight / weight.sum()
+    weight /= weight.sum()
+    return x / math.sqrt(weight @ np.square(x)), weight
 
 
 _X, _WEIGHT = _nodes()
@@ -198,6 +200,8 @@ def balanced_gain(
         stack = follow(phi, shape, mean, deviation, start * math.exp(log_factor), depth)
         return imbalance(stack, deviation)
 
+    if cost(0.0) < 1e-9:
+        return start
     reach = min(8.0 / depth, 0.7)
     points = np.linspace(-reach, reach, 49)
     best = points[int(np.argmin([cost(p) for p in points]))]

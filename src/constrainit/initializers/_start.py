@@ -1,5 +1,6 @@
 """The start of a layer: law, scale and bias, chosen for an activation and a depth."""
 
+import functools
 import math
 import warnings
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from constrainit.initializers._stack import Shape, balanced_gain
 
 DATA = "data"
 _DEEP = 4
-_FAR = 10.0
+_FAR = 20.0
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,8 @@ def shape_of(law: Law) -> Shape:
 
 
 def size_of(law: Law) -> float:
-    """The sum of a unit's weights if they are of one sign, else the norm of what differs."""
-    return abs(law.total) if law.positive else law.deviation * math.sqrt(law.fan_in)
+    """The sum of a unit's weights if they are of one sign, else their norm."""
+    return abs(law.total) if law.positive else law.norm
 
 
 def table_of(function: Any) -> tuple[Activation, str]:
@@ -120,6 +121,7 @@ def table_of(function: Any) -> tuple[Activation, str]:
     return phi, ""
 
 
+@functools.lru_cache(maxsize=256)
 def start(a_set: Any, shape: tuple[int, ...], axes: Any, signal: Signal) -> Start:
     """The start of a kernel of this shape in a set; `axes` feed one unit, if known.
 
@@ -132,18 +134,15 @@ def start(a_set: Any, shape: tuple[int, ...], axes: Any, signal: Signal) -> Star
     phi, trouble = table_of(signal.activation)
     reasons, lacking = [], [trouble] if trouble else []
     mean, deviation, reached = phi.operating_point(depth)
-    spread = 1.0 / depth if depth >= _DEEP else 1.0
-    form = _law(a_set, shape, axes, Wanted(spread=spread, even=True))
-    if not signal.bias and not form.positive:
-        mean, deviation = 0.0, 1.0
     if not reached:
         lacking.append(
             f"no operating point of {phi.name} loses less than a factor e over {depth} layers"
         )
-    source, source_trouble = _source(signal, depth)
-    lacking += [source_trouble] if source_trouble else []
-    gain, level = _gain(signal, phi, form, mean, deviation, source)
-    level = 0.0 if abs(level) < 1e-9 else level
+    spread = 1.0 / depth if depth >= _DEEP else 1.0
+    form = _law(a_set, shape, axes, Wanted(spread=spread, even=True))
+    if not signal.bias and not form.positive:
+        mean, deviation = 0.0, 1.0
+    gain, level = _gain(signal, phi, form, mean, deviation, lacking)
     if not signal.bias and abs(gain * level) > 1e-3 * deviation and form.positive:
         gain = mean / level if mean > 0 else 1.0
         lacking.append(
@@ -184,35 +183,35 @@ def too_far(a_set, kind, size, gain):
 
 
 def warn_if_far(a_set, law: Law, wanted: Wanted) -> None:
-    """Warns if a draw without an output scale would multiply the signal by ten or a tenth."""
+    """Warns if a draw would multiply the signal by far too much or too little."""
     goal, size = wanted.total if law.positive else wanted.gain, size_of(law)
     if size > 0 and goal > 0 and not 1 / _FAR < size / goal < _FAR:
         kind = "sum" if law.positive else "norm"
         warnings.warn(too_far(a_set, kind, size, goal) + ".", stacklevel=3)
 
 
-def _source(signal, depth):
-    """Mean and variance of what feeds the layer, and whether that is the layer's own activation."""
-    if isinstance(signal.source, str) and signal.source == DATA:
-        return (0.0, signal.input_rms**2, signal.input_correlation, False), ""
-    if signal.source == signal.activation:
-        return (None, None, None, True), ""
-    phi, trouble = table_of(signal.source)
-    moments = phi.moments(*phi.operating_point(depth)[:2])
-    return (moments.mean, moments.variance, 0.0, False), trouble
-
-
-def _gain(signal, phi, form, mean, deviation, source):
+def _gain(signal, phi, form, mean, deviation, lacking) -> tuple[float, float]:
     """The gain, and the mean of what feeds the layer."""
-    level, variance, correlation, own = source
-    shape = shape_of(form)
-    if own:
+    shape, source = shape_of(form), signal.source
+    data = isinstance(source, str) and source == DATA
+    if not data and source == signal.activation:
         gain = balanced_gain(phi, shape, mean, deviation, signal.depth)
-        return gain, phi.moments(mean, deviation).mean
+        return gain, _or_zero(phi.moments(mean, deviation).mean)
+    level, variance, correlation = 0.0, signal.input_rms**2, signal.input_correlation
+    if not data:
+        before, trouble = table_of(source)
+        lacking += [trouble] if trouble else []
+        moments = before.moments(*before.operating_point(signal.depth)[:2])
+        level, variance, correlation = _or_zero(moments.mean), moments.variance, 0.0
     kept = 1.0 - correlation
     if form.positive:
         kept = (1.0 - correlation) / max(shape.effective_inputs, 1.0) + correlation
     return deviation / math.sqrt(max(variance * kept, 1e-12)), level
+
+
+def _or_zero(mean):
+    """The mean of an odd activation without its rounding."""
+    return 0.0 if abs(mean) < 1e-9 else mean
 
 
 def _law(a_set, shape, axes, wanted) -> Law:

@@ -27,8 +27,29 @@ def fans(shape, axes):
     return max(fan_in, 1), max(math.prod(shape) * window // max(fan_in, 1), 1)
 
 
+class PassedSeed(random.SeedGenerator):
+    """A seed that is an argument of a compiled draw: two integers, in the place of one.
+
+    Keras draws from an integer, which would be compiled in, or from a generator with a state.
+    """
+
+    def __init__(self, pair):
+        self.pair = pair
+
+    def next(self, ordered=True):
+        """The same seed each time, as for an integer."""
+        return self.pair
+
+    def nth(self, index):
+        """A seed of its own for the `index`-th of several draws."""
+        stride, offset = np.array([1, 1_000_003], "uint32"), np.array([0, index + 1], "uint32")
+        return PassedSeed(self.pair * stride + offset)
+
+
 def nth_seed(seed, index):
     """A seed of its own for the `index`-th of several draws."""
+    if isinstance(seed, PassedSeed):
+        return seed.nth(index)
     # Not `seed + index`: the second draw of one seed would be the first of the next.
     return Random(f"{seed}/{index}").randrange(2**31) if isinstance(seed, int) else seed
 
@@ -165,18 +186,21 @@ def log_uniform(height, width, dtype, seed, where=None, *, lower, upper):
     return only(lower * ops.exp(math.log(upper / lower) * share), where)
 
 
-def two_sided(height, width, dtype, seed, where=None, *, left, right, ends, least):
+def permuted(height, width, dtype, seed, where=None, *, values):
+    """The same values in every column, each time in another order."""
+    orders = ops.argsort(uniform((height, width), dtype, seed), axis=0)
+    return ops.take(ops.convert_to_tensor(values, dtype=wide_dtype(dtype)), orders)
+
+
+def two_sided(height, width, dtype, seed, where=None, *, left, right, ends):
     """Mean zero on `[-left, right]`: uniform on each side, the sides weighted to cancel.
 
     A share `ends` of the weights sits at the two ends. The variance is
-    `left * right * (1 + 2 * ends) / 3`. From `least` entries on, a column's mean is taken off.
+    `left * right * (1 + 2 * ends) / 3`.
     """
     side, at_end, within = uniform((3, height, width), dtype, seed)
     size = ops.where(at_end < ends, ops.ones_like(within), within)
-    w = ops.where(side < left / (left + right), right * size, -left * size)
-    if height < least:
-        return only(w, where)
-    return centred(w * math.sqrt(height / (height - 1)), where, least)
+    return only(ops.where(side < left / (left + right), right * size, -left * size), where)
 
 
 def symmetric(height, width, dtype, seed, where=None, *, even):

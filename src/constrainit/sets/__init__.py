@@ -13,10 +13,11 @@ from .matrices import Symmetric as Symmetric
 from .norms import MaxNorm as MaxNorm
 from .norms import NormRange as NormRange
 from .norms import UnitNorm as UnitNorm
+from .self_starting import SelfStarting as SelfStarting
 from .sums import Simplex as Simplex
 from .sums import SumTo as SumTo
 
 __all__ = [
     "Blocks", "Box", "Custom", "Intersection", "Masked", "MaxNorm", "NonNegative", "NormRange",
-    "Orthogonal", "Positive", "Simplex", "SumTo", "Symmetric", "UnitNorm", "as_set",
+    "Orthogonal", "Positive", "SelfStarting", "Simplex", "SumTo", "Symmetric", "UnitNorm", "as_set",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ from constrainit.initializers import _law as laws
 from constrainit.sets.keras_builtin import as_set
 
 
-class _Wrapping(ConstraintSet):
+class Wrapping(ConstraintSet):
     """One set, applied in another way."""
 
     set: ConstraintSet
@@ -52,7 +52,7 @@ class _Wrapping(ConstraintSet):
         return self.set._fed(rank)
 
 
-class Masked(_Wrapping):
+class Masked(Wrapping):
     """Only the entries in the mask are used: they obey a set, and the others are zero.
 
     The set is `{w : w = 0 outside the mask, w in set}`; for sets of bounds the set holds inside
@@ -131,7 +131,7 @@ class Masked(_Wrapping):
         return f"zero outside a mask of {share:.0%} of the entries, inside: {self.set.describe()}"
 
 
-class Blocks(_Wrapping):
+class Blocks(Wrapping):
     """Each of several equal blocks along an axis obeys a set by itself.
 
     An LSTM keeps its four gates side by side in one recurrent kernel `(units, 4 * units)`, a GRU

@@ -1,0 +1,118 @@
+"""The start: members after rounding, the first step, and plans against draws."""
+
+import math
+import warnings
+
+import keras
+import numpy as np
+from keras import layers
+
+import constrainit as ci
+from constrainit.initializers import Feasible
+from constrainit.initializers._law import Wanted
+
+SETS = (
+    ci.NonNegative(), ci.Positive(), ci.Positive(0.2), ci.Box(0.1, 1), ci.Box(-0.02, 0.03),
+    ci.Box(-1, 1), ci.MaxNorm(0.5), ci.UnitNorm(), ci.NormRange(0.5, 2), ci.Simplex(),
+    ci.Simplex(3), ci.SumTo(0), ci.SumTo(2), ci.Orthogonal(), ci.Symmetric(),
+    ci.Blocks(ci.UnitNorm(), 2), ci.NonNegative() & ci.UnitNorm(), ci.Box(0, 1) & ci.MaxNorm(1),
+)  # fmt: skip
+
+
+def members():
+    """How many draws are members after rounding."""
+    count, inside, skipped = 0, 0, 0
+    dtypes = ["float32", "float16", "bfloat16"]
+    if keras.backend.backend() != "jax":
+        dtypes.append("float64")
+    for a_set in SETS:
+        for fan_in in (1, 2, 3, 16, 256, 4096, 65_536):
+            shape = (fan_in, 4)
+            if isinstance(a_set, ci.Symmetric):
+                if fan_in > 256:
+                    skipped += 1
+                    continue
+                shape = (fan_in, fan_in)
+            for dtype in dtypes:
+                for phi in (None, "tanh"):
+                    drawn = Feasible(a_set, count, activation=phi, depth=6)(shape, dtype=dtype)
+                    inside += float(a_set.violation(drawn)) == 0
+                    count += 1
+    print(
+        f"members after rounding: {inside} of {count} draws, {len(SETS)} sets, fan-in 1 to 65,536, "
+        f"{', '.join(dtypes)} ({skipped} square matrices above 256 left out); goal 100 %"
+    )
+
+
+def first_step():
+    """How far the first step moves a weight, and how far the gradient alone would."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(128, 256)).astype("float32")
+    y = rng.normal(size=(128, 256)).astype("float32")
+    pairs = (
+        ("NonNegative", keras.constraints.NonNeg(), ci.NonNegative()),
+        ("Box(0.1, 1)", ci.Box(0.1, 1), ci.Box(0.1, 1)),
+        ("UnitNorm", keras.constraints.UnitNorm(axis=0), ci.UnitNorm()),
+    )
+    for name, theirs, ours in pairs:
+        shown = []
+        for start, arguments in (
+            ("Keras", {"kernel_constraint": theirs, "activation": "tanh"}),
+            ("ours", ci.constrained(kernel=ours, activation="tanh")),
+        ):
+            keras.utils.set_random_seed(0)
+            model = keras.Sequential([keras.Input((256,)), layers.Dense(256, **arguments)])
+            kernel = model.layers[0].kernel
+            before = np.asarray(keras.ops.convert_to_numpy(kernel), "float64")
+            moved, free = [], []
+            for constraint, into in ((kernel.constraint, moved), (None, free)):
+                kernel.assign(before.astype("float32"))
+                kernel.constraint = constraint
+                bias = model.layers[0].bias
+                kept = keras.ops.convert_to_numpy(bias)
+                model.compile(keras.optimizers.SGD(1e-3), "mse")
+                model.train_on_batch(x, y)
+                bias.assign(kept)
+                after = np.asarray(keras.ops.convert_to_numpy(kernel), "float64")
+                into.append(np.linalg.norm(after - before) / np.linalg.norm(before))
+            shown.append(f"{start} {moved[0]:.3g} = {moved[0] / free[0]:.4g} x the gradient's")
+        print(f"first step (SGD 1e-3), {name}: {', '.join(shown)}; goal for ours 1.5 x")
+
+
+def plans():
+    """The largest distance of a law's moments from those of its draws, in standard errors."""
+    worst = ("", 0.0)
+    for a_set in SETS[:-2]:
+        for wanted in (Wanted(), Wanted(1.2, 1.1, 0.05, even=True)):
+            resolved, shape = a_set.resolve((0,)), (128, 128)
+            law = resolved._law_of(shape, (0,), wanted)
+            draws = [resolved._draw(shape, "float32", s, wanted, (0,)) for s in range(40)]
+            w = np.stack(
+                [
+                    keras.ops.convert_to_numpy(resolved.project(keras.ops.cast(d, "float32")))
+                    for d in draws
+                ]
+            ).astype("float64")
+            sums, squares = w.sum(1), np.square(w).sum(1)
+            facts = [
+                (sums.mean(1), law.total),
+                (squares.mean(1), law.norm**2),
+            ]
+            if law.positive:
+                facts.append((sums.mean(1) ** 2 / squares.mean(1), law.effective_inputs))
+            for values, expected in facts:
+                spread = values.std(ddof=1) / math.sqrt(len(values))
+                rounding = 1e-5 * (abs(expected) + law.norm)
+                errors = abs(values.mean() - expected) / (spread + rounding / 3)
+                worst = max(worst, (repr(a_set), errors), key=lambda pair: pair[1])
+    print(
+        f"plan against Monte Carlo (mean, norm, effective inputs of {len(SETS) - 2} sets): at most "
+        f"{worst[1]:.2f} standard errors, {worst[0]}; goal 3"
+    )
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore", UserWarning)
+    members()
+    first_step()
+    plans()

@@ -1,0 +1,84 @@
+"""`bake`: a plain Keras model, with what this library added multiplied into the weights."""
+
+import copy
+from typing import Any
+
+import keras
+
+from constrainit.layers import OutputScale
+from constrainit.model import walk
+
+_SCALE = "constrainit>OutputScale"
+
+
+def bake(model: keras.Model) -> keras.Model:
+    """A copy of the model, for export, in which every `OutputScale` has gone into the kernel.
+
+    The copy computes the same function and is plain Keras there. Where a scale was multiplied in,
+    the weights leave their set: the constraint and the initializer of that layer are taken off,
+    and the copy is not meant to be trained on. Layers without an `OutputScale` keep theirs.
+
+    Args:
+        model: A built Keras model whose config holds its layers; stays as it is.
+
+    Returns:
+        The copy.
+
+    Raises:
+        ValueError: The model can not be copied from its config.
+    """
+    factors, gone = {}, set()
+    for record in walk(model):
+        scale = getattr(record.layer, "activation", None)
+        if isinstance(scale, OutputScale) and hasattr(record.layer, "kernel_constraint"):
+            gone.add(id(scale.scale))
+            if record.variable.name in ("kernel", "bias"):
+                factors[id(record.variable)] = scale.scale
+    kept = [variable for variable in model.weights if id(variable) not in gone]
+    plain = _copied(model)
+    shapes = [tuple(v.shape) for v in kept], [tuple(v.shape) for v in plain.weights]
+    if shapes[0] != shapes[1]:
+        raise ValueError(
+            f"`model` of `bake` must hold its layers in its config: {model.name!r} makes "
+            f"{len(shapes[1])} weights from it where {len(shapes[0])} were expected."
+        )
+    for variable, target in zip(kept, plain.weights, strict=True):
+        factor = factors.get(id(variable))
+        # Copied: on JAX a step of training gives the buffers of its model away.
+        value = keras.ops.copy(keras.ops.convert_to_tensor(variable))
+        target.assign(value if factor is None else value * keras.ops.cast(factor, value.dtype))
+    return plain
+
+
+def _copied(model):
+    try:
+        plain = type(model).from_config(_plain(copy.deepcopy(model.get_config())))
+        if not plain.built:
+            plain.build_from_config(model.get_build_config())
+    # Whatever a class of the user's own does when it is made anew.
+    except Exception as fault:
+        raise ValueError(
+            f"`model` of `bake` must be copyable from its config: {model.name!r} is not. "
+            f"{type(fault).__name__}: {fault}"
+        ) from fault
+    return plain
+
+
+def _plain(config: Any) -> Any:
+    """A config in which layers with an `OutputScale` have its activation and no constraint."""
+    if isinstance(config, list):
+        return [_plain(item) for item in config]
+    if not isinstance(config, dict):
+        return config
+    scale: Any = config.get("activation")
+    known = isinstance(scale, dict) and "kernel_constraint" in config
+    if known and scale.get("registered_name") == _SCALE:
+        config = {
+            **config,
+            "activation": scale["config"]["activation"],
+            "kernel_constraint": None,
+            "kernel_initializer": "glorot_uniform",
+            "bias_constraint": None,
+            "bias_initializer": "zeros",
+        }
+    return {key: _plain(value) for key, value in config.items()}

@@ -1,0 +1,608 @@
+"""The start of a layer: what a plan promises, what is drawn, and what a batch corrects."""
+
+import json
+import math
+import os
+import random
+import warnings
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from cases import CASES
+from conftest import array
+from keras import layers
+
+import constrainit as ci
+from constrainit._precision import numpy_dtype
+from constrainit.initializers import Feasible
+from constrainit.initializers._activation import Activation, activation
+from constrainit.initializers._law import Wanted
+
+ACTIVATIONS = ("relu", "gelu", "tanh", "sigmoid", "linear")
+DEEP = [ci.NonNegative(), ci.Box(0.1, 1), ci.UnitNorm(), ci.Simplex(), ci.Orthogonal()]
+
+
+def names(sets):
+    """Short test names."""
+    return [type(one).__name__ for one in sets]
+
+
+def stack(a_set, phi, depth, width, **dense):
+    """A plain stack of planned layers."""
+    rows = [keras.Input((width,))]
+    for index in range(depth):
+        inputs = "data" if index == 0 and depth > 1 else None
+        planned = ci.constrained(kernel=a_set, activation=phi, depth=depth, inputs=inputs)
+        rows.append(layers.Dense(width, **planned, **dense))
+    return keras.Sequential(rows)
+
+
+def deviations(model, x):
+    """The standard deviation over the batch of each layer's pre-activations, by layer."""
+    found = []
+    for layer in model.layers:
+        z = keras.ops.matmul(x, keras.ops.convert_to_tensor(layer.kernel))
+        z = array(z + keras.ops.convert_to_tensor(layer.bias)).astype("float64")
+        inner = layer.activation
+        scale = float(inner.scale) if isinstance(inner, ci.OutputScale) else 1.0
+        found.append(scale * z.std(axis=0).mean())
+        x = layer(x)
+    return found
+
+
+# Activations
+
+
+MOMENTS = {
+    # mean, variance, E phi', E phi'^2 at mean 0 and deviation 1, from closed forms or quadrature
+    "relu": (1 / math.sqrt(2 * math.pi), 0.5 - 1 / (2 * math.pi), 0.5, 0.5),
+    "linear": (0.0, 1.0, 1.0, 1.0),
+    "tanh": (0.0, 0.394294, 0.605706, 0.464402),
+    "sigmoid": (0.5, 0.0433790, 0.2066210, 0.0448362),
+    "gelu": (0.2820948, 0.3456440, 0.5, 0.4558509),
+}
+
+
+@pytest.mark.parametrize("name", MOMENTS)
+def test_moments(name):
+    """The moments of an activation are those of the closed form."""
+    found = activation(name).moments(0.0, 1.0)
+    values = (found.mean, found.variance, found.slope, found.square_slope)
+    np.testing.assert_allclose(values, MOMENTS[name], atol=3e-6)
+
+
+def test_correlation_of_relu():
+    """Two outputs of relu are correlated as the arc-cosine kernel says."""
+    for rho in (0.0, 0.3, 0.9, 1.0):
+        kernel = (math.sqrt(1 - rho**2) + rho * math.acos(-rho)) / (2 * math.pi)
+        expected = (kernel - 1 / (2 * math.pi)) / (0.5 - 1 / (2 * math.pi))
+        assert abs(activation("relu").correlation(0.0, 1.0, rho) - expected) < 2e-3
+
+
+def test_operating_point_loses_one_part_in_depth():
+    """At the operating point the Poincare gap is one over the depth, or nothing was to do."""
+    for name in (*ACTIVATIONS, "softplus", "elu", "selu", "silu", "leaky_relu", "softsign"):
+        phi = activation(name)
+        for depth in (1, 4, 20):
+            mean, deviation, reached = phi.operating_point(depth)
+            assert reached
+            assert phi.gap(mean, deviation) <= 1.0 / depth + 1e-4
+            if (mean, deviation) != (0.0, 1.0):
+                assert phi.gap(mean, deviation) > 0.9 / depth
+
+
+def test_activation_of_the_users_own():
+    """Any callable has moments; one that is constant or breaks is taken as linear, and said."""
+
+    def bent(z):
+        return keras.ops.maximum(z, 0.25 * z)
+
+    found = Activation(bent).moments(0.0, 1.0)
+    np.testing.assert_allclose(found.slope, 0.625, atol=1e-4)
+    assert ci.plan(ci.NonNegative(), 32, activation=bent, depth=6).activation == "bent"
+    for wrong in (lambda z: z * float("nan"), lambda z: 1 / 0, "softmax", "no_such_name"):
+        plan = ci.plan(ci.UnitNorm(), 32, activation=wrong, depth=6)
+        assert plan.activation == "linear"
+        assert "taken as linear" in plan.warnings[0]
+        assert plan.output_scale == pytest.approx(1.0)
+
+
+# Laws
+
+
+LAWS = [
+    pytest.param(a_set, wanted, id=f"{type(a_set).__name__}-{number}")
+    for number, (a_set, wanted) in enumerate(
+        (a_set, Wanted(gain, total, spread, even))
+        for a_set in (
+            ci.NonNegative(), ci.Positive(1e-3), ci.Positive(0.2), ci.Box(0.1, 1), ci.Box(0, 1),
+            ci.Box(-3, -0.001), ci.Box(-1, 1), ci.Box(-0.1, 0.4), ci.Box(-0.02, 0.03),
+            ci.MaxNorm(0.5), ci.MaxNorm(9), ci.UnitNorm(), ci.NormRange(2, 3), ci.Simplex(),
+            ci.Simplex(3), ci.SumTo(0), ci.SumTo(2), ci.Orthogonal(), ci.Symmetric(),
+            ci.Blocks(ci.UnitNorm(), 2), ci.Masked(ci.NonNegative(), np.eye(64) == 0),
+            ci.Masked(ci.UnitNorm(), np.eye(64) == 0), ci.Masked(ci.Simplex(), np.eye(64) == 0),
+        )
+        for gain, total, spread, even in ((1.0, 1.0, 1.0, False), (1.3, 1.1, 0.05, True))
+    )
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("a_set", "wanted"), LAWS)
+def test_law_against_monte_carlo(a_set, wanted):
+    """Mean, norm and effective inputs of the draws are those of the law, to three errors."""
+    shape, count = (64, 64), 24
+    a_set = a_set.resolve((0,))
+    law = a_set._law_of(shape, (0,), wanted)
+    draws = [
+        array(a_set.project(a_set._draw(shape, "float32", seed, wanted, (0,))))
+        for seed in range(count)
+    ]
+    w = np.stack(draws).astype("float64")
+    # Units of one draw may depend on one another; draws do not.
+    for statistic, expected in (
+        (w.sum(axis=1).mean(axis=1), law.total),
+        (np.square(w).sum(axis=1).mean(axis=1), law.norm**2),
+    ):
+        error = statistic.std(ddof=1) / math.sqrt(count)
+        slack = 1e-5 * (1 + abs(expected)) if law.exact else 0.1 * law.norm**2
+        assert abs(statistic.mean() - expected) <= 3.5 * error + slack
+    np.testing.assert_allclose(law.mean, law.total / law.fan_in)
+    if law.positive:
+        effective = w.sum(axis=1) ** 2 / np.square(w).sum(axis=1)
+        np.testing.assert_allclose(effective.mean(), law.effective_inputs, rtol=0.03)
+
+
+@pytest.mark.parametrize("a_set", [ci.NonNegative(), ci.Simplex(), ci.UnitNorm(), ci.Orthogonal()])
+def test_even_sums(a_set):
+    """In a plan all units have the same sum of weights, so that one constant bias serves them."""
+    for shape in ((48, 48), (60, 24), (24, 60)):
+        for depth in (2, 12):
+            drawn = Feasible(a_set, 3, activation="tanh", depth=depth)(shape)
+            assert array(drawn).sum(axis=0).std() < 2e-6 * math.sqrt(shape[0])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("total", [1.0, 3.0, 0.3])
+def test_simplex_sums_are_exact_in_every_order(total, dtype):
+    """Weights of a simplex sum to the total exactly, forward, backward and in pairs."""
+    for fan_in in (1, 2, 7, 300, 4096):
+        drawn = ci.Simplex(total).initializer(1)((fan_in, 5), dtype=dtype)
+        w = array(drawn).astype(numpy_dtype(dtype))
+        stored = np.asarray(total).astype(w.dtype)
+        for order in (slice(None), slice(None, None, -1), np.argsort(w[:, 0])):
+            running = np.zeros(5, w.dtype)
+            for row in w[order]:
+                running = (running + row).astype(w.dtype)
+            assert (running == stored).all()
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if len(c.shape) == 2], ids=lambda c: c.name)
+def test_planned_draws_are_members(case):
+    """What is drawn for an activation and a depth is a member, from each backend's own numbers."""
+    a_set = case.make()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        drawn = Feasible(a_set, 2, activation="relu", depth=9)(case.shape)
+    assert case.is_member(array(drawn), "float32")
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+@pytest.mark.parametrize("fan_in", [1, 2, 1000, 65_536])
+def test_draws_of_any_fan_in_are_members(fan_in, dtype):
+    """From one input to 65,536, in every dtype, planned or not."""
+    sets = [*DEEP[:4], ci.MaxNorm(0.5), ci.Positive(), ci.SumTo(1), ci.Box(-0.01, 0.02)]
+    for a_set in sets if fan_in < 2000 else sets[:2] + sets[3:4]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            for phi in (None, "tanh"):
+                drawn = Feasible(a_set, 0, activation=phi, depth=5)((fan_in, 3), dtype=dtype)
+                assert np.isfinite(array(drawn).astype("float32")).all()
+                assert float(a_set.violation(drawn)) == 0.0
+                assert np.ptp(array(drawn).astype("float32")) > 0 or fan_in == 1
+
+
+def test_base_is_matched_inside_the_set():
+    """A Keras initializer of any scale ends in the set with the size of the plan."""
+    base = keras.initializers.RandomNormal(mean=0.3, stddev=7.0, seed=1)
+    for a_set in (ci.NonNegative(), ci.Box(-1, 1), ci.MaxNorm(4.0), ci.Symmetric()):
+        start = Feasible(a_set, base=base, activation="relu", depth=3)
+        drawn = array(start((64, 64)))
+        law = start.start((64, 64)).law
+        assert float(a_set.violation(drawn)) == 0.0
+        size = drawn.sum(0).mean() if law.positive else math.sqrt(np.square(drawn).sum(0).mean())
+        np.testing.assert_allclose(size, law.total if law.positive else law.norm, rtol=0.02)
+
+
+def test_draws_inside_a_compiled_function():
+    """A planned draw can be traced, as in the sharded initialization of a large model."""
+    initializers = [Feasible(s, 1, activation="gelu", depth=6) for s in DEEP]
+    shape = (48, 24)
+
+    def make():
+        return [start(shape, dtype="bfloat16") for start in initializers]
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        made = jax.jit(make)()
+    elif keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        made = tf.function(make)()
+    else:
+        made = make()
+    for a_set, drawn in zip(DEEP, made, strict=True):
+        assert float(a_set.violation(drawn)) == 0.0
+
+
+def test_initializer_round_trip():
+    """From JSON comes an initializer that draws the same bits for the same plan."""
+    start = Feasible(ci.NonNegative(), 4, activation="tanh", depth=7, inputs="relu")
+    saved = json.loads(json.dumps(keras.saving.serialize_keras_object(start)))
+    copy = keras.saving.deserialize_keras_object(saved)
+    np.testing.assert_array_equal(array(copy((8, 6))), array(start((8, 6))))
+    assert copy.get_config() == start.get_config()
+
+
+# Plans
+
+
+@pytest.mark.parametrize("phi", ["relu", "tanh", "sigmoid"])
+@pytest.mark.parametrize("a_set", DEEP, ids=names(DEEP))
+def test_signal_keeps_its_scale(a_set, phi):
+    """Through 24 layers the pre-activations deviate as planned: neither dead nor exploded."""
+    depth, width = 24, 64
+    x = np.random.default_rng(0).normal(size=(256, width)).astype("float32")
+    plan = ci.plan(a_set, width, activation=phi, depth=depth)
+    found = deviations(stack(a_set, phi, depth, width), x)
+    assert min(found) > 0.25
+    assert max(found) < 3.5
+    # Narrow layers spread by chance; the benchmark has the figures for wide ones.
+    np.testing.assert_allclose(np.log(found), np.log(plan.deviations), atol=0.7)
+
+
+def test_plan_is_deterministic_and_plain():
+    """The same question gets the same answer, as JSON too."""
+    one, two = (ci.plan(ci.Box(0.1, 1), 64, activation="relu", depth=9) for _ in range(2))
+    assert json.dumps(one.to_dict()) == json.dumps(two.to_dict())
+    assert str(one) == str(two)
+    state = random.getstate()
+    ci.plan(ci.Box(0.1, 1), 65, activation="relu", depth=9)
+    assert random.getstate() == state
+    assert one.law in str(one)
+    assert f"{one.output_scale:.4g}" in str(one)
+
+
+def test_plan_in_words():
+    """The page reads as it did when it was last looked at (`UPDATE_EXPECTED=1` rewrites it)."""
+    path = Path(__file__).parent / "expected" / "plan.txt"
+    text = str(ci.plan(ci.NonNegative(), 256, activation="tanh", depth=8)) + "\n"
+    if os.environ.get("UPDATE_EXPECTED"):
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
+
+
+def test_plan_says_what_can_not_be_had():
+    """Dense positive weights lose features, a fixed size without a scale the signal."""
+    dense = ci.plan(ci.Box(0.1, 1), 256, activation="relu", depth=20)
+    assert not dense.ok
+    assert "same function" in " ".join(dense.warnings)
+    assert 5 < dense.feature_depth["float32"] < 7
+    far = ci.plan(ci.Box(5, 6), 256, activation="relu", depth=2, output_scale=False)
+    assert "1404" in " ".join(far.warnings)
+    assert "constrained" in " ".join(far.warnings)
+    assert ci.plan(ci.UnitNorm(), 256, activation="tanh", depth=20).ok
+
+
+def test_jump_is_that_of_a_projected_glorot_draw():
+    """The known jumps: 0.71 for NonNegative, 1.89 for Box(0.1, 1), 0.03 for UnitNorm."""
+    jumps = {NonNeg: ci.plan(NonNeg, 256).jump for NonNeg in (ci.NonNegative(), ci.Box(0.1, 1))}
+    np.testing.assert_allclose(list(jumps.values()), [0.708, 1.89], rtol=0.01)
+    assert ci.plan(ci.UnitNorm(), 256).jump == pytest.approx(0.028, rel=0.2)
+
+
+def test_overflow_depth():
+    """A scale that is not free and a plan without an output scale overflow where it says."""
+    plan = ci.plan(ci.Box(0.1, 1), 256, activation="relu", depth=40, output_scale=False)
+    depth = plan.overflow_depth["float16"]
+    x = np.random.default_rng(0).normal(size=(64, 256)).astype("float32")
+    start = Feasible(ci.Box(0.1, 1), 0, activation="relu", depth=40)
+    level = 0
+    h, w = x, array(start((256, 256)))
+    while np.abs(h).max() < 65504:
+        h, level = np.maximum(h @ w, 0), level + 1
+    assert abs(level - depth) <= 1.5
+
+
+# Layers
+
+
+def test_constrained_layer_is_saved_loaded_and_trained(tmp_path):
+    """A planned model fits, keeps its scale through save and load, and stays inside."""
+    x = np.random.default_rng(0).normal(size=(64, 16)).astype("float32")
+    for a_set in (ci.Box(0.1, 1), ci.Orthogonal()):
+        model = stack(a_set, "tanh", 4, 16)
+        model.compile("sgd", "mse")
+        model.fit(x, np.zeros((64, 16)), verbose=0)
+        assert ci.check(model).ok
+        path = tmp_path / "model.keras"
+        model.save(path)
+        loaded = keras.saving.load_model(path)
+        for one, two in zip(model.layers, loaded.layers, strict=True):
+            assert float(one.activation.scale) == float(two.activation.scale)
+        np.testing.assert_allclose(loaded.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16", "bfloat16"])
+def test_half_precision(policy):
+    """Planned layers keep the signal in half precision, with half-precision variables too."""
+    x = np.random.default_rng(0).normal(size=(128, 32)).astype("float32")
+    for a_set in (ci.NonNegative(), ci.UnitNorm()):
+        model = stack(a_set, "relu", 12, 32, dtype=policy)
+        assert ci.check(model).ok
+        computed = keras.backend.standardize_dtype(model(x).dtype)
+        assert computed == model.layers[1].compute_dtype
+        out = array(model(x)).astype("float32")
+        assert np.isfinite(out).all()
+        assert 0.1 < out.std() < 10
+
+
+def test_layers_with_other_kernels():
+    """Convolutions, transposed ones, EinsumDense and layers without a bias are planned too."""
+    x = np.random.default_rng(0).normal(size=(8, 12, 12, 6)).astype("float32")
+    planned = {"activation": "relu", "depth": 3}
+    model = keras.Sequential(
+        [
+            keras.Input((12, 12, 6)),
+            layers.Conv2D(
+                8, 3,
+                **ci.constrained(
+                    kernel=ci.NonNegative(), bias=ci.Box(-9, 9), inputs="data", **planned
+                ),
+            ),
+            layers.Conv2DTranspose(8, 3, **ci.constrained(kernel=ci.UnitNorm(), **planned)),
+            layers.DepthwiseConv2D(3, **ci.constrained(depthwise=ci.UnitNorm(), **planned)),
+            layers.EinsumDense(
+                "abcd,de->abce", (10, 10, 5), bias_axes="e",
+                **ci.constrained(kernel=ci.Simplex(), **planned),
+            ),
+            layers.Flatten(),
+            layers.Dense(
+                4, use_bias=False, **ci.constrained(kernel=ci.Orthogonal(), activation="tanh")
+            ),
+        ]
+    )  # fmt: skip
+    assert ci.check(model).ok
+    assert 0.05 < array(model(x)).std() < 5
+    # The mean of relu times the sum of the weights is taken off by the bias.
+    conv = model.layers[0]
+    plan = ci.plan(ci.NonNegative(), 54, 8, "relu", depth=3, inputs="data")
+    np.testing.assert_allclose(array(conv.bias), plan.bias, atol=1e-6)
+    np.testing.assert_allclose(array(conv.kernel).sum(axis=(0, 1, 2)), plan.column_sum, rtol=1e-5)
+
+
+def test_gates_of_a_recurrent_kernel():
+    """Each gate's block is orthogonal from the start, of spectral radius one."""
+    sets = {"recurrent": ci.Blocks(ci.Orthogonal(), 4), "kernel": ci.Blocks(ci.UnitNorm(), 4)}
+    layer = layers.LSTM(8, **ci.constrained(**sets))
+    layer.build((None, 5, 3))
+    assert ci.check(layer).ok
+    for gate in np.split(array(layer.cell.recurrent_kernel), 4, axis=1):
+        np.testing.assert_allclose(np.abs(np.linalg.eigvals(gate)), 1.0, atol=1e-5)
+
+
+def test_output_scale_alone():
+    """As a layer of its own; without a scale and without a plan it says what to write."""
+    layer = ci.OutputScale("relu", 2.0, trainable=True)
+    np.testing.assert_allclose(array(layer(np.array([[-1.0, 3.0]]))), [[0.0, 6.0]])
+    assert len(layer.trainable_weights) == 1
+    copy = ci.OutputScale.from_config(layer.get_config())
+    assert array(copy.scale) == 2.0
+    assert copy.trainable
+    with pytest.raises(ValueError, match=r"Write OutputScale\(activation, scale=\.\.\.\)"):
+        ci.OutputScale("relu")(np.ones((1, 2)))
+    with pytest.raises(ValueError, match="`scale` of `OutputScale` must be a finite number"):
+        ci.OutputScale("relu", float("nan"))
+
+
+def test_bake_keeps_the_function():
+    """The baked copy is plain Keras and computes the same; the model stays as it was."""
+    x = np.random.default_rng(0).normal(size=(32, 16)).astype("float32")
+    model = stack(ci.UnitNorm(), "sigmoid", 5, 16)
+    plain = ci.bake(model)
+    np.testing.assert_allclose(
+        plain.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-4, atol=1e-5
+    )
+    assert not any(isinstance(layer.activation, ci.OutputScale) for layer in plain.layers)
+    assert not any("constrainit" in json.dumps(layer.get_config()) for layer in plain.layers)
+    assert ci.check(model).ok
+    assert len(model.weights) == len(plain.weights) + 5
+
+
+# A batch
+
+
+@pytest.mark.parametrize("a_set", DEEP, ids=names(DEEP))
+def test_calibrate_reaches_what_is_wanted(a_set):
+    """On skewed, correlated data every layer gets the wanted mean and deviation, inside its set."""
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(128, 3)) @ rng.normal(size=(3, 24)) + 4).astype("float32")
+    model = stack(a_set, "relu", 6, 24)
+    rows = ci.calibrate(model, x)
+    assert [row.layer for row in rows] == [layer.path for layer in model.layers]
+    for row in rows:
+        np.testing.assert_allclose(row.mean[1], row.wanted[0], atol=1e-3)
+        np.testing.assert_allclose(row.deviation[1], row.wanted[1], rtol=1e-3)
+    assert ci.check(model).ok
+    # What it says is what the model now does.
+    np.testing.assert_allclose(deviations(model, x)[-1], rows[-1].deviation[1], rtol=0.2)
+    again = ci.calibrate(model, x)
+    np.testing.assert_allclose(again[-1].deviation[0], again[-1].wanted[1], rtol=2e-3)
+
+
+class Residual(keras.Model):
+    """A subclassed model with a shared layer and a residual branch."""
+
+    def __init__(self):
+        super().__init__()
+        arguments = ci.constrained(kernel=ci.NonNegative(), bias=ci.Box(-0.1, 0.1))
+        self.first = layers.Dense(12, "tanh", **arguments)
+        self.shared = layers.Dense(12, "relu", **ci.constrained(kernel=ci.UnitNorm()))
+        self.frozen = layers.Dense(12, kernel_constraint="non_neg", trainable=False)
+
+    def call(self, x):
+        h = self.first(x)
+        for _ in range(3):
+            h = h + self.shared(h)
+        return self.frozen(h)
+
+
+def test_calibrate_any_model():
+    """Subclassed, shared, residual: each layer once, biases within their sets, frozen untouched."""
+    model = Residual()
+    x = np.random.default_rng(0).normal(size=(64, 5)).astype("float32") + 1
+    model(x)
+    frozen = [array(v).copy() for v in model.frozen.weights]
+    rows = ci.calibrate(model, x)
+    assert [row.layer.split("/")[-1] for row in rows] == [model.first.name, model.shared.name]
+    assert rows[0].changed == ("kernel", "bias")
+    assert rows[1].changed == ("bias",)
+    assert np.abs(array(model.first.bias)).max() <= 0.1
+    assert float(ci.NonNegative().violation(model.first.kernel)) == 0.0
+    for before, after in zip(frozen, model.frozen.weights, strict=True):
+        np.testing.assert_array_equal(before, array(after))
+    assert model.first.activation is keras.activations.tanh
+
+
+WRONG = [
+    (np.zeros((0, 6), "float32"), r"must hold examples\. Received: shape=\(0, 6\)"),
+    (np.full((4, 6), np.nan, "float32"), r"must be finite\. Received: 24 of 24 numbers"),
+    (np.ones((8, 6), "float32"), "must tell examples apart in every layer"),
+]
+
+
+@pytest.mark.parametrize(("x", "message"), WRONG)
+def test_batch_that_is_of_no_use(x, message):
+    """One error that says why; the model is what it was, bit for bit, its layers too."""
+    model = keras.Sequential([keras.Input((6,)), layers.Dense(4, "relu"), layers.Dense(4)])
+    ci.constrain(model, {"*/kernel": ci.NonNegative()})
+    before = [array(v).copy() for v in model.variables]
+    for call in (ci.calibrate, ci.prepare):
+        with pytest.raises(ValueError, match=message):
+            call(model, x)
+        for old, new in zip(before, model.variables, strict=True):
+            np.testing.assert_array_equal(old, array(new))
+        assert model.layers[0].activation is keras.activations.relu
+
+
+def test_prepare_with_a_batch():
+    """A model that somebody else wrote starts inside, and its signal keeps its scale."""
+    x = np.random.default_rng(0).normal(size=(128, 16)).astype("float32")
+    rows = [layers.Dense(16, "tanh", kernel_constraint="non_neg") for _ in range(10)]
+    model = keras.Sequential([keras.Input((16,)), *rows])
+    done = ci.prepare(model, x, seed=0)
+    assert len(done) == 20
+    assert ci.check(model).ok
+    assert 0.3 < min(deviations(model, x)) < max(deviations(model, x)) < 3
+    kernels = [array(layer.kernel).copy() for layer in model.layers]
+    ci.prepare(model, seed=0)
+    for before, layer in zip(kernels, model.layers, strict=True):
+        np.testing.assert_array_equal(before, array(layer.kernel))
+
+
+# A set that starts itself
+
+
+@pytest.mark.parametrize("start", ["glorot_uniform", "zeros", "ones", "random_normal"])
+@pytest.mark.parametrize("a_set", [*DEEP, ci.Positive(), ci.MaxNorm(0.1)], ids=repr)
+def test_self_starting_at_build(a_set, start):
+    """Whatever the initializer gives, the layer starts inside, with units that differ."""
+    layer = layers.Dense(6, kernel_constraint=ci.SelfStarting(a_set), kernel_initializer=start)
+    layer.build((None, 12))
+    assert float(a_set.resolve((0,)).violation(layer.kernel)) == 0.0
+    assert type(layer.kernel.constraint) is ci.SelfStarting
+
+
+def test_self_starting_at_the_first_application():
+    """Far outside: drawn anew; a little outside: projected; inside: the same bits."""
+    a_set = ci.SelfStarting(ci.Box(0.1, 1), seed=3)
+    far = np.linspace(-1, 1, 40).astype("float32").reshape(10, 4)
+    drawn = array(a_set(far))
+    assert float(a_set.violation(drawn)) == 0.0
+    assert len(np.unique(drawn)) == 40
+    np.testing.assert_array_equal(array(a_set(drawn)), drawn)
+    near = drawn.copy()
+    near[0, 0] = 0.05
+    np.testing.assert_array_equal(array(a_set(near)), array(ci.Box(0.1, 1).project(near)))
+    np.testing.assert_array_equal(array(a_set.project(far)), array(ci.Box(0.1, 1).project(far)))
+    assert np.isnan(array(a_set(far * np.nan))).all()
+
+
+def test_self_starting_in_training(tmp_path):
+    """Attached to a built model it starts the weight at the first step; saved and loaded."""
+    x = np.random.default_rng(0).normal(size=(32, 8)).astype("float32")
+    model = keras.Sequential([keras.Input((8,)), layers.Dense(8, "tanh"), layers.Dense(1)])
+    ci.constrain(model, {"*/kernel": ci.SelfStarting(ci.NonNegative(), seed=1)})
+    model.compile("sgd", "mse")
+    model.fit(x, x.sum(1), epochs=2, verbose=0)
+    assert ci.check(model).ok
+    kernel = array(model.layers[0].kernel)
+    assert (kernel > 0).mean() > 0.9
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.layers[0].kernel_constraint == model.layers[0].kernel_constraint
+
+
+# Bad input
+
+
+def test_no_member_of_the_wanted_scale():
+    """Still a feasible start, with the number and the way out in the warning."""
+    for a_set, number in ((ci.Box(5, 6), "1404"), (ci.Positive(1), "512")):
+        with pytest.warns(UserWarning, match=rf"no members of the wanted scale.*{number}"):
+            drawn = a_set.initializer(0)((256, 8))
+        assert float(a_set.violation(drawn)) == 0.0
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            planned = ci.constrained(kernel=a_set, activation="relu")
+            layer = layers.Dense(8, **planned)
+            layer.build((None, 256))
+        assert 0 < float(layer.activation.scale) < 0.1
+
+
+WRONG_ARGUMENTS = [
+    (lambda: ci.plan(ci.UnitNorm(), 0), "`fan_in` of `plan` must be an integer of at least 1"),
+    (
+        lambda: ci.plan(ci.UnitNorm(), 4, depth=0),
+        "`depth` of `plan` must be an integer of at least",
+    ),
+    (lambda: ci.plan(ci.UnitNorm(), 4, input_rms=0), "`input_rms` of `plan` must be positive"),
+    (lambda: ci.plan(ci.UnitNorm(), 4, input_correlation=1), r"must lie in \[0, 1\)"),
+    (lambda: ci.plan(ci.Symmetric(), 4, 5), "two axes have one size"),
+    (lambda: ci.plan("no_set", 4), "`x` of `as_set` must be"),
+    (lambda: Feasible(ci.UnitNorm(), activation="relu", depth=2)((0, 4)), "must have entries"),
+    (lambda: Feasible(ci.UnitNorm(), depth=-1), "`depth` of `Feasible` must be an integer"),
+    (lambda: ci.constrained(kernel="non_neg", depth=3), "must be given with `depth`"),
+    (lambda: ci.constrained(bias="non_neg", activation="relu"), "decides the start of a kernel"),
+    (lambda: ci.SelfStarting("non_neg", jump=0), "`jump` of `SelfStarting` must be positive"),
+    (lambda: ci.calibrate(object(), None), "`model` must be a Keras model"),
+    (lambda: ci.bake(keras.Sequential([layers.Dense(2)])), "must be built"),
+]
+
+
+@pytest.mark.parametrize("index", range(len(WRONG_ARGUMENTS)))
+def test_wrong_arguments(index):
+    """One ValueError that names the argument."""
+    call, message = WRONG_ARGUMENTS[index]
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_bias_without_a_kernel():
+    """The matching bias says where it belongs."""
+    from constrainit.initializers import MatchingBias
+
+    with pytest.raises(ValueError, match="must be the `bias_initializer` of a layer whose"):
+        MatchingBias()((3,))
