@@ -148,7 +148,7 @@ def _watched(record, depth, done, trouble):
 def _fit(record, inner, z, depth, done):
     layer = record.layer
     scale = inner.scale if isinstance(inner, OutputScale) else None
-    begun = getattr(layer, "kernel_initializer", None)
+    begun: Any = getattr(layer, "kernel_initializer", None)
     if isinstance(begun, Feasible) and begun.activation is not None:
         depth = begun.depth
     phi, _ = table_of(inner.activation if isinstance(inner, OutputScale) else inner)

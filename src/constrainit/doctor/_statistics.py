@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from constrainit.layers import OutputScale
+
 _SATURATED = 5.0
 """Beyond this pre-activation a sigmoid or tanh counts as saturated (DeepDiagnosis, 2021)."""
 
@@ -115,4 +117,7 @@ def activation_of(layer: keras.layers.Layer) -> str:
         return "relu"
     if isinstance(layer, keras.layers.RNN) or not hasattr(layer, "activation"):
         return ""
-    return getattr(layer.activation, "__name__", "")
+    activation = layer.activation
+    if isinstance(activation, OutputScale):
+        activation = activation.activation
+    return getattr(activation, "__name__", "")

@@ -11,7 +11,7 @@ from constrainit.initializers import _law as laws
 from constrainit.sets.keras_builtin import as_set
 
 
-class Wrapping(ConstraintSet):
+class _Wrapping(ConstraintSet):
     """One set, applied in another way."""
 
     set: ConstraintSet
@@ -52,7 +52,7 @@ class Wrapping(ConstraintSet):
         return self.set._fed(rank)
 
 
-class Masked(Wrapping):
+class Masked(_Wrapping):
     """Only the entries in the mask are used: they obey a set, and the others are zero.
 
     The set is `{w : w = 0 outside the mask, w in set}`; for sets of bounds the set holds inside
@@ -131,7 +131,7 @@ class Masked(Wrapping):
         return f"zero outside a mask of {share:.0%} of the entries, inside: {self.set.describe()}"
 
 
-class Blocks(Wrapping):
+class Blocks(_Wrapping):
     """Each of several equal blocks along an axis obeys a set by itself.
 
     An LSTM keeps its four gates side by side in one recurrent kernel `(units, 4 * units)`, a GRU

@@ -59,10 +59,11 @@ class NonNegative(_Bounds):
 
     The set is `{w : w >= 0}`; the projection is `max(w, 0)`, exact.
 
-    The initializer draws half-normal weights of mean `1 / fan_in`, so that every unit's weights
-    sum to about one and a positive signal keeps its level at any depth. The variance of an
-    unconstrained draw is out of reach: weights of one sign and that variance would multiply the
-    level by about `0.8 * sqrt(fan_in)` at each layer.
+    The initializer draws flat Dirichlet weights, so that every unit's weights sum to one and a
+    positive signal keeps its level at any depth; with an activation the sum is that of `plan`, and
+    from depth 4 on most of it is on one input for each unit, in turns: only so do features
+    survive. The variance of an unconstrained draw is out of reach: weights of one sign and that
+    variance would multiply the level by about `0.8 * sqrt(fan_in)` at each layer.
 
     >>> import numpy as np
     >>> import constrainit as ci
@@ -119,8 +120,9 @@ class Box(_Bounds):
 
     The initializer draws with mean zero and the variance of the Glorot draw where zero lies inside
     and the bounds leave room for it (`-lower * upper` is the largest variance of mean zero that a
-    box allows, and what it draws beyond that). Where zero is not inside, the mean is `1 / fan_in`,
-    or as near as the bounds allow.
+    box allows, and what it draws beyond that). Where zero is not inside, a unit's weights sum to
+    one if the bounds allow it, and else are log-uniform between them, of which `plan` and the
+    output scale of `constrained` make a signal.
 
     Args:
         lower: The least allowed weight, or None.

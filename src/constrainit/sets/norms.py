@@ -54,7 +54,7 @@ class MaxNorm(_Norms):
     (drawn in by the tolerance of the dtype, so that it is inside after rounding too); a unit
     inside comes back as it was, where `keras.constraints.MaxNorm` shrinks it a little at each step.
 
-    The initializer draws Glorot-normal weights, with the norm cut at the radius.
+    The initializer draws uniform directions with the norm of a Glorot draw, cut at the radius.
 
     Args:
         radius: The largest allowed norm.
@@ -116,7 +116,7 @@ class NormRange(_Norms):
     The set is `{w : lower <= ||w||_2 <= upper}` for each unit; not convex unless `lower` is 0. The
     zero vector goes to the vector of equal entries with norm `lower`.
 
-    The initializer draws Glorot-normal directions and norms, the norms cut to the range.
+    The initializer draws uniform directions with the norm of a Glorot draw, taken into the range.
 
     Args:
         lower: The least allowed norm, at least 0.

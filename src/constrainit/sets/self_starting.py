@@ -8,11 +8,11 @@ from keras import ops
 
 from constrainit import _checks
 from constrainit._precision import wide_dtype
-from constrainit.sets.combine import Wrapping
+from constrainit.sets.combine import _Wrapping
 from constrainit.sets.keras_builtin import as_set
 
 
-class SelfStarting(Wrapping):
+class SelfStarting(_Wrapping):
     """Another set, whose constraint replaces a start that is far outside by a start of its own.
 
     The set of allowed weights, the projection and the violation are those of the inner set. As a
@@ -22,8 +22,9 @@ class SelfStarting(Wrapping):
     built, so that whatever the initializer gives, the layer starts inside; where a weight was made
     in another way, it acts when the constraint is first applied.
 
-    A training step that takes a weight as far outside is answered in the same way: choose `jump`
-    above what a step may do. What is drawn is a member and stays.
+    The initializer is that of the inner set. A training step that takes a weight as far outside is
+    answered in the same way as a start: choose `jump` above what a step may do. What is drawn is a
+    member and stays.
 
     Args:
         set: The set; anything that `as_set` takes.
