@@ -89,16 +89,28 @@ class ConstraintSet(keras.constraints.Constraint):
         """
         return _run(_distances, [self], [self._tensor(w)])[0][0]
 
-    def initializer(self, seed: Any = None) -> keras.initializers.Initializer:
+    def initializer(
+        self,
+        seed: Any = None,
+        *,
+        base: Any = None,
+        activation: Any = None,
+        depth: int = 1,
+        inputs: Any = None,
+    ) -> keras.initializers.Initializer:
         """A Keras initializer whose every draw is a member, also after rounding.
 
         Args:
             seed: As for Keras' own initializers: None, an integer or a `SeedGenerator`.
+            base: A Keras initializer to take the values from, in place of the set's own law.
+            activation: The layer's activation, for the scale that `plan` finds; None for Glorot's.
+            depth: How many such layers the signal passes.
+            inputs: What feeds the layer, as for `plan`.
         """
         from constrainit.initializers import Feasible
 
         _checks.seed(type(self).__name__ + ".initializer", seed)
-        return Feasible(self, seed=seed)
+        return Feasible(self, seed, base, activation, depth, inputs)
 
     @property
     def transform(self) -> None:
