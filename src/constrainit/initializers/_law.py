@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from keras import ops
 
 from constrainit.initializers import laws
 from constrainit.initializers.laws import nth_seed as nth_seed
@@ -106,9 +107,9 @@ def with_total(fan_in: int, total: float, wanted: Wanted) -> Law:
 
     def draw(height, width, dtype, seed, where=None):
         w = norm * sphere(height, width, dtype, seed, where)
-        even = laws.only(w * 0 + 1.0, where)
-        count = laws.ops.sum(even, axis=0, keepdims=True)
-        return w + total * even / laws.ops.where(count > 0, count, count + 1.0)
+        even = laws.only(ops.ones_like(w), where)
+        count = ops.sum(even, axis=0, keepdims=True)
+        return w + total * even / ops.maximum(count, 1.0)
 
     size = math.sqrt(norm**2 + total**2 / fan_in)
     text = f"normal weights of sum {total:g}, deviation {norm / math.sqrt(fan_in):.4g}"
@@ -135,13 +136,13 @@ def mirrored(fan_in: int, wanted: Wanted) -> Law:
     return Law(text + (" and sum 0" if even else ""), fan_in, 0.0, gain, draw)
 
 
-def shares_of(fan_in: int, total: float, wanted: Wanted, *, exact_sum: bool = False) -> Law:
-    """Non-negative weights of a given sum."""
+def shares_of(fan_in: int, total: float, wanted: Wanted) -> Law:
+    """Non-negative weights whose sum is a given one exactly, in every order of summation."""
     spread = wanted.spread if fan_in > 1 else 1.0
 
     def draw(height, width, dtype, seed, where=None):
         w = total * laws.spread_spikes(height, width, dtype, seed, where, spread=spread)
-        return laws.exact_sum(w, total, dtype, where) if exact_sum else w
+        return laws.exact_sum(w, total, dtype, where)
 
     return _one_sided_law(_text_of(total, spread), fan_in, 0.0, total, spread, draw)
 
@@ -204,7 +205,7 @@ def _one_sided(lower, upper, fan_in, wanted):
         draw = _shifted(_scaled(laws.exponential, excess), lower)
         norm = math.sqrt(lower**2 + 2 * lower * excess + 2 * excess**2)
         return Law(f"exponential weights of mean {total:.4g}", 1, total, norm, draw, True, 1.0)
-    for spread in {wanted.spread: None, 1.0: None}:
+    for spread in dict.fromkeys((wanted.spread, 1.0)):
         # The largest weight of a flat Dirichlet column stays below this but once in e^8 columns.
         flat = min((math.log(fan_in) + 8) / fan_in, 1.0)
         peak = (1 - spread) + spread * flat
@@ -213,7 +214,6 @@ def _one_sided(lower, upper, fan_in, wanted):
             total, fits = floor + (upper - lower) / peak, True
         if fits and fan_in > 1:
             excess = total - floor
-
             shares = partial(laws.spread_spikes, spread=spread)
             draw = _shifted(_scaled(shares, excess), lower)
             text = _text_of(excess, spread) + (f", above {lower:g}" if lower else "")
@@ -224,22 +224,21 @@ def _one_sided(lower, upper, fan_in, wanted):
 def _between(lower, upper, fan_in, wanted):
     """Weights that use the room between two bounds."""
     top = 2 * wanted.total / fan_in - lower
+    share = (np.arange(fan_in) + 0.5) / fan_in
     if lower > 0 and not 1.5 * lower < top <= upper:
         ratio = math.log(upper / lower)
         mean, square = (upper - lower) / ratio, (upper**2 - lower**2) / (2 * ratio)
         draw = partial(laws.log_uniform, lower=lower, upper=upper)
+        quantiles = lower * np.exp(ratio * share)
         text = f"log-uniform weights between {lower:g} and {upper:g}"
     else:
         top = min(top, upper)
         mean, square = (lower + top) / 2, (lower**2 + lower * top + top**2) / 3
         draw = _shifted(_scaled(_uniform, top - lower), lower)
+        quantiles = lower + (top - lower) * share
         text = f"uniform weights between {lower:g} and {top:.4g}"
     if wanted.even and not wanted.masked and fan_in > 2:
-        share = (np.arange(fan_in) + 0.5) / fan_in
-        values = (
-            lower * (upper / lower) ** share if "log" in text else lower + (top - lower) * share
-        )
-        return _permutations(text, values, True)
+        return _permutations(text, quantiles, True)
     norm = math.sqrt(fan_in * square)
     return Law(text, fan_in, fan_in * mean, norm, draw, True, mean**2 / square)
 

@@ -54,7 +54,7 @@ class Simplex(ConstraintSet):
         return ops.logical_and(positive, super()._holds(w, image, dtype))
 
     def _law(self, fan_in, fan_out, wanted):
-        return laws.shares_of(fan_in, self.total, wanted, exact_sum=True)
+        return laws.shares_of(fan_in, self.total, wanted)
 
     def _phrase(self):
         return f"each unit's weights non-negative and of sum {self.total:g}"
