@@ -388,7 +388,7 @@ CASES = [
     bounds("Positive_third", lambda: ci.Positive(1 / 3), V, 1 / 3),
     bounds("Box", lambda: ci.Box(-0.1, 0.3), M, -0.1, 0.3),
     bounds("Box_wide", lambda: ci.Box(-1.0, 1.0), M, -1.0, 1.0, variance=glorot),
-    bounds("SelfStarting", lambda: ci.SelfStarting(ci.Box(0.1, 1)), M, 0.1, 1.0),
+    bounds("SelfStarting", lambda: ci.SelfStarting(ci.Box(0.25, 1), 1e30), M, 0.25, 1.0),
     bounds("Box_above", lambda: ci.Box(0.7), V, 0.7),
     bounds("Box_below", lambda: ci.Box(upper=-0.7), V, high=-0.7),
     # Norms

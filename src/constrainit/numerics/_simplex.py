@@ -30,8 +30,11 @@ def project_simplex(w, total, axis, where=None):
     peak = ops.max(ops.where(kept, w, low), axis=axis, keepdims=True)
     # Only a large offset: it would cost the small entries beside a peak of a few parts of `total`
     # their last digits, of which a unit of 65,536 entries has many.
-    offset = ops.where(ops.abs(peak) > 2 * total, peak, ops.zeros_like(peak))
-    v = at_least(ops.where(kept, w, low) - offset, peak - offset - total)
+    far = ops.abs(peak) > 2 * total
+    offset = ops.where(far, peak, ops.zeros_like(peak))
+    # Not `peak - offset - total`: TensorFlow's graphs add the last two first.
+    floor = ops.where(far, ops.zeros_like(peak), peak) - total
+    v = at_least(ops.where(kept, w, low) - offset, floor)
 
     def threshold(support):
         held = ops.cast(support, v.dtype)
