@@ -400,6 +400,8 @@ def test_compiled(case, a_set):
             w = tensor(weights[name])
             image, expected = array(run(w)), array(a_set.project(w))
             assert case.is_member(image, "float32")
+            if isinstance(a_set, ci.SelfStarting) and name == "zero":
+                continue  # no step comes from there: it is drawn, each time by another seed
             if not case.convex and name != "usual":
                 continue  # several members are nearest: any of them will do
             loose = 4 * max(case.accuracy, slack(expected, "float32"))
