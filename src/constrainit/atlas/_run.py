@@ -5,6 +5,7 @@ import dataclasses
 import importlib
 import os
 import signal
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -114,7 +115,9 @@ def _measured(lacking, size, jobs) -> Iterator[tuple[Cell, list[Row]]]:
     # One thread each: on small products the threads of several workers wait for one another.
     with _backend_inherited(), joblib.parallel_config("loky", inner_max_num_threads=1):
         pool = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
-        yield from pool(joblib.delayed(_in_worker)(cell, size) for cell in lacking)
+        with _ctrl_c_ignored():
+            found = pool(joblib.delayed(_in_worker)(cell, size) for cell in lacking)
+        yield from found
 
 
 def _one(cell, size):
@@ -123,8 +126,22 @@ def _one(cell, size):
     return cell, measure(a_set, cell.activation, way=cell.way, dtype=cell.dtype, **arguments)
 
 
+@contextlib.contextmanager
+def _ctrl_c_ignored():
+    """Within, processes that are started ignore Ctrl-C, from their first import on."""
+    # It reaches every process of the terminal; the one that started the others answers it.
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _in_worker(cell, size):
-    # Ctrl-C reaches every process of the terminal; the one that started the others answers it.
+    # A process that joblib starts later, in the place of another, has not inherited it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     return _one(cell, size)
 
