@@ -103,7 +103,8 @@ def test_activation_of_the_users_own():
     np.testing.assert_allclose(found.slope, 0.625, atol=1e-4)
     assert ci.plan(ci.NonNegative(), 32, activation=bent, depth=6).activation == "bent"
     for wrong in (lambda z: z * float("nan"), lambda z: 1 / 0, "softmax", "no_such_name"):
-        plan = ci.plan(ci.UnitNorm(), 32, activation=wrong, depth=6)
+        with pytest.warns(UserWarning, match="taken as linear"):
+            plan = ci.plan(ci.UnitNorm(), 32, activation=wrong, depth=6)
         assert plan.activation == "linear"
         assert "taken as linear" in plan.warnings[0]
         assert plan.output_scale == pytest.approx(1.0)
@@ -572,6 +573,12 @@ def test_no_member_of_the_wanted_scale():
         assert 0 < float(layer.activation.scale) < 0.1
 
 
+def recurrent():
+    """A recurrent layer with a plan."""
+    layer = layers.LSTM(8, **ci.constrained(kernel=ci.UnitNorm(), activation="tanh"))
+    layer.build((None, 5, 3))
+
+
 WRONG_ARGUMENTS = [
     (lambda: ci.plan(ci.UnitNorm(), 0), "`fan_in` of `plan` must be an integer of at least 1"),
     (
@@ -581,6 +588,10 @@ WRONG_ARGUMENTS = [
     (lambda: ci.plan(ci.UnitNorm(), 4, input_rms=0), "`input_rms` of `plan` must be positive"),
     (lambda: ci.plan(ci.UnitNorm(), 4, input_correlation=1), r"must lie in \[0, 1\)"),
     (lambda: ci.plan(ci.Symmetric(), 4, 5), "two axes have one size"),
+    (lambda: ci.plan("non_neg", 4, "relu"), r"must be an integer or None.*Write activation='relu'"),
+    (lambda: ci.plan("non_neg", 4, inputs="dta"), '`inputs` of `plan` must be "data", the name'),
+    (lambda: ci.constrained(kernel="non_neg", depth=2.0), "`depth` of `constrained` must be"),
+    (lambda: recurrent(), "Received: a LSTMCell, whose gates have their own"),
     (lambda: ci.plan("no_set", 4), "`x` of `as_set` must be"),
     (lambda: Feasible(ci.UnitNorm(), activation="relu", depth=2)((0, 4)), "must have entries"),
     (lambda: Feasible(ci.UnitNorm(), depth=-1), "`depth` of `Feasible` must be an integer"),

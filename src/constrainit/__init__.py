@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from constrainit import _backend as _backend  # isort: skip  (before Keras is imported)
 from constrainit import _attach
 from constrainit._bake import bake as bake
 from constrainit._calibrate import Calibrated as Calibrated

@@ -53,6 +53,7 @@ def _at_home(initializer, where):
         axes = unit_axes(layer, name, shape)
         resolved = initializer.over(resolve(initializer.set, *where), axes)
         if resolved.activation is not None:
+            _check_activated(layer)
             layer.__dict__[_START] = _started(layer, resolved, shape)
         return resolved
     if isinstance(initializer, MatchingBias):
@@ -60,6 +61,16 @@ def _at_home(initializer, where):
         start = layer.__dict__.get(_START)
         return initializer if start is None else initializer.at(start.bias, a_set)
     return initializer
+
+
+def _check_activated(layer):
+    """Raises ValueError for a layer that does not apply one activation to one product."""
+    if hasattr(layer, "recurrent_constraint"):
+        raise ValueError(
+            f"`activation` of `constrained` plans layers that apply one activation to one product "
+            f"(Dense, convolutions, EinsumDense). Received: a {type(layer).__name__}, whose gates "
+            "have their own. Leave `activation` out and give it to the layer itself."
+        )
 
 
 def _inside(initializer, a_set):

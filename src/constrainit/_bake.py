@@ -12,11 +12,12 @@ _SCALE = "constrainit>OutputScale"
 
 
 def bake(model: keras.Model) -> keras.Model:
-    """A copy of the model, for export, in which every `OutputScale` has gone into the kernel.
+    """A copy of the model, for export, with every activation's `OutputScale` in the kernel.
 
-    The copy computes the same function and is plain Keras there. Where a scale was multiplied in,
-    the weights leave their set: the constraint and the initializer of that layer are taken off,
-    and the copy is not meant to be trained on. Layers without an `OutputScale` keep theirs.
+    The copy computes the same function, to the rounding of the dtype of its weights. Where a scale
+    was multiplied in, the weights leave their set: the constraint and the initializer of that layer
+    are taken off, and the copy is not meant to be trained on. Layers without an `OutputScale` keep
+    theirs, so that loading them still needs `import constrainit`.
 
     Args:
         model: A built Keras model whose config holds its layers; stays as it is.
@@ -39,8 +40,9 @@ def bake(model: keras.Model) -> keras.Model:
     shapes = [tuple(v.shape) for v in kept], [tuple(v.shape) for v in plain.weights]
     if shapes[0] != shapes[1]:
         raise ValueError(
-            f"`model` of `bake` must hold its layers in its config: {model.name!r} makes "
-            f"{len(shapes[1])} weights from it where {len(shapes[0])} were expected."
+            f"`model` of `bake` must hold its layers in its config, as Sequential and Functional "
+            f"models do. Received: {model.name!r}, a {type(model).__name__} that makes its layers "
+            "in its own code."
         )
     for variable, target in zip(kept, plain.weights, strict=True):
         factor = factors.get(id(variable))

@@ -38,9 +38,12 @@ class Calibrated:
 
     def __str__(self) -> str:
         done = " and ".join(self.changed) or "nothing: neither scale nor bias is free"
+        reached = 0.5 < self.deviation[1] / self.wanted[1] < 2
+        lacking = f" (wanted {self.wanted[1]:.3g}: its set fixes the size, see OutputScale)"
         return (
             f"{self.layer}: mean {self.mean[0]:.3g} -> {self.mean[1]:.3g}, deviation "
-            f"{self.deviation[0]:.3g} -> {self.deviation[1]:.3g}, changed {done}"
+            f"{self.deviation[0]:.3g} -> {self.deviation[1]:.3g}{'' if reached else lacking}, "
+            f"changed {done}"
         )
 
 
@@ -66,6 +69,8 @@ def calibrate(model: keras.Model, x: Any) -> list[Calibrated]:
         ValueError: The batch is empty or holds NaN or infinities, or a layer's output is the same
             for all examples; nothing is changed.
     """
+    if isinstance(x, (list, tuple)) and not any(hasattr(part, "shape") for part in x):
+        x = np.asarray(x, "float32")
     records = [record for record in walk(model) if can_be_fitted(record)]
     _check_batch(x)
     variables = model.variables

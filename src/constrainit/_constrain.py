@@ -9,8 +9,10 @@ from typing import Any
 
 import keras
 
+from constrainit import _checks
 from constrainit._set import ConstraintSet
 from constrainit.initializers import Feasible, MatchingBias
+from constrainit.initializers._start import check_inputs
 from constrainit.layers import OutputScale
 from constrainit.model import STARTS, WeightRecord, walk
 from constrainit.sets import as_set
@@ -77,6 +79,8 @@ def constrained(
 
 def _planned_kernel(sets, activation, depth, inputs):
     """The name of the kernel whose start is planned, or an empty string."""
+    check_inputs("constrained", inputs)
+    _checks.count("constrained", "depth", depth)
     if activation is None:
         if depth != 1 or inputs is not None:
             raise ValueError(

@@ -15,8 +15,9 @@ class OutputScale(keras.layers.Layer):
     Weights of norm one, weights between 0.1 and 1, or weights that sum to one fix the size of a
     layer's output; this gives the size back without leaving the set. It stands in the place of a
     layer's activation, `Dense(64, activation=OutputScale("relu"), kernel_constraint=UnitNorm())`,
-    or behind any layer. The scale is one number, a weight of the layer: it is saved and loaded,
-    `calibrate` sets it, and `bake` multiplies it into the kernel for export.
+    where `calibrate` sets it and `bake` multiplies it into the kernel for export. Behind a layer,
+    as a layer of its own, it scales too; there both leave it as it is. The scale is one number, a
+    weight of the layer, saved and loaded with it.
 
     Args:
         activation: Applied after the scale: a name, a callable or None.

@@ -3,6 +3,7 @@
 import functools
 import itertools
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -180,7 +181,9 @@ def _named(function):
 
 def _evaluate(call, nodes, name):
     # A column, so that an activation that mixes the last axis sees one entry at a time.
-    with at_once():
+    # Keras warns of a softmax over one entry; what is constant is told apart by its moments.
+    with at_once(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
         given = keras.ops.convert_to_tensor(nodes[:, None].astype("float32"))
         raw = keras.ops.convert_to_numpy(keras.ops.cast(call(given), "float32"))
     values = np.asarray(raw, "float64")

@@ -13,7 +13,7 @@ from constrainit._precision import STORAGE_DTYPES, wide_dtype
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws
 from constrainit.initializers._law import Wanted
-from constrainit.initializers._start import Signal, Start, start, warn_if_far
+from constrainit.initializers._start import Signal, Start, check_inputs, start, warn_if_far
 
 _SWEEPS = 8
 
@@ -72,6 +72,7 @@ class Feasible(keras.initializers.Initializer):
         self.seed = _checks.seed("Feasible", seed)
         self.activation = activation
         self.depth = _checks.count("Feasible", "depth", depth)
+        check_inputs("Feasible", inputs)
         self.inputs = inputs
         self._axes: tuple[int, ...] | None = None
         # Drawn from Python's generator, as Keras does: `keras.utils.set_random_seed` governs it.

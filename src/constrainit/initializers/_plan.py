@@ -1,6 +1,7 @@
 """`plan`: what a constrained layer's start will do to the signal, before anything is trained."""
 
 import math
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from constrainit import _checks
 from constrainit._compile import at_once
 from constrainit.initializers._feasible import Feasible
 from constrainit.initializers._stack import follow
-from constrainit.initializers._start import Signal, start
+from constrainit.initializers._start import Signal, check_inputs, start
 
 _LOW_DEVIATION, _HIGH_DEVIATION = 0.3, 3.0
 _LOW_GRADIENT, _HIGH_GRADIENT = 0.1, 10.0
@@ -178,7 +179,11 @@ def plan(
 
     a_set = as_set(set)
     fan_in = _checks.count("plan", "fan_in", fan_in)
+    if isinstance(fan_out, str):
+        hint = f"Write activation={fan_out!r}."
+        raise _checks.fail("plan", "fan_out", "be an integer or None", fan_out, hint)
     fan_out = fan_in if fan_out is None else _checks.count("plan", "fan_out", fan_out)
+    check_inputs("plan", inputs)
     rms = _checks.positive("plan", "input_rms", input_rms)
     correlation = _checks.number("plan", "input_correlation", input_correlation)
     if not 0 <= correlation < 1:
@@ -188,6 +193,9 @@ def plan(
     a_set = a_set.resolve((0,))
     a_set.check_shape(shape)
     begun = start(a_set, shape, (0,), signal)
+    for line in begun.warnings:
+        if "taken as linear" in line:
+            warnings.warn(f"plan: {line}.", stacklevel=2)
     law, phi = begun.law, begun.phi
     stack_bias = None if bias else 0.0
     stack = follow(

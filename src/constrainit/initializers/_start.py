@@ -6,6 +6,7 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -17,7 +18,7 @@ from constrainit.initializers._stack import Shape, balanced_gain
 
 DATA = "data"
 _DEEP = 4
-_FAR = 20.0
+_FAR = 30.0
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,18 @@ class Start:
         return self.scale * size_of(self.law)
 
 
+def check_inputs(owner: str, inputs: Any) -> None:
+    """Raises ValueError for a name that is neither `"data"` nor an activation of Keras."""
+    if not isinstance(inputs, str) or inputs == DATA:
+        return
+    try:
+        keras.activations.get(inputs)
+    except ValueError:
+        raise _checks.fail(
+            owner, "inputs", 'be "data", the name of an activation of Keras, or a callable', inputs
+        ) from None
+
+
 def shape_of(law: Law) -> Shape:
     """A law without its scale, rounded so that equal laws are found again."""
     return Shape(
@@ -112,7 +125,8 @@ def table_of(function: Any) -> tuple[Activation, str]:
     # A user's activation may raise anything on a plain column of numbers.
     except Exception as fault:
         return activation("linear"), (
-            f"the activation {name!r} can not be measured and is taken as linear: {fault}"
+            f"the activation {name!r} can not be measured and is taken as linear: "
+            + str(fault).rstrip(".")
         )
     if phi.moments(0.0, 1.0).variance < 1e-12:
         return activation("linear"), (
