@@ -18,6 +18,7 @@ import constrainit as ci
 from constrainit._precision import numpy_dtype
 from constrainit.initializers import Feasible
 from constrainit.initializers._activation import Activation, activation
+from constrainit.initializers._feasible import drawn
 from constrainit.initializers._law import Wanted
 
 ACTIVATIONS = ("relu", "gelu", "tanh", "sigmoid", "linear")
@@ -136,10 +137,7 @@ def test_law_against_monte_carlo(a_set, wanted):
     shape, count = (64, 64), 24
     a_set = a_set.resolve((0,))
     law = a_set._law_of(shape, (0,), wanted)
-    draws = [
-        array(a_set.project(a_set._draw(shape, "float32", seed, wanted, (0,))))
-        for seed in range(count)
-    ]
+    draws = [array(drawn(a_set, shape, "float32", seed, wanted, (0,))) for seed in range(count)]
     w = np.stack(draws).astype("float64")
     # Units of one draw may depend on one another; draws do not.
     for statistic, expected in (
@@ -234,8 +232,8 @@ def test_draws_inside_a_compiled_function():
         made = tf.function(make)()
     else:
         made = make()
-    for a_set, drawn in zip(DEEP, made, strict=True):
-        assert float(a_set.violation(drawn)) == 0.0
+    for a_set, made_one in zip(DEEP, made, strict=True):
+        assert float(a_set.violation(made_one)) == 0.0
 
 
 def test_initializer_round_trip():
@@ -250,7 +248,7 @@ def test_initializer_round_trip():
 # Plans
 
 
-@pytest.mark.parametrize("phi", ["relu", "tanh", "sigmoid"])
+@pytest.mark.parametrize("phi", ["relu", "sigmoid"])
 @pytest.mark.parametrize("a_set", DEEP, ids=names(DEEP))
 def test_signal_keeps_its_scale(a_set, phi):
     """Through 24 layers the pre-activations deviate as planned: neither dead nor exploded."""
