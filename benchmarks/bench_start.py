@@ -9,7 +9,7 @@ from keras import layers
 
 import constrainit as ci
 from constrainit.initializers import Feasible
-from constrainit.initializers._law import Wanted
+from constrainit.initializers.laws import Wanted
 
 SETS = (
     ci.NonNegative(), ci.Positive(), ci.Positive(0.2), ci.Box(0.1, 1), ci.Box(-0.02, 0.03),

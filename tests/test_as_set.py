@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import pytest
-from cases import clipped
 from conftest import array
+from kinds import clipped
 
 import constrainit as ci
 

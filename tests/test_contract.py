@@ -7,8 +7,9 @@ import math
 import keras
 import numpy as np
 import pytest
-from cases import BY_NAME, CASES, DTYPES, TINY, TOLERANCE, hard_weights, members, slack
+from cases import BY_NAME, CASES
 from conftest import arithmetic, array, as_stored, same_bits, tensor
+from kinds import DTYPES, TINY, TOLERANCE, hard_weights, members, slack
 
 import constrainit as ci
 

@@ -19,7 +19,7 @@ from constrainit._precision import numpy_dtype
 from constrainit.initializers import Feasible
 from constrainit.initializers._activation import Activation, activation
 from constrainit.initializers._feasible import drawn
-from constrainit.initializers._law import Wanted
+from constrainit.initializers.laws import Wanted
 
 ACTIVATIONS = ("relu", "gelu", "tanh", "sigmoid", "linear")
 DEEP = [ci.NonNegative(), ci.Box(0.1, 1), ci.UnitNorm(), ci.Simplex(), ci.Orthogonal()]

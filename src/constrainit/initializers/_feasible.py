@@ -11,9 +11,9 @@ from constrainit import _checks
 from constrainit._compile import compiled_draw
 from constrainit._precision import STORAGE_DTYPES, wide_dtype
 from constrainit._set import ConstraintSet
-from constrainit.initializers import laws
-from constrainit.initializers._law import Wanted
+from constrainit.initializers._draws import PassedSeed
 from constrainit.initializers._start import Signal, Start, check_inputs, start, warn_if_far
+from constrainit.initializers.laws import Wanted
 
 _SWEEPS = 8
 
@@ -31,7 +31,7 @@ def _drawn(a_set, shape, dtype, seed, wanted, axes):
 
 
 def _drawn_from(pair, a_set, shape, dtype, wanted, axes):
-    return _drawn(a_set, shape, dtype, laws.PassedSeed(pair), wanted, axes)
+    return _drawn(a_set, shape, dtype, PassedSeed(pair), wanted, axes)
 
 
 @keras.saving.register_keras_serializable(package="constrainit")

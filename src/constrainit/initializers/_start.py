@@ -12,9 +12,10 @@ from keras import ops
 
 from constrainit import _checks
 from constrainit._compile import at_once
+from constrainit._folding import Folding
 from constrainit.initializers._activation import Activation, activation
-from constrainit.initializers._law import Law, Wanted
 from constrainit.initializers._stack import Shape, balanced_gain
+from constrainit.initializers.laws import Law, Wanted
 
 DATA = "data"
 _DEEP = 4
@@ -238,9 +239,8 @@ def _measured(a_set, shape, axes, wanted):
 
     rows, height = a_set._rows_of(shape, axes)
     with at_once():
-        w = ops.convert_to_numpy(drawn(a_set, shape, "float32", 0, wanted, axes))
-    order = (*rows, *(a for a in range(len(shape)) if a not in rows))
-    w = np.transpose(w, order).reshape(height, -1).astype("float64")
+        draw = drawn(a_set, shape, "float32", 0, wanted, axes)
+        w = ops.convert_to_numpy(Folding(shape, rows).matrix(draw)).astype("float64")
     total, norm = float(w.sum(0).mean()), float(np.sqrt(np.square(w).sum(0).mean()))
     positive = bool((w >= 0).all() or (w <= 0).all()) and bool(w.any())
     overlap = 0.0

@@ -1,219 +1,300 @@
-"""The draws that initial weights come from, before they are rounded into a set.
-
-Each gives a matrix `(inputs, units)` in `wide_dtype(dtype)`, made of `keras.ops`, so that it can be
-compiled and sharded. `where` is None or a matrix of booleans: entries outside it are zero.
-"""
+"""The law that a set's initial weights are drawn from: its moments, and how to draw."""
 
 import math
-from random import Random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
-import ml_dtypes
 import numpy as np
-from keras import ops, random
+from keras import ops
 
-from constrainit._precision import numpy_dtype, wide_dtype
-
-
-def fans(shape, axes):
-    """How many weights feed one unit, and how many units one input feeds.
-
-    As Keras counts them: in a convolution both are multiplied by the size of the window.
-    """
-    if len(shape) < 2:
-        size = math.prod(shape)
-        return max(size, 1), max(size, 1)
-    fan_in = math.prod(shape[a] for a in axes) if axes else math.prod(shape[:-1])
-    window = math.prod(shape[:-2])
-    return max(fan_in, 1), max(math.prod(shape) * window // max(fan_in, 1), 1)
+from constrainit.initializers import _draws
 
 
-class PassedSeed(random.SeedGenerator):
-    """A seed that is an argument of a compiled draw: two integers, in the place of one.
+@dataclass(frozen=True)
+class Wanted:
+    """What a plan asks of a set's law.
 
-    Keras draws from an integer, which would be compiled in, or from a generator with a state.
+    Attributes:
+        gain: The norm of a unit's weights, where their signs cancel.
+        total: The sum of a unit's weights, where they are of one sign.
+        spread: For weights of one sign: the share of a unit's sum that is spread over all inputs;
+            the rest is on one input. 1 for shallow stacks.
+        even: Whether every unit's weights must have the same sum, so that one constant bias
+            serves all units; else the law is uniform on the set wherever the set has such a law.
+        masked: Whether the draw will be under a mask.
     """
 
-    def __init__(self, pair):
-        self.pair = pair
-
-    def next(self, ordered=True):
-        """The same seed each time, as for an integer."""
-        return self.pair
-
-    def nth(self, index):
-        """A seed of its own for the `index`-th of several draws."""
-        stride, offset = np.array([1, 1_000_003], "uint32"), np.array([0, index + 1], "uint32")
-        return PassedSeed(self.pair * stride + offset)
+    gain: float = 1.0
+    total: float = 1.0
+    spread: float = 1.0
+    even: bool = False
+    masked: bool = False
 
 
-def nth_seed(seed, index):
-    """A seed of its own for the `index`-th of several draws."""
-    if isinstance(seed, PassedSeed):
-        return seed.nth(index)
-    # Not `seed + index`: the second draw of one seed would be the first of the next.
-    return Random(f"{seed}/{index}").randrange(2**31) if isinstance(seed, int) else seed
+@dataclass(frozen=True)
+class Law:
+    """A law of the weights of one unit, `w` of `fan_in` entries.
 
-
-def uniform(shape, dtype, seed):
-    """Uniform on [0, 1), in the dtype of the arithmetic."""
-    return random.uniform(shape, dtype=wide_dtype(dtype), seed=seed)
-
-
-def normal(shape, dtype, seed):
-    """Standard normal, in the dtype of the arithmetic."""
-    return random.normal(shape, dtype=wide_dtype(dtype), seed=seed)
-
-
-def only(w, where):
-    """`w` with zeros outside of `where`."""
-    return w if where is None else ops.where(where, w, ops.zeros_like(w))
-
-
-def centred(w, where, least):
-    """Each column less its mean, unless it has fewer than `least` entries."""
-    kept = ops.ones_like(w) if where is None else ops.cast(where, w.dtype)
-    count = ops.sum(kept, axis=0, keepdims=True)
-    mean = ops.sum(w * kept, axis=0, keepdims=True) / ops.maximum(count, 1.0)
-    return (w - ops.where(count >= least, mean, ops.zeros_like(mean))) * kept
-
-
-def sphere(height, width, dtype, seed, where=None, *, least):
-    """Columns of norm one in uniform directions; from `least` entries on, of those of sum zero.
-
-    A column of sum zero passes on nothing of a level that all inputs have in common, so that a
-    constant bias puts every unit where it should be.
+    Attributes:
+        text: The law in words, with its parameters.
+        fan_in: How many weights feed a unit.
+        total: `E sum(w)`.
+        norm: `sqrt(E ||w||^2)`.
+        draw: Gives a matrix from `(height, width, dtype, seed, where)`.
+        positive: Whether the weights are of one sign, so that what the inputs have in common
+            outgrows what tells them apart.
+        overlap: The correlation of two units' outputs for independent inputs.
+        exact: Whether the moments hold exactly, not only to the order of `1 / fan_in`.
+        notes: What the user should know.
     """
-    w = centred(normal((height, width), dtype, seed), where, least)
-    norm = ops.sqrt(ops.sum(ops.square(w), axis=0, keepdims=True))
-    return w / ops.where(norm > 0, norm, ops.ones_like(norm))
+
+    text: str
+    fan_in: int
+    total: float
+    norm: float
+    draw: Callable[..., Any]
+    positive: bool = False
+    overlap: float = 0.0
+    exact: bool = True
+    notes: tuple[str, ...] = ()
+
+    @property
+    def mean(self) -> float:
+        """Mean of an entry."""
+        return self.total / self.fan_in
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of an entry."""
+        return math.sqrt(max(self.norm**2 / self.fan_in - self.mean**2, 0.0))
+
+    def under_mask(self, fan_in: int, counts) -> "Law":
+        """This law, made for the entries of a mask, seen over all entries."""
+        dead = int((counts == 0).sum())
+        notes = (f"{dead} units have no entry in the mask: they pass on nothing",) if dead else ()
+        even = len(set(counts.tolist())) == 1
+        text = f"{self.text}, on {counts.mean():.4g} of {fan_in} entries"
+        return replace(
+            self, text=text, fan_in=fan_in, exact=self.exact and even, notes=self.notes + notes
+        )
+
+    @property
+    def effective_inputs(self) -> float:
+        """How many inputs a unit effectively adds up: `sum(w)^2 / ||w||^2`."""
+        return self.total**2 / self.norm**2 if self.norm else 0.0
 
 
-def haar(height, width, dtype, seed):
-    """Uniform on the matrices with orthonormal columns (rows where wide).
-
-    Source: F. Mezzadri, "How to generate random matrices from the classical compact groups", 2007.
-    """
-    q = _frame(normal((max(height, width), min(height, width)), dtype, seed))
-    return q if height >= width else ops.transpose(q)
-
-
-def level_frame(height, width, dtype, seed):
-    """Orthonormal columns (rows where wide) whose columns all have the same sum.
-
-    Uniform among those: zero sums where the matrix is tall, `sqrt(height / width)` elsewhere, the
-    only values that all columns can have at once. From three rows and columns on.
-    """
-    if height > width:
-        return _frame(centred(normal((height, width), dtype, seed), None, 3))
-    rest = _frame(centred(normal((width, height - 1), dtype, seed), None, 3))
-    first = ops.full((width, 1), width**-0.5, dtype=rest.dtype)
-    basis = ops.concatenate([first, rest], axis=1)
-    # The reflection that takes the first axis to the diagonal of all axes.
-    mirror = np.full((height, 1), -(height**-0.5))
-    mirror[0] += 1.0
-    mirror = ops.convert_to_tensor(mirror / np.linalg.norm(mirror), dtype=rest.dtype)
-    tall = basis - 2.0 * ops.matmul(ops.matmul(basis, mirror), ops.transpose(mirror))
-    return ops.transpose(tall)
+def direction(fan_in: int, fan_out: int, norm: float, wanted: Wanted) -> Law:
+    """Weights of a given norm in uniform directions; orthogonal ones in deep stacks."""
+    deep = wanted.spread < 1 and wanted.even and not wanted.masked
+    if deep and 3 <= fan_out <= fan_in <= 4096:
+        total = norm if fan_out == fan_in else 0.0
+        draw = _scaled(_plain(_draws.level_frame), norm)
+        return Law(f"orthogonal directions of norm {norm:.4g}", fan_in, total, norm, draw)
+    least = 3 if wanted.even else math.inf
+    draw = _scaled(partial(_draws.sphere, least=least), norm)
+    text = f"uniform directions of norm {norm:.4g}"
+    return Law(text + (" and sum 0" if wanted.even else ""), fan_in, 0.0, norm, draw)
 
 
-def _frame(w):
-    q, r = ops.qr(w)
-    return q * ops.cast(ops.where(ops.diagonal(r) < 0, -1.0, 1.0), q.dtype)
+def with_total(fan_in: int, total: float, wanted: Wanted) -> Law:
+    """Weights of a given sum and the wanted spread around their mean."""
+    norm = wanted.gain if fan_in > 1 else 0.0
+    sphere = partial(_draws.sphere, least=2)
+
+    def draw(height, width, dtype, seed, where=None):
+        w = norm * sphere(height, width, dtype, seed, where)
+        even = _draws.only(ops.ones_like(w), where)
+        count = ops.sum(even, axis=0, keepdims=True)
+        return w + total * even / ops.maximum(count, 1.0)
+
+    size = math.sqrt(norm**2 + total**2 / fan_in)
+    text = f"normal weights of sum {total:g}, deviation {norm / math.sqrt(fan_in):.4g}"
+    overlap = total**2 / fan_in / size**2 if size else 0.0
+    return Law(text, fan_in, total, size, draw, overlap=overlap)
 
 
-def exponential(height, width, dtype, seed, where=None):
-    """Exponential weights of mean one."""
-    return only(-ops.log1p(-uniform((height, width), dtype, seed)), where)
+def frame(fan_in: int, fan_out: int, wanted: Wanted) -> Law:
+    """Orthonormal columns, or rows where wide."""
+    norm = min(1.0, math.sqrt(fan_in / fan_out))
+    text = "orthonormal columns" if fan_in >= fan_out else "orthonormal rows"
+    if not wanted.even or min(fan_in, fan_out) < 3:
+        return Law(text, fan_in, 0.0, norm, _plain(_draws.haar))
+    total = norm if fan_in <= fan_out else 0.0
+    text += f", all columns of sum {total:.4g}"
+    return Law(text, fan_in, total, norm, _plain(_draws.level_frame))
 
 
-def shares(height, width, dtype, seed, where=None):
-    """Columns of the flat Dirichlet law: non-negative, of sum one."""
-    w = exponential(height, width, dtype, seed, where)
-    total = ops.sum(w, axis=0, keepdims=True)
-    return w / ops.where(total > 0, total, ops.ones_like(total))
+def mirrored(fan_in: int, wanted: Wanted) -> Law:
+    """Symmetric matrices with columns of the wanted norm."""
+    gain, even = wanted.gain, wanted.even and fan_in >= 3
+    text = f"symmetric normal weights, columns of norm about {gain:.4g}"
+    draw = _scaled(partial(_draws.symmetric, even=even), gain)
+    return Law(text + (" and sum 0" if even else ""), fan_in, 0.0, gain, draw)
 
 
-def spikes(height, width, dtype, seed, where=None):
-    """A single one in each column; the columns take turns, so that every input is used.
+def shares_of(fan_in: int, total: float, wanted: Wanted) -> Law:
+    """Non-negative weights whose sum is a given one exactly, in every order of summation."""
+    spread = wanted.spread if fan_in > 1 else 1.0
 
-    Under a mask: anywhere in the mask.
-    """
-    noise = uniform((height, max(math.ceil(width / height), 1)), dtype, seed)
-    if where is not None:
-        noise = ops.where(where, uniform((height, width), dtype, seed), -1.0)
-        place = ops.argmax(noise, axis=0)
-        return only(ops.transpose(ops.one_hot(place, height, dtype=noise.dtype)), where)
-    orders = ops.reshape(ops.transpose(ops.argsort(noise, axis=0)), (-1,))[:width]
-    return ops.transpose(ops.one_hot(orders, height, dtype=noise.dtype))
+    def draw(height, width, dtype, seed, where=None):
+        w = total * _draws.spread_spikes(height, width, dtype, seed, where, spread=spread)
+        return _draws.exact_sum(w, total, dtype, where)
+
+    return _one_sided_law(_text_of(total, spread), fan_in, 0.0, total, spread, draw)
 
 
-def spread_spikes(height, width, dtype, seed, where=None, *, spread):
-    """Columns of sum one: all of it on one input, but for a share `spread` over all."""
-    dense = shares(height, width, dtype, nth_seed(seed, 0), where)
+def _text_of(excess, spread):
     if spread >= 1:
-        return dense
-    return (1.0 - spread) * spikes(height, width, dtype, nth_seed(seed, 1), where) + spread * dense
+        return f"flat Dirichlet weights of sum {excess:.4g}"
+    return (
+        f"one weight of about {excess * (1 - spread):.4g} for each unit, in turns, "
+        f"and {excess * spread:.4g} spread over all"
+    )
 
 
-def exact_sum(w, total, dtype, where=None):
-    """Columns rounded so that they sum to `total` in every order of summation.
-
-    Every weight becomes a multiple of the spacing of the storage dtype at `total`; then every
-    partial sum is a number of the dtype. The surplus goes to the largest remainders. In bfloat16
-    that is at most 256 pieces for a column.
-    """
-    info = ml_dtypes.finfo(dtype)
-    stored = float(np.asarray(total).astype(numpy_dtype(dtype)))
-    quantum = math.ldexp(float(info.eps), math.frexp(stored)[1] - 1)
-    pieces = round(stored / quantum)
-    kept = ops.ones_like(w, dtype="bool") if where is None else where
-    scaled = ops.where(kept, w * (pieces / total), ops.zeros_like(w))
-    whole = ops.floor(scaled)
-    remainder = ops.where(kept, scaled - whole, ops.full_like(w, -1.0))
-    lacking = pieces - ops.sum(whole, axis=0, keepdims=True)
-    rank = ops.cast(ops.argsort(ops.argsort(-remainder, axis=0), axis=0), w.dtype)
-    whole = whole + ops.cast(ops.logical_and(rank < lacking, kept), w.dtype)
-    # What is left, by the rounding of the arithmetic or a mask of few entries, goes to the largest.
-    top = ops.one_hot(ops.argmax(scaled, axis=0), w.shape[0], dtype=w.dtype)
-    whole = whole + ops.transpose(top) * (pieces - ops.sum(whole, axis=0, keepdims=True))
-    used = ops.any(kept, axis=0, keepdims=True)
-    return ops.where(used, only(whole, where), ops.zeros_like(w)) * quantum
+def _one_sided_law(text, fan_in, lower, excess, spread, draw):
+    """The moments of `lower + excess * ((1 - spread) * spike + spread * flat Dirichlet)`."""
+    own = 2.0 / (fan_in + 1)
+    square = (1 - spread) ** 2 + 2 * spread * (1 - spread) / fan_in + spread**2 * own
+    total = fan_in * lower + excess
+    norm = math.sqrt(fan_in * lower**2 + 2 * lower * excess + excess**2 * square)
+    # Spikes of different units lie on different inputs, dense weights are independent.
+    apart = (1 - (1 - spread) ** 2) / fan_in
+    shared = fan_in * lower**2 + 2 * lower * excess + excess**2 * apart
+    return Law(text, fan_in, total, norm, draw, True, shared / norm**2)
 
 
-def log_uniform(height, width, dtype, seed, where=None, *, lower, upper):
-    """Weights whose logarithm is uniform between those of two positive bounds."""
-    share = uniform((height, width), dtype, seed)
-    return only(lower * ops.exp(math.log(upper / lower) * share), where)
+def nothing(fan_in: int) -> Law:
+    """Zero weights, for a mask that leaves no entry."""
+    notes = ("the mask leaves no entry: the layer passes on nothing",)
+    return Law("zeros", fan_in, 0.0, 0.0, _uniform, notes=notes)
 
 
-def permuted(height, width, dtype, seed, where=None, *, values):
-    """The same values in every column, each time in another order."""
-    orders = ops.argsort(uniform((height, width), dtype, seed), axis=0)
-    return ops.take(ops.convert_to_tensor(values, dtype=wide_dtype(dtype)), orders)
+def independent(fan_in: int, wanted: Wanted) -> Law:
+    """Uniform weights of mean zero."""
+    return _two_sided(math.inf, math.inf, fan_in, wanted)
 
 
-def two_sided(height, width, dtype, seed, where=None, *, left, right, ends):
-    """Mean zero on `[-left, right]`: uniform on each side, the sides weighted to cancel.
+def bounded(lower: float | None, upper: float | None, fan_in: int, wanted: Wanted) -> Law:
+    """Weights between two bounds, either of which may be None."""
+    low = -math.inf if lower is None else lower
+    high = math.inf if upper is None else upper
+    if high <= 0:
+        return _mirror(bounded(-high, None if lower is None else -low, fan_in, wanted))
+    if low >= 0:
+        return _one_sided(low, high, fan_in, wanted)
+    return _two_sided(-low, high, fan_in, wanted)
 
-    A share `ends` of the weights sits at the two ends. The variance is
-    `left * right * (1 + 2 * ends) / 3`.
-    """
-    side, at_end, within = uniform((3, height, width), dtype, seed)
-    size = ops.where(at_end < ends, ops.ones_like(within), within)
-    return only(ops.where(side < left / (left + right), right * size, -left * size), where)
+
+def _mirror(law):
+    return replace(
+        law, text=f"minus: {law.text}", total=-law.total, draw=lambda *size: -law.draw(*size)
+    )
 
 
-def symmetric(height, width, dtype, seed, where=None, *, even):
-    """Symmetric normal matrices with columns of norm one on average; `even`: of sum zero."""
-    if where is not None:
-        where = ops.logical_and(where, ops.transpose(where))
-        share = ops.mean(ops.cast(where, wide_dtype(dtype)), axis=0, keepdims=True)
-        share = ops.maximum(share, 1.0 / height)
-        return only(symmetric(height, width, dtype, seed, even=even), where) / ops.sqrt(share)
-    w = normal((height, width), dtype, seed)
-    w = (w + ops.transpose(w)) / math.sqrt(2.0)
-    if not even:
-        return w / math.sqrt(height + 1)
-    w = w - ops.mean(w, axis=0, keepdims=True)
-    w = w - ops.mean(w, axis=1, keepdims=True)
-    return w / math.sqrt(height - 1)
+def _one_sided(lower, upper, fan_in, wanted):
+    floor = fan_in * lower
+    total = max(wanted.total, 2 * floor)
+    if fan_in == 1 and upper == math.inf:
+        # A single weight of a given sum would be the same for every unit.
+        excess = total - lower
+        draw = _shifted(_scaled(_draws.exponential, excess), lower)
+        norm = math.sqrt(lower**2 + 2 * lower * excess + 2 * excess**2)
+        return Law(f"exponential weights of mean {total:.4g}", 1, total, norm, draw, True, 1.0)
+    for spread in dict.fromkeys((wanted.spread, 1.0)):
+        # The largest weight of a flat Dirichlet column stays below this but once in e^8 columns.
+        flat = min((math.log(fan_in) + 8) / fan_in, 1.0)
+        peak = (1 - spread) + spread * flat
+        fits = lower + (total - floor) * peak <= upper
+        if not fits and spread < 1 and floor <= 0.1 * upper and upper > lower:
+            total, fits = floor + (upper - lower) / peak, True
+        if fits and fan_in > 1:
+            excess = total - floor
+            shares = partial(_draws.spread_spikes, spread=spread)
+            draw = _shifted(_scaled(shares, excess), lower)
+            text = _text_of(excess, spread) + (f", above {lower:g}" if lower else "")
+            return _one_sided_law(text, fan_in, lower, excess, spread, draw)
+    return _between(lower, upper, fan_in, wanted)
+
+
+def _between(lower, upper, fan_in, wanted):
+    """Weights that use the room between two bounds."""
+    top = 2 * wanted.total / fan_in - lower
+    share = (np.arange(fan_in) + 0.5) / fan_in
+    if lower > 0 and not 1.5 * lower < top <= upper:
+        ratio = math.log(upper / lower)
+        mean, square = (upper - lower) / ratio, (upper**2 - lower**2) / (2 * ratio)
+        draw = partial(_draws.log_uniform, lower=lower, upper=upper)
+        quantiles = lower * np.exp(ratio * share)
+        text = f"log-uniform weights between {lower:g} and {upper:g}"
+    else:
+        top = min(top, upper)
+        mean, square = (lower + top) / 2, (lower**2 + lower * top + top**2) / 3
+        draw = _shifted(_scaled(_uniform, top - lower), lower)
+        quantiles = lower + (top - lower) * share
+        text = f"uniform weights between {lower:g} and {top:.4g}"
+    if wanted.even and not wanted.masked and fan_in > 2:
+        return _permutations(text, quantiles, True)
+    norm = math.sqrt(fan_in * square)
+    return Law(text, fan_in, fan_in * mean, norm, draw, True, mean**2 / square)
+
+
+def _permutations(text, values, positive):
+    """The quantiles of a law in a new order for each unit: sum and norm are the same for all."""
+    fan_in, total = len(values), float(values.sum())
+    square = float(np.square(values).sum())
+    overlap = total**2 / fan_in / square if positive else 0.0
+    draw = partial(_draws.permuted, values=values)
+    return Law(f"{text}, in another order for each unit", fan_in, total, math.sqrt(square), draw,
+               positive, overlap)  # fmt: skip
+
+
+def _two_sided(left, right, fan_in, wanted):
+    variance = wanted.gain**2 / fan_in
+    near = min(left, math.sqrt(3.0 * variance))
+    right = min(right, 3.0 * variance / near)
+    left = min(left, 3.0 * variance / right)
+    ends = min(max((3.0 * variance / (left * right) - 1.0) / 2.0, 0.0), 1.0)
+    reached = left * right * (1 + 2 * ends) / 3
+    text = f"weights of mean 0 between {-left:.4g} and {right:.4g}"
+    if ends:
+        text += f", {ends:.0%} of them at the ends"
+    if wanted.even and not wanted.masked and fan_in > 2:
+        return _permutations(text, _balanced(fan_in, left, right, ends), False)
+    draw = partial(_draws.two_sided, left=left, right=right, ends=ends)
+    return Law(text, fan_in, 0.0, math.sqrt(fan_in * reached), draw)
+
+
+def _balanced(fan_in, left, right, ends):
+    """Quantiles of the two-sided law, moved within the bounds until they sum to zero."""
+    share = (np.arange(fan_in) + 0.5) / fan_in
+    below = right / (left + right)
+    place = np.where(share < below, 1 - share / below, (share - below) / (1 - below))
+    size = np.minimum(place / max(1 - ends, 1e-12), 1.0)
+    values = np.where(share < below, -left * size, right * size)
+    for _ in range(100):
+        values = np.clip(values - values.mean(), -left, right)
+    return values
+
+
+def _uniform(height, width, dtype, seed, where=None):
+    return _draws.only(_draws.uniform((height, width), dtype, seed), where)
+
+
+def _scaled(draw, factor):
+    return lambda *size, **named: factor * draw(*size, **named)
+
+
+def _shifted(draw, lower):
+    def shifted(height, width, dtype, seed, where=None):
+        return _draws.only(lower + draw(height, width, dtype, seed, where), where)
+
+    return shifted
+
+
+def _plain(draw):
+    """A draw that knows no mask."""
+    return lambda height, width, dtype, seed, where=None: draw(height, width, dtype, seed)

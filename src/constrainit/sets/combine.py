@@ -7,7 +7,7 @@ from keras import ops
 
 from constrainit import _checks
 from constrainit._set import ConstraintSet
-from constrainit.initializers import _law as laws
+from constrainit.initializers import laws
 from constrainit.sets.keras_builtin import as_set
 
 

@@ -8,7 +8,7 @@ from keras import ops
 from constrainit import _checks
 from constrainit._precision import inward, nearest
 from constrainit._set import ConstraintSet
-from constrainit.initializers import _law as laws
+from constrainit.initializers import laws
 from constrainit.numerics import at_least, at_most
 
 

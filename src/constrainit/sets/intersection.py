@@ -9,7 +9,7 @@ from constrainit import _checks
 from constrainit._compile import looping
 from constrainit._precision import smallest_normal, tolerance
 from constrainit._set import ConstraintSet
-from constrainit.initializers import _law as laws
+from constrainit.initializers import laws
 from constrainit.numerics import at_least, dykstra
 from constrainit.sets.elementwise import NonNegative, bounds_of
 from constrainit.sets.keras_builtin import as_set

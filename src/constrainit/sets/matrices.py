@@ -1,12 +1,11 @@
 """Sets of matrices: orthonormal and symmetric ones."""
 
-import math
-
 from keras import ops
 
 from constrainit import _checks
+from constrainit._folding import Folding
 from constrainit._set import ConstraintSet
-from constrainit.initializers import _law as laws
+from constrainit.initializers import laws
 from constrainit.numerics import polar_factor
 
 
@@ -56,17 +55,9 @@ class Orthogonal(ConstraintSet):
     def _units(self, rank):
         return tuple(range(rank))
 
-    def _orders(self, shape):
-        rows = self._rows(len(shape))
-        order = rows + [a for a in range(len(shape)) if a not in rows]
-        back = [order.index(a) for a in range(len(shape))]
-        return order, back, math.prod(shape[a] for a in rows)
-
     def _nearest(self, w, dtype, where=None):
-        order, back, height = self._orders(w.shape)
-        moved = ops.transpose(w, order)
-        image = polar_factor(ops.reshape(moved, (height, -1)))
-        return ops.transpose(ops.reshape(image, moved.shape), back)
+        folding = Folding(w.shape, self._rows(len(w.shape)))
+        return folding.weight(polar_factor(folding.matrix(w)))
 
     def _fed(self, rank):
         return self._rows(rank) if self.axis is not None else None

@@ -1,0 +1,33 @@
+"""A weight of any rank seen as a matrix, `(what feeds a unit, units)`."""
+
+import math
+from typing import Any
+
+from keras import ops
+
+
+class Folding:
+    """How a weight becomes a matrix and a matrix the weight.
+
+    Args:
+        shape: Shape of the weight.
+        rows: The axes that make up the rows, not negative.
+
+    Attributes:
+        size: Rows and columns of the matrix.
+    """
+
+    def __init__(self, shape, rows):
+        self._order = [*rows, *(a for a in range(len(shape)) if a not in rows)]
+        self._back = [self._order.index(a) for a in range(len(shape))]
+        self._moved = [shape[a] for a in self._order]
+        height = math.prod(shape[a] for a in rows)
+        self.size = height, math.prod(shape) // max(height, 1)
+
+    def matrix(self, w) -> Any:
+        """The weight as a matrix."""
+        return ops.reshape(ops.transpose(w, self._order), self.size)
+
+    def weight(self, matrix) -> Any:
+        """The matrix as a weight."""
+        return ops.transpose(ops.reshape(matrix, self._moved), self._back)

@@ -1,0 +1,219 @@
+"""The draws that initial weights come from, before they are rounded into a set.
+
+Each gives a matrix `(inputs, units)` in `wide_dtype(dtype)`, made of `keras.ops`, so that it can be
+compiled and sharded. `where` is None or a matrix of booleans: entries outside it are zero.
+"""
+
+import math
+from random import Random
+
+import ml_dtypes
+import numpy as np
+from keras import ops, random
+
+from constrainit._precision import numpy_dtype, wide_dtype
+
+
+def fans(shape, axes):
+    """How many weights feed one unit, and how many units one input feeds.
+
+    As Keras counts them: in a convolution both are multiplied by the size of the window.
+    """
+    if len(shape) < 2:
+        size = math.prod(shape)
+        return max(size, 1), max(size, 1)
+    fan_in = math.prod(shape[a] for a in axes) if axes else math.prod(shape[:-1])
+    window = math.prod(shape[:-2])
+    return max(fan_in, 1), max(math.prod(shape) * window // max(fan_in, 1), 1)
+
+
+class PassedSeed(random.SeedGenerator):
+    """A seed that is an argument of a compiled draw: two integers, in the place of one.
+
+    Keras draws from an integer, which would be compiled in, or from a generator with a state.
+    """
+
+    def __init__(self, pair):
+        self.pair = pair
+
+    def next(self, ordered=True):
+        """The same seed each time, as for an integer."""
+        return self.pair
+
+    def nth(self, index):
+        """A seed of its own for the `index`-th of several draws."""
+        stride, offset = np.array([1, 1_000_003], "uint32"), np.array([0, index + 1], "uint32")
+        return PassedSeed(self.pair * stride + offset)
+
+
+def nth_seed(seed, index):
+    """A seed of its own for the `index`-th of several draws."""
+    if isinstance(seed, PassedSeed):
+        return seed.nth(index)
+    # Not `seed + index`: the second draw of one seed would be the first of the next.
+    return Random(f"{seed}/{index}").randrange(2**31) if isinstance(seed, int) else seed
+
+
+def uniform(shape, dtype, seed):
+    """Uniform on [0, 1), in the dtype of the arithmetic."""
+    return random.uniform(shape, dtype=wide_dtype(dtype), seed=seed)
+
+
+def normal(shape, dtype, seed):
+    """Standard normal, in the dtype of the arithmetic."""
+    return random.normal(shape, dtype=wide_dtype(dtype), seed=seed)
+
+
+def only(w, where):
+    """`w` with zeros outside of `where`."""
+    return w if where is None else ops.where(where, w, ops.zeros_like(w))
+
+
+def centred(w, where, least):
+    """Each column less its mean, unless it has fewer than `least` entries."""
+    kept = ops.ones_like(w) if where is None else ops.cast(where, w.dtype)
+    count = ops.sum(kept, axis=0, keepdims=True)
+    mean = ops.sum(w * kept, axis=0, keepdims=True) / ops.maximum(count, 1.0)
+    return (w - ops.where(count >= least, mean, ops.zeros_like(mean))) * kept
+
+
+def sphere(height, width, dtype, seed, where=None, *, least):
+    """Columns of norm one in uniform directions; from `least` entries on, of those of sum zero.
+
+    A column of sum zero passes on nothing of a level that all inputs have in common, so that a
+    constant bias puts every unit where it should be.
+    """
+    w = centred(normal((height, width), dtype, seed), where, least)
+    norm = ops.sqrt(ops.sum(ops.square(w), axis=0, keepdims=True))
+    return w / ops.where(norm > 0, norm, ops.ones_like(norm))
+
+
+def haar(height, width, dtype, seed):
+    """Uniform on the matrices with orthonormal columns (rows where wide).
+
+    Source: F. Mezzadri, "How to generate random matrices from the classical compact groups", 2007.
+    """
+    q = _frame(normal((max(height, width), min(height, width)), dtype, seed))
+    return q if height >= width else ops.transpose(q)
+
+
+def level_frame(height, width, dtype, seed):
+    """Orthonormal columns (rows where wide) whose columns all have the same sum.
+
+    Uniform among those: zero sums where the matrix is tall, `sqrt(height / width)` elsewhere, the
+    only values that all columns can have at once. From three rows and columns on.
+    """
+    if height > width:
+        return _frame(centred(normal((height, width), dtype, seed), None, 3))
+    rest = _frame(centred(normal((width, height - 1), dtype, seed), None, 3))
+    first = ops.full((width, 1), width**-0.5, dtype=rest.dtype)
+    basis = ops.concatenate([first, rest], axis=1)
+    # The reflection that takes the first axis to the diagonal of all axes.
+    mirror = np.full((height, 1), -(height**-0.5))
+    mirror[0] += 1.0
+    mirror = ops.convert_to_tensor(mirror / np.linalg.norm(mirror), dtype=rest.dtype)
+    tall = basis - 2.0 * ops.matmul(ops.matmul(basis, mirror), ops.transpose(mirror))
+    return ops.transpose(tall)
+
+
+def _frame(w):
+    q, r = ops.qr(w)
+    return q * ops.cast(ops.where(ops.diagonal(r) < 0, -1.0, 1.0), q.dtype)
+
+
+def exponential(height, width, dtype, seed, where=None):
+    """Exponential weights of mean one."""
+    return only(-ops.log1p(-uniform((height, width), dtype, seed)), where)
+
+
+def shares(height, width, dtype, seed, where=None):
+    """Columns of the flat Dirichlet law: non-negative, of sum one."""
+    w = exponential(height, width, dtype, seed, where)
+    total = ops.sum(w, axis=0, keepdims=True)
+    return w / ops.where(total > 0, total, ops.ones_like(total))
+
+
+def spikes(height, width, dtype, seed, where=None):
+    """A single one in each column; the columns take turns, so that every input is used.
+
+    Under a mask: anywhere in the mask.
+    """
+    noise = uniform((height, max(math.ceil(width / height), 1)), dtype, seed)
+    if where is not None:
+        noise = ops.where(where, uniform((height, width), dtype, seed), -1.0)
+        place = ops.argmax(noise, axis=0)
+        return only(ops.transpose(ops.one_hot(place, height, dtype=noise.dtype)), where)
+    orders = ops.reshape(ops.transpose(ops.argsort(noise, axis=0)), (-1,))[:width]
+    return ops.transpose(ops.one_hot(orders, height, dtype=noise.dtype))
+
+
+def spread_spikes(height, width, dtype, seed, where=None, *, spread):
+    """Columns of sum one: all of it on one input, but for a share `spread` over all."""
+    dense = shares(height, width, dtype, nth_seed(seed, 0), where)
+    if spread >= 1:
+        return dense
+    return (1.0 - spread) * spikes(height, width, dtype, nth_seed(seed, 1), where) + spread * dense
+
+
+def exact_sum(w, total, dtype, where=None):
+    """Columns rounded so that they sum to `total` in every order of summation.
+
+    Every weight becomes a multiple of the spacing of the storage dtype at `total`; then every
+    partial sum is a number of the dtype. The surplus goes to the largest remainders. In bfloat16
+    that is at most 256 pieces for a column.
+    """
+    info = ml_dtypes.finfo(dtype)
+    stored = float(np.asarray(total).astype(numpy_dtype(dtype)))
+    quantum = math.ldexp(float(info.eps), math.frexp(stored)[1] - 1)
+    pieces = round(stored / quantum)
+    kept = ops.ones_like(w, dtype="bool") if where is None else where
+    scaled = ops.where(kept, w * (pieces / total), ops.zeros_like(w))
+    whole = ops.floor(scaled)
+    remainder = ops.where(kept, scaled - whole, ops.full_like(w, -1.0))
+    lacking = pieces - ops.sum(whole, axis=0, keepdims=True)
+    rank = ops.cast(ops.argsort(ops.argsort(-remainder, axis=0), axis=0), w.dtype)
+    whole = whole + ops.cast(ops.logical_and(rank < lacking, kept), w.dtype)
+    # What is left, by the rounding of the arithmetic or a mask of few entries, goes to the largest.
+    top = ops.one_hot(ops.argmax(scaled, axis=0), w.shape[0], dtype=w.dtype)
+    whole = whole + ops.transpose(top) * (pieces - ops.sum(whole, axis=0, keepdims=True))
+    used = ops.any(kept, axis=0, keepdims=True)
+    return ops.where(used, only(whole, where), ops.zeros_like(w)) * quantum
+
+
+def log_uniform(height, width, dtype, seed, where=None, *, lower, upper):
+    """Weights whose logarithm is uniform between those of two positive bounds."""
+    share = uniform((height, width), dtype, seed)
+    return only(lower * ops.exp(math.log(upper / lower) * share), where)
+
+
+def permuted(height, width, dtype, seed, where=None, *, values):
+    """The same values in every column, each time in another order."""
+    orders = ops.argsort(uniform((height, width), dtype, seed), axis=0)
+    return ops.take(ops.convert_to_tensor(values, dtype=wide_dtype(dtype)), orders)
+
+
+def two_sided(height, width, dtype, seed, where=None, *, left, right, ends):
+    """Mean zero on `[-left, right]`: uniform on each side, the sides weighted to cancel.
+
+    A share `ends` of the weights sits at the two ends. The variance is
+    `left * right * (1 + 2 * ends) / 3`.
+    """
+    side, at_end, within = uniform((3, height, width), dtype, seed)
+    size = ops.where(at_end < ends, ops.ones_like(within), within)
+    return only(ops.where(side < left / (left + right), right * size, -left * size), where)
+
+
+def symmetric(height, width, dtype, seed, where=None, *, even):
+    """Symmetric normal matrices with columns of norm one on average; `even`: of sum zero."""
+    if where is not None:
+        where = ops.logical_and(where, ops.transpose(where))
+        share = ops.mean(ops.cast(where, wide_dtype(dtype)), axis=0, keepdims=True)
+        share = ops.maximum(share, 1.0 / height)
+        return only(symmetric(height, width, dtype, seed, even=even), where) / ops.sqrt(share)
+    w = normal((height, width), dtype, seed)
+    w = (w + ops.transpose(w)) / math.sqrt(2.0)
+    if not even:
+        return w / math.sqrt(height + 1)
+    w = w - ops.mean(w, axis=0, keepdims=True)
+    w = w - ops.mean(w, axis=1, keepdims=True)
+    return w / math.sqrt(height - 1)

@@ -1,0 +1,3 @@
+"""Rows of the sets of matrices."""
+
+ROWS = []

@@ -1,0 +1,3 @@
+"""Rows of the sets of patterns, grids and structured matrices."""
+
+ROWS = []

@@ -1,0 +1,3 @@
+"""Rows of the sets of norms, sums and orders."""
+
+ROWS = []
