@@ -1,12 +1,15 @@
 """The public names, and what importing the package costs."""
 
+import importlib.util
 import json
+import os
 import subprocess
 import sys
 
 import pytest
 
 import constrainit as ci
+from constrainit import _backend
 
 SETTLED = {
     "ConstraintSet", "NonNegative", "Positive", "Box", "MaxNorm", "UnitNorm", "NormRange",
@@ -45,3 +48,41 @@ def test_public_names_exist():
     assert ci.__version__
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = ci.no_such_name
+
+
+@pytest.mark.parametrize(
+    ("configured", "installed", "chosen"),
+    [
+        (None, {"jax", "torch"}, "jax"),
+        (None, {"torch"}, "torch"),
+        (None, {"tensorflow", "jax"}, None),
+        ("torch", {"jax", "torch"}, None),
+        ("torch", {"jax"}, "jax"),
+        ("not json", {"jax"}, "jax"),
+        (None, set(), None),
+    ],
+)
+def test_backend_that_is_installed(configured, installed, chosen, monkeypatch, tmp_path):
+    """Where Keras would take a backend that is not there, one that is there is named to it."""
+    if configured:
+        text = configured if configured == "not json" else json.dumps({"backend": configured})
+        (tmp_path / "keras.json").write_text(text)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.delenv("KERAS_BACKEND")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name in installed or None)
+    monkeypatch.delitem(sys.modules, "keras")
+    _backend.choose()
+    assert os.environ.get("KERAS_BACKEND") == chosen
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_backend_that_was_named(named, monkeypatch):
+    """A backend that the user named, or that Keras has taken already, stays."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: True if name == "jax" else None)
+    if named:
+        monkeypatch.delitem(sys.modules, "keras")
+        monkeypatch.setenv("KERAS_BACKEND", "torch")
+    else:
+        monkeypatch.delenv("KERAS_BACKEND")
+    _backend.choose()
+    assert os.environ.get("KERAS_BACKEND") == ("torch" if named else None)

@@ -174,12 +174,10 @@ def _fit(record, inner, z, depth, done):
         free = _grow(record, wanted) * free
         changed.append("kernel")
     after = free
-    if bias is not None and layer.trainable:
+    if bias is not None:
         center = mean / factor - np.mean(free, axis=axes, keepdims=True)
         after = free + _set_bias(layer, bias, center, value.ndim)
         changed.append("bias")
-    elif bias is not None:
-        after = free + _aligned(layer, bias, value)
     old = 1.0 if scale is None else factor / wanted
     done.append(
         Calibrated(

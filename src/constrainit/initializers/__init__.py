@@ -9,8 +9,4 @@ def __getattr__(name: str) -> Any:
         from constrainit.initializers import _feasible
 
         return getattr(_feasible, name)
-    if name in ("InitPlan", "plan"):
-        from constrainit.initializers import _plan
-
-        return getattr(_plan, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -62,11 +62,6 @@ class Activation:
         ends = np.abs(self.slopes[[0, -1]])
         return bool((ends < 1e-3 * np.abs(self.slopes).max()).all())
 
-    @property
-    def monotone(self) -> bool:
-        """Whether it never falls: what a monotone network needs."""
-        return bool((self.slopes >= -1e-4).all())
-
     def __call__(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The values and the slopes at any points."""
         near = np.clip(np.nan_to_num(z), -_REACH, _REACH)

@@ -89,11 +89,12 @@ class Feasible(keras.initializers.Initializer):
         if dtype not in STORAGE_DTYPES:
             raise _checks.fail("Feasible", "dtype", f"be one of {', '.join(STORAGE_DTYPES)}", dtype)
         self.set.check_shape(shape)
-        wanted = None if self.activation is None else self.start(shape).wanted
+        begun = None if self.activation is None else self.start(shape)
         if self.base is not None:
-            return self._from_base(self.base(shape, wide_dtype(dtype)), shape, dtype, wanted)
-        if wanted is None:
+            return self._from_base(self.base(shape, wide_dtype(dtype)), dtype, begun)
+        if begun is None:
             self._warn(shape)
+        wanted = begun and begun.wanted
         return drawn(self.set, shape, dtype, self._seed, wanted, self._axes)
 
     def start(self, shape: tuple[int, ...], *, bias: bool = True, scaled: bool = True) -> Start:
@@ -109,12 +110,11 @@ class Feasible(keras.initializers.Initializer):
         if law is not None and law.positive:
             warn_if_far(self.set, law, wanted)
 
-    def _from_base(self, base, shape, dtype, wanted):
+    def _from_base(self, base, dtype, begun):
         w = self.set.project(ops.cast(base, dtype))
-        if wanted is None:
+        if begun is None:
             return w
-        rows, _ = self.set._rows_of(shape, self._axes)
-        law = self.start(shape).law
+        law, (rows, _) = begun.law, self.set._rows_of(tuple(w.shape), self._axes)
         for _ in range(_SWEEPS):
             wide = ops.cast(w, wide_dtype(dtype))
             if law.positive:

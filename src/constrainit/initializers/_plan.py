@@ -6,17 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-import ml_dtypes
-import numpy as np
 
 from constrainit import _checks
-from constrainit._compile import at_once
 from constrainit.initializers._feasible import Feasible
+from constrainit.initializers._forecast import feature_depth, jump, overflow_depth, trouble
 from constrainit.initializers._stack import follow
 from constrainit.initializers._start import Signal, check_inputs, start
 
-_LOW_DEVIATION, _HIGH_DEVIATION = 0.3, 3.0
-_LOW_GRADIENT, _HIGH_GRADIENT = 0.1, 10.0
 _DTYPES = ("float32", "bfloat16", "float16")
 
 _EXACT = (
@@ -193,14 +189,12 @@ def plan(
     a_set = a_set.resolve((0,))
     a_set.check_shape(shape)
     begun = start(a_set, shape, (0,), signal)
-    for line in begun.warnings:
-        if "taken as linear" in line:
-            warnings.warn(f"plan: {line}.", stacklevel=2)
+    for line in begun.unmeasured:
+        warnings.warn(f"plan: {line}.", stacklevel=2)
     law, phi = begun.law, begun.phi
-    stack_bias = None if bias else 0.0
     stack = follow(
-        phi, begun.shape, begun.mean, begun.deviation, begun.size, depth, stack_bias
-    )  # fmt: skip
+        phi, begun.shape, begun.mean, begun.deviation, begun.size, depth, None if bias else 0.0
+    )
     moments = phi.moments(begun.mean, begun.deviation)
     bulk = begun.scale * law.norm
     return InitPlan(
@@ -225,79 +219,21 @@ def plan(
         means=stack.means,
         deviations=stack.deviations,
         gradient_ratio=stack.gradient,
-        feature_depth={d: _feature_depth(law, d) for d in _DTYPES},
-        overflow_depth={d: _overflow_depth(begun, stack, d) for d in _DTYPES},
-        jump=_jump(a_set, shape),
+        feature_depth={d: feature_depth(law, d) for d in _DTYPES},
+        overflow_depth={d: overflow_depth(begun, stack, d) for d in _DTYPES},
+        jump=jump(a_set, shape),
         exact=_EXACT if law.exact else _EXACT[:1] + _EXACT[2:],
         heuristic=_HEURISTIC
         if law.exact
         else (*_HEURISTIC, "the law's moments are approximate or measured"),
         reasons=begun.reasons,
-        warnings=begun.warnings + _trouble(begun, stack, depth),
-        feasible=(a_set, None, None, _given(activation), depth, inputs),
+        warnings=begun.warnings + trouble(begun, stack, depth),
+        feasible=(a_set, None, None, activation or "linear", depth, inputs),
     )
-
-
-def _given(activation):
-    return "linear" if activation is None else activation
 
 
 def _name(source):
     return source if isinstance(source, str) else getattr(source, "__name__", repr(source))
-
-
-def _feature_depth(law, dtype):
-    if not law.positive or law.effective_inputs <= 1.0:
-        return math.inf
-    unit = float(ml_dtypes.finfo(dtype).eps)
-    return 2 * math.log(1 / unit) / math.log(law.effective_inputs)
-
-
-def _overflow_depth(begun, stack, dtype):
-    largest = float(ml_dtypes.finfo(dtype).max)
-    levels = [abs(m) + 6 * d for m, d in zip(stack.means, stack.deviations, strict=True)]
-    for layer, level in enumerate(levels, start=1):
-        if not level < largest:
-            return float(layer)
-    if len(levels) < 2 or begun.phi.bounded or not levels[-1] > levels[-2] > 0:
-        return math.inf
-    # As fast as it grows at the end, if that is growth without end.
-    growth = levels[-1] / levels[-2]
-    return len(levels) + math.log(largest / levels[-1]) / math.log(growth)
-
-
-def _trouble(begun, stack, depth):
-    trouble, law = [], begun.law
-    low, high = min(stack.deviations), max(stack.deviations)
-    if low < _LOW_DEVIATION or high > _HIGH_DEVIATION:
-        trouble.append(
-            f"pre-activations will deviate by {low:.3g} to {high:.3g} over depth {depth}"
-        )
-    if not _LOW_GRADIENT <= stack.gradient <= _HIGH_GRADIENT:
-        trouble.append(
-            f"the gradient at the first layer will be {stack.gradient:.3g} times that at the last"
-        )
-    if law.positive and depth > _feature_depth(law, "float32"):
-        trouble.append(
-            f"with {law.effective_inputs:.3g} effective inputs of one sign all units compute the "
-            f"same function to rounding from depth {_feature_depth(law, 'float32'):.1f} on "
-            "(float32): add skip connections, use fewer layers, or let the sign be free"
-        )
-    return tuple(trouble)
-
-
-def _jump(a_set, shape):
-    """How far a Glorot draw moves under the projection, relative to its norm."""
-    height, width = shape
-    limit = math.sqrt(6.0 / (height + width))
-    draw = np.random.default_rng(0).uniform(-limit, limit, shape).astype("float32")
-    # A constraint of the user's own may raise anything; the plan does not depend on it.
-    try:
-        with at_once():
-            moved = np.asarray(keras.ops.convert_to_numpy(a_set.project(draw)), "float64")
-    except Exception:
-        return math.nan
-    return float(np.linalg.norm(moved - draw) / np.linalg.norm(draw))
 
 
 def _plain(value):

@@ -106,61 +106,60 @@ def _normal(phi, mean, deviation, gain, depth):
 
 def _sparse(phi, shape, mean, deviation, gain, bias, depth):
     """Each unit repeats one input, and adds a little of all the others."""
-    keeps = 1.0 / math.sqrt(shape.effective_inputs)
-    z, slope = mean + deviation * _X, np.ones_like(_X)
+    keeps, common = 1.0 / math.sqrt(shape.effective_inputs), 1.0 / shape.fan_in
     means, deviations = [mean], [deviation]
-    common = 1.0 / shape.fan_in
-    for layer in range(1, depth):
-        values, slopes = phi(z)
-        average = _WEIGHT @ values
-        slope = slope * (gain * keeps * slopes)
-        z = gain * (keeps * values + (1 - keeps) * average) + bias
-        center = _WEIGHT @ z
-        # What all units have in common is not diluted.
-        grown = 1 + common * (keeps ** (-2 * layer) - 1)
-        means.append(float(center))
-        deviations.append(math.sqrt(max(_WEIGHT @ np.square(z - center), 0.0) * grown))
-        if not np.isfinite(z).all():
-            break
-    square = _WEIGHT @ np.square(slope) * (1 + common * (keeps ** (-2 * (depth - 1)) - 1))
+    square = _repeat(phi, means, deviations, gain, bias, depth, keeps, common)
+    square *= 1 + common * (keeps ** (-2 * (depth - 1)) - 1)
     return _finished(means, deviations, math.sqrt(square), depth)
 
 
 def _dense(phi, shape, mean, deviation, gain, bias, depth):
     """All units soon compute one and the same function of the data."""
     inputs, shared = shape.effective_inputs, shape.overlap
-    means, deviations, bulk, layer = [mean], [deviation], 1.0, 1
-    while layer < depth and shared < 0.9:
+    means, deviations, chain = [mean], [deviation], 1.0
+    while len(means) < depth and shared < 0.9:
         moments = phi.moments(means[-1], deviations[-1])
         together = phi.correlation(means[-1], deviations[-1], shared)
         kept = (1 - together) / inputs + together
-        bulk *= gain**2 * moments.square_slope
+        chain *= gain**2 * moments.square_slope
         means.append(gain * moments.mean + bias)
         deviations.append(gain * math.sqrt(moments.variance * kept))
         shared = ((1 - together) * shape.overlap / inputs + together) / kept
-        layer += 1
         if not 0 < deviations[-1] < 20:
             break
-    z, slope = means[-1] + deviations[-1] * _X, np.ones_like(_X)
-    while layer < depth:
-        values, slopes = phi(z)
-        slope = slope * (gain * slopes)
-        z = gain * values + bias
-        center = _WEIGHT @ z
-        means.append(float(center))
-        deviations.append(math.sqrt(max(_WEIGHT @ np.square(z - center), 0.0)))
-        layer += 1
-        if not np.isfinite(z).all():
-            break
+    chain *= _repeat(phi, means, deviations, gain, bias, depth)
     # Of an independent cotangent one part in fan_in is common to all units and comes through; the
     # rest is divided by the effective inputs at each layer.
-    chain = bulk * float(_WEIGHT @ np.square(slope))
     square = chain / shape.fan_in
     if depth > 1:
         apart = max(1 / inputs - 1 / shape.fan_in, 0.0)
         square *= 1 + apart
         square += chain * apart ** (depth - 1)
     return _finished(means, deviations, math.sqrt(square), depth)
+
+
+def _repeat(phi, means, deviations, gain, bias, depth, keeps=1.0, common=0.0):
+    """Carries one scalar map on from the last layer of two lists, which it extends, to `depth`.
+
+    A unit takes a share `keeps` of its input from one unit and the rest from the mean of all. A
+    share `common` of the variance is common to all units and not diluted.
+
+    Returns:
+        The mean square of the map's slope.
+    """
+    z, slope = means[-1] + deviations[-1] * _X, np.ones_like(_X)
+    for layer in range(1, depth - len(means) + 1):
+        values, slopes = phi(z)
+        slope = slope * (gain * keeps * slopes)
+        mixed = values if keeps == 1 else keeps * values + (1 - keeps) * (_WEIGHT @ values)
+        z = gain * mixed + bias
+        center = _WEIGHT @ z
+        grown = 1 + common * (keeps ** (-2 * layer) - 1)
+        means.append(float(center))
+        deviations.append(math.sqrt(max(_WEIGHT @ np.square(z - center), 0.0) * grown))
+        if not np.isfinite(z).all():
+            break
+    return float(_WEIGHT @ np.square(slope))
 
 
 def _finished(means, deviations, gradient, depth):

@@ -70,6 +70,7 @@ class Start:
         phi: The activation's table.
         reasons: Why it is so, in words.
         warnings: What can not be had.
+        unmeasured: Those of the warnings that say that an activation was taken as linear.
     """
 
     law: Law
@@ -82,6 +83,7 @@ class Start:
     phi: Activation
     reasons: tuple[str, ...]
     warnings: tuple[str, ...]
+    unmeasured: tuple[str, ...]
 
     @property
     def shape(self) -> Shape:
@@ -147,7 +149,7 @@ def start(a_set: Any, shape: tuple[int, ...], axes: Any, signal: Signal) -> Star
         raise ValueError(f"A weight must have entries to be planned. Received: shape={shape}.")
     depth = _checks.count("plan", "depth", signal.depth)
     phi, trouble = table_of(signal.activation)
-    reasons, lacking = [], [trouble] if trouble else []
+    reasons, lacking, unmeasured = [], [], [trouble] if trouble else []
     mean, deviation, reached = phi.operating_point(depth)
     if not reached:
         lacking.append(
@@ -157,7 +159,7 @@ def start(a_set: Any, shape: tuple[int, ...], axes: Any, signal: Signal) -> Star
     form = _law(a_set, shape, axes, Wanted(spread=spread, even=True))
     if not signal.bias and not form.positive:
         mean, deviation = 0.0, 1.0
-    gain, level = _gain(signal, phi, form, mean, deviation, lacking)
+    gain, level = _gain(signal, phi, form, mean, deviation, unmeasured)
     if not signal.bias and abs(gain * level) > 1e-3 * deviation and form.positive:
         gain = mean / level if mean > 0 else 1.0
         lacking.append(
@@ -183,7 +185,7 @@ def start(a_set: Any, shape: tuple[int, ...], axes: Any, signal: Signal) -> Star
         reasons.append("one weight feeds each unit: there is nothing to average over")
     return Start(
         law, wanted, mean, deviation, gain, scale, bias, phi, tuple(reasons) + law.notes,
-        tuple(lacking),
+        tuple(unmeasured + lacking), tuple(unmeasured),
     )  # fmt: skip
 
 
@@ -205,7 +207,7 @@ def warn_if_far(a_set, law: Law, wanted: Wanted) -> None:
         warnings.warn(too_far(a_set, kind, size, goal) + ".", stacklevel=3)
 
 
-def _gain(signal, phi, form, mean, deviation, lacking) -> tuple[float, float]:
+def _gain(signal, phi, form, mean, deviation, unmeasured) -> tuple[float, float]:
     """The gain, and the mean of what feeds the layer."""
     shape, source = shape_of(form), signal.source
     data = isinstance(source, str) and source == DATA
@@ -215,7 +217,7 @@ def _gain(signal, phi, form, mean, deviation, lacking) -> tuple[float, float]:
     level, variance, correlation = 0.0, signal.input_rms**2, signal.input_correlation
     if not data:
         before, trouble = table_of(source)
-        lacking += [trouble] if trouble else []
+        unmeasured += [trouble] if trouble else []
         moments = before.moments(*before.operating_point(signal.depth)[:2])
         level, variance, correlation = _or_zero(moments.mean), moments.variance, 0.0
     kept = 1.0 - correlation

@@ -7,7 +7,7 @@ from keras import ops
 
 from constrainit import _checks
 from constrainit._set import ConstraintSet
-from constrainit.initializers import laws
+from constrainit.initializers._draws import nth_seed
 from constrainit.sets.keras_builtin import as_set
 
 
@@ -197,7 +197,7 @@ class Blocks(_Wrapping):
 
     def _draw(self, shape, dtype, seed, wanted=None, axes=None, where=None):
         block = self._block_shape(shape)
-        seeds = [laws.nth_seed(seed, i) for i in range(self.count)]
+        seeds = [nth_seed(seed, i) for i in range(self.count)]
         parts = [self.set._draw(block, dtype, one, wanted, axes) for one in seeds]
         return ops.concatenate(parts, axis=self.axis)
 

@@ -6,6 +6,7 @@ from constrainit import _checks
 from constrainit._folding import Folding
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws
+from constrainit.initializers._draws import nth_seed
 from constrainit.numerics import polar_factor
 
 
@@ -112,7 +113,7 @@ class Symmetric(ConstraintSet):
         if len(shape) == 2:
             return super()._draw(shape, dtype, seed, wanted, axes, where)
         parts = [
-            self._draw(shape[1:], dtype, laws.nth_seed(seed, i), wanted, axes, part)
+            self._draw(shape[1:], dtype, nth_seed(seed, i), wanted, axes, part)
             for i, part in enumerate([None] * shape[0] if where is None else where)
         ]
         return ops.stack(parts)
