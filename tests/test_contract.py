@@ -250,20 +250,15 @@ def test_infinity(subject):
 # The initializer
 
 
-DRAWN = [pytest.param(case, dtype, id=f"{case.name}-{dtype}") for case in CASES for dtype in DTYPES]
-
-
-@pytest.mark.parametrize(("case", "dtype"), DRAWN)
-def test_draws_are_members(case, dtype):
+def test_draws_are_members(subject):
     """Every draw is a member to the last bit, the same for the same seed, another for another."""
-    a_set, draws = case.make(), []
-    with arithmetic(dtype):
-        for seed in (0, 1, 2, 0):
-            drawn = a_set.initializer(seed)(case.shape, dtype=dtype)
-            assert keras.backend.standardize_dtype(drawn.dtype) == dtype
-            assert same_bits(array(a_set.project(drawn)), array(drawn))
-            assert case.is_member(array(drawn), dtype)
-            draws.append(array(drawn))
+    case, dtype, draws = subject.case, subject.dtype, []
+    for seed in (0, 1, 2, 0):
+        drawn = subject.set.initializer(seed)(case.shape, dtype=dtype)
+        assert keras.backend.standardize_dtype(drawn.dtype) == dtype
+        draws.append(array(drawn))
+        assert same_bits(subject.project(draws[-1]), draws[-1])
+        assert case.is_member(draws[-1], dtype)
     assert same_bits(draws[0], draws[3])
     assert not np.array_equal(draws[0], draws[1])
     assert not np.array_equal(draws[1], draws[2])
