@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 from keras.src.saving import object_registration
 
+from constrainit._catalogue import entries, markdown
 from constrainit.cli import cli
 
 MODELS = """
@@ -337,3 +338,15 @@ def test_piped_process(start):
     assert "CW101 infeasible-start" in output
     assert "\x1b" not in output + errors
     assert "Traceback" not in errors
+
+
+def test_sets():
+    """`constrainit sets` names every set; as markdown it is the page of the docs."""
+    done = CliRunner().invoke(cli, ["sets"], env={"COLUMNS": "300"})
+    assert done.exit_code == 0
+    for entry in entries():
+        assert entry.name in done.output
+        assert entry.sentence in done.output
+    done = CliRunner().invoke(cli, ["sets", "--format", "markdown"])
+    assert done.exit_code == 0
+    assert done.output == markdown()

@@ -3,9 +3,12 @@
 import inspect
 from pathlib import Path
 
+from constrainit._catalogue import markdown
 from constrainit.doctor.rules import RULES
 
-PAGE = Path(__file__).parents[1] / "docs" / "findings.md"
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE = DOCS / "findings.md"
+SETS = DOCS / "sets.md"
 HEAD = """# Findings
 
 What `constrainit doctor` and `diagnose` report, by code. Taken from the rules' docstrings.
@@ -27,5 +30,11 @@ def test_the_page_of_findings_is_that_of_the_rules():
     assert PAGE.read_text() == page()
 
 
+def test_the_page_of_sets_is_that_of_the_sets():
+    """Every set is in the catalogue, in its own words; `python tests/test_docs.py` writes it."""
+    assert SETS.read_text() == markdown()
+
+
 if __name__ == "__main__":
     PAGE.write_text(page())
+    SETS.write_text(markdown())

@@ -410,6 +410,8 @@ def test_output_scale_alone():
         ci.OutputScale("relu")(np.ones((1, 2)))
     with pytest.raises(ValueError, match="`scale` of `OutputScale` must be a finite number"):
         ci.OutputScale("relu", float("nan"))
+    with pytest.raises(ValueError, match="`scale` of `OutputScale` must not be 0"):
+        ci.OutputScale("relu", 0)
 
 
 def test_bake_keeps_the_function():

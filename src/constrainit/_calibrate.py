@@ -18,7 +18,7 @@ from constrainit.sets import as_set
 _CELLS = (keras.layers.LSTMCell, keras.layers.GRUCell, keras.layers.SimpleRNNCell)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Calibrated:
     """A layer that `calibrate` looked at.
 
@@ -36,7 +36,7 @@ class Calibrated:
     wanted: tuple[float, float]
     changed: tuple[str, ...]
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         done = " and ".join(self.changed) or "nothing: neither scale nor bias is free"
         reached = 0.5 < self.deviation[1] / self.wanted[1] < 2
         lacking = f" (wanted {self.wanted[1]:.3g}: its set fixes the size, see OutputScale)"

@@ -1,5 +1,6 @@
 """The command line."""
 
+import itertools
 import os
 import sys
 import traceback
@@ -165,6 +166,28 @@ def atlas(sets, activations, dtypes, width, batch, depth, seed, output, figure, 
     except AtlasError as reason:
         click.echo(f"constrainit: {reason}", err=True)
         sys.exit(CAN_NOT_RUN)
+
+
+@cli.command()
+@click.option(
+    "--format", "form", type=click.Choice(["text", "markdown"]), default="text", show_default=True
+)
+def sets(form) -> None:
+    """Print the catalogue: every set with what it offers."""
+    from constrainit._catalogue import entries, markdown
+
+    if form == "markdown":
+        click.echo(markdown(), nl=False)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    for family, members in itertools.groupby(entries(), key=lambda entry: entry.family):
+        table = Table("set", "the weights", "convex", "projection", "start", "mask", box=None)
+        for one in members:
+            table.add_row(one.name, one.sentence, one.convex, one.projection, one.start, one.mask)
+        console.print(f"[bold]{family}[/bold]", table, "", sep="\n")
 
 
 def main() -> None:

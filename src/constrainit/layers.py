@@ -26,7 +26,7 @@ class OutputScale(keras.layers.Layer):
         trainable: Whether the scale is trained.
 
     Raises:
-        ValueError: `scale` is not finite, or at the first call still None.
+        ValueError: `scale` is 0 or not finite, or at the first call still None.
     """
 
     def __init__(
@@ -36,6 +36,8 @@ class OutputScale(keras.layers.Layer):
         super().__init__(trainable=trainable, **kwargs)
         self.activation = keras.activations.get(activation)
         self._initial = None if scale is None else _checks.number("OutputScale", "scale", scale)
+        if scale == 0:
+            raise _checks.fail("OutputScale", "scale", "not be 0: no signal would pass", scale)
         self.scale: Any = None
         if self._initial is not None:
             self.start_at(self._initial)

@@ -27,6 +27,7 @@ class Custom(ConstraintSet):
     """
 
     convex = False
+    accuracy = None
     maskable = False
     traceable = False
 

@@ -1,0 +1,118 @@
+"""The catalogue: every set with what it offers, read from the sets themselves."""
+
+import importlib
+import inspect
+from dataclasses import dataclass
+from typing import Any
+
+# The order of the page: from single entries to whole matrices, then what is made of other sets.
+_FAMILIES = [
+    "elementwise", "norms", "sums", "matrices", "combine", "intersection", "self_starting",
+    "custom",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One set of the catalogue.
+
+    Attributes:
+        family: What its family is about.
+        name: Its name with its arguments, without an `axis` that the layer tells.
+        sentence: What it allows.
+        convex: `"yes"`, `"no"`, or `"depends"` on its arguments.
+        projection: How near the projection comes to the nearest member.
+        start: Where its initial weights come from.
+        mask: `"yes"` if `Masked` can hold it.
+    """
+
+    family: str
+    name: str
+    sentence: str
+    convex: str
+    projection: str
+    start: str
+    mask: str
+
+
+def entries() -> list[Entry]:
+    """Every set of the library, by family, in the order in which a module defines them."""
+    sets: Any = importlib.import_module("constrainit.sets")
+    classes = [thing for name in sets.__all__ if inspect.isclass(thing := getattr(sets, name))]
+    return [_entry(one) for one in sorted(classes, key=_place)]
+
+
+def markdown() -> str:
+    """The catalogue as a page."""
+    found, lines = entries(), [_HEAD]
+    for family in dict.fromkeys(entry.family for entry in found):
+        lines += [f"## {family}", "", "| set | the weights | convex | projection | start | mask |"]
+        lines += ["|---|---|---|---|---|---|"]
+        for entry in found:
+            if entry.family == family:
+                lines.append(
+                    f"| `{entry.name}` | {entry.sentence} | {entry.convex} | {entry.projection} | "
+                    f"{entry.start} | {entry.mask} |"
+                )
+        lines.append("")
+    return "\n".join(lines)
+
+
+_HEAD = """# The catalogue
+
+Every set, as `constrainit sets` prints it; made from the sets' own docstrings and attributes by
+`constrainit sets --format markdown`. All of them have `project`, `violation`, `initializer` and
+`describe`; the smooth maps (`transform`) are not part of this version. Sets that speak of units
+take an `axis` too; None, its default, is found from the layer.
+
+- **projection**: *exact* is the nearest member to the rounding of the storage dtype, *one of
+  several* where more than one member can be nearest (the set is not convex), a number the relative
+  accuracy where it is not exact.
+- **start**: *own law* if the initial weights come from a law whose moments `plan` knows,
+  *projected* if uniform draws are projected and `plan` measures them.
+- **mask**: whether `Masked` can hold the set.
+"""
+
+
+def _place(one):
+    family = one.__module__.rsplit(".", 1)[1]
+    return _FAMILIES.index(family), inspect.getsourcelines(one)[1]
+
+
+def _entry(one: Any) -> Entry:
+    module: Any = inspect.getmodule(one)
+    arguments = [
+        p for p in inspect.signature(one).parameters.values()
+        if p.name != "axis" or p.default is not None
+    ]  # fmt: skip
+    shown = [p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in arguments]
+    inner = any(p.name in ("set", "sets") for p in arguments)
+    convex = {True: "yes", False: "no"}.get(one.convex, "depends")
+    return Entry(
+        inspect.getdoc(module).splitlines()[0].rstrip("."),
+        f"{one.__name__}({', '.join(shown)})",
+        inspect.getdoc(one).splitlines()[0],
+        "as the set" if inner else convex,
+        _projection(one, inner, convex),
+        _start(one, inner),
+        "yes" if one.maskable else "no",
+    )
+
+
+def _projection(one, inner, convex):
+    if one.accuracy is None:
+        return "up to the function"
+    if one.accuracy:
+        return f"to {one.accuracy:g}"
+    if inner:
+        return "as the set"
+    return "exact" if convex == "yes" else "exact, one of several"
+
+
+def _start(one, inner):
+    from constrainit._set import ConstraintSet
+
+    if inner:
+        return "as the set"
+    own = one._law is not ConstraintSet._law or one._draw is not ConstraintSet._draw
+    return "own law" if own else "projected"
