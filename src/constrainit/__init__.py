@@ -17,9 +17,14 @@ from constrainit._set import ConstraintSet as ConstraintSet
 from constrainit.initializers._plan import InitPlan as InitPlan
 from constrainit.initializers._plan import plan as plan
 from constrainit.layers import OutputScale as OutputScale
+from constrainit.sets import Banded as Banded
 from constrainit.sets import Blocks as Blocks
 from constrainit.sets import Box as Box
+from constrainit.sets import Circulant as Circulant
 from constrainit.sets import Custom as Custom
+from constrainit.sets import Diagonal as Diagonal
+from constrainit.sets import Fixed as Fixed
+from constrainit.sets import Grid as Grid
 from constrainit.sets import Intersection as Intersection
 from constrainit.sets import Masked as Masked
 from constrainit.sets import MaxNorm as MaxNorm
@@ -28,9 +33,14 @@ from constrainit.sets import NormRange as NormRange
 from constrainit.sets import Orthogonal as Orthogonal
 from constrainit.sets import Positive as Positive
 from constrainit.sets import SelfStarting as SelfStarting
+from constrainit.sets import Sign as Sign
 from constrainit.sets import Simplex as Simplex
+from constrainit.sets import Sparse as Sparse
 from constrainit.sets import SumTo as SumTo
 from constrainit.sets import Symmetric as Symmetric
+from constrainit.sets import Toeplitz as Toeplitz
+from constrainit.sets import TopK as TopK
+from constrainit.sets import Triangular as Triangular
 from constrainit.sets import UnitNorm as UnitNorm
 from constrainit.sets import as_set as as_set
 
@@ -43,13 +53,18 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Banded",
     "Blocks",
     "Box",
     "Calibrated",
     "Check",
+    "Circulant",
     "ConstraintSet",
     "Custom",
+    "Diagonal",
     "Finding",
+    "Fixed",
+    "Grid",
     "InitPlan",
     "Intersection",
     "Masked",
@@ -61,10 +76,15 @@ __all__ = [
     "Positive",
     "Report",
     "SelfStarting",
+    "Sign",
     "Simplex",
+    "Sparse",
     "SumTo",
     "Symmetric",
+    "Toeplitz",
+    "TopK",
     "Treatment",
+    "Triangular",
     "UnitNorm",
     "as_set",
     "bake",

@@ -29,10 +29,10 @@ def positive(owner: str, name: str, value: Any, *, instead: str = "") -> float:
     return float(value)
 
 
-def count(owner: str, name: str, value: Any) -> int:
-    """An integer of at least one."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
-        raise fail(owner, name, "be an integer of at least 1", value)
+def count(owner: str, name: str, value: Any, *, least: int = 1) -> int:
+    """An integer of at least one, or another number."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+        raise fail(owner, name, f"be an integer of at least {least}", value)
     return int(value)
 
 

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import numpy as np
 from keras import ops
 
 
@@ -18,6 +19,7 @@ class Folding:
     """
 
     def __init__(self, shape, rows):
+        self._shape = tuple(shape)
         self._order = [*rows, *(a for a in range(len(shape)) if a not in rows)]
         self._back = [self._order.index(a) for a in range(len(shape))]
         self._moved = [shape[a] for a in self._order]
@@ -27,6 +29,10 @@ class Folding:
     def matrix(self, w) -> Any:
         """The weight as a matrix."""
         return ops.reshape(ops.transpose(w, self._order), self.size)
+
+    def array(self, values) -> np.ndarray:
+        """As `matrix`, of a NumPy array that broadcasts to the weight."""
+        return np.transpose(np.broadcast_to(values, self._shape), self._order).reshape(self.size)
 
     def weight(self, matrix) -> Any:
         """The matrix as a weight."""

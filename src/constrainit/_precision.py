@@ -73,3 +73,12 @@ def inward(bound: float, dtype: str, side: int) -> float:
         with np.errstate(over="ignore"):
             stored = np.nextafter(stored, numpy_dtype(dtype).type(side * np.inf))
     return float(stored)
+
+
+def stored(values, dtype: str) -> np.ndarray:
+    """As `nearest`, of each number of an array: what `dtype` stores, in float64."""
+    storage, wide = ml_dtypes.finfo(dtype), ml_dtypes.finfo(wide_dtype(dtype))
+    smallest = max(float(storage.smallest_subnormal), float(wide.smallest_normal))
+    size = np.clip(np.abs(values), smallest, float(storage.max))
+    size = np.where(np.equal(values, 0), 0.0, size)
+    return np.copysign(size, values).astype(numpy_dtype(dtype)).astype("float64")

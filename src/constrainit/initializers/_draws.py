@@ -64,6 +64,13 @@ def normal(shape, dtype, seed):
     return random.normal(shape, dtype=wide_dtype(dtype), seed=seed)
 
 
+def ranks(height, width, dtype, seed, where):
+    """The place of each entry in a random order of its column; entries outside `where` last."""
+    noise = uniform((height, width), dtype, seed)
+    noise = ops.where(where, noise, ops.ones_like(noise))
+    return ops.argsort(ops.argsort(noise, axis=0), axis=0)
+
+
 def only(w, where):
     """`w` with zeros outside of `where`."""
     return w if where is None else ops.where(where, w, ops.zeros_like(w))

@@ -1,0 +1,184 @@
+"""Laws of weights with a pattern: signs, fixed entries, random supports, constant diagonals."""
+
+import math
+from functools import partial
+
+import numpy as np
+from keras import ops
+
+from constrainit._precision import wide_dtype
+from constrainit.initializers import _draws
+from constrainit.initializers.laws import Law, Wanted
+from constrainit.numerics import from_diagonals, from_first_row
+
+
+def signed(signs: np.ndarray, used: np.ndarray, wanted: Wanted) -> Law:
+    """Weights of given signs and the wanted norm; where both signs occur, of sum zero.
+
+    Args:
+        signs: Matrix `(inputs, units)` of +1, -1 and 0 for a free sign.
+        used: Which entries may differ from zero.
+        wanted: The scale.
+    """
+    height, width = signs.shape
+    plus, minus, free = (used & (signs == s) for s in (1, -1, 0))
+    ups, downs, frees = (part.sum(axis=0) for part in (plus, minus, free))
+    # Free signs make up for the fixed ones.
+    turned = np.clip((downs - ups + frees) / 2, 0, frees)
+    ups, downs = ups + turned, downs + frees - turned
+    live, lone = ups + downs > 0, (ups + downs > 0) & ((ups == 0) | (downs == 0))
+
+    def draw(height, width, dtype, seed, where=None):
+        size = ops.abs(_draws.normal((height, width), dtype, _draws.nth_seed(seed, 0)))
+        rank = _draws.ranks(height, width, dtype, _draws.nth_seed(seed, 1), free)
+        chance = _draws.uniform((1, width), dtype, _draws.nth_seed(seed, 2))
+        count = ops.floor(_tensor(turned, dtype) + chance)
+        up = ops.logical_or(plus, ops.logical_and(free, ops.cast(rank, count.dtype) < count))
+        parts = [_draws.only(size, ops.logical_and(used, one)) for one in (up, ops.logical_not(up))]
+        above, below = (part / _or_one(ops.sum(part, axis=0, keepdims=True)) for part in parts)
+        w = above - below
+        return wanted.gain * w / _or_one(ops.sqrt(ops.sum(ops.square(w), axis=0, keepdims=True)))
+
+    gain = wanted.gain
+    sums = np.where(lone, np.sign(ups - downs) * _mean_sums(ups + downs) * gain, 0.0)
+    norm = gain * math.sqrt(live.mean())
+    one, other = np.maximum(ups, 0.5), np.maximum(downs, 0.5)
+    half = gain / np.sqrt(math.pi / 2 * (1 / one + 1 / other))
+    above, below = np.where(lone, np.abs(sums), half) / one, np.where(lone, np.abs(sums), half)
+    below = below / other
+    share = turned / np.maximum(frees, 1)
+    means = plus * above - minus * below + free * (share * above - (1 - share) * below)
+    text = f"weights of the given signs and norm {gain:.4g}"
+    if not lone.all():
+        text += ", of sum 0 where a unit has both"
+    notes = () if not lone.any() else (
+        f"{lone.sum()} of {width} units have weights of one sign: what their inputs have in "
+        "common outgrows what tells them apart",
+    )  # fmt: skip
+    return Law(text, height, float(sums.mean()), norm, draw, overlap=_shared(means, norm),
+               notes=notes)  # fmt: skip
+
+
+def _mean_sums(count):
+    """The mean sum of the magnitudes of uniform directions in `count` dimensions."""
+    count = np.maximum(count, 1.0)
+    logs = [math.lgamma(c / 2) - math.lgamma((c + 1) / 2) for c in count]
+    return count * np.exp(logs) / math.sqrt(math.pi)
+
+
+def fixed(values: np.ndarray, held: np.ndarray, free: np.ndarray, wanted: Wanted) -> Law:
+    """Given values, and beside them free ones that make up the wanted norm.
+
+    Free entries have at least the norm that they would have without the fixed ones.
+
+    Args:
+        values: Matrix `(inputs, units)`.
+        held: Where `values` hold.
+        free: Which other entries may differ from zero.
+        wanted: The scale.
+    """
+    values = np.where(held, values, 0.0)
+    height = values.shape[0]
+    square, count = np.square(values).sum(axis=0), free.sum(axis=0)
+    rest = np.maximum(wanted.gain**2 - square, wanted.gain**2 * count / height)
+    size = np.sqrt(np.where(count > 0, rest, 0.0))
+    least = 3 if wanted.even else math.inf
+
+    def draw(height, width, dtype, seed, where=None):
+        w = _draws.sphere(height, width, dtype, seed, ops.convert_to_tensor(free), least=least)
+        return _tensor(size, dtype) * w + _tensor(values, dtype)
+
+    norm = math.sqrt(float((square + size**2).mean()))
+    text = f"{held.mean():.0%} fixed values, the others normal, of norm {norm:.4g} together"
+    total = float(values.sum(axis=0).mean())
+    return Law(text, height, total, norm, draw, overlap=_shared(values, norm))
+
+
+def scattered(fan_in: int, keep: int, group: int | None, wanted: Wanted) -> Law:
+    """Uniform directions on random inputs: `keep` in each `group`, or of all."""
+    least = 3 if wanted.even else math.inf
+
+    def draw(height, width, dtype, seed, where=None):
+        noise = _draws.uniform((height, width), dtype, _draws.nth_seed(seed, 0))
+        noise = noise if where is None else ops.where(where, noise, 2.0 * ops.ones_like(noise))
+        size = group or height
+        noise = ops.reshape(noise, (height // size, size, width))
+        chosen = ops.argsort(ops.argsort(noise, axis=1), axis=1) < keep
+        chosen = ops.reshape(chosen, (height, width))
+        chosen = chosen if where is None else ops.logical_and(chosen, where)
+        seed = _draws.nth_seed(seed, 1)
+        return wanted.gain * _draws.sphere(height, width, dtype, seed, chosen, least=least)
+
+    share = f"{min(keep, fan_in)}" if group is None else f"{keep} of each {group}"
+    text = f"uniform directions of norm {wanted.gain:.4g} on {share} inputs, drawn for each unit"
+    return Law(text, fan_in, 0.0, wanted.gain, draw)
+
+
+def constant_diagonals(fan_in: int, wanted: Wanted, *, rotated: bool) -> Law:
+    """One normal number for each diagonal; `rotated`: for each pair of diagonals that wraps."""
+    gain = wanted.gain
+    if not rotated:
+
+        def draw(height, width, dtype, seed, where=None):
+            values = _draws.normal((height + width - 1,), dtype, seed)
+            return from_diagonals(gain / math.sqrt(height) * values, height)
+
+        return Law(f"a normal number for each diagonal, columns of norm about {gain:.4g}", fan_in,
+                   0.0, gain, draw)  # fmt: skip
+    row = partial(_draws.sphere, least=3 if wanted.even else math.inf)
+
+    def draw_rotated(height, width, dtype, seed, where=None):
+        return from_first_row(gain * ops.reshape(row(height, 1, dtype, seed), (height,)))
+
+    text = f"rotations of a row of norm {gain:.4g} in a uniform direction"
+    text += " of sum 0" if wanted.even else ""
+    return Law(text, fan_in, 0.0, gain, draw_rotated)
+
+
+def multiset(values: np.ndarray, symmetric: bool, wanted: Wanted) -> Law:
+    """Given values in random order for each unit.
+
+    `symmetric`: with a random sign, where units need not have the same sum.
+    """
+    fan_in, total = len(values), float(values.sum())
+    norm = float(np.linalg.norm(values))
+    positive = bool((values >= 0).all() or (values <= 0).all()) and not symmetric
+    flipped = symmetric and total != 0 and (fan_in == 1 or not wanted.even)
+
+    def draw(height, width, dtype, seed, where=None):
+        where = np.ones((height, width), bool) if where is None else where
+        rank = _draws.ranks(height, width, dtype, _draws.nth_seed(seed, 0), where)
+        used = ops.sum(ops.cast(where, wide_dtype(dtype)), axis=0, keepdims=True)
+        # Under a mask the quantiles: as many of each value as there is room for.
+        place = (ops.cast(rank, used.dtype) + 0.5) / ops.maximum(used, 1.0) * fan_in
+        place = ops.clip(ops.cast(ops.floor(place), "int32"), 0, fan_in - 1)
+        w = _draws.only(ops.take(_tensor(values, dtype), place), ops.convert_to_tensor(where))
+        if not flipped:
+            return w
+        coin = _draws.uniform((1, width), dtype, _draws.nth_seed(seed, 1))
+        return ops.where(coin < 0.5, w, -w)
+
+    found, counts = np.unique(np.abs(values), return_counts=True)
+    text = ", ".join(f"{c} of size {v:.4g}" for v, c in zip(found, counts, strict=True))
+    if len(found) > 4:
+        text = f"{fan_in} of sizes {found[0]:.4g} to {found[-1]:.4g}"
+    overlap = total**2 / fan_in / norm**2 if positive and norm else 0.0
+    return Law(f"weights in another order for each unit: {text}", fan_in,
+               0.0 if flipped else total, norm, draw, positive, overlap)  # fmt: skip
+
+
+def _shared(means, norm):
+    """The correlation of two units' outputs that comes from the means of their weights."""
+    width = means.shape[1]
+    if width < 2 or not norm:
+        return 0.0
+    both = np.square(means.sum(axis=1)).sum() - np.square(means).sum()
+    return float(np.clip(both / (width * (width - 1)) / norm**2, 0.0, 1.0))
+
+
+def _tensor(values, dtype):
+    return ops.convert_to_tensor(values, dtype=wide_dtype(dtype))
+
+
+def _or_one(x):
+    return ops.where(x > 0, x, ops.ones_like(x))
