@@ -84,7 +84,7 @@ class Points:
         gap = np.abs(v - as_stored(self.step * (near + self.shift), dtype)).min(axis=0)
         # What float32 can not hold leaves the rounding of the arithmetic.
         unit = 2.0**-52 if dtype == "float64" else 2.0**-23
-        loose = 0.0 if np.float32(self.step) == self.step else 4 * unit
+        loose = 0.0 if float(np.float32(self.step)) == self.step else 4 * unit
         return np.where(gap <= loose * np.abs(v), 0.0, gap).max()
 
     def sample(self, rng, k):

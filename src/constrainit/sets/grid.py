@@ -126,7 +126,7 @@ class Grid(ConstraintSet):
             return held
         # Three steps of 0.1 are 0.3 but for the rounding of the arithmetic.
         rounding = 4 * float(ml_dtypes.finfo(wide_dtype(dtype)).eps)
-        return ops.logical_or(held, ops.abs(w - image) <= rounding * ops.abs(w))
+        return ops.logical_or(held, ops.abs(w - image) <= rounding * ops.abs(image))
 
     def _usable(self, w):
         usable = ops.logical_not(ops.isnan(w))
