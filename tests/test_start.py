@@ -125,6 +125,12 @@ LAWS = [
             ci.Simplex(3), ci.SumTo(0), ci.SumTo(2), ci.Orthogonal(), ci.Symmetric(),
             ci.Blocks(ci.UnitNorm(), 2), ci.Masked(ci.NonNegative(), np.eye(64) == 0),
             ci.Masked(ci.UnitNorm(), np.eye(64) == 0), ci.Masked(ci.Simplex(), np.eye(64) == 0),
+            ci.Sign(1), ci.Sign([1, -1, 0, -1] * 16), ci.Sign([[1, -1] * 32]),
+            ci.Fixed(np.eye(64), 2), ci.Fixed(np.arange(64) < 20, np.linspace(-3, 4, 64)),
+            ci.Grid(1, -1, 1), ci.Grid(2, -1, 1), ci.Grid(0.1, -0.77, 2), ci.Grid(1, 0, 3),
+            ci.Grid(2**-8, 0, 1), ci.Grid(1, -4, -1), ci.Masked(ci.Grid(1), np.eye(64) == 0),
+            ci.Triangular(), ci.Diagonal(), ci.Banded(2, 3), ci.Toeplitz(), ci.Circulant(),
+            ci.TopK(5), ci.Sparse(2, 4), ci.Masked(ci.Sparse(2, 4), np.eye(64) == 0),
         )
         for gain, total, spread, even in ((1.0, 1.0, 1.0, False), (1.3, 1.1, 0.05, True))
     )

@@ -1,0 +1,254 @@
+"""Patterns, grids, structured and sparse matrices against least squares and brute force."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+from conftest import array, as_stored, same_bits, tensor
+from hypothesis import given
+from hypothesis import strategies as st
+from kinds import DTYPES
+from test_oracles import QUICK, SLOW, close, projected, weights
+
+import constrainit as ci
+from constrainit.numerics import keep_largest
+
+
+def by_least_squares(w, basis):
+    """The nearest member of the span of some matrices."""
+    columns = np.stack([b.ravel() for b in basis], axis=1).astype("float64")
+    return (columns @ np.linalg.lstsq(columns, w.ravel(), rcond=None)[0]).reshape(w.shape)
+
+
+def bases(rows, columns):
+    """The spans that structured matrices are, from their definitions."""
+    i, j = np.indices((rows, columns))
+    single = [(i == a) & (j == b) for a in range(rows) for b in range(columns)]
+    yield ci.Toeplitz(), [j - i == d for d in range(1 - rows, columns)]
+    yield ci.Triangular(), [one for one in single if (one & (j <= i)).any()]
+    yield ci.Triangular(lower=False), [one for one in single if (one & (j >= i)).any()]
+    yield ci.Diagonal(), [one for one in single if (one & (j == i)).any()]
+    yield ci.Banded(1, 2), [one for one in single if (one & (i - j <= 1) & (j - i <= 2)).any()]
+    if rows == columns:
+        yield ci.Circulant(), [(j - i) % rows == d for d in range(rows)]
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (5, 3), (2, 6), (1, 4), (3, 1), (1, 1)])
+@SLOW
+@given(data=st.data())
+def test_structured(shape, data):
+    """Least squares over the matrices that span the set; outside a support zero to the bit."""
+    w = data.draw(weights(*shape))
+    for a_set, basis in bases(*shape):
+        found = projected(a_set, w)
+        loose = 1e-6 * np.abs(w).max()
+        np.testing.assert_allclose(found, by_least_squares(w, basis), rtol=0, atol=loose)
+        assert (found[~np.any(basis, axis=0)] == 0).all()
+
+
+@QUICK
+@given(w=weights(6, 2))
+def test_few(w):
+    """No other support keeps more of the norm: all of them are tried."""
+    for a_set, group, keep in ((ci.TopK(2), 6, 2), (ci.TopK(5), 6, 5), (ci.Sparse(2, 3), 3, 2)):
+        found = projected(a_set, w)
+        for unit, image in zip(w.T, found.T, strict=True):
+            for part, kept in zip(unit.reshape(-1, group), image.reshape(-1, group), strict=True):
+                supports = itertools.combinations(range(group), keep)
+                best = max(np.linalg.norm(part[list(s)]) for s in supports)
+                assert np.count_nonzero(kept) <= keep
+                assert ((kept == part) | (kept == 0)).all()
+                assert np.linalg.norm(kept) == pytest.approx(best, rel=1e-12)
+
+
+def test_ties_go_to_the_first():
+    """Of equal magnitudes the first are kept, on every backend, whatever their sign."""
+    w = tensor([2.0, -1.0, 1.0, -1.0, 0.0, 1.0])
+    np.testing.assert_array_equal(array(ci.TopK(3).project(w)), [2, -1, 1, 0, 0, 0])
+    np.testing.assert_array_equal(array(ci.Sparse(1, 3).project(w)), [2, 0, 0, -1, 0, 0])
+    np.testing.assert_array_equal(array(keep_largest(tensor([1.0, 1.0]), 3)), [1, 1])
+
+
+def test_groups_follow_the_inputs_of_a_convolution():
+    """In a kernel of a convolution groups run along the input channels, at each position."""
+    w = np.random.default_rng(0).normal(size=(3, 1, 4, 5))
+    found = array(ci.Sparse(1, 2, axis=[0, 1, 2]).project(tensor(w)))
+    pairs = found.reshape(3, 1, 2, 2, 5)
+    assert (np.count_nonzero(pairs, axis=3) == 1).all()
+    np.testing.assert_array_equal(np.abs(pairs).max(axis=3), as_stored(np.abs(w), "float32").reshape(
+        3, 1, 2, 2, 5).max(axis=3))  # fmt: skip
+
+
+GRIDS = [
+    (ci.Grid(1), np.arange(-200, 201)),
+    (ci.Grid(1, -1, 1), np.array([-1, 0, 1])),
+    (ci.Grid(2, -1, 1), np.array([-1, 1])),
+    (ci.Grid(0.25, upper=1), np.arange(-800, 5) / 4),
+    (ci.Grid(2, lower=-3), np.arange(-3, 400, 2)),
+    (ci.Grid(1, -8, 7), np.arange(-8, 8)),
+    (ci.Grid(0.75, 0.5, 3), np.array([0.5, 1.25, 2.0, 2.75])),
+]
+
+
+@pytest.mark.parametrize(("a_set", "points"), GRIDS, ids=lambda x: repr(x)[:24])
+@SLOW
+@given(w=weights(9))
+def test_grid(a_set, points, w):
+    """The nearest of all points, and where two are as near, always the same one."""
+    w = np.clip(w, -150, 150)
+    found = projected(a_set, w)
+    assert np.isin(found, points).all()
+    nearest = np.abs(w[:, None] - points).min(axis=1)
+    np.testing.assert_allclose(np.abs(w - found), nearest, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+def test_every_number_of_a_grid(dtype):
+    """Every point stays, every number between two moves, also where the dtype gets coarse."""
+    span = {"float16": 2048, "bfloat16": 256, "float32": 4096}[dtype]
+    points = np.arange(-2 * span, 2 * span + 1, dtype="float64")
+    a_set = ci.Grid(1)
+    assert same_bits(array(a_set.project(tensor(points, dtype))), as_stored(points, dtype))
+    halves = as_stored(np.arange(span // 4) + 0.5, dtype)
+    moved = array(a_set.project(tensor(halves, dtype)))
+    np.testing.assert_array_equal(moved, np.round(halves))
+    just_below = np.nextafter(np.float32(7), np.float32(0))
+    assert array(a_set.project(tensor([just_below])))[0] == 7
+    assert float(a_set.violation(tensor([just_below]))) > 0
+
+
+@pytest.mark.parametrize("dtype", DTYPES[:3])
+def test_grid_of_tenths(dtype):
+    """0.1 is no number of any dtype: its multiples as stored are members, and no others."""
+    a_set = ci.Grid(0.1, -1, 1)
+    points = as_stored(np.arange(-10, 11) / 10, dtype)
+    assert same_bits(array(a_set.project(tensor(points, dtype))), points)
+    w = tensor(np.linspace(-1.3, 1.3, 999), dtype)
+    once = array(a_set.project(w))
+    assert len(np.unique(once)) == 21
+    assert same_bits(array(a_set.project(tensor(once, dtype))), once)
+
+
+def slope_of(function, w):
+    """The value and the gradient of the sum of squares of `function`, by the backend."""
+    match keras.backend.backend():
+        case "torch":
+            leaf = tensor(w).clone().requires_grad_()
+            value = function(leaf)
+            (value**2).sum().backward()
+            return array(value.detach()), array(leaf.grad)
+        case "jax":
+            import jax
+
+            slope = jax.jit(jax.grad(lambda x: (function(x) ** 2).sum()))(tensor(w))
+            return array(function(tensor(w))), array(slope)
+        case _:
+            import tensorflow as tf
+
+            leaf = tensor(w)
+            with tf.GradientTape() as tape:
+                tape.watch(leaf)
+                value = function(leaf)
+                total = tf.reduce_sum(value**2)
+            return array(value), array(tape.gradient(total, leaf))
+
+
+def test_straight_through():
+    """The value is that of the projection to the bit, the gradient passes within the bounds."""
+    w = np.array([-2.0, -1.0, -0.3, 0.2, 0.8, 1.0, 1.5])
+    for a_set, inside in (
+        (ci.Grid(1, -1, 1), np.abs(w) <= 1),
+        (ci.Grid(2, -1, 1), np.abs(w) <= 1),
+        (ci.Grid(0.3), np.ones(7, bool)),
+    ):
+        value, slope = slope_of(a_set.straight_through, w)
+        assert same_bits(value, array(a_set.project(tensor(w))))
+        np.testing.assert_allclose(slope, 2 * value * inside, rtol=1e-6)
+
+
+def test_straight_through_trains():
+    """A layer that computes with ternary weights learns ternary weights."""
+
+    class Ternary(keras.layers.Dense):
+        def call(self, x):
+            return keras.ops.matmul(x, ci.Grid(1, -1, 1).straight_through(self.kernel))
+
+    rng = np.random.default_rng(0)
+    x, truth = rng.normal(size=(256, 6)), rng.integers(-1, 2, size=(6, 2))
+    model = keras.Sequential([keras.Input((6,)), Ternary(2, use_bias=False)])
+    model.compile(keras.optimizers.Adam(0.05), "mse")
+    model.fit(x, x @ truth, epochs=12, batch_size=32, verbose=0)
+    kernel = ci.Grid(1, -1, 1).project(model.layers[0].kernel)
+    np.testing.assert_array_equal(array(kernel), truth)
+
+
+@QUICK
+@given(w=weights(3, 4))
+def test_sign(w):
+    """The median of the weight and its bounds; a flat pattern goes by rows."""
+    low, high = np.array([[0.0], [-np.inf], [-np.inf]]), np.array([[np.inf], [0.0], [np.inf]])
+    expected = np.clip(w, low, high)
+    for pattern in ([1, -1, 0], [[1], [-1], [0]], [[1] * 4, [-1] * 4, [0] * 4]):
+        np.testing.assert_array_equal(projected(ci.Sign(pattern), w), expected)
+    by_unit = projected(ci.Sign([[1, -1, 0, 0]]), w)
+    np.testing.assert_array_equal(by_unit[:, 2:], w[:, 2:])
+    assert by_unit[:, 0].min() >= 0
+    assert by_unit[:, 1].max() <= 0
+
+
+@pytest.mark.parametrize("dtype", DTYPES[:3])
+def test_fixed(dtype):
+    """What is held is what the dtype stores of it, also beyond its range; the rest is untouched."""
+    values = np.array([0.1, 1 / 3, 7e4, -1e-3])
+    w = tensor(np.full((3, 4), 0.7), dtype)
+    found = array(ci.Fixed([[1], [0], [1]], values).project(w))
+    top = {"float16": 65504.0}.get(dtype, as_stored(7e4, dtype))
+    expected = as_stored(values, dtype)
+    expected[2] = top
+    assert same_bits(found[[0, 2]], np.stack([expected] * 2))
+    assert same_bits(found[1], array(w)[1])
+
+
+@pytest.mark.parametrize("inner", [ci.TopK(2), ci.Sparse(1, 2), ci.Grid(1), ci.Triangular()])
+@QUICK
+@given(w=weights(4, 4))
+def test_under_a_mask(inner, w):
+    """Inside the mask what the set does where the others are zero; outside zero."""
+    mask = np.array([[1, 0, 1, 1], [1, 1, 0, 1], [0, 1, 1, 1], [1, 1, 1, 0]])
+    found = projected(ci.Masked(inner, mask), w)
+    close(found, projected(inner, w * mask), w)
+    assert (found[mask == 0] == 0).all()
+
+
+def test_signs_of_a_start():
+    """Rows of both signs: no unit has a common gain, each the Glorot norm; one sign: sum one."""
+    signs = np.where(np.arange(48) % 3, 1, -1)
+    drawn = array(ci.Sign(signs).initializer(0)((48, 16)))
+    assert (drawn * signs[:, None] >= 0).all()
+    np.testing.assert_allclose(drawn.sum(axis=0), 0, atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(drawn, axis=0), np.sqrt(96 / 64), rtol=1e-5)
+    drawn = array(ci.Sign(-1).initializer(0)((48, 16)))
+    np.testing.assert_allclose(drawn.sum(axis=0), -1, rtol=1e-5)
+
+
+def test_units_without_inputs():
+    """Columns beyond the rows of a lower triangle see nothing, and the plan says so."""
+    plan = ci.plan(ci.Triangular(), 4, 6)
+    assert any("2 units have no entry" in reason for reason in plan.reasons)
+    drawn = array(ci.Triangular().initializer(0)((4, 6)))
+    assert (np.abs(drawn).sum(axis=0) > 0).tolist() == [True] * 4 + [False] * 2
+
+
+def test_start_of_ternary_weights():
+    """As many weights as have the wanted norm, of both signs; never a unit of zeros."""
+    for shape in ((256, 64), (3, 5), (1, 4)):
+        drawn = array(ci.Grid(1, -1, 1).initializer(0)(shape))
+        assert (np.abs(drawn).sum(axis=0) > 0).all()
+    plan = ci.plan(ci.Grid(2, -1, 1), 64, activation="relu", depth=6)
+    assert plan.column_norm == pytest.approx(8.0)
+    assert plan.output_scale < 0.3
+    fine = array(ci.Grid(2**-7, -1, 1).initializer(0)((128, 64)))
+    np.testing.assert_allclose(np.square(fine).mean(), 2 / (128 + 64), rtol=0.1)
+    ones = array(ci.Grid(1, 0, 3).initializer(0)((64, 64)))
+    np.testing.assert_array_equal(ones.sum(axis=0), 1)
