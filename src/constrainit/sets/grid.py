@@ -48,7 +48,7 @@ class Grid(ConstraintSet):
 
     >>> import numpy as np
     >>> import constrainit as ci
-    >>> print(np.asarray(ci.Grid(1, -1, 1).project([-2.0, -0.7, 0.2, 0.5, 0.6]) + 0.0))
+    >>> print(np.asarray(ci.Grid(1, -1, 1).project([-2.0, -0.7, 0.2, 0.5, 0.6])))
     [-1. -1.  0.  0.  1.]
     """
 
@@ -111,6 +111,8 @@ class Grid(ConstraintSet):
         coarse = ops.abs(w) >= self._coarse(dtype)
         least, most = self._range(dtype)
         image = at_most(at_least(ops.where(coarse, w, image), least), most)
+        # Not -0.0, as rounding gives.
+        image = ops.where(ops.equal(image, 0), ops.zeros_like(image), image)
         return image if where is None else ops.where(where, image, ops.zeros_like(w))
 
     def _coarse(self, dtype):
