@@ -175,6 +175,7 @@ class Case:
         sample: A member, from a NumPy generator.
         groups: For each entry the unit that it belongs to.
         convex: Whether the variational inequality holds.
+        nearest: Whether the projection gives the nearest point, as all but one do.
         accuracy: Relative accuracy that the set documents, where it is not exact.
         bounded_below: What no entry of any result may be below, by any tolerance.
         elementwise: Whether infinite weights have a nearest point.
@@ -189,6 +190,7 @@ class Case:
     sample: Callable[[Any], Any]
     groups: Any
     convex: bool = True
+    nearest: bool = True
     accuracy: float = 0.0
     bounded_below: float = -math.inf
     elementwise: bool = False

@@ -21,21 +21,29 @@ from constrainit.sets import Banded as Banded
 from constrainit.sets import Blocks as Blocks
 from constrainit.sets import Box as Box
 from constrainit.sets import Circulant as Circulant
+from constrainit.sets import ConvSpectralNorm as ConvSpectralNorm
+from constrainit.sets import Correlation as Correlation
 from constrainit.sets import Custom as Custom
 from constrainit.sets import Diagonal as Diagonal
 from constrainit.sets import Fixed as Fixed
 from constrainit.sets import Grid as Grid
 from constrainit.sets import Intersection as Intersection
+from constrainit.sets import LowRank as LowRank
 from constrainit.sets import Masked as Masked
 from constrainit.sets import MaxNorm as MaxNorm
 from constrainit.sets import NonNegative as NonNegative
 from constrainit.sets import NormRange as NormRange
+from constrainit.sets import NuclearNorm as NuclearNorm
 from constrainit.sets import Orthogonal as Orthogonal
 from constrainit.sets import Positive as Positive
+from constrainit.sets import PositiveSemidefinite as PositiveSemidefinite
 from constrainit.sets import SelfStarting as SelfStarting
 from constrainit.sets import Sign as Sign
 from constrainit.sets import Simplex as Simplex
+from constrainit.sets import SkewSymmetric as SkewSymmetric
 from constrainit.sets import Sparse as Sparse
+from constrainit.sets import SpecialOrthogonal as SpecialOrthogonal
+from constrainit.sets import SpectralNorm as SpectralNorm
 from constrainit.sets import SumTo as SumTo
 from constrainit.sets import Symmetric as Symmetric
 from constrainit.sets import Toeplitz as Toeplitz
@@ -60,6 +68,8 @@ __all__ = [
     "Check",
     "Circulant",
     "ConstraintSet",
+    "ConvSpectralNorm",
+    "Correlation",
     "Custom",
     "Diagonal",
     "Finding",
@@ -67,18 +77,24 @@ __all__ = [
     "Grid",
     "InitPlan",
     "Intersection",
+    "LowRank",
     "Masked",
     "MaxNorm",
     "NonNegative",
     "NormRange",
+    "NuclearNorm",
     "Orthogonal",
     "OutputScale",
     "Positive",
+    "PositiveSemidefinite",
     "Report",
     "SelfStarting",
     "Sign",
     "Simplex",
+    "SkewSymmetric",
     "Sparse",
+    "SpecialOrthogonal",
+    "SpectralNorm",
     "SumTo",
     "Symmetric",
     "Toeplitz",

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import keras
@@ -62,3 +62,16 @@ def at_once() -> AbstractContextManager[Any]:
         return tf.init_scope()
     # Keras builds on torch's "meta" device, which holds no numbers.
     return keras.device("cpu")
+
+
+def exact_products() -> AbstractContextManager[Any]:
+    """Where float32 matrices are multiplied in float32 on JAX, whose GPUs would use TF32.
+
+    PyTorch does so unless told otherwise. TensorFlow knows only a switch for the whole process,
+    `tf.config.experimental.enable_tensor_float_32_execution(False)`, which is the user's.
+    """
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.default_matmul_precision("highest")
+    return nullcontext()

@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from constrainit import _checks
-from constrainit._compile import compiled
+from constrainit._compile import compiled, exact_products
 from constrainit._precision import STORAGE_DTYPES, smallest_normal, tolerance, wide_dtype
 from constrainit._starting import Starting
 from constrainit.numerics import safe_norm
@@ -267,7 +267,8 @@ def _image(a_set: ConstraintSet, w) -> Any:
     wide = ops.cast(w, wide_dtype(dtype))
     usable = a_set._usable(wide)
     safe = ops.where(usable, wide, ops.ones_like(wide))
-    image = a_set._nearest(safe, dtype)
+    with exact_products():
+        image = a_set._nearest(safe, dtype)
     stays = ops.logical_or(a_set._holds(safe, image, dtype), ops.logical_not(usable))
     return ops.where(stays, w, ops.cast(image, dtype))
 

@@ -1,0 +1,59 @@
+"""Wrong arguments of the sets of matrices: the whole message each."""
+# ruff: noqa: E501  (whole messages, each on its line)
+
+import re
+
+import numpy as np
+import pytest
+from test_errors import FINITE, INF, NAN, POSITIVE, axis_errors
+
+import constrainit as ci
+
+ONES = np.ones((2, 3), "float32")
+
+WRONG = [
+    (lambda: ci.SpectralNorm(0.0), f"`bound` of `SpectralNorm` {POSITIVE} bound=0.0."),
+    (lambda: ci.SpectralNorm(INF), f"`bound` of `SpectralNorm` {FINITE} bound=inf."),
+    (lambda: ci.ConvSpectralNorm(-1), f"`bound` of `ConvSpectralNorm` {POSITIVE} bound=-1."),
+    (lambda: ci.NuclearNorm(NAN), f"`radius` of `NuclearNorm` {FINITE} radius=nan."),
+    (lambda: ci.NuclearNorm(0), f"`radius` of `NuclearNorm` {POSITIVE} radius=0."),
+    (lambda: ci.LowRank(0), "`rank` of `LowRank` must be an integer of at least 1. Received: rank=0."),
+    (lambda: ci.LowRank(2.0), "`rank` of `LowRank` must be an integer of at least 1. Received: rank=2.0."),
+    (lambda: ci.PositiveSemidefinite(-0.5),
+     "`minimum` of `PositiveSemidefinite` must be at least 0. Received: minimum=-0.5."),
+    (lambda: ci.PositiveSemidefinite("a"), f"`minimum` of `PositiveSemidefinite` {FINITE} minimum='a'."),
+    *axis_errors(lambda a: ci.SpecialOrthogonal(axis=a), "SpecialOrthogonal"),
+    *axis_errors(lambda a: ci.SpectralNorm(1.0, axis=a), "SpectralNorm"),
+    *axis_errors(lambda a: ci.NuclearNorm(1.0, axis=a), "NuclearNorm"),
+    *axis_errors(lambda a: ci.LowRank(1, axis=a), "LowRank"),
+    (lambda: ci.SpecialOrthogonal().project(ONES),
+     r"`SpecialOrthogonal` needs a square matrix. Received: shape=\(2, 3\) with axis=None, a matrix of "
+     r"2 rows and 3 columns. For other shapes use Orthogonal\(\)."),
+    (lambda: ci.SpectralNorm().project(ONES[0]),
+     r"`SpectralNorm` needs a weight with rows and columns. Received: shape=\(3,\) with axis=None. "
+     r"For a vector use MaxNorm\(bound\)."),
+    (lambda: ci.NuclearNorm(1.0).project(ONES[0]),
+     r"`NuclearNorm` needs a weight with rows and columns. .* For a vector use MaxNorm\(radius\)."),
+    (lambda: ci.LowRank(1).project(ONES[0]),
+     r"`LowRank` needs a weight with rows and columns. .* A vector has rank 1."),
+    (lambda: ci.ConvSpectralNorm().project(ONES),
+     r"`ConvSpectralNorm` needs a kernel \(\*window, inputs, outputs\). Received: shape=\(2, 3\). For a "
+     r"matrix use SpectralNorm\(bound\)."),
+    (lambda: ci.PositiveSemidefinite().project(ONES),
+     r"`PositiveSemidefinite` needs a weight whose last two axes have one size. Received: shape=\(2, 3\)."),
+    (lambda: ci.Correlation().project(ONES), "`Correlation` needs a weight whose last two axes .*"),
+    (lambda: ci.SkewSymmetric().project(ONES), "`SkewSymmetric` needs a weight whose last two axes .*"),
+    (lambda: ci.Masked(ci.Correlation(), [[1, 0], [0, 1]]),
+     "`set` of `Masked` must have a projection under a mask. Received: .*"),
+    (lambda: ci.ConvSpectralNorm() & ci.NonNegative(),
+     "`sets` of `Intersection` must be convex, each of them. Received: .*"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("index", range(len(WRONG)))
+def test_message(index):
+    """The error names the argument, says what it must be and what came: the whole message."""
+    call, message = WRONG[index]
+    with pytest.raises(ValueError, match=r"\A") as caught:
+        call()
+    assert re.fullmatch(message, str(caught.value), flags=re.DOTALL), str(caught.value)
