@@ -77,9 +77,9 @@ class ConvSpectralNorm(ConstraintSet):
 
     The set is `{K : norm(K) <= bound}` for kernels `(*window, inputs, outputs)`, with an upper
     bound of the norm of the convolution as an operator in the place of the norm itself: for a
-    window of two axes at most 5 % above it with 4 channels, 15 % with 512. It holds for padding "valid", "same" and circular, for any strides and dilation, for
-    transposed convolutions and for groups: each is the convolution of an unbounded input, seen on
-    a part of its inputs and outputs.
+    window of two axes at most 5 % above it with 4 channels, 15 % with 512. It holds for padding
+    "valid", "same", "causal" and circular, for any strides and dilation, for transposed and
+    depthwise convolutions and for groups: each is at most the convolution of an unbounded input.
 
     The projection scales the kernel down to the bound. That is a member, but not the nearest point,
     which has no closed form: `violation` is the distance to the scaled kernel, and `Intersection`
