@@ -1,9 +1,10 @@
 """Sets of matrices against independent solvers, and the bounds and fast ways that they use."""
 
+import keras
 import numpy as np
 import pytest
 from cases_matrices import convolution_norm
-from conftest import array, tensor
+from conftest import arithmetic, array, tensor
 from hypothesis import given
 from hypothesis import strategies as st
 from test_oracles import QUICK, SLOW, _by_cvxpy, projected, weights
@@ -114,7 +115,7 @@ def test_nearest_correlation(w):
         if np.abs(y - before).max() < 1e-12:
             break
     found = projected(ci.Correlation(), w)
-    np.testing.assert_allclose(found, y, atol=1e-5 * (1 + np.linalg.norm(w)))
+    np.testing.assert_allclose(found, y, atol=1e-5 * float(1 + np.linalg.norm(w)))
 
 
 # The polar factor near the set
@@ -148,7 +149,7 @@ def test_no_decomposition_near_the_set(monkeypatch):
 
     monkeypatch.setattr(polar_module, "_by_decomposition", counted)
     q = np.linalg.qr(np.random.default_rng(0).normal(size=(64, 64)))[0]
-    eager = __import__("keras").backend.backend() != "jax"
+    eager = keras.backend.backend() != "jax"
     for w, expected in ((q, 0), (q + 1e-3, 0), (0.1 * q, 1), (1.9 * q, 1)):
         before = len(calls)
         found = array(polar_factor(tensor(w)))
@@ -170,8 +171,6 @@ def test_no_decomposition_near_the_set(monkeypatch):
 @given(data=st.data(), shape=st.sampled_from([(4, 3), (3, 6), (1, 5)]))
 def test_spectral_bound(dtype, data, shape):
     """Never below the largest singular value, and at most 2 % above it."""
-    from conftest import arithmetic
-
     w = data.draw(weights(*shape))
     with arithmetic(dtype):
         bound = float(array(spectral_bound(tensor(w, dtype))).item())
@@ -202,8 +201,6 @@ def test_convolution_bound(shape):
 @pytest.mark.parametrize("strides", [1, 2])
 def test_layers_are_lipschitz(padding, strides):
     """The matrix of a layer, column by column, has no singular value above the bound."""
-    import keras
-
     layer = keras.layers.Conv2D(
         3, 3, strides=strides, padding=padding, use_bias=False,
         kernel_constraint=ci.ConvSpectralNorm(0.8),

@@ -10,6 +10,7 @@ from constrainit._precision import wide_dtype
 from constrainit.initializers import _draws, laws
 from constrainit.initializers._draws import nth_seed
 from constrainit.initializers.laws import Law, Wanted
+from constrainit.numerics import is_rotation
 
 _DEGREES = 4
 
@@ -24,8 +25,6 @@ def rotation(fan_in: int, wanted: Wanted) -> Law:
 
 def _turned(draw):
     def rotations(height, width, dtype, seed, where=None):
-        from constrainit.numerics import is_rotation
-
         q = draw(height, width, dtype, seed)
         # Two columns change places: that is a bijection between the two halves of the group.
         order = np.arange(height)
@@ -52,9 +51,8 @@ def isometry(fan_in: int, fan_out: int, rank: int, largest: float, wanted: Wante
     level = wanted.even and fan_in >= 3
 
     def draw(height, width, dtype, seed, where=None):
-        left = (_draws.level_frame if level else _draws.haar)(
-            height, rank, dtype, nth_seed(seed, 0)
-        )
+        frame = _draws.level_frame if level else _draws.haar
+        left = frame(height, rank, dtype, nth_seed(seed, 0))
         right = _draws.haar(width, rank, dtype, nth_seed(seed, 1))
         return size * (left @ ops.transpose(right))
 
