@@ -12,6 +12,8 @@ from ._gram import spectral_bound as spectral_bound
 from ._largest import keep_largest as keep_largest
 from ._limits import at_least as at_least
 from ._limits import at_most as at_most
+from ._mirror import computed_once as computed_once
+from ._mirror import symmetric_part as symmetric_part
 from ._norms import polar as polar
 from ._norms import safe_norm as safe_norm
 from ._polar import is_rotation as is_rotation
@@ -21,8 +23,9 @@ from ._spectral import with_eigenvalues as with_eigenvalues
 from ._spectral import with_singular_values as with_singular_values
 
 __all__ = [
-    "at_least", "at_most", "circulant", "convolution_bound", "convolution_slack", "dykstra",
-    "from_diagonals", "from_first_row", "is_rotation", "keep_largest", "nearest_correlation",
-    "polar", "polar_factor", "project_simplex", "safe_norm", "spectral_bound", "toeplitz",
-    "with_eigenvalues", "with_singular_values",
+    "at_least", "at_most", "circulant", "computed_once", "convolution_bound",
+    "convolution_slack", "dykstra", "from_diagonals", "from_first_row", "is_rotation",
+    "keep_largest", "nearest_correlation", "polar", "polar_factor", "project_simplex",
+    "safe_norm", "spectral_bound", "symmetric_part", "toeplitz", "with_eigenvalues",
+    "with_singular_values",
 ]  # fmt: skip

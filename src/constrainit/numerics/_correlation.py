@@ -4,6 +4,7 @@ import numpy as np
 from keras import backend, ops
 
 from ._limits import at_least, at_most
+from ._mirror import symmetric_part
 from ._norms import safe_norm
 from ._spectral import eigen, replaced
 
@@ -69,7 +70,7 @@ def nearest_correlation(w):
     image = state[4]
     size = ops.sqrt(at_least(ops.sum(image * eye, axis=-1), eps))
     image = image / (size[..., None, :] * size[..., None])
-    image = 0.5 * image + 0.5 * ops.swapaxes(image, -1, -2)
+    image = symmetric_part(image)
     return ops.where(eye > 0, ops.ones_like(image), image)
 
 

@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from ._mirror import symmetric_part
 from ._norms import safe_norm
 from ._polar import polished
 
@@ -27,7 +28,7 @@ def with_eigenvalues(w, function):
     """
     values, v = eigen(w)
     image = replaced(w, v, values, v, function)
-    return 0.5 * image + 0.5 * ops.swapaxes(image, -1, -2)
+    return symmetric_part(image)
 
 
 def eigen(w):

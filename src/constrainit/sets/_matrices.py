@@ -7,6 +7,7 @@ from keras import ops
 from constrainit._folding import Folding
 from constrainit._set import ConstraintSet
 from constrainit.initializers._draws import nth_seed
+from constrainit.numerics import symmetric_part
 
 
 class _Folded(ConstraintSet):
@@ -64,7 +65,7 @@ class _Square(ConstraintSet):
 
     def _part(self, w):
         """The symmetric, or skew-symmetric, part."""
-        return 0.5 * w + (0.5 * self._sign) * swapped(w)
+        return symmetric_part(w, self._sign)
 
     def _nearest(self, w, dtype, where=None):
         image = self._part(w)

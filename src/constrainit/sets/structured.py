@@ -8,7 +8,7 @@ from keras import ops
 from constrainit import _checks
 from constrainit._set import ConstraintSet
 from constrainit.initializers import _draws, _patterns, laws
-from constrainit.numerics import circulant, from_diagonals, from_first_row, toeplitz
+from constrainit.numerics import circulant, computed_once, from_diagonals, from_first_row, toeplitz
 
 
 class _Matrices(ConstraintSet):
@@ -192,7 +192,7 @@ class Toeplitz(_Constant):
     """
 
     def _nearest(self, w, dtype, where=None):
-        return from_diagonals(toeplitz(w), w.shape[-2])
+        return from_diagonals(computed_once(toeplitz(w)), w.shape[-2])
 
     def _repeated(self, w):
         first = ops.concatenate([ops.flip(w[..., 0], axis=-1), w[..., 0, 1:]], axis=-1)
@@ -230,7 +230,7 @@ class Circulant(_Constant):
             )
 
     def _nearest(self, w, dtype, where=None):
-        return from_first_row(circulant(w))
+        return from_first_row(computed_once(circulant(w)))
 
     def _repeated(self, w):
         return from_first_row(w[..., 0, :])

@@ -1,0 +1,21 @@
+"""Equality to the bit between entries of a matrix, also inside of compiled programs."""
+
+from keras import backend, ops
+
+
+def computed_once(x):
+    """`x`, of which every reader sees the same bits.
+
+    JAX's compiler may compute an entry anew for each place that reads it, with other roundings.
+    """
+    if backend.backend() != "jax":
+        return x
+    import jax
+
+    return jax.lax.optimization_barrier(x)
+
+
+def symmetric_part(w, sign=1.0):
+    """`(W + sign * W') / 2` over the last two axes, equal to `sign` times its transpose."""
+    w = computed_once(w)
+    return 0.5 * w + (0.5 * sign) * ops.swapaxes(w, -1, -2)
