@@ -29,6 +29,21 @@ def positive(owner: str, name: str, value: Any, *, instead: str = "") -> float:
     return float(value)
 
 
+def numbers_of(owner: str, name: str, value: Any) -> list[float]:
+    """A sequence of finite numbers, as a list of plain Python floats."""
+    array = np.asarray(value, dtype=object)
+    if array.ndim != 1 or not array.size or isinstance(value, (str, set, dict)):
+        raise fail(owner, name, "be a list of finite numbers", value)
+    return [number(owner, name, item) for item in array]
+
+
+def integer(owner: str, name: str, value: Any) -> int:
+    """An integer of any sign."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise fail(owner, name, "be an integer", value)
+    return int(value)
+
+
 def count(owner: str, name: str, value: Any, *, least: int = 1) -> int:
     """An integer of at least one, or another number."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:

@@ -95,6 +95,24 @@ def sphere(height, width, dtype, seed, where=None, *, least):
     return w / ops.where(norm > 0, norm, ops.ones_like(norm))
 
 
+def sparse_sphere(height, width, dtype, seed, where=None, *, count, least):
+    """As `sphere`, in directions of `count` entries, in other places for each column."""
+    noise = uniform((height, width), dtype, nth_seed(seed, 0))
+    noise = noise if where is None else ops.where(where, noise, ops.full_like(noise, 2.0))
+    chosen = ops.argsort(ops.argsort(noise, axis=0), axis=0) < count
+    chosen = chosen if where is None else ops.logical_and(chosen, where)
+    return sphere(height, width, dtype, nth_seed(seed, 1), chosen, least=least)
+
+
+def sphere_beside(height, width, dtype, seed, basis):
+    """Columns of norm one in uniform directions at right angles to orthonormal columns."""
+    w = normal((height, width), dtype, seed)
+    basis = ops.convert_to_tensor(basis, dtype=w.dtype)
+    for _ in range(2):
+        w = w - basis @ (ops.transpose(basis) @ w)
+    return w / ops.sqrt(ops.sum(ops.square(w), axis=0, keepdims=True))
+
+
 def haar(height, width, dtype, seed):
     """Uniform on the matrices with orthonormal columns (rows where wide).
 

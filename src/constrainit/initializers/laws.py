@@ -86,8 +86,23 @@ class Law:
         return self.total**2 / self.norm**2 if self.norm else 0.0
 
 
-def direction(fan_in: int, fan_out: int, norm: float, wanted: Wanted) -> Law:
-    """Weights of a given norm in uniform directions; orthogonal ones in deep stacks."""
+def direction(
+    fan_in: int, fan_out: int, norm: float, wanted: Wanted, count: int | None = None
+) -> Law:
+    """Weights of a given norm in uniform directions; orthogonal ones in deep stacks.
+
+    Args:
+        fan_in: How many weights feed a unit.
+        fan_out: How many units there are.
+        norm: The norm of a unit's weights.
+        wanted: What a plan asks for.
+        count: How many weights of a unit are other than zero; None for all.
+    """
+    if count is not None and count < fan_in:
+        least = 2 if wanted.even else math.inf
+        draw = _scaled(partial(_draws.sparse_sphere, count=count, least=least), norm)
+        text = f"directions of norm {norm:.4g} with {count} of {fan_in} weights in use"
+        return Law(text, fan_in, 0.0, norm, draw)
     deep = wanted.spread < 1 and wanted.even and not wanted.masked
     if deep and 3 <= fan_out <= fan_in <= 4096:
         total = norm if fan_out == fan_in else 0.0

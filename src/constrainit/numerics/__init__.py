@@ -18,6 +18,7 @@ from ._norms import polar as polar
 from ._norms import safe_norm as safe_norm
 from ._polar import is_rotation as is_rotation
 from ._polar import polar_factor as polar_factor
+from ._simplex import project_l1_ball as project_l1_ball
 from ._simplex import project_simplex as project_simplex
 from ._spectral import with_eigenvalues as with_eigenvalues
 from ._spectral import with_singular_values as with_singular_values
@@ -25,7 +26,7 @@ from ._spectral import with_singular_values as with_singular_values
 __all__ = [
     "at_least", "at_most", "circulant", "computed_once", "convolution_bound",
     "convolution_slack", "dykstra", "from_diagonals", "from_first_row", "is_rotation",
-    "keep_largest", "nearest_correlation", "polar", "polar_factor", "project_simplex",
-    "safe_norm", "spectral_bound", "symmetric_part", "toeplitz", "with_eigenvalues",
-    "with_singular_values",
+    "keep_largest", "nearest_correlation", "polar", "polar_factor", "project_l1_ball",
+    "project_simplex", "safe_norm", "spectral_bound", "symmetric_part", "toeplitz",
+    "with_eigenvalues", "with_singular_values",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Euclidean projection onto the scaled probability simplex, without sorting."""
+"""Euclidean projection onto the scaled probability simplex and the L1 ball, without sorting."""
 
 import math
 
@@ -12,7 +12,7 @@ def project_simplex(w, total, axis, where=None):
 
     Michelot's algorithm: Newton on the piecewise linear dual `sum(max(w - t, 0)) = total`. The
     threshold only grows and the support only shrinks, so it ends after at most one round per
-    entry (about ten in practice). Entries more than `total` below the largest can not be in the
+    entry (about five in practice). Entries more than `total` below the largest can not be in the
     support; lifting them to that level, and taking a large offset off, bounds every number by
     three times `total`, so that neither 1e20 nor 1e6 costs precision.
 
@@ -25,37 +25,51 @@ def project_simplex(w, total, axis, where=None):
     Source: C. Michelot, "A finite algorithm for finding the projection of a point onto the
     canonical simplex of R^n", 1986; L. Condat, "Fast projection onto the simplex", 2016.
     """
-    kept = ops.ones_like(w, dtype="bool") if where is None else where
-    low = ops.full_like(w, -math.inf)
-    peak = ops.max(ops.where(kept, w, low), axis=axis, keepdims=True)
+    low = ops.convert_to_tensor(-math.inf, dtype=w.dtype)
+    kept = w if where is None else ops.where(where, w, low)
+    peak = ops.max(kept, axis=axis, keepdims=True)
     # Only a large offset: it would cost the small entries beside a peak of a few parts of `total`
     # their last digits, of which a unit of 65,536 entries has many.
     far = ops.abs(peak) > 2 * total
     offset = ops.where(far, peak, ops.zeros_like(peak))
     # Not `peak - offset - total`: TensorFlow's graphs add the last two first.
     floor = ops.where(far, ops.zeros_like(peak), peak) - total
-    v = at_least(ops.where(kept, w, low) - offset, floor)
+    v = at_least(kept - offset, floor)
 
-    def threshold(support):
-        held = ops.cast(support, v.dtype)
-        size = at_least(ops.sum(held, axis=axis, keepdims=True), 1.0)
-        return (ops.sum(v * held, axis=axis, keepdims=True) - total) / size
+    def surplus(t):
+        return ops.sum(at_least(v - t, 0.0), axis=axis, keepdims=True) - total
 
-    def shrink(support, _):
-        smaller = ops.logical_and(support, v > threshold(support))
-        return smaller, ops.any(ops.not_equal(smaller, support))
+    def support(t):
+        return ops.sum(ops.cast(v > t, v.dtype), axis=axis, keepdims=True)
+
+    def grow(t, size, _):
+        t = t + surplus(t) / at_least(size, 1.0)
+        smaller = support(t)
+        return t, smaller, ops.any(smaller < size)
 
     rounds = math.prod(w.shape[a] for a in axis)
-    support, _ = ops.while_loop(
-        lambda support, changed: changed,
-        shrink,
-        (kept, ops.convert_to_tensor(True)),
-        maximum_iterations=rounds,
+    threshold, size, _ = ops.while_loop(
+        lambda t, size, shrinking: shrinking,
+        grow,
+        (floor, support(floor), ops.convert_to_tensor(True)),
+        maximum_iterations=rounds + 1,
     )
-    image = ops.where(support, at_least(v - threshold(support), 0.0), ops.zeros_like(v))
+    image = at_least(v - threshold, 0.0)
     for _ in range(2):
-        used = ops.cast(image > 0, v.dtype)
-        surplus = ops.sum(image, axis=axis, keepdims=True) - total
-        size = at_least(ops.sum(used, axis=axis, keepdims=True), 1.0)
-        image = at_least(image - used * surplus / size, 0.0)
-    return image
+        used = image > 0
+        size = at_least(ops.sum(ops.cast(used, v.dtype), axis=axis, keepdims=True), 1.0)
+        share = (ops.sum(image, axis=axis, keepdims=True) - total) / size
+        image = ops.where(used, at_least(image - share, 0.0), ops.zeros_like(image))
+    return image if where is None else ops.where(where, image, ops.zeros_like(image))
+
+
+def project_l1_ball(w, radius, axis, where=None):
+    """Nearest point of `{x : sum(|x|) <= radius}` along `axis`; arguments as `project_simplex`.
+
+    Outside of the ball the magnitudes go to the simplex and the signs stay.
+
+    Source: J. Duchi et al., "Efficient projections onto the l1-ball", 2008.
+    """
+    size = ops.abs(w)
+    inside = ops.sum(size, axis=axis, keepdims=True) <= radius
+    return ops.where(inside, w, ops.sign(w) * project_simplex(size, radius, axis, where))

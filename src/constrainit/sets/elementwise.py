@@ -161,6 +161,35 @@ class Box(_Bounds):
         return f"every weight in [{self.lower:g}, {self.upper:g}]"
 
 
+class MaxAbs(_Bounds):
+    """No weight is larger in magnitude than the bound.
+
+    The set is `{w : |w| <= bound}`, the ball of the maximum norm: `Box(-bound, bound)`. Exact.
+
+    The initializer draws as that of `Box`.
+
+    Args:
+        bound: The largest allowed magnitude.
+
+    Raises:
+        ValueError: `bound` is not positive and finite.
+
+    >>> import numpy as np
+    >>> import constrainit as ci
+    >>> print(np.asarray(ci.MaxAbs(0.5).project([-1.0, 0.25, 2.5])))
+    [-0.5   0.25  0.5 ]
+    """
+
+    def __init__(self, bound: float):
+        self.bound = _checks.positive("MaxAbs", "bound", bound)
+
+    def _bounds(self):
+        return -self.bound, self.bound
+
+    def _phrase(self):
+        return f"every weight at most {self.bound:g} in magnitude"
+
+
 def bounds_of(constraint: Any) -> tuple[float | None, float | None] | None:
     """The bounds of a set of bounds, None for any other."""
     return constraint._bounds() if isinstance(constraint, _Bounds) else None
