@@ -6,7 +6,7 @@ from keras import backend, ops
 from ._limits import at_least, at_most
 from ._simplex import project_simplex
 
-ROUNDS = 150
+ROUNDS, AT_ONCE = 150, 25
 FIRST, FACTOR, LARGEST = 10.0, 4.0, 1e7
 
 
@@ -14,11 +14,12 @@ def project_birkhoff(w):
     """Nearest matrix to `w` that is non-negative and whose rows and columns sum to one.
 
     Semismooth Newton on the dual: the image is `max(w - u - v, 0)` for one number `u` for each row
-    and one `v` for each column, found from the surplus of the sums. Each step solves one linear
-    system for the columns and is shortened where it would overshoot. Weights spread over more than
-    10 are an assignment problem rather than a projection; they are first shrunk, and brought back
-    to size by factors of four, each time from the last solution. Rounding grows with the spread:
-    the image is nearest to a 1e-7 share of it for each row.
+    and one `v` for each column, found from the surplus of the sums. Each round solves one linear
+    system for the columns and is shortened where it would overshoot; some ten rounds do for weights
+    of the size of one. Widely spread weights are an assignment problem rather than a projection:
+    what is not settled after 25 rounds starts again, shrunk, and is brought back to size by factors
+    of four, each time from the last solution. The image is then nearest to about a 1e-7 share of
+    the spread. What does not settle within 150 rounds is made feasible all the same.
 
     Args:
         w: Float tensor `(..., n, n)` without NaN or infinity.
@@ -29,46 +30,37 @@ def project_birkhoff(w):
     algorithms for optimal transport via Sinkhorn iteration", 2017.
     """
     exact = float(ml_dtypes.finfo(backend.standardize_dtype(w.dtype)).eps)
-    top = ops.max(w, axis=(-2, -1), keepdims=True)
-    # Halves: the difference of the largest numbers would overflow.
-    spread = at_least(top / 2 - ops.min(w, axis=(-2, -1), keepdims=True) / 2, 1e-30)
-    left = at_least(at_most(spread, LARGEST) / FIRST, 1.0)
-    scale = at_most(at_most(spread, LARGEST) / spread, 1.0) / left
-    lowered = w * scale - top * scale
-    rows = ops.max(lowered, axis=-1, keepdims=True)
-    image = project_simplex(lowered, 1.0, (-1,))
-    start = lowered - _threshold(lowered, image, rows)
+    top = ops.max(w, axis=-1, keepdims=True)
+    taken = ops.max(project_simplex(w, 1.0, (-1,)), axis=-1, keepdims=True)
+    start = w - top + taken
+    spread = at_least(-ops.min(start, axis=(-2, -1), keepdims=True), FIRST)
+    largest = at_most(spread, LARGEST)
 
-    def unsettled(reduced, left, worst, settled):
+    def unsettled(turn, reduced, left, worst, settled):
         return ops.any(ops.logical_not(settled))
 
-    def step(reduced, left, worst, settled):
-        grown = ops.logical_and(left > 1, worst < 0.3)
+    def round_(turn, reduced, left, worst, settled):
+        again = ops.logical_and(ops.equal(turn, AT_ONCE), ops.logical_not(settled))
+        reduced = ops.where(again, start * (FIRST / spread), reduced)
+        left = ops.where(again, largest / FIRST, left)
+        grown = ops.logical_and(left > 1, ops.logical_or(worst < 0.3, again))
         growth = ops.where(grown, at_most(left, FACTOR), ops.ones_like(left))
         reduced, left = reduced * growth, left / growth
         row, column = _surplus(reduced)
-        size = _worst(row, column)
-        move = _newton(reduced, row, column, at_most(size, 1.0) * 1e-2 + 1e-6)
+        move = _newton(reduced, row, column, at_most(_worst(row, column), 1.0) * 1e-2 + 1e-6)
         moved = reduced - _length(reduced, *move) * (move[0] + move[1])
         moved = ops.where(settled, reduced, moved)
         size = _worst(*_surplus(moved))
-        near = ops.logical_or(
-            size <= 4 * exact, ops.logical_and(size <= 32 * exact, size >= worst)
-        )  # fmt: skip
-        return moved, left, size, ops.logical_or(settled, ops.logical_and(left <= 1, near))
+        # Some roundings more if there is no more to be had.
+        still = ops.logical_and(size <= 32 * exact, size >= worst)
+        near = ops.logical_and(left <= 1, ops.logical_or(size <= 4 * exact, still))
+        return turn + 1, moved, left, size, ops.logical_or(settled, near)
 
     worst = _worst(*_surplus(start))
-    settled = ops.logical_and(worst <= 4 * exact, left <= 1)
-    reduced, _, worst, settled = ops.while_loop(
-        unsettled, step, (start, left, worst, settled), maximum_iterations=ROUNDS
-    )
-    image = at_least(reduced, 0.0)
-    return ops.where(settled, image, _filled(image))
-
-
-def _threshold(w, image, top):
-    """What the projection of each row onto the simplex took off it, seen at its largest entry."""
-    return top - ops.max(image, axis=-1, keepdims=True)
+    state = (ops.convert_to_tensor(0), start, ops.ones_like(spread), worst, worst <= 4 * exact)
+    state = ops.while_loop(unsettled, round_, state, maximum_iterations=ROUNDS)
+    image = at_least(state[1], 0.0)
+    return ops.where(state[4], image, _filled(image))
 
 
 def _surplus(reduced):
