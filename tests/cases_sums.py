@@ -1,3 +1,139 @@
 """Rows of the sets of norms, sums and orders."""
 
-ROWS = []
+import dataclasses
+
+import numpy as np
+from kinds import (
+    FIRST,
+    Case,
+    M,
+    Probability,
+    S,
+    Sum,
+    V,
+    bounds,
+    by_unit,
+    corner_direction,
+    glorot,
+    permutations,
+    slack,
+    slices,
+    whole,
+)
+
+import constrainit as ci
+
+
+@dataclasses.dataclass(frozen=True)
+class Diamond:
+    """`sum(|v|) <= radius`."""
+
+    radius: float
+
+    def distance(self, v, dtype):
+        if np.abs(v).sum() <= self.radius:
+            return 0.0
+        return Probability(self.radius).distance(np.abs(v), dtype)
+
+    def sample(self, rng, k):
+        size = Probability(self.radius).sample(rng, k) * rng.choice([1.0, rng.uniform()])
+        return size * rng.choice([-1.0, 1.0], k)
+
+
+@dataclasses.dataclass(frozen=True)
+class Side:
+    """`normal @ v <= bound`."""
+
+    normal: tuple[float, ...]
+    bound: float
+
+    def distance(self, v, dtype):
+        normal = np.asarray(self.normal)
+        return max(normal @ v - self.bound, 0.0) / np.linalg.norm(normal)
+
+    def sample(self, rng, k):
+        normal = np.asarray(self.normal)
+        v = corner_direction(rng, k) * rng.choice([1e-2, 1.0, 30.0])
+        excess = normal @ v - self.bound
+        return v - normal * max(excess, excess * rng.integers(2)) / (normal @ normal)
+
+
+@dataclasses.dataclass(frozen=True)
+class Ascending:
+    """`v[k + 1] - v[k] >= gap`, times `sign`."""
+
+    gap: float = 0.0
+    sign: float = 1.0
+
+    def distance(self, v, dtype):
+        steps = self.gap * np.arange(v.size)
+        return np.linalg.norm(v - self.sign * (minimum_of_maxima(self.sign * v - steps) + steps))
+
+    def sample(self, rng, k):
+        v = np.sort(corner_direction(rng, k)) * rng.choice([1e-2, 1.0, 30.0])
+        return self.sign * (v + self.gap * np.arange(k))
+
+
+def minimum_of_maxima(v):
+    """Isotonic regression by its definition: the least of the largest means of stretches."""
+    n, sums = v.size, np.concatenate([[0.0], np.cumsum(v - v.mean())])
+    mean = np.array([[(sums[j + 1] - sums[i]) / max(j + 1 - i, 1) for j in range(n)]
+                     for i in range(n)])  # fmt: skip
+    return v.mean() + np.array(
+        [max(min(mean[i, j] for j in range(k, n)) for i in range(k + 1)) for k in range(n)]
+    )
+
+
+def is_doubly_stochastic(w, dtype):
+    """Non-negative; the distance from sums of one, as far as it is along rows and columns."""
+    if (w < 0).any():
+        return False
+    n = w.shape[-1]
+    rows, columns = w.sum(-1) - 1, w.sum(-2) - 1
+    far = np.sqrt((rows**2).sum(-1) / n + (columns**2).sum(-1) / n)
+    loose = [2 * slack(one, dtype) for one in w.reshape(-1, n, n)]
+    return bool((np.ravel(far) <= loose).all())
+
+
+def ordered(kind, groups):
+    """The order itself to the bit, a gap within the tolerance."""
+
+    def is_inside(w, dtype):
+        units = [w[groups == g] for g in np.unique(groups)]
+        return all(
+            (kind.sign * np.diff(v) >= 0).all() and kind.distance(v, dtype) <= slack(v, dtype)
+            for v in units
+        )
+
+    return is_inside
+
+
+NORMAL = [1.0, -2.0, 0.5, 0.0, 3.0, 1.0]
+DOWN, ROWS_OF_M = Ascending(0.25, -1.0), slices(M, (1,))
+
+ROWS = [
+    by_unit("L1Ball", lambda: ci.L1Ball(1.5), M, Diamond(1.5), FIRST),
+    by_unit("L1Ball_loose", lambda: ci.L1Ball(99.0, axis=0), M, Diamond(99.0), FIRST,
+            variance=glorot),
+    bounds("MaxAbs", lambda: ci.MaxAbs(0.3), M, -0.3, 0.3),
+    by_unit("ZeroMean", ci.ZeroMean, M, Sum(0.0), FIRST, variance=glorot),
+    by_unit("Halfspace", lambda: ci.Halfspace(None, 0.0, axis=-1), M, Side((1.0,) * 4, 0.0),
+            slices(M, (1,))),
+    by_unit("Halfspace_normal", lambda: ci.Halfspace(NORMAL, 0.7), M, Side(tuple(NORMAL), 0.7),
+            FIRST),
+    by_unit("Halfspace_below", lambda: ci.Halfspace([1, 1, -1, 2, 0.0], -2), V,
+            Side((1.0, 1.0, -1.0, 2.0, 0.0), -2.0), whole(V)),
+    by_unit("RowStochastic", ci.RowStochastic, M, Probability(1.0), slices(M, (1,)),
+            bounded_below=0.0),
+    by_unit("ColumnStochastic", ci.ColumnStochastic, M, Probability(1.0), FIRST,
+            bounded_below=0.0),
+    Case("DoublyStochastic", ci.DoublyStochastic, S, None, lambda rng: permutations(rng, 4),
+         whole(S), accuracy=1e-5, bounded_below=0.0, is_inside=is_doubly_stochastic),
+    Case("DoublyStochastic_stack", ci.DoublyStochastic, (2, 3, 3), None,
+         lambda rng: np.stack([permutations(rng, 3), permutations(rng, 3)]),
+         slices((2, 3, 3), (1, 2)), accuracy=1e-5, bounded_below=0.0,
+         is_inside=is_doubly_stochastic),
+    by_unit("Monotone", ci.Monotone, M, Ascending(), FIRST, is_inside=ordered(Ascending(), FIRST)),
+    by_unit("Monotone_gap", lambda: ci.Monotone("decreasing", 0.25, axis=-1), M, DOWN, ROWS_OF_M,
+            is_inside=ordered(DOWN, ROWS_OF_M)),
+]  # fmt: skip

@@ -21,22 +21,29 @@ from constrainit.sets import Banded as Banded
 from constrainit.sets import Blocks as Blocks
 from constrainit.sets import Box as Box
 from constrainit.sets import Circulant as Circulant
+from constrainit.sets import ColumnStochastic as ColumnStochastic
 from constrainit.sets import ConvSpectralNorm as ConvSpectralNorm
 from constrainit.sets import Correlation as Correlation
 from constrainit.sets import Custom as Custom
 from constrainit.sets import Diagonal as Diagonal
+from constrainit.sets import DoublyStochastic as DoublyStochastic
 from constrainit.sets import Fixed as Fixed
 from constrainit.sets import Grid as Grid
+from constrainit.sets import Halfspace as Halfspace
 from constrainit.sets import Intersection as Intersection
+from constrainit.sets import L1Ball as L1Ball
 from constrainit.sets import LowRank as LowRank
 from constrainit.sets import Masked as Masked
+from constrainit.sets import MaxAbs as MaxAbs
 from constrainit.sets import MaxNorm as MaxNorm
+from constrainit.sets import Monotone as Monotone
 from constrainit.sets import NonNegative as NonNegative
 from constrainit.sets import NormRange as NormRange
 from constrainit.sets import NuclearNorm as NuclearNorm
 from constrainit.sets import Orthogonal as Orthogonal
 from constrainit.sets import Positive as Positive
 from constrainit.sets import PositiveSemidefinite as PositiveSemidefinite
+from constrainit.sets import RowStochastic as RowStochastic
 from constrainit.sets import SelfStarting as SelfStarting
 from constrainit.sets import Sign as Sign
 from constrainit.sets import Simplex as Simplex
@@ -50,6 +57,7 @@ from constrainit.sets import Toeplitz as Toeplitz
 from constrainit.sets import TopK as TopK
 from constrainit.sets import Triangular as Triangular
 from constrainit.sets import UnitNorm as UnitNorm
+from constrainit.sets import ZeroMean as ZeroMean
 from constrainit.sets import as_set as as_set
 
 if TYPE_CHECKING:
@@ -67,19 +75,25 @@ __all__ = [
     "Calibrated",
     "Check",
     "Circulant",
+    "ColumnStochastic",
     "ConstraintSet",
     "ConvSpectralNorm",
     "Correlation",
     "Custom",
     "Diagonal",
+    "DoublyStochastic",
     "Finding",
     "Fixed",
     "Grid",
+    "Halfspace",
     "InitPlan",
     "Intersection",
+    "L1Ball",
     "LowRank",
     "Masked",
+    "MaxAbs",
     "MaxNorm",
+    "Monotone",
     "NonNegative",
     "NormRange",
     "NuclearNorm",
@@ -88,6 +102,7 @@ __all__ = [
     "Positive",
     "PositiveSemidefinite",
     "Report",
+    "RowStochastic",
     "SelfStarting",
     "Sign",
     "Simplex",
@@ -102,6 +117,7 @@ __all__ = [
     "Treatment",
     "Triangular",
     "UnitNorm",
+    "ZeroMean",
     "as_set",
     "bake",
     "calibrate",

@@ -180,6 +180,24 @@ def spread_spikes(height, width, dtype, seed, where=None, *, spread):
     return (1.0 - spread) * spikes(height, width, dtype, nth_seed(seed, 1), where) + spread * dense
 
 
+def mixed_permutations(height, width, dtype, seed, where=None, *, pieces, loose):
+    """The mean of `pieces` permutations, all but `loose` of them the same one, side by side.
+
+    For a power of two of at most 256 pieces every partial sum is a number of every dtype.
+    """
+    blocks, others = width // height, int(loose < pieces)
+    orders = ops.argsort(uniform((blocks, loose + others, height), dtype, seed), axis=-1)
+    block = ops.reshape(ops.arange(blocks), (blocks, 1, 1))
+    places = ops.arange(height) * width + block * height + ops.cast(orders, "int32")
+    shares = np.ones((blocks, loose + others, height))
+    shares[:, 0] = max(pieces - loose, 1)
+    shares = ops.convert_to_tensor(shares / pieces, dtype=wide_dtype(dtype))
+    flat = ops.segment_sum(
+        ops.reshape(shares, (-1,)), ops.reshape(places, (-1,)), num_segments=height * width
+    )
+    return ops.reshape(flat, (height, width))
+
+
 def exact_sum(w, total, dtype, where=None):
     """Columns rounded so that they sum to `total` in every order of summation.
 

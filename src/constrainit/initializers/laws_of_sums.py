@@ -1,6 +1,8 @@
 """Laws of weights that are tied to one another: by a vector, a matrix or an order."""
 
 import math
+from functools import partial
+from statistics import NormalDist
 
 import numpy as np
 from keras import ops
@@ -27,3 +29,38 @@ def beside(normal, level: float, wanted: Wanted) -> Law:
 
     text = f"normal weights at right angles to a vector, deviation {wanted.gain / fan_in**0.5:.4g}"
     return Law(text, fan_in, float(foot.sum()), size, draw, overlap=float(foot @ foot) / size**2)
+
+
+def mixed_permutations(size: int, wanted: Wanted) -> Law:
+    """The mean of random permutations, in a power of two of equal pieces."""
+    pieces = min(2 ** math.ceil(math.log2(size)), 256)
+    loose = max(round(pieces * wanted.spread), 1) if wanted.spread < 1 else pieces
+    kept = pieces - loose
+    # The share of pairs of pieces that come from one permutation.
+    same = (kept**2 + loose) / pieces**2
+    square = 1 / size + (1 - 1 / size) * same
+    text = f"the mean of {pieces} permutations"
+    text += f", {kept} of them one and the same" if kept > 1 else ""
+    draw = partial(_draws.mixed_permutations, pieces=pieces, loose=loose)
+    return Law(text, size, 1.0, math.sqrt(square), draw, True, (1 - same) / size / square)
+
+
+def sorted_directions(fan_in: int, gap: float, sign: float, wanted: Wanted) -> Law:
+    """Weights of mean zero and a given norm, in order, each at least `gap` from the next."""
+    ramp = gap * (np.arange(fan_in) - (fan_in - 1) / 2)
+    norm = max(wanted.gain, 1.25 * float(np.linalg.norm(ramp)))
+
+    def draw(height, width, dtype, seed, where=None):
+        w = ops.sort(_draws.sphere(height, width, dtype, seed, least=2), axis=0)
+        steps = ops.convert_to_tensor(ramp[:, None], dtype=w.dtype)
+        # The positive root: the norm of the steps and `share` of the draw together.
+        along = ops.sum(w * steps, axis=0, keepdims=True)
+        rest = norm**2 - float(ramp @ ramp)
+        share = ops.sqrt(ops.square(along) + rest) - along
+        return sign * (steps + share * w)
+
+    likely = [NormalDist().inv_cdf((k + 0.625) / (fan_in + 0.25)) for k in range(fan_in)]
+    alike = min(sum(q * q for q in likely) / max(fan_in - 1, 1), 1.0)
+    text = f"normal weights in order, of norm {norm:.4g} and mean 0"
+    notes = (f"weights in order are alike for all units: {alike:.0%} of them is the same",)
+    return Law(text, fan_in, 0.0, norm, draw, overlap=alike, notes=notes if fan_in > 1 else ())

@@ -1,5 +1,6 @@
 """Heavy algorithms as pure functions on tensors. They know nothing of sets or layers."""
 
+from ._birkhoff import project_birkhoff as project_birkhoff
 from ._correlation import nearest_correlation as nearest_correlation
 from ._diagonals import circulant as circulant
 from ._diagonals import from_diagonals as from_diagonals
@@ -9,6 +10,7 @@ from ._dykstra import dykstra as dykstra
 from ._gram import convolution_bound as convolution_bound
 from ._gram import convolution_slack as convolution_slack
 from ._gram import spectral_bound as spectral_bound
+from ._isotonic import isotonic as isotonic
 from ._largest import keep_largest as keep_largest
 from ._limits import at_least as at_least
 from ._limits import at_most as at_most
@@ -26,7 +28,7 @@ from ._spectral import with_singular_values as with_singular_values
 __all__ = [
     "at_least", "at_most", "circulant", "computed_once", "convolution_bound",
     "convolution_slack", "dykstra", "from_diagonals", "from_first_row", "is_rotation",
-    "keep_largest", "nearest_correlation", "polar", "polar_factor", "project_l1_ball",
-    "project_simplex", "safe_norm", "spectral_bound", "symmetric_part", "toeplitz",
-    "with_eigenvalues", "with_singular_values",
+    "isotonic", "keep_largest", "nearest_correlation", "polar", "polar_factor",
+    "project_birkhoff", "project_l1_ball", "project_simplex", "safe_norm", "spectral_bound",
+    "symmetric_part", "toeplitz", "with_eigenvalues", "with_singular_values",
 ]  # fmt: skip

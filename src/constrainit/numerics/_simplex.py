@@ -42,16 +42,17 @@ def project_simplex(w, total, axis, where=None):
     def support(t):
         return ops.sum(ops.cast(v > t, v.dtype), axis=axis, keepdims=True)
 
-    def grow(t, size, _):
-        t = t + surplus(t) / at_least(size, 1.0)
+    def grow(t, size, shrinking):
+        # A unit that is done stays: what it becomes must not depend on its neighbours.
+        t = ops.where(shrinking, t + surplus(t) / at_least(size, 1.0), t)
         smaller = support(t)
-        return t, smaller, ops.any(smaller < size)
+        return t, smaller, smaller < size
 
     rounds = math.prod(w.shape[a] for a in axis)
-    threshold, size, _ = ops.while_loop(
-        lambda t, size, shrinking: shrinking,
+    threshold, _, _ = ops.while_loop(
+        lambda t, size, shrinking: ops.any(shrinking),
         grow,
-        (floor, support(floor), ops.convert_to_tensor(True)),
+        (floor, support(floor), ops.ones_like(floor, dtype="bool")),
         maximum_iterations=rounds + 1,
     )
     image = at_least(v - threshold, 0.0)
@@ -72,4 +73,5 @@ def project_l1_ball(w, radius, axis, where=None):
     """
     size = ops.abs(w)
     inside = ops.sum(size, axis=axis, keepdims=True) <= radius
-    return ops.where(inside, w, ops.sign(w) * project_simplex(size, radius, axis, where))
+    image = project_simplex(size, radius, axis, where)
+    return ops.where(inside, w, ops.where(image > 0, ops.sign(w) * image, image))

@@ -8,14 +8,17 @@ from .definite import PositiveSemidefinite as PositiveSemidefinite
 from .definite import SkewSymmetric as SkewSymmetric
 from .definite import Symmetric as Symmetric
 from .elementwise import Box as Box
+from .elementwise import MaxAbs as MaxAbs
 from .elementwise import NonNegative as NonNegative
 from .elementwise import Positive as Positive
 from .grid import Grid as Grid
 from .intersection import Intersection as Intersection
 from .keras_builtin import as_set as as_set
+from .norms import L1Ball as L1Ball
 from .norms import MaxNorm as MaxNorm
 from .norms import NormRange as NormRange
 from .norms import UnitNorm as UnitNorm
+from .order import Monotone as Monotone
 from .orthogonal import Orthogonal as Orthogonal
 from .orthogonal import SpecialOrthogonal as SpecialOrthogonal
 from .pattern import Fixed as Fixed
@@ -27,19 +30,25 @@ from .spectral import ConvSpectralNorm as ConvSpectralNorm
 from .spectral import LowRank as LowRank
 from .spectral import NuclearNorm as NuclearNorm
 from .spectral import SpectralNorm as SpectralNorm
+from .stochastic import ColumnStochastic as ColumnStochastic
+from .stochastic import DoublyStochastic as DoublyStochastic
+from .stochastic import RowStochastic as RowStochastic
 from .structured import Banded as Banded
 from .structured import Circulant as Circulant
 from .structured import Diagonal as Diagonal
 from .structured import Toeplitz as Toeplitz
 from .structured import Triangular as Triangular
+from .sums import Halfspace as Halfspace
 from .sums import Simplex as Simplex
 from .sums import SumTo as SumTo
+from .sums import ZeroMean as ZeroMean
 
 __all__ = [
-    "Banded", "Blocks", "Box", "Circulant", "ConvSpectralNorm", "Correlation", "Custom",
-    "Diagonal", "Fixed", "Grid", "Intersection", "LowRank", "Masked", "MaxNorm", "NonNegative",
-    "NormRange", "NuclearNorm", "Orthogonal", "Positive", "PositiveSemidefinite",
-    "SelfStarting", "Sign", "Simplex", "SkewSymmetric", "Sparse", "SpecialOrthogonal",
-    "SpectralNorm", "SumTo", "Symmetric", "Toeplitz", "TopK", "Triangular", "UnitNorm",
-    "as_set",
+    "Banded", "Blocks", "Box", "Circulant", "ColumnStochastic", "ConvSpectralNorm",
+    "Correlation", "Custom", "Diagonal", "DoublyStochastic", "Fixed", "Grid", "Halfspace",
+    "Intersection", "L1Ball", "LowRank", "Masked", "MaxAbs", "MaxNorm", "Monotone",
+    "NonNegative", "NormRange", "NuclearNorm", "Orthogonal", "Positive", "PositiveSemidefinite",
+    "RowStochastic", "SelfStarting", "Sign", "Simplex", "SkewSymmetric", "Sparse",
+    "SpecialOrthogonal", "SpectralNorm", "SumTo", "Symmetric", "Toeplitz", "TopK", "Triangular",
+    "UnitNorm", "ZeroMean", "as_set",
 ]  # fmt: skip

@@ -181,8 +181,9 @@ class Halfspace(ConstraintSet):
     """
 
     def __init__(self, normal: Any, bound: float, axis: int | list[int] | None = None):
-        self.normal = normal if normal is None else _checks.numbers_of("Halfspace", "normal", normal)
-        if self.normal is not None and not any(self.normal):
+        given = normal is not None
+        self.normal = _checks.numbers_of("Halfspace", "normal", normal) if given else None
+        if given and not any(self.normal or []):
             raise _checks.fail("Halfspace", "normal", "have an entry other than zero", normal)
         self.bound = _checks.number("Halfspace", "bound", bound)
         self.axis = _checks.axes("Halfspace", axis)

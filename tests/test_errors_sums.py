@@ -1,0 +1,58 @@
+"""Wrong arguments of the sets of norms, sums and orders."""
+# ruff: noqa: E501  (whole messages, each on its line)
+
+import re
+
+import numpy as np
+import pytest
+from test_errors import FINITE, INF, NAN, POSITIVE, axis_errors
+
+import constrainit as ci
+
+NUMBERS = "must be a list of finite numbers. Received:"
+
+WRONG = [
+    (lambda: ci.L1Ball(0), f"`radius` of `L1Ball` {POSITIVE} radius=0."),
+    (lambda: ci.L1Ball(NAN), f"`radius` of `L1Ball` {FINITE} radius=nan."),
+    (lambda: ci.MaxAbs(-1.0), f"`bound` of `MaxAbs` {POSITIVE} bound=-1.0."),
+    (lambda: ci.MaxAbs(None), f"`bound` of `MaxAbs` {FINITE} bound=None."),
+    (lambda: ci.Halfspace([0.0, 0], 1.0),
+     r"`normal` of `Halfspace` must have an entry other than zero. Received: normal=\[0.0, 0\]."),
+    (lambda: ci.Halfspace([], 1.0), rf"`normal` of `Halfspace` {NUMBERS} normal=\[\]."),
+    (lambda: ci.Halfspace("ab", 1.0), rf"`normal` of `Halfspace` {NUMBERS} normal='ab'."),
+    (lambda: ci.Halfspace([[1.0]], 1.0), rf"`normal` of `Halfspace` {NUMBERS} normal=\[\[1.0\]\]."),
+    (lambda: ci.Halfspace([1.0, NAN], 1.0), rf"`normal` of `Halfspace` {FINITE} normal=nan."),
+    (lambda: ci.Halfspace(None, INF), f"`bound` of `Halfspace` {FINITE} bound=inf."),
+    (lambda: ci.Monotone("up"),
+     '`direction` of `Monotone` must be "increasing" or "decreasing". Received: direction=\'up\'.'),
+    (lambda: ci.Monotone(gap=-1), "`gap` of `Monotone` must be at least 0. Received: gap=-1."),
+    (lambda: ci.Monotone(gap=INF), f"`gap` of `Monotone` {FINITE} gap=inf."),
+    (lambda: ci.Monotone(axis=None), "`axis` of `Monotone` must be an integer. Received: axis=None."),
+    (lambda: ci.Monotone(axis=[0]), r"`axis` of `Monotone` must be an integer. Received: axis=\[0\]."),
+    *axis_errors(lambda a: ci.L1Ball(1.0, axis=a), "L1Ball"),
+    *axis_errors(lambda a: ci.ZeroMean(axis=a), "ZeroMean"),
+    *axis_errors(lambda a: ci.Halfspace(None, 1.0, axis=a), "Halfspace"),
+    # Shapes that the set has no members of
+    (lambda: ci.Halfspace([1.0, 2.0], 1.0).project(np.ones((3, 2), "float32")),
+     r"`normal` of `Halfspace` must have one number for each of the 3 weights of a unit. Received: 2 "
+     r"numbers for a weight of shape \(3, 2\) with axis=None."),
+    (lambda: ci.Monotone(axis=2).project(np.ones((3, 2), "float32")),
+     r"`axis` of `Monotone` must name different axes of the weight. Received: axis=2 for a weight of "
+     r"shape \(3, 2\)."),
+    (lambda: ci.ColumnStochastic().project(np.ones(3, "float32")),
+     r"`ColumnStochastic` needs a weight with rows and columns. Received: shape=\(3,\). For a vector "
+     r"use Simplex\(\)."),
+    (lambda: ci.DoublyStochastic().project(np.ones((2, 3), "float32")),
+     r"`DoublyStochastic` needs a weight whose last two axes have one size. Received: shape=\(2, 3\)."),
+    (lambda: ci.Masked(ci.Halfspace([1.0], 0.0), [1]),
+     r"`set` of `Masked` must have a projection under a mask. .*"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("index", range(len(WRONG)))
+def test_message(index):
+    """The error names the argument, says what it must be and what came: the whole message."""
+    call, message = WRONG[index]
+    with pytest.raises(ValueError, match=r"\A") as caught:
+        call()
+    assert re.fullmatch(message, str(caught.value), flags=re.DOTALL), str(caught.value)

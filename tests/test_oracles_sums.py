@@ -1,0 +1,143 @@
+"""Projections onto norms, sums and orders against independent solvers."""
+
+import itertools
+
+import numpy as np
+import pytest
+import scipy.optimize
+from conftest import array, tensor
+from hypothesis import given
+from hypothesis import strategies as st
+from test_oracles import QUICK, SLOW, _by_cvxpy, close, projected, weights
+
+import constrainit as ci
+from constrainit.numerics import isotonic, project_birkhoff, project_simplex
+
+
+@pytest.mark.parametrize("radius", [0.1, 2.0])
+@QUICK
+@given(w=weights(7))
+def test_l1_ball(radius, w):
+    """Outside, the threshold on the magnitudes is the root found by bisection in float64."""
+    expected = w
+    if np.abs(w).sum() > radius:
+        root = scipy.optimize.brentq(
+            lambda t: np.maximum(np.abs(w) - t, 0).sum() - radius, 0, np.abs(w).max(), xtol=1e-14
+        )
+        expected = np.sign(w) * np.maximum(np.abs(w) - root, 0)
+    close(projected(ci.L1Ball(radius), w), expected, w)
+
+
+@pytest.mark.parametrize("bound", [0.0, -3.0, 2.0])
+@QUICK
+@given(w=weights(5, 2))
+def test_halfspace(bound, w):
+    """The step along the normal, as in the textbook, in float64."""
+    normal = np.array([1.0, -2.0, 0.0, 0.5, 4.0])
+    excess = np.maximum(normal @ w - bound, 0.0)
+    expected = w - np.outer(normal, excess) / (normal @ normal)
+    found = projected(ci.Halfspace(normal.tolist(), bound), w)
+    scale = np.abs(expected).max() + 1e-6 * np.abs(w).max()
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * scale)
+
+
+def test_halfspace_of_several_axes():
+    """The normal is in the order of the axes of the weight, however they are listed."""
+    w = np.arange(24.0).reshape(2, 3, 4)
+    normal = np.arange(8.0)
+    for axis in ([0, 2], [2, 0], [-1, 0]):
+        image = projected(ci.Halfspace(normal.tolist(), 1.0, axis=axis), w)
+        np.testing.assert_allclose(
+            np.einsum("ijk,ik->j", image, normal.reshape(2, 4)), 1, atol=2e-5
+        )
+
+
+@pytest.mark.parametrize("direction", ["increasing", "decreasing"])
+@QUICK
+@given(w=weights(7, 2), gap=st.sampled_from([0.0, 0.5]))
+def test_monotone(direction, w, gap):
+    """Pool adjacent violators of SciPy, on the weights less their gaps."""
+    steps = gap * np.arange(7)[:, None] * (1 if direction == "increasing" else -1)
+    expected = np.stack(
+        [
+            scipy.optimize.isotonic_regression(v, increasing=direction == "increasing").x
+            for v in (w - steps).T
+        ],
+        axis=1,
+    )
+    found = projected(ci.Monotone(direction, gap), w)
+    scale = np.abs(expected + steps).max() + 0.1 * np.abs(w).max()
+    np.testing.assert_allclose(found, expected + steps, rtol=0, atol=1e-5 * scale)
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 33, 300])
+def test_isotonic_of_long_columns(length, rng):
+    """Walks, noise, falling and rising columns of any length; exactly non-decreasing."""
+    noise = rng.normal(size=(length, 4))
+    rising = np.sort(noise[:, 2])
+    w = np.stack([noise[:, 0].cumsum(), noise[:, 1], rising, -rising], axis=1).astype("float32")
+    found = array(isotonic(tensor(w)))
+    for one, v in zip(found.T, w.T.astype("float64"), strict=True):
+        expected = scipy.optimize.isotonic_regression(v).x
+        np.testing.assert_allclose(one, expected, rtol=0, atol=2e-6 * np.abs(v).max())
+    assert (np.diff(found, axis=0) >= 0).all()
+    assert (found[:, 2] == w[:, 2]).all()
+
+
+@SLOW
+@given(w=weights(4, 4))
+def test_doubly_stochastic(w):
+    """An interior point solver ends where Newton does."""
+    w = w / max(np.abs(w).max() / 3, 1)
+    found = projected(ci.DoublyStochastic(), w)
+    expected = _by_cvxpy(w, lambda cp, x: [x >= 0, cp.sum(x, axis=0) == 1, cp.sum(x, axis=1) == 1])
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e3, 1e6])
+def test_far_weights_are_assigned(size):
+    """Of weights that are far apart the best permutation is found, by trying all."""
+    for seed in range(4):
+        w = size * np.random.default_rng(seed).normal(size=(5, 5)) * 30
+        w = w.astype("float32").astype("float64")
+        best = max(w[range(5), list(order)].sum() for order in itertools.permutations(range(5)))
+        image = projected(ci.DoublyStochastic(), w)
+        assert np.sum(w * image) >= best - 5 - 1e-5 * np.abs(w).max()
+
+
+def test_birkhoff_of_larger_matrices(rng):
+    """Sums to rounding, and the dual says that nothing is nearer: `W - X = u + v` where `X > 0`."""
+    n = 48
+    for scale in (0.1, 1.0, 20.0):
+        w = (scale * rng.normal(size=(n, n))).astype("float32")
+        image = array(project_birkhoff(tensor(w)))
+        assert image.min() >= 0
+        for axis in (0, 1):
+            np.testing.assert_allclose(image.sum(axis), 1, rtol=0, atol=1e-6)
+        rows, columns = np.nonzero(image > 1e-5)
+        system = np.zeros((len(rows), 2 * n))
+        system[np.arange(len(rows)), rows] = 1
+        system[np.arange(len(rows)), n + columns] = 1
+        gap = w - image
+        dual, *_ = np.linalg.lstsq(system, gap[rows, columns], rcond=None)
+        lifted = dual[:n, None] + dual[None, n:]
+        np.testing.assert_allclose(lifted[rows, columns], gap[rows, columns], atol=1e-5 * scale)
+
+
+def test_birkhoff_keeps_one_huge_entry_apart(rng):
+    """Beside an entry of 1e20 the other rows and columns are projected as by themselves."""
+    w = rng.normal(size=(6, 6))
+    alone = array(project_birkhoff(tensor(w[1:, 1:])))
+    w[0, 0] = 1e20
+    image = array(project_birkhoff(tensor(w)))
+    np.testing.assert_allclose(image[1:, 1:], alone, atol=1e-6)
+    assert image[0, 0] == pytest.approx(1, abs=1e-6)
+
+
+def test_simplex_does_not_depend_on_other_units(rng):
+    """A column is projected to the same bits beside others that take more rounds."""
+    w = rng.normal(size=(200, 3)) * [1.0, 1e-3, 1e3]
+    together = array(project_simplex(tensor(w), 1.0, (0,)))
+    for i in range(3):
+        alone = array(project_simplex(tensor(np.repeat(w[:, i : i + 1], 3, 1)), 1.0, (0,)))
+        assert (alone[:, 0] == together[:, i]).all()
