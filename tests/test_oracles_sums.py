@@ -5,13 +5,11 @@ import itertools
 import numpy as np
 import pytest
 import scipy.optimize
-from conftest import array, tensor
 from hypothesis import given
 from hypothesis import strategies as st
 from test_oracles import QUICK, SLOW, _by_cvxpy, close, projected, weights
 
 import constrainit as ci
-from constrainit.numerics import isotonic, project_birkhoff, project_simplex
 
 
 @pytest.mark.parametrize("radius", [0.1, 2.0])
@@ -76,7 +74,7 @@ def test_isotonic_of_long_columns(length, rng):
     noise = rng.normal(size=(length, 4))
     rising = np.sort(noise[:, 2])
     w = np.stack([noise[:, 0].cumsum(), noise[:, 1], rising, -rising], axis=1).astype("float32")
-    found = array(isotonic(tensor(w)))
+    found = projected(ci.Monotone(), w)
     for one, v in zip(found.T, w.T.astype("float64"), strict=True):
         expected = scipy.optimize.isotonic_regression(v).x
         np.testing.assert_allclose(one, expected, rtol=0, atol=2e-6 * np.abs(v).max())
@@ -110,7 +108,7 @@ def test_birkhoff_of_larger_matrices(rng):
     n = 48
     for scale in (0.1, 1.0, 20.0):
         w = (scale * rng.normal(size=(n, n))).astype("float32")
-        image = array(project_birkhoff(tensor(w)))
+        image = projected(ci.DoublyStochastic(), w)
         assert image.min() >= 0
         for axis in (0, 1):
             np.testing.assert_allclose(image.sum(axis), 1, rtol=0, atol=1e-6)
@@ -127,9 +125,9 @@ def test_birkhoff_of_larger_matrices(rng):
 def test_birkhoff_keeps_one_huge_entry_apart(rng):
     """Beside an entry of 1e20 the other rows and columns are projected as by themselves."""
     w = rng.normal(size=(6, 6))
-    alone = array(project_birkhoff(tensor(w[1:, 1:])))
+    alone = projected(ci.DoublyStochastic(), w[1:, 1:])
     w[0, 0] = 1e20
-    image = array(project_birkhoff(tensor(w)))
+    image = projected(ci.DoublyStochastic(), w)
     np.testing.assert_allclose(image[1:, 1:], alone, atol=1e-6)
     assert image[0, 0] == pytest.approx(1, abs=1e-6)
 
@@ -137,7 +135,7 @@ def test_birkhoff_keeps_one_huge_entry_apart(rng):
 def test_simplex_does_not_depend_on_other_units(rng):
     """A column is projected to the same bits beside others that take more rounds."""
     w = rng.normal(size=(200, 3)) * [1.0, 1e-3, 1e3]
-    together = array(project_simplex(tensor(w), 1.0, (0,)))
+    together = projected(ci.Simplex(), w)
     for i in range(3):
-        alone = array(project_simplex(tensor(np.repeat(w[:, i : i + 1], 3, 1)), 1.0, (0,)))
+        alone = projected(ci.Simplex(), np.repeat(w[:, i : i + 1], 3, 1))
         assert (alone[:, 0] == together[:, i]).all()

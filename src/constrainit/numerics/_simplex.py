@@ -49,12 +49,15 @@ def project_simplex(w, total, axis, where=None):
         return t, smaller, smaller < size
 
     rounds = math.prod(w.shape[a] for a in axis)
-    threshold, _, _ = ops.while_loop(
+    threshold, size, _ = ops.while_loop(
         lambda t, size, shrinking: ops.any(shrinking),
         grow,
         (floor, support(floor), ops.ones_like(floor, dtype="bool")),
         maximum_iterations=rounds + 1,
     )
+    # Once more from the weights themselves: exactly zero for weights that sum to `total` exactly.
+    held = ops.where(v > threshold, v, ops.zeros_like(v))
+    threshold = (ops.sum(held, axis=axis, keepdims=True) - total) / at_least(size, 1.0)
     image = at_least(v - threshold, 0.0)
     for _ in range(2):
         used = image > 0

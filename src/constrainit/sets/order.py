@@ -1,5 +1,6 @@
 """Sets of orders: weights that go up or down along an axis."""
 
+import numpy as np
 from keras import ops
 
 from constrainit import _checks
@@ -77,7 +78,7 @@ def _ordered(a_set, shape, w):
     folding = Folding(shape, [a_set.axis % len(shape)])
     sign = _DIRECTIONS[a_set.direction]
     length = shape[a_set.axis]
-    place = ops.reshape(ops.arange(length), (length, 1)) - (length - 1) / 2
-    steps = ops.cast(place, w.dtype) * ops.convert_to_tensor(a_set.gap, dtype=w.dtype)
+    place = np.arange(length)[:, None] - (length - 1) / 2
+    steps = ops.convert_to_tensor(a_set.gap * place, dtype=w.dtype)
     image = isotonic(sign * folding.matrix(w) - steps)
     return sign * folding.weight(image + steps)
