@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import keras
+from keras import ops
 
 
 @functools.cache
@@ -35,6 +36,16 @@ def looping(function: Callable[..., Any], *constants: Any) -> Callable[[Any], An
     import tensorflow as tf
 
     return tf.function(bound)
+
+
+def choose(conditions: Any, one: Callable[[], Any], other: Callable[[], Any]) -> Any:
+    """`one()` where all conditions hold, else `other()`: only one of the two is computed.
+
+    As `ops.cond`, whose bookkeeping takes PyTorch longer than a cheap projection.
+    """
+    if keras.backend.backend() != "torch" or conditions.device.type == "meta":
+        return ops.cond(ops.all(conditions), one, other)
+    return one() if conditions.all() else other()
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from constrainit import _checks
 from constrainit._compile import compiled, exact_products
 from constrainit._precision import STORAGE_DTYPES, smallest_normal, tolerance, wide_dtype
 from constrainit._starting import Starting
-from constrainit.numerics import safe_norm
+from constrainit.numerics import computed_once, safe_norm
 
 
 class ConstraintSet(Starting, keras.constraints.Constraint):
@@ -176,6 +176,19 @@ class ConstraintSet(Starting, keras.constraints.Constraint):
 
     # The contract, once
 
+    def _image(self, w) -> Any:
+        """The projection of a tensor; a set may say the same in fewer passes over the weights."""
+        dtype = keras.backend.standardize_dtype(w.dtype)
+        # Of coupled entries the one that is compared has to be the one that comes back.
+        w = computed_once(w) if self._units(len(w.shape)) else w
+        wide = ops.cast(w, wide_dtype(dtype))
+        usable = self._usable(wide)
+        safe = ops.where(usable, wide, ops.ones_like(wide))
+        with exact_products():
+            image = self._nearest(safe, dtype)
+        stays = ops.logical_or(self._holds(safe, image, dtype), ops.logical_not(usable))
+        return ops.where(stays, w, ops.cast(image, dtype))
+
     def _tensor(self, w) -> Any:
         """`w` as a tensor that the set can take."""
         # A Variable is converted first: on JAX several `keras.ops` reject it (Keras 3.15.1).
@@ -253,24 +266,13 @@ def _run(function, sets: Sequence[ConstraintSet], tensors: Sequence[Any]) -> Any
 
 
 def _images(sets, tensors):
-    return [_image(a_set, w) for a_set, w in zip(sets, tensors, strict=True)]
+    return [a_set._image(w) for a_set, w in zip(sets, tensors, strict=True)]
 
 
 def _distances(sets, tensors):
     images = _images(sets, tensors)
     moves = zip(sets, tensors, images, strict=True)
     return [(_distance(*move), image) for move, image in zip(moves, images, strict=True)]
-
-
-def _image(a_set: ConstraintSet, w) -> Any:
-    dtype = keras.backend.standardize_dtype(w.dtype)
-    wide = ops.cast(w, wide_dtype(dtype))
-    usable = a_set._usable(wide)
-    safe = ops.where(usable, wide, ops.ones_like(wide))
-    with exact_products():
-        image = a_set._nearest(safe, dtype)
-    stays = ops.logical_or(a_set._holds(safe, image, dtype), ops.logical_not(usable))
-    return ops.where(stays, w, ops.cast(image, dtype))
 
 
 def _distance(a_set: ConstraintSet, w, image) -> Any:

@@ -14,6 +14,7 @@ from ._isotonic import isotonic as isotonic
 from ._largest import keep_largest as keep_largest
 from ._limits import at_least as at_least
 from ._limits import at_most as at_most
+from ._limits import between as between
 from ._mirror import computed_once as computed_once
 from ._mirror import symmetric_part as symmetric_part
 from ._norms import polar as polar
@@ -26,7 +27,7 @@ from ._spectral import with_eigenvalues as with_eigenvalues
 from ._spectral import with_singular_values as with_singular_values
 
 __all__ = [
-    "at_least", "at_most", "circulant", "computed_once", "convolution_bound",
+    "at_least", "at_most", "between", "circulant", "computed_once", "convolution_bound",
     "convolution_slack", "dykstra", "from_diagonals", "from_first_row", "is_rotation",
     "isotonic", "keep_largest", "nearest_correlation", "polar", "polar_factor",
     "project_birkhoff", "project_l1_ball", "project_simplex", "safe_norm", "spectral_bound",

@@ -3,13 +3,14 @@
 import math
 from typing import Any
 
+import keras
 from keras import ops
 
 from constrainit import _checks
 from constrainit._precision import inward, nearest
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws
-from constrainit.numerics import at_least, at_most
+from constrainit.numerics import at_least, at_most, between
 
 
 class _Bounds(ConstraintSet):
@@ -46,6 +47,11 @@ class _Bounds(ConstraintSet):
         if upper is not None:
             inside = ops.logical_and(inside, w <= nearest(upper, dtype))
         return inside
+
+    def _image(self, w):
+        dtype = keras.backend.standardize_dtype(w.dtype)
+        inside = [None if b is None else nearest(b, dtype) for b in self._bounds()]
+        return between(w, *inside, *self._stored_bounds(dtype))
 
     def _usable(self, w):
         return ops.logical_not(ops.isnan(w))

@@ -3,13 +3,15 @@
 import math
 from typing import Any
 
+import keras
 from keras import ops
 
 from constrainit import _checks
-from constrainit._precision import smallest_normal, tolerance
+from constrainit._compile import choose
+from constrainit._precision import smallest_normal, tolerance, wide_dtype
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws
-from constrainit.numerics import at_least, at_most, polar, project_l1_ball
+from constrainit.numerics import at_least, at_most, between, polar, project_l1_ball
 
 
 class _Norms(ConstraintSet):
@@ -31,10 +33,37 @@ class _Norms(ConstraintSet):
         return ops.where(inside, w, direction * target)
 
     def _holds(self, w, image, dtype):
-        norm, margin = polar(w, self._units(len(w.shape)))[1], tolerance(dtype)
-        lower, upper = self._range()
-        low = lower * (1 - margin) - smallest_normal(dtype)
-        return ops.logical_and(norm >= low, norm <= upper * (1 + margin) + smallest_normal(dtype))
+        norm = polar(w, self._units(len(w.shape)))[1]
+        low, high = self._margins(dtype)
+        return ops.logical_and(norm >= low, norm <= high)
+
+    def _image(self, w):
+        dtype = keras.backend.standardize_dtype(w.dtype)
+        wide = ops.cast(w, wide_dtype(dtype))
+        norm = ops.sqrt(ops.sum(ops.square(wide), axis=self._units(len(w.shape)), keepdims=True))
+        # Between these norms no square that matters over- or underflows.
+        root = smallest_normal(wide_dtype(dtype)) ** 0.5
+        least, most = 1e9 * root, 1e-3 / root
+        size = between(norm, least, most, least, most)
+        low, high = self._margins(dtype)
+        tame = norm <= most if low < 0 and least < high else norm == size
+        # One for a unit inside, which comes back bit for bit.
+        factor = between(size, low, high, *self._targets(dtype)) / size
+
+        def scaled():
+            return ops.cast(wide * factor, dtype)
+
+        def each_by_its_size():
+            # A unit must not depend on its neighbours, not even in its last digit.
+            return ops.where(tame, scaled(), super(_Norms, self)._image(w))
+
+        return choose(tame, scaled, each_by_its_size)
+
+    def _margins(self, dtype):
+        """The norms between which a unit counts as inside."""
+        (lower, upper), margin = self._range(), tolerance(dtype)
+        tiny = smallest_normal(dtype)
+        return lower * (1 - margin) - tiny, upper * (1 + margin) + tiny
 
     def _targets(self, dtype):
         """The norms that outside units go to, drawn in so that rounding can not leave the set."""
