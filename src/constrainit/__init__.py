@@ -27,6 +27,7 @@ from constrainit.sets import Correlation as Correlation
 from constrainit.sets import Custom as Custom
 from constrainit.sets import Diagonal as Diagonal
 from constrainit.sets import DoublyStochastic as DoublyStochastic
+from constrainit.sets import Every as Every
 from constrainit.sets import Fixed as Fixed
 from constrainit.sets import Grid as Grid
 from constrainit.sets import Halfspace as Halfspace
@@ -43,6 +44,8 @@ from constrainit.sets import NuclearNorm as NuclearNorm
 from constrainit.sets import Orthogonal as Orthogonal
 from constrainit.sets import Positive as Positive
 from constrainit.sets import PositiveSemidefinite as PositiveSemidefinite
+from constrainit.sets import Product as Product
+from constrainit.sets import Relaxed as Relaxed
 from constrainit.sets import RowStochastic as RowStochastic
 from constrainit.sets import SelfStarting as SelfStarting
 from constrainit.sets import Sign as Sign
@@ -82,6 +85,7 @@ __all__ = [
     "Custom",
     "Diagonal",
     "DoublyStochastic",
+    "Every",
     "Finding",
     "Fixed",
     "Grid",
@@ -101,6 +105,8 @@ __all__ = [
     "OutputScale",
     "Positive",
     "PositiveSemidefinite",
+    "Product",
+    "Relaxed",
     "Report",
     "RowStochastic",
     "SelfStarting",

@@ -1,9 +1,10 @@
-"""The one place where Keras is extended: a set learns at build whose weight it constrains.
+"""The one place where Keras is extended: a set learns whose weight it constrains, and the step.
 
 Keras hands a constraint nothing but the variable, and that only after the first optimizer step, so
 `UnitNorm()` could not tell the kernel of a convolution from that of a transposed one. A wrapper
 around `Layer.add_weight` resolves `axis=None` from the layer and checks the shape while the layer
-is being built. Calls that involve no `ConstraintSet` pass through untouched.
+is being built. Calls that involve no `ConstraintSet` pass through untouched. A wrapper around
+`Optimizer.apply` tells constraints which optimizer calls them, see `_step.py`.
 """
 
 import functools
@@ -14,6 +15,7 @@ import keras
 
 from constrainit._axes import resolve, unit_axes
 from constrainit._set import ConstraintSet
+from constrainit._step import telling
 from constrainit.initializers import Feasible, MatchingBias
 from constrainit.layers import OutputScale
 from constrainit.sets import SelfStarting
@@ -42,7 +44,6 @@ def _knows_its_layer(add_weight):
                     kwargs["initializer"] = resolved
         return add_weight(self, *args, **kwargs)
 
-    setattr(wrapper, _MARK, True)
     return wrapper
 
 
@@ -97,7 +98,13 @@ def _path(layer, name):
 
 
 def install() -> None:
-    """Wraps `keras.layers.Layer.add_weight`, once."""
-    current = keras.layers.Layer.add_weight
-    if not hasattr(current, _MARK):
-        keras.layers.Layer.add_weight = _knows_its_layer(current)
+    """Wraps `keras.layers.Layer.add_weight` and `keras.optimizers.Optimizer.apply`, once."""
+    add_weight, apply = keras.layers.Layer.add_weight, keras.optimizers.Optimizer.apply
+    if not hasattr(add_weight, _MARK):
+        keras.layers.Layer.add_weight = _marked(_knows_its_layer(add_weight))
+    if not hasattr(apply, _MARK):
+        keras.optimizers.Optimizer.apply = _marked(telling(apply))
+
+
+def _marked(wrapper):
+    return wrapper

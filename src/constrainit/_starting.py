@@ -90,11 +90,16 @@ class Starting:
         """
         rows, height = self._rows_of(shape, axes)
         if wanted is None:
-            wanted = laws.Wanted(gain=math.sqrt(2.0 * height / sum(fans(shape, rows))))
+            wanted = self._as_glorot(shape, axes)
         law = self._law_of(shape, axes, wanted, where) or laws.independent(height, wanted)
         folding = Folding(shape, rows)
         where = None if where is None else folding.matrix(ops.convert_to_tensor(where))
         return folding.weight(law.draw(*folding.size, dtype, seed, where))
+
+    def _as_glorot(self, shape, axes):
+        """The scale of Glorot for a weight of this shape."""
+        rows, height = self._rows_of(shape, axes)
+        return laws.Wanted(gain=math.sqrt(2.0 * height / sum(fans(shape, rows))))
 
     def _rows_of(self, shape, axes):
         """The axes that feed one unit, in order, and how many weights that is."""

@@ -1,6 +1,7 @@
 """The sets, one family a file."""
 
-from .combine import Blocks as Blocks
+from .blocks import Blocks as Blocks
+from .blocks import Product as Product
 from .combine import Masked as Masked
 from .custom import Custom as Custom
 from .definite import Correlation as Correlation
@@ -21,6 +22,8 @@ from .norms import UnitNorm as UnitNorm
 from .order import Monotone as Monotone
 from .orthogonal import Orthogonal as Orthogonal
 from .orthogonal import SpecialOrthogonal as SpecialOrthogonal
+from .paced import Every as Every
+from .paced import Relaxed as Relaxed
 from .pattern import Fixed as Fixed
 from .pattern import Sign as Sign
 from .self_starting import SelfStarting as SelfStarting
@@ -45,10 +48,10 @@ from .sums import ZeroMean as ZeroMean
 
 __all__ = [
     "Banded", "Blocks", "Box", "Circulant", "ColumnStochastic", "ConvSpectralNorm",
-    "Correlation", "Custom", "Diagonal", "DoublyStochastic", "Fixed", "Grid", "Halfspace",
-    "Intersection", "L1Ball", "LowRank", "Masked", "MaxAbs", "MaxNorm", "Monotone",
+    "Correlation", "Custom", "Diagonal", "DoublyStochastic", "Every", "Fixed", "Grid",
+    "Halfspace", "Intersection", "L1Ball", "LowRank", "Masked", "MaxAbs", "MaxNorm", "Monotone",
     "NonNegative", "NormRange", "NuclearNorm", "Orthogonal", "Positive", "PositiveSemidefinite",
-    "RowStochastic", "SelfStarting", "Sign", "Simplex", "SkewSymmetric", "Sparse",
-    "SpecialOrthogonal", "SpectralNorm", "SumTo", "Symmetric", "Toeplitz", "TopK", "Triangular",
-    "UnitNorm", "ZeroMean", "as_set",
+    "Product", "Relaxed", "RowStochastic", "SelfStarting", "Sign", "Simplex", "SkewSymmetric",
+    "Sparse", "SpecialOrthogonal", "SpectralNorm", "SumTo", "Symmetric", "Toeplitz", "TopK",
+    "Triangular", "UnitNorm", "ZeroMean", "as_set",
 ]  # fmt: skip

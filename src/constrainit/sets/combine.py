@@ -1,4 +1,4 @@
-"""One set applied to a part of a weight: under a mask, or block by block."""
+"""One set applied in another way: to the part of a weight under a mask, or by another rule."""
 
 from typing import Any
 
@@ -7,7 +7,6 @@ from keras import ops
 
 from constrainit import _checks
 from constrainit._set import ConstraintSet
-from constrainit.initializers._draws import nth_seed
 from constrainit.sets.keras_builtin import as_set
 
 
@@ -52,6 +51,50 @@ class _Wrapping(ConstraintSet):
         return self.set._fed(rank)
 
 
+class _Applied(_Wrapping):
+    """Another set, which differs from it as a constraint only: in `__call__`."""
+
+    maskable = False
+
+    def check_shape(self, shape):
+        self.set.check_shape(shape)
+
+    def _nearest(self, w, dtype, where=None):
+        return self.set._nearest(w, dtype, where)
+
+    def _holds(self, w, image, dtype):
+        return self.set._holds(w, image, dtype)
+
+    def _usable(self, w):
+        return self.set._usable(w)
+
+    def _distance(self, moved):
+        return self.set._distance(moved)
+
+    def _law_of(self, shape, axes, wanted, where=None):
+        return self.set._law_of(shape, axes, wanted, where)
+
+    def _draw(self, shape, dtype, seed, wanted=None, axes=None, where=None):
+        return self.set._draw(shape, dtype, seed, wanted, axes, where)
+
+
+def inner_set(owner: str, name: str, x: Any) -> ConstraintSet:
+    """`as_set(x)` for a set that is projected onto as a part of another.
+
+    Raises:
+        ValueError: `x` is no set, or one whose constraint does more than project, which would be
+            lost inside of another set.
+    """
+    a_set = as_set(x)
+    if type(a_set).__call__ is not ConstraintSet.__call__:
+        kind = type(a_set).__name__
+        raise _checks.fail(
+            owner, name, "be a set that is only projected onto", x,
+            f"Put `{kind}` around `{owner}`.",
+        )  # fmt: skip
+    return a_set
+
+
 class Masked(_Wrapping):
     """Only the entries in the mask are used: they obey a set, and the others are zero.
 
@@ -78,7 +121,7 @@ class Masked(_Wrapping):
     maskable = False
 
     def __init__(self, set: Any, mask: Any):
-        self.set = as_set(set)
+        self.set = inner_set("Masked", "set", set)
         if not self.set.maskable:
             raise _checks.fail(
                 "Masked", "set", "have a projection under a mask", set,
@@ -129,78 +172,3 @@ class Masked(_Wrapping):
     def _phrase(self):
         share = float(np.mean(self.mask))
         return f"zero outside a mask of {share:.0%} of the entries, inside: {self.set.describe()}"
-
-
-class Blocks(_Wrapping):
-    """Each of several equal blocks along an axis obeys a set by itself.
-
-    An LSTM keeps its four gates side by side in one recurrent kernel `(units, 4 * units)`, a GRU
-    its three: `Blocks(Orthogonal(), 4)` makes each gate's matrix orthogonal. As exact as the set.
-
-    Args:
-        set: The set that each block obeys; anything that `as_set` takes.
-        count: How many blocks.
-        axis: The axis that is cut into blocks.
-
-    Raises:
-        ValueError: `count` is no positive integer; at use, the axis does not divide into blocks.
-
-    >>> import numpy as np
-    >>> import constrainit as ci
-    >>> print(np.asarray(ci.Blocks(ci.SumTo(0.0, axis=-1), 2).project([[1.0, 3.0, 5.0, 7.0]])))
-    [[-1.  1. -1.  1.]]
-    """
-
-    maskable = False
-
-    def __init__(self, set: Any, count: int, axis: int = -1):
-        self.set = as_set(set)
-        self.count = _checks.count("Blocks", "count", count)
-        if isinstance(axis, bool) or not isinstance(axis, int):
-            raise _checks.fail("Blocks", "axis", "be an integer", axis)
-        self.axis = axis
-
-    def check_shape(self, shape):
-        if not -len(shape) <= self.axis < len(shape) or shape[self.axis] % self.count:
-            raise ValueError(
-                f"`Blocks` must cut axis {self.axis} of the weight into {self.count} equal blocks. "
-                f"Received: shape={tuple(shape)}."
-            )
-        self.set.check_shape(self._block_shape(shape))
-
-    def _block_shape(self, shape):
-        block = list(shape)
-        block[self.axis] //= self.count
-        return tuple(block)
-
-    def _split(self, w):
-        return ops.split(w, self.count, axis=self.axis)
-
-    def _nearest(self, w, dtype, where=None):
-        parts = [self.set._nearest(part, dtype) for part in self._split(w)]
-        return ops.concatenate(parts, axis=self.axis)
-
-    def _holds(self, w, image, dtype):
-        pairs = zip(self._split(w), self._split(image), strict=True)
-        held = [ops.broadcast_to(self.set._holds(a, b, dtype), a.shape) for a, b in pairs]
-        return ops.concatenate(held, axis=self.axis)
-
-    def _usable(self, w):
-        usable = [ops.broadcast_to(self.set._usable(a), a.shape) for a in self._split(w)]
-        return ops.concatenate(usable, axis=self.axis)
-
-    def _distance(self, moved):
-        return ops.stack([ops.max(self.set._distance(part)) for part in self._split(moved)])
-
-    def _law_of(self, shape, axes, wanted, where=None):
-        return self.set._law_of(self._block_shape(shape), axes, wanted)
-
-    def _draw(self, shape, dtype, seed, wanted=None, axes=None, where=None):
-        block = self._block_shape(shape)
-        seeds = [nth_seed(seed, i) for i in range(self.count)]
-        parts = [self.set._draw(block, dtype, one, wanted, axes) for one in seeds]
-        return ops.concatenate(parts, axis=self.axis)
-
-    def describe(self):
-        """The inner set's line, for each block."""
-        return f"each of {self.count} blocks along axis {self.axis}: {self.set.describe()}"

@@ -11,8 +11,8 @@ from constrainit._precision import smallest_normal, tolerance
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws
 from constrainit.numerics import at_least, dykstra
+from constrainit.sets.combine import inner_set
 from constrainit.sets.elementwise import NonNegative, bounds_of
-from constrainit.sets.keras_builtin import as_set
 from constrainit.sets.norms import is_norm_set
 
 
@@ -53,7 +53,7 @@ class Intersection(ConstraintSet):
     def __init__(self, sets: list[Any]):
         if not isinstance(sets, (list, tuple)) or len(sets) < 2:
             raise _checks.fail("Intersection", "sets", "be a list of at least two sets", sets)
-        flat = [as_set(one) for one in sets]
+        flat = [inner_set("Intersection", "sets", one) for one in sets]
         self.sets = [
             part for one in flat for part in (one.sets if isinstance(one, Intersection) else [one])
         ]

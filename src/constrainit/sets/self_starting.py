@@ -8,11 +8,11 @@ from keras import ops
 
 from constrainit import _checks
 from constrainit._precision import wide_dtype
-from constrainit.sets.combine import _Wrapping
+from constrainit.sets.combine import _Applied
 from constrainit.sets.keras_builtin import as_set
 
 
-class SelfStarting(_Wrapping):
+class SelfStarting(_Applied):
     """Another set, whose constraint replaces a start that is far outside by a start of its own.
 
     The set of allowed weights, the projection and the violation are those of the inner set. As a
@@ -44,8 +44,6 @@ class SelfStarting(_Wrapping):
     True
     """
 
-    maskable = False
-
     def __init__(self, set: Any, jump: float = 0.5, seed: int | None = None):
         self.set = as_set(set)
         self.jump = _checks.positive("SelfStarting", "jump", jump)
@@ -71,27 +69,6 @@ class SelfStarting(_Wrapping):
         from constrainit.initializers._feasible import drawn
 
         return drawn(self.set, shape, dtype, self._seed, None, None)
-
-    def check_shape(self, shape):
-        self.set.check_shape(shape)
-
-    def _nearest(self, w, dtype, where=None):
-        return self.set._nearest(w, dtype, where)
-
-    def _holds(self, w, image, dtype):
-        return self.set._holds(w, image, dtype)
-
-    def _usable(self, w):
-        return self.set._usable(w)
-
-    def _distance(self, moved):
-        return self.set._distance(moved)
-
-    def _law_of(self, shape, axes, wanted, where=None):
-        return self.set._law_of(shape, axes, wanted, where)
-
-    def _draw(self, shape, dtype, seed, wanted=None, axes=None, where=None):
-        return self.set._draw(shape, dtype, seed, wanted, axes, where)
 
     def describe(self):
         """The inner set's line."""

@@ -1,0 +1,220 @@
+"""Combinators where they meet an optimizer: when they act, and what is saved of them."""
+
+import keras
+import numpy as np
+import pytest
+from conftest import array, same_bits, tensor
+from keras import layers
+
+import constrainit as ci
+
+X = np.ones((8, 4), "float32")
+Y = np.zeros((8, 3), "float32")
+
+
+def model(constraint, start, optimizer=None, **named):
+    """One layer whose kernel starts at `start` and, without an optimizer, stays but for the set."""
+    made = keras.Sequential([
+        keras.Input((4,)),
+        layers.Dense(3, kernel_constraint=constraint, use_bias=False,
+                     kernel_initializer=keras.initializers.Constant(start)),
+    ])  # fmt: skip
+    made.compile(optimizer or keras.optimizers.SGD(0.0, **named), "mse")
+    return made
+
+
+def path(made, epochs=1):
+    """The first weight after each of four steps."""
+    seen = []
+    after = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda *_: seen.append(float(array(made.layers[-1].kernel)[0, 0]))
+    )
+    made.fit(X, Y, batch_size=2, epochs=epochs, shuffle=False, verbose=0, callbacks=[after])
+    return seen
+
+
+# How far, and when
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_relaxed_moves_by_its_rate(fused):
+    """The distance from the set is halved at each step; in a compiled step too."""
+    made = model(ci.Relaxed(ci.Box(0.0, 1.0), 0.5), 9.0)
+    if fused:
+        made.compile(keras.optimizers.SGD(0.0), "mse", jit_compile=fused and _can_fuse())
+    assert path(made) == [5.0, 3.0, 2.0, 1.5]
+
+
+def _can_fuse():
+    return keras.backend.backend() != "torch"
+
+
+def test_relaxed_waits_for_accumulated_gradients():
+    """Keras calls a constraint at each micro-batch; the weight moves only where it is updated."""
+    made = model(ci.Relaxed(ci.Box(0.0, 1.0), 0.5), 9.0, gradient_accumulation_steps=2)
+    assert path(made) == [9.0, 5.0, 5.0, 3.0]
+
+
+def test_every_acts_at_its_steps():
+    """Between its turns the weight is left outside; the count goes on over epochs."""
+    made = model(ci.Every(ci.Box(0.0, 1.0), 3), 9.0)
+    assert path(made) == [9.0, 9.0, 1.0, 1.0]
+    made.layers[-1].kernel.assign(np.full((4, 3), 9.0))
+    assert path(made) == [9.0, 1.0, 1.0, 1.0]
+
+
+def test_every_counts_updates():
+    """With gradient accumulation a step is a change of the weights, not a micro-batch."""
+    made = model(ci.Every(ci.Box(0.0, 1.0), 2), 9.0, gradient_accumulation_steps=2)
+    assert path(made) == [9.0, 9.0, 9.0, 1.0]
+
+
+def test_every_goes_on_after_loading(tmp_path):
+    """The count is saved with the optimizer: after two steps and a reload one is left of three."""
+    made = model(ci.Every(ci.Box(0.0, 1.0), 3), 9.0)
+    made.fit(X[:4], Y[:4], batch_size=2, verbose=0)
+    made.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert repr(loaded.layers[-1].kernel.constraint) == repr(made.layers[-1].kernel.constraint)
+    assert path(loaded) == [1.0, 1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "bfloat16"])
+def test_other_dtypes(policy):
+    """Behind the loss scaling of float16 and in bfloat16 weights the steps are the same."""
+    keras.config.set_dtype_policy(policy)
+    try:
+        every = path(model(ci.Every(ci.Box(0.0, 1.0), 3), 9.0, "sgd"))
+        relaxed = model(ci.Relaxed(ci.Box(100.0), 0.5), 0.0, keras.optimizers.SGD(1e-9))
+        relaxed = path(relaxed)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert every[1] > 1.0 >= every[2]
+    np.testing.assert_allclose(relaxed, [50.0, 75.0, 87.5, 93.75], rtol=1e-2)
+
+
+def test_in_a_loop_of_ones_own():
+    """A compiled custom loop counts as `fit` does; a call by hand acts at once."""
+    every, w = ci.Every(ci.Box(0.0, 1.0), 2), keras.Variable(np.float32([9.0]))
+    w.constraint = every
+    optimizer = keras.optimizers.SGD(0.0)
+    optimizer.build([w])
+    zero = tensor([0.0])
+
+    def step():
+        optimizer.apply([zero], [w])
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        step = tf.function(step)
+    seen = []
+    for _ in range(3):
+        step()
+        seen.append(float(array(w)[0]))
+    assert seen == [9.0, 1.0, 1.0]
+    assert array(every(tensor([9.0]))).tolist() == [1.0]
+
+
+def test_two_optimizers_do_not_mix():
+    """Each weight follows the count of the optimizer that changes it."""
+    first, second = (keras.Variable(np.float32([9.0])) for _ in range(2))
+    for w in (first, second):
+        w.constraint = ci.Every(ci.Box(0.0, 1.0), 2)
+    one, other = keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0)
+    zero = tensor([0.0])
+    one.apply([zero], [first])
+    other.apply([zero], [second])
+    assert float(array(second)[0]) == 9.0
+    one.apply([zero], [first])
+    assert (float(array(first)[0]), float(array(second)[0])) == (1.0, 9.0)
+
+
+def test_paced_sets_nest():
+    """The outer one decides when the inner one acts."""
+    made = model(ci.Every(ci.Relaxed(ci.Box(0.0, 1.0), 0.5), 2), 9.0)
+    assert path(made) == [9.0, 5.0, 5.0, 3.0]
+    made = model(ci.Relaxed(ci.Every(ci.Box(0.0, 1.0), 2), 0.5), 9.0)
+    assert path(made) == [9.0, 5.0, 5.0, 3.0]
+
+
+def test_relaxed_leaves_members_alone(rng):
+    """Inside nothing moves, to the bit; a NaN stays."""
+    slow = ci.Relaxed(ci.UnitNorm(), 0.3)
+    member = slow.project(tensor(rng.normal(size=(6, 4))))
+    assert same_bits(array(slow(member)), array(member))
+    hurt = array(member)
+    hurt[0, 0] = np.nan
+    assert np.isnan(array(slow(tensor(hurt)))[0, 0])
+    assert np.isfinite(
+        array(ci.Relaxed(ci.MaxNorm(1.0, axis=0), 0.5)(tensor([[2e38], [1e38]])))
+    ).all()
+
+
+@pytest.mark.parametrize("a_set", [ci.Relaxed(ci.UnitNorm(), 0.1), ci.Every(ci.UnitNorm(), 9)])
+def test_model_helpers_see_the_set(a_set):
+    """`check` measures the distance from the set, `project` goes all the way, starts are inside."""
+    made = model(a_set, 9.0)
+    assert ci.check(made).rows[0].violation > 1
+    ci.project(made)
+    assert ci.check(made).ok
+    layer = layers.Dense(3, **ci.constrained(kernel=a_set))
+    layer.build((None, 4))
+    assert ci.check(layer).ok
+    assert layer.kernel.constraint.set.axis == [0]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda inner: ci.Blocks(inner, 2),
+        lambda inner: ci.Product([None, inner]),
+        lambda inner: ci.Masked(inner, [[1], [0]]),
+        lambda inner: ci.Intersection([ci.NonNegative(), inner]),
+    ],
+)
+def test_pace_is_not_lost_inside_of_another_set(make):
+    """A set that would only project onto a paced one refuses it and says what to write."""
+    with pytest.raises(ValueError, match=r"Received: .*\. Put `Every` around `\w+`\."):
+        make(ci.Every(ci.Box(-1, 1), 2))
+
+
+# Products
+
+
+def test_product_in_training(tmp_path):
+    """Blocks of inputs obey their own sets in training and after loading; the free one moves."""
+    a_set = ci.Product([ci.NonNegative(), None, ci.UnitNorm(axis=0)], [1, 1, 2], axis=0)
+    made = keras.Sequential([keras.Input((4,)), layers.Dense(3, **ci.constrained(kernel=a_set))])
+    made.compile(keras.optimizers.SGD(0.5), "mse")
+    before = array(made.layers[0].kernel)
+    made.fit(X, Y - 5.0, batch_size=2, verbose=0)
+    made.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    loaded.fit(X, Y + 5.0, batch_size=2, verbose=0)
+    assert ci.check(loaded).ok
+    after = array(loaded.layers[0].kernel)
+    assert (after[0] >= 0).all()
+    assert (after[1] != before[1]).all()
+    np.testing.assert_allclose(np.linalg.norm(after[2:], axis=0), 1.0, rtol=1e-6)
+
+
+def test_product_of_inputs_shares_the_scale():
+    """Blocks of inputs add up: together they have the variance or the sum of one whole kernel."""
+    free = array(ci.Product([None, None], [20, 60], axis=0).initializer(0)((80, 4000)))
+    for block in (free[:20], free[20:]):
+        np.testing.assert_allclose(block.var(), 2 / (80 + 4000), rtol=0.03)
+    signed = ci.Product([ci.NonNegative(), ci.NonNegative()], [20, 60], axis=0)
+    np.testing.assert_allclose(array(signed.initializer(0)((80, 16))).sum(0), 1.0, rtol=1e-5)
+
+
+def test_blocks_are_a_product():
+    """`Blocks(set, n)` is the product of `n` times the set."""
+    w = tensor(np.random.default_rng(0).normal(size=(4, 6)))
+    for axis in (0, 1):
+        blocks = ci.Blocks(ci.UnitNorm(axis=0), 2, axis)
+        product = ci.Product([ci.UnitNorm(axis=0)] * 2, axis=axis)
+        assert same_bits(array(blocks.project(w)), array(product.project(w)))
+        assert same_bits(
+            array(blocks.initializer(1)((4, 6))), array(product.initializer(1)((4, 6)))
+        )
