@@ -85,11 +85,11 @@ class Every(_Applied):
     >>> step = keras.optimizers.SGD(1.0)
     >>> for _ in range(4):
     ...     step.apply([keras.ops.convert_to_tensor([-1.0])], [w])
-    ...     print(float(w[0]))
-    3.0
-    4.0
-    1.0
-    2.0
+    ...     print(keras.ops.convert_to_numpy(w))
+    [3.]
+    [4.]
+    [1.]
+    [2.]
     """
 
     def __init__(self, set: Any, steps: int):
