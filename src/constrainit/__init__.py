@@ -92,6 +92,7 @@ __all__ = [
     "Halfspace",
     "InitPlan",
     "Intersection",
+    "Joint",
     "L1Ball",
     "LowRank",
     "Masked",

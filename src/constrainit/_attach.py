@@ -14,6 +14,7 @@ from typing import Any
 import keras
 
 from constrainit._axes import resolve, unit_axes
+from constrainit._joint import Joint, act, group_of
 from constrainit._set import ConstraintSet
 from constrainit._step import telling
 from constrainit.initializers import Feasible, MatchingBias
@@ -35,6 +36,8 @@ def _knows_its_layer(add_weight):
             resolved = _at_home(initializer, where)
             if isinstance(a_set, ConstraintSet):
                 kwargs["constraint"] = a_set = resolve(a_set, *where)
+            if isinstance(a_set, Joint):
+                return _joined(add_weight, group_of(self, a_set), where, args, kwargs)
             if isinstance(a_set, SelfStarting):
                 resolved = _inside(resolved, a_set)
             if resolved is not initializer:
@@ -45,6 +48,14 @@ def _knows_its_layer(add_weight):
         return add_weight(self, *args, **kwargs)
 
     return wrapper
+
+
+def _joined(add_weight, group, where, args, kwargs):
+    """A weight that becomes a member of its layer's group."""
+    member = group.member(*where)
+    variable = add_weight(where[0], *args, **{**kwargs, "constraint": member})
+    group.bind(member, variable)
+    return variable
 
 
 def _at_home(initializer, where):
@@ -103,7 +114,7 @@ def install() -> None:
     if not hasattr(add_weight, _MARK):
         keras.layers.Layer.add_weight = _marked(_knows_its_layer(add_weight))
     if not hasattr(apply, _MARK):
-        keras.optimizers.Optimizer.apply = _marked(telling(apply))
+        keras.optimizers.Optimizer.apply = _marked(telling(apply, act))
 
 
 def _marked(wrapper):

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from constrainit._joint import Member
 from constrainit.initializers import Feasible
 from constrainit.initializers._start import table_of
 from constrainit.layers import OutputScale
@@ -99,6 +100,7 @@ def can_be_fitted(record: WeightRecord) -> bool:
     layer = record.layer
     return (
         record.constraint is not None
+        and not any(isinstance(getattr(v, "constraint", None), Member) for v in layer.variables)
         and record.variable.name == "kernel"
         and callable(getattr(layer, "activation", None))
         and layer.trainable

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from constrainit import _checks
+from constrainit._joint import Group, Joint, Member
 from constrainit._set import ConstraintSet
 from constrainit.initializers import Feasible, MatchingBias
 from constrainit.initializers._start import check_inputs
@@ -61,6 +62,15 @@ def constrained(
                     f"`constrained` takes the layer's argument without its suffix. Received: "
                     f"{name}={value!r}. Write {name.removesuffix(suffix)}=... instead."
                 )
+        if isinstance(value, Joint):
+            if activation is not None:
+                raise ValueError(
+                    "`activation` of `constrained` plans the start of weights with a set of their "
+                    f"own. Received: {name}={value!r}. Give the activation to the layer itself."
+                )
+            arguments[f"{name}_constraint"] = value
+            arguments[f"{name}_initializer"] = STARTS.get(name) or Feasible(value.set)
+            continue
         a_set = _set(value, f"`{name}` of `constrained`")
         arguments[f"{name}_constraint"] = a_set
         if name == kernel:
@@ -108,9 +118,10 @@ def constrain(model: keras.Model, sets: Mapping[str, Any]) -> dict[str, Constrai
     Args:
         model: A built Keras model or layer.
         sets: From glob patterns to sets (or anything that `as_set` takes; None removes a
-            constraint). A pattern matches a weight's path, its place in the model, or the end of
-            either: `"encoder/*/kernel"`, `"*/recurrent_kernel"`, `"head/kernel"`. Where several
-            match, the last one counts.
+            constraint), or from a tuple of patterns to a `Joint` of all that they match. A pattern
+            matches a weight's path, its place in the model, or the end of either:
+            `"encoder/*/kernel"`, `"*/recurrent_kernel"`, `"head/kernel"`. Where several match,
+            the last one counts.
 
     Returns:
         The sets by the path of the weight, with their axes resolved.
@@ -126,14 +137,22 @@ def constrain(model: keras.Model, sets: Mapping[str, Any]) -> dict[str, Constrai
     records = walk(model)
     chosen: dict[int, tuple[WeightRecord, Any, ConstraintSet | None]] = {}
     for pattern, value in sets.items():
+        if isinstance(value, Joint) or isinstance(pattern, tuple):
+            for record, member in _together(records, pattern, value):
+                chosen[id(record.variable)] = record, value, member
+            continue
         for record in _matching(records, pattern):
             wanted = None if value is None else _set(value, f"{pattern!r} of `constrain`")
             chosen[id(record.variable)] = (
                 record, wanted, None if wanted is None else record.resolved(wanted)
             )  # fmt: skip
+    _check_groups(chosen)
     lost = _unsaved(model, [record for record, _, _ in chosen.values()])
+    apart = _apart(chosen, lost)
     for record, wanted, resolved in chosen.values():
         record.variable.constraint = resolved
+        if isinstance(resolved, Member) and resolved.group in apart:
+            wanted, lost = None, [*lost, *({record.path} - {*lost})]
         if hasattr(record.layer, f"{record.argument}_constraint"):
             setattr(record.layer, f"{record.argument}_constraint", wanted)
     if getattr(model, "train_function", None) is not None:
@@ -144,7 +163,59 @@ def constrain(model: keras.Model, sets: Mapping[str, Any]) -> dict[str, Constrai
             "argument for it, or its config leaves it out. Call `constrain` again after loading.",
             stacklevel=2,
         )
-    return {record.path: resolved for record, _, resolved in chosen.values() if resolved}
+    return {
+        record.path: resolved.group.set if isinstance(resolved, Member) else resolved
+        for record, _, resolved in chosen.values()
+        if resolved
+    }
+
+
+def _together(records, patterns, joint):
+    """The members of a new group, in the order of the layers that made them."""
+    if not isinstance(joint, Joint) or not isinstance(patterns, tuple):
+        raise ValueError(
+            "A tuple of patterns of `constrain` goes with a `Joint`, and a `Joint` with a tuple. "
+            f'Received: {patterns!r}: {joint!r}. Write {{("dense/kernel", "dense/bias"): '
+            "Joint(...)}."
+        )
+    found = {id(r.variable) for pattern in patterns for r in _matching(records, pattern)}
+    group, members = Group(joint), []
+    for record in records:
+        if id(record.variable) in found:
+            member = group.member(record.layer, record.variable.name, record.shape, record.path)
+            group.bind(member, record.variable)
+            members.append((record, member))
+    group.check_shape()
+    return members
+
+
+def _check_groups(chosen):
+    """Raises ValueError if a group of a `Joint` would lose some of its weights only."""
+    groups = [record.constraint.group for record, _, _ in chosen.values()
+              if isinstance(record.constraint, Member)]  # fmt: skip
+    groups += [new.group for _, _, new in chosen.values() if isinstance(new, Member)]
+    for group in groups:
+        now = [chosen.get(id(m.variable), (None, None, m.variable.constraint))[2] is m
+               for m in group.members]  # fmt: skip
+        if any(now) and not all(now):
+            raise ValueError(
+                f"The weights {group.path!r} obey a `Joint`: `constrain` must give all of them a "
+                "new constraint, or none."
+            )
+
+
+def _apart(chosen, lost):
+    """The groups that no layer would form anew after loading."""
+    members = [(record, m) for record, _, m in chosen.values() if isinstance(m, Member)]
+    homes: dict[Group, set[int]] = {}
+    namesakes: dict[tuple[int, str], set[Group]] = {}
+    for record, member in members:
+        homes.setdefault(member.group, set()).add(id(record.layer))
+        key = id(record.layer), repr(member.group.joint)
+        namesakes.setdefault(key, set()).add(member.group)
+    apart = {group for group, layers in homes.items() if len(layers) > 1}
+    apart |= {group for groups in namesakes.values() if len(groups) > 1 for group in groups}
+    return apart | {member.group for record, member in members if record.path in lost}
 
 
 def _set(value, where):

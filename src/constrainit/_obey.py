@@ -11,7 +11,7 @@ from constrainit._calibrate import Calibrated, calibrate, can_be_fitted
 from constrainit._set import measure
 from constrainit.initializers import Feasible
 from constrainit.layers import OutputScale
-from constrainit.model import STARTS, constrained_records, wrong_axes
+from constrainit.model import STARTS, GroupRecord, constrained_records, wrong_axes
 from constrainit.sets import Custom
 
 
@@ -87,7 +87,7 @@ def check(model: keras.Model) -> Check:
 
 
 def _check_row(record):
-    value = ops.convert_to_tensor(record.variable)
+    value = record.value
     text, violation, error = type(record.constraint).__name__, None, ""
     # A constraint of the user's own may raise anything; the table has to show what.
     try:
@@ -108,7 +108,7 @@ def _measured(model):
     records = constrained_records(model)
     sets = [record.resolved(record.constraint) for record in records]
     try:
-        pairs = measure(sets, [record.variable for record in records])
+        pairs = measure(sets, [record.value for record in records])
     # A user's constraint may raise anything; one by one, to name the weight.
     except Exception:
         for record, a_set in zip(records, sets, strict=True):
@@ -119,7 +119,7 @@ def _measured(model):
 
 def _measured_alone(record, a_set):
     try:
-        measure([a_set], [record.variable])
+        measure([a_set], [record.value])
     except Exception as fault:
         raise ValueError(
             f"The constraint of {record.path!r} can not be applied: {type(fault).__name__}: {fault}"
@@ -146,7 +146,7 @@ def project(model: keras.Model) -> dict[str, float]:
         if distance != 0:
             moves.append((record, image, distance))
     for record, value, _ in moves:
-        record.variable.assign(value)
+        record.assign(value)
     return {record.path: distance for record, _, distance in moves}
 
 
@@ -158,7 +158,8 @@ class Redrawn:
         weight: The path of the variable.
         set: Its set in one line.
         violation: How far outside it was, in the units of the weight.
-        how: `"drawn"` from the set's own law, or `"projected"` by a constraint of the user's own.
+        how: `"drawn"` from the set's own law, or `"projected"` by a constraint of the user's own
+            or by one of several weights together.
     """
 
     weight: str
@@ -202,7 +203,7 @@ def prepare(
     for index, (record, a_set, distance, image) in enumerate(_measured(model)):
         if distance == 0:
             continue
-        if isinstance(a_set, Custom):
+        if isinstance(a_set, Custom) or isinstance(record, GroupRecord):
             how, value = "projected", image
         else:
             own = None if seed is None else seed + index
@@ -213,9 +214,9 @@ def prepare(
                 draw = Feasible(a_set, own, activation=phi, depth=depth)
             how, value = "drawn", draw.over(a_set, record.axes)(record.shape, record.dtype)
         changes.append((record, value, Redrawn(record.path, a_set.describe(), distance, how)))
-    kept = [ops.copy(ops.convert_to_tensor(record.variable)) for record, _, _ in changes]
+    kept = [ops.copy(record.value) for record, _, _ in changes]
     for record, value, _ in changes:
-        record.variable.assign(value)
+        record.assign(value)
     redrawn = [row for _, _, row in changes]
     if x is None:
         return redrawn
@@ -224,5 +225,5 @@ def prepare(
     # A batch that is of no use, or a model that raises: the weights must be what they were.
     except BaseException:
         for (record, _, _), value in zip(changes, kept, strict=True):
-            record.variable.assign(value)
+            record.assign(value)
         raise

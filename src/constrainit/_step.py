@@ -17,17 +17,20 @@ from keras import ops
 _running = threading.local()
 
 
-def telling(apply: Callable[..., Any]) -> Callable[..., Any]:
-    """`Optimizer.apply`, during which `at_step` knows the optimizer."""
+def telling(apply: Callable[..., Any], after: Callable[[Any], None]) -> Callable[..., Any]:
+    """`Optimizer.apply` followed by `after`; during both `at_step` knows the optimizer."""
 
     @functools.wraps(apply)
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
-        outer = getattr(_running, "optimizer", None)
-        _running.optimizer = self
+        outer = getattr(_running, "step", None)
         try:
-            return apply(self, *args, **kwargs)
+            _running.step = self, 1
+            result = apply(self, *args, **kwargs)
+            _running.step = self, 0
+            after(self)
         finally:
-            _running.optimizer = outer
+            _running.step = outer
+        return result
 
     return wrapper
 
@@ -37,12 +40,13 @@ def at_step(steps: int, act: Callable[[], Any], rest: Callable[[], Any]) -> Any:
 
     A call outside of an optimizer's step is a wish to act.
     """
-    optimizer = getattr(_running, "optimizer", None)
-    if optimizer is None:
+    step = getattr(_running, "step", None)
+    if step is None:
         return act()
+    optimizer, ahead = step
     period = steps * (optimizer.gradient_accumulation_steps or 1)
     if period == 1:
         return act()
     # Not `iterations`: with gradient accumulation that is the number of changes, rounded down.
-    calls = ops.convert_to_tensor(optimizer._iterations) + 1
+    calls = ops.convert_to_tensor(optimizer._iterations) + ahead
     return ops.cond(ops.equal(calls % period, 0), act, rest)

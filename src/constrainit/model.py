@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+from keras import ops
 
 from constrainit._axes import resolve, unit_axes
+from constrainit._joint import Member
 from constrainit._set import ConstraintSet
 from constrainit.sets import as_set
 
@@ -62,6 +64,15 @@ class WeightRecord:
             return "depthwise"
         return _ARGUMENTS.get(name) or name
 
+    @property
+    def value(self) -> Any:
+        """The weight as a tensor."""
+        return ops.convert_to_tensor(self.variable)
+
+    def assign(self, value: Any) -> None:
+        """Gives the weight a value."""
+        self.variable.assign(value)
+
     def resolved(self, constraint: Any) -> ConstraintSet:
         """`constraint` as a set for this weight.
 
@@ -69,6 +80,40 @@ class WeightRecord:
             ValueError: It is no constraint, its axes can not be resolved, or it does not fit.
         """
         return resolve(as_set(constraint), self.layer, self.variable.name, self.shape, self.path)
+
+
+@dataclass(frozen=True)
+class GroupRecord(WeightRecord):
+    """The weights of a `Joint` as one; `variable` is their group."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of their matrix."""
+        return tuple(self.value.shape)
+
+    @property
+    def dtype(self) -> str:
+        """Their storage dtype."""
+        return keras.backend.standardize_dtype(self.value.dtype)
+
+    @property
+    def constraint(self) -> Any:
+        """The set of their matrix."""
+        return self.variable.set
+
+    @property
+    def value(self) -> Any:
+        """Their matrix."""
+        return self.variable.value()
+
+    def resolved(self, constraint: Any) -> ConstraintSet:
+        """The set of the matrix, which knows its axes.
+
+        Raises:
+            ValueError: It does not fit the matrix.
+        """
+        self.variable.check_shape()
+        return constraint
 
 
 def is_built(model: keras.layers.Layer) -> bool:
@@ -110,8 +155,16 @@ def _layers(layer: Any, place: str) -> Iterator[tuple[Any, str]]:
 
 
 def constrained_records(model: keras.Model) -> list[WeightRecord]:
-    """The records of the weights that have a constraint."""
-    return [record for record in walk(model) if record.constraint is not None]
+    """The records of the weights that have a constraint, those of a `Joint` as one."""
+    records: dict[int, WeightRecord] = {}
+    for record in walk(model):
+        if isinstance(record.constraint, Member):
+            group = record.constraint.group
+            one = GroupRecord(group.path, record.place, record.layer, group, None)
+            records.setdefault(id(group), one)
+        elif record.constraint is not None:
+            records[id(record.variable)] = record
+    return list(records.values())
 
 
 def wrong_axes(record: WeightRecord) -> tuple[tuple[int, ...], tuple[int, ...]] | None:

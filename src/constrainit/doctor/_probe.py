@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from constrainit._joint import Member
 from constrainit._set import measure
 from constrainit.doctor._evidence import ConstraintEvidence, Evidence, GradientEvidence
 from constrainit.doctor._frames import fault
@@ -43,7 +44,8 @@ class _Start:
 
     def __init__(self, problem: Problem, evidence: Evidence):
         self.problem, self.evidence = problem, evidence
-        records = [r for r in evidence.weights if r.constraint is not None]
+        known = [r for r in evidence.weights if r.constraint is not None]
+        records = [r for r in known if not isinstance(r.constraint, Member)]
         self.records = [r for r in records if _overrides_call(r.constraint)]
         self.apply = engine().compile_constraints(self.records)
         self.start = {id(r.variable): to_numpy(r.variable) for r in records}

@@ -37,6 +37,11 @@ def as_set(x: Any) -> ConstraintSet:
                 f"Received: x={x!r}. The names of Keras are 'non_neg', 'max_norm', 'unit_norm' and "
                 "'min_max_norm'."
             ) from unknown
+    if getattr(x, "of_several", False):
+        raise ValueError(
+            f"`x` of `as_set` must be a set of single weights. Received: x={x!r}. Put the sets "
+            "inside of `Joint`."
+        )
     if isinstance(x, type) or not callable(x):
         raise ValueError(
             "`x` of `as_set` must be a set, a constraint of Keras or its name, or a callable. "
