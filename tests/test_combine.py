@@ -7,6 +7,7 @@ from conftest import array, same_bits, tensor
 from keras import layers
 
 import constrainit as ci
+from constrainit.initializers import Feasible
 
 X = np.ones((8, 4), "float32")
 Y = np.zeros((8, 3), "float32")
@@ -220,3 +221,29 @@ def test_blocks_are_a_product():
         assert same_bits(
             array(blocks.initializer(1)((4, 6))), array(product.initializer(1)((4, 6)))
         )
+
+
+def test_plan_of_a_product_is_what_is_drawn():
+    """Sum and norm that a plan measures are those of the draws, to three errors."""
+    a_set = ci.Product([ci.NonNegative(), None], [16, 48], axis=0)
+    start = Feasible(a_set, activation="tanh", depth=3).over(a_set, (0,)).start((64, 64))
+    draws = [
+        array(Feasible(a_set, seed, activation="tanh", depth=3).over(a_set, (0,))((64, 64)))
+        for seed in range(24)
+    ]
+    w = np.stack(draws)
+    for statistic, found in (
+        (w.sum(axis=1).mean(axis=1), start.law.total),
+        (np.square(w).sum(axis=1).mean(axis=1), start.law.norm**2),
+    ):
+        # What the plan measured is itself one draw.
+        error = statistic.std(ddof=1) * np.sqrt(1 + 1 / 24)
+        assert abs(statistic.mean() - found) <= 3.5 * error + 1e-6
+
+
+def test_doctor_takes_a_paced_set_for_what_it_is(rng):
+    """A start outside is found; that the constraint goes part of the way is not called a fault."""
+    x = rng.normal(size=(16, 4)).astype("float32")
+    for a_set in (ci.Relaxed(ci.Box(0.0, 1.0), 0.5), ci.Every(ci.Box(0.0, 1.0), 3)):
+        report = ci.diagnose(model(a_set, -0.5), x, x[:, :3])
+        assert {finding.code for finding in report.findings} <= {"CW101", "CW102"}

@@ -16,7 +16,7 @@ import constrainit.sets
 
 MODULES = sorted(
     f"constrainit.{name}"
-    for name in ("_set", "_precision", "_checks", "_axes", "_attach", "_compile")
+    for name in ("_set", "_precision", "_checks", "_axes", "_attach", "_compile", "_joint", "_step")
 ) + [
     module.name
     for package in (constrainit.sets, constrainit.numerics, constrainit.initializers)

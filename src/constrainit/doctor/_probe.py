@@ -16,6 +16,7 @@ from constrainit.doctor._statistics import as_output, numbers, to_numpy
 from constrainit.doctor.engines import engine
 from constrainit.model import walk
 from constrainit.sets import Custom, as_set
+from constrainit.sets.combine import _Applied
 
 
 def probe(problem: Problem) -> Evidence:
@@ -80,6 +81,9 @@ class _Start:
         sound = [ops.cast(s, r.dtype) for s, r in zip(sound, self.records, strict=True)]
         for record, image, again in zip(self.records, sound, self.apply(sound), strict=True):
             made = self.made[id(record.variable)]
+            # A set that is applied part of the way is meant to move its own result.
+            if isinstance(record.constraint, _Applied):
+                continue
             if made.fault is None and made.image is not None and not isinstance(again, Exception):
                 made.again = _distance(to_numpy(again), to_numpy(image), to_numpy(image))
         self._measure(values, sound)
