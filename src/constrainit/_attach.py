@@ -118,4 +118,5 @@ def install() -> None:
 
 
 def _marked(wrapper):
+    setattr(wrapper, _MARK, True)
     return wrapper
