@@ -9,6 +9,7 @@ from constrainit._calibrate import Calibrated as Calibrated
 from constrainit._calibrate import calibrate as calibrate
 from constrainit._constrain import constrain as constrain
 from constrainit._constrain import constrained as constrained
+from constrainit._joint import Joint as Joint
 from constrainit._obey import Check as Check
 from constrainit._obey import check as check
 from constrainit._obey import prepare as prepare
