@@ -7,8 +7,9 @@ from typing import Any
 
 # The order of the page: from single entries to whole matrices, then what is made of other sets.
 _FAMILIES = [
-    "elementwise", "norms", "sums", "matrices", "combine", "intersection", "self_starting",
-    "custom",
+    "elementwise", "pattern", "grid", "norms", "sums", "stochastic", "order", "sparse",
+    "structured", "definite", "orthogonal", "spectral", "combine", "blocks", "intersection", "paced",
+    "self_starting", "custom",
 ]  # fmt: skip
 
 
@@ -63,11 +64,11 @@ _HEAD = """# The catalogue
 Every set, as `constrainit sets` prints it; made from the sets' own docstrings and attributes by
 `constrainit sets --format markdown`. All of them have `project`, `violation`, `initializer` and
 `describe`; the smooth maps (`transform`) are not part of this version. Sets that speak of units
-take an `axis` too; None, its default, is found from the layer.
+take an `axis` too; None, its default, is found from the layer. `Joint` makes several weights obey one set.
 
 - **projection**: *exact* is the nearest member to the rounding of the storage dtype, *one of
-  several* where more than one member can be nearest (the set is not convex), a number the relative
-  accuracy where it is not exact.
+  several* where more than one member can be nearest (the set is not convex); a number is an
+  accuracy relative to the largest weight.
 - **start**: *own law* if the initial weights come from a law whose moments `plan` knows,
   *projected* if uniform draws are projected and `plan` measures them.
 - **mask**: whether `Masked` can hold the set.
@@ -89,9 +90,9 @@ def _entry(one: Any) -> Entry:
     inner = any(p.name in ("set", "sets") for p in arguments)
     convex = {True: "yes", False: "no"}.get(one.convex, "depends")
     return Entry(
-        inspect.getdoc(module).splitlines()[0].rstrip("."),
+        _first_line(module).rstrip("."),
         f"{one.__name__}({', '.join(shown)})",
-        inspect.getdoc(one).splitlines()[0],
+        _first_line(one),
         "as the set" if inner else convex,
         _projection(one, inner, convex),
         _start(one, inner),
@@ -99,11 +100,13 @@ def _entry(one: Any) -> Entry:
     )
 
 
+def _first_line(thing):
+    return (inspect.getdoc(thing) or "").splitlines()[0]
+
+
 def _projection(one, inner, convex):
-    if one.accuracy is None:
-        return "up to the function"
-    if one.accuracy:
-        return f"to {one.accuracy:g}"
+    if one.projects:
+        return one.projects
     if inner:
         return "as the set"
     return "exact" if convex == "yes" else "exact, one of several"
@@ -114,5 +117,5 @@ def _start(one, inner):
 
     if inner:
         return "as the set"
-    own = one._law is not ConstraintSet._law or one._draw is not ConstraintSet._draw
+    own = any(getattr(one, of) is not getattr(ConstraintSet, of) for of in ("_law", "_law_of"))
     return "own law" if own else "projected"

@@ -46,9 +46,8 @@ class ConstraintSet(Starting, keras.constraints.Constraint):
 
     _by_owner = False
 
-    accuracy: float | None = 0.0
-    """How far, relative to the largest weight of a unit, the projection may be from the nearest
-    member: 0 if it is exact to the rounding of the storage dtype, None if nothing is known."""
+    projects = ""
+    """What the projection gives, in a few words, where it is not exactly the nearest member."""
 
     maskable = True
     """Whether `_nearest` honours `where`, so that `Masked` can hold the set."""

@@ -27,7 +27,7 @@ class Custom(ConstraintSet):
     """
 
     convex = False
-    accuracy = None
+    projects = "up to the function"
     maskable = False
     traceable = False
 

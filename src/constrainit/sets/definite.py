@@ -124,6 +124,7 @@ class Correlation(_Square):
     """
 
     maskable = False
+    projects = "to 1e-5"
 
     def _nearest(self, w, dtype, where=None):
         return looping(nearest_correlation)(self._part(w))

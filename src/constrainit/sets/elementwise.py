@@ -50,8 +50,8 @@ class _Bounds(ConstraintSet):
 
     def _image(self, w):
         dtype = keras.backend.standardize_dtype(w.dtype)
-        inside = [None if b is None else nearest(b, dtype) for b in self._bounds()]
-        return between(w, *inside, *self._stored_bounds(dtype))
+        low, high = (None if b is None else nearest(b, dtype) for b in self._bounds())
+        return between(w, low, high, *self._stored_bounds(dtype))
 
     def _usable(self, w):
         return ops.logical_not(ops.isnan(w))

@@ -49,6 +49,7 @@ class Intersection(ConstraintSet):
 
     maskable = False
     accuracy = 1e-5
+    projects = "exact, or to 1e-5"
 
     def __init__(self, sets: list[Any]):
         if not isinstance(sets, (list, tuple)) or len(sets) < 2:

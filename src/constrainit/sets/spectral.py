@@ -108,6 +108,7 @@ class ConvSpectralNorm(ConstraintSet):
 
     convex = False
     maskable = False
+    projects = "a member, not the nearest"
 
     def __init__(self, bound: float = 1.0):
         self.bound = _checks.positive("ConvSpectralNorm", "bound", bound)

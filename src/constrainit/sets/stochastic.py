@@ -85,6 +85,7 @@ class DoublyStochastic(ConstraintSet):
     """
 
     maskable = False
+    projects = "exact, far away to 1e-5"
 
     def check_shape(self, shape):
         if len(shape) < 2 or shape[-1] != shape[-2]:
