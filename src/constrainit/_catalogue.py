@@ -8,8 +8,8 @@ from typing import Any
 # The order of the page: from single entries to whole matrices, then what is made of other sets.
 _FAMILIES = [
     "elementwise", "pattern", "grid", "norms", "sums", "stochastic", "order", "sparse",
-    "structured", "definite", "orthogonal", "spectral", "combine", "blocks", "intersection", "paced",
-    "self_starting", "custom",
+    "structured", "definite", "orthogonal", "spectral", "combine", "blocks", "intersection",
+    "paced", "self_starting", "custom",
 ]  # fmt: skip
 
 
@@ -64,7 +64,8 @@ _HEAD = """# The catalogue
 Every set, as `constrainit sets` prints it; made from the sets' own docstrings and attributes by
 `constrainit sets --format markdown`. All of them have `project`, `violation`, `initializer` and
 `describe`; the smooth maps (`transform`) are not part of this version. Sets that speak of units
-take an `axis` too; None, its default, is found from the layer. `Joint` makes several weights obey one set.
+take an `axis` too; None, its default, is found from the layer. For several weights that obey one
+set together there is `Joint`.
 
 - **projection**: *exact* is the nearest member to the rounding of the storage dtype, *one of
   several* where more than one member can be nearest (the set is not convex); a number is an
