@@ -10,6 +10,7 @@ PINS := requirements/test.txt
 VENV := .venv/pyvenv.cfg
 DEMO := .venv/.demo-installed
 DEV := .venv/.dev-installed
+BENCH := .venv/.bench-installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -35,7 +36,7 @@ lint: $(DEV) ## Check format, rules and types
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 
-bench: $(DEV) ## Run the benchmarks
+bench: $(BENCH) ## Run the benchmarks
 	$(BIN)/python benchmarks/run.py
 
 clean: ## Remove caches and build products, keep .venv
@@ -57,4 +58,9 @@ $(DEMO): pyproject.toml $(PINS) | $(VENV)
 $(DEV): pyproject.toml $(PINS) | $(VENV)
 	$(PIP) install --quiet "$$(grep '^torch==' $(PINS))"
 	$(PIP) install --quiet -c $(PINS) -e '.[jax,tensorflow,dev]'
+	@touch $@
+
+# After torch, so that geotorch and geoopt find it and bring no other build.
+$(BENCH): $(DEV)
+	$(PIP) install --quiet -c $(PINS) -e '.[bench]'
 	@touch $@

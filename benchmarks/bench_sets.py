@@ -1,0 +1,99 @@
+"""Sets against their peers: time, error and violation; the price of a step; growth with size."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import sets_output as output
+import sets_timing as timing
+from sets_inputs import array, glorot, inputs, tensor
+from sets_matches import MATCHES
+from sets_steps import steps
+
+import constrainit as ci
+
+# Those of this version; a set that is not there is left out.
+KNOWN = [match for match in MATCHES if match.name in ci.__all__]
+MAIN = ("one step", "Glorot")
+SIZES = (64, 128, 256, 512, 1024, 2048, 4096)
+LONGEST = 20_000.0  # milliseconds
+
+
+def quick_shape(shape):
+    """A small shape of the same form."""
+    return tuple(max(n // 16, 4) for n in shape)
+
+
+def compare(match, quick):
+    """A row for each input: ours and the peers in turns, with errors and violations."""
+    shape = quick_shape(match.shape) if quick else match.shape
+    if "LowRank" in match.set and quick:
+        return
+    a_set = match.make()
+    runners = {"ours": timing.compiled(a_set)}
+    runners |= {name: timing.compiled(make(shape)) for name, make in match.peers.items()}
+    for name, w in inputs(a_set, shape).items():
+        calls = [lambda run=run, w=w: run(w) for run in runners.values()]
+        seconds = 0.05 if quick else (8.0 if name in MAIN else 1.0)
+        times = timing.race(calls, seconds, new=name in ("one step", "bfloat16"))
+        # Of zeros and of a matrix of rank one several orthogonal ones are nearest.
+        several = match.name == "Orthogonal" and name in ("zeros", "rank one")
+        reference = None if several else match.nearest(array(w))
+        for (who, run), time in zip(runners.items(), times, strict=True):
+            image = array(run(w))
+            yield {
+                "task": "projection", "set": match.set, "size": "x".join(map(str, shape)),
+                "input": name, "who": who, **output.figures(time),
+                "error": "" if who.startswith("(map)") else error(image, reference),
+                "violation": match.off(image) if np.isfinite(image).all() else np.nan,
+                "ratio": times[0].median / time.median if who != "ours" else "",
+            }  # fmt: skip
+
+
+def error(image, reference):
+    """The largest difference of an entry, relative to the largest entry of the reference."""
+    if reference is None:
+        return ""
+    return np.abs(image - reference).max() / (np.abs(reference).max() or 1.0)
+
+
+def growth(match, quick):
+    """The time of a projection of a Glorot draw for sizes up to where it takes too long."""
+    a_set, median = match.make(), 0.0
+    for n in SIZES[:2] if quick else SIZES:
+        if 8 * median > LONGEST:
+            return
+        run, w = timing.compiled(a_set), tensor(glorot((n, n)))
+        [time] = timing.race([lambda run=run, w=w: run(w)], 0.05 if quick else 1.0)
+        median = time.median
+        yield {
+            "task": "growth", "set": match.set, "size": f"{n}x{n}", "input": "Glorot",
+            "who": "ours", **output.figures(time),
+        }  # fmt: skip
+
+
+def main():
+    """Prints the tables; writes the figures and the picture unless it is the quick run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small sizes, nothing is written")
+    parser.add_argument("--sets", default="", help="only sets whose name holds this")
+    parser.add_argument("--folder", type=Path, default=Path(__file__).parents[1] / "docs")
+    given = parser.parse_args()
+    chosen = [match for match in KNOWN if given.sets in match.set]
+    rows = []
+    for match in chosen:
+        found = list(compare(match, given.quick))
+        output.print_projections(match, found)
+        rows += found
+    found = list(steps([m for m in chosen if not m.heavy or m.name == "Simplex"], given.quick))
+    output.print_steps(found)
+    rows += found
+    found = [row for match in chosen if match.heavy for row in growth(match, given.quick)]
+    output.print_growth(found)
+    rows += found
+    if not given.quick:
+        output.write(rows, given.folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Times of functions beside one another, on one core. To be imported before Keras."""
+
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["MKL_NUM_THREADS"] = "1"
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+
+import dataclasses
+import statistics
+import time
+
+import keras
+
+# Where the system allows it the process stays on one core; thread pools, which are made when they
+# are first used, count the cores that they may use.
+if hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+BACKEND = keras.backend.backend()
+if BACKEND == "torch":
+    import torch
+
+    torch.set_num_threads(1)
+elif BACKEND == "tensorflow":
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+else:
+    import jax
+
+
+def compiled(function):
+    """As a train step runs it: `jax.jit`, `tf.function`, eager torch without gradients."""
+    if BACKEND == "jax":
+        run = jax.jit(function)
+        return lambda w: run(w).block_until_ready()
+    return tf.function(function) if BACKEND == "tensorflow" else torch.no_grad()(function)
+
+
+@dataclasses.dataclass
+class Time:
+    """Milliseconds of a function: median and best, and the first call, which compiles, if new."""
+
+    median: float
+    best: float
+    first: float | None
+
+
+def race(runners, seconds, new=True, most=2000):
+    """The `Time` of each runner; they take turns, so that what slows one slows all.
+
+    Three turns at least, unless they take four times as long as they may.
+    """
+    firsts = [once(run) if new else None for run in runners]
+    found = [[] for _ in runners]
+    begin = time.perf_counter()
+    while not found[0] or (
+        time.perf_counter() - begin < (seconds if found[0][2:] else 4 * seconds)
+        and len(found[0]) < most
+    ):
+        turn = len(found[0]) % len(runners)
+        for i in (*range(turn, len(runners)), *range(turn)):
+            found[i].append(once(runners[i]))
+    pairs = zip(found, firsts, strict=True)
+    return [Time(statistics.median(all_), min(all_), first) for all_, first in pairs]
+
+
+def once(run):
+    """Milliseconds of one call."""
+    begin = time.perf_counter()
+    run()
+    return 1e3 * (time.perf_counter() - begin)

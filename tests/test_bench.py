@@ -1,0 +1,19 @@
+"""The benchmark of sets runs, in small."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = Path(__file__).parents[1] / "benchmarks" / "bench_sets.py"
+
+
+def test_quick_run_of_one_set():
+    """A table with our set and Keras' constraint, and the price of a step; nothing is written."""
+    run = subprocess.run(
+        [sys.executable, str(SCRIPT), "--quick", "--sets", "NonNegative"],
+        env=os.environ, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    for words in ("NonNegative(), 64x64", "Keras NonNeg", "training step"):
+        assert words in run.stdout
