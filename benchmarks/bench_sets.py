@@ -33,13 +33,16 @@ def compare(match, quick):
     runners = {"ours": timing.compiled(a_set)}
     runners |= {name: timing.compiled(make(shape)) for name, make in match.peers.items()}
     for name, w in inputs(a_set, shape).items():
-        calls = [lambda run=run, w=w: run(w) for run in runners.values()]
+        taking_part = {
+            who: run for who, run in runners.items() if name in MAIN or who not in match.spared
+        }
+        calls = [lambda run=run, w=w: run(w) for run in taking_part.values()]
         seconds = 0.05 if quick else (8.0 if name in MAIN else 1.0)
         times = timing.race(calls, seconds, new=name in ("one step", "bfloat16"))
         # Of zeros and of a matrix of rank one several orthogonal ones are nearest.
         several = match.name == "Orthogonal" and name in ("zeros", "rank one")
         reference = None if several else match.nearest(array(w))
-        for (who, run), time in zip(runners.items(), times, strict=True):
+        for (who, run), time in zip(taking_part.items(), times, strict=True):
             image = array(run(w))
             yield {
                 "task": "projection", "set": match.set, "size": "x".join(map(str, shape)),

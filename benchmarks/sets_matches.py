@@ -20,7 +20,8 @@ class Match:
     """A set and its peers.
 
     `peers` make, from a shape, a function of a weight; those whose names start with "(map)" make
-    a member from free parameters, not the nearest one.
+    a member from free parameters, not the nearest one. Those `spared` see the usual inputs only:
+    on hard ones they do not end, or take minutes.
     """
 
     set: str
@@ -30,6 +31,7 @@ class Match:
     peers: dict[str, Callable]
     goal: str = ""
     heavy: bool = True
+    spared: tuple[str, ...] = ()
 
     def make(self):
         """The set."""
@@ -160,11 +162,13 @@ MATCHES = (
           on("jax", {"optax": optax("projection_l1_ball")}), "1/15 x"),
     Match("Monotone(axis=0)", (1024, 64), exact.isotonic,
           lambda w: max(-np.diff(w, axis=0).min(), 0.0),
-          on("jax", {"jaxopt": by_column(jaxopt_isotonic)}), "1/50 x"),
+          on("jax", {"jaxopt": by_column(jaxopt_isotonic)}), "1/50 x",
+          spared=("jaxopt",)),
     Match("DoublyStochastic()", SMALL, exact.birkhoff, exact.stochastic_off,
           {**on("jax", {"jaxopt": jaxopt_birkhoff}),
            **on("torch", {"geoopt (Sinkhorn)": geoopt("BirkhoffPolytope")})},
-          "1/4 x, violation 1e-6"),
+          "1/4 x, violation 1e-6",
+          spared=("jaxopt",)),
     Match("Orthogonal(axis=0)", WIDE, exact.polar, exact.orthogonal_off,
           {"SVD": svd_polar}, "0.45 x, error 1e-5"),
     Match("PositiveSemidefinite()", SQUARE, exact.semidefinite, exact.semidefinite_off,

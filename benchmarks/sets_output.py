@@ -71,6 +71,8 @@ def print_steps(rows):
 
 def print_growth(rows):
     """One table: milliseconds by size."""
+    if not rows:
+        return
     sizes = list(dict.fromkeys(row["size"] for row in rows))
     table = Table(title="growth: median ms of a Glorot draw")
     table.add_column("set")

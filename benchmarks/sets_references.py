@@ -24,7 +24,7 @@ def isotonic(w):
     return np.stack([isotonic_regression(column).x for column in w.T], axis=1)
 
 
-def birkhoff(w, sweeps=20_000):
+def birkhoff(w, sweeps=5000):
     """The nearest doubly stochastic matrix, by Dykstra's algorithm; None if that does not end."""
     x, correction, n = w - w.mean(), np.zeros_like(w), len(w)
     for _ in range(sweeps):
@@ -38,7 +38,7 @@ def birkhoff(w, sweeps=20_000):
     return None
 
 
-def correlation(w, sweeps=1000):
+def correlation(w, sweeps=300):
     """The nearest correlation matrix, by alternating projections; None if that does not end."""
     x = (w + w.T) / 2
     correction = np.zeros_like(w)

@@ -182,6 +182,16 @@ def test_moved_norms_need_no_tolerance(dtype):
             assert (norms <= 1.5).all()
 
 
+def test_the_sign_of_a_zero_stays():
+    """A zero of either sign is inside bounds that end at zero, and comes back with its sign."""
+    for dtype in DTYPES:
+        for w in (np.tile([-0.0, 0.0, 0.5], 33), np.array([-0.0, 0.0])):
+            for a_set in (ci.NonNegative(), ci.Box(0.0, 1 / 3), ci.Masked(ci.Box(0, 1), w >= 0)):
+                with arithmetic(dtype):
+                    image = array(a_set.project(tensor(w, dtype)))
+                assert same_bits(image[:2], w[:2])
+
+
 # Violation
 
 
