@@ -2,18 +2,11 @@
 
 import contextlib
 import os
-from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # Hundreds of small functions are compiled and run a few times each: compiling them well costs more.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
-# What JAX has compiled once it finds again in the next run: less than half of the time.
-os.environ.setdefault(
-    "JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "jax")
-)
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 import keras
 import numpy as np
@@ -69,3 +62,17 @@ def rng():
 @pytest.fixture(autouse=True)
 def _seeded():
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _bounded_memory(request):
+    """Thousands of compiled programs in one process would take several gigabytes on JAX."""
+    yield
+    count = request.config.stash[_COUNT] = request.config.stash.get(_COUNT, 0) + 1
+    if count % 400 == 0 and keras.backend.backend() == "jax":
+        import jax
+
+        jax.clear_caches()
+
+
+_COUNT = pytest.StashKey[int]()
