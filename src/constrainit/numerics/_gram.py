@@ -65,7 +65,9 @@ def convolution_bound(kernel):
     *window, inputs, outputs = kernel.shape
     waves = ops.convert_to_tensor(_waves(tuple(window)), dtype=kernel.dtype)
     flat = waves @ ops.reshape(kernel, (-1, inputs * outputs))
-    real, imaginary = ops.reshape(flat, (2, -1, inputs, outputs))
+    parts = ops.reshape(flat, (2, -1, inputs, outputs))
+    # Not unpacked: TensorFlow's graphs can not be iterated over.
+    real, imaginary = parts[0], parts[1]
     both = ops.concatenate(
         [
             ops.concatenate([real, -imaginary], axis=-1),
