@@ -1,6 +1,8 @@
 """Rows of the sets of norms, sums and orders."""
 
 import dataclasses
+import functools
+import itertools
 
 import numpy as np
 from kinds import (
@@ -84,6 +86,37 @@ def minimum_of_maxima(v):
     )
 
 
+@dataclasses.dataclass(frozen=True)
+class Bowl:
+    """Second differences of one sign."""
+
+    sign: float = 1.0
+
+    def distance(self, v, dtype):
+        peak = np.abs(v).max() or 1.0
+        lines = [fit @ (self.sign * v / peak) for fit in broken_lines(v.size)]
+        nearest = [np.linalg.norm(self.sign * v / peak - one) for one in lines
+                   if (np.diff(one, n=2) >= -1e-13).all()]  # fmt: skip
+        return peak * min(nearest)
+
+    def sample(self, rng, k):
+        bends = rng.exponential(size=k) * rng.integers(0, 2, size=k)
+        line = rng.normal() * rng.integers(2) + rng.normal() * rng.integers(2) * np.arange(k)
+        return self.sign * (bends.cumsum().cumsum() + line) * rng.choice([1e-2, 1.0, 30.0])
+
+
+@functools.cache
+def broken_lines(size):
+    """The matrix that fits a broken line, for each choice of the places where it bends."""
+    place = np.arange(size)
+    chosen = itertools.product([False, True], repeat=size - 2)
+    bases = [
+        np.stack([place**0, place, *(np.maximum(place - k, 0) for k in place[1:-1][list(which)])], 1)
+        for which in chosen
+    ]
+    return [basis @ np.linalg.pinv(basis) for basis in bases]
+
+
 def is_doubly_stochastic(w, dtype):
     """Non-negative; the distance from sums of one, as far as it is along rows and columns."""
     if (w < 0).any():
@@ -136,4 +169,6 @@ ROWS = [
     by_unit("Monotone", ci.Monotone, M, Ascending(), FIRST, is_inside=ordered(Ascending(), FIRST)),
     by_unit("Monotone_gap", lambda: ci.Monotone("decreasing", 0.25, axis=-1), M, DOWN, ROWS_OF_M,
             is_inside=ordered(DOWN, ROWS_OF_M)),
+    by_unit("Convex", ci.Convex, M, Bowl(), FIRST),
+    by_unit("Concave", lambda: ci.Concave(axis=1), M, Bowl(-1.0), ROWS_OF_M),
 ]  # fmt: skip

@@ -29,6 +29,8 @@ WRONG = [
     (lambda: ci.Monotone(gap=INF), f"`gap` of `Monotone` {FINITE} gap=inf."),
     (lambda: ci.Monotone(axis=None), "`axis` of `Monotone` must be an integer. Received: axis=None."),
     (lambda: ci.Monotone(axis=[0]), r"`axis` of `Monotone` must be an integer. Received: axis=\[0\]."),
+    (lambda: ci.Convex(axis=None), "`axis` of `Convex` must be an integer. Received: axis=None."),
+    (lambda: ci.Concave("0"), "`axis` of `Concave` must be an integer. Received: axis='0'."),
     *axis_errors(lambda a: ci.L1Ball(1.0, axis=a), "L1Ball"),
     *axis_errors(lambda a: ci.ZeroMean(axis=a), "ZeroMean"),
     *axis_errors(lambda a: ci.Halfspace(None, 1.0, axis=a), "Halfspace"),
@@ -38,6 +40,9 @@ WRONG = [
      r"numbers for a weight of shape \(3, 2\) with axis=None."),
     (lambda: ci.Monotone(axis=2).project(np.ones((3, 2), "float32")),
      r"`axis` of `Monotone` must name different axes of the weight. Received: axis=2 for a weight of "
+     r"shape \(3, 2\)."),
+    (lambda: ci.Convex(axis=2).project(np.ones((3, 2), "float32")),
+     r"`axis` of `Convex` must name different axes of the weight. Received: axis=2 for a weight of "
      r"shape \(3, 2\)."),
     (lambda: ci.ColumnStochastic().project(np.ones(3, "float32")),
      r"`ColumnStochastic` needs a weight with rows and columns. Received: shape=\(3,\). For a vector "

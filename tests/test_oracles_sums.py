@@ -83,6 +83,55 @@ def test_isotonic_of_long_columns(length, rng):
 
 
 @SLOW
+@given(data=st.data())
+def test_convex(data):
+    """An interior point solver ends at the same convex, and concave, sequence."""
+    length = data.draw(st.integers(1, 8))
+    w = data.draw(weights(length))
+    for a_set, sign in ((ci.Convex(), 1.0), (ci.Concave(), -1.0)):
+        bends_up(sign * projected(a_set, w), sign * w)
+
+
+@pytest.mark.parametrize("length", [64, 200])
+def test_convex_of_long_columns(length, rng):
+    """A walk, noise, and nearly convex weights; side by side as alone."""
+    noise = rng.normal(size=(length, 4))
+    bowl = np.linspace(-1, 1, length) ** 2
+    w = np.stack([noise[:, 0].cumsum(), noise[:, 1], bowl + 0.1 * noise[:, 2], 1e6 - bowl], axis=1)
+    w = w.astype("float32").astype("float64")
+    found = projected(ci.Convex(), w)
+    bends_up(found[:, 0], w[:, 0])
+    for one, v in zip(found.T, w.T, strict=True):
+        is_best(one, v)
+    np.testing.assert_array_equal(projected(ci.Convex(), bowl), bowl.astype("float32"))
+
+
+def bends_up(found, w):
+    """Agreement with an interior point solver, on weights of size one."""
+    peak = max(np.abs(w).max(), 1e-30)
+    expected = w / peak
+    if w.size > 2:
+        expected = _by_cvxpy(w / peak, lambda cp, x: [cp.diff(x, k=2) >= 0])
+    np.testing.assert_allclose(found / peak, expected, rtol=0, atol=2e-5)
+    is_best(found, w)
+
+
+def is_best(found, w):
+    """Second differences, and what must hold of the dual: the gap is that of a bowl's bends."""
+    peak = max(np.abs(w).max(), 1e-30)
+    if w.size > 2:
+        assert np.diff(found, n=2).min() >= -2e-6 * peak
+        # The gap to the weights has no part along the result, nor a positive one along a bend.
+        place = np.arange(w.size)
+        bends = np.maximum(place - place[1:-1, None], 0.0)
+        bends = np.stack([place**0, place, -place, *bends])
+        bends = bends / np.linalg.norm(bends, axis=1, keepdims=True)
+        loose = 2e-6 * np.linalg.norm(w)
+        assert (bends @ (w - found)).max() <= loose
+        assert abs((w - found) @ found) <= loose * np.linalg.norm(w)
+
+
+@SLOW
 @given(w=weights(4, 4))
 def test_doubly_stochastic(w):
     """An interior point solver ends where Newton does."""

@@ -23,7 +23,9 @@ from constrainit.sets import Blocks as Blocks
 from constrainit.sets import Box as Box
 from constrainit.sets import Circulant as Circulant
 from constrainit.sets import ColumnStochastic as ColumnStochastic
+from constrainit.sets import Concave as Concave
 from constrainit.sets import ConvSpectralNorm as ConvSpectralNorm
+from constrainit.sets import Convex as Convex
 from constrainit.sets import Correlation as Correlation
 from constrainit.sets import Custom as Custom
 from constrainit.sets import Diagonal as Diagonal
@@ -80,8 +82,10 @@ __all__ = [
     "Check",
     "Circulant",
     "ColumnStochastic",
+    "Concave",
     "ConstraintSet",
     "ConvSpectralNorm",
+    "Convex",
     "Correlation",
     "Custom",
     "Diagonal",

@@ -1,6 +1,7 @@
 """Heavy algorithms as pure functions on tensors. They know nothing of sets or layers."""
 
 from ._birkhoff import project_birkhoff as project_birkhoff
+from ._convex import convex_sequences as convex_sequences
 from ._correlation import nearest_correlation as nearest_correlation
 from ._diagonals import circulant as circulant
 from ._diagonals import from_diagonals as from_diagonals
@@ -27,8 +28,8 @@ from ._spectral import with_eigenvalues as with_eigenvalues
 from ._spectral import with_singular_values as with_singular_values
 
 __all__ = [
-    "at_least", "at_most", "between", "circulant", "computed_once", "convolution_bound",
-    "convolution_slack", "dykstra", "from_diagonals", "from_first_row", "is_rotation",
+    "at_least", "at_most", "between", "circulant", "computed_once",
+    "convex_sequences", "convolution_bound", "convolution_slack", "dykstra", "from_diagonals", "from_first_row", "is_rotation",
     "isotonic", "keep_largest", "nearest_correlation", "polar", "polar_factor",
     "project_birkhoff", "project_l1_ball", "project_simplex", "safe_norm", "spectral_bound",
     "symmetric_part", "toeplitz", "with_eigenvalues", "with_singular_values",

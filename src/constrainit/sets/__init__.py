@@ -19,6 +19,8 @@ from .norms import L1Ball as L1Ball
 from .norms import MaxNorm as MaxNorm
 from .norms import NormRange as NormRange
 from .norms import UnitNorm as UnitNorm
+from .order import Concave as Concave
+from .order import Convex as Convex
 from .order import Monotone as Monotone
 from .orthogonal import Orthogonal as Orthogonal
 from .orthogonal import SpecialOrthogonal as SpecialOrthogonal
@@ -47,7 +49,7 @@ from .sums import SumTo as SumTo
 from .sums import ZeroMean as ZeroMean
 
 __all__ = [
-    "Banded", "Blocks", "Box", "Circulant", "ColumnStochastic", "ConvSpectralNorm",
+    "Banded", "Blocks", "Box", "Circulant", "ColumnStochastic", "Concave", "ConvSpectralNorm", "Convex",
     "Correlation", "Custom", "Diagonal", "DoublyStochastic", "Every", "Fixed", "Grid",
     "Halfspace", "Intersection", "L1Ball", "LowRank", "Masked", "MaxAbs", "MaxNorm", "Monotone",
     "NonNegative", "NormRange", "NuclearNorm", "Orthogonal", "Positive", "PositiveSemidefinite",

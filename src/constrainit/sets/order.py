@@ -1,4 +1,4 @@
-"""Sets of orders: weights that go up or down along an axis."""
+"""Sets of orders: weights that go up or down, or bend one way, along an axis."""
 
 import numpy as np
 from keras import ops
@@ -8,7 +8,7 @@ from constrainit._compile import looping
 from constrainit._folding import Folding
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws_of_sums
-from constrainit.numerics import isotonic
+from constrainit.numerics import convex_sequences, isotonic
 
 _DIRECTIONS = {"increasing": 1.0, "decreasing": -1.0}
 
@@ -74,6 +74,74 @@ class Monotone(ConstraintSet):
         return f"{self.direction}{apart}"
 
 
+class Convex(ConstraintSet):
+    """The weights bend upwards along an axis.
+
+    The set is `{w : w[k - 1] - 2 w[k] + w[k + 1] >= 0}` along the axis: the knots of a calibration
+    whose slope never falls. One or two weights are always a member. The projection is
+    least-squares convex regression, exact to the rounding of the largest weight; it takes more
+    rounds the longer the axis, which suits some hundreds of weights.
+
+    The initializer draws lines bent at one random place, of mean zero and the Glorot norm.
+
+    Args:
+        axis: The axis along which the weights bend. The default is the first: the inputs of a
+            `Dense` kernel, the levels of an `Embedding`, the entries of a vector.
+
+    Raises:
+        ValueError: `axis` is no integer.
+
+    >>> import numpy as np
+    >>> import constrainit as ci
+    >>> print(np.asarray(ci.Convex().project([4.0, 1.0, 3.0, 2.0, 6.0])).round(2) + 0.0)
+    EXAMPLE
+
+    Source: P. Groeneboom, G. Jongbloed, J. Wellner, "The support reduction algorithm for computing
+    non-parametric function estimates in mixture models", 2008.
+    """
+
+    maskable = False
+    _sign = 1.0
+
+    def __init__(self, axis: int = 0):
+        self.axis = _checks.integer(type(self).__name__, "axis", axis)
+
+    def _nearest(self, w, dtype, where=None):
+        return looping(_bent, self, tuple(w.shape))(w)
+
+    def _law(self, fan_in, fan_out, wanted):
+        return laws_of_sums.bent_lines(fan_in, fan_out, self._sign, wanted)
+
+    def _phrase(self):
+        return "convex"
+
+
+class Concave(Convex):
+    """The weights bend downwards along an axis.
+
+    The set is `{w : w[k - 1] - 2 w[k] + w[k + 1] <= 0}` along the axis: the negatives of the
+    members of `Convex`, which says more.
+
+    The initializer draws lines bent at one random place, of mean zero and the Glorot norm.
+
+    Args:
+        axis: The axis along which the weights bend, as for `Convex`.
+
+    Raises:
+        ValueError: `axis` is no integer.
+
+    >>> import numpy as np
+    >>> import constrainit as ci
+    >>> print(np.asarray(ci.Concave().project([0.0, -1.0, 1.0])).round(4))
+    EXAMPLE2
+    """
+
+    _sign = -1.0
+
+    def _phrase(self):
+        return "concave"
+
+
 def _ordered(a_set, shape, w):
     folding = Folding(shape, [a_set.axis % len(shape)])
     sign = _DIRECTIONS[a_set.direction]
@@ -82,3 +150,8 @@ def _ordered(a_set, shape, w):
     steps = ops.convert_to_tensor(a_set.gap * place, dtype=w.dtype)
     image = isotonic(sign * folding.matrix(w) - steps)
     return sign * folding.weight(image + steps)
+
+
+def _bent(a_set, shape, w):
+    folding = Folding(shape, [a_set.axis % len(shape)])
+    return a_set._sign * folding.weight(convex_sequences(a_set._sign * folding.matrix(w)))
