@@ -111,7 +111,9 @@ def broken_lines(size):
     place = np.arange(size)
     chosen = itertools.product([False, True], repeat=size - 2)
     bases = [
-        np.stack([place**0, place, *(np.maximum(place - k, 0) for k in place[1:-1][list(which)])], 1)
+        np.stack(
+            [place**0, place, *(np.maximum(place - k, 0) for k in place[1:-1][list(which)])], 1
+        )
         for which in chosen
     ]
     return [basis @ np.linalg.pinv(basis) for basis in bases]

@@ -24,8 +24,8 @@ from constrainit.sets import Box as Box
 from constrainit.sets import Circulant as Circulant
 from constrainit.sets import ColumnStochastic as ColumnStochastic
 from constrainit.sets import Concave as Concave
-from constrainit.sets import ConvSpectralNorm as ConvSpectralNorm
 from constrainit.sets import Convex as Convex
+from constrainit.sets import ConvSpectralNorm as ConvSpectralNorm
 from constrainit.sets import Correlation as Correlation
 from constrainit.sets import Custom as Custom
 from constrainit.sets import Diagonal as Diagonal

@@ -28,9 +28,9 @@ from ._spectral import with_eigenvalues as with_eigenvalues
 from ._spectral import with_singular_values as with_singular_values
 
 __all__ = [
-    "at_least", "at_most", "between", "circulant", "computed_once",
-    "convex_sequences", "convolution_bound", "convolution_slack", "dykstra", "from_diagonals", "from_first_row", "is_rotation",
-    "isotonic", "keep_largest", "nearest_correlation", "polar", "polar_factor",
+    "at_least", "at_most", "between", "circulant", "computed_once", "convex_sequences",
+    "convolution_bound", "convolution_slack", "dykstra", "from_diagonals", "from_first_row",
+    "is_rotation", "isotonic", "keep_largest", "nearest_correlation", "polar", "polar_factor",
     "project_birkhoff", "project_l1_ball", "project_simplex", "safe_norm", "spectral_bound",
     "symmetric_part", "toeplitz", "with_eigenvalues", "with_singular_values",
 ]  # fmt: skip

@@ -178,11 +178,11 @@ def _peak(w):
     return ops.max(ops.abs(w), axis=0, keepdims=True)
 
 
-def _down(x, step, filled=0):
+def _down(x, step, filled=0.0):
     """Rows moved down; `filled` comes in at the top."""
     return ops.concatenate([ops.full_like(x[:step], filled), x[:-step]], axis=0)
 
 
-def _up(x, step, filled=0):
+def _up(x, step, filled=0.0):
     """Rows moved up; `filled` comes in at the bottom."""
     return ops.concatenate([x[step:], ops.full_like(x[:step], filled)], axis=0)

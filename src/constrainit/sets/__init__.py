@@ -49,8 +49,8 @@ from .sums import SumTo as SumTo
 from .sums import ZeroMean as ZeroMean
 
 __all__ = [
-    "Banded", "Blocks", "Box", "Circulant", "ColumnStochastic", "Concave", "ConvSpectralNorm", "Convex",
-    "Correlation", "Custom", "Diagonal", "DoublyStochastic", "Every", "Fixed", "Grid",
+    "Banded", "Blocks", "Box", "Circulant", "ColumnStochastic", "Concave", "ConvSpectralNorm",
+    "Convex", "Correlation", "Custom", "Diagonal", "DoublyStochastic", "Every", "Fixed", "Grid",
     "Halfspace", "Intersection", "L1Ball", "LowRank", "Masked", "MaxAbs", "MaxNorm", "Monotone",
     "NonNegative", "NormRange", "NuclearNorm", "Orthogonal", "Positive", "PositiveSemidefinite",
     "Product", "Relaxed", "RowStochastic", "SelfStarting", "Sign", "Simplex", "SkewSymmetric",

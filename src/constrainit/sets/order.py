@@ -94,7 +94,7 @@ class Convex(ConstraintSet):
     >>> import numpy as np
     >>> import constrainit as ci
     >>> print(np.asarray(ci.Convex().project([4.0, 1.0, 3.0, 2.0, 6.0])).round(2) + 0.0)
-    EXAMPLE
+    [4.  1.5 2.  2.5 6. ]
 
     Source: P. Groeneboom, G. Jongbloed, J. Wellner, "The support reduction algorithm for computing
     non-parametric function estimates in mixture models", 2008.
@@ -132,8 +132,8 @@ class Concave(Convex):
 
     >>> import numpy as np
     >>> import constrainit as ci
-    >>> print(np.asarray(ci.Concave().project([0.0, -1.0, 1.0])).round(4))
-    EXAMPLE2
+    >>> print(np.asarray(ci.Concave().project([3.0, 0.0, 3.0])).round(4))
+    [2. 2. 2.]
     """
 
     _sign = -1.0
