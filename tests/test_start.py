@@ -638,3 +638,32 @@ def test_bias_without_a_kernel():
 
     with pytest.raises(ValueError, match="must be the `bias_initializer` of a layer whose"):
         MatchingBias()((3,))
+
+
+def test_calibrate_in_mixed_precision(rng):
+    """What is fitted are the weights in float32, within their sets in float32."""
+    x = rng.normal(size=(64, 8)).astype("float32") + 1
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        start = ci.constrained(kernel=ci.NonNegative(), bias=ci.Box(-9, 9))
+        uneven = ci.constrained(kernel=ci.MaxNorm(1), bias=ci.ZeroMean())
+        layers = [keras.layers.Dense(6, activation="relu", **one) for one in (start, uneven)]
+        model = keras.Sequential([keras.Input((8,)), *layers])
+        done = ci.calibrate(model, x)
+        after = array(layers[0](x))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert ci.check(model).ok
+    for layer in layers:
+        assert array(layer.bias).any()
+    assert done[0].deviation[1] == pytest.approx(done[0].wanted[1], rel=0.05)
+    plain = np.maximum(x @ array(layers[0].kernel) + array(layers[0].bias), 0)
+    np.testing.assert_allclose(after, plain, atol=0.05 * plain.max())
+
+
+def test_activation_that_is_none():
+    """What can not be an activation is refused by its name."""
+    with pytest.raises(
+        ValueError, match="`activation` of `plan` must be the name of an activation"
+    ):
+        ci.plan(ci.UnitNorm(), 4, activation=["relu"])

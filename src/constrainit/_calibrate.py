@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
+from keras.src.backend import AutocastScope
 
 from constrainit._joint import Member
 from constrainit.initializers import Feasible
@@ -134,7 +135,9 @@ def _watched(record, depth, done, trouble):
         if not seen:
             seen.append(True)
             try:
-                z = _fit(record, inner, z, depth, done)
+                # In mixed precision a call sees, and on PyTorch assigns to, casts of its weights.
+                with AutocastScope(None):
+                    z = _fit(record, inner, z, depth, done)
             except ValueError as fault:
                 trouble.append(str(fault))
                 raise

@@ -31,7 +31,8 @@ class Joint(keras.constraints.Constraint):
     It acts at the end of each step of a Keras optimizer, and in `check`, `project` and `prepare`;
     the weights are of one dtype and are trained all or none. `constrained(kernel=joint,
     bias=joint)` draws the kernel from the set and starts the bias at zero, which is inside
-    wherever a row of zeros is; elsewhere `prepare(model)` takes the group inside.
+    wherever a row of zeros is; elsewhere `prepare(model)` takes the group inside. `calibrate` and
+    the doctor do not look at weights under a `Joint`.
 
     Args:
         set: The set of the matrix; anything that `as_set` takes. `axis=None` means its columns.

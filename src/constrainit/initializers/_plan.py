@@ -179,6 +179,9 @@ def plan(
         hint = f"Write activation={fan_out!r}."
         raise _checks.fail("plan", "fan_out", "be an integer or None", fan_out, hint)
     fan_out = fan_in if fan_out is None else _checks.count("plan", "fan_out", fan_out)
+    if not (activation is None or isinstance(activation, str) or callable(activation)):
+        wanted = "be the name of an activation, a callable or None"
+        raise _checks.fail("plan", "activation", wanted, activation)
     check_inputs("plan", inputs)
     rms = _checks.positive("plan", "input_rms", input_rms)
     correlation = _checks.number("plan", "input_correlation", input_correlation)
