@@ -25,6 +25,7 @@ class Entry:
         projection: How near the projection comes to the nearest member.
         start: Where its initial weights come from.
         mask: `"yes"` if `Masked` can hold it.
+        map: `"yes"` if there is a smooth map onto it.
     """
 
     family: str
@@ -34,6 +35,7 @@ class Entry:
     projection: str
     start: str
     mask: str
+    map: str
 
 
 def entries() -> list[Entry]:
@@ -47,13 +49,17 @@ def markdown() -> str:
     """The catalogue as a page."""
     found, lines = entries(), [_HEAD]
     for family in dict.fromkeys(entry.family for entry in found):
-        lines += [f"## {family}", "", "| set | the weights | convex | projection | start | mask |"]
-        lines += ["|---|---|---|---|---|---|"]
+        lines += [
+            f"## {family}",
+            "",
+            "| set | the weights | convex | projection | start | mask | smooth map |",
+        ]
+        lines += ["|---|---|---|---|---|---|---|"]
         for entry in found:
             if entry.family == family:
                 lines.append(
                     f"| `{entry.name}` | {entry.sentence} | {entry.convex} | {entry.projection} | "
-                    f"{entry.start} | {entry.mask} |"
+                    f"{entry.start} | {entry.mask} | {entry.map} |"
                 )
         lines.append("")
     return "\n".join(lines)
@@ -63,7 +69,7 @@ _HEAD = """# The catalogue
 
 Every set, as `constrainit sets` prints it; made from the sets' own docstrings and attributes by
 `constrainit sets --format markdown`. All of them have `project`, `violation`, `initializer` and
-`describe`; the smooth maps (`transform`) are not part of this version. Sets that speak of units
+`describe`; `transform`, the smooth map, is there for the first of them. Sets that speak of units
 take an `axis` too; None, its default, is found from the layer. For several weights that obey one
 set together there is `Joint`.
 
@@ -73,6 +79,7 @@ set together there is `Joint`.
 - **start**: *own law* if the initial weights come from a law whose moments `plan` knows,
   *projected* if uniform draws are projected and `plan` measures them.
 - **mask**: whether `Masked` can hold the set.
+- **smooth map**: whether the set has a `transform`: `forward(v)` is a member for every finite `v`.
 """
 
 
@@ -98,6 +105,7 @@ def _entry(one: Any) -> Entry:
         _projection(one, inner, convex),
         _start(one, inner),
         "yes" if one.maskable else "no",
+        "yes" if _own(one, "_transform") else "no",
     )
 
 
@@ -114,9 +122,12 @@ def _projection(one, inner, convex):
 
 
 def _start(one, inner):
-    from constrainit._set import ConstraintSet
-
     if inner:
         return "as the set"
-    own = any(getattr(one, of) is not getattr(ConstraintSet, of) for of in ("_law", "_law_of"))
-    return "own law" if own else "projected"
+    return "own law" if _own(one, "_law") or _own(one, "_law_of") else "projected"
+
+
+def _own(one, method):
+    from constrainit._set import ConstraintSet
+
+    return getattr(one, method) is not getattr(ConstraintSet, method)

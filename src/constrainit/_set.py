@@ -13,6 +13,7 @@ from constrainit._compile import compiled, exact_products
 from constrainit._precision import STORAGE_DTYPES, smallest_normal, tolerance, wide_dtype
 from constrainit._starting import Starting
 from constrainit.numerics import computed_once, safe_norm
+from constrainit.transforms import Transform
 
 
 class ConstraintSet(Starting, keras.constraints.Constraint):
@@ -88,10 +89,10 @@ class ConstraintSet(Starting, keras.constraints.Constraint):
         """
         return _run(_distances, [self], [self._tensor(w)])[0][0]
 
-    @property
-    def transform(self) -> None:
-        """The smooth map onto the set: None, as no set of this version has one."""
-        return None
+    @functools.cached_property
+    def transform(self) -> Transform | None:
+        """The smooth map onto the set, see `Transform`; None where there is none."""
+        return self._transform()
 
     def describe(self) -> str:
         """What the set is, in one line that a person reads."""
@@ -142,6 +143,10 @@ class ConstraintSet(Starting, keras.constraints.Constraint):
             where: Boolean tensor of the shape of `w`; entries outside it are zero and stay zero.
         """
         raise TypeError(f"`{type(self).__name__}` must define `_nearest(w, dtype, where=None)`.")
+
+    def _transform(self) -> Transform | None:
+        """The smooth map of `transform`."""
+        return None
 
     def _phrase(self) -> str:
         """The line of `describe`, without the axis."""

@@ -182,11 +182,14 @@ def sets(form) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
+    # A pipe has no width: nothing is cut there.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
     for family, members in itertools.groupby(entries(), key=lambda entry: entry.family):
-        table = Table("set", "the weights", "convex", "projection", "start", "mask", box=None)
+        heads = ("set", "the weights", "convex", "projection", "start", "mask", "smooth map")
+        table = Table(*heads, box=None)
         for one in members:
-            table.add_row(one.name, one.sentence, one.convex, one.projection, one.start, one.mask)
+            shown = (one.convex, one.projection, one.start, one.mask, one.map)
+            table.add_row(one.name, one.sentence, *shown)
         console.print(f"[bold]{family}[/bold]", table, "", sep="\n")
 
 

@@ -11,6 +11,7 @@ from constrainit._precision import inward, nearest
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws
 from constrainit.numerics import at_least, at_most, between
+from constrainit.transforms import of_bounds
 
 
 class _Bounds(ConstraintSet):
@@ -55,6 +56,9 @@ class _Bounds(ConstraintSet):
 
     def _usable(self, w):
         return ops.logical_not(ops.isnan(w))
+
+    def _transform(self):
+        return of_bounds(self)
 
     def _law(self, fan_in, fan_out, wanted):
         return laws.bounded(*self._bounds(), fan_in, wanted)

@@ -11,6 +11,7 @@ from constrainit import _checks
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws, laws_of_sums
 from constrainit.numerics import at_least, project_simplex
+from constrainit.transforms import Linear
 
 
 class _Shares(ConstraintSet):
@@ -89,6 +90,9 @@ class _Total(ConstraintSet):
             surplus = ops.sum(w, axis=units, keepdims=True) - self.total
             w = (w - surplus / size) * kept
         return w
+
+    def _transform(self):
+        return Linear(self, linear=self.total == 0)
 
     def _law(self, fan_in, fan_out, wanted):
         return laws.with_total(fan_in, self.total, wanted)

@@ -1,0 +1,167 @@
+"""`Transform`: the contract that every smooth map onto a set keeps."""
+
+import functools
+import math
+from typing import Any
+
+import keras
+import ml_dtypes
+import numpy as np
+from keras import ops
+
+from constrainit import _checks
+from constrainit._compile import exact_products, on_host
+from constrainit._precision import STORAGE_DTYPES, numpy_dtype, wide_dtype
+
+
+class Transform:
+    """A smooth map onto a set: every finite free value goes to a member.
+
+    An optimizer moves the free value `v`, and a layer sees the weight `forward(v)`. The free value
+    has the dtype of the weight; half precision is computed in float32. What this class does once,
+    for every map: conversion, the wide dtype, and the float64 of `right_inverse`.
+
+    The free value is one tensor of the shape of the weight, unless `parts` names several.
+
+    To write a map, subclass and define `_map` and `_inverse`.
+
+    Args:
+        set: The `ConstraintSet` that the map goes to.
+    """
+
+    parts: tuple[str, ...] = ("free",)
+    """What the tensors of the free value are called."""
+
+    based = False
+    """Whether the map goes around a base point: `forward(0, base=w)` is then `w`."""
+
+    linear = False
+    """Whether `forward(c * v)` is `c * forward(v)`, so that weight decay on the free value is
+    weight decay on the weight."""
+
+    def __init__(self, set: Any):
+        self.set = set
+
+    def forward(self, *v: Any, base: Any = None) -> Any:
+        """The member that a free value stands for.
+
+        Args:
+            v: The free value: a tensor of the shape of the weight, or those named by `parts`.
+            base: For maps that are `based`: a member, around which the free value is counted.
+
+        Returns:
+            A tensor of the dtype of `v`, a member as that dtype stores it. Differentiable.
+        """
+        if len(v) != len(self.parts):
+            raise ValueError(
+                f"`forward` of the transform of `{type(self.set).__name__}` takes "
+                f"{len(self.parts)} tensors, {', '.join(self.parts)}. Received: {len(v)}."
+            )
+        tensors = [self._tensor(one) for one in v]
+        dtype = keras.backend.standardize_dtype(tensors[0].dtype)
+        wide = [ops.cast(one, wide_dtype(dtype)) for one in tensors]
+        around = {} if base is None else {"base": ops.cast(base, wide_dtype(dtype))}
+        with exact_products():
+            return ops.cast(self._map(*wide, dtype, **around), dtype)
+
+    def right_inverse(self, w: Any) -> Any:
+        """A free value that stands for a member: `forward(right_inverse(w))` is `w`.
+
+        Computed on the host in float64. Up to the rounding of the dtype; a member that the map
+        only comes near, as softplus comes near 0, is met to that rounding too.
+
+        Args:
+            w: A member, as an array, a tensor or a `keras.Variable`.
+
+        Returns:
+            A tensor, or a tuple of them where there are several `parts`.
+        """
+        return self._of(w, self._inverse)
+
+    def start(self, w: Any) -> Any:
+        """A free value near that of a member, from which training can move every weight.
+
+        A smooth map is flat near the bounds of its set, and a weight that begins there stays. As
+        `right_inverse`, of the member drawn a little inside.
+        """
+        return self._of(w, lambda value, dtype: self._inverse(self._inside(value, dtype), dtype))
+
+    def free_shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+        """The shapes of the free value of a weight of this shape, one for each of `parts`."""
+        return [tuple(shape)]
+
+    # What a map defines
+
+    def _map(self, *args: Any, **kwargs: Any) -> Any:
+        """The member, from the tensors of the free value in the wide dtype and the storage dtype.
+
+        What it gives has to be a member after rounding to the storage dtype.
+        """
+        raise TypeError(f"`{type(self).__name__}` must define `_map(v, dtype)`.")
+
+    def _inverse(self, w: np.ndarray, dtype: str) -> Any:
+        """The free value of a member, a NumPy array of float64, or a tuple of several."""
+        raise TypeError(f"`{type(self).__name__}` must define `_inverse(w, dtype)`.")
+
+    def _inside(self, w: np.ndarray, dtype: str) -> np.ndarray:
+        """A member near `w` at which the map is not flat."""
+        return w
+
+    # Scales
+
+    def deviation(self, shape: tuple[int, ...]) -> float:
+        """The standard deviation that a Glorot kernel of this shape would have.
+
+        The temperature of most maps: a step of Adam then moves a weight by the same share of its
+        size as it moves a free kernel.
+        """
+        return _deviation(self.set, tuple(shape))
+
+    def size(self, shape: tuple[int, ...]) -> float:
+        """The root mean square of an initial weight, `deviation` where no law tells it."""
+        return _size(self.set, tuple(shape))
+
+    def _tensor(self, v):
+        try:
+            v = ops.convert_to_tensor(v)
+        except (TypeError, ValueError) as fault:
+            raise _checks.fail(
+                type(self.set).__name__, "v", "be an array, a tensor or a keras.Variable", v
+            ) from fault
+        dtype = keras.backend.standardize_dtype(v.dtype)
+        if dtype not in STORAGE_DTYPES:
+            raise ValueError(
+                f"`v` of the transform of `{type(self.set).__name__}` must be of a float dtype "
+                f"({', '.join(STORAGE_DTYPES)}). Received: dtype={dtype}."
+            )
+        return v
+
+    def _of(self, w, inverse):
+        """The free value that `inverse(array, dtype)` finds, stored as the weight is."""
+        w = self.set._tensor(w)
+        dtype = keras.backend.standardize_dtype(w.dtype)
+
+        def on_arrays(value):
+            found = inverse(np.asarray(value, "float64"), dtype)
+            found = found if isinstance(found, tuple) else (found,)
+            limit = float(ml_dtypes.finfo(dtype).max)
+            return [np.clip(one, -limit, limit).astype(numpy_dtype(dtype)) for one in found]
+
+        found = on_host(on_arrays, w, self.free_shapes(tuple(w.shape)))
+        return found[0] if len(self.parts) == 1 else tuple(found)
+
+    def __repr__(self) -> str:
+        return f"{self.set!r}.transform"
+
+
+@functools.lru_cache(maxsize=256)
+def _deviation(a_set, shape):
+    _, height = a_set._rows_of(shape, None)
+    return a_set._as_glorot(shape, None).gain / math.sqrt(max(height, 1))
+
+
+@functools.lru_cache(maxsize=256)
+def _size(a_set, shape):
+    law = a_set._law_of(shape, None, a_set._as_glorot(shape, None))
+    known = law is not None and law.norm > 0
+    return law.norm / math.sqrt(law.fan_in) if known else _deviation(a_set, shape)
