@@ -6,7 +6,7 @@ import re
 import keras
 import numpy as np
 import pytest
-from conftest import tensor
+from conftest import tensor, whole_messages
 
 import constrainit as ci
 
@@ -167,13 +167,7 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("index", range(len(WRONG)))
-def test_message(index):
-    """The error names the argument, says what it must be and what came: the whole message."""
-    call, message = WRONG[index]
-    with pytest.raises(ValueError, match=r"\A") as caught:
-        call()
-    assert re.fullmatch(message, str(caught.value), flags=re.DOTALL), str(caught.value)
+test_message = whole_messages(WRONG)
 
 
 def test_unfinished_set():

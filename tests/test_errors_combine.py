@@ -1,15 +1,12 @@
 """Wrong arguments of the combinators: what was wrong and what came."""
 # ruff: noqa: E501  (whole messages, each on its line)
 
-import re
-
 import numpy as np
-import pytest
+from conftest import whole_messages
+from test_errors import NAN, POSITIVE
 
 import constrainit as ci
 
-POSITIVE = "must be positive and finite. Received:"
-NAN = float("nan")
 W = np.ones((4, 6), "float32")
 
 WRONG = [
@@ -43,10 +40,4 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("index", range(len(WRONG)))
-def test_message(index):
-    """The error names the argument, says what it must be and what came: the whole message."""
-    call, message = WRONG[index]
-    with pytest.raises(ValueError, match=r"\A") as caught:
-        call()
-    assert re.fullmatch(message, str(caught.value), flags=re.DOTALL), str(caught.value)
+test_message = whole_messages(WRONG)

@@ -1,11 +1,8 @@
 """Wrong arguments of patterns, grids, structured and sparse matrices: the whole message."""
 # ruff: noqa: E501  (whole messages, each on its line)
 
-import re
-
 import numpy as np
-import pytest
-from conftest import tensor
+from conftest import tensor, whole_messages
 from test_errors import AXIS, FINITE, NAN, OPEN, POSITIVE
 
 import constrainit as ci
@@ -78,13 +75,7 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("index", range(len(WRONG)))
-def test_message(index):
-    """The error names the argument, says what it must be and what came: the whole message."""
-    call, message = WRONG[index]
-    with pytest.raises(ValueError, match=r"\A") as caught:
-        call()
-    assert re.fullmatch(message, str(caught.value), flags=re.DOTALL), str(caught.value)
+test_message = whole_messages(WRONG)
 
 
 def test_arrays_are_stored_as_plain_python():
