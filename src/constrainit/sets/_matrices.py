@@ -51,6 +51,7 @@ class _Folded(ConstraintSet):
 class _Square(ConstraintSet):
     """A set of square matrices in the last two axes, equal to `sign` times their transpose."""
 
+    to_the_bit = True
     _sign = 1.0
 
     def check_shape(self, shape):

@@ -66,6 +66,11 @@ class _Cut(ConstraintSet):
         return all(one.traceable for one in self._sets())
 
     @property
+    def to_the_bit(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether the set of any block is."""
+        return any(one.to_the_bit for one in self._sets())
+
+    @property
     def scale_free(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Whether the set of every block is."""
         return all(one.scale_free for one in self._sets())

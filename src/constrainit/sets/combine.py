@@ -44,6 +44,11 @@ class _Wrapping(ConstraintSet):
         """As the inner set."""
         return self.set.traceable
 
+    @property
+    def to_the_bit(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """As the inner set."""
+        return self.set.to_the_bit
+
     def _units(self, rank):
         return self.set._units(rank)
 

@@ -85,6 +85,7 @@ class DoublyStochastic(ConstraintSet):
     """
 
     maskable = False
+    to_the_bit = True
     projects = "exact, far away to 1e-5"
 
     def check_shape(self, shape):

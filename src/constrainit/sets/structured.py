@@ -153,6 +153,7 @@ class _Constant(_Matrices):
     """Matrices whose entries are equal along diagonals."""
 
     maskable = False
+    to_the_bit = True
 
     def _units(self, rank):
         return (rank - 2, rank - 1)

@@ -16,6 +16,7 @@ from constrainit.numerics import at_least, project_simplex
 class _Shares(ConstraintSet):
     """`{w : w >= 0, sum(w) = total}` for each unit."""
 
+    to_the_bit = True
     total: float
 
     def _nearest(self, w, dtype, where=None):
