@@ -36,7 +36,7 @@ WRONG = [
      r"A flat `pattern` of `Sign` must be for a weight of one or two axes, as it does not say which axis of "
      r"\(1, 1, 3\) it runs along. Give it the other axes with size 1, as in "
      r"np.reshape\(pattern, \(1, 1, -1, 1\)\) for the inputs of a convolution."),
-    (lambda: ci.Fixed([0, 2]), r"`mask` of `Fixed` must hold booleans, or 0 and 1. Received: mask=\[0, 2\]."),
+    (lambda: ci.Fixed([0, 2]), r"`mask` of `Fixed` must hold booleans, or 0 and 1, in lists of one length. Received: mask=\[0, 2\]."),
     (lambda: ci.Fixed([1], NAN), "`values` of `Fixed` must be finite numbers. Received: values=nan."),
     (lambda: ci.Fixed([1], "a"), "`values` of `Fixed` must be finite numbers. Received: values='a'."),
     (lambda: ci.Fixed([1], True), "`values` of `Fixed` must be finite numbers. Received: values=True."),
