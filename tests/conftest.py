@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -51,6 +52,24 @@ def arithmetic(dtype):
 
         return jax.enable_x64(True)
     return contextlib.nullcontext()
+
+
+def whole_messages(wrong):
+    """A test of wrong calls: each raises ValueError with a message that matches as a whole.
+
+    Args:
+        wrong: Pairs of a call and a regular expression.
+    """
+
+    @pytest.mark.parametrize("index", range(len(wrong)))
+    def test_message(index):
+        """The error names the argument, says what it must be and what came."""
+        call, message = wrong[index]
+        with pytest.raises(ValueError, match=r"\A") as caught:
+            call()
+        assert re.fullmatch(message, str(caught.value), flags=re.DOTALL), str(caught.value)
+
+    return test_message
 
 
 @pytest.fixture

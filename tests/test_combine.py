@@ -204,7 +204,8 @@ def test_product_in_training(tmp_path):
 
 def test_product_of_inputs_shares_the_scale():
     """Blocks of inputs add up: together they have the variance or the sum of one whole kernel."""
-    free = array(ci.Product([None, None], [20, 60], axis=0).initializer(0)((80, 4000)))
+    wide = ci.Product([ci.Box(-9.0, 9.0), None], [20, 60], axis=0)
+    free = array(wide.initializer(0)((80, 4000)))
     for block in (free[:20], free[20:]):
         np.testing.assert_allclose(block.var(), 2 / (80 + 4000), rtol=0.03)
     signed = ci.Product([ci.NonNegative(), ci.NonNegative()], [20, 60], axis=0)

@@ -418,6 +418,29 @@ def test_compiled(case, a_set):
             np.testing.assert_allclose(image, expected, rtol=1e-5, atol=loose)
 
 
+@pytest.mark.parametrize(
+    "a_set",
+    [
+        ci.Symmetric(), ci.Blocks(ci.Symmetric(), 1), ci.Product([ci.Symmetric()]),
+        ci.Masked(ci.Symmetric(), np.ones((256, 256))), ci.Every(ci.Symmetric(), 2),
+    ],
+    ids=lambda s: type(s).__name__,
+)  # fmt: skip
+def test_drawn_and_projected_in_one_program(a_set):
+    """What is compared to the bit is what comes back, where a compiler computes things anew."""
+
+    def make():
+        return a_set.initializer(1)((256, 256), "float32")
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        # As outside of the tests, which compile for speed of compilation.
+        make = jax.jit(make, compiler_options={"xla_backend_optimization_level": 3})
+    w = array(make())
+    assert same_bits(w, w.T)
+
+
 def _jax(a_set):
     import jax
 

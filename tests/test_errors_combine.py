@@ -1,35 +1,34 @@
 """Wrong arguments of the combinators: what was wrong and what came."""
 # ruff: noqa: E501  (whole messages, each on its line)
 
-import re
-
 import numpy as np
-import pytest
+from conftest import whole_messages
+from test_errors import NAN, POSITIVE
 
 import constrainit as ci
 
-POSITIVE = "must be positive and finite. Received:"
-NAN = float("nan")
 W = np.ones((4, 6), "float32")
 
 WRONG = [
     # call, the whole message
     (lambda: ci.Product([]), r"`sets` of `Product` must be a list of sets, or None for free. Received: sets=\[\]."),
+    (lambda: ci.Product([None, None]),
+     r"`sets` of `Product` must hold a set for one block at least. Received: sets=\[None, None\]."),
     (lambda: ci.Product(ci.UnitNorm()), "`sets` of `Product` must be a list of sets, .* Received: sets=UnitNorm.*"),
     (lambda: ci.Product([3]), "`x` of `as_set` must be .*"),
     (lambda: ci.Product([None, "non_neg"], [1]),
      r"`sizes` of `Product` must be None, or a list of 2 integers, one for each set. Received: sizes=\[1\]."),
-    (lambda: ci.Product([None], 3), "`sizes` of `Product` must be None, or a list of 1 integers, .* sizes=3."),
-    (lambda: ci.Product([None], "a"), "`sizes` of `Product` must be None, or a list of .* sizes='a'."),
-    (lambda: ci.Product([None], [0]), "`sizes` of `Product` must be an integer of at least 1. Received: sizes=0."),
-    (lambda: ci.Product([None], [1.5]), "`sizes` of `Product` must be an integer .* sizes=1.5."),
-    (lambda: ci.Product([None], axis=True), "`axis` of `Product` must be an integer. Received: axis=True."),
-    (lambda: ci.Product([None, None], [2, 3]).project(W),
+    (lambda: ci.Product([ci.UnitNorm()], 3), "`sizes` of `Product` must be None, or a list of 1 integers, .* sizes=3."),
+    (lambda: ci.Product([ci.UnitNorm()], "a"), "`sizes` of `Product` must be None, or a list of .* sizes='a'."),
+    (lambda: ci.Product([ci.UnitNorm()], [0]), "`sizes` of `Product` must be an integer of at least 1. Received: sizes=0."),
+    (lambda: ci.Product([ci.UnitNorm()], [1.5]), "`sizes` of `Product` must be an integer .* sizes=1.5."),
+    (lambda: ci.Product([ci.UnitNorm()], axis=True), "`axis` of `Product` must be an integer. Received: axis=True."),
+    (lambda: ci.Product([ci.UnitNorm(), None], [2, 3]).project(W),
      r"`Product` must cut axis -1 of the weight into blocks of sizes \[2, 3\]. Received: shape=\(4, 6\)."),
-    (lambda: ci.Product([None] * 4).project(W),
+    (lambda: ci.Product([ci.UnitNorm()] * 4).project(W),
      r"`Product` must cut axis -1 of the weight into blocks of one size, 4 of them. Received: shape=\(4, 6\)."),
     (lambda: ci.Product([None, ci.Symmetric()]).project(W), "`Symmetric` needs a weight whose last two axes .*"),
-    (lambda: ci.Product([None], axis=2).violation(W), "`Product` must cut axis 2 of the weight into .*"),
+    (lambda: ci.Product([ci.UnitNorm()], axis=2).violation(W), "`Product` must cut axis 2 of the weight into .*"),
     (lambda: ci.Product([ci.SelfStarting("unit_norm")]),
      "`sets` of `Product` must be a set that is only projected onto. Received: sets=SelfStarting.*. Put "
      "`SelfStarting` around `Product`."),
@@ -43,10 +42,4 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("index", range(len(WRONG)))
-def test_message(index):
-    """The error names the argument, says what it must be and what came: the whole message."""
-    call, message = WRONG[index]
-    with pytest.raises(ValueError, match=r"\A") as caught:
-        call()
-    assert re.fullmatch(message, str(caught.value), flags=re.DOTALL), str(caught.value)
+test_message = whole_messages(WRONG)

@@ -1,10 +1,8 @@
 """Wrong arguments of the sets of norms, sums and orders."""
 # ruff: noqa: E501  (whole messages, each on its line)
 
-import re
-
 import numpy as np
-import pytest
+from conftest import whole_messages
 from test_errors import FINITE, INF, NAN, POSITIVE, axis_errors
 
 import constrainit as ci
@@ -54,10 +52,4 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("index", range(len(WRONG)))
-def test_message(index):
-    """The error names the argument, says what it must be and what came: the whole message."""
-    call, message = WRONG[index]
-    with pytest.raises(ValueError, match=r"\A") as caught:
-        call()
-    assert re.fullmatch(message, str(caught.value), flags=re.DOTALL), str(caught.value)
+test_message = whole_messages(WRONG)

@@ -65,6 +65,41 @@ def axes(owner: str, value: Any) -> int | list[int] | None:
     return [int(a) for a in items] if isinstance(value, Sequence) else int(value)
 
 
+def among(owner: str, name: str, value: Any, allowed: Sequence[int], must: str) -> np.ndarray:
+    """A number, list or array of numbers that are all among a few, as an array."""
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        array = np.asarray(None)
+    if array.size == 0 or not np.isin(array, allowed).all():
+        raise fail(owner, name, must, value)
+    return array
+
+
+def mask(owner: str, value: Any) -> Any:
+    """`mask`: booleans, or 0 and 1, as nested lists of plain Python booleans."""
+    must = "hold booleans, or 0 and 1, in lists of one length"
+    return among(owner, "mask", value, (0, 1), must).astype(bool).tolist()
+
+
+def fits(own: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Whether what has the shape `own` broadcasts to a weight of this shape."""
+    try:
+        return np.broadcast_shapes(own, shape) == tuple(shape)
+    except ValueError:
+        return False
+
+
+def broadcasts(owner: str, name: str, value: Any, shape: tuple[int, ...]) -> None:
+    """That an argument, as an array, broadcasts to a weight of this shape."""
+    own = np.shape(value)
+    if not fits(own, shape):
+        raise ValueError(
+            f"`{name}` of `{owner}` must broadcast to the weight. Received: shape {own} for a "
+            f"weight of shape {tuple(shape)}."
+        )
+
+
 def seed(owner: str, value: Any) -> Any:
     """None, an integer, or a `keras.random.SeedGenerator`."""
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool) and int(value) >= 0

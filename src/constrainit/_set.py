@@ -53,6 +53,11 @@ class ConstraintSet(Starting, keras.constraints.Constraint):
     maskable = True
     """Whether `_nearest` honours `where`, so that `Masked` can hold the set."""
 
+    to_the_bit = False
+    """Whether `_holds` compares entries with one another, or with zero for a whole unit, without a
+    tolerance. A compiled program must then not compute a weight anew between that and its return,
+    which costs a pass over the weights."""
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if cls.__name__.startswith("_"):
@@ -183,8 +188,7 @@ class ConstraintSet(Starting, keras.constraints.Constraint):
     def _image(self, w) -> Any:
         """The projection of a tensor; a set may say the same in fewer passes over the weights."""
         dtype = keras.backend.standardize_dtype(w.dtype)
-        # Of coupled entries the one that is compared has to be the one that comes back.
-        w = computed_once(w) if self._units(len(w.shape)) else w
+        w = computed_once(w) if self.to_the_bit else w
         wide = ops.cast(w, wide_dtype(dtype))
         usable = self._usable(wide)
         safe = ops.where(usable, wide, ops.ones_like(wide))

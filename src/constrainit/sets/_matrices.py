@@ -21,11 +21,8 @@ class _Folded(ConstraintSet):
 
     def check_shape(self, shape):
         super().check_shape(shape)
-        if len(shape) < 2 or len(self._rows(len(shape))) == len(shape):
-            raise ValueError(
-                f"`{type(self).__name__}` needs a weight with rows and columns. Received: "
-                f"shape={shape} with axis={self.axis}. {self._for_vectors}"
-            )
+        more = f" with axis={self.axis}. {self._for_vectors}"
+        check_matrix(self, shape, rows=len(self._rows(len(shape))), more=more)
 
     def _rows(self, rank):
         return [a % rank for a in super()._units(rank)]
@@ -51,14 +48,11 @@ class _Folded(ConstraintSet):
 class _Square(ConstraintSet):
     """A set of square matrices in the last two axes, equal to `sign` times their transpose."""
 
+    to_the_bit = True
     _sign = 1.0
 
     def check_shape(self, shape):
-        if len(shape) < 2 or shape[-1] != shape[-2]:
-            raise ValueError(
-                f"`{type(self).__name__}` needs a weight whose last two axes have one size. "
-                f"Received: shape={shape}."
-            )
+        check_square(self, shape)
 
     def _units(self, rank):
         return (rank - 2, rank - 1)
@@ -87,6 +81,24 @@ class _Square(ConstraintSet):
             for i, part in enumerate([None] * shape[0] if where is None else where)
         ]
         return ops.stack(parts)
+
+
+def check_matrix(a_set, shape, *, rows=1, more="."):
+    """Raises ValueError for a weight of which no axis is left for columns; `more` ends it."""
+    if len(shape) <= rows:
+        raise ValueError(
+            f"`{type(a_set).__name__}` needs a weight with rows and columns. Received: "
+            f"shape={tuple(shape)}{more}"
+        )
+
+
+def check_square(a_set, shape):
+    """Raises ValueError for a weight whose last two axes are no square matrix."""
+    if len(shape) < 2 or shape[-1] != shape[-2]:
+        raise ValueError(
+            f"`{type(a_set).__name__}` needs a weight whose last two axes have one size. "
+            f"Received: shape={tuple(shape)}."
+        )
 
 
 def swapped(w):

@@ -45,15 +45,15 @@ class _Cut(ConstraintSet):
 
     def _sets(self) -> list[ConstraintSet]:
         """The different sets of the blocks."""
-        raise NotImplementedError
+        raise TypeError(f"`{type(self).__name__}` must define `_sets()`.")
 
     def _pieces(self, length: int) -> list[tuple[ConstraintSet, int]]:
         """The set and the size of each block of an axis of this length; none if it has no such."""
-        raise NotImplementedError
+        raise TypeError(f"`{type(self).__name__}` must define `_pieces(length)`.")
 
     def _must(self) -> str:
         """What the axis must be, for an error."""
-        raise NotImplementedError
+        raise TypeError(f"`{type(self).__name__}` must define `_must()`.")
 
     @property
     def convex(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -64,6 +64,11 @@ class _Cut(ConstraintSet):
     def traceable(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Whether the set of every block is."""
         return all(one.traceable for one in self._sets())
+
+    @property
+    def to_the_bit(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether the set of any block is."""
+        return any(one.to_the_bit for one in self._sets())
 
     @property
     def scale_free(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -179,7 +184,7 @@ class Blocks(_Cut):
     def __init__(self, set: Any, count: int, axis: int = -1):
         self.set = inner_set("Blocks", "set", set)
         self.count = _checks.count("Blocks", "count", count)
-        self.axis = _axis("Blocks", axis)
+        self.axis = _checks.integer("Blocks", "axis", axis)
 
     def resolve(self, axis):
         """Blocks of the resolved set."""
@@ -215,7 +220,7 @@ class Product(_Cut):
         axis: The axis that is cut into blocks.
 
     Raises:
-        ValueError: No sets, or sizes that are no positive integers, one for each set; at use, the
+        ValueError: No set at all, or sizes that are no positive integers, one for each set; at use, the
             axis has another length.
 
     >>> import numpy as np
@@ -228,6 +233,8 @@ class Product(_Cut):
     def __init__(self, sets: list[Any], sizes: list[int] | None = None, axis: int = -1):
         if not isinstance(sets, (list, tuple)) or not sets:
             raise _checks.fail("Product", "sets", "be a list of sets, or None for free", sets)
+        if all(one is None for one in sets):
+            raise _checks.fail("Product", "sets", "hold a set for one block at least", sets)
         self.sets = [None if s is None else inner_set("Product", "sets", s) for s in sets]
         if sizes is not None and (
             not isinstance(sizes, Sequence) or isinstance(sizes, str) or len(sizes) != len(sets)
@@ -237,7 +244,7 @@ class Product(_Cut):
         self.sizes = (
             None if sizes is None else [_checks.count("Product", "sizes", n) for n in sizes]
         )
-        self.axis = _axis("Product", axis)
+        self.axis = _checks.integer("Product", "axis", axis)
         self._own = [_Free() if one is None else one for one in self.sets]
 
     def resolve(self, axis):
@@ -262,9 +269,3 @@ class Product(_Cut):
         sizes = self.sizes or ["equal"] * len(self._own)
         parts = "; ".join(f"{n}: {s.describe()}" for n, s in zip(sizes, self._own, strict=True))
         return f"blocks along axis {self.axis} of size {parts}"
-
-
-def _axis(owner, axis):
-    if isinstance(axis, bool) or not isinstance(axis, int):
-        raise _checks.fail(owner, "axis", "be an integer", axis)
-    return axis

@@ -44,6 +44,11 @@ class _Wrapping(ConstraintSet):
         """As the inner set."""
         return self.set.traceable
 
+    @property
+    def to_the_bit(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """As the inner set."""
+        return self.set.to_the_bit
+
     def _units(self, rank):
         return self.set._units(rank)
 
@@ -127,23 +132,11 @@ class Masked(_Wrapping):
                 "Masked", "set", "have a projection under a mask", set,
                 "Bounds, norms, sums and Symmetric() have one.",
             )  # fmt: skip
-        array = np.asarray(mask)
-        if array.size == 0 or not np.isin(array, (0, 1)).all():
-            raise _checks.fail("Masked", "mask", "hold booleans, or 0 and 1", mask)
-        self.mask = array.astype(bool).tolist()
+        self.mask = _checks.mask("Masked", mask)
 
     def check_shape(self, shape):
         self.set.check_shape(shape)
-        own = np.shape(self.mask)
-        try:
-            fits = np.broadcast_shapes(own, shape) == tuple(shape)
-        except ValueError:
-            fits = False
-        if not fits:
-            raise ValueError(
-                f"`mask` of `Masked` must broadcast to the weight. Received: a mask of shape {own}"
-                f" for a weight of shape {tuple(shape)}."
-            )
+        _checks.broadcasts("Masked", "mask", self.mask, shape)
 
     def _where(self, w):
         return ops.broadcast_to(ops.convert_to_tensor(self.mask, dtype="bool"), w.shape)

@@ -45,6 +45,7 @@ class Monotone(ConstraintSet):
     """
 
     maskable = False
+    to_the_bit = True
 
     def __init__(self, direction: str = "increasing", gap: float = 0.0, axis: int = 0):
         if direction not in list(_DIRECTIONS):

@@ -58,14 +58,8 @@ class Sign(_Entries):
     """
 
     def __init__(self, pattern: Any):
-        try:
-            array = np.asarray(pattern)
-        except ValueError:
-            array = np.asarray(None)
-        if array.size == 0 or not np.isin(array, (-1, 0, 1)).all():
-            raise _checks.fail(
-                "Sign", "pattern", "hold +1, -1 and 0 only, in lists of one length", pattern
-            )
+        must = "hold +1, -1 and 0 only, in lists of one length"
+        array = _checks.among("Sign", "pattern", pattern, (-1, 0, 1), must)
         self.pattern = array.astype(int).tolist()
 
     def check_shape(self, shape):
@@ -76,7 +70,7 @@ class Sign(_Entries):
                 f"not say which axis of {tuple(shape)} it runs along. Give it the other axes with "
                 "size 1, as in np.reshape(pattern, (1, 1, -1, 1)) for the inputs of a convolution."
             )
-        if not _fits(self._array(len(shape)).shape, shape):
+        if not _checks.fits(self._array(len(shape)).shape, shape):
             hint = "For one sign for each unit write [pattern]." if len(own) == 1 else ""
             raise ValueError(
                 "`pattern` of `Sign` must have one sign for each input, or broadcast to the weight."
@@ -140,10 +134,7 @@ class Fixed(_Entries):
     """
 
     def __init__(self, mask: Any, values: Any = 0.0):
-        array = np.asarray(mask)
-        if array.size == 0 or not np.isin(array, (0, 1)).all():
-            raise _checks.fail("Fixed", "mask", "hold booleans, or 0 and 1", mask)
-        self.mask = array.astype(bool).tolist()
+        self.mask = _checks.mask("Fixed", mask)
         numbers = np.asarray(values)
         if numbers.size == 0 or numbers.dtype.kind not in "fiu" or not np.isfinite(numbers).all():
             raise _checks.fail("Fixed", "values", "be finite numbers", values)
@@ -155,12 +146,8 @@ class Fixed(_Entries):
         return not np.any(self.values)
 
     def check_shape(self, shape):
-        for name, own in (("mask", np.shape(self.mask)), ("values", np.shape(self.values))):
-            if not _fits(own, shape):
-                raise ValueError(
-                    f"`{name}` of `Fixed` must broadcast to the weight. Received: shape {own} for "
-                    f"a weight of shape {tuple(shape)}."
-                )
+        _checks.broadcasts("Fixed", "mask", self.mask, shape)
+        _checks.broadcasts("Fixed", "values", self.values, shape)
 
     def _nearest(self, w, dtype, where=None):
         held = ops.convert_to_tensor(np.asarray(self.mask))
@@ -176,10 +163,3 @@ class Fixed(_Entries):
 
     def _phrase(self):
         return f"given values in a mask of {np.mean(self.mask):.0%} of the entries"
-
-
-def _fits(own, shape):
-    try:
-        return np.broadcast_shapes(own, shape) == tuple(shape)
-    except ValueError:
-        return False

@@ -6,6 +6,7 @@ from constrainit._compile import looping
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws_of_sums
 from constrainit.numerics import project_birkhoff
+from constrainit.sets._matrices import check_matrix, check_square
 from constrainit.sets.sums import _Shares
 
 
@@ -50,11 +51,7 @@ class ColumnStochastic(_Shares):
     axis = -2
 
     def check_shape(self, shape):
-        if len(shape) < 2:
-            raise ValueError(
-                f"`ColumnStochastic` needs a weight with rows and columns. Received: shape={shape}."
-                " For a vector use Simplex()."
-            )
+        check_matrix(self, shape, more=". For a vector use Simplex().")
 
     def _phrase(self):
         return "each column's weights non-negative and of sum 1"
@@ -85,14 +82,11 @@ class DoublyStochastic(ConstraintSet):
     """
 
     maskable = False
+    to_the_bit = True
     projects = "exact, far away to 1e-5"
 
     def check_shape(self, shape):
-        if len(shape) < 2 or shape[-1] != shape[-2]:
-            raise ValueError(
-                "`DoublyStochastic` needs a weight whose last two axes have one size. "
-                f"Received: shape={shape}."
-            )
+        check_square(self, shape)
 
     def _units(self, rank):
         return (rank - 2, rank - 1)

@@ -9,17 +9,14 @@ from constrainit import _checks
 from constrainit._set import ConstraintSet
 from constrainit.initializers import _draws, _patterns, laws
 from constrainit.numerics import circulant, computed_once, from_diagonals, from_first_row, toeplitz
+from constrainit.sets._matrices import check_matrix, check_square
 
 
 class _Matrices(ConstraintSet):
     """Matrices over the last two axes."""
 
     def check_shape(self, shape):
-        if len(shape) < 2:
-            raise ValueError(
-                f"`{type(self).__name__}` needs a weight with rows and columns. "
-                f"Received: shape={tuple(shape)}."
-            )
+        check_matrix(self, shape)
 
 
 class _Support(_Matrices):
@@ -153,6 +150,7 @@ class _Constant(_Matrices):
     """Matrices whose entries are equal along diagonals."""
 
     maskable = False
+    to_the_bit = True
 
     def _units(self, rank):
         return (rank - 2, rank - 1)
@@ -223,11 +221,7 @@ class Circulant(_Constant):
     """
 
     def check_shape(self, shape):
-        if len(shape) < 2 or shape[-1] != shape[-2]:
-            raise ValueError(
-                "`Circulant` needs a weight whose last two axes have one size. "
-                f"Received: shape={tuple(shape)}."
-            )
+        check_square(self, shape)
 
     def _nearest(self, w, dtype, where=None):
         return from_first_row(computed_once(circulant(w)))

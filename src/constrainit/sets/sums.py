@@ -17,6 +17,7 @@ from constrainit.transforms import Linear
 class _Shares(ConstraintSet):
     """`{w : w >= 0, sum(w) = total}` for each unit."""
 
+    to_the_bit = True
     total: float
 
     def _nearest(self, w, dtype, where=None):
