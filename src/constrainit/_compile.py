@@ -84,7 +84,7 @@ def on_host(function: Callable[[Any], Any], x: Any, shapes: Any) -> list[Any]:
     if backend == "jax":
         import jax
 
-        if isinstance(x, jax.core.Tracer):
+        if isinstance(x, jax.core.Tracer):  # pyright: ignore[reportAttributeAccessIssue]
             kinds = [jax.ShapeDtypeStruct(shape, dtype) for shape in shapes]
             return list(jax.pure_callback(function, kinds, x))
         return [ops.convert_to_tensor(one) for one in function(x)]

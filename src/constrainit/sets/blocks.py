@@ -220,8 +220,8 @@ class Product(_Cut):
         axis: The axis that is cut into blocks.
 
     Raises:
-        ValueError: No set at all, or sizes that are no positive integers, one for each set; at use, the
-            axis has another length.
+        ValueError: No set at all, or sizes that are no positive integers, one for each set; at
+            use, the axis has another length.
 
     >>> import numpy as np
     >>> import constrainit as ci

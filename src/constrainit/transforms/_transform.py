@@ -163,5 +163,6 @@ def _deviation(a_set, shape):
 @functools.lru_cache(maxsize=256)
 def _size(a_set, shape):
     law = a_set._law_of(shape, None, a_set._as_glorot(shape, None))
-    known = law is not None and law.norm > 0
-    return law.norm / math.sqrt(law.fan_in) if known else _deviation(a_set, shape)
+    if law is None or law.norm == 0:
+        return _deviation(a_set, shape)
+    return law.norm / math.sqrt(law.fan_in)
