@@ -8,6 +8,7 @@ from constrainit._set import ConstraintSet
 from constrainit.initializers import laws, matrix_laws
 from constrainit.numerics import at_least, nearest_correlation, with_eigenvalues
 from constrainit.sets._matrices import _Square
+from constrainit.transforms import Linear, Rows, Square
 
 
 class Symmetric(_Square):
@@ -23,6 +24,9 @@ class Symmetric(_Square):
     [[1. 3.]
      [3. 5.]]
     """
+
+    def _transform(self):
+        return Linear(self)
 
     def _law(self, fan_in, fan_out, wanted):
         return laws.mirrored(fan_in, wanted)
@@ -46,6 +50,9 @@ class SkewSymmetric(_Square):
     """
 
     _sign = -1.0
+
+    def _transform(self):
+        return Linear(self)
 
     def _law(self, fan_in, fan_out, wanted):
         return matrix_laws.skew(fan_in, wanted)
@@ -94,6 +101,9 @@ class PositiveSemidefinite(_Square):
     def _holds(self, w, image, dtype):
         return _all_hold(self, w, image, dtype)
 
+    def _transform(self):
+        return Square(self)
+
     def _law(self, fan_in, fan_out, wanted):
         return matrix_laws.wishart(fan_in, self.minimum, wanted)
 
@@ -132,6 +142,9 @@ class Correlation(_Square):
     def _holds(self, w, image, dtype):
         ones = ops.all(ops.equal(ops.diagonal(w, axis1=-2, axis2=-1), 1.0), axis=-1)
         return ops.logical_and(_all_hold(self, w, image, dtype), ones[..., None, None])
+
+    def _transform(self):
+        return Rows(self)
 
     def _law(self, fan_in, fan_out, wanted):
         return matrix_laws.correlations(fan_in, wanted)

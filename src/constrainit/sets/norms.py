@@ -12,6 +12,7 @@ from constrainit._precision import smallest_normal, tolerance, wide_dtype
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws
 from constrainit.numerics import at_least, at_most, between, polar, project_l1_ball
+from constrainit.transforms import of_norms
 
 
 class _Norms(ConstraintSet):
@@ -71,6 +72,9 @@ class _Norms(ConstraintSet):
         margin = tolerance(dtype)
         drawn = lower * (1 + margin), upper * (1 - margin)
         return drawn if drawn[0] <= drawn[1] else ((lower + upper) / 2,) * 2
+
+    def _transform(self):
+        return of_norms(self)
 
     def _law(self, fan_in, fan_out, wanted):
         lower, upper = self._range()

@@ -11,6 +11,7 @@ from constrainit._precision import stored
 from constrainit._set import ConstraintSet
 from constrainit.initializers import _patterns, laws
 from constrainit.sets.elementwise import Box, NonNegative
+from constrainit.transforms import Linear, Signs
 
 
 class _Entries(ConstraintSet):
@@ -87,6 +88,9 @@ class Sign(_Entries):
         image = ops.where(signs * w < 0, ops.zeros_like(w), w)
         return image if where is None else ops.where(where, image, ops.zeros_like(w))
 
+    def _transform(self):
+        return Signs(self)
+
     def _law(self, fan_in, fan_out, wanted):
         return laws.bounded(0.0, None, fan_in, wanted)
 
@@ -154,6 +158,9 @@ class Fixed(_Entries):
         values = ops.convert_to_tensor(stored(self.values, dtype), dtype=w.dtype)
         image = ops.where(held, ops.broadcast_to(values, w.shape), w)
         return image if where is None else ops.where(where, image, ops.zeros_like(w))
+
+    def _transform(self):
+        return Linear(self, linear=not np.any(self.values))
 
     def _law_of(self, shape, axes, wanted, where=None):
         folding = Folding(shape, self._rows_of(shape, axes)[0])

@@ -10,6 +10,7 @@ from constrainit._set import ConstraintSet
 from constrainit.initializers import _draws, _patterns, laws
 from constrainit.numerics import circulant, computed_once, from_diagonals, from_first_row, toeplitz
 from constrainit.sets._matrices import check_matrix, check_square
+from constrainit.transforms import Linear
 
 
 class _Matrices(ConstraintSet):
@@ -44,6 +45,9 @@ class _Support(_Matrices):
 
     def _units(self, rank):
         return ()
+
+    def _transform(self):
+        return Linear(self)
 
     def _law(self, fan_in, fan_out, wanted):
         return laws.direction(fan_in, fan_out, wanted.gain, wanted)
@@ -196,6 +200,9 @@ class Toeplitz(_Constant):
         first = ops.concatenate([ops.flip(w[..., 0], axis=-1), w[..., 0, 1:]], axis=-1)
         return from_diagonals(first, w.shape[-2])
 
+    def _transform(self):
+        return Linear(self)
+
     def _law(self, fan_in, fan_out, wanted):
         return _patterns.constant_diagonals(fan_in, wanted, rotated=False)
 
@@ -228,6 +235,9 @@ class Circulant(_Constant):
 
     def _repeated(self, w):
         return from_first_row(w[..., 0, :])
+
+    def _transform(self):
+        return Linear(self)
 
     def _law(self, fan_in, fan_out, wanted):
         return _patterns.constant_diagonals(fan_in, wanted, rotated=True)

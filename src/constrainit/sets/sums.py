@@ -11,7 +11,7 @@ from constrainit import _checks
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws, laws_of_sums
 from constrainit.numerics import at_least, project_simplex
-from constrainit.transforms import Linear
+from constrainit.transforms import Linear, Softmax
 
 
 class _Shares(ConstraintSet):
@@ -28,6 +28,9 @@ class _Shares(ConstraintSet):
         units, positive = self._units(len(w.shape)), ops.greater_equal(w, 0)
         positive = ops.all(positive, axis=units, keepdims=True) if units else positive
         return ops.logical_and(positive, super()._holds(w, image, dtype))
+
+    def _transform(self):
+        return Softmax(self)
 
     def _law(self, fan_in, fan_out, wanted):
         return laws.shares_of(fan_in, self.total, wanted)

@@ -2,6 +2,10 @@
 
 from constrainit.transforms._transform import Transform
 from constrainit.transforms.bounds import of_bounds
+from constrainit.transforms.definite import Rows, Square
 from constrainit.transforms.linear import Linear
+from constrainit.transforms.norms import of_norms
+from constrainit.transforms.shares import Softmax
+from constrainit.transforms.signs import Signs
 
-__all__ = ["Linear", "Transform", "of_bounds"]
+__all__ = ["Linear", "Rows", "Signs", "Softmax", "Square", "Transform", "of_bounds", "of_norms"]

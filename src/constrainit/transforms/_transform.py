@@ -14,6 +14,11 @@ from constrainit._compile import exact_products, on_host
 from constrainit._precision import STORAGE_DTYPES, numpy_dtype, wide_dtype
 
 
+def with_value(x: Any, value: Any) -> Any:
+    """`value`, with the gradient of `x`."""
+    return ops.stop_gradient(value) + (x - ops.stop_gradient(x))
+
+
 class Transform:
     """A smooth map onto a set: every finite free value goes to a member.
 
