@@ -75,34 +75,31 @@ def at_once() -> AbstractContextManager[Any]:
     return keras.device("cpu")
 
 
-def on_host(function: Callable[[Any], Any], x: Any, shapes: Any) -> list[Any]:
-    """`function(array)` in NumPy: a list of arrays of these shapes and the dtype of `x`.
+def on_host(function: Callable[[Any], Any], x: Any) -> Any:
+    """`function(array)` in NumPy, whose result has the shape and the dtype of `x`.
 
     Also where `x` is being traced, as when JAX initializes a large model under `jit`.
     """
-    backend, dtype = keras.backend.backend(), x.dtype
+    backend = keras.backend.backend()
     if backend == "jax":
         import jax
 
         if isinstance(x, jax.core.Tracer):  # pyright: ignore[reportAttributeAccessIssue]
-            kinds = [jax.ShapeDtypeStruct(shape, dtype) for shape in shapes]
-            return list(jax.pure_callback(function, kinds, x))
-        return [ops.convert_to_tensor(one) for one in function(x)]
+            return jax.pure_callback(function, jax.ShapeDtypeStruct(x.shape, x.dtype), x)
+        return ops.convert_to_tensor(function(x))
     if backend == "tensorflow":
         import tensorflow as tf
 
         if not hasattr(x, "numpy"):
-            found = tf.numpy_function(function, [x], [dtype] * len(shapes))
-            return [tf.ensure_shape(one, shape) for one, shape in zip(found, shapes, strict=True)]
-        return [tf.convert_to_tensor(one) for one in function(x.numpy())]
+            return tf.ensure_shape(tf.numpy_function(function, [x], x.dtype), x.shape)
+        return tf.convert_to_tensor(function(x.numpy()))
     import torch
 
     if x.device.type == "meta":
-        return [torch.empty(shape, dtype=dtype, device="meta") for shape in shapes]
-    # NumPy arrays know no bfloat16: what PyTorch takes and gives is float64, which holds all.
-    found = function(x.detach().to("cpu", torch.float64).numpy())
-    wide = [torch.from_numpy(one.astype("float64")) for one in found]
-    return [one.to(device=x.device, dtype=dtype) for one in wide]
+        return torch.empty_like(x)
+    # NumPy knows no bfloat16: what PyTorch gives and takes is float64, which holds all of it.
+    found = function(x.detach().to("cpu", torch.float64).numpy()).astype("float64")
+    return torch.from_numpy(found).to(device=x.device, dtype=x.dtype)
 
 
 def exact_products() -> AbstractContextManager[Any]:

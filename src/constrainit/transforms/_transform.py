@@ -26,19 +26,11 @@ class Transform:
     has the dtype of the weight; half precision is computed in float32. What this class does once,
     for every map: conversion, the wide dtype, and the float64 of `right_inverse`.
 
-    The free value is one tensor of the shape of the weight, unless `parts` names several.
-
     To write a map, subclass and define `_map` and `_inverse`.
 
     Args:
         set: The `ConstraintSet` that the map goes to.
     """
-
-    parts: tuple[str, ...] = ("free",)
-    """What the tensors of the free value are called."""
-
-    based = False
-    """Whether the map goes around a base point: `forward(0, base=w)` is then `w`."""
 
     linear = False
     """Whether `forward(c * v)` is `c * forward(v)`, so that weight decay on the free value is
@@ -47,27 +39,23 @@ class Transform:
     def __init__(self, set: Any):
         self.set = set
 
-    def forward(self, *v: Any, base: Any = None) -> Any:
+    def forward(self, v: Any) -> Any:
         """The member that a free value stands for.
 
         Args:
-            v: The free value: a tensor of the shape of the weight, or those named by `parts`.
-            base: For maps that are `based`: a member, around which the free value is counted.
+            v: The free value: any finite tensor of the shape of the weight.
 
         Returns:
-            A tensor of the dtype of `v`, a member as that dtype stores it. Differentiable.
+            A tensor of the shape and dtype of `v`, a member as that dtype stores it.
+            Differentiable, with a finite gradient.
+
+        Raises:
+            ValueError: The dtype is not a float, or the set has no members of this shape.
         """
-        if len(v) != len(self.parts):
-            raise ValueError(
-                f"`forward` of the transform of `{type(self.set).__name__}` takes "
-                f"{len(self.parts)} tensors, {', '.join(self.parts)}. Received: {len(v)}."
-            )
-        tensors = [self._tensor(one) for one in v]
-        dtype = keras.backend.standardize_dtype(tensors[0].dtype)
-        wide = [ops.cast(one, wide_dtype(dtype)) for one in tensors]
-        around = {} if base is None else {"base": ops.cast(base, wide_dtype(dtype))}
+        v = self._tensor(v)
+        dtype = keras.backend.standardize_dtype(v.dtype)
         with exact_products():
-            return ops.cast(self._map(*wide, dtype, **around), dtype)
+            return ops.cast(self._map(ops.cast(v, wide_dtype(dtype)), dtype), dtype)
 
     def right_inverse(self, w: Any) -> Any:
         """A free value that stands for a member: `forward(right_inverse(w))` is `w`.
@@ -79,7 +67,7 @@ class Transform:
             w: A member, as an array, a tensor or a `keras.Variable`.
 
         Returns:
-            A tensor, or a tuple of them where there are several `parts`.
+            A tensor of the shape and dtype of `w`.
         """
         return self._of(w, self._inverse)
 
@@ -91,21 +79,17 @@ class Transform:
         """
         return self._of(w, lambda value, dtype: self._inverse(self._inside(value, dtype), dtype))
 
-    def free_shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
-        """The shapes of the free value of a weight of this shape, one for each of `parts`."""
-        return [tuple(shape)]
-
     # What a map defines
 
-    def _map(self, *args: Any, **kwargs: Any) -> Any:
-        """The member, from the tensors of the free value in the wide dtype and the storage dtype.
+    def _map(self, v: Any, dtype: str) -> Any:
+        """The member, from a free value in the wide dtype; `dtype` is that of the storage.
 
         What it gives has to be a member after rounding to the storage dtype.
         """
         raise TypeError(f"`{type(self).__name__}` must define `_map(v, dtype)`.")
 
-    def _inverse(self, w: np.ndarray, dtype: str) -> Any:
-        """The free value of a member, a NumPy array of float64, or a tuple of several."""
+    def _inverse(self, w: np.ndarray, dtype: str) -> np.ndarray:
+        """The free value of a member, both in float64."""
         raise TypeError(f"`{type(self).__name__}` must define `_inverse(w, dtype)`.")
 
     def _inside(self, w: np.ndarray, dtype: str) -> np.ndarray:
@@ -139,6 +123,7 @@ class Transform:
                 f"`v` of the transform of `{type(self.set).__name__}` must be of a float dtype "
                 f"({', '.join(STORAGE_DTYPES)}). Received: dtype={dtype}."
             )
+        self.set.check_shape(tuple(v.shape))
         return v
 
     def _of(self, w, inverse):
@@ -147,13 +132,10 @@ class Transform:
         dtype = keras.backend.standardize_dtype(w.dtype)
 
         def on_arrays(value):
-            found = inverse(np.asarray(value, "float64"), dtype)
-            found = found if isinstance(found, tuple) else (found,)
-            limit = float(ml_dtypes.finfo(dtype).max)
-            return [np.clip(one, -limit, limit).astype(numpy_dtype(dtype)) for one in found]
+            found, limit = inverse(np.asarray(value, "float64"), dtype), ml_dtypes.finfo(dtype).max
+            return np.clip(found, -float(limit), float(limit)).astype(numpy_dtype(dtype))
 
-        found = on_host(on_arrays, w, self.free_shapes(tuple(w.shape)))
-        return found[0] if len(self.parts) == 1 else tuple(found)
+        return on_host(on_arrays, w)
 
     def __repr__(self) -> str:
         return f"{self.set!r}.transform"
