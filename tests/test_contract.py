@@ -7,7 +7,7 @@ import math
 import keras
 import numpy as np
 import pytest
-from cases import BY_NAME, CASES
+from cases import BY_NAME, CASES, FEW
 from conftest import arithmetic, array, as_stored, same_bits, tensor
 from kinds import DTYPES, TINY, TOLERANCE, hard_weights, members, slack
 
@@ -108,7 +108,7 @@ def subject(made):
         yield made
 
 
-@pytest.fixture(scope="module", params=CASES, ids=lambda case: case.name)
+@pytest.fixture(scope="module", params=FEW, ids=lambda case: case.name)
 def case(request):
     return request.param
 

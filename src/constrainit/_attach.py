@@ -108,13 +108,25 @@ def _path(layer, name):
     return "/".join(part for part in (layer.path or layer.name, name) if part)
 
 
+def _sparing(use_weight_decay):
+    """Weight decay of what it would pull to where nobody wants it, see `Reparametrized`."""
+
+    @functools.wraps(use_weight_decay)
+    def wrapper(self, variable):
+        return getattr(variable, "decays", True) and use_weight_decay(self, variable)
+
+    return wrapper
+
+
 def install() -> None:
-    """Wraps `keras.layers.Layer.add_weight` and `keras.optimizers.Optimizer.apply`, once."""
+    """Wraps methods of `keras.layers.Layer` and `keras.optimizers.Optimizer`, once."""
     add_weight, apply = keras.layers.Layer.add_weight, keras.optimizers.Optimizer.apply
     if not hasattr(add_weight, _MARK):
         keras.layers.Layer.add_weight = _marked(_knows_its_layer(add_weight))
     if not hasattr(apply, _MARK):
         keras.optimizers.Optimizer.apply = _marked(telling(apply, act))
+        decay = keras.optimizers.Optimizer._use_weight_decay
+        keras.optimizers.Optimizer._use_weight_decay = _marked(_sparing(decay))
 
 
 def _marked(wrapper):

@@ -5,15 +5,18 @@ from typing import Any
 
 import keras
 
+from constrainit._reparametrized import weights_in_order
 from constrainit.layers import OutputScale
 from constrainit.model import walk
 
 _SCALE = "constrainit>OutputScale"
+_REPARAMETRIZED = "constrainit>Reparametrized"
 
 
 def bake(model: keras.Model) -> keras.Model:
     """A copy of the model, for export, with every activation's `OutputScale` in the kernel.
 
+    Layers in a `Reparametrized` stand there by themselves, with the members as their weights.
     The copy computes the same function, to the rounding of the dtype of its weights. Where a scale
     was multiplied in, the weights leave their set: the constraint and the initializer of that layer
     are taken off, and the copy is not meant to be trained on. Layers without an `OutputScale` keep
@@ -35,7 +38,7 @@ def bake(model: keras.Model) -> keras.Model:
             gone.add(id(scale.scale))
             if record.variable.name in ("kernel", "bias"):
                 factors[id(record.variable)] = scale.scale
-    kept = [variable for variable in model.weights if id(variable) not in gone]
+    kept = [variable for variable in weights_in_order(model) if id(variable) not in gone]
     plain = _copied(model)
     shapes = [tuple(v.shape) for v in kept], [tuple(v.shape) for v in plain.weights]
     if shapes[0] != shapes[1]:
@@ -72,6 +75,10 @@ def _plain(config: Any) -> Any:
         return [_plain(item) for item in config]
     if not isinstance(config, dict):
         return config
+    if config.get("registered_name") == _REPARAMETRIZED:
+        own = config["config"]
+        inner = {**own["layer"], "config": {**own["layer"]["config"], "name": own["name"]}}
+        config = {**config, **inner}
     scale: Any = config.get("activation")
     known = isinstance(scale, dict) and "kernel_constraint" in config
     if known and scale.get("registered_name") == _SCALE:

@@ -1,7 +1,5 @@
 """Giving weights their constraints: with the layer, or to a model that is built."""
 
-import difflib
-import fnmatch
 import uuid
 import warnings
 from collections.abc import Mapping
@@ -15,7 +13,7 @@ from constrainit._set import ConstraintSet
 from constrainit.initializers import Feasible, MatchingBias
 from constrainit.initializers._start import check_inputs
 from constrainit.layers import OutputScale
-from constrainit.model import STARTS, WeightRecord, walk
+from constrainit.model import STARTS, WeightRecord, matching, walk
 from constrainit.sets import as_set
 
 
@@ -141,7 +139,7 @@ def constrain(model: keras.Model, sets: Mapping[str, Any]) -> dict[str, Constrai
             for record, member in _together(records, pattern, value):
                 chosen[id(record.variable)] = record, value, member
             continue
-        for record in _matching(records, pattern):
+        for record in matching("constrain", records, pattern):
             wanted = None if value is None else _set(value, f"{pattern!r} of `constrain`")
             chosen[id(record.variable)] = (
                 record, wanted, None if wanted is None else record.resolved(wanted)
@@ -178,7 +176,9 @@ def _together(records, patterns, joint):
             f'Received: {patterns!r}: {joint!r}. Write {{("dense/kernel", "dense/bias"): '
             "Joint(...)}."
         )
-    found = {id(r.variable) for pattern in patterns for r in _matching(records, pattern)}
+    found = {
+        id(r.variable) for pattern in patterns for r in matching("constrain", records, pattern)
+    }
     group, members = Group(joint), []
     for record in records:
         if id(record.variable) in found:
@@ -223,27 +223,6 @@ def _set(value, where):
         return as_set(value)
     except ValueError as reason:
         raise ValueError(f"{where} is no constraint. {reason}") from None
-
-
-def _matching(records, pattern):
-    if not isinstance(pattern, str):
-        raise ValueError(f"A pattern of `constrain` must be a string. Received: {pattern!r}.")
-    found = [r for r in records if any(fnmatch.fnmatchcase(n, pattern) for n in _names(r))]
-    if not found:
-        paths = sorted(record.path for record in records)
-        near = difflib.get_close_matches(pattern, paths, n=3, cutoff=0.3) or paths[:5]
-        raise ValueError(
-            f"A pattern of `constrain` must match a weight. Received: {pattern!r}. "
-            f"Paths of this model: {', '.join(map(repr, near))}"
-            + (f", and {len(paths) - len(near)} more." if len(paths) > len(near) else ".")
-        )
-    return found
-
-
-def _names(record):
-    for full in (record.path, record.place):
-        parts = full.split("/")
-        yield from ("/".join(parts[start:]) for start in range(len(parts)))
 
 
 class _Marker(keras.constraints.Constraint):

@@ -1,5 +1,7 @@
 """The only code that walks a Keras model: which weight, which layer, which axes, which set."""
 
+import difflib
+import fnmatch
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -114,6 +116,36 @@ class GroupRecord(WeightRecord):
         """
         self.variable.check_shape()
         return constraint
+
+
+def matches(record: WeightRecord, pattern: str) -> bool:
+    """Whether a glob pattern is that of a weight's path, of its place, or of the end of either."""
+    for full in (record.path, record.place):
+        parts = full.split("/")
+        ends = ("/".join(parts[start:]) for start in range(len(parts)))
+        if any(fnmatch.fnmatchcase(end, pattern) for end in ends):
+            return True
+    return False
+
+
+def matching(owner: str, records: list[WeightRecord], pattern: Any) -> list[WeightRecord]:
+    """The records that a pattern matches.
+
+    Raises:
+        ValueError: It is no string, or matches none.
+    """
+    if not isinstance(pattern, str):
+        raise ValueError(f"A pattern of `{owner}` must be a string. Received: {pattern!r}.")
+    found = [record for record in records if matches(record, pattern)]
+    if not found:
+        paths = sorted(record.path for record in records)
+        near = difflib.get_close_matches(pattern, paths, n=3, cutoff=0.3) or paths[:5]
+        raise ValueError(
+            f"A pattern of `{owner}` must match a weight. Received: {pattern!r}. "
+            f"Paths of this model: {', '.join(map(repr, near))}"
+            + (f", and {len(paths) - len(near)} more." if len(paths) > len(near) else ".")
+        )
+    return found
 
 
 def is_built(model: keras.layers.Layer) -> bool:

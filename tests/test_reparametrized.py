@@ -1,0 +1,278 @@
+"""Weights seen through smooth maps: in any layer, trained, saved, loaded, converted."""
+
+import keras
+import numpy as np
+import pytest
+from conftest import array
+from keras import layers, ops
+
+import constrainit as ci
+
+
+def batch(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+def seen(model):
+    """The weights of a model that are computed."""
+    wrappers = [one for one in model._flatten_layers() if isinstance(one, ci.Reparametrized)]
+    return [weight for one in wrappers for weight in one.seen]
+
+
+def stack(shape, *parts):
+    """A regression model of these layers."""
+    return keras.Sequential([keras.Input(shape), *parts, layers.Flatten(), layers.Dense(2)])
+
+
+def attention():
+    wrapped = ci.Reparametrized(layers.MultiHeadAttention(2, 3), **{"query/kernel": ci.UnitNorm()})
+    inputs = keras.Input((5, 6))
+    return keras.Model(inputs, layers.Dense(2)(layers.Flatten()(wrapped(inputs, inputs))))
+
+
+def shared():
+    wrapped, inputs = ci.Reparametrized(layers.Dense(6), kernel=ci.Symmetric()), keras.Input((6,))
+    return keras.Model(inputs, layers.Dense(2)(wrapped(wrapped(inputs))))
+
+
+def over(layer, **sets):
+    return ci.Reparametrized(layer, **sets)
+
+
+# A model, the shape of its inputs, and how many of its weights are computed.
+MODELS = {
+    "dense": (
+        lambda: stack((6,), over(layers.Dense(8), kernel=ci.Box(0.1, 1.0), bias=ci.NonNegative())),
+        (6,),
+        2,
+    ),
+    "convolution": (
+        lambda: stack((6, 6, 3), over(layers.Conv2D(4, 3), kernel=ci.SumTo(0.0))), (6, 6, 3), 1,
+    ),
+    "depthwise": (
+        lambda: stack((6, 6, 3), over(layers.DepthwiseConv2D(3), kernel=ci.UnitNorm())),
+        (6, 6, 3),
+        1,
+    ),
+    "normalization": (
+        lambda: stack((6,), over(layers.BatchNormalization(), gamma=ci.Positive())), (6,), 1,
+    ),
+    "embedding": (
+        lambda: stack((4,), over(layers.Embedding(9, 3), embeddings=ci.MaxNorm(1.0))), (4,), 1,
+    ),
+    "einsum": (
+        lambda: stack((5, 6), over(layers.EinsumDense("abc,cd->abd", (5, 3)), kernel=ci.Simplex())),
+        (5, 6),
+        1,
+    ),
+    "lstm in both directions": (
+        lambda: stack(
+            (5, 6), over(layers.Bidirectional(layers.LSTM(4)), recurrent_kernel=ci.MaxNorm(1.0))
+        ),
+        (5, 6),
+        2,
+    ),
+    "one direction": (
+        lambda: stack(
+            (5, 6),
+            over(
+                layers.Bidirectional(layers.GRU(4)), **{"forward_*/recurrent_kernel": ci.MaxAbs(1)}
+            ),
+        ),
+        (5, 6),
+        1,
+    ),
+    "attention": (attention, (5, 6), 1),
+    "shared": (shared, (6,), 1),
+    "time distributed": (
+        lambda: stack((5, 6), layers.TimeDistributed(over(layers.Dense(3), kernel=ci.Simplex()))),
+        (5, 6),
+        1,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_any_layer_is_trained_saved_and_loaded(name, tmp_path):
+    """Members at the start and after each epoch; the same function from a file, a copy, baked."""
+    make, shape, count = MODELS[name]
+    model = make()
+    x = np.abs(batch(16, *shape)).round() if name == "embedding" else batch(16, *shape)
+    assert len(seen(model)) == count
+    assert sum(weight.name.endswith("_free") for weight in model.trainable_weights) == count
+    assert all(float(one.set.violation(one)) == 0.0 for one in seen(model))
+    before = [array(one) for one in seen(model)]
+    model.compile(keras.optimizers.AdamW(1e-2), "mse")
+    model.fit(x, batch(16, 2, seed=1), batch_size=4, verbose=0)
+    assert all(float(one.set.violation(one)) == 0.0 for one in seen(model))
+    assert not any(np.array_equal(a, array(b)) for a, b in zip(before, seen(model), strict=True))
+    expected = model.predict(x, verbose=0)
+    model.save(tmp_path / "m.keras")
+    model.save_weights(tmp_path / "m.weights.h5")
+    copy = keras.models.clone_model(model)
+    copy.load_weights(tmp_path / "m.weights.h5")
+    baked = ci.bake(model)
+    assert not seen(baked)
+    for other in (keras.saving.load_model(tmp_path / "m.keras"), copy, baked):
+        np.testing.assert_allclose(other.predict(x, verbose=0), expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16", "bfloat16"])
+def test_half_precision(policy):
+    """The map is computed in the dtype of the variable, and rounded for the layer only."""
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = stack((6,), over(layers.Dense(8, "relu"), kernel=ci.Box(0.1, 1.0)))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    model.compile(keras.optimizers.AdamW(1e-2), "mse")
+    model.fit(batch(16, 6), batch(16, 2), verbose=0)
+    [weight] = seen(model)
+    stored = "bfloat16" if policy == "bfloat16" else "float32"
+    assert keras.backend.standardize_dtype(weight.value.dtype) == stored
+    assert float(weight.set.violation(weight)) == 0.0
+
+
+def test_a_model_that_makes_its_layers():
+    """A subclassed model that is built by `fit` starts and stays inside."""
+
+    class Model(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.first = ci.Reparametrized(layers.Dense(4), kernel=ci.NonNegative())
+            self.last = layers.Dense(2)
+
+        def call(self, x):
+            return self.last(self.first(x))
+
+    model = Model()
+    model.compile("adam", "mse")
+    model.fit(batch(16, 6), batch(16, 2), verbose=0)
+    assert array(model.first.layer.kernel).min() >= 0
+
+
+def test_weights_are_kept_and_can_be_assigned():
+    """A layer that has weights keeps them; later the layer's own weight can be assigned to."""
+    layer = layers.Dense(4)
+    layer.build((None, 6))
+    before = array(layer.kernel)
+    ci.Reparametrized(layer, kernel=ci.MaxAbs(2.0)).build()
+    np.testing.assert_allclose(array(layer.kernel), before, atol=1e-6)
+    layer.kernel.assign(np.full((6, 4), 0.25, "float32"))
+    np.testing.assert_allclose(array(layer.kernel), 0.25, atol=1e-6)
+    with pytest.warns(UserWarning, match=r"outside of its set .* at most 1 an entry"):
+        layer.kernel.assign(np.full((6, 4), 3.0, "float32"))
+    np.testing.assert_allclose(array(layer.kernel), 2.0, atol=1e-6)
+
+
+def test_the_map_runs_once_a_call(monkeypatch):
+    """Not once for each use of the weight or each time step."""
+    wrapped = ci.Reparametrized(layers.LSTM(3, unroll=True), recurrent_kernel=ci.MaxNorm(1.0))
+    wrapped(batch(2, 7, 4))
+    smooth, calls = wrapped.seen[0].set.transform, []
+    run = type(smooth).forward
+    monkeypatch.setattr(type(smooth), "forward", lambda *a: calls.append(1) or run(*a))
+    wrapped(batch(2, 7, 4))
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("a_set", "factor"), [(ci.SumTo(0.0), 0.5), (ci.Box(-1, 1), 1.0), (ci.UnitNorm(), 1.0)]
+)
+def test_weight_decay(a_set, factor):
+    """It acts on the weight where the map is linear, and not at all elsewhere."""
+    model = stack((6,), ci.Reparametrized(layers.Dense(3), kernel=a_set))
+    optimizer = keras.optimizers.SGD(0.5, weight_decay=1.0)
+    [free] = [weight for weight in model.trainable_weights if weight.name == "kernel_free"]
+    before = array(free)
+    optimizer.build([free])
+    optimizer.apply([ops.zeros_like(free)], [free])
+    np.testing.assert_allclose(array(free), factor * before, atol=1e-6)
+
+
+def test_a_regularizer_acts_on_the_member():
+    """As it does on the weight of the plain layer."""
+    dense = layers.Dense(3, kernel_regularizer=keras.regularizers.L2(0.1))
+    model = stack((6,), ci.Reparametrized(dense, kernel=ci.Box(0.5, 1.0)))
+    expected = 0.1 * np.sum(array(dense.kernel) ** 2)
+    np.testing.assert_allclose(float(sum(model.losses)), expected, rtol=1e-5)
+
+
+def convolutional():
+    inputs = keras.Input((6, 6, 3))
+    h = layers.BatchNormalization(name="norm")(layers.Conv2D(4, 3, name="first")(inputs))
+    inner = keras.Sequential([keras.Input((64,)), layers.Dense(5, name="inner")], name="sub")
+    h = inner(layers.Flatten()(h))
+    return keras.Model(inputs, layers.Add()([h, layers.Dense(5, name="last")(h)]))
+
+
+def test_a_whole_model_there_and_back(tmp_path):
+    """`reparametrize` and `bake` keep the function; the copy trains, and is saved."""
+    model, x = convolutional(), batch(8, 6, 6, 3)
+    expected = model.predict(x, verbose=0)
+    smooth = ci.reparametrize(
+        model,
+        {
+            "first/kernel": ci.MaxAbs(2.0),
+            "norm/gamma": ci.Positive(),
+            "sub/inner/kernel": ci.MaxNorm(50.0),
+            "last/kernel": ci.MaxNorm(5.0),
+        },
+    )
+    assert len(seen(smooth)) == 4
+    np.testing.assert_allclose(smooth.predict(x, verbose=0), expected, atol=1e-5)
+    np.testing.assert_allclose(ci.bake(smooth).predict(x, verbose=0), expected, atol=1e-5)
+    smooth.compile("adam", "mse")
+    smooth.fit(x, batch(8, 5), verbose=0)
+    trained = smooth.predict(x, verbose=0)
+    smooth.save(tmp_path / "m.keras")
+    for other in (keras.saving.load_model(tmp_path / "m.keras"), ci.bake(smooth)):
+        np.testing.assert_allclose(other.predict(x, verbose=0), trained, rtol=1e-5, atol=1e-6)
+
+
+def test_weights_outside_go_to_the_nearest_member():
+    """With a warning that names the weight and says how far."""
+    with pytest.warns(UserWarning, match=r"kernel: the weight is outside of its set"):
+        smooth = ci.reparametrize(convolutional(), {"first/kernel": ci.NonNegative()})
+    assert array(seen(smooth)[0]).min() >= 0
+
+
+WRONG = [
+    (lambda: ci.Reparametrized("x", kernel=ci.NonNegative()), "`layer`.*must be a Keras layer"),
+    (lambda: ci.Reparametrized(layers.Dense(2)), "set of at least one weight"),
+    (
+        lambda: ci.Reparametrized(layers.Dense(2), kernle=ci.NonNegative()).build((None, 3)),
+        "`kernle`.*must name a weight of 'dense.*It has 'bias', 'kernel'",
+    ),
+    (
+        lambda: ci.Reparametrized(layers.Lambda(abs), kernel=ci.NonNegative()).build((None, 3)),
+        "must name a weight.*It has none",
+    ),
+    (
+        lambda: ci.Reparametrized(layers.Dense(2), kernel=ci.TopK(1)).build((None, 3)),
+        "set with a smooth map.*TopK.*Use its projection",
+    ),
+    (
+        lambda: ci.Reparametrized(
+            ci.Reparametrized(layers.Dense(2), kernel=ci.Box(0, 1)), kernel=ci.Box(0, 1)
+        ).build((None, 3)),
+        "`kernel`.*must name a weight",
+    ),
+    (
+        lambda: stack((3,), over(layers.Dense(2), kernel=ci.Box(0, 1))).layers[0].quantize("int8"),
+        r"can not be quantized.*ci\.bake",
+    ),
+    (
+        lambda: ci.reparametrize(convolutional(), {"nope": ci.Box(0, 1)}),
+        "pattern of `reparametrize` must match",
+    ),
+    (lambda: ci.reparametrize(keras.Sequential(), {"kernel": ci.Box(0, 1)}), "must be built"),
+]
+
+
+@pytest.mark.parametrize("index", range(len(WRONG)))
+def test_wrong_arguments(index):
+    """One ValueError that names the argument, what came and the way out."""
+    call, message = WRONG[index]
+    with pytest.raises(ValueError, match=f"(?s){message}"):
+        call()
