@@ -186,7 +186,7 @@ def test_weight_decay(a_set, factor):
     [free] = [weight for weight in model.trainable_weights if weight.name == "kernel_free"]
     before = array(free)
     optimizer.build([free])
-    optimizer.apply([ops.zeros_like(free)], [free])
+    optimizer.apply([ops.zeros(free.shape)], [free])
     np.testing.assert_allclose(array(free), factor * before, atol=1e-6)
 
 
@@ -195,7 +195,7 @@ def test_a_regularizer_acts_on_the_member():
     dense = layers.Dense(3, kernel_regularizer=keras.regularizers.L2(0.1))
     model = stack((6,), ci.Reparametrized(dense, kernel=ci.Box(0.5, 1.0)))
     expected = 0.1 * np.sum(array(dense.kernel) ** 2)
-    np.testing.assert_allclose(float(sum(model.losses)), expected, rtol=1e-5)
+    np.testing.assert_allclose(array(ops.stop_gradient(sum(model.losses))), expected, rtol=1e-5)
 
 
 def convolutional():

@@ -118,17 +118,30 @@ def _sparing(use_weight_decay):
     return wrapper
 
 
+def _where_there_is_any(apply_weight_decay):
+    """No weight decay of nothing, on which PyTorch fails (Keras 3.15.1)."""
+
+    @functools.wraps(apply_weight_decay)
+    def wrapper(self, variables):
+        if any(self._use_weight_decay(variable) for variable in variables):
+            apply_weight_decay(self, variables)
+
+    return wrapper
+
+
+_WRAPPED = (
+    (keras.layers.Layer, "add_weight", _knows_its_layer),
+    (keras.optimizers.Optimizer, "apply", functools.partial(telling, after=act)),
+    (keras.optimizers.Optimizer, "_use_weight_decay", _sparing),
+    (keras.optimizers.Optimizer, "_apply_weight_decay", _where_there_is_any),
+)
+
+
 def install() -> None:
     """Wraps methods of `keras.layers.Layer` and `keras.optimizers.Optimizer`, once."""
-    add_weight, apply = keras.layers.Layer.add_weight, keras.optimizers.Optimizer.apply
-    if not hasattr(add_weight, _MARK):
-        keras.layers.Layer.add_weight = _marked(_knows_its_layer(add_weight))
-    if not hasattr(apply, _MARK):
-        keras.optimizers.Optimizer.apply = _marked(telling(apply, act))
-        decay = keras.optimizers.Optimizer._use_weight_decay
-        keras.optimizers.Optimizer._use_weight_decay = _marked(_sparing(decay))
-
-
-def _marked(wrapper):
-    setattr(wrapper, _MARK, True)
-    return wrapper
+    for owner, name, wrap in _WRAPPED:
+        method = getattr(owner, name)
+        if not hasattr(method, _MARK):
+            wrapper = wrap(method)
+            setattr(wrapper, _MARK, True)
+            setattr(owner, name, wrapper)
