@@ -69,7 +69,7 @@ _HEAD = """# The catalogue
 
 Every set, as `constrainit sets` prints it; made from the sets' own docstrings and attributes by
 `constrainit sets --format markdown`. All of them have `project`, `violation`, `initializer` and
-`describe`; `transform`, the smooth map, is there for the first of them. Sets that speak of units
+`describe`; those with a smooth map also `transform`, for `Reparametrized`. Sets that speak of units
 take an `axis` too; None, its default, is found from the layer. For several weights that obey one
 set together there is `Joint`.
 
