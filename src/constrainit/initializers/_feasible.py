@@ -21,9 +21,10 @@ _SWEEPS = 8
 def drawn(a_set: ConstraintSet, shape, dtype: str, seed: Any, wanted: Any, axes: Any) -> Any:
     """A member of the set, from its law."""
     compiled = compiled_draw(_drawn_from)
-    if compiled is None or not a_set.traceable or not isinstance(seed, int):
+    if compiled is None or not a_set.traceable:
         return _drawn(a_set, shape, dtype, seed, wanted, axes)
-    return compiled(np.asarray([seed, 0], "uint32"), a_set, shape, dtype, wanted, axes)
+    pair = np.asarray([seed, 0], "uint32") if isinstance(seed, int) else seed.next()
+    return compiled(pair, a_set, shape, dtype, wanted, axes)
 
 
 def _drawn(a_set, shape, dtype, seed, wanted, axes):
