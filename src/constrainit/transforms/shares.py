@@ -19,8 +19,10 @@ class Softmax(Transform):
         units = self.set._units(len(v.shape))
         if not units:
             return ops.zeros_like(v) * v + self.set.total
-        x = at_most(at_least(v, -1e30), 1e30) * (1.0 / self.deviation(v.shape))
-        x = ops.exp(x - ops.stop_gradient(ops.max(x, axis=units, keepdims=True)))
+        x = at_most(at_least(v, -1e30), 1e30)
+        # The largest goes first: of a product less its peak a compiler may round the two apart.
+        x = x - ops.stop_gradient(ops.max(x, axis=units, keepdims=True))
+        x = ops.exp(x * (1.0 / self.deviation(v.shape)))
         return x * (self.set.total / ops.sum(x, axis=units, keepdims=True))
 
     def _inverse(self, w, dtype):
