@@ -102,7 +102,8 @@ class _Cut(ConstraintSet):
         """The set of each block and the block."""
         pieces = self._pieces(w.shape[self.axis])
         ends = np.cumsum([size for _, size in pieces])[:-1].tolist()
-        blocks = ops.split(w, ends, axis=self.axis)
+        # Keras splits at no place on JAX only.
+        blocks = ops.split(w, ends, axis=self.axis) if ends else [w]
         return [(one, block) for (one, _), block in zip(pieces, blocks, strict=True)]
 
     def _joined(self, parts):
