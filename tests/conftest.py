@@ -6,7 +6,7 @@ import re
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-# Thousands of small functions are compiled and run a few times each: compiling them well costs more.
+# Thousands of small functions are compiled and run a few times each: compiling well costs more.
 os.environ.setdefault(
     "XLA_FLAGS",
     "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
