@@ -12,7 +12,7 @@ from keras import ops
 
 from constrainit import _checks
 from constrainit._folding import Folding
-from constrainit.initializers import laws
+from constrainit.initializers import laws, laws_of_bounds
 from constrainit.initializers._draws import fans
 
 
@@ -91,7 +91,7 @@ class Starting:
         rows, height = self._rows_of(shape, axes)
         if wanted is None:
             wanted = self._as_glorot(shape, axes)
-        law = self._law_of(shape, axes, wanted, where) or laws.independent(height, wanted)
+        law = self._law_of(shape, axes, wanted, where) or laws_of_bounds.independent(height, wanted)
         folding = Folding(shape, rows)
         where = None if where is None else folding.matrix(ops.convert_to_tensor(where))
         return folding.weight(law.draw(*folding.size, dtype, seed, where))

@@ -64,6 +64,30 @@ def normal(shape, dtype, seed):
     return random.normal(shape, dtype=wide_dtype(dtype), seed=seed)
 
 
+def uniform_weights(height, width, dtype, seed, where=None):
+    """As `uniform`, as a draw."""
+    return only(uniform((height, width), dtype, seed), where)
+
+
+def scaled(draw, factor):
+    """A draw times a number."""
+    return lambda *size, **named: factor * draw(*size, **named)
+
+
+def shifted(draw, lower):
+    """A draw plus a number."""
+
+    def moved(height, width, dtype, seed, where=None):
+        return only(lower + draw(height, width, dtype, seed, where), where)
+
+    return moved
+
+
+def unmasked(draw):
+    """A draw that knows no mask, with an argument for it that is left out."""
+    return lambda height, width, dtype, seed, where=None: draw(height, width, dtype, seed)
+
+
 def ranks(height, width, dtype, seed, where):
     """The place of each entry in a random order of its column; entries outside `where` last."""
     noise = uniform((height, width), dtype, seed)
@@ -113,39 +137,6 @@ def sphere_beside(height, width, dtype, seed, basis):
     return w / ops.sqrt(ops.sum(ops.square(w), axis=0, keepdims=True))
 
 
-def haar(height, width, dtype, seed):
-    """Uniform on the matrices with orthonormal columns (rows where wide).
-
-    Source: F. Mezzadri, "How to generate random matrices from the classical compact groups", 2007.
-    """
-    q = _frame(normal((max(height, width), min(height, width)), dtype, seed))
-    return q if height >= width else ops.transpose(q)
-
-
-def level_frame(height, width, dtype, seed):
-    """Orthonormal columns (rows where wide) whose columns all have the same sum.
-
-    Uniform among those: zero sums where the matrix is tall, `sqrt(height / width)` elsewhere, the
-    only values that all columns can have at once. From three rows and columns on.
-    """
-    if height > width:
-        return _frame(centred(normal((height, width), dtype, seed), None, 3))
-    rest = _frame(centred(normal((width, height - 1), dtype, seed), None, 3))
-    first = ops.full((width, 1), width**-0.5, dtype=rest.dtype)
-    basis = ops.concatenate([first, rest], axis=1)
-    # The reflection that takes the first axis to the diagonal of all axes.
-    mirror = np.full((height, 1), -(height**-0.5))
-    mirror[0] += 1.0
-    mirror = ops.convert_to_tensor(mirror / np.linalg.norm(mirror), dtype=rest.dtype)
-    tall = basis - 2.0 * ops.matmul(ops.matmul(basis, mirror), ops.transpose(mirror))
-    return ops.transpose(tall)
-
-
-def _frame(w):
-    q, r = ops.qr(w)
-    return q * ops.cast(ops.where(ops.diagonal(r) < 0, -1.0, 1.0), q.dtype)
-
-
 def exponential(height, width, dtype, seed, where=None):
     """Exponential weights of mean one."""
     return only(-ops.log1p(-uniform((height, width), dtype, seed)), where)
@@ -178,24 +169,6 @@ def spread_spikes(height, width, dtype, seed, where=None, *, spread):
     if spread >= 1:
         return dense
     return (1.0 - spread) * spikes(height, width, dtype, nth_seed(seed, 1), where) + spread * dense
-
-
-def mixed_permutations(height, width, dtype, seed, where=None, *, pieces, loose):
-    """The mean of `pieces` permutations, all but `loose` of them the same one, side by side.
-
-    For a power of two of at most 256 pieces every partial sum is a number of every dtype.
-    """
-    blocks, others = width // height, int(loose < pieces)
-    orders = ops.argsort(uniform((blocks, loose + others, height), dtype, seed), axis=-1)
-    block = ops.reshape(ops.arange(blocks), (blocks, 1, 1))
-    places = ops.arange(height) * width + block * height + ops.cast(orders, "int32")
-    shares = np.ones((blocks, loose + others, height))
-    shares[:, 0] = max(pieces - loose, 1)
-    shares = ops.convert_to_tensor(shares / pieces, dtype=wide_dtype(dtype))
-    flat = ops.segment_sum(
-        ops.reshape(shares, (-1,)), ops.reshape(places, (-1,)), num_segments=height * width
-    )
-    return ops.reshape(flat, (height, width))
 
 
 def exact_sum(w, total, dtype, where=None):
@@ -244,19 +217,3 @@ def two_sided(height, width, dtype, seed, where=None, *, left, right, ends):
     side, at_end, within = uniform((3, height, width), dtype, seed)
     size = ops.where(at_end < ends, ops.ones_like(within), within)
     return only(ops.where(side < left / (left + right), right * size, -left * size), where)
-
-
-def symmetric(height, width, dtype, seed, where=None, *, even):
-    """Symmetric normal matrices with columns of norm one on average; `even`: of sum zero."""
-    if where is not None:
-        where = ops.logical_and(where, ops.transpose(where))
-        share = ops.mean(ops.cast(where, wide_dtype(dtype)), axis=0, keepdims=True)
-        share = ops.maximum(share, 1.0 / height)
-        return only(symmetric(height, width, dtype, seed, even=even), where) / ops.sqrt(share)
-    w = normal((height, width), dtype, seed)
-    w = (w + ops.transpose(w)) / math.sqrt(2.0)
-    if not even:
-        return w / math.sqrt(height + 1)
-    w = w - ops.mean(w, axis=0, keepdims=True)
-    w = w - ops.mean(w, axis=1, keepdims=True)
-    return w / math.sqrt(height - 1)

@@ -1,14 +1,30 @@
-"""Laws of weights that are tied to one another: by a vector, a matrix or an order."""
+"""Laws of weights with a given sum, or a given inner product with a vector."""
 
 import math
 from functools import partial
-from statistics import NormalDist
 
 import numpy as np
 from keras import ops
 
 from constrainit.initializers import _draws
-from constrainit.initializers.laws import Law, Wanted, direction
+from constrainit.initializers.laws import Law, Wanted
+
+
+def with_total(fan_in: int, total: float, wanted: Wanted) -> Law:
+    """Weights of a given sum and the wanted spread around their mean."""
+    norm = wanted.gain if fan_in > 1 else 0.0
+    sphere = partial(_draws.sphere, least=2)
+
+    def draw(height, width, dtype, seed, where=None):
+        w = norm * sphere(height, width, dtype, seed, where)
+        even = _draws.only(ops.ones_like(w), where)
+        count = ops.sum(even, axis=0, keepdims=True)
+        return w + total * even / ops.maximum(count, 1.0)
+
+    size = math.sqrt(norm**2 + total**2 / fan_in)
+    text = f"normal weights of sum {total:g}, deviation {norm / math.sqrt(fan_in):.4g}"
+    overlap = total**2 / fan_in / size**2 if size else 0.0
+    return Law(text, fan_in, total, size, draw, overlap=overlap)
 
 
 def beside(normal, level: float, wanted: Wanted) -> Law:
@@ -29,64 +45,3 @@ def beside(normal, level: float, wanted: Wanted) -> Law:
 
     text = f"normal weights at right angles to a vector, deviation {wanted.gain / fan_in**0.5:.4g}"
     return Law(text, fan_in, float(foot.sum()), size, draw, overlap=float(foot @ foot) / size**2)
-
-
-def mixed_permutations(size: int, wanted: Wanted) -> Law:
-    """The mean of random permutations, in a power of two of equal pieces."""
-    pieces = min(2 ** math.ceil(math.log2(size)), 256)
-    loose = max(round(pieces * wanted.spread), 1) if wanted.spread < 1 else pieces
-    kept = pieces - loose
-    # The share of pairs of pieces that come from one permutation.
-    same = (kept**2 + loose) / pieces**2
-    square = 1 / size + (1 - 1 / size) * same
-    text = f"the mean of {pieces} permutations"
-    text += f", {kept} of them one and the same" if kept > 1 else ""
-    draw = partial(_draws.mixed_permutations, pieces=pieces, loose=loose)
-    return Law(text, size, 1.0, math.sqrt(square), draw, True, (1 - same) / size / square)
-
-
-def sorted_directions(fan_in: int, gap: float, sign: float, wanted: Wanted) -> Law:
-    """Weights of mean zero and a given norm, in order, each at least `gap` from the next."""
-    ramp = gap * (np.arange(fan_in) - (fan_in - 1) / 2)
-    norm = max(wanted.gain, 1.25 * float(np.linalg.norm(ramp)))
-
-    def draw(height, width, dtype, seed, where=None):
-        w = ops.sort(_draws.sphere(height, width, dtype, seed, least=2), axis=0)
-        steps = ops.convert_to_tensor(ramp[:, None], dtype=w.dtype)
-        # The positive root: the norm of the steps and `share` of the draw together.
-        along = ops.sum(w * steps, axis=0, keepdims=True)
-        rest = norm**2 - float(ramp @ ramp)
-        share = ops.sqrt(ops.square(along) + rest) - along
-        return sign * (steps + share * w)
-
-    likely = [NormalDist().inv_cdf((k + 0.625) / (fan_in + 0.25)) for k in range(fan_in)]
-    alike = min(sum(q * q for q in likely) / max(fan_in - 1, 1), 1.0)
-    text = f"normal weights in order, of norm {norm:.4g} and mean 0"
-    notes = (f"weights in order are alike for all units: {alike:.0%} of them is the same",)
-    return Law(text, fan_in, 0.0, norm, draw, overlap=alike, notes=notes if fan_in > 1 else ())
-
-
-def bent_lines(fan_in: int, fan_out: int, sign: float, wanted: Wanted) -> Law:
-    """Straight lines bent once, upwards if `sign` is 1, of mean zero and a given norm."""
-    if fan_in < 3:
-        return direction(fan_in, fan_out, wanted.gain, wanted)
-    place = np.arange(fan_in) - (fan_in - 1) / 2
-    ramp = place / np.linalg.norm(place)
-    # One row for each knot, at right angles to all straight lines.
-    bends = np.abs(place - place[1:-1, None])
-    bends = bends - bends.mean(axis=1, keepdims=True)
-    bends = bends - np.outer(bends @ ramp, ramp)
-    bends = bends / np.linalg.norm(bends, axis=1, keepdims=True)
-
-    def draw(height, width, dtype, seed, where=None):
-        chosen = _draws.uniform((width,), dtype, _draws.nth_seed(seed, 0)) * (height - 2)
-        slope, bend = _draws.sphere(2, width, dtype, _draws.nth_seed(seed, 1), least=math.inf)
-        knots = ops.clip(ops.cast(chosen, "int32"), 0, height - 3)
-        bent = ops.take(ops.convert_to_tensor(bends, dtype=slope.dtype), knots, axis=0)
-        line = ops.convert_to_tensor(ramp[:, None], dtype=slope.dtype)
-        return wanted.gain * (slope * line + sign * ops.abs(bend) * ops.transpose(bent))
-
-    # The mean of `abs(bend)` is 2 / pi; the slopes are as often negative as positive.
-    alike = (2 / math.pi) ** 2 * float(np.square(bends.mean(axis=0)).sum())
-    text = f"lines bent at one place, of norm {wanted.gain:.4g} and mean 0"
-    return Law(text, fan_in, 0.0, wanted.gain, draw, overlap=alike)

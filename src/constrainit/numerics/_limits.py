@@ -1,4 +1,4 @@
-"""Numbers taken to a bound, in the dtype that they have. The only branches on the backend for it.
+"""Numbers taken to a bound, in the dtype that they have, in the way that suits each backend.
 
 `ops.maximum` and `ops.minimum` take float64 down to float32 on PyTorch (Keras 3.15.1), and with a
 bound of 0 some backends return 0.0 for -0.0, or 0.0 for a NaN. `ops.where` does none of that; it

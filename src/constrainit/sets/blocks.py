@@ -10,7 +10,7 @@ from keras import ops
 
 from constrainit import _checks
 from constrainit._set import ConstraintSet
-from constrainit.initializers import laws
+from constrainit.initializers import laws_of_bounds
 from constrainit.initializers._draws import nth_seed
 from constrainit.sets.combine import inner_set
 
@@ -31,7 +31,7 @@ class _Free(ConstraintSet):
         return ops.ones_like(w, dtype="bool")
 
     def _law(self, fan_in, fan_out, wanted):
-        return laws.independent(fan_in, wanted)
+        return laws_of_bounds.independent(fan_in, wanted)
 
     def describe(self):
         return "free"

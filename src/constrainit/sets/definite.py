@@ -5,7 +5,7 @@ from keras import ops
 from constrainit import _checks
 from constrainit._compile import looping
 from constrainit._set import ConstraintSet
-from constrainit.initializers import laws, matrix_laws
+from constrainit.initializers import laws_of_matrices
 from constrainit.numerics import at_least, nearest_correlation, with_eigenvalues
 from constrainit.sets._matrices import _Square
 from constrainit.transforms import Linear, Rows, Square
@@ -29,7 +29,7 @@ class Symmetric(_Square):
         return Linear(self)
 
     def _law(self, fan_in, fan_out, wanted):
-        return laws.mirrored(fan_in, wanted)
+        return laws_of_matrices.mirrored(fan_in, wanted)
 
     def _phrase(self):
         return "equal to its transpose"
@@ -55,7 +55,7 @@ class SkewSymmetric(_Square):
         return Linear(self)
 
     def _law(self, fan_in, fan_out, wanted):
-        return matrix_laws.skew(fan_in, wanted)
+        return laws_of_matrices.skew(fan_in, wanted)
 
     def _phrase(self):
         return "equal to minus its transpose"
@@ -105,7 +105,7 @@ class PositiveSemidefinite(_Square):
         return Square(self)
 
     def _law(self, fan_in, fan_out, wanted):
-        return matrix_laws.wishart(fan_in, self.minimum, wanted)
+        return laws_of_matrices.wishart(fan_in, self.minimum, wanted)
 
     def _phrase(self):
         return f"symmetric with eigenvalues of at least {self.minimum:g}"
@@ -147,7 +147,7 @@ class Correlation(_Square):
         return Rows(self)
 
     def _law(self, fan_in, fan_out, wanted):
-        return matrix_laws.correlations(fan_in, wanted)
+        return laws_of_matrices.correlations(fan_in, wanted)
 
     def _phrase(self):
         return "a correlation matrix"

@@ -9,7 +9,7 @@ from keras import ops
 from constrainit import _checks
 from constrainit._precision import inward, nearest
 from constrainit._set import ConstraintSet
-from constrainit.initializers import laws
+from constrainit.initializers import laws_of_bounds
 from constrainit.numerics import at_least, at_most, between
 from constrainit.transforms import of_bounds
 
@@ -61,7 +61,7 @@ class _Bounds(ConstraintSet):
         return of_bounds(self)
 
     def _law(self, fan_in, fan_out, wanted):
-        return laws.bounded(*self._bounds(), fan_in, wanted)
+        return laws_of_bounds.bounded(*self._bounds(), fan_in, wanted)
 
 
 class NonNegative(_Bounds):

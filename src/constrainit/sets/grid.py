@@ -11,8 +11,7 @@ from keras import ops
 from constrainit import _checks
 from constrainit._precision import nearest, numpy_dtype, wide_dtype
 from constrainit._set import ConstraintSet
-from constrainit.initializers import _grid
-from constrainit.initializers._patterns import multiset
+from constrainit.initializers import laws_of_grids
 from constrainit.numerics import at_least, at_most
 
 _SNAP = 1e-9
@@ -162,8 +161,8 @@ class Grid(ConstraintSet):
 
     def _law(self, fan_in, fan_out, wanted):
         args = self.step, self._phase, self._low, self._high, fan_in, wanted
-        values, symmetric = _grid.start_values(*args)
-        return multiset(values, symmetric, wanted)
+        values, symmetric = laws_of_grids.start_values(*args)
+        return laws_of_grids.multiset(values, symmetric, wanted)
 
     def _phrase(self):
         phase = "" if not self._phase else f"{self._phase * self.step:g} plus "

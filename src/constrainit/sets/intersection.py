@@ -9,7 +9,7 @@ from constrainit import _checks
 from constrainit._compile import looping
 from constrainit._precision import smallest_normal, tolerance
 from constrainit._set import ConstraintSet
-from constrainit.initializers import laws
+from constrainit.initializers import laws_of_bounds
 from constrainit.numerics import at_least, dykstra
 from constrainit.sets.combine import inner_set
 from constrainit.sets.elementwise import NonNegative, bounds_of
@@ -142,7 +142,11 @@ class Intersection(ConstraintSet):
         return ops.logical_or(inside, near)
 
     def _law(self, fan_in, fan_out, wanted):
-        return laws.bounded(*self._common_bounds(), fan_in, wanted) if self._is_bounds() else None
+        return (
+            laws_of_bounds.bounded(*self._common_bounds(), fan_in, wanted)
+            if self._is_bounds()
+            else None
+        )
 
     def _draw(self, shape, dtype, seed, wanted=None, axes=None, where=None):
         first = super() if self._is_bounds() else self.sets[0]

@@ -7,7 +7,7 @@ from constrainit import _checks
 from constrainit._compile import looping
 from constrainit._folding import Folding
 from constrainit._set import ConstraintSet
-from constrainit.initializers import laws_of_sums
+from constrainit.initializers import laws_of_orders
 from constrainit.numerics import convex_sequences, isotonic
 
 _DIRECTIONS = {"increasing": 1.0, "decreasing": -1.0}
@@ -68,7 +68,9 @@ class Monotone(ConstraintSet):
         return ops.logical_and(ordered, super()._holds(w, image, dtype))
 
     def _law(self, fan_in, fan_out, wanted):
-        return laws_of_sums.sorted_directions(fan_in, self.gap, _DIRECTIONS[self.direction], wanted)
+        return laws_of_orders.sorted_directions(
+            fan_in, self.gap, _DIRECTIONS[self.direction], wanted
+        )
 
     def _phrase(self):
         apart = f" by at least {self.gap:g} each" if self.gap else ""
@@ -111,7 +113,7 @@ class Convex(ConstraintSet):
         return looping(_bent, self, tuple(w.shape))(w)
 
     def _law(self, fan_in, fan_out, wanted):
-        return laws_of_sums.bent_lines(fan_in, fan_out, self._sign, wanted)
+        return laws_of_orders.bent_lines(fan_in, fan_out, self._sign, wanted)
 
     def _phrase(self):
         return "convex"

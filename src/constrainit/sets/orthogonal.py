@@ -1,7 +1,7 @@
 """Sets of orthonormal matrices."""
 
 from constrainit import _checks
-from constrainit.initializers import laws, matrix_laws
+from constrainit.initializers import laws_of_matrices
 from constrainit.numerics import polar_factor
 from constrainit.sets._matrices import _Folded
 
@@ -43,7 +43,7 @@ class Orthogonal(_Folded):
         return polar_factor(w)
 
     def _law(self, fan_in, fan_out, wanted):
-        return laws.frame(fan_in, fan_out, wanted)
+        return laws_of_matrices.frame(fan_in, fan_out, wanted)
 
     def _phrase(self):
         return "orthonormal columns (rows where wide)"
@@ -95,7 +95,7 @@ class SpecialOrthogonal(_Folded):
         return polar_factor(w, rotation=True)
 
     def _law(self, fan_in, fan_out, wanted):
-        return matrix_laws.rotation(fan_in, wanted)
+        return laws_of_matrices.rotation(fan_in, wanted)
 
     def _phrase(self):
         return "a rotation (orthogonal, determinant 1)"

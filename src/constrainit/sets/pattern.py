@@ -9,7 +9,7 @@ from constrainit import _checks
 from constrainit._folding import Folding
 from constrainit._precision import stored
 from constrainit._set import ConstraintSet
-from constrainit.initializers import _patterns, laws
+from constrainit.initializers import laws_of_bounds, laws_of_patterns
 from constrainit.sets.elementwise import Box, NonNegative
 from constrainit.transforms import Linear, Signs
 
@@ -92,7 +92,7 @@ class Sign(_Entries):
         return Signs(self)
 
     def _law(self, fan_in, fan_out, wanted):
-        return laws.bounded(0.0, None, fan_in, wanted)
+        return laws_of_bounds.bounded(0.0, None, fan_in, wanted)
 
     def _law_of(self, shape, axes, wanted, where=None):
         signs = np.broadcast_to(self._array(len(shape)), shape)
@@ -102,7 +102,7 @@ class Sign(_Entries):
                 return alone._law_of(shape, axes, wanted, where)
         folding = Folding(shape, self._rows_of(shape, axes)[0])
         used = folding.array(True if where is None else where)
-        return _patterns.signed(folding.array(signs), used, wanted)
+        return laws_of_patterns.signed(folding.array(signs), used, wanted)
 
     def _phrase(self):
         array = np.asarray(self.pattern)
@@ -166,7 +166,7 @@ class Fixed(_Entries):
         folding = Folding(shape, self._rows_of(shape, axes)[0])
         used = folding.array(True if where is None else where)
         held = folding.array(self.mask)
-        return _patterns.fixed(folding.array(self.values), held & used, used & ~held, wanted)
+        return laws_of_patterns.fixed(folding.array(self.values), held & used, used & ~held, wanted)
 
     def _phrase(self):
         return f"given values in a mask of {np.mean(self.mask):.0%} of the entries"

@@ -5,7 +5,7 @@ from keras import ops
 from constrainit import _checks
 from constrainit._folding import Folding
 from constrainit._set import ConstraintSet
-from constrainit.initializers import _patterns
+from constrainit.initializers import laws_of_patterns
 from constrainit.numerics import keep_largest
 
 
@@ -61,7 +61,7 @@ class TopK(_Sparse):
         return self.k, size
 
     def _law(self, fan_in, fan_out, wanted):
-        return _patterns.scattered(fan_in, self.k, None, wanted)
+        return laws_of_patterns.scattered(fan_in, self.k, None, wanted)
 
     def _phrase(self):
         return f"at most {self.k} weights of each unit not 0"
@@ -116,7 +116,7 @@ class Sparse(_Sparse):
         return self.n, self.m
 
     def _law(self, fan_in, fan_out, wanted):
-        return _patterns.scattered(fan_in, self.n, self.m, wanted)
+        return laws_of_patterns.scattered(fan_in, self.n, self.m, wanted)
 
     def _phrase(self):
         return f"at most {self.n} of each {self.m} consecutive weights of a unit not 0"

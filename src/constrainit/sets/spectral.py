@@ -7,7 +7,7 @@ from keras import ops
 
 from constrainit import _checks
 from constrainit._set import ConstraintSet
-from constrainit.initializers import laws, matrix_laws
+from constrainit.initializers import laws, laws_of_matrices
 from constrainit.numerics import (
     at_least,
     at_most,
@@ -66,7 +66,7 @@ class SpectralNorm(_Folded):
         )
 
     def _law(self, fan_in, fan_out, wanted):
-        return matrix_laws.isometry(fan_in, fan_out, fan_in, self.bound, wanted)
+        return laws_of_matrices.isometry(fan_in, fan_out, fan_in, self.bound, wanted)
 
     def _phrase(self):
         return f"singular values at most {self.bound:g}"
@@ -128,12 +128,12 @@ class ConvSpectralNorm(ConstraintSet):
         return w * ops.where(norm > self.bound, self.bound / norm, ops.ones_like(norm))
 
     def _law(self, fan_in, fan_out, wanted):
-        return matrix_laws.isometry(fan_in, fan_out, fan_in, self.bound, wanted)
+        return laws_of_matrices.isometry(fan_in, fan_out, fan_in, self.bound, wanted)
 
     def _law_of(self, shape, axes, wanted, where=None):
         bound = self.bound / convolution_slack(tuple(shape))
         *window, inputs, outputs = shape
-        law = matrix_laws.isometry(inputs, outputs, inputs, bound, wanted)
+        law = laws_of_matrices.isometry(inputs, outputs, inputs, bound, wanted)
         text = f"{law.text}, at the centre of the window"
         return replace(law, text=text, fan_in=math.prod(window) * inputs)
 
@@ -198,7 +198,7 @@ class NuclearNorm(_Folded):
     def _law(self, fan_in, fan_out, wanted):
         most = min(fan_in, fan_out)
         rank = max(int(min(self.radius**2 / (wanted.gain**2 * fan_out), most)), 1)
-        return matrix_laws.isometry(fan_in, fan_out, rank, self.radius / rank, wanted)
+        return laws_of_matrices.isometry(fan_in, fan_out, rank, self.radius / rank, wanted)
 
     def _phrase(self):
         return f"sum of singular values at most {self.radius:g}"
@@ -250,7 +250,7 @@ class LowRank(_Folded):
         return ops.where(kept, values, ops.zeros_like(values))
 
     def _law(self, fan_in, fan_out, wanted):
-        return matrix_laws.isometry(fan_in, fan_out, self.rank, math.inf, wanted)
+        return laws_of_matrices.isometry(fan_in, fan_out, self.rank, math.inf, wanted)
 
     def _phrase(self):
         return f"rank at most {self.rank}"

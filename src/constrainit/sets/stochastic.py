@@ -4,7 +4,7 @@ from keras import ops
 
 from constrainit._compile import looping
 from constrainit._set import ConstraintSet
-from constrainit.initializers import laws_of_sums
+from constrainit.initializers import laws_of_matrices
 from constrainit.numerics import project_birkhoff
 from constrainit.sets._matrices import check_matrix, check_square
 from constrainit.sets.sums import _Shares
@@ -103,7 +103,7 @@ class DoublyStochastic(ConstraintSet):
         return (rank - 2,)
 
     def _law(self, fan_in, fan_out, wanted):
-        return laws_of_sums.mixed_permutations(fan_in, wanted)
+        return laws_of_matrices.mixed_permutations(fan_in, wanted)
 
     def _phrase(self):
         return "non-negative, rows and columns of sum 1"

@@ -7,7 +7,7 @@ from keras import ops
 
 from constrainit import _checks
 from constrainit._set import ConstraintSet
-from constrainit.initializers import _draws, _patterns, laws
+from constrainit.initializers import _draws, laws, laws_of_matrices
 from constrainit.numerics import circulant, computed_once, from_diagonals, from_first_row, toeplitz
 from constrainit.sets._matrices import check_matrix, check_square
 from constrainit.transforms import Linear
@@ -204,7 +204,7 @@ class Toeplitz(_Constant):
         return Linear(self)
 
     def _law(self, fan_in, fan_out, wanted):
-        return _patterns.constant_diagonals(fan_in, wanted, rotated=False)
+        return laws_of_matrices.constant_diagonals(fan_in, wanted, rotated=False)
 
     def _phrase(self):
         return "constant along diagonals"
@@ -240,7 +240,7 @@ class Circulant(_Constant):
         return Linear(self)
 
     def _law(self, fan_in, fan_out, wanted):
-        return _patterns.constant_diagonals(fan_in, wanted, rotated=True)
+        return laws_of_matrices.constant_diagonals(fan_in, wanted, rotated=True)
 
     def _phrase(self):
         return "circulant"

@@ -9,7 +9,7 @@ from keras import ops
 
 from constrainit import _checks
 from constrainit._set import ConstraintSet
-from constrainit.initializers import laws, laws_of_sums
+from constrainit.initializers import laws_of_bounds, laws_of_sums
 from constrainit.numerics import at_least, project_simplex
 from constrainit.transforms import Linear, Softmax
 
@@ -33,7 +33,7 @@ class _Shares(ConstraintSet):
         return Softmax(self)
 
     def _law(self, fan_in, fan_out, wanted):
-        return laws.shares_of(fan_in, self.total, wanted)
+        return laws_of_bounds.shares_of(fan_in, self.total, wanted)
 
 
 class Simplex(_Shares):
@@ -99,7 +99,7 @@ class _Total(ConstraintSet):
         return Linear(self, linear=self.total == 0)
 
     def _law(self, fan_in, fan_out, wanted):
-        return laws.with_total(fan_in, self.total, wanted)
+        return laws_of_sums.with_total(fan_in, self.total, wanted)
 
 
 class SumTo(_Total):
@@ -242,9 +242,11 @@ class Halfspace(ConstraintSet):
         normal, bound = self._scaled(fan_in)
         if fan_in == 1:
             limit = bound / normal[0]
-            return laws.bounded(*((None, limit) if normal[0] > 0 else (limit, None)), 1, wanted)
+            return laws_of_bounds.bounded(
+                *((None, limit) if normal[0] > 0 else (limit, None)), 1, wanted
+            )
         if self.normal is None:
-            return laws.with_total(fan_in, min(bound, 0.0), wanted)
+            return laws_of_sums.with_total(fan_in, min(bound, 0.0), wanted)
         return laws_of_sums.beside(normal, min(bound, 0.0), wanted)
 
     def _phrase(self):

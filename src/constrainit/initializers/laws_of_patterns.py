@@ -1,7 +1,6 @@
-"""Laws of weights with a pattern: signs, fixed entries, random supports, constant diagonals."""
+"""Laws of weights with a pattern: signs, fixed entries, random supports."""
 
 import math
-from functools import partial
 
 import numpy as np
 from keras import ops
@@ -9,7 +8,6 @@ from keras import ops
 from constrainit._precision import wide_dtype
 from constrainit.initializers import _draws
 from constrainit.initializers.laws import Law, Wanted
-from constrainit.numerics import from_diagonals, from_first_row
 
 
 def signed(signs: np.ndarray, used: np.ndarray, wanted: Wanted) -> Law:
@@ -112,59 +110,6 @@ def scattered(fan_in: int, keep: int, group: int | None, wanted: Wanted) -> Law:
     share = f"{min(keep, fan_in)}" if group is None else f"{keep} of each {group}"
     text = f"uniform directions of norm {wanted.gain:.4g} on {share} inputs, drawn for each unit"
     return Law(text, fan_in, 0.0, wanted.gain, draw)
-
-
-def constant_diagonals(fan_in: int, wanted: Wanted, *, rotated: bool) -> Law:
-    """One normal number for each diagonal; `rotated`: for each pair of diagonals that wraps."""
-    gain = wanted.gain
-    if not rotated:
-
-        def draw(height, width, dtype, seed, where=None):
-            values = _draws.normal((height + width - 1,), dtype, seed)
-            return from_diagonals(gain / math.sqrt(height) * values, height)
-
-        return Law(f"a normal number for each diagonal, columns of norm about {gain:.4g}", fan_in,
-                   0.0, gain, draw)  # fmt: skip
-    row = partial(_draws.sphere, least=3 if wanted.even else math.inf)
-
-    def draw_rotated(height, width, dtype, seed, where=None):
-        return from_first_row(gain * ops.reshape(row(height, 1, dtype, seed), (height,)))
-
-    text = f"rotations of a row of norm {gain:.4g} in a uniform direction"
-    text += " of sum 0" if wanted.even else ""
-    return Law(text, fan_in, 0.0, gain, draw_rotated)
-
-
-def multiset(values: np.ndarray, symmetric: bool, wanted: Wanted) -> Law:
-    """Given values in random order for each unit.
-
-    `symmetric`: with a random sign, where units need not have the same sum.
-    """
-    fan_in, total = len(values), float(values.sum())
-    norm = float(np.linalg.norm(values))
-    positive = bool((values >= 0).all() or (values <= 0).all()) and not symmetric
-    flipped = symmetric and total != 0 and (fan_in == 1 or not wanted.even)
-
-    def draw(height, width, dtype, seed, where=None):
-        where = np.ones((height, width), bool) if where is None else where
-        rank = _draws.ranks(height, width, dtype, _draws.nth_seed(seed, 0), where)
-        used = ops.sum(ops.cast(where, wide_dtype(dtype)), axis=0, keepdims=True)
-        # Under a mask the quantiles: as many of each value as there is room for.
-        place = (ops.cast(rank, used.dtype) + 0.5) / ops.maximum(used, 1.0) * fan_in
-        place = ops.clip(ops.cast(ops.floor(place), "int32"), 0, fan_in - 1)
-        w = _draws.only(ops.take(_tensor(values, dtype), place), ops.convert_to_tensor(where))
-        if not flipped:
-            return w
-        coin = _draws.uniform((1, width), dtype, _draws.nth_seed(seed, 1))
-        return ops.where(coin < 0.5, w, -w)
-
-    found, counts = np.unique(np.abs(values), return_counts=True)
-    text = ", ".join(f"{c} of size {v:.4g}" for v, c in zip(found, counts, strict=True))
-    if len(found) > 4:
-        text = f"{fan_in} of sizes {found[0]:.4g} to {found[-1]:.4g}"
-    overlap = total**2 / fan_in / norm**2 if positive and norm else 0.0
-    return Law(f"weights in another order for each unit: {text}", fan_in,
-               0.0 if flipped else total, norm, draw, positive, overlap)  # fmt: skip
 
 
 def _shared(means, norm):

@@ -1,10 +1,46 @@
-"""Which points of a grid the weights of a unit start at."""
+"""Laws of weights on a grid: which points a unit starts at, in a new order for each unit."""
 
 import math
 
 import numpy as np
+from keras import ops
 
-from constrainit.initializers.laws import Wanted
+from constrainit._precision import wide_dtype
+from constrainit.initializers import _draws
+from constrainit.initializers.laws import Law, Wanted
+
+
+def multiset(values: np.ndarray, symmetric: bool, wanted: Wanted) -> Law:
+    """Given values in random order for each unit.
+
+    `symmetric`: with a random sign, where units need not have the same sum.
+    """
+    fan_in, total = len(values), float(values.sum())
+    norm = float(np.linalg.norm(values))
+    positive = bool((values >= 0).all() or (values <= 0).all()) and not symmetric
+    flipped = symmetric and total != 0 and (fan_in == 1 or not wanted.even)
+
+    def draw(height, width, dtype, seed, where=None):
+        where = np.ones((height, width), bool) if where is None else where
+        rank = _draws.ranks(height, width, dtype, _draws.nth_seed(seed, 0), where)
+        used = ops.sum(ops.cast(where, wide_dtype(dtype)), axis=0, keepdims=True)
+        # Under a mask the quantiles: as many of each value as there is room for.
+        place = (ops.cast(rank, used.dtype) + 0.5) / ops.maximum(used, 1.0) * fan_in
+        place = ops.clip(ops.cast(ops.floor(place), "int32"), 0, fan_in - 1)
+        points = ops.convert_to_tensor(values, dtype=wide_dtype(dtype))
+        w = _draws.only(ops.take(points, place), ops.convert_to_tensor(where))
+        if not flipped:
+            return w
+        coin = _draws.uniform((1, width), dtype, _draws.nth_seed(seed, 1))
+        return ops.where(coin < 0.5, w, -w)
+
+    found, counts = np.unique(np.abs(values), return_counts=True)
+    text = ", ".join(f"{c} of size {v:.4g}" for v, c in zip(found, counts, strict=True))
+    if len(found) > 4:
+        text = f"{fan_in} of sizes {found[0]:.4g} to {found[-1]:.4g}"
+    overlap = total**2 / fan_in / norm**2 if positive and norm else 0.0
+    return Law(f"weights in another order for each unit: {text}", fan_in,
+               0.0 if flipped else total, norm, draw, positive, overlap)  # fmt: skip
 
 
 def start_values(

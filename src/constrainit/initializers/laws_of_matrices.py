@@ -1,0 +1,163 @@
+"""Laws of the sets of matrices."""
+
+import math
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+from keras import ops
+
+from constrainit._precision import wide_dtype
+from constrainit.initializers import _draws, _draws_of_matrices
+from constrainit.initializers._draws import nth_seed
+from constrainit.initializers.laws import Law, Wanted, nothing
+from constrainit.numerics import from_diagonals, from_first_row, is_rotation
+
+_DEGREES = 4
+
+
+def frame(fan_in: int, fan_out: int, wanted: Wanted) -> Law:
+    """Orthonormal columns, or rows where wide."""
+    norm = min(1.0, math.sqrt(fan_in / fan_out))
+    text = "orthonormal columns" if fan_in >= fan_out else "orthonormal rows"
+    if not wanted.even or min(fan_in, fan_out) < 3:
+        return Law(text, fan_in, 0.0, norm, _draws.unmasked(_draws_of_matrices.haar))
+    total = norm if fan_in <= fan_out else 0.0
+    text += f", all columns of sum {total:.4g}"
+    return Law(text, fan_in, total, norm, _draws.unmasked(_draws_of_matrices.level_frame))
+
+
+def rotation(fan_in: int, wanted: Wanted) -> Law:
+    """Orthogonal matrices of determinant one, uniform among those."""
+    law = frame(fan_in, fan_in, wanted)
+    turned = _turned(law.draw)
+    total = 1.0 if fan_in == 1 else law.total
+    return replace(law, text=f"rotations, {law.text}", total=total, draw=turned)
+
+
+def _turned(draw):
+    def rotations(height, width, dtype, seed, where=None):
+        q = draw(height, width, dtype, seed)
+        # Two columns change places: that is a bijection between the two halves of the group.
+        order = np.arange(height)
+        order[:2] = order[:2][::-1]
+        other = ops.abs(q) if height == 1 else ops.take(q, order, axis=1)
+        return ops.where(is_rotation(q), q, other)
+
+    return rotations
+
+
+def isometry(fan_in: int, fan_out: int, rank: int, largest: float, wanted: Wanted) -> Law:
+    """Matrices of a rank whose singular values are equal, up to `largest`, in uniform directions.
+
+    They are what keeps the norm of most inputs, where singular values are bounded.
+    """
+    full = min(fan_in, fan_out)
+    rank = min(rank, full)
+    size = min(wanted.gain * math.sqrt(fan_out / rank), largest)
+    if rank == full:
+        law = frame(fan_in, fan_out, wanted)
+        text = f"{size:.4g} times {law.text}"
+        draw = _draws.scaled(law.draw, size)
+        return replace(law, text=text, total=size * law.total, norm=size * law.norm, draw=draw)
+    level = wanted.even and fan_in >= 3
+
+    def draw(height, width, dtype, seed, where=None):
+        frame = _draws_of_matrices.level_frame if level else _draws_of_matrices.haar
+        left = frame(height, rank, dtype, nth_seed(seed, 0))
+        right = _draws_of_matrices.haar(width, rank, dtype, nth_seed(seed, 1))
+        return size * (left @ ops.transpose(right))
+
+    text = f"matrices of rank {rank} with singular values {size:.4g}"
+    return Law(text, fan_in, 0.0, size * math.sqrt(rank / fan_out), draw)
+
+
+def mirrored(fan_in: int, wanted: Wanted) -> Law:
+    """Symmetric matrices with columns of the wanted norm."""
+    gain, even = wanted.gain, wanted.even and fan_in >= 3
+    text = f"symmetric normal weights, columns of norm about {gain:.4g}"
+    draw = _draws.scaled(partial(_draws_of_matrices.symmetric, even=even), gain)
+    return Law(text + (" and sum 0" if even else ""), fan_in, 0.0, gain, draw)
+
+
+def skew(fan_in: int, wanted: Wanted) -> Law:
+    """Skew-symmetric matrices with columns of the wanted norm."""
+    if fan_in == 1:
+        return nothing(1)
+    gain, even = wanted.gain, wanted.even and not wanted.masked and fan_in >= 3
+    text = f"skew-symmetric normal weights, columns of norm about {gain:.4g}"
+    draw = _draws.scaled(partial(_draws_of_matrices.skew, even=even), gain)
+    return Law(text + (" and sum 0" if even else ""), fan_in, 0.0, gain, draw)
+
+
+def wishart(fan_in: int, minimum: float, wanted: Wanted) -> Law:
+    """Positive definite matrices with columns of the wanted norm."""
+    degrees = _DEGREES * fan_in
+    even = wanted.even and fan_in >= 3
+    # With even sums: a Wishart matrix across the diagonal of all axes, and one along it.
+    rank = fan_in - 1 if even else fan_in
+    square = (rank * (1 + (rank + 1) / degrees) + even) / fan_in
+    room = max(wanted.gain**2 - minimum**2, 0.0)
+    factor = (math.sqrt(minimum**2 + square * room) - minimum) / square
+    factor = max(factor, 0.1 * minimum)
+
+    def draw(height, width, dtype, seed, where=None):
+        b = _draws.normal((height, degrees), dtype, seed) / math.sqrt(degrees)
+        if even:
+            b = b - ops.mean(b, axis=0, keepdims=True)
+        w = b @ ops.transpose(b) + (1.0 / height if even else 0.0)
+        return factor * w + minimum * ops.eye(height, dtype=wide_dtype(dtype))
+
+    norm = math.sqrt(minimum**2 + 2 * minimum * factor + factor**2 * square)
+    text = f"Wishart matrices of {degrees} degrees of freedom, columns of norm about {norm:.4g}"
+    text += ", all of one sum" if even else ""
+    return Law(text, fan_in, minimum + factor, norm, draw)
+
+
+def correlations(fan_in: int, wanted: Wanted) -> Law:
+    """Correlations of uniform directions, as many dimensions as the wanted norm asks for."""
+    excess = max(wanted.gain**2 - 1.0, 1e-9)
+    degrees = min(max(round((fan_in - 1) / excess), 2), 8 * fan_in)
+    norm = math.sqrt(1.0 + (fan_in - 1) / degrees)
+
+    def draw(height, width, dtype, seed, where=None):
+        b = _draws.sphere(degrees, height, dtype, seed, least=math.inf)
+        return ops.transpose(b) @ b
+
+    text = f"correlations of directions in {degrees} dimensions"
+    return Law(text, fan_in, 1.0, norm, draw)
+
+
+def mixed_permutations(size: int, wanted: Wanted) -> Law:
+    """The mean of random permutations, in a power of two of equal pieces."""
+    pieces = min(2 ** math.ceil(math.log2(size)), 256)
+    loose = max(round(pieces * wanted.spread), 1) if wanted.spread < 1 else pieces
+    kept = pieces - loose
+    # The share of pairs of pieces that come from one permutation.
+    same = (kept**2 + loose) / pieces**2
+    square = 1 / size + (1 - 1 / size) * same
+    text = f"the mean of {pieces} permutations"
+    text += f", {kept} of them one and the same" if kept > 1 else ""
+    draw = partial(_draws_of_matrices.mixed_permutations, pieces=pieces, loose=loose)
+    return Law(text, size, 1.0, math.sqrt(square), draw, True, (1 - same) / size / square)
+
+
+def constant_diagonals(fan_in: int, wanted: Wanted, *, rotated: bool) -> Law:
+    """One normal number for each diagonal; `rotated`: for each pair of diagonals that wraps."""
+    gain = wanted.gain
+    if not rotated:
+
+        def draw(height, width, dtype, seed, where=None):
+            values = _draws.normal((height + width - 1,), dtype, seed)
+            return from_diagonals(gain / math.sqrt(height) * values, height)
+
+        return Law(f"a normal number for each diagonal, columns of norm about {gain:.4g}", fan_in,
+                   0.0, gain, draw)  # fmt: skip
+    row = partial(_draws.sphere, least=3 if wanted.even else math.inf)
+
+    def draw_rotated(height, width, dtype, seed, where=None):
+        return from_first_row(gain * ops.reshape(row(height, 1, dtype, seed), (height,)))
+
+    text = f"rotations of a row of norm {gain:.4g} in a uniform direction"
+    text += " of sum 0" if wanted.even else ""
+    return Law(text, fan_in, 0.0, gain, draw_rotated)
