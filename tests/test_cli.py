@@ -342,11 +342,38 @@ def test_piped_process(start):
 
 def test_sets():
     """`constrainit sets` names every set; as markdown it is the page of the docs."""
-    done = CliRunner().invoke(cli, ["sets"], env={"COLUMNS": "300"})
+    done = CliRunner().invoke(cli, ["sets"], env={"COLUMNS": "80"})
     assert done.exit_code == 0
+    lines = done.output.splitlines()
     for entry in entries():
-        assert entry.name in done.output
-        assert entry.sentence in done.output
+        # In a pipe nothing is cut or wrapped.
+        assert any(line.startswith(f"{entry.name} ") and entry.sentence in line for line in lines)
     done = CliRunner().invoke(cli, ["sets", "--format", "markdown"])
     assert done.exit_code == 0
     assert done.output == markdown()
+
+
+def test_one_set():
+    """With a name all about this set is shown: its arguments, its words, what it offers."""
+    done = CliRunner().invoke(cli, ["sets", "MaxNorm"])
+    assert done.exit_code == 0
+    assert done.output.startswith("MaxNorm(radius, axis=None)\n\nNo unit's incoming weights have")
+    assert "radius: The largest allowed norm." in done.output
+    assert "convex      yes\nprojection  exact\n" in done.output
+    assert ">>>" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["Nrom"], "There is no set 'Nrom'."),
+        (["maxnorm"], "There is no set 'maxnorm'. Near to it: MaxNorm, "),
+        (["MaxNorm", "--format", "markdown"], "NAME and --format markdown exclude one another."),
+    ],
+)
+def test_one_set_refused(arguments, message):
+    """An unknown name is answered by those near to it; nothing is printed to the output."""
+    done = CliRunner().invoke(cli, ["sets", *arguments])
+    assert done.exit_code == 2
+    assert message in done.stderr
+    assert done.stdout == ""

@@ -148,6 +148,14 @@ WRONG = [
      "`mask` of `Masked` must broadcast to the weight. .*"),
     (lambda: (ci.NonNegative() & ci.MaxNorm(1.0, axis=4)).project(np.ones((2, 3), "float32")),
      "`axis` of `MaxNorm` must name different axes of the weight. .*"),
+    *[
+        (lambda one=one, shape=shape: one.violation(np.ones(shape, "float32")),
+         rf"`w` of `{type(one).__name__}` must hold at least one weight. Received: shape={re.escape(str(shape))}.")
+        for one in (ci.L1Ball(1.0), ci.NonNegative(), ci.TopK(1), ci.UnitNorm() & ci.NonNegative())
+        for shape in ((0,), (0, 3))
+    ],
+    (lambda: ci.Box(0, 1).initializer()((2, 0)),
+     r"`shape` of `Feasible` must hold at least one weight. Received: shape=\(2, 0\)."),
     # Dtypes
     (lambda: ci.UnitNorm().project([1, 2]),
      r"`w` of `UnitNorm` must be of a float dtype \(float16, bfloat16, float32, float64\). Received: "

@@ -240,6 +240,8 @@ WRONG = [
     (lambda: ci.Joint(ci.UnitNorm(), 2), "`axis` of `Joint` must be 0 or 1. Received: axis=2."),
     (lambda: BALL(np.ones(3)), r"Joint\(.*\) must be given to a layer, for two of its weights"),
     (lambda: ci.as_set(BALL), "`x` of `as_set` must be a set of single weights. .*inside of `J"),
+    (lambda: BALL & ci.NonNegative(), r"inside of one `Joint`. .*NonNegative\(\). Write Joint\(a"),
+    (lambda: ci.NonNegative() & BALL, "must be a set of single weights. .*inside of `Joint`"),
     (lambda: ci.constrained(kernel=BALL, activation="relu"), "`activation` of `constrained` plans"),
     (lambda: ci.constrain(two_layers(), {"a/kernel": BALL}), "goes with a `Joint`, and a `Joint`"),
     (lambda: ci.constrain(two_layers(), {("a/kernel",): ci.UnitNorm()}), "goes with a `Joint`"),

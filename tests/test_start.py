@@ -498,7 +498,14 @@ def test_calibrate_any_model():
     assert model.first.activation is keras.activations.tanh
 
 
+ARRAYS = r"`x` of `calibrate` must be an array of examples, .*\. Received: x="
+
 WRONG = [
+    ("x", ARRAYS + "'x'"),
+    (3, ARRAYS + "3"),
+    (["x", "y"], ARRAYS + "'x'"),
+    (np.float32(1), ARRAYS),
+    (iter([1.0]), ARRAYS + "<"),
     (np.zeros((0, 6), "float32"), r"must hold examples\. Received: shape=\(0, 6\)"),
     (np.full((4, 6), np.nan, "float32"), r"must be finite\. Received: 24 of 24 numbers"),
     (np.ones((8, 6), "float32"), "must tell examples apart in every layer"),
@@ -614,7 +621,10 @@ WRONG_ARGUMENTS = [
     (lambda: ci.constrained(kernel="non_neg", depth=2.0), "`depth` of `constrained` must be"),
     (lambda: recurrent(), "Received: a LSTMCell, whose gates have their own"),
     (lambda: ci.plan("no_set", 4), "`x` of `as_set` must be"),
-    (lambda: Feasible(ci.UnitNorm(), activation="relu", depth=2)((0, 4)), "must have entries"),
+    (
+        lambda: Feasible(ci.UnitNorm(), activation="relu", depth=2)((0, 4)),
+        "must hold at least one weight",
+    ),
     (lambda: Feasible(ci.UnitNorm(), depth=-1), "`depth` of `Feasible` must be an integer"),
     (lambda: ci.constrained(kernel="non_neg", depth=3), "must be given with `depth`"),
     (lambda: ci.constrained(bias="non_neg", activation="relu"), "decides the start of a kernel"),

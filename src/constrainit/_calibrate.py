@@ -1,7 +1,7 @@
 """`calibrate`: the start of a built model, fitted to one batch of its data."""
 
 import math
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 from keras.src.backend import AutocastScope
 
+from constrainit import _checks
 from constrainit._joint import Member
 from constrainit.initializers import Feasible
 from constrainit.initializers._start import table_of
@@ -68,11 +69,10 @@ def calibrate(model: keras.Model, x: Any) -> list[Calibrated]:
         What was done, in the order in which the layers ran.
 
     Raises:
-        ValueError: The batch is empty or holds NaN or infinities, or a layer's output is the same
-            for all examples; nothing is changed.
+        ValueError: The batch is no array, is empty or holds NaN or infinities, or a layer's output
+            is the same for all examples; nothing is changed.
     """
-    if isinstance(x, (list, tuple)) and not any(hasattr(part, "shape") for part in x):
-        x = np.asarray(x, "float32")
+    x = _as_batch(x)
     records = [record for record in walk(model) if can_be_fitted(record)]
     _check_batch(x)
     variables = model.variables
@@ -109,8 +109,18 @@ def can_be_fitted(record: WeightRecord) -> bool:
     )
 
 
+def _as_batch(x):
+    if isinstance(x, (list, tuple)) and not any(hasattr(part, "shape") for part in x):
+        with suppress(TypeError, ValueError):
+            return np.asarray(x, "float32")
+    return x
+
+
 def _check_batch(x):
     for part in keras.tree.flatten(x):
+        if not getattr(part, "shape", ()):
+            must = "be an array of examples, or a list or a dictionary of such"
+            raise _checks.fail("calibrate", "x", must, part)
         value = np.asarray(ops.convert_to_numpy(part))
         if not value.size:
             raise ValueError(

@@ -1,9 +1,14 @@
 """The catalogue: every set with what it offers, read from the sets themselves."""
 
+import difflib
 import importlib
 import inspect
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+
+from constrainit import _text
 
 # The order of the page: from single entries to whole matrices, then what is made of other sets.
 _FAMILIES = [
@@ -11,6 +16,11 @@ _FAMILIES = [
     "structured", "definite", "orthogonal", "spectral", "combine", "blocks", "intersection",
     "paced", "self_starting", "custom",
 ]  # fmt: skip
+# The heads of the columns, and the attributes that they show.
+_FACES = {
+    "convex": "convex", "projection": "projection", "start": "start", "mask": "mask",
+    "smooth map": "map",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -40,9 +50,37 @@ class Entry:
 
 def entries() -> list[Entry]:
     """Every set of the library, by family, in the order in which a module defines them."""
-    sets: Any = importlib.import_module("constrainit.sets")
-    classes = [thing for name in sets.__all__ if inspect.isclass(thing := getattr(sets, name))]
-    return [_entry(one) for one in sorted(classes, key=_place)]
+    return [_entry(one) for one in sorted(_classes().values(), key=_place)]
+
+
+def parts() -> Iterator[Any]:
+    """The catalogue as parts that rich can print."""
+    from rich.text import Text
+
+    header = ("set", "the weights", *_FACES)
+    for family, members in itertools.groupby(entries(), key=lambda entry: entry.family):
+        rows = [(one.name, one.sentence, *_faces(one)) for one in members]
+        yield Text(family, style="bold")
+        yield _text.grid(header, rows, unwrapped=tuple(_FACES))
+        yield ""
+
+
+def details(name: str) -> str:
+    """All about one set: its arguments, its docstring up to the examples, and what it offers.
+
+    Raises:
+        ValueError: There is no such set.
+    """
+    classes = _classes()
+    if name not in classes:
+        near = difflib.get_close_matches(name, classes, n=3, cutoff=0.4)
+        hint = f" Near to it: {', '.join(near)}." if near else ""
+        raise ValueError(f"There is no set {name!r}.{hint}")
+    one = classes[name]
+    call = _call(one, inspect.signature(one).parameters.values())
+    text = (inspect.getdoc(one) or "").split("\n>>> ")[0].rstrip()
+    offers = [f"{face:12}{what}" for face, what in zip(_FACES, _faces(_entry(one)), strict=True)]
+    return "\n".join([call, "", text, "", *offers])
 
 
 def markdown() -> str:
@@ -52,15 +90,13 @@ def markdown() -> str:
         lines += [
             f"## {family}",
             "",
-            "| set | the weights | convex | projection | start | mask | smooth map |",
+            f"| set | the weights | {' | '.join(_FACES)} |",
+            "|---" * (2 + len(_FACES)) + "|",
         ]
-        lines += ["|---|---|---|---|---|---|---|"]
         for entry in found:
             if entry.family == family:
-                lines.append(
-                    f"| `{entry.name}` | {entry.sentence} | {entry.convex} | {entry.projection} | "
-                    f"{entry.start} | {entry.mask} | {entry.map} |"
-                )
+                shown = (f"`{entry.name}`", entry.sentence, *_faces(entry))
+                lines.append(f"| {' | '.join(shown)} |")
         lines.append("")
     return "\n".join(lines)
 
@@ -83,6 +119,15 @@ set together there is `Joint`.
 """
 
 
+def _classes() -> dict[str, Any]:
+    sets: Any = importlib.import_module("constrainit.sets")
+    return {name: one for name in sets.__all__ if inspect.isclass(one := getattr(sets, name))}
+
+
+def _faces(entry):
+    return tuple(getattr(entry, attribute) for attribute in _FACES.values())
+
+
 def _place(one):
     family = one.__module__.rsplit(".", 1)[1]
     return _FAMILIES.index(family), inspect.getsourcelines(one)[1]
@@ -90,16 +135,13 @@ def _place(one):
 
 def _entry(one: Any) -> Entry:
     module: Any = inspect.getmodule(one)
-    arguments = [
-        p for p in inspect.signature(one).parameters.values()
-        if p.name != "axis" or p.default is not None
-    ]  # fmt: skip
-    shown = [p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in arguments]
+    parameters = inspect.signature(one).parameters.values()
+    arguments = [p for p in parameters if p.name != "axis" or p.default is not None]
     inner = any(p.name in ("set", "sets") for p in arguments)
     convex = {True: "yes", False: "no"}.get(one.convex, "depends")
     return Entry(
         _first_line(module).rstrip("."),
-        f"{one.__name__}({', '.join(shown)})",
+        _call(one, arguments),
         _first_line(one),
         "as the set" if inner else convex,
         _projection(one, inner, convex),
@@ -107,6 +149,11 @@ def _entry(one: Any) -> Entry:
         "yes" if one.maskable else "no",
         "yes" if _own(one, "_transform") else "no",
     )
+
+
+def _call(one, arguments):
+    shown = [p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in arguments]
+    return f"{one.__name__}({', '.join(shown)})"
 
 
 def _first_line(thing):

@@ -100,6 +100,14 @@ def broadcasts(owner: str, name: str, value: Any, shape: tuple[int, ...]) -> Non
         )
 
 
+def not_empty(owner: str, name: str, shape: tuple[int, ...]) -> None:
+    """That a weight of this shape holds a number."""
+    if 0 in shape:
+        raise ValueError(
+            f"`{name}` of `{owner}` must hold at least one weight. Received: shape={tuple(shape)}."
+        )
+
+
 def seed(owner: str, value: Any) -> Any:
     """None, an integer, or a `keras.random.SeedGenerator`."""
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool) and int(value) >= 0

@@ -68,6 +68,12 @@ class Joint(keras.constraints.Constraint):
             "itself it does not know the other weights."
         )
 
+    def __and__(self, other: Any) -> Any:
+        raise ValueError(
+            f"All that several weights obey together must be inside of one `Joint`. Received: "
+            f"{self!r} & {other!r}. Write Joint(a & b)."
+        )
+
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor."""
         return {"set": keras.saving.serialize_keras_object(self.set), "axis": self.axis}

@@ -11,6 +11,7 @@ from keras import ops
 from constrainit import _checks
 from constrainit._compile import compiled, exact_products
 from constrainit._precision import STORAGE_DTYPES, smallest_normal, tolerance, wide_dtype
+from constrainit._saving import pack, unpack
 from constrainit._starting import Starting
 from constrainit.numerics import computed_once, safe_norm
 from constrainit.transforms import Transform
@@ -77,7 +78,8 @@ class ConstraintSet(Starting, keras.constraints.Constraint):
             A tensor of the shape and dtype of `w`.
 
         Raises:
-            ValueError: The dtype is not a float, or the set has no members of this shape.
+            ValueError: The dtype is not a float, the weight is empty, or the set has no members of
+                this shape.
         """
         return _run(_images, [self], [self._tensor(w)])[0]
 
@@ -213,6 +215,7 @@ class ConstraintSet(Starting, keras.constraints.Constraint):
                 f"`w` of `{type(self).__name__}` must be of a float dtype "
                 f"({', '.join(STORAGE_DTYPES)}). Received: dtype={dtype}."
             )
+        _checks.not_empty(type(self).__name__, "w", tuple(w.shape))
         self.check_shape(tuple(w.shape))
         return w
 
@@ -232,7 +235,7 @@ class ConstraintSet(Starting, keras.constraints.Constraint):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor, as plain Python that JSON can hold."""
-        return {name: _pack(value) for name, value in self._arguments().items()}
+        return {name: pack(value) for name, value in self._arguments().items()}
 
     def _arguments(self) -> dict[str, Any]:
         named = inspect.signature(type(self)).parameters.values()
@@ -241,7 +244,7 @@ class ConstraintSet(Starting, keras.constraints.Constraint):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The set that `get_config` was taken from."""
-        return cls(**{name: _unpack(value) for name, value in config.items()})
+        return cls(**{name: unpack(value) for name, value in config.items()})
 
     def __and__(self, other: Any) -> "ConstraintSet":
         """`a & b`: the weights that are in both sets."""
@@ -287,19 +290,3 @@ def _distance(a_set: ConstraintSet, w, image) -> Any:
     wide = ops.cast(w, wide_dtype(keras.backend.standardize_dtype(w.dtype)))
     moved = wide - ops.cast(image, wide.dtype)
     return ops.max(a_set._distance(ops.where(ops.isfinite(wide), moved, wide * 0.0)))
-
-
-def _pack(value: Any) -> Any:
-    if isinstance(value, keras.constraints.Constraint):
-        return keras.saving.serialize_keras_object(value)
-    if isinstance(value, (list, tuple)):
-        return [_pack(item) for item in value]
-    return value
-
-
-def _unpack(value: Any) -> Any:
-    if isinstance(value, dict) and "class_name" in value:
-        return keras.saving.deserialize_keras_object(value)
-    if isinstance(value, list):
-        return [_unpack(item) for item in value]
-    return value

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 WIDTH = 110
+UNCUT = 10_000
 
 
 def plain(*parts: Any, width: int = WIDTH) -> str:

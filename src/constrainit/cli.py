@@ -1,6 +1,5 @@
 """The command line."""
 
-import itertools
 import os
 import sys
 import traceback
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from constrainit import _text
 from constrainit.atlas import _grid
 
 HEALTHY, FINDINGS, CAN_NOT_RUN = 0, 1, 2
@@ -169,28 +169,32 @@ def atlas(sets, activations, dtypes, width, batch, depth, seed, output, figure, 
 
 
 @cli.command()
+@click.argument("name", required=False)
 @click.option(
     "--format", "form", type=click.Choice(["text", "markdown"]), default="text", show_default=True
 )
-def sets(form) -> None:
-    """Print the catalogue: every set with what it offers."""
-    from constrainit._catalogue import entries, markdown
+def sets(name, form) -> None:
+    """Print the catalogue: every set with what it offers, or all about the set NAME.
 
-    if form == "markdown":
-        click.echo(markdown(), nl=False)
-        return
-    from rich.console import Console
-    from rich.table import Table
+    In a file or a pipe each set of the catalogue has a line of its own.
+    """
+    from constrainit import _catalogue
 
-    # A pipe has no width: nothing is cut there.
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
-    for family, members in itertools.groupby(entries(), key=lambda entry: entry.family):
-        heads = ("set", "the weights", "convex", "projection", "start", "mask", "smooth map")
-        table = Table(*heads, box=None)
-        for one in members:
-            shown = (one.convex, one.projection, one.start, one.mask, one.map)
-            table.add_row(one.name, one.sentence, *shown)
-        console.print(f"[bold]{family}[/bold]", table, "", sep="\n")
+    if name is not None:
+        if form == "markdown":
+            raise click.UsageError("NAME and --format markdown exclude one another.")
+        try:
+            click.echo(_catalogue.details(name))
+        except ValueError as unknown:
+            raise click.UsageError(str(unknown)) from None
+    elif form == "markdown":
+        click.echo(_catalogue.markdown(), nl=False)
+    elif sys.stdout.isatty():
+        from rich.console import Console
+
+        Console(highlight=False).print(*_catalogue.parts(), sep="\n")
+    else:
+        click.echo(_text.plain(*_catalogue.parts(), width=_text.UNCUT))
 
 
 def main() -> None:

@@ -89,6 +89,7 @@ class Feasible(keras.initializers.Initializer):
         shape, dtype = tuple(shape), keras.backend.standardize_dtype(dtype or keras.config.floatx())
         if dtype not in STORAGE_DTYPES:
             raise _checks.fail("Feasible", "dtype", f"be one of {', '.join(STORAGE_DTYPES)}", dtype)
+        _checks.not_empty("Feasible", "shape", shape)
         self.set.check_shape(shape)
         begun = None if self.activation is None else self.start(shape)
         if self.base is not None:

@@ -145,8 +145,7 @@ def start(a_set: Any, shape: tuple[int, ...], axes: Any, signal: Signal) -> Star
     Raises:
         ValueError: An axis is empty, or `depth` is no positive integer.
     """
-    if 0 in shape:
-        raise ValueError(f"A weight must have entries to be planned. Received: shape={shape}.")
+    _checks.not_empty("plan", "shape", shape)
     depth = _checks.count("plan", "depth", signal.depth)
     phi, trouble = table_of(signal.activation)
     reasons, lacking, unmeasured = [], [], [trouble] if trouble else []
