@@ -79,16 +79,17 @@ def _together(a_set):
 
 
 def grid():
-    """Every row in every dtype; on JAX in float32 and, in turns, in one other dtype.
+    """Every row in every dtype; on JAX and TensorFlow in float32 and, in turns, in one other dtype.
 
-    JAX compiles a program for each pair, which takes most of its time, and rounds in one place for
-    all dtypes. The other backends see the whole grid.
+    They compile a program for each pair, which takes most of their time, and the library rounds in
+    one place for all dtypes. PyTorch sees the whole grid.
     """
-    if keras.backend.backend() != "jax":
+    backend = keras.backend.backend()
+    if backend == "torch":
         return [(case, dtype) for case in CASES for dtype in DTYPES]
-    narrow = DTYPES[1:]
-    turns = [(case, ("float32", narrow[i % len(narrow)])) for i, case in enumerate(CASES)]
-    return [(case, dtype) for case, dtypes in turns for dtype in dtypes]
+    others, first = DTYPES[1:], ["jax", "tensorflow"].index(backend)
+    turns = [(case, others[(i + first) % len(others)]) for i, case in enumerate(CASES)]
+    return [(case, dtype) for case, other in turns for dtype in ("float32", other)]
 
 
 @pytest.fixture(
