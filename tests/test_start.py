@@ -144,6 +144,8 @@ LAWS = [
         for gain, total, spread, even in ((1.0, 1.0, 1.0, False), (1.3, 1.1, 0.05, True))
     )
 ]  # fmt: skip
+# The law is the same on all backends, and what is drawn nearly so: PyTorch, the quickest, sees all.
+LAWS = LAWS if keras.backend.backend() == "torch" else LAWS[1::2]
 
 
 @pytest.mark.parametrize(("a_set", "wanted"), LAWS)
