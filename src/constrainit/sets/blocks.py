@@ -13,6 +13,7 @@ from constrainit._set import ConstraintSet
 from constrainit.initializers import laws_of_bounds
 from constrainit.initializers._draws import nth_seed
 from constrainit.sets.combine import inner_set
+from constrainit.transforms import Identity, Joined
 
 
 class _Free(ConstraintSet):
@@ -29,6 +30,9 @@ class _Free(ConstraintSet):
 
     def _usable(self, w):
         return ops.ones_like(w, dtype="bool")
+
+    def _transform(self):
+        return Identity(self)
 
     def _law(self, fan_in, fan_out, wanted):
         return laws_of_bounds.independent(fan_in, wanted)
@@ -130,6 +134,9 @@ class _Cut(ConstraintSet):
 
     def _distance(self, moved):
         return ops.stack([ops.max(one._distance(block)) for one, block in self._blocks(moved)])
+
+    def _transform(self):
+        return Joined(self) if all(one.transform for one in self._sets()) else None
 
     def _law_of(self, shape, axes, wanted, where=None):
         (one, size), *others = self._pieces(shape[self.axis])

@@ -8,6 +8,7 @@ from keras import ops
 from constrainit import _checks
 from constrainit._set import ConstraintSet
 from constrainit.sets.keras_builtin import as_set
+from constrainit.transforms import UnderMask
 
 
 class _Wrapping(ConstraintSet):
@@ -75,6 +76,9 @@ class _Applied(_Wrapping):
 
     def _distance(self, moved):
         return self.set._distance(moved)
+
+    def _transform(self):
+        return self.set.transform
 
     def _law_of(self, shape, axes, wanted, where=None):
         return self.set._law_of(shape, axes, wanted, where)
@@ -153,6 +157,10 @@ class Masked(_Wrapping):
 
     def _usable(self, w):
         return self.set._usable(w)
+
+    def _transform(self):
+        inner = self.set.transform
+        return UnderMask(self) if inner is not None and inner.maskable else None
 
     def _law_of(self, shape, axes, wanted, where=None):
         mask = np.broadcast_to(np.asarray(self.mask), shape)

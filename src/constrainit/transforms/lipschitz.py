@@ -23,7 +23,9 @@ _LARGEST, _WIDTH = 1.6, 0.05
 
 
 class Cubic(Transform):
-    """`bound * y (3 I - y'y) / 2` with `y = 2 v / (3 * bound)`, near zero the identity.
+    """`bound * y (3 I - y'y) / 2` with `y = 2 t v / (3 * bound)`, near zero `t v`.
+
+    The temperature `t` is 1, or less where the bound keeps initial weights below those of Glorot.
 
     A singular value `x` of `y` becomes `x (3 - x^2) / 2`: each number from 0 to 1 has one between
     0 and 1 that becomes it, and up to `sqrt(3)` none becomes more than 1. So `y` may be above 1,
@@ -44,7 +46,7 @@ class Cubic(Transform):
 
     def _map(self, v, dtype):
         folding, bound = self.set._folding(v.shape), self.set.bound
-        y = folding.matrix(v) * (2 / (3 * bound))
+        y = folding.matrix(v) * (2 * _temperature(self, v.shape) / (3 * bound))
         y = _drawn_in(at_most(at_least(y, -_MOST), _MOST), dtype)
         if y.shape[0] < y.shape[1]:
             cube = (y @ ops.transpose(y)) @ y
@@ -56,7 +58,7 @@ class Cubic(Transform):
         u, s, v, folding = self._decomposed(w)
         # sin(3 a) = 3 sin(a) - 4 sin(a)^3 solves the cubic.
         s = 3 * self.set.bound * np.sin(np.arcsin(np.minimum(s / self.set.bound, 1.0)) / 3)
-        return folding.unfolded((u * s) @ v)
+        return folding.unfolded((u * s) @ v) / _temperature(self, w.shape)
 
     def _inside(self, w, dtype):
         u, s, v, folding = self._decomposed(w)
@@ -81,10 +83,10 @@ def _drawn_in(y, dtype):
 
 
 class ConvBall(Transform):
-    """`v / sqrt(1 + (s(v) / bound)^2)` with the upper bound of the set, `convolution_bound`, as `s`.
+    """`x / sqrt(1 + (s(x) / bound)^2)` with the upper bound of the set, `convolution_bound`, as `s`.
 
-    The identity near zero. The set itself is that of the kernels whose upper bound is at most
-    `bound`, and the upper bound of the member is that of `v` over the same root: all members are
+    `x` is the free value times the temperature of `Cubic`. The set itself is that of the kernels whose upper bound is at most
+    `bound`, and the upper bound of the member is that of `x` over the same root: all members are
     reached, the boundary to the rounding of the dtype.
 
     `right_inverse` is computed where the weight is: it has no differences that float32 could lose,
@@ -92,7 +94,7 @@ class ConvBall(Transform):
     """
 
     def _map(self, v, dtype):
-        x = at_most(at_least(v * (1 / self.set.bound), -_MOST), _MOST)
+        x = at_most(at_least(v * (_temperature(self, v.shape) / self.set.bound), -_MOST), _MOST)
         size = ops.reshape(convolution_bound(x), ())
         return x * (self.set.bound / ops.sqrt(1.0 + ops.square(size)))
 
@@ -112,5 +114,11 @@ class ConvBall(Transform):
             size = ops.reshape(convolution_bound(wide), ()) * (1 / self.set.bound)
         share = at_most(size, most)
         factor = share / ops.where(size > 0, size, ops.ones_like(size))
+        factor = factor / _temperature(self, w.shape)
         v = wide * (factor / ops.sqrt(at_least((1.0 - share) * (1.0 + share), least)))
         return ops.cast(at_most(at_least(v, -largest), largest), dtype)
+
+
+def _temperature(smooth, shape):
+    shape = tuple(shape)
+    return min(1.0, smooth.size(shape) / smooth.deviation(shape))
