@@ -4,7 +4,7 @@ import keras
 import ml_dtypes
 import numpy as np
 import pytest
-from cases import CASES
+from cases import BY_NAME, CASES
 from conftest import arithmetic, array, as_stored, tensor
 from keras import ops
 
@@ -173,6 +173,18 @@ def test_gradient(subject, rng):
     found = np.sum(slope * way)
     size = np.linalg.norm((ahead - behind) / (2 * step)) * np.linalg.norm(cotangent)
     assert abs(found - expected) <= 1e-6 * size
+
+
+@pytest.mark.parametrize("name", ["SpectralNorm", "ConvSpectralNorm", "NuclearNorm", "LowRank"])
+def test_gradient_far_out(name, rng):
+    """Also where the norm of the free value is several times that of any member."""
+    far = Subject(BY_NAME[name])
+    v, cotangent = 2 * rng.normal(size=far.free_shape), rng.normal(size=far.case.shape)
+    _, slope = far(v, "float64", cotangent)
+    way = rng.normal(size=v.shape)
+    ahead, behind = (far(v + step * way, "float64")[0] for step in (1e-6, -1e-6))
+    expected = np.sum((ahead - behind) / 2e-6 * cotangent)
+    assert abs(np.sum(slope * way) - expected) <= 1e-6 * np.linalg.norm(ahead - behind) / 2e-6
 
 
 def test_by_itself_as_compiled(subject, rng):

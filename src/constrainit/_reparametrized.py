@@ -357,10 +357,11 @@ def _smooth(record, a_set, name):
         )
     resolved = record.resolved(a_set)
     if resolved.transform is None:
+        why = f": {resolved.no_map}" if resolved.no_map else ""
         raise ValueError(
             f"`{name}` of `Reparametrized` must be a set with a smooth map. Received: {name}="
-            f"{a_set!r}, which has none. Use its projection: ci.constrained(...) for the layer, or "
-            "ci.constrain(model, ...)."
+            f"{a_set!r}, which has none{why}. Use its projection: ci.constrained(...) for the "
+            "layer, or ci.constrain(model, ...)."
         )
     return resolved
 

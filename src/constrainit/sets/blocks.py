@@ -80,6 +80,11 @@ class _Cut(ConstraintSet):
         return all(one.scale_free for one in self._sets())
 
     @property
+    def no_map(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """As the first set without a map."""
+        return next((one.no_map for one in self._sets() if one.transform is None), "")
+
+    @property
     def unresolved(self) -> bool:
         """Whether the set of any block waits for its axis."""
         return any(one.unresolved for one in self._sets())

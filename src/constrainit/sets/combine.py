@@ -50,6 +50,11 @@ class _Wrapping(ConstraintSet):
         """As the inner set."""
         return self.set.to_the_bit
 
+    @property
+    def no_map(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """As the inner set."""
+        return self.set.no_map
+
     def _units(self, rank):
         return self.set._units(rank)
 
@@ -137,6 +142,12 @@ class Masked(_Wrapping):
                 "Bounds, norms, sums and Symmetric() have one.",
             )  # fmt: skip
         self.mask = _checks.mask("Masked", mask)
+
+    @property
+    def no_map(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """As the inner set, whose map may be for whole weights only."""
+        whole = self.set.transform is not None and self.transform is None
+        return "that of the inner set takes no mask" if whole else self.set.no_map
 
     def check_shape(self, shape):
         self.set.check_shape(shape)

@@ -25,6 +25,7 @@ class Joined(Transform):
         self.reshapes = any(one.reshapes for one in maps)
 
     def free_shape(self, shape):
+        """That of the weight, or a vector."""
         if not self.reshapes:
             return tuple(shape)
         return (sum(math.prod(one.free_shape(block)) for one, block in self._pieces(shape)),)
@@ -48,9 +49,11 @@ class Joined(Transform):
         ])  # fmt: skip
 
     def right_inverse(self, w):
+        """That of each block."""
         return self._each(w, "right_inverse")
 
     def start(self, w):
+        """That of each block."""
         return self._each(w, "start")
 
     def _each(self, w, method):

@@ -113,7 +113,7 @@ class FactorsInBall(_Factors):
         return sides[:, None] * (t / math.sqrt(2 * radius))
 
     def _inverse(self, w, dtype):
-        folding, u, s, v = self._decomposed(w)
+        _, u, s, v = self._decomposed(w)
         root = np.sqrt(s / (2 * self.set.radius))
         least = float(ml_dtypes.finfo(dtype).eps) / 4
         x = np.concatenate([u * root, v.T * root]) / np.sqrt(

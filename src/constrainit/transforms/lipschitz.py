@@ -48,10 +48,8 @@ class Cubic(Transform):
         folding, bound = self.set._folding(v.shape), self.set.bound
         y = folding.matrix(v) * (2 * _temperature(self, v.shape) / (3 * bound))
         y = _drawn_in(at_most(at_least(y, -_MOST), _MOST), dtype)
-        if y.shape[0] < y.shape[1]:
-            cube = (y @ ops.transpose(y)) @ y
-        else:
-            cube = y @ (ops.transpose(y) @ y)
+        turned, wide = ops.transpose(y), y.shape[0] < y.shape[1]
+        cube = (y @ turned) @ y if wide else y @ (turned @ y)
         return folding.weight(y * (1.5 * bound) - cube * (0.5 * bound))
 
     def _inverse(self, w, dtype):
@@ -71,7 +69,7 @@ class Cubic(Transform):
 
 def _drawn_in(y, dtype):
     """A matrix of norm below `sqrt(3)`: `y` itself wherever its norm is at most 1."""
-    most = min(spectral_slack(*y.shape, wide_dtype(dtype)), _LARGEST)
+    most = min(spectral_slack(y.shape[0], y.shape[1], wide_dtype(dtype)), _LARGEST)
     near = spectral_bound(ops.stop_gradient(y)) <= most
 
     def scaled():
@@ -83,11 +81,11 @@ def _drawn_in(y, dtype):
 
 
 class ConvBall(Transform):
-    """`x / sqrt(1 + (s(x) / bound)^2)` with the upper bound of the set, `convolution_bound`, as `s`.
+    """`x / sqrt(1 + (s(x) / bound)^2)` with `convolution_bound`, which the set is made of, as `s`.
 
-    `x` is the free value times the temperature of `Cubic`. The set itself is that of the kernels whose upper bound is at most
-    `bound`, and the upper bound of the member is that of `x` over the same root: all members are
-    reached, the boundary to the rounding of the dtype.
+    `x` is the free value times the temperature of `Cubic`. The set itself is that of the kernels
+    whose upper bound is at most `bound`, and the upper bound of the member is that of `x` over the
+    same root: all members are reached, the boundary to the rounding of the dtype.
 
     `right_inverse` is computed where the weight is: it has no differences that float32 could lose,
     and meets the rounding of the upper bound that `forward` sees.
@@ -99,9 +97,11 @@ class ConvBall(Transform):
         return x * (self.set.bound / ops.sqrt(1.0 + ops.square(size)))
 
     def right_inverse(self, w):
+        """A free value that stands for a member."""
         return self._freed(w, 1.0)
 
     def start(self, w):
+        """A free value of the part of a member that is not near the boundary."""
         return self._freed(w, _START)
 
     def _freed(self, w, most):
