@@ -48,7 +48,19 @@ def rows(shape):
     return slices(shape, (1,))
 
 
+def rank_two_distance(w, dtype):
+    values = [np.linalg.svd(part, compute_uv=False) for part in np.split(w, 3, axis=1)]
+    return np.asarray([np.linalg.norm(s[2:]) for s in values])
+
+
+def rank_two_sample(rng):
+    pairs = [(rng.integers(-2, 3, size=(4, 2)), rng.normal(size=(2, 4))) for _ in range(3)]
+    return np.concatenate([left @ right for left, right in pairs], axis=1)
+
+
 ROWS = [
+    Case("Blocks_LowRank", lambda: ci.Blocks(ci.LowRank(2), 3), G, rank_two_distance,
+         rank_two_sample, np.broadcast_to(np.arange(12) // 4, G), convex=False),
     product("Product_inputs", lambda: ci.Product([ci.Box(0.25, 1), None, ci.MaxNorm(0.5, axis=0)],
                                                  [1, 2, 3], axis=0), M, 0,
             [(1, Bounds(0.25, 1.0), entries), (2, Free(), entries), (3, Shell(0, 0.5), columns)]),

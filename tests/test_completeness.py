@@ -102,3 +102,16 @@ def test_every_set_is_registered():
         registered = keras.saving.get_registered_name(a_class)
         assert registered == f"constrainit>{a_class.__name__}"
         assert keras.saving.get_registered_object(registered) is a_class
+
+
+def test_what_has_no_smooth_map_says_why(monkeypatch):
+    """A set has a map, or a reason; never both."""
+    for a_set in (case.make() for case in CASES):
+        assert a_set.transform is None or not a_set.no_map
+    for a_class in (ci.Grid, ci.TopK, ci.Sparse, ci.Intersection, ci.Custom):
+        assert a_class.no_map
+    assert ci.Masked(ci.TopK(1), [1, 0]).no_map == ci.TopK.no_map
+    monkeypatch.setattr(type(ci.MaxNorm(1.0).transform), "maskable", False)
+    masked = ci.Masked(ci.MaxNorm(1.0), [1, 0])
+    assert masked.transform is None
+    assert masked.no_map == "that of the inner set takes no mask"

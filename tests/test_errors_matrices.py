@@ -45,6 +45,12 @@ WRONG = [
      "`set` of `Masked` must have a projection under a mask. Received: .*"),
     (lambda: ci.ConvSpectralNorm() & ci.NonNegative(),
      "`sets` of `Intersection` must be convex, each of them. Received: .*"),
+    (lambda: ci.LowRank(1).transform.forward(ONES),
+     r"`shape` of the transform of `LowRank` must be that of the weight: a free value has another one. "
+     r"Received: shape=None for a free value of shape \(2, 3\). Write forward\(v, shape\)."),
+    (lambda: ci.LowRank(1).transform.forward(ONES, (2, 3)),
+     r"`v` of the transform of `LowRank` must be of shape \(5, 1\) for a weight of shape \(2, 3\). "
+     r"Received: a free value of shape \(2, 3\)."),
 ]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from test_oracles import QUICK, SLOW, _by_cvxpy, projected, weights
 
 import constrainit as ci
 from constrainit.numerics import _polar as polar_module
-from constrainit.numerics import convolution_bound, polar_factor, spectral_bound
+from constrainit.numerics import convolution_bound, polar_factor, spectral_bound, spectral_slack
 
 
 def near_in_norm(found, expected, w, share=1e-5):
@@ -223,3 +223,15 @@ def test_start_of_a_convolution(seed):
     s = np.linalg.svd(kernel[1, 1], compute_uv=False)
     np.testing.assert_allclose(s, s[0], rtol=1e-5)
     assert np.count_nonzero(kernel) <= 64
+
+
+@pytest.mark.parametrize("shape", [(512, 128), (40, 700), (2000, 20)])
+def test_the_map_reaches_orthonormal_columns(shape, rng):
+    """Their upper bound is at most `spectral_slack`, for which the map leaves room."""
+    q = np.linalg.qr(rng.normal(size=(max(shape), min(shape))))[0].astype("float32")
+    w = tensor(q if shape[0] > shape[1] else q.T.copy())
+    certificate = float(array(spectral_bound(w))[0, 0])
+    assert certificate <= spectral_slack(*shape, "float32") <= 1.01 * certificate
+    smooth = ci.SpectralNorm(1.0).transform
+    back = array(smooth.forward(smooth.right_inverse(w)))
+    assert np.linalg.norm(back - array(w)) <= 1e-6 * np.linalg.norm(q)

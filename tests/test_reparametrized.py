@@ -60,6 +60,9 @@ MODELS = {
     "embedding": (
         lambda: stack((4,), over(layers.Embedding(9, 3), embeddings=ci.MaxNorm(1.0))), (4,), 1,
     ),
+    "low rank": (
+        lambda: stack((6, 6, 3), over(layers.Conv2D(4, 3), kernel=ci.LowRank(2))), (6, 6, 3), 1,
+    ),
     "einsum": (
         lambda: stack((5, 6), over(layers.EinsumDense("abc,cd->abd", (5, 3)), kernel=ci.Simplex())),
         (5, 6),
@@ -250,7 +253,13 @@ WRONG = [
     ),
     (
         lambda: ci.Reparametrized(layers.Dense(2), kernel=ci.TopK(1)).build((None, 3)),
-        "set with a smooth map.*TopK.*Use its projection",
+        "set with a smooth map.*TopK.*none: which weights are zero changes.*Use its projection",
+    ),
+    (
+        lambda: ci.Reparametrized(layers.Dense(4), kernel=ci.Blocks(ci.TopK(1), 2)).build(
+            (None, 3)
+        ),
+        "Blocks.*none: which weights are zero changes in jumps",
     ),
     (
         lambda: ci.Reparametrized(

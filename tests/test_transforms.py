@@ -4,7 +4,7 @@ import keras
 import ml_dtypes
 import numpy as np
 import pytest
-from cases import CASES
+from cases import BY_NAME, CASES
 from conftest import arithmetic, array, as_stored, tensor
 from keras import ops
 
@@ -61,7 +61,11 @@ class Subject:
 
     def __init__(self, case):
         self.case, self.map = case, case.make().transform
-        self._run = compiled(lambda cotangent, v: pulled(self.map.forward, v, cotangent))
+        self.free_shape = self.map.free_shape(case.shape)
+        self._run = compiled(lambda cotangent, v: pulled(self.forward, v, cotangent))
+
+    def forward(self, v):
+        return self.map.forward(v, *([self.case.shape] if self.map.reshapes else []))
 
     def __call__(self, v, dtype, cotangent=None):
         """The member and the gradient, in float64."""
@@ -77,7 +81,7 @@ class Subject:
         """What `right_inverse` or `start` gives for a member."""
         with arithmetic(dtype):
             found = getattr(self.map, method)(tensor(w, dtype))
-            assert tuple(found.shape) == self.case.shape
+            assert tuple(found.shape) == self.free_shape
             assert keras.backend.standardize_dtype(found.dtype) == dtype
             return array(found)
 
@@ -115,7 +119,7 @@ def free_values(shape, dtype, rng):
 def test_lands_inside_with_a_finite_gradient(subject, dtype, rng):
     """Every finite free value stands for a member, and its gradient is finite."""
     out, broken = [], []
-    for name, v in free_values(subject.case.shape, dtype, rng).items():
+    for name, v in free_values(subject.free_shape, dtype, rng).items():
         w, slope = subject(v, dtype)
         if not subject.case.is_member(w, dtype):
             out.append(name)
@@ -160,7 +164,7 @@ def test_gradient(subject, rng):
     v = subject.free("start", subject.draw("float64"), "float64")
     deviation = subject.map.deviation(subject.case.shape)
     v = v + 0.1 * deviation * rng.normal(size=v.shape)
-    cotangent, way = rng.normal(size=v.shape), rng.normal(size=v.shape)
+    cotangent, way = rng.normal(size=subject.case.shape), rng.normal(size=v.shape)
     _, slope = subject(v, "float64", cotangent)
     step = 1e-5 * deviation
     ahead, _ = subject(v + step * way, "float64")
@@ -171,9 +175,21 @@ def test_gradient(subject, rng):
     assert abs(found - expected) <= 1e-6 * size
 
 
+@pytest.mark.parametrize("name", ["SpectralNorm", "ConvSpectralNorm", "NuclearNorm", "LowRank"])
+def test_gradient_far_out(name, rng):
+    """Also where the norm of the free value is several times that of any member."""
+    far = Subject(BY_NAME[name])
+    v, cotangent = 2 * rng.normal(size=far.free_shape), rng.normal(size=far.case.shape)
+    _, slope = far(v, "float64", cotangent)
+    way = rng.normal(size=v.shape)
+    ahead, behind = (far(v + step * way, "float64")[0] for step in (1e-6, -1e-6))
+    expected = np.sum((ahead - behind) / 2e-6 * cotangent)
+    assert abs(np.sum(slope * way) - expected) <= 1e-6 * np.linalg.norm(ahead - behind) / 2e-6
+
+
 def test_by_itself_as_compiled(subject, rng):
     """The map gives the same in a compiled step and outside of one."""
-    v = free_values(subject.case.shape, "float32", rng)["usual"]
+    v = free_values(subject.free_shape, "float32", rng)["usual"]
     w, _ = subject(v, "float32")
-    alone = array(subject.map.forward(tensor(v)))
+    alone = array(subject.forward(tensor(v)))
     np.testing.assert_allclose(alone, w, rtol=1e-5, atol=2e-6 * abs(w).max())

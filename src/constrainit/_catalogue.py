@@ -35,7 +35,7 @@ class Entry:
         projection: How near the projection comes to the nearest member.
         start: Where its initial weights come from.
         mask: `"yes"` if `Masked` can hold it.
-        map: `"yes"` if there is a smooth map onto it.
+        map: `"yes"` if there is a smooth map onto it, else `"no"` and why.
     """
 
     family: str
@@ -61,7 +61,7 @@ def parts() -> Iterator[Any]:
     for family, members in itertools.groupby(entries(), key=lambda entry: entry.family):
         rows = [(one.name, one.sentence, *_faces(one)) for one in members]
         yield Text(family, style="bold")
-        yield _text.grid(header, rows, unwrapped=tuple(_FACES))
+        yield _text.grid(header, rows, unwrapped=tuple(_FACES)[:-1])
         yield ""
 
 
@@ -116,6 +116,7 @@ set together there is `Joint`.
   *projected* if uniform draws are projected and `plan` measures them.
 - **mask**: whether `Masked` can hold the set.
 - **smooth map**: whether the set has a `transform`: `forward(v)` is a member for every finite `v`.
+  Sets made of others have one if those do, `Masked` if theirs can be taken under a mask.
 """
 
 
@@ -147,7 +148,7 @@ def _entry(one: Any) -> Entry:
         _projection(one, inner, convex),
         _start(one, inner),
         "yes" if one.maskable else "no",
-        "yes" if _own(one, "_transform") else "no",
+        _map(one, inner),
     )
 
 
@@ -172,6 +173,12 @@ def _start(one, inner):
     if inner:
         return "as the set"
     return "own law" if _own(one, "_law") or _own(one, "_law_of") else "projected"
+
+
+def _map(one, inner):
+    if _own(one, "_transform"):
+        return "as the set" if inner else "yes"
+    return f"no: {one.no_map}" if one.no_map else "no"
 
 
 def _own(one, method):

@@ -75,8 +75,8 @@ def at_once() -> AbstractContextManager[Any]:
     return keras.device("cpu")
 
 
-def on_host(function: Callable[[Any], Any], x: Any) -> Any:
-    """`function(array)` in NumPy, whose result has the shape and the dtype of `x`.
+def on_host(function: Callable[[Any], Any], x: Any, shape: tuple[int, ...]) -> Any:
+    """`function(array)` in NumPy, whose result has this shape and the dtype of `x`.
 
     Also where `x` is being traced, as when JAX initializes a large model under `jit`.
     """
@@ -85,18 +85,18 @@ def on_host(function: Callable[[Any], Any], x: Any) -> Any:
         import jax
 
         if isinstance(x, jax.core.Tracer):  # pyright: ignore[reportAttributeAccessIssue]
-            return jax.pure_callback(function, jax.ShapeDtypeStruct(x.shape, x.dtype), x)
+            return jax.pure_callback(function, jax.ShapeDtypeStruct(shape, x.dtype), x)
         return ops.convert_to_tensor(function(x))
     if backend == "tensorflow":
         import tensorflow as tf
 
         if not hasattr(x, "numpy"):
-            return tf.ensure_shape(tf.numpy_function(function, [x], x.dtype), x.shape)
+            return tf.ensure_shape(tf.numpy_function(function, [x], x.dtype), shape)
         return tf.convert_to_tensor(function(x.numpy()))
     import torch
 
     if x.device.type == "meta":
-        return torch.empty_like(x)
+        return torch.empty(shape, dtype=x.dtype, device=x.device)
     # NumPy knows no bfloat16: what PyTorch gives and takes is float64, which holds all of it.
     found = function(x.detach().to("cpu", torch.float64).numpy()).astype("float64")
     return torch.from_numpy(found).to(device=x.device, dtype=x.dtype)

@@ -37,3 +37,7 @@ class Folding:
     def weight(self, matrix) -> Any:
         """The matrix as a weight."""
         return ops.transpose(ops.reshape(matrix, self._moved), self._back)
+
+    def unfolded(self, matrix: np.ndarray) -> np.ndarray:
+        """As `weight`, of a NumPy array."""
+        return np.transpose(matrix.reshape(self._moved), self._back)

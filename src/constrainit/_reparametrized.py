@@ -189,13 +189,13 @@ class Reparametrized(keras.layers.Wrapper):
         assert smooth is not None
         value = _initial(record, a_set, self._given)
 
-        def initializer(shape, dtype=None):
+        def initializer(_, dtype=None):
             if value is None:
-                return smooth.start(a_set.initializer()(shape, dtype=dtype))
+                return smooth.start(a_set.initializer()(record.shape, dtype=dtype))
             return (smooth.right_inverse if self._given else smooth.start)(value)
 
         free = self.add_weight(
-            shape=record.shape,
+            shape=smooth.free_shape(record.shape),
             initializer=initializer,
             dtype=record.dtype,
             autocast=False,
@@ -205,7 +205,7 @@ class Reparametrized(keras.layers.Wrapper):
         free.decays = smooth.linear
         if variable.regularizer is not None:
             regularizer = variable.regularizer
-            free.regularizer = lambda v: regularizer(smooth.forward(v))
+            free.regularizer = lambda v: regularizer(smooth.forward(v, record.shape))
         _save_what_is_tracked(record.layer)
         record.layer._untrack_variable(variable)
         variable.__class__ = _seen_class(type(variable))
@@ -251,7 +251,7 @@ def _seen_class(kind: type) -> Any:
 
         def member(self):
             """The weight, in the dtype of its storage."""
-            return self.set.transform.forward(self.free)
+            return self.set.transform.forward(self.free, tuple(self.shape))
 
         @property
         def value(self):
@@ -357,10 +357,11 @@ def _smooth(record, a_set, name):
         )
     resolved = record.resolved(a_set)
     if resolved.transform is None:
+        why = f": {resolved.no_map}" if resolved.no_map else ""
         raise ValueError(
             f"`{name}` of `Reparametrized` must be a set with a smooth map. Received: {name}="
-            f"{a_set!r}, which has none. Use its projection: ci.constrained(...) for the layer, or "
-            "ci.constrain(model, ...)."
+            f"{a_set!r}, which has none{why}. Use its projection: ci.constrained(...) for the "
+            "layer, or ci.constrain(model, ...)."
         )
     return resolved
 

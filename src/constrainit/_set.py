@@ -51,6 +51,9 @@ class ConstraintSet(Starting, keras.constraints.Constraint):
     projects = ""
     """What the projection gives, in a few words, where it is not exactly the nearest member."""
 
+    no_map = ""
+    """Why there is no smooth map, in a few words, where there is none."""
+
     maskable = True
     """Whether `_nearest` honours `where`, so that `Masked` can hold the set."""
 

@@ -45,6 +45,22 @@ def spectral_bound(w):
     return size * bound * (1.0 + 16 * _rounding(w))
 
 
+def spectral_slack(rows, columns, dtype):
+    """How far `spectral_bound` is above the norm where all singular values are equal, at most.
+
+    Args:
+        rows: Of the matrix.
+        columns: Of the matrix.
+        dtype: Of the matrix; its rounding is what counts for thousands of rows.
+    """
+    most, least = max(rows, columns), min(rows, columns)
+    rounding, bound = float(np.finfo(dtype).eps), 1.0
+    for i in reversed(range(ITERATIONS)):
+        lost = ((least if i else most) + 8) * rounding
+        bound = math.sqrt(bound / math.sqrt(least) + lost)
+    return math.sqrt(least) * bound * 1.001
+
+
 def convolution_bound(kernel):
     """A number that the norm of the convolution does not exceed, for inputs of every size.
 

@@ -16,8 +16,9 @@ def polar(w, axis):
         return ops.sign(w), ops.abs(w)
     peak = ops.max(ops.abs(w), axis=axis, keepdims=True)
     scaled = w / ops.where(peak > 0, peak, ops.ones_like(peak))
-    size = ops.sqrt(ops.sum(ops.square(scaled), axis=axis, keepdims=True))
-    return scaled / at_least(size, 1.0), peak * size
+    # At least one but for the zero vector, where the root has no slope.
+    size = ops.sqrt(at_least(ops.sum(ops.square(scaled), axis=axis, keepdims=True), 1.0))
+    return scaled / size, peak * size
 
 
 def safe_norm(w, axis):

@@ -13,6 +13,7 @@ from constrainit._set import ConstraintSet
 from constrainit.initializers import laws_of_bounds
 from constrainit.initializers._draws import nth_seed
 from constrainit.sets.combine import inner_set
+from constrainit.transforms import Identity, Joined
 
 
 class _Free(ConstraintSet):
@@ -29,6 +30,9 @@ class _Free(ConstraintSet):
 
     def _usable(self, w):
         return ops.ones_like(w, dtype="bool")
+
+    def _transform(self):
+        return Identity(self)
 
     def _law(self, fan_in, fan_out, wanted):
         return laws_of_bounds.independent(fan_in, wanted)
@@ -74,6 +78,11 @@ class _Cut(ConstraintSet):
     def scale_free(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Whether the set of every block is."""
         return all(one.scale_free for one in self._sets())
+
+    @property
+    def no_map(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """As the first set without a map."""
+        return next((one.no_map for one in self._sets() if one.transform is None), "")
 
     @property
     def unresolved(self) -> bool:
@@ -130,6 +139,9 @@ class _Cut(ConstraintSet):
 
     def _distance(self, moved):
         return ops.stack([ops.max(one._distance(block)) for one, block in self._blocks(moved)])
+
+    def _transform(self):
+        return Joined(self) if all(one.transform for one in self._sets()) else None
 
     def _law_of(self, shape, axes, wanted, where=None):
         (one, size), *others = self._pieces(shape[self.axis])

@@ -8,6 +8,7 @@ from keras import ops
 from constrainit import _checks
 from constrainit._set import ConstraintSet
 from constrainit.sets.keras_builtin import as_set
+from constrainit.transforms import UnderMask
 
 
 class _Wrapping(ConstraintSet):
@@ -49,6 +50,11 @@ class _Wrapping(ConstraintSet):
         """As the inner set."""
         return self.set.to_the_bit
 
+    @property
+    def no_map(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """As the inner set."""
+        return self.set.no_map
+
     def _units(self, rank):
         return self.set._units(rank)
 
@@ -75,6 +81,9 @@ class _Applied(_Wrapping):
 
     def _distance(self, moved):
         return self.set._distance(moved)
+
+    def _transform(self):
+        return self.set.transform
 
     def _law_of(self, shape, axes, wanted, where=None):
         return self.set._law_of(shape, axes, wanted, where)
@@ -134,6 +143,12 @@ class Masked(_Wrapping):
             )  # fmt: skip
         self.mask = _checks.mask("Masked", mask)
 
+    @property
+    def no_map(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """As the inner set, whose map may be for whole weights only."""
+        whole = self.set.transform is not None and self.transform is None
+        return "that of the inner set takes no mask" if whole else self.set.no_map
+
     def check_shape(self, shape):
         self.set.check_shape(shape)
         _checks.broadcasts("Masked", "mask", self.mask, shape)
@@ -153,6 +168,10 @@ class Masked(_Wrapping):
 
     def _usable(self, w):
         return self.set._usable(w)
+
+    def _transform(self):
+        inner = self.set.transform
+        return UnderMask(self) if inner is not None and inner.maskable else None
 
     def _law_of(self, shape, axes, wanted, where=None):
         mask = np.broadcast_to(np.asarray(self.mask), shape)

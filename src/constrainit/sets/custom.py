@@ -28,6 +28,7 @@ class Custom(ConstraintSet):
 
     convex = False
     projects = "up to the function"
+    no_map = "nothing but the function is known"
     maskable = False
     traceable = False
 

@@ -52,6 +52,7 @@ class Grid(ConstraintSet):
     """
 
     convex = False
+    no_map = "its members lie apart"
 
     def __init__(self, step: float, lower: float | None = None, upper: float | None = None):
         open_side = "Use None for an open side."

@@ -50,6 +50,7 @@ class Intersection(ConstraintSet):
     maskable = False
     accuracy = 1e-5
     projects = "exact, or to 1e-5"
+    no_map = "a map onto each set is none onto both"
 
     def __init__(self, sets: list[Any]):
         if not isinstance(sets, (list, tuple)) or len(sets) < 2:

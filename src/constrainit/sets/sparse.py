@@ -13,6 +13,7 @@ class _Sparse(ConstraintSet):
     """Few weights in each group of a unit's weights differ from zero."""
 
     convex = False
+    no_map = "which weights are zero changes in jumps"
 
     def _group(self, size: int) -> tuple[int, int]:
         """How many weights are kept of how many, for a unit of `size` weights."""

@@ -18,6 +18,7 @@ from constrainit.numerics import (
     with_singular_values,
 )
 from constrainit.sets._matrices import _Folded
+from constrainit.transforms import ConvBall, Cubic, Factors, FactorsInBall
 
 
 class SpectralNorm(_Folded):
@@ -64,6 +65,9 @@ class SpectralNorm(_Folded):
             lambda: w,
             lambda: with_singular_values(w, lambda values: at_most(values, self.bound)),
         )
+
+    def _transform(self):
+        return Cubic(self)
 
     def _law(self, fan_in, fan_out, wanted):
         return laws_of_matrices.isometry(fan_in, fan_out, fan_in, self.bound, wanted)
@@ -126,6 +130,9 @@ class ConvSpectralNorm(ConstraintSet):
     def _nearest(self, w, dtype, where=None):
         norm = ops.reshape(convolution_bound(w), ())
         return w * ops.where(norm > self.bound, self.bound / norm, ops.ones_like(norm))
+
+    def _transform(self):
+        return ConvBall(self)
 
     def _law(self, fan_in, fan_out, wanted):
         return laws_of_matrices.isometry(fan_in, fan_out, fan_in, self.bound, wanted)
@@ -195,6 +202,9 @@ class NuclearNorm(_Folded):
         inside = ops.sum(values) <= self.radius
         return ops.where(inside, values, project_simplex(values, self.radius, (0,)))
 
+    def _transform(self):
+        return FactorsInBall(self)
+
     def _law(self, fan_in, fan_out, wanted):
         most = min(fan_in, fan_out)
         rank = max(int(min(self.radius**2 / (wanted.gain**2 * fan_out), most)), 1)
@@ -248,6 +258,9 @@ class LowRank(_Folded):
     def _first(self, values):
         kept = ops.arange(values.shape[0]) < self.rank
         return ops.where(kept, values, ops.zeros_like(values))
+
+    def _transform(self):
+        return Factors(self)
 
     def _law(self, fan_in, fan_out, wanted):
         return laws_of_matrices.isometry(fan_in, fan_out, self.rank, math.inf, wanted)

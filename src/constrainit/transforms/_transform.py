@@ -26,7 +26,8 @@ class Transform:
     has the dtype of the weight; half precision is computed in float32. What this class does once,
     for every map: conversion, the wide dtype, and the float64 of `right_inverse`.
 
-    To write a map, subclass and define `_map` and `_inverse`.
+    To write a map, subclass and define `_map` and `_inverse`; where the free value has another
+    shape than the weight, also `reshapes` and `free_shape`, and `_member` in the place of `_map`.
 
     Args:
         set: The `ConstraintSet` that the map goes to.
@@ -36,26 +37,40 @@ class Transform:
     """Whether `forward(c * v)` is `c * forward(v)`, so that weight decay on the free value is
     weight decay on the weight."""
 
+    reshapes = False
+    """Whether the free value has another shape than the weight: that of `free_shape`."""
+
+    maskable = False
+    """Whether `_map` takes `where`, so that `Masked` can hold the map."""
+
     def __init__(self, set: Any):
         self.set = set
 
-    def forward(self, v: Any) -> Any:
+    def free_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of the free value of a weight of this shape."""
+        return tuple(shape)
+
+    def forward(self, v: Any, shape: tuple[int, ...] | None = None) -> Any:
         """The member that a free value stands for.
 
         Args:
-            v: The free value: any finite tensor of the shape of the weight.
+            v: The free value: any finite tensor of `free_shape(shape)`.
+            shape: The shape of the weight. None: that of `v`, unless the map `reshapes`.
 
         Returns:
-            A tensor of the shape and dtype of `v`, a member as that dtype stores it.
+            A tensor of this shape and of the dtype of `v`, a member as that dtype stores it.
             Differentiable, with a finite gradient.
 
         Raises:
-            ValueError: The dtype is not a float, or the set has no members of this shape.
+            ValueError: The dtype is not a float, the set has no members of this shape, `v` has
+                another shape than their free values, or `shape` is not given where it is needed.
         """
         v = self._tensor(v)
+        shape = self._shape(v, shape)
         dtype = keras.backend.standardize_dtype(v.dtype)
         with exact_products():
-            return ops.cast(self._map(ops.cast(v, wide_dtype(dtype)), dtype), dtype)
+            image = self._member(ops.cast(v, wide_dtype(dtype)), dtype, shape)
+            return ops.cast(image, dtype)
 
     def right_inverse(self, w: Any) -> Any:
         """A free value that stands for a member: `forward(right_inverse(w))` is `w`.
@@ -67,7 +82,7 @@ class Transform:
             w: A member, as an array, a tensor or a `keras.Variable`.
 
         Returns:
-            A tensor of the shape and dtype of `w`.
+            A tensor of `free_shape` and of the dtype of `w`.
         """
         return self._of(w, self._inverse)
 
@@ -87,6 +102,10 @@ class Transform:
         What it gives has to be a member after rounding to the storage dtype.
         """
         raise TypeError(f"`{type(self).__name__}` must define `_map(v, dtype)`.")
+
+    def _member(self, v: Any, dtype: str, shape: tuple[int, ...]) -> Any:
+        """As `_map`, told the shape of the weight."""
+        return self._map(v, dtype)
 
     def _inverse(self, w: np.ndarray, dtype: str) -> np.ndarray:
         """The free value of a member, both in float64."""
@@ -123,8 +142,25 @@ class Transform:
                 f"`v` of the transform of `{type(self.set).__name__}` must be of a float dtype "
                 f"({', '.join(STORAGE_DTYPES)}). Received: dtype={dtype}."
             )
-        self.set.check_shape(tuple(v.shape))
         return v
+
+    def _shape(self, v, shape):
+        """The shape of the weight, which the free value fits."""
+        if shape is None and self.reshapes:
+            raise ValueError(
+                f"`shape` of the transform of `{type(self.set).__name__}` must be that of the "
+                f"weight: a free value has another one. Received: shape=None for a free value of "
+                f"shape {tuple(v.shape)}. Write forward(v, shape)."
+            )
+        shape = tuple(v.shape) if shape is None else tuple(shape)
+        self.set.check_shape(shape)
+        if tuple(v.shape) != self.free_shape(shape):
+            raise ValueError(
+                f"`v` of the transform of `{type(self.set).__name__}` must be of shape "
+                f"{self.free_shape(shape)} for a weight of shape {shape}. Received: a free value "
+                f"of shape {tuple(v.shape)}."
+            )
+        return shape
 
     def _of(self, w, inverse):
         """The free value that `inverse(array, dtype)` finds, stored as the weight is."""
@@ -135,7 +171,7 @@ class Transform:
             found, limit = inverse(np.asarray(value, "float64"), dtype), ml_dtypes.finfo(dtype).max
             return np.clip(found, -float(limit), float(limit)).astype(numpy_dtype(dtype))
 
-        return on_host(on_arrays, w)
+        return on_host(on_arrays, w, self.free_shape(tuple(w.shape)))
 
     def __repr__(self) -> str:
         return f"{self.set!r}.transform"

@@ -19,12 +19,14 @@ class Softplus(Transform):
     by the share by which it changes a free kernel; far from it the map is the identity.
     """
 
+    maskable = True
+
     def _bound(self, dtype):
         """The bound as stored, and +1 where it is the lower one, -1 where the upper."""
         lower, upper = self.set._bounds()
         return (inward(lower, dtype, 1), 1.0) if upper is None else (inward(upper, dtype, -1), -1.0)
 
-    def _map(self, v, dtype):
+    def _map(self, v, dtype, where=None):
         bound, side = self._bound(dtype)
         t = self.deviation(v.shape)
         distance = ops.softplus(v * (side / t)) * (side * t)
@@ -38,7 +40,8 @@ class Softplus(Transform):
 
     def _inside(self, w, dtype):
         bound, side = self._bound(dtype)
-        distance = side * (w - bound)
+        # Zeros outside of a mask may be on the other side.
+        distance = np.maximum(side * (w - bound), 0.0)
         least = 0.01 * (distance.mean() if distance.any() else self.size(w.shape))
         return bound + side * np.maximum(distance, least)
 
@@ -50,7 +53,9 @@ class Sigmoid(Transform):
     a free kernel.
     """
 
-    def _map(self, v, dtype):
+    maskable = True
+
+    def _map(self, v, dtype, where=None):
         low, width = _reach(*self.set._stored_bounds(dtype), dtype)
         return low + width * ops.sigmoid(v * (1.0 / self._temperature(v.shape, dtype)))
 

@@ -1,4 +1,4 @@
-"""Sets that are linear: the projection is smooth itself."""
+"""Sets that are linear: the projection is smooth itself, or there is none to do."""
 
 import ml_dtypes
 
@@ -16,12 +16,25 @@ class Linear(Transform):
 
     def __init__(self, set, linear=True):
         super().__init__(set)
+        self.maskable = set.maskable
         self.linear = linear  # pyright: ignore[reportIncompatibleVariableOverride]
 
-    def _map(self, v, dtype):
+    def _map(self, v, dtype, where=None):
         # Sums of larger numbers would overflow, in the arithmetic or when they are stored.
         limit = min(float(ml_dtypes.finfo(dtype).max) / 8, 1e30)
-        return self.set._nearest(at_most(at_least(v, -limit), limit), dtype)
+        return self.set._nearest(at_most(at_least(v, -limit), limit), dtype, where)
+
+    def _inverse(self, w, dtype):
+        return w
+
+
+class Identity(Transform):
+    """The weight itself, where every weight is a member."""
+
+    linear = True
+
+    def _map(self, v, dtype):
+        return v
 
     def _inverse(self, w, dtype):
         return w

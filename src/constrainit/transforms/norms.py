@@ -22,7 +22,9 @@ class Direction(Transform):
     `x = ||v|| / middle`. A unit of zeros has no direction and stands for equal weights.
     """
 
-    def _map(self, v, dtype):
+    maskable = True
+
+    def _map(self, v, dtype, where=None):
         units = self.set._units(len(v.shape))
         v = at_most(at_least(v, -_MOST), _MOST)
         square = _total(ops.square(v), units)
@@ -45,8 +47,9 @@ class Direction(Transform):
             )
 
         def with_zeros():
-            even = lower / float(np.prod([v.shape[a] for a in units]) or 1) ** 0.5
-            return ops.where(some, usual(), ops.full_like(v, even))
+            kept = ops.ones_like(v) if where is None else ops.cast(where, v.dtype)
+            even = kept * (lower / ops.sqrt(at_least(_total(kept, units), 1.0)))
+            return ops.where(some, usual(), even)
 
         return choose(some, usual, with_zeros)
 
@@ -73,7 +76,9 @@ class Direction(Transform):
 class Ball(Transform):
     """`v / sqrt(1 + ||v||^2 / radius^2)`: the identity near zero, inside of the ball far out."""
 
-    def _map(self, v, dtype):
+    maskable = True
+
+    def _map(self, v, dtype, where=None):
         radius = self.set._range()[1]
         # In units of the radius, so that its own square can not be lost.
         x = at_most(at_least(v * (1 / radius), -_MOST), _MOST)

@@ -6,7 +6,7 @@ from keras import ops
 from constrainit.numerics import at_least, at_most
 from constrainit.transforms._transform import Transform
 
-_LEAST = 1e-30
+_LEAST, _LARGEST = 1e-30, 1e30
 
 
 class Softmax(Transform):
@@ -15,15 +15,22 @@ class Softmax(Transform):
     A step of Adam changes each weight by the share by which it changes a free kernel.
     """
 
-    def _map(self, v, dtype):
+    maskable = True
+
+    def _map(self, v, dtype, where=None):
         units = self.set._units(len(v.shape))
         if not units:
             return ops.zeros_like(v) * v + self.set.total
-        x = at_most(at_least(v, -1e30), 1e30)
+        x = at_most(at_least(v, -_LARGEST), _LARGEST)
+        if where is not None:
+            x = ops.where(where, x, ops.full_like(x, -_LARGEST))
         # The largest goes first: of a product less its peak a compiler may round the two apart.
         x = x - ops.stop_gradient(ops.max(x, axis=units, keepdims=True))
         x = ops.exp(x * (1.0 / self.deviation(v.shape)))
-        return x * (self.set.total / ops.sum(x, axis=units, keepdims=True))
+        if where is not None:
+            x = ops.where(where, x, ops.zeros_like(x))
+        # At least the one of the peak, but for a unit without any entry in the mask.
+        return x * (self.set.total / at_least(ops.sum(x, axis=units, keepdims=True), 0.5))
 
     def _inverse(self, w, dtype):
         units = self.set._units(w.ndim)

@@ -14,7 +14,9 @@ class Signs(Transform):
     The temperature `t` is `deviation`.
     """
 
-    def _map(self, v, dtype):
+    maskable = True
+
+    def _map(self, v, dtype, where=None):
         signs = self._signs(v.shape)
         t = self.deviation(v.shape)
         signed = ops.convert_to_tensor(signs, dtype=v.dtype)
