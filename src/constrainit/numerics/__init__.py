@@ -22,6 +22,7 @@ from ._norms import polar as polar
 from ._norms import safe_norm as safe_norm
 from ._polar import is_rotation as is_rotation
 from ._polar import polar_factor as polar_factor
+from ._polar import polished as polished
 from ._simplex import project_l1_ball as project_l1_ball
 from ._simplex import project_simplex as project_simplex
 from ._spectral import with_eigenvalues as with_eigenvalues
@@ -31,6 +32,7 @@ __all__ = [
     "at_least", "at_most", "between", "circulant", "computed_once", "convex_sequences",
     "convolution_bound", "convolution_slack", "dykstra", "from_diagonals", "from_first_row",
     "is_rotation", "isotonic", "keep_largest", "nearest_correlation", "polar", "polar_factor",
+    "polished",
     "project_birkhoff", "project_l1_ball", "project_simplex", "safe_norm", "spectral_bound",
     "symmetric_part", "toeplitz", "with_eigenvalues", "with_singular_values",
 ]  # fmt: skip
