@@ -1,5 +1,7 @@
 """Smooth maps onto orthogonal matrices: the polar factor, and Cayley's map around a base."""
 
+import functools
+
 import keras
 import numpy as np
 from keras import ops
@@ -12,7 +14,7 @@ from constrainit.transforms._transform import Transform, with_value
 _FAR = 1.0
 # A step of any size stays below this: beyond it Cayley's map loses digits.
 _MOST = 8.0
-_LARGEST, _SMALLEST = 1e14, 1e-20
+_LARGEST, _SMALLEST, _STEEP = 1e14, 1e-20, 1e-2
 
 
 class Polar(Transform):
@@ -37,20 +39,24 @@ class Polar(Transform):
 
     def _map(self, v, dtype):
         folding = self.set._folding(v.shape)
-        return folding.weight(_turned(folding.matrix(v), self._factor))
+        # The factor is the same for multiples of `v`.
+        peak = ops.stop_gradient(ops.max(ops.abs(v)))
+        x = v / ops.where(peak > _SMALLEST, peak, ops.ones_like(peak))
+        least = float(np.finfo(keras.backend.standardize_dtype(v.dtype)).eps) ** 0.5
+        if dtype == "float16":
+            # The slope is one over the size: float16 could not hold it.
+            x, least = with_value(v / at_least(peak, _STEEP), x), _STEEP
+        factor = functools.partial(self._factor, least)
+        return folding.weight(_turned(folding.matrix(x), factor))
 
     def _inverse(self, w, dtype):
         return w
 
-    def _factor(self, v):
-        # The factor is the same for multiples of `v`.
-        peak = ops.stop_gradient(ops.max(ops.abs(v)))
-        x = v / ops.where(peak > _SMALLEST, peak, ops.ones_like(peak))
+    def _factor(self, least, x):
         fixed = ops.stop_gradient(x)
         u = ops.stop_gradient(self.set._nearest_matrix(fixed))
         values, vectors = ops.eigh(symmetric_part(ops.transpose(u) @ fixed))
         values, vectors = ops.stop_gradient(values), ops.stop_gradient(vectors)
-        least = float(np.finfo(keras.backend.standardize_dtype(x.dtype)).eps) ** 0.5
         # The differential of the factor: `U X` with `H X + X H` the skew part of `U'dv`, twice,
         # and what is at right angles to `U`, over `H`.
         across = ops.transpose(u) @ x
