@@ -66,7 +66,7 @@ def table(title, seconds, rows, error):
     times = timing.race([step for step, _ in rows.values()], seconds)
     for (name, (_, weight)), own in zip(rows.items(), times, strict=True):
         ratio = times[0].median / own.median
-        print(f"  {name:18} {1000 * own.median:9.2f} ms, constrainit over it {ratio:6.3f}, "
+        print(f"  {name:18} {own.median:9.2f} ms, constrainit over it {ratio:6.3f}, "
               f"error {error(weight().detach()):.1e}", flush=True)  # fmt: skip
 
 
@@ -82,7 +82,7 @@ def ours(a_set, shape):
 
     smooth, cotangent = a_set.transform, torch.randn(shape)
     w = a_set.initializer(0)(shape)
-    free = torch.nn.Parameter(smooth.right_inverse(w) + 1e-4)
+    free = torch.nn.Parameter(smooth.right_inverse(w) + 1e-4 * cotangent)
     if smooth.based:
         base = smooth.base(w, smooth.right_inverse(w))
         return stepping(lambda: smooth.around(free, base), free, cotangent)
@@ -123,6 +123,9 @@ def of_layer(layer, size):
     import torch
 
     free = list(layer.parameters())
+    with torch.no_grad():
+        for one in free:
+            one += 1e-4 * torch.randn_like(one)
     cotangent = torch.randn(size, size)
 
     def step():

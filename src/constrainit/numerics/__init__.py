@@ -11,6 +11,7 @@ from ._dykstra import dykstra as dykstra
 from ._gram import convolution_bound as convolution_bound
 from ._gram import convolution_slack as convolution_slack
 from ._gram import spectral_bound as spectral_bound
+from ._inverse import inverse_by_halves as inverse_by_halves
 from ._isotonic import isotonic as isotonic
 from ._largest import keep_largest as keep_largest
 from ._limits import at_least as at_least
@@ -31,7 +32,7 @@ from ._spectral import with_singular_values as with_singular_values
 __all__ = [
     "at_least", "at_most", "between", "circulant", "computed_once", "convex_sequences",
     "convolution_bound", "convolution_slack", "dykstra", "from_diagonals", "from_first_row",
-    "is_rotation", "isotonic", "keep_largest", "nearest_correlation", "polar", "polar_factor",
+    "inverse_by_halves", "is_rotation", "isotonic", "keep_largest", "nearest_correlation", "polar", "polar_factor",
     "polished",
     "project_birkhoff", "project_l1_ball", "project_simplex", "safe_norm", "spectral_bound",
     "symmetric_part", "toeplitz", "with_eigenvalues", "with_singular_values",

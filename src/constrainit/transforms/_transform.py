@@ -113,7 +113,7 @@ class Transform:
         v = ops.cast(v, base.dtype)
         with exact_products():
             member = self._around(v, None, base[0], base[1])
-            return ops.stack([self._landed(self._landed(member)), v])
+            return ops.stack([self._landed(member), v])
 
     # What a map defines
 

@@ -7,13 +7,19 @@ import numpy as np
 from keras import ops
 
 from constrainit._compile import choose
-from constrainit.numerics import at_least, at_most, polished, symmetric_part
+from constrainit.numerics import (
+    at_least,
+    at_most,
+    inverse_by_halves,
+    polished,
+    symmetric_part,
+)
 from constrainit.transforms._transform import Transform, with_value
 
 # Free values further than this from the base, in the norm of a column, need a new base.
 _FAR = 1.0
 # A step of any size stays below this: beyond it Cayley's map loses digits.
-_MOST = 8.0
+_MOST = 2.0
 _LARGEST, _SMALLEST, _STEEP = 1e14, 1e-20, 1e-2
 
 
@@ -23,7 +29,7 @@ class Polar(Transform):
     For training there is Cayley's map around a base `B`, which costs one linear system in the place
     of an eigendecomposition. With `x` the free value less what it was when the base was set:
 
-    - square: `Q = 2 (I - A / 2)^-1 B - B` with `A = (x - x') / 2`;
+    - square: `Q = (I - A / 2)^-1 (I + A / 2) B` with `A = (x - x') / 2`;
     - tall: the same with `A = P B' - B P'` and `P = x - B B'x / 2`, which is of rank `2 k`: a system
       of size `2 k`, and no matrix larger than the weight;
     - wide: its transpose.
@@ -83,7 +89,7 @@ class Polar(Transform):
 
     def _landed(self, w):
         folding = self.set._folding(w.shape)
-        return folding.weight(_turned(folding.matrix(w), polished))
+        return folding.weight(_turned(folding.matrix(w), _nearer))
 
 
 def _turned(matrix, function):
@@ -105,8 +111,7 @@ def _cayley(x, base):
     x = x * (_MOST / ops.maximum(length, _MOST))
     rows, columns = x.shape
     if rows == columns:
-        skew = symmetric_part(x, -1.0)
-        q = 2.0 * ops.solve(ops.eye(rows, dtype=x.dtype) - 0.5 * skew, base) - base
+        q = _around_square(base)(0.5 * symmetric_part(x, -1.0))
     else:
         along = ops.transpose(base) @ x
         p = x - 0.5 * (base @ along)
@@ -119,5 +124,25 @@ def _cayley(x, base):
         seen = ops.concatenate([eye, -0.5 * ops.transpose(along)])
         share = ops.solve(ops.eye(2 * columns, dtype=x.dtype) - 0.5 * inner, seen)
         q = base + p @ share[:columns] + base @ share[columns:]
-    near = length <= _FAR
-    return choose(near, lambda: q, lambda: with_value(q, polished(ops.stop_gradient(q))))
+    return choose(length <= _FAR, lambda: q, lambda: with_value(q, _nearer(ops.stop_gradient(q))))
+
+
+def _around_square(base):
+    """`(I - S)^-1 (I + S) B` as a function of a skew `S`, with the gradient in two products."""
+
+    @ops.custom_gradient
+    def member(skew):
+        inverse = inverse_by_halves(ops.eye(skew.shape[0], dtype=skew.dtype) - skew)
+        twice = 2.0 * (inverse @ base)
+
+        def gradient(*args, upstream=None):
+            upstream = args[0] if upstream is None else upstream
+            return (ops.transpose(inverse) @ upstream) @ ops.transpose(twice)
+
+        return twice - base, gradient
+
+    return member
+
+
+def _nearer(q):
+    return polished(polished(q))
