@@ -48,6 +48,15 @@ def choose(conditions: Any, one: Callable[[], Any], other: Callable[[], Any]) ->
     return one() if conditions.all() else other()
 
 
+def assign_where(condition: Any, variable: Any, value: Callable[[], Any]) -> None:
+    """Assigns `value()` to a variable if a condition holds."""
+    if keras.backend.backend() != "torch" or condition.device.type == "meta":
+        variable.assign(ops.cond(condition, value, lambda: ops.convert_to_tensor(variable)))
+    # Not with its own value: PyTorch counts assignments, and a gradient may need the one before.
+    elif condition:
+        variable.assign(value())
+
+
 @functools.cache
 def compiled_draw(function: Callable[..., Any]) -> Callable[..., Any] | None:
     """`function(pair, *constants)` compiled on JAX, once for equal constants; None elsewhere.

@@ -1,6 +1,7 @@
 """`Reparametrized`: a layer that sees weights through smooth maps."""
 
 import functools
+import inspect
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +10,8 @@ import keras
 from keras import ops, tree
 
 from constrainit import _checks
+from constrainit._compile import assign_where
+from constrainit._precision import wide_dtype
 from constrainit._set import ConstraintSet
 from constrainit.initializers import Feasible
 from constrainit.model import WeightRecord, matches, matching, walk
@@ -30,6 +33,10 @@ class Reparametrized(keras.layers.Wrapper):
     and assigning a member to it sets the free value. A regularizer of the kernel acts on the
     member. Weight decay of the optimizer acts on the free value where that is the same thing (maps
     that are `linear`), and not at all elsewhere: it would pull to `forward(0)`, which nobody means.
+
+    Orthogonal matrices are seen from a base, `kernel_free_base`, a weight that is not trained:
+    the member at one value of the free weight, and that value. When training has gone far from it,
+    it is set anew, which does not change the member.
 
     A layer that has its weights already keeps them; what is outside of its set goes to the nearest
     member, with a warning. A layer that is built here starts from its set's own initializer, or
@@ -66,8 +73,9 @@ class Reparametrized(keras.layers.Wrapper):
                 "Write Reparametrized(layer, kernel=ci.Box(0.1, 1.0))."
             )
         # Keras reads the signature: what the layer takes, this one takes.
-        for method in ("call", "compute_output_shape"):
-            self.__dict__[method] = _signed(getattr(self, f"_{method}"), getattr(layer, method))
+        self.__dict__["call"] = _signed(self._call, layer.call, training=None)
+        shape = _signed(self._compute_output_shape, layer.compute_output_shape)
+        self.__dict__["compute_output_shape"] = shape
         super().__init__(layer, **own)
         self.sets = {name: as_set(one) for name, one in sets.items()}
         self.supports_masking = layer.supports_masking
@@ -133,10 +141,12 @@ class Reparametrized(keras.layers.Wrapper):
 
     # What stands in the place of `call` and `compute_output_shape`
 
-    def _call(self, *args, **kwargs):
+    def _call(self, *args, training=None, **kwargs):
+        if training is not None and _takes_training(self.layer):
+            kwargs["training"] = training
         try:
             for seen in self.seen:
-                seen.hold()
+                seen.hold(training)
             return self.layer(*args, **kwargs)
         finally:
             for seen in self.seen:
@@ -203,13 +213,23 @@ class Reparametrized(keras.layers.Wrapper):
             name=name,
         )
         free.decays = smooth.linear
-        if variable.regularizer is not None:
-            regularizer = variable.regularizer
-            free.regularizer = lambda v: regularizer(smooth.forward(v, record.shape))
+        base = None
+        if smooth.based:
+            base = self.add_weight(
+                shape=(2, *record.shape),
+                initializer=lambda shape, dtype=None: smooth.base(smooth.forward(free), free),
+                dtype=wide_dtype(record.dtype),
+                autocast=False,
+                trainable=False,
+                name=f"{name}_base",
+            )
+        regularizer = variable.regularizer
+        if regularizer is not None:
+            free.regularizer = lambda v: regularizer(_member(smooth, v, base, record.shape))
         _save_what_is_tracked(record.layer)
         record.layer._untrack_variable(variable)
         variable.__class__ = _seen_class(type(variable))
-        variable.see(free, a_set)
+        variable.see(free, a_set, base)
         return variable
 
 
@@ -220,14 +240,35 @@ def _save_what_is_tracked(layer):
         layer.__dict__[method] = functools.partial(plain, layer)
 
 
-def _signed(function, as_this):
-    """A function with the signature of another."""
+def _signed(function, as_this, **more):
+    """A function with the signature of another, and more parameters that are keywords."""
 
     @functools.wraps(as_this)
     def wrapper(*args, **kwargs):
         return function(*args, **kwargs)
 
+    signature = inspect.signature(as_this)
+    known = list(signature.parameters.values())
+    added = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=value)
+        for name, value in more.items()
+        if name not in signature.parameters
+    ]
+    last = known.pop() if known and known[-1].kind is inspect.Parameter.VAR_KEYWORD else None
+    parameters = [*known, *added, *([last] if last else [])]
+    wrapper.__dict__["__signature__"] = signature.replace(parameters=parameters)
     return wrapper
+
+
+def _takes_training(layer):
+    """Whether the `call` of a layer can be told whether it is training."""
+    parameters = inspect.signature(layer.call).parameters.values()
+    return any(p.name == "training" or p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def _member(smooth, v, base, shape):
+    """The member that a free value stands for, seen from its base if it has one."""
+    return smooth.forward(v, shape) if base is None else smooth.around(v, base)
 
 
 @functools.cache
@@ -237,13 +278,22 @@ def _seen_class(kind: type) -> Any:
     class Seen(kind):
         """A weight that is not stored: the member that a free value stands for."""
 
-        def see(self, free, a_set):
-            self.free, self.set, self._now = free, a_set, None
+        def see(self, free, a_set, base):
+            self.free, self.set, self.base, self._now = free, a_set, base, None
             self._trainable, self._constraint, self._regularizer = False, None, None
             self._value = None
 
-        def hold(self):
-            """Computes the weight, for all that reads it until `release`."""
+        def hold(self, training):
+            """Computes the weight, for all that reads it until `release`.
+
+            A step of training that has gone far from the base begins from a new one.
+            """
+            if self.base is not None and training:
+                smooth, base = self.set.transform, self.base
+                free = ops.stop_gradient(ops.convert_to_tensor(self.free))
+                assign_where(
+                    smooth.strays(free, base.value), base, lambda: smooth.rebased(free, base.value)
+                )
             self._now = self.member()
 
         def release(self):
@@ -251,7 +301,8 @@ def _seen_class(kind: type) -> Any:
 
         def member(self):
             """The weight, in the dtype of its storage."""
-            return self.set.transform.forward(self.free, tuple(self.shape))
+            base = None if self.base is None else self.base.value
+            return _member(self.set.transform, self.free, base, tuple(self.shape))
 
         @property
         def value(self):
@@ -261,7 +312,11 @@ def _seen_class(kind: type) -> Any:
         def assign(self, value):
             """Sets the free value of a member; another weight goes to the nearest one."""
             value = ops.convert_to_tensor(value, dtype=self._dtype)
-            self.free.assign(self.set.transform.right_inverse(_inside(self.set, value, self.path)))
+            smooth, image = self.set.transform, _inside(self.set, value, self.path)
+            if self.base is None:
+                self.free.assign(smooth.right_inverse(image))
+            else:
+                self.base.assign(smooth.base(image, self.free))
             return value
 
         def numpy(self):

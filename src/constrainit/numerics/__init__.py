@@ -12,6 +12,7 @@ from ._gram import convolution_bound as convolution_bound
 from ._gram import convolution_slack as convolution_slack
 from ._gram import spectral_bound as spectral_bound
 from ._gram import spectral_slack as spectral_slack
+from ._inverse import inverse_by_halves as inverse_by_halves
 from ._isotonic import isotonic as isotonic
 from ._largest import keep_largest as keep_largest
 from ._limits import at_least as at_least
@@ -23,6 +24,7 @@ from ._norms import polar as polar
 from ._norms import safe_norm as safe_norm
 from ._polar import is_rotation as is_rotation
 from ._polar import polar_factor as polar_factor
+from ._polar import polished as polished
 from ._simplex import project_l1_ball as project_l1_ball
 from ._simplex import project_simplex as project_simplex
 from ._spectral import with_eigenvalues as with_eigenvalues
@@ -31,7 +33,8 @@ from ._spectral import with_singular_values as with_singular_values
 __all__ = [
     "at_least", "at_most", "between", "circulant", "computed_once", "convex_sequences",
     "convolution_bound", "convolution_slack", "dykstra", "from_diagonals", "from_first_row",
-    "is_rotation", "isotonic", "keep_largest", "nearest_correlation", "polar", "polar_factor",
-    "project_birkhoff", "project_l1_ball", "project_simplex", "safe_norm", "spectral_bound",
+    "inverse_by_halves", "is_rotation", "isotonic", "keep_largest", "nearest_correlation",
+    "polar", "polar_factor", "polished", "project_birkhoff", "project_l1_ball",
+    "project_simplex", "safe_norm", "spectral_bound",
     "spectral_slack", "symmetric_part", "toeplitz", "with_eigenvalues", "with_singular_values",
 ]  # fmt: skip

@@ -4,6 +4,7 @@ from constrainit import _checks
 from constrainit.initializers import laws_of_matrices
 from constrainit.numerics import polar_factor
 from constrainit.sets._matrices import _Folded
+from constrainit.transforms import Polar
 
 
 class Orthogonal(_Folded):
@@ -41,6 +42,9 @@ class Orthogonal(_Folded):
 
     def _nearest_matrix(self, w):
         return polar_factor(w)
+
+    def _transform(self):
+        return Polar(self)
 
     def _law(self, fan_in, fan_out, wanted):
         return laws_of_matrices.frame(fan_in, fan_out, wanted)
@@ -93,6 +97,9 @@ class SpecialOrthogonal(_Folded):
 
     def _nearest_matrix(self, w):
         return polar_factor(w, rotation=True)
+
+    def _transform(self):
+        return Polar(self)
 
     def _law(self, fan_in, fan_out, wanted):
         return laws_of_matrices.rotation(fan_in, wanted)

@@ -8,10 +8,11 @@ from constrainit.transforms.factors import Factors, FactorsInBall
 from constrainit.transforms.linear import Identity, Linear
 from constrainit.transforms.lipschitz import ConvBall, Cubic
 from constrainit.transforms.norms import of_norms
+from constrainit.transforms.orthogonal import Polar
 from constrainit.transforms.shares import Softmax
 from constrainit.transforms.signs import Signs
 
 __all__ = [
-    "ConvBall", "Cubic", "Factors", "FactorsInBall", "Identity", "Joined", "Linear", "Rows",
-    "Signs", "Softmax", "Square", "Transform", "UnderMask", "of_bounds", "of_norms",
+    "ConvBall", "Cubic", "Factors", "FactorsInBall", "Identity", "Joined", "Linear", "Polar",
+    "Rows", "Signs", "Softmax", "Square", "Transform", "UnderMask", "of_bounds", "of_norms",
 ]  # fmt: skip

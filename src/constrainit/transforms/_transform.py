@@ -43,6 +43,9 @@ class Transform:
     maskable = False
     """Whether `_map` takes `where`, so that `Masked` can hold the map."""
 
+    based = False
+    """Whether training can go around a base: `base`, `around`, `strays` and `rebased`."""
+
     def __init__(self, set: Any):
         self.set = set
 
@@ -94,6 +97,39 @@ class Transform:
         """
         return self._of(w, lambda value, dtype: self._inverse(self._inside(value, dtype), dtype))
 
+    # Around a base, where the set is curved and a map from all of it is dear
+
+    def base(self, w: Any, v: Any) -> Any:
+        """The base that makes a free value `v` stand for a member `w`, in the dtype of arithmetic.
+
+        Args:
+            w: A member.
+            v: Any free value, of the shape and dtype of `w`.
+
+        Returns:
+            A tensor of shape `(2, *shape)`: the member, and the free value that stands for it.
+        """
+        wide = wide_dtype(keras.backend.standardize_dtype(w.dtype))
+        return ops.stack([ops.cast(w, wide), ops.cast(v, wide)])
+
+    def around(self, v: Any, base: Any) -> Any:
+        """The member that a free value stands for, seen from a base; else as `forward`."""
+        v, base = self._tensor(v), ops.convert_to_tensor(base)
+        dtype = keras.backend.standardize_dtype(v.dtype)
+        with exact_products():
+            return ops.cast(self._around(ops.cast(v, base.dtype), dtype, base[0], base[1]), dtype)
+
+    def strays(self, v: Any, base: Any) -> Any:
+        """Whether a free value is so far from a base that it needs a new one: a scalar boolean."""
+        return self._strays(ops.cast(v, base.dtype), base[1])
+
+    def rebased(self, v: Any, base: Any) -> Any:
+        """The base at the member that a free value stands for now."""
+        v = ops.cast(v, base.dtype)
+        with exact_products():
+            member = self._around(v, None, base[0], base[1])
+            return ops.stack([self._landed(member), v])
+
     # What a map defines
 
     def _map(self, v: Any, dtype: str) -> Any:
@@ -113,6 +149,18 @@ class Transform:
 
     def _inside(self, w: np.ndarray, dtype: str) -> np.ndarray:
         """A member near `w` at which the map is not flat."""
+        return w
+
+    def _around(self, v: Any, dtype: str | None, base: Any, origin: Any) -> Any:
+        """The member at `v`, from a base that is the member at `origin`, all in the wide dtype."""
+        return self._map(v, dtype)
+
+    def _strays(self, v: Any, origin: Any) -> Any:
+        """Whether `v` is far from `origin`."""
+        return ops.convert_to_tensor(False)
+
+    def _landed(self, w: Any) -> Any:
+        """A weight that is a member but for rounding, nearer to the set."""
         return w
 
     # Scales

@@ -23,6 +23,8 @@ class Joined(Transform):
         maps = [one.transform for one in set._sets()]
         self.linear = all(one.linear for one in maps)
         self.reshapes = any(one.reshapes for one in maps)
+        # A vector of free values has no base: it holds weights, which have another shape.
+        self.based = any(one.based for one in maps) and not self.reshapes
 
     def free_shape(self, shape):
         """That of the weight, or a vector."""
@@ -40,13 +42,30 @@ class Joined(Transform):
         free = [one.free_shape(block) for one, block in pieces]
         axis = 0 if self.reshapes else self.set.axis
         sizes = [math.prod(one) if self.reshapes else one[axis] for one in free]
-        ends = np.cumsum(sizes)[:-1].tolist()
-        # Keras splits at no place on JAX only.
-        parts = ops.split(v, ends, axis=axis) if ends else [v]
         return self.set._joined([
             one._member(ops.reshape(part, own), dtype, block)
-            for (one, block), part, own in zip(pieces, parts, free, strict=True)
+            for (one, block), part, own in zip(pieces, _split(v, sizes, axis), free, strict=True)
         ])  # fmt: skip
+
+    def _around(self, v, dtype, base, origin):
+        return self.set._joined([
+            one._around(part, dtype, *beside)
+            for one, part, *beside in self._beside(v, base, origin)
+        ])  # fmt: skip
+
+    def _strays(self, v, origin):
+        found = [one._strays(*beside) for one, *beside in self._beside(v, origin)]
+        return ops.any(ops.stack(found))
+
+    def _landed(self, w):
+        return self.set._joined([one._landed(part) for one, part in self._beside(w)])
+
+    def _beside(self, *tensors):
+        """The map of each block, and the block of each tensor."""
+        pieces, axis = self._pieces(tensors[0].shape), self.set.axis
+        sizes = [block[axis] for _, block in pieces]
+        maps = [one for one, _ in pieces]
+        return zip(maps, *[_split(one, sizes, axis) for one in tensors], strict=True)
 
     def right_inverse(self, w):
         """That of each block."""
@@ -62,6 +81,12 @@ class Joined(Transform):
         if self.reshapes:
             return ops.concatenate([ops.reshape(one, (-1,)) for one in found])
         return self.set._joined(found)
+
+
+def _split(x, sizes, axis):
+    ends = np.cumsum(sizes)[:-1].tolist()
+    # Keras splits at no place on JAX only.
+    return ops.split(x, ends, axis=axis) if ends else [x]
 
 
 class UnderMask(Transform):

@@ -1,0 +1,148 @@
+"""Smooth maps onto orthogonal matrices: the polar factor, and Cayley's map around a base."""
+
+import functools
+
+import keras
+import numpy as np
+from keras import ops
+
+from constrainit._compile import choose
+from constrainit.numerics import (
+    at_least,
+    at_most,
+    inverse_by_halves,
+    polished,
+    symmetric_part,
+)
+from constrainit.transforms._transform import Transform, with_value
+
+# Free values further than this from the base, in the norm of a column, need a new base.
+_FAR = 1.0
+# A step of any size stays below this: beyond it Cayley's map loses digits.
+_MOST = 2.0
+_LARGEST, _SMALLEST, _STEEP = 1e14, 1e-20, 1e-2
+
+
+class Polar(Transform):
+    """The orthogonal factor `U` of `v = U H`: the nearest member, with its exact gradient.
+
+    For training there is Cayley's map around a base `B`, which costs one linear system in the place
+    of an eigendecomposition. With `x` the free value less what it was when the base was set:
+
+    - square: `Q = (I - A / 2)^-1 (I + A / 2) B` with `A = (x - x') / 2`;
+    - tall: the same with `A = P B' - B P'` and `P = x - B B'x / 2`, which is of rank `2 k`: a system
+      of size `2 k`, and no matrix larger than the weight;
+    - wide: its transpose.
+
+    Near the base `Q` moves as the part of `x` that is tangent to the set. Far from it the system
+    loses digits: then the member takes the place of the base.
+
+    Source: Z. Wen, W. Yin, "A feasible method for optimization with orthogonality constraints",
+    2013; M. Lezcano-Casado, "Trivializations for gradient-based optimization on manifolds", 2019.
+    """
+
+    based = True
+
+    def _map(self, v, dtype):
+        folding = self.set._folding(v.shape)
+        # The factor is the same for multiples of `v`.
+        peak = ops.stop_gradient(ops.max(ops.abs(v)))
+        x = v / ops.where(peak > _SMALLEST, peak, ops.ones_like(peak))
+        least = float(np.finfo(keras.backend.standardize_dtype(v.dtype)).eps) ** 0.5
+        if dtype == "float16":
+            # The slope is one over the size: float16 could not hold it.
+            x, least = with_value(v / at_least(peak, _STEEP), x), _STEEP
+        factor = functools.partial(self._factor, least)
+        return folding.weight(_turned(folding.matrix(x), factor))
+
+    def _inverse(self, w, dtype):
+        return w
+
+    def _factor(self, least, x):
+        fixed = ops.stop_gradient(x)
+        u = ops.stop_gradient(self.set._nearest_matrix(fixed))
+        values, vectors = ops.eigh(symmetric_part(ops.transpose(u) @ fixed))
+        values, vectors = ops.stop_gradient(values), ops.stop_gradient(vectors)
+        # The differential of the factor: `U X` with `H X + X H` the skew part of `U'dv`, twice,
+        # and what is at right angles to `U`, over `H`.
+        across = ops.transpose(u) @ x
+        turn = ops.transpose(vectors) @ (across - ops.transpose(across)) @ vectors
+        turn = turn / at_least(values[:, None] + values[None, :], least)
+        moved = u @ (vectors @ turn @ ops.transpose(vectors))
+        if x.shape[0] > x.shape[1]:
+            beside = (x - u @ across) @ vectors / at_least(values, least)
+            moved = moved + beside @ ops.transpose(vectors)
+        return with_value(moved, u)
+
+    # Around a base
+
+    def _around(self, v, dtype, base, origin):
+        folding = self.set._folding(v.shape)
+        x, base = folding.matrix(v - origin), folding.matrix(base)
+        wide = x.shape[0] < x.shape[1]
+        q = _cayley(ops.transpose(x), ops.transpose(base)) if wide else _cayley(x, base)
+        return folding.weight(ops.transpose(q) if wide else q)
+
+    def _strays(self, v, origin):
+        x = self.set._folding(v.shape).matrix(v - origin)
+        return _length(ops.transpose(x) if x.shape[0] < x.shape[1] else x) > _FAR
+
+    def _landed(self, w):
+        folding = self.set._folding(w.shape)
+        return folding.weight(_turned(folding.matrix(w), _nearer))
+
+
+def _turned(matrix, function):
+    """A function of tall matrices, of a wide one."""
+    if matrix.shape[0] < matrix.shape[1]:
+        return ops.transpose(function(ops.transpose(matrix)))
+    return function(matrix)
+
+
+def _length(x):
+    """The largest norm of a column."""
+    x = at_most(at_least(x, -_LARGEST), _LARGEST)
+    return ops.sqrt(ops.max(ops.sum(ops.square(x), axis=0)))
+
+
+def _cayley(x, base):
+    x = at_most(at_least(x, -_LARGEST), _LARGEST)
+    length = ops.stop_gradient(_length(x))
+    x = x * (_MOST / ops.maximum(length, _MOST))
+    rows, columns = x.shape
+    if rows == columns:
+        q = _around_square(base)(0.5 * symmetric_part(x, -1.0))
+    else:
+        along = ops.transpose(base) @ x
+        p = x - 0.5 * (base @ along)
+        eye = ops.eye(columns, dtype=x.dtype)
+        # `V'U` and `V'B` of `A = U V'` with `U = [P, B]` and `V = [B, -P]`.
+        inner = ops.concatenate([
+            ops.concatenate([0.5 * along, eye], axis=1),
+            ops.concatenate([-(ops.transpose(p) @ p), -0.5 * ops.transpose(along)], axis=1),
+        ])  # fmt: skip
+        seen = ops.concatenate([eye, -0.5 * ops.transpose(along)])
+        share = ops.solve(ops.eye(2 * columns, dtype=x.dtype) - 0.5 * inner, seen)
+        q = base + p @ share[:columns] + base @ share[columns:]
+    return choose(length <= _FAR, lambda: q, lambda: with_value(q, _nearer(ops.stop_gradient(q))))
+
+
+def _around_square(base):
+    """`(I - S)^-1 (I + S) B` as a function of a skew `S`, with the gradient in two products."""
+
+    @ops.custom_gradient
+    def member(skew):
+        inverse = inverse_by_halves(ops.eye(skew.shape[0], dtype=skew.dtype) - skew)
+        twice = 2.0 * (inverse @ base)
+
+        def gradient(*args, upstream=None):
+            upstream = args[0] if upstream is None else upstream
+            return (ops.transpose(inverse) @ upstream) @ ops.transpose(twice)
+
+        return twice - base, gradient
+
+    return member
+
+
+def _nearer(q):
+    return polished(polished(q))
