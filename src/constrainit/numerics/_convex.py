@@ -171,7 +171,7 @@ def _line(w):
     length = w.shape[0]
     ramp = np.arange(length)[:, None] - (length - 1) / 2
     ramp = ops.convert_to_tensor(ramp / np.linalg.norm(ramp), dtype=w.dtype)
-    return ops.mean(w, axis=0, keepdims=True) + ramp * ops.sum(ramp * w, axis=0, keepdims=True)
+    return ops.sum(w, axis=0, keepdims=True) / w.shape[0] + ramp * ops.sum(ramp * w, axis=0, keepdims=True)
 
 
 def _peak(w):

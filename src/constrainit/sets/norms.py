@@ -12,7 +12,7 @@ from constrainit._precision import smallest_normal, tolerance, wide_dtype
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws
 from constrainit.numerics import at_least, at_most, between, polar, project_l1_ball
-from constrainit.transforms import of_norms
+from constrainit.transforms import Diamond, of_norms
 
 
 class _Norms(ConstraintSet):
@@ -219,6 +219,9 @@ class L1Ball(ConstraintSet):
 
     def _nearest(self, w, dtype, where=None):
         return project_l1_ball(w, self.radius, self._units(len(w.shape)), where)
+
+    def _transform(self):
+        return Diamond(self)
 
     def _law(self, fan_in, fan_out, wanted):
         room = min(self.radius / wanted.gain, fan_in**0.5)

@@ -9,6 +9,7 @@ from constrainit._folding import Folding
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws_of_orders
 from constrainit.numerics import convex_sequences, isotonic
+from constrainit.transforms import Bends, Increments
 
 _DIRECTIONS = {"increasing": 1.0, "decreasing": -1.0}
 
@@ -58,19 +59,24 @@ class Monotone(ConstraintSet):
             raise _checks.fail("Monotone", "gap", "be at least 0", gap)
         self.axis = _checks.integer("Monotone", "axis", axis)
 
+    @property
+    def _sign(self):
+        return _DIRECTIONS[self.direction]
+
     def _nearest(self, w, dtype, where=None):
         return looping(_ordered, self, tuple(w.shape))(w)
 
     def _holds(self, w, image, dtype):
         # No tolerance for the order itself: only the gap is rounded.
-        steps = _DIRECTIONS[self.direction] * ops.diff(w, axis=self.axis)
+        steps = self._sign * ops.diff(w, axis=self.axis)
         ordered = ops.all(steps >= 0, axis=self.axis, keepdims=True)
         return ops.logical_and(ordered, super()._holds(w, image, dtype))
 
     def _law(self, fan_in, fan_out, wanted):
-        return laws_of_orders.sorted_directions(
-            fan_in, self.gap, _DIRECTIONS[self.direction], wanted
-        )
+        return laws_of_orders.sorted_directions(fan_in, self.gap, self._sign, wanted)
+
+    def _transform(self):
+        return Increments(self)
 
     def _phrase(self):
         apart = f" by at least {self.gap:g} each" if self.gap else ""
@@ -115,6 +121,9 @@ class Convex(ConstraintSet):
     def _law(self, fan_in, fan_out, wanted):
         return laws_of_orders.bent_lines(fan_in, fan_out, self._sign, wanted)
 
+    def _transform(self):
+        return Bends(self)
+
     def _phrase(self):
         return "convex"
 
@@ -147,7 +156,7 @@ class Concave(Convex):
 
 def _ordered(a_set, shape, w):
     folding = Folding(shape, [a_set.axis % len(shape)])
-    sign = _DIRECTIONS[a_set.direction]
+    sign = a_set._sign
     length = shape[a_set.axis]
     place = np.arange(length)[:, None] - (length - 1) / 2
     steps = ops.convert_to_tensor(a_set.gap * place, dtype=w.dtype)

@@ -11,7 +11,7 @@ from constrainit import _checks
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws_of_bounds, laws_of_sums
 from constrainit.numerics import at_least, project_simplex
-from constrainit.transforms import Linear, Softmax
+from constrainit.transforms import Linear, Slack, Softmax
 
 
 class _Shares(ConstraintSet):
@@ -237,6 +237,9 @@ class Halfspace(ConstraintSet):
         image = ops.where(spent, ops.zeros_like(w) + foot * bound, image)
         outside = _total(normal * w, units) > bound
         return ops.where(outside, image, w)
+
+    def _transform(self):
+        return Slack(self)
 
     def _law(self, fan_in, fan_out, wanted):
         normal, bound = self._scaled(fan_in)

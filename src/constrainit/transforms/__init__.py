@@ -5,14 +5,17 @@ from constrainit.transforms.bounds import of_bounds
 from constrainit.transforms.combine import Joined, UnderMask
 from constrainit.transforms.definite import Rows, Square
 from constrainit.transforms.factors import Factors, FactorsInBall
+from constrainit.transforms.halfspace import Slack
 from constrainit.transforms.linear import Identity, Linear
 from constrainit.transforms.lipschitz import ConvBall, Cubic
-from constrainit.transforms.norms import of_norms
+from constrainit.transforms.norms import Diamond, of_norms
+from constrainit.transforms.orders import Bends, Increments
 from constrainit.transforms.orthogonal import Polar
 from constrainit.transforms.shares import Softmax
 from constrainit.transforms.signs import Signs
 
 __all__ = [
-    "ConvBall", "Cubic", "Factors", "FactorsInBall", "Identity", "Joined", "Linear", "Polar",
-    "Rows", "Signs", "Softmax", "Square", "Transform", "UnderMask", "of_bounds", "of_norms",
+    "Bends", "ConvBall", "Cubic", "Diamond", "Factors", "FactorsInBall", "Identity", "Increments",
+    "Joined", "Linear", "Polar", "Rows", "Signs", "Slack", "Softmax", "Square", "Transform",
+    "UnderMask", "of_bounds", "of_norms",
 ]  # fmt: skip

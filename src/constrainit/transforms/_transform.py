@@ -125,9 +125,10 @@ class Transform:
 
     def rebased(self, v: Any, base: Any) -> Any:
         """The base at the member that a free value stands for now."""
+        dtype = keras.backend.standardize_dtype(v.dtype)
         v = ops.cast(v, base.dtype)
         with exact_products():
-            member = self._around(v, None, base[0], base[1])
+            member = self._around(v, dtype, base[0], base[1])
             return ops.stack([self._landed(member), v])
 
     # What a map defines
@@ -151,7 +152,7 @@ class Transform:
         """A member near `w` at which the map is not flat."""
         return w
 
-    def _around(self, v: Any, dtype: str | None, base: Any, origin: Any) -> Any:
+    def _around(self, v: Any, dtype: str, base: Any, origin: Any) -> Any:
         """The member at `v`, from a base that is the member at `origin`, all in the wide dtype."""
         return self._map(v, dtype)
 

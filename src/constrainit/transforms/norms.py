@@ -1,5 +1,6 @@
 """Smooth maps onto spheres, balls and what lies between two spheres."""
 
+import ml_dtypes
 import numpy as np
 from keras import ops
 
@@ -11,6 +12,10 @@ from constrainit.transforms._transform import Transform, with_value
 # Squares of numbers up to the first do not overflow, the sum of a billion of them neither; below
 # the second they are lost, and a unit has no direction.
 _MOST, _LEAST = 1e14, 1e-14
+# The square of a sum of a million of them does not overflow.
+_MOST_OF_SUMS = 1e12
+# A free value this many times its member is at the bound, as far as float64 tells.
+_MOST_AT_BOUND = 1e6
 _LARGEST_RATIO = 1e4
 _STEEP = 1e-2
 
@@ -88,12 +93,53 @@ class Ball(Transform):
         x = w / self.set._range()[1]
         square = np.sum(x**2, axis=self.set._units(w.ndim), keepdims=True)
         least = float(np.finfo(numpy_dtype(wide_dtype(dtype))).eps) / 4
-        return w / np.sqrt(np.maximum(1 - square, least))
+        return w * np.minimum(1 / np.sqrt(np.maximum(1 - square, least)), _room(w, dtype))
 
     def _inside(self, w, dtype):
         norm = np.sqrt(np.sum(w**2, axis=self.set._units(w.ndim), keepdims=True))
         most = 0.95 * self.set._range()[1]
         return w * np.minimum(1.0, most / np.where(norm > 0, norm, 1.0))
+
+
+class Diamond(Transform):
+    """`v / sqrt(1 + s^2)` with `s` the sum of magnitudes over the radius: the ball of sums.
+
+    A magnitude is `sqrt(v^2 + d^2)` with a hundredth of `deviation` as `d`: above the true one and
+    smooth at zero, where most weights of such a ball are.
+    """
+
+    def _rounding(self, shape):
+        return 0.01 * self.deviation(shape) / self.set.radius
+
+    def _map(self, v, dtype):
+        radius, d = self.set.radius, self._rounding(v.shape)
+        x = at_most(at_least(v * (1 / radius), -_MOST_OF_SUMS), _MOST_OF_SUMS)
+        total = _total(ops.sqrt(ops.square(x) + d**2), self.set._units(len(v.shape)))
+        return x * (radius / ops.sqrt(1.0 + ops.square(total)))
+
+    def _inverse(self, w, dtype):
+        x, units = w / self.set.radius, self.set._units(w.ndim)
+        d = self._rounding(w.shape)
+        low = np.zeros([1 if a in units else n for a, n in enumerate(w.shape)])
+        high = low + np.log(min(_MOST_AT_BOUND, _room(w, dtype)))
+        # The factor `c` with `c^2 = 1 + s(c x)^2`, by halving its logarithm; at the bound the most.
+        for _ in range(60):
+            middle = (low + high) / 2
+            factor = np.exp(middle)
+            total = np.sum(np.sqrt((factor * x) ** 2 + d**2), axis=units, keepdims=True)
+            beyond = factor**2 >= 1 + total**2
+            low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
+        return w * np.exp(high)
+
+    def _inside(self, w, dtype):
+        total = np.sum(np.abs(w), axis=self.set._units(w.ndim), keepdims=True)
+        return w * np.minimum(1.0, 0.95 * self.set.radius / np.where(total > 0, total, 1.0))
+
+
+def _room(w, dtype):
+    """How many times the weights can be stored."""
+    most = min(float(ml_dtypes.finfo(dtype).max), 1e30)
+    return 0.25 * most / (np.abs(w).max() or 1.0)
 
 
 def of_norms(a_set) -> Transform:

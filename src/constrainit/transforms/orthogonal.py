@@ -30,8 +30,8 @@ class Polar(Transform):
     of an eigendecomposition. With `x` the free value less what it was when the base was set:
 
     - square: `Q = (I - A / 2)^-1 (I + A / 2) B` with `A = (x - x') / 2`;
-    - tall: the same with `A = P B' - B P'` and `P = x - B B'x / 2`, which is of rank `2 k`: a system
-      of size `2 k`, and no matrix larger than the weight;
+    - tall: the same with `A = P B' - B P'` and `P = x - B B'x / 2`, which is of rank `2 k`: a
+      system of size `2 k`, and no matrix larger than the weight;
     - wide: its transpose.
 
     Near the base `Q` moves as the part of `x` that is tangent to the set. Far from it the system
