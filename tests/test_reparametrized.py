@@ -85,6 +85,13 @@ MODELS = {
         (5, 6),
         1,
     ),
+    "orthogonal gates": (
+        lambda: stack(
+            (5, 6), over(layers.LSTM(4), recurrent_kernel=ci.Blocks(ci.Orthogonal(), 4))
+        ),
+        (5, 6),
+        1,
+    ),
     "attention": (attention, (5, 6), 1),
     "shared": (shared, (6,), 1),
     "time distributed": (
@@ -103,6 +110,7 @@ def test_any_layer_is_trained_saved_and_loaded(name, tmp_path):
     x = np.abs(batch(16, *shape)).round() if name == "embedding" else batch(16, *shape)
     assert len(seen(model)) == count
     assert sum(weight.name.endswith("_free") for weight in model.trainable_weights) == count
+    assert not any(weight.name.endswith("_base") for weight in model.trainable_weights)
     assert all(float(one.set.violation(one)) == 0.0 for one in seen(model))
     before = [array(one) for one in seen(model)]
     model.compile(keras.optimizers.AdamW(1e-2), "mse")
@@ -118,6 +126,43 @@ def test_any_layer_is_trained_saved_and_loaded(name, tmp_path):
     assert not seen(baked)
     for other in (keras.saving.load_model(tmp_path / "m.keras"), copy, baked):
         np.testing.assert_allclose(other.predict(x, verbose=0), expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(6, 6), (9, 4), (4, 9)])
+def test_training_far_from_the_base(shape):
+    """It sets a new base, at the same member; inference leaves the base as it is."""
+    wrapped = ci.Reparametrized(layers.Dense(shape[1], use_bias=False), kernel=ci.Orthogonal())
+    wrapped.build((None, shape[0]))
+    [weight] = wrapped.seen
+    weight.free.assign(weight.free + 0.9 * batch(*shape))
+    x, base = batch(3, shape[0]), array(weight.base)
+    expected = array(wrapped(x))
+    assert np.abs(array(weight) - base[0]).max() > 0.1
+    np.testing.assert_array_equal(array(weight.base), base)
+    np.testing.assert_allclose(array(wrapped(x, training=True)), expected, atol=2e-6)
+    np.testing.assert_allclose(array(weight.base), [array(weight), array(weight.free)], atol=2e-6)
+    np.testing.assert_allclose(array(wrapped(x)), expected, atol=2e-6)
+    assert float(weight.set.violation(weight)) == 0.0
+    member = array(ci.Orthogonal().initializer(5)(shape))
+    wrapped.layer.kernel.assign(member)
+    np.testing.assert_allclose(array(weight), member, atol=1e-6)
+
+
+def test_many_long_steps():
+    """Members, whatever the optimizer does, also in a compiled step."""
+    model = keras.Sequential([
+        keras.Input((5, 6)),
+        over(layers.LSTM(6), recurrent_kernel=ci.Blocks(ci.Orthogonal(), 4)),
+        over(layers.Dense(3), kernel=ci.Orthogonal()),
+    ])  # fmt: skip
+    model.compile(keras.optimizers.AdamW(0.5), "mse")
+    bases = [array(one.base) for one in seen(model)]
+    model.fit(batch(64, 5, 6), batch(64, 3), batch_size=4, verbose=0)
+    assert all(float(one.set.violation(one)) == 0.0 for one in seen(model))
+    assert all(ci.check(model).rows[i].ok for i in range(2))
+    assert not any(
+        np.array_equal(a, array(b.base)) for a, b in zip(bases, seen(model), strict=True)
+    )
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16", "bfloat16"])
@@ -233,6 +278,25 @@ def test_a_whole_model_there_and_back(tmp_path):
         np.testing.assert_allclose(other.predict(x, verbose=0), trained, rtol=1e-5, atol=1e-6)
 
 
+def test_constraints_become_smooth():
+    """Without sets each constrained weight goes through the map of its own set, and comes back."""
+    model = keras.Sequential([
+        keras.Input((6,)),
+        layers.Dense(4, **ci.constrained(kernel=ci.Box(0.1, 1.0)), activation="tanh"),
+        layers.Dense(2, kernel_constraint=keras.constraints.MaxNorm(3.0)),
+    ])  # fmt: skip
+    smooth, x = ci.reparametrize(model), batch(8, 6)
+    assert [one.set.describe() for one in seen(smooth)] == [row.set for row in ci.check(model).rows]
+    assert [row.set.split(", through")[0] for row in ci.check(smooth).rows] == [
+        row.set for row in ci.check(model).rows
+    ]
+    back = ci.bake(smooth)
+    assert ci.check(back).ok
+    assert len(ci.check(back).rows) == 2
+    for one in (smooth, back):
+        np.testing.assert_allclose(array(one(x)), array(model(x)), atol=1e-5)
+
+
 def test_weights_outside_go_to_the_nearest_member():
     """With a warning that names the weight and says how far."""
     with pytest.warns(UserWarning, match=r"kernel: the weight is outside of its set"):
@@ -275,6 +339,7 @@ WRONG = [
         lambda: ci.reparametrize(convolutional(), {"nope": ci.Box(0, 1)}),
         "pattern of `reparametrize` must match",
     ),
+    (lambda: ci.reparametrize(convolutional()), "none of .* has a constraint. Write"),
     (lambda: ci.reparametrize(keras.Sequential(), {"kernel": ci.Box(0, 1)}), "must be built"),
 ]
 

@@ -193,3 +193,52 @@ def test_by_itself_as_compiled(subject, rng):
     w, _ = subject(v, "float32")
     alone = array(subject.forward(tensor(v)))
     np.testing.assert_allclose(alone, w, rtol=1e-5, atol=2e-6 * abs(w).max())
+
+
+BASED = [case for case in SMOOTH if case.make().transform.based]
+
+
+@pytest.mark.parametrize("case", BASED, ids=lambda case: case.name)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_around_a_base_lands_inside(case, dtype, rng):
+    """As `forward`, from whatever base; at the base it is the member."""
+    smooth = case.make().transform
+    w = case.make().initializer(0)(case.shape, dtype=dtype)
+    origin = smooth.right_inverse(w)
+    base = smooth.base(w, origin)
+    loose = 4 * eps(dtype) * np.linalg.norm(array(w))
+    assert np.linalg.norm(array(smooth.around(origin, base)) - array(w)) <= loose
+    run = compiled(lambda cotangent, v: pulled(lambda v: smooth.around(v, base), v, cotangent))
+    cotangent = tensor(np.ones(case.shape), "float32")
+    out, broken = [], []
+    for name, v in free_values(case.shape, dtype, rng).items():
+        w, slope = run(cotangent, tensor(v, dtype))
+        if not case.is_member(array(w), dtype):
+            out.append(name)
+        if not np.isfinite(array(slope)).all():
+            broken.append(name)
+        again = smooth.rebased(tensor(v, dtype), base)
+        if not case.is_member(array(ops.cast(again[0], dtype)), dtype):
+            out.append(f"base of {name}")
+    assert not out
+    assert not broken
+
+
+@pytest.mark.parametrize("case", BASED, ids=lambda case: case.name)
+def test_gradient_around_a_base(case, rng):
+    """In float64 the gradient is the slope between two free values close by."""
+    with arithmetic("float64"):
+        smooth = case.make().transform
+        w = case.make().initializer(0)(case.shape, dtype="float64")
+        base = smooth.base(w, smooth.right_inverse(w))
+        v = array(smooth.right_inverse(w)) + 0.02 * rng.normal(size=case.shape)
+        cotangent, way = rng.normal(size=case.shape), rng.normal(size=case.shape)
+        _, slope = pulled(
+            lambda v: smooth.around(v, base), tensor(v, "float64"), tensor(cotangent, "float64")
+        )
+        ahead, behind = (
+            array(smooth.around(tensor(v + step * way, "float64"), base)) for step in (1e-6, -1e-6)
+        )
+        assert not bool(smooth.strays(tensor(v, "float64"), base))
+        expected = np.sum((ahead - behind) / 2e-6 * cotangent)
+        assert abs(np.sum(array(slope) * way) - expected) <= 1e-6 * np.linalg.norm(cotangent)

@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from constrainit._calibrate import Calibrated, calibrate, can_be_fitted
+from constrainit._reparametrized import seen_weights
 from constrainit._set import measure
 from constrainit.initializers import Feasible
 from constrainit.layers import OutputScale
@@ -80,10 +81,28 @@ class Check:
 def check(model: keras.Model) -> Check:
     """Whether each constrained weight of a model obeys, found without changing anything.
 
+    Weights that a `Reparametrized` computes are looked at, too.
+
     Args:
         model: A built Keras model or layer.
     """
-    return Check(tuple(_check_row(record) for record in constrained_records(model)))
+    rows = [_check_row(record) for record in constrained_records(model)]
+    return Check((*rows, *map(_seen_row, seen_weights(model))))
+
+
+def _seen_row(variable):
+    value = ops.convert_to_tensor(variable)
+    outside, text = float(variable.set.violation(value)), variable.set.describe()
+    return CheckRow(
+        variable.path,
+        f"{text}, through a smooth map",
+        tuple(variable.shape),
+        keras.backend.standardize_dtype(value.dtype),
+        outside if math.isfinite(outside) else None,
+        bool(ops.all(ops.isfinite(value))),
+        axis="",
+        error="",
+    )
 
 
 def _check_row(record):

@@ -14,7 +14,14 @@ from constrainit._compile import assign_where
 from constrainit._precision import wide_dtype
 from constrainit._set import ConstraintSet
 from constrainit.initializers import Feasible
-from constrainit.model import WeightRecord, matches, matching, walk
+from constrainit.model import (
+    GroupRecord,
+    WeightRecord,
+    constrained_records,
+    matches,
+    matching,
+    walk,
+)
 from constrainit.sets import as_set
 
 _LAYER_ARGUMENTS = ("name", "dtype", "trainable", "activity_regularizer", "autocast")
@@ -328,7 +335,7 @@ def _seen_class(kind: type) -> Any:
     return Seen
 
 
-def reparametrize(model: keras.Model, sets: Mapping[str, Any]) -> keras.Model:
+def reparametrize(model: keras.Model, sets: Mapping[str, Any] | None = None) -> keras.Model:
     """A copy of a built model whose weights are seen through smooth maps.
 
     The weights are kept: the copy computes the same function, to the rounding of their dtype. A
@@ -337,14 +344,17 @@ def reparametrize(model: keras.Model, sets: Mapping[str, Any]) -> keras.Model:
     Args:
         model: A built Sequential or Functional model; stays as it is.
         sets: From glob patterns to sets, or anything that `as_set` takes. A pattern matches a
-            weight's path, its place in the model, or the end of either, as for `constrain`.
+            weight's path, its place in the model, or the end of either, as for `constrain`. None:
+            every weight that has a constraint, through the smooth map of its own set; what was
+            cut off after each step is then never reached.
 
     Returns:
         The copy, not compiled, whose layers are in a `Reparametrized` where a weight matched.
 
     Raises:
-        ValueError: The model makes its layers in its own code, a pattern matches no weight, or a
-            set does not fit or has no smooth map.
+        ValueError: The model makes its layers in its own code, a pattern matches no weight, no
+            weight has a constraint where `sets` is None, or a set does not fit or has no smooth
+            map.
 
     >>> import constrainit as ci
     >>> import keras
@@ -361,7 +371,9 @@ def reparametrize(model: keras.Model, sets: Mapping[str, Any]) -> keras.Model:
             "Write Reparametrized(layer, ...) there."
         )
     chosen = {}
-    for pattern, one in sets.items():
+    if sets is None:
+        chosen = _constrained(model)
+    for pattern, one in (sets or {}).items():
         for record in matching("reparametrize", records, pattern):
             chosen[id(record.variable)] = as_set(one)
 
@@ -376,6 +388,24 @@ def reparametrize(model: keras.Model, sets: Mapping[str, Any]) -> keras.Model:
     for variable, target in pairs:
         target.assign(ops.stop_gradient(ops.copy(ops.convert_to_tensor(variable))))
     return copy
+
+
+def _constrained(model):
+    """The set of every weight that has a constraint, by the identity of the variable."""
+    records = constrained_records(model)
+    if not records:
+        raise ValueError(
+            f"`sets` of `reparametrize` must say which weights: none of {model.name!r} has a "
+            'constraint. Write reparametrize(model, {"*/kernel": ci.Box(0.1, 1.0)}).'
+        )
+    for record in records:
+        if isinstance(record, GroupRecord):
+            raise ValueError(
+                f"`model` of `reparametrize` must have constraints of single weights. Received: "
+                f"{record.path!r}, which obey one set together. Keep its projection, and name the "
+                "others by patterns."
+            )
+    return {id(record.variable): as_set(record.constraint) for record in records}
 
 
 def weights_in_order(layer: Any) -> list[Any]:
@@ -395,6 +425,15 @@ def weights_in_order(layer: Any) -> list[Any]:
             visit(inner)
 
     visit(layer)
+    return list(found.values())
+
+
+def seen_weights(model: Any) -> list[Any]:
+    """The weights of a model that are computed from free values, each once."""
+    found: dict[int, Any] = {}
+    for layer in model._flatten_layers():
+        if isinstance(layer, Reparametrized):
+            found.update((id(one), one) for one in layer.seen)
     return list(found.values())
 
 

@@ -171,7 +171,9 @@ def _line(w):
     length = w.shape[0]
     ramp = np.arange(length)[:, None] - (length - 1) / 2
     ramp = ops.convert_to_tensor(ramp / np.linalg.norm(ramp), dtype=w.dtype)
-    return ops.sum(w, axis=0, keepdims=True) / w.shape[0] + ramp * ops.sum(ramp * w, axis=0, keepdims=True)
+    # Not `ops.mean`, which rounds float64 to float32 on PyTorch and JAX (Keras 3.15.1).
+    mean = ops.sum(w, axis=0, keepdims=True) / length
+    return mean + ramp * ops.sum(ramp * w, axis=0, keepdims=True)
 
 
 def _peak(w):

@@ -110,7 +110,9 @@ class Transform:
             A tensor of shape `(2, *shape)`: the member, and the free value that stands for it.
         """
         wide = wide_dtype(keras.backend.standardize_dtype(w.dtype))
-        return ops.stack([ops.cast(w, wide), ops.cast(v, wide)])
+        # A member in half precision is one to its rounding only, which all after it would keep.
+        with exact_products():
+            return ops.stack([self._landed(ops.cast(w, wide)), ops.cast(v, wide)])
 
     def around(self, v: Any, base: Any) -> Any:
         """The member that a free value stands for, seen from a base; else as `forward`."""
