@@ -4,7 +4,7 @@ import keras
 import ml_dtypes
 import numpy as np
 import pytest
-from cases import BY_NAME, CASES
+from cases import BY_NAME, FEW
 from conftest import arithmetic, array, as_stored, tensor
 from keras import ops
 
@@ -90,7 +90,7 @@ class Subject:
             return array(self.case.make().initializer(seed)(self.case.shape, dtype=dtype))
 
 
-SMOOTH = [case for case in CASES if case.make().transform is not None]
+SMOOTH = [case for case in FEW if case.make().transform is not None]
 
 
 @pytest.fixture(scope="module", params=SMOOTH, ids=lambda case: case.name)
