@@ -8,6 +8,7 @@ from constrainit.initializers import laws_of_matrices
 from constrainit.numerics import project_birkhoff
 from constrainit.sets._matrices import check_matrix, check_square
 from constrainit.sets.sums import _Shares
+from constrainit.transforms import Sinkhorn
 
 
 class RowStochastic(_Shares):
@@ -98,6 +99,9 @@ class DoublyStochastic(ConstraintSet):
         # By no tolerance below zero, as for `Simplex`.
         positive = ops.all(ops.greater_equal(w, 0), axis=(-2, -1), keepdims=True)
         return ops.logical_and(positive, super()._holds(w, image, dtype))
+
+    def _transform(self):
+        return Sinkhorn(self)
 
     def _fed(self, rank):
         return (rank - 2,)

@@ -11,11 +11,11 @@ from constrainit.transforms.lipschitz import ConvBall, Cubic
 from constrainit.transforms.norms import Diamond, of_norms
 from constrainit.transforms.orders import Bends, Increments
 from constrainit.transforms.orthogonal import Polar
-from constrainit.transforms.shares import Softmax
+from constrainit.transforms.shares import Sinkhorn, Softmax
 from constrainit.transforms.signs import Signs
 
 __all__ = [
     "Bends", "ConvBall", "Cubic", "Diamond", "Factors", "FactorsInBall", "Identity", "Increments",
-    "Joined", "Linear", "Polar", "Rows", "Signs", "Slack", "Softmax", "Square", "Transform",
-    "UnderMask", "of_bounds", "of_norms",
+    "Joined", "Linear", "Polar", "Rows", "Signs", "Sinkhorn", "Slack", "Softmax", "Square",
+    "Transform", "UnderMask", "of_bounds", "of_norms",
 ]  # fmt: skip

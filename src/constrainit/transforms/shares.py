@@ -1,4 +1,4 @@
-"""The smooth map onto a simplex."""
+"""Smooth maps onto a simplex and onto doubly stochastic matrices."""
 
 import numpy as np
 from keras import ops
@@ -7,6 +7,7 @@ from constrainit.numerics import at_least, at_most
 from constrainit.transforms._transform import Transform
 
 _LEAST, _LARGEST = 1e-30, 1e30
+_ROUNDS = 8
 
 
 class Softmax(Transform):
@@ -42,3 +43,33 @@ class Softmax(Transform):
     def _inside(self, w, dtype):
         even = self.set.total / np.prod([w.shape[a] for a in self.set._units(w.ndim)])
         return 0.9 * w + 0.1 * even
+
+
+class Sinkhorn(Transform):
+    """`exp(v / t)` with rows and columns scaled in turns to a sum of one, eight times over.
+
+    What is then left to reach a sum of one in every row and column is added as a product of both
+    (Altschuler, Weed and Rigollet), so that the result is a member however slowly the scaling
+    converges. The temperature `t` is `deviation`.
+
+    Source: J. Altschuler, J. Weed, P. Rigollet, "Near-linear time approximation algorithms for
+    optimal transport via Sinkhorn iteration", 2017, https://arxiv.org/abs/1705.09634.
+    """
+
+    def _map(self, v, dtype):
+        logs = at_most(at_least(v, -_LARGEST), _LARGEST) * (1.0 / self.deviation(v.shape))
+        for _ in range(_ROUNDS):
+            logs = ops.log_softmax(ops.log_softmax(logs, axis=-2), axis=-1)
+        w = ops.softmax(logs, axis=-2)
+        w = w * at_most(1.0 / at_least(ops.sum(w, axis=-1, keepdims=True), _LEAST), 1.0)
+        rows = at_least(1.0 - ops.sum(w, axis=-1, keepdims=True), 0.0)
+        columns = at_least(1.0 - ops.sum(w, axis=-2, keepdims=True), 0.0)
+        # Where nothing is left to add, both are zero.
+        left = at_least(ops.sum(rows, axis=-2, keepdims=True), _LEAST)
+        return w + rows * (columns / left)
+
+    def _inverse(self, w, dtype):
+        return self.deviation(w.shape) * np.log(np.maximum(w, _LEAST))
+
+    def _inside(self, w, dtype):
+        return 0.9 * w + 0.1 / w.shape[-1]
