@@ -7,6 +7,12 @@ from keras import ops
 from constrainit.doctor.engines._result import as_tensor
 
 
+def _compiled(function):
+    """`function` compiled; on a CPU in haste, as it runs once or twice."""
+    hasty = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else None
+    return jax.jit(function, compiler_options=hasty)
+
+
 def compile_step(problem):
     """A function that runs one training step without constraints from given weights.
 
@@ -29,7 +35,7 @@ def compile_step(problem):
         updated, _ = optimizer.stateless_apply(slots, gradients, values)
         return loss, outputs, gradients, updated
 
-    compiled = jax.jit(run)
+    compiled = _compiled(run)
 
     def step():
         values, rest = [v.value for v in trainable], [v.value for v in others]
@@ -58,7 +64,7 @@ def compile_constraints(records):
         except Exception as exception:
             faults[index] = exception
     sound = [record for index, record in enumerate(records) if index not in faults]
-    compiled = jax.jit(lambda values: [call(r, v) for r, v in zip(sound, values, strict=True)])
+    compiled = _compiled(lambda values: [call(r, v) for r, v in zip(sound, values, strict=True)])
 
     def apply(values):
         kept = [value for index, value in enumerate(values) if index not in faults]
