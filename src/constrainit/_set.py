@@ -263,15 +263,10 @@ class ConstraintSet(Starting, keras.constraints.Constraint):
 def measure(sets: Sequence[ConstraintSet], weights: Sequence[Any]) -> list[tuple[float, Any]]:
     """The violation and the image of several weights, each for its set.
 
-    As `violation` and `project` one by one, but compiled together where the backend compiles.
+    One by one: what was compiled for a set and a shape serves the next weight that has both.
     """
-    values = [s._tensor(w) for s, w in zip(sets, weights, strict=True)]
-    found: dict[int, tuple[Any, Any]] = {}
-    for traceable in (True, False):
-        chosen = [i for i, one in enumerate(sets) if one.traceable == traceable]
-        pairs = _run(_distances, [sets[i] for i in chosen], [values[i] for i in chosen])
-        found.update(zip(chosen, pairs, strict=True))
-    return [(float(found[i][0]), found[i][1]) for i in range(len(sets))]
+    pairs = [_run(_distances, [s], [s._tensor(w)])[0] for s, w in zip(sets, weights, strict=True)]
+    return [(float(violation), image) for violation, image in pairs]
 
 
 def _run(function, sets: Sequence[ConstraintSet], tensors: Sequence[Any]) -> Any:

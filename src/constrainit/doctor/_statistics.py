@@ -10,6 +10,8 @@ from constrainit.layers import OutputScale
 
 _SATURATED = 5.0
 """Beyond this pre-activation a sigmoid or tanh counts as saturated (DeepDiagnosis, 2021)."""
+_BOUNDED = ("sigmoid", "tanh")
+_RECTIFIED = ("relu", "relu6")
 
 
 @dataclass(frozen=True)
@@ -88,11 +90,15 @@ def summarize(value, activation: str):
     deviation = scale * ops.sqrt(ops.sum(held * ops.square((clean - mean) / scale)) / count)
     batch = ops.reshape(clean, (-1, value.shape[-1])) if len(value.shape) > 1 else clean[:, None]
     spread = scale * ops.max(ops.std(batch / scale, axis=0))
-    still = ops.all(ops.equal(ops.reshape(value, batch.shape), 0), axis=0)
-    dead = ops.mean(ops.cast(still, "float32"))
     known = ops.sum(held) > 0
     mean, deviation = (ops.where(known, n, float("nan")) for n in (mean, deviation))
-    flat = ops.mean(ops.cast(_flat(clean, activation), "float32"))
+    flat = dead = ops.zeros_like(mean)
+    # Each is a pass over every output, and takes a compiler time.
+    if activation in _BOUNDED:
+        flat = ops.mean(ops.cast(_flat(clean, activation), "float32"))
+    if activation in _RECTIFIED:
+        still = ops.all(ops.equal(ops.reshape(value, batch.shape), 0), axis=0)
+        dead = ops.mean(ops.cast(still, "float32"))
     return ops.stack([mean, deviation, peak, ops.mean(1.0 - held), flat, dead, spread])
 
 
@@ -106,8 +112,8 @@ def _flat(value, activation):
 def as_output(layer: str, kind: str, activation: str, seven: np.ndarray) -> Output:
     """The seven numbers of `summarize`, with their names."""
     mean, deviation, peak, nonfinite, flat, dead, spread = (float(n) for n in seven)
-    saturated = flat if activation in ("sigmoid", "tanh") else None
-    rectified = dead if activation in ("relu", "relu6") else None
+    saturated = flat if activation in _BOUNDED else None
+    rectified = dead if activation in _RECTIFIED else None
     return Output(layer, kind, mean, deviation, peak, nonfinite, saturated, rectified, spread)
 
 
