@@ -82,7 +82,8 @@ def ours(a_set, shape):
 
     smooth, cotangent = a_set.transform, torch.randn(shape)
     w = a_set.initializer(0)(shape)
-    free = torch.nn.Parameter(smooth.right_inverse(w) + 1e-4 * cotangent)
+    start = smooth.right_inverse(w)
+    free = torch.nn.Parameter(start + 1e-4 * torch.randn_like(start))
     if smooth.based:
         base = smooth.base(w, smooth.right_inverse(w))
         return stepping(lambda: smooth.around(free, base), free, cotangent)
