@@ -1,6 +1,7 @@
 """`diagnose`: probe, judge, treat, report."""
 
 import platform
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -14,8 +15,9 @@ from constrainit.doctor._probe import probe
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._report import Report
 from constrainit.doctor._state import borrowed
-from constrainit.doctor._treat import keras_ops_for, missing_names, treat, write
 from constrainit.doctor.rules import findings, in_order
+from constrainit.doctor.treatments import keras_ops_for, missing_names, treat
+from constrainit.doctor.treatments._remedy import Changed, seen, write
 from constrainit.model import is_built
 
 _MOST_NAMES = 10
@@ -29,14 +31,15 @@ def diagnose(
     loss: Any = None,
     optimizer: Any = None,
     seed: int = 0,
+    steps: int | None = None,
 ) -> Report:
     """Finds out why a constrained model breaks, or that it does not, and tries what mends it.
 
-    Looks at one training step from inside: build, forward, loss, gradients, every constraint on a
-    copy of its weight, the first optimizer step split into what the gradient and what the
-    constraint moves, a second forward pass. Each finding with a known treatment is treated on the
-    borrowed model and looked at again. At the end the model is as it was, bit for bit, also when
-    something raised.
+    Looks at training from inside: build, forward, loss, gradients, every constraint on a copy of
+    its weight, the first optimizer step split into what the gradient and what the constraint
+    moves, and some more steps on the same batch. Each finding with a known treatment is treated on
+    the borrowed model and looked at again. At the end the model is as it was, bit for bit, also
+    when something raised.
 
     Args:
         model: A Keras model, compiled or not. One that is not built is rebuilt from its config.
@@ -45,6 +48,8 @@ def diagnose(
         loss: In place of the loss that the model was compiled with.
         optimizer: In place of the optimizer that the model was compiled with.
         seed: For what is drawn: batch, targets, treated weights.
+        steps: How many optimizer steps are taken; None takes 20, fewer for models of more than two
+            million weights.
 
     Returns:
         A `Report`: `findings`, `ok`, `str()`, `to_dict()`, `save(path)`.
@@ -62,7 +67,12 @@ def diagnose(
     for part in keras.tree.flatten(loss):
         _known("loss", part, keras.losses.get)
     _known("optimizer", optimizer, keras.optimizers.get)
-    return examine(model if is_built(model) else _twin(model), x, y, loss, optimizer, seed)
+    if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 1):
+        raise ValueError(
+            f"`steps` of `diagnose` must be None or a positive integer. Received: steps={steps!r}."
+        )
+    built = model if is_built(model) else _twin(model)
+    return examine(built, x, y, loss, optimizer, seed, steps=steps)
 
 
 def _known(name, value, get):
@@ -76,7 +86,7 @@ def _known(name, value, get):
         ) from None
 
 
-def examine(model, x, y, loss, optimizer, seed, shapes=None) -> Report:
+def examine(model, x, y, loss, optimizer, seed, shapes=None, steps=None) -> Report:
     """As `diagnose`, for a model that may be built in place; `shapes` are those of one sample."""
     parts = [part for part in keras.tree.flatten((x, y)) if part is not None]
     if any(np.shape(part)[:1] == (0,) for part in parts):
@@ -90,7 +100,7 @@ def examine(model, x, y, loss, optimizer, seed, shapes=None) -> Report:
         # Whatever the user's layers raise is what the doctor was called for.
         except Exception as exception:
             return _report(model, x, Evidence(faults={"build": fault(exception)}), seed, [])
-    problem = Problem(model, x, y, loss, optimizer, seed)
+    problem = Problem(model, x, y, loss, optimizer, seed, steps)
     if drawn:
         problem.said.append("inputs drawn at random, as none were given")
     with borrowed(model):
@@ -108,8 +118,9 @@ def examine(model, x, y, loss, optimizer, seed, shapes=None) -> Report:
 def _with_keras_ops(problem, evidence, found, names):
     """Looks again with the missing functions in place, and adds what shows only then."""
     for _ in range(_MOST_NAMES):
-        with keras_ops_for(names), borrowed(problem.model):
-            again = probe(problem)
+        with keras_ops_for(names):
+            after = seen(Changed(""), problem)
+        again = after.evidence
         more = missing_names(again)
         if not more:
             break
@@ -117,9 +128,10 @@ def _with_keras_ops(problem, evidence, found, names):
     shown = ", ".join(f"keras.ops.{name}" for name in sorted(names))
     problem.said.append(f"measured with {shown} in place of what keras.backend lacks")
     wanted = [f for f in found if f.code == "CW201"]
-    write(wanted, f"{shown} in place of keras.backend", found, again, alone=False)
+    after = replace(after, changed=Changed(f"{shown} in place of keras.backend"))
+    write(wanted, after, found, alone=False)
     known = {(f.code, f.weight, f.layer) for f in found}
-    for finding in findings(again):
+    for finding in after.found:
         if (finding.code, finding.weight, finding.layer) not in known:
             finding.message = f"with {shown} in its place: {finding.message}"
             found.append(finding)

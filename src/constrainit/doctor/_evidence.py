@@ -4,9 +4,13 @@ from dataclasses import dataclass, field
 
 from constrainit.doctor._frames import Fault
 from constrainit.doctor._statistics import Numbers, Output
+from constrainit.doctor.trace import Operation
 from constrainit.model import WeightRecord
 
-STAGES = ("build", "forward", "loss", "gradients", "constraints", "first step", "second forward")
+STAGES = (
+    "build", "forward", "loss", "gradients", "constraints", "first step", "second forward",
+    "training",
+)  # fmt: skip
 
 
 @dataclass
@@ -37,6 +41,10 @@ class ConstraintEvidence:
         after_step: The weight after that step.
         saving: Why the constraint can not be saved and loaded, or an empty string.
         overrides: Whether the class defines `__call__` at all.
+        units: The least and largest norm of a unit at the start, where it is known what a unit is.
+        zeroed: Share of the entries that are zero at the start, and after the constraint.
+        bias: How far the image is from the nearest member, where the set is known, relative to
+            the norm of that member.
     """
 
     record: WeightRecord
@@ -60,21 +68,124 @@ class ConstraintEvidence:
     saving: str = ""
     overrides: bool = True
     units: dict[str, float] = field(default_factory=dict)
+    zeroed: tuple[float, float] = (0.0, 0.0)
+    bias: float = 0.0
 
 
 @dataclass
 class GradientEvidence:
-    """The first gradient of one trainable weight.
+    """The gradients of one trainable weight.
 
     Attributes:
         record: The weight.
-        norm: Its Euclidean norm over finite entries; None if there is no gradient.
-        nonfinite: How many entries are NaN or infinite.
+        norm: Euclidean norm of the first one over finite entries; None if there is no gradient.
+        nonfinite: How many entries of the first one are NaN or infinite.
+        moved: How far the first update moves the weight, relative to its norm; None for zeros.
+        later: The norms at the steps after it, 0.0 where there is no gradient.
     """
 
     record: WeightRecord
     norm: float | None
     nonfinite: int
+    moved: float | None = None
+    later: list[float] = field(default_factory=list)
+
+    @property
+    def never(self) -> bool:
+        """Whether the weight has got no gradient, or zeros only, at every step."""
+        return not self.norm and not self.nonfinite and bool(self.later) and not any(self.later)
+
+
+@dataclass
+class EntryEvidence:
+    """How the loss depends on what enters a layer that is not Keras' own.
+
+    Attributes:
+        layer: The layer's name.
+        kind: The layer's class.
+        gradient: Norm of the loss's gradient there, None if the loss does not depend on it.
+        leaves: The same at its outputs, the largest.
+        stops: Whether the code of the layer says `stop_gradient`.
+    """
+
+    layer: str
+    kind: str
+    gradient: float | None
+    leaves: float | None
+    stops: bool
+
+
+@dataclass
+class DataEvidence:
+    """One array of the batch in a few numbers, over its finite entries.
+
+    Attributes:
+        name: `"x"` or `"y"`, with its place where there are several.
+        integer: Whether it holds whole numbers by its dtype.
+        mean: The mean.
+        deviation: The standard deviation.
+        low: The least entry.
+        high: The largest entry.
+        nonfinite: How many entries are NaN or infinite.
+        size: How many entries there are.
+    """
+
+    name: str
+    integer: bool
+    mean: float
+    deviation: float
+    low: float
+    high: float
+    nonfinite: int
+    size: int
+
+
+@dataclass
+class CornerEvidence:
+    """A constrained weight at the bounds of its set, where the layer that uses it is not finite.
+
+    Attributes:
+        record: The weight.
+        text: Its set in one line.
+        value: Range of the weight there.
+        everywhere: Whether every entry had to lie at the bound.
+        operation: The operation that is at fault, where it was found.
+    """
+
+    record: WeightRecord
+    text: str
+    value: Numbers
+    everywhere: bool
+    operation: Operation | None = None
+
+
+@dataclass
+class LossEvidence:
+    """What is known of the loss of one output.
+
+    Attributes:
+        name: Its name.
+        layer: Name of the layer that the output comes out of, or an empty string.
+        logits: Whether it takes logits, None if that is no question for it.
+        classes: Number of classes that sparse labels may name, None for other losses.
+        activation: The activation that the output comes out of, or an empty string.
+        low: The least value that the output can have.
+        high: The largest value that the output can have.
+        why: What bounds it, in a few words.
+        predicted: The first predictions.
+        target: The targets.
+    """
+
+    name: str
+    layer: str
+    logits: bool | None
+    classes: int | None
+    activation: str
+    low: float
+    high: float
+    why: str
+    predicted: Output
+    target: DataEvidence
 
 
 @dataclass
@@ -87,11 +198,28 @@ class Evidence:
         unattached: Weights whose layer holds a constraint that never reached the variable.
         outputs: The layers' outputs of the first forward pass, in the order of execution.
         outputs_after: The same after the first step.
-        gradients: The first gradients.
+        outputs_last: The same after the last step.
+        gradients: The gradients of the trainable weights.
+        entries: The inputs of layers that are not Keras' own.
         loss: The first loss, None if it could not be computed.
         loss_after: The loss after the first step.
-        nonfinite_after: Weights that hold NaN or infinity after the first step, by path.
+        losses: All losses, one for each step and one after the last.
+        nonfinite_after: Trainable weights that hold NaN or infinity after the first step, by path.
+        fault_step: The step at which the loss, a gradient or a weight first is not finite,
+            counted from 0; None if it stays finite.
+        fault_weights: The trainable weights whose gradient or value is not finite then, by path,
+            from the loss backwards.
+        operation: The operation that first gave NaN or infinity, where it was found.
+        corners: Weights that their sets allow to be where a layer is not finite.
+        assigned: Trainable weights that the forward pass assigns to.
+        identical: Weights whose units are all the same, before and after the steps.
+        averages: Weights whose average, which the optimizer keeps, is outside by that much.
+        quantized: Weights with a constraint in a layer whose kernel is quantized, by layer.
+        data: The arrays of the batch.
+        losses_of: The loss of each output.
         weights: Every weight of the model.
+        rate: The learning rate at the first step.
+        trials: What the same look found after a change that asks for a cause, by its name.
     """
 
     faults: dict[str, Fault] = field(default_factory=dict)
@@ -99,8 +227,49 @@ class Evidence:
     unattached: list[tuple[WeightRecord, str]] = field(default_factory=list)
     outputs: list[Output] = field(default_factory=list)
     outputs_after: list[Output] = field(default_factory=list)
+    outputs_last: list[Output] = field(default_factory=list)
     gradients: list[GradientEvidence] = field(default_factory=list)
+    entries: list[EntryEvidence] = field(default_factory=list)
     loss: float | None = None
     loss_after: float | None = None
+    losses: list[float] = field(default_factory=list)
     nonfinite_after: list[str] = field(default_factory=list)
+    fault_step: int | None = None
+    fault_weights: list[str] = field(default_factory=list)
+    operation: Operation | None = None
+    corners: list[CornerEvidence] = field(default_factory=list)
+    assigned: list[WeightRecord] = field(default_factory=list)
+    identical: list[WeightRecord] = field(default_factory=list)
+    averages: list[tuple[WeightRecord, float]] = field(default_factory=list)
+    quantized: list[tuple[str, str]] = field(default_factory=list)
+    data: list[DataEvidence] = field(default_factory=list)
+    losses_of: list[LossEvidence] = field(default_factory=list)
     weights: list[WeightRecord] = field(default_factory=list)
+    rate: float | None = None
+    trials: dict[str, "Trial"] = field(default_factory=dict)
+
+    @property
+    def moments(self) -> list[tuple[str, list[Output], float | None]]:
+        """Stage, outputs and loss of each forward pass that was looked at."""
+        last = self.losses[-1] if self.losses else None
+        found = [("forward", self.outputs, self.loss)]
+        if len(self.losses) > 1:
+            found.append(("second forward", self.outputs_after, self.loss_after))
+        if len(self.losses) > 2:
+            found.append(("training", self.outputs_last, last))
+        return found
+
+
+@dataclass
+class Trial:
+    """A change of the training, not of the model, and what the same look found then.
+
+    Attributes:
+        change: The change in one sentence.
+        evidence: What was found.
+        numbers: What was changed, in numbers.
+    """
+
+    change: str
+    evidence: Evidence
+    numbers: dict[str, float]

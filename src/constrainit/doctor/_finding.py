@@ -17,12 +17,16 @@ class Treatment:
         before: The numbers of the finding.
         after: The same numbers after the change.
         healed: Whether the finding was gone and nothing new at warning level or above had come.
+        code: The change as code to paste, where there is such, with `import constrainit as ci`.
+        diff: The change to the user's own file, as a unified diff, where it is one.
     """
 
     change: str
     before: dict[str, Any]
     after: dict[str, Any]
     healed: bool
+    code: str = ""
+    diff: str = ""
 
 
 @dataclass
@@ -41,6 +45,8 @@ class Finding:
         evidence: The numbers.
         source: The user's own line, where one is known.
         treatment: What was tried, where there is something to try.
+        cause: The code and the place of the finding that it follows from: it was gone when that
+            one was treated. An empty string if it is a cause itself, or nothing is known.
     """
 
     code: str
@@ -54,6 +60,7 @@ class Finding:
     evidence: dict[str, Any] = field(default_factory=dict)
     source: Source | None = None
     treatment: Treatment | None = None
+    cause: str = ""
 
     @property
     def counts(self) -> bool:

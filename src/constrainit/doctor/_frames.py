@@ -48,11 +48,13 @@ class Fault:
         kind: The name of its class.
         message: Its first lines.
         sources: The user's own frames, outermost first.
+        layer: The name of the layer that raised it, where it is known.
     """
 
     kind: str
     message: str
     sources: tuple[Source, ...]
+    layer: str = ""
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.message}".rstrip(".")

@@ -59,33 +59,41 @@ class Output:
         kind: The layer's class.
         mean: Mean over the finite entries.
         deviation: Standard deviation over the finite entries.
+        lowest: Least finite entry.
+        highest: Largest finite entry.
         peak: Largest magnitude of a finite entry.
         nonfinite: Share of the entries that is NaN or infinite.
         saturated: Share of the entries at the flat ends of a sigmoid or tanh; None for others.
         dead: Share of the units that are zero for the whole batch; None unless rectified.
         spread: Largest standard deviation of one unit over the batch.
+        gradient: Norm of the loss's gradient there; None if it was not looked at or the loss does
+            not depend on it.
     """
 
     layer: str
     kind: str
     mean: float
     deviation: float
+    lowest: float
+    highest: float
     peak: float
     nonfinite: float
     saturated: float | None
     dead: float | None
     spread: float
+    gradient: float | None = None
 
 
 def summarize(value, activation: str):
-    """The statistics of an output as one tensor of seven numbers, for use inside a traced call."""
+    """The statistics of an output as one tensor of numbers, for use inside a traced call."""
     value = ops.cast(value, "float32")
     finite = ops.isfinite(value)
     clean = ops.where(finite, value, ops.zeros_like(value))
     held = ops.cast(finite, "float32")
     count = ops.maximum(ops.sum(held), 1.0)
     mean = ops.sum(clean) / count
-    peak = ops.max(ops.abs(clean))
+    lowest, highest = ops.min(clean), ops.max(clean)
+    peak = ops.maximum(highest, -lowest)
     scale = ops.maximum(peak, 1e-30)
     deviation = scale * ops.sqrt(ops.sum(held * ops.square((clean - mean) / scale)) / count)
     batch = ops.reshape(clean, (-1, value.shape[-1])) if len(value.shape) > 1 else clean[:, None]
@@ -99,7 +107,7 @@ def summarize(value, activation: str):
     if activation in _RECTIFIED:
         still = ops.all(ops.equal(ops.reshape(value, batch.shape), 0), axis=0)
         dead = ops.mean(ops.cast(still, "float32"))
-    return ops.stack([mean, deviation, peak, ops.mean(1.0 - held), flat, dead, spread])
+    return ops.stack([mean, deviation, lowest, highest, ops.mean(1.0 - held), flat, dead, spread])
 
 
 def _flat(value, activation):
@@ -109,12 +117,17 @@ def _flat(value, activation):
     return ops.logical_or(value < low, value > 1 - low)
 
 
-def as_output(layer: str, kind: str, activation: str, seven: np.ndarray) -> Output:
-    """The seven numbers of `summarize`, with their names."""
-    mean, deviation, peak, nonfinite, flat, dead, spread = (float(n) for n in seven)
-    saturated = flat if activation in _BOUNDED else None
-    rectified = dead if activation in _RECTIFIED else None
-    return Output(layer, kind, mean, deviation, peak, nonfinite, saturated, rectified, spread)
+def as_output(
+    layer: str, kind: str, activation: str, found: np.ndarray, gradient: float | None = None
+) -> Output:
+    """What `summarize` found, with its names."""
+    mean, deviation, low, high, nonfinite, flat, dead, spread = (float(n) for n in found)
+    return Output(
+        layer, kind, mean, deviation, low, high, max(high, -low), nonfinite,
+        saturated=flat if activation in _BOUNDED else None,
+        dead=dead if activation in _RECTIFIED else None,
+        spread=spread, gradient=gradient,
+    )  # fmt: skip
 
 
 def activation_of(layer: keras.layers.Layer) -> str:

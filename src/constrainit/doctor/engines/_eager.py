@@ -5,16 +5,16 @@ import warnings
 import keras
 from keras import ops
 
-from constrainit.doctor.engines._result import as_tensor
+from constrainit.doctor.engines._result import Stepped, as_tensor, weigh
 
 
 def compile_step(problem, gradients_of):
-    """As `_jax.compile_step`; `gradients_of(compute, variables)` gives the backend's gradients."""
+    """As `_jax.compile_step`; `gradients_of(problem)` gives the backend's gradients."""
 
     def step():
-        loss, outputs, gradients = gradients_of(problem)
+        loss, outputs, gradients, signals = gradients_of(problem)
         before = [ops.copy(ops.convert_to_tensor(v)) for v in problem.trainable]
-        slots = [(v, ops.copy(ops.convert_to_tensor(v))) for v in problem.optimizer.variables]
+        held = [(v, ops.copy(ops.convert_to_tensor(v))) for v in problem.optimizer.variables]
         try:
             with warnings.catch_warnings():
                 # Weights without a gradient are a finding; Keras' warning names them again.
@@ -22,10 +22,13 @@ def compile_step(problem, gradients_of):
                 if any(g is not None for g in gradients):
                     problem.optimizer.apply(list(gradients), problem.trainable)
             updated = [ops.copy(ops.convert_to_tensor(v)) for v in problem.trainable]
+            slots = [ops.copy(ops.convert_to_tensor(v)) for v in problem.optimizer.variables]
         finally:
-            for variable, value in [*zip(problem.trainable, before, strict=True), *slots]:
+            for variable, value in [*zip(problem.trainable, before, strict=True), *held]:
                 variable.assign(value)
-        return loss, outputs, gradients, updated
+        weights = [weigh(*one) for one in zip(before, gradients, updated, strict=True)]
+        connected = [gradient is not None for gradient in gradients]
+        return Stepped(loss, outputs, signals, weights, connected, updated, slots, None)
 
     return step
 

@@ -1,45 +1,61 @@
 """JAX: one compiled call gives loss, outputs, gradients and updated weights, as in `fit`."""
 
 import jax
+import jax.numpy as jnp
 import keras
 from keras import ops
 
-from constrainit.doctor.engines._result import as_tensor
+from constrainit.doctor.engines._result import Stepped, as_tensor, norm_of, weigh
 
 
 def _compiled(function):
-    """`function` compiled; on a CPU in haste, as it runs once or twice."""
+    """`function` compiled; on a CPU in haste, as it runs a few times only."""
     hasty = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else None
     return jax.jit(function, compiler_options=hasty)
 
 
-def compile_step(problem):
-    """A function that runs one training step without constraints from given weights.
+@jax.custom_vjp
+def _watched(value, sink):
+    """`value`; the gradient that comes back to it leaves its norm as the gradient of `sink`."""
+    return value
 
-    It gives the loss, the statistics of the outputs, the gradients and the updated weights.
-    """
+
+_watched.defvjp(
+    lambda value, sink: (value, None), lambda _, gradient: (gradient, norm_of(gradient))
+)
+
+
+def compile_step(problem):
+    """A function that runs one training step without constraints from the present weights."""
     trainable, others = problem.trainable, problem.others
     optimizer = problem.optimizer
 
-    def objective(values, rest, slots, x, y):
+    def objective(values, sinks, rest, slots, x, y):
         held = [*trainable, *others, *optimizer.variables]
-        scope = list(zip(held, [*values, *rest, *slots], strict=True))
-        with keras.StatelessScope(state_mapping=scope, collect_losses=True):
-            loss, outputs = problem.loss(x, y)
-            return optimizer.scale_loss(loss), (loss, outputs)
+        mapping = list(zip(held, [*values, *rest, *slots], strict=True))
+        with keras.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
+            loss, outputs = problem.loss(x, y, lambda value, place: _watched(value, sinks[place]))
+            state = [scope.get_current_value(variable) for variable in others]
+            return optimizer.scale_loss(loss), (loss, outputs, state)
 
-    def run(values, rest, slots, x, y):
-        (_, (loss, outputs)), gradients = jax.value_and_grad(objective, has_aux=True)(
-            values, rest, slots, x, y
-        )
-        updated, _ = optimizer.stateless_apply(slots, gradients, values)
-        return loss, outputs, gradients, updated
+    def run(values, sinks, rest, slots, x, y):
+        (_, (loss, outputs, state)), (gradients, signals) = jax.value_and_grad(
+            objective, argnums=(0, 1), has_aux=True
+        )(values, sinks, rest, slots, x, y)
+        updated, moved = optimizer.stateless_apply(slots, gradients, values)
+        weights = [weigh(*one) for one in zip(values, gradients, updated, strict=True)]
+        return loss, outputs, signals, weights, updated, moved, state
 
     compiled = _compiled(run)
 
     def step():
         values, rest = [v.value for v in trainable], [v.value for v in others]
-        return compiled(values, rest, [v.value for v in optimizer.variables], problem.x, problem.y)
+        slots = [v.value for v in optimizer.variables]
+        sinks = [jnp.zeros(())] * len(problem.watched)
+        loss, outputs, signals, weights, *after = compiled(
+            values, sinks, rest, slots, problem.x, problem.y
+        )
+        return Stepped(loss, outputs, signals, weights, [True] * len(values), *after)
 
     return step
 

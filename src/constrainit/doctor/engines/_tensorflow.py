@@ -3,7 +3,13 @@
 import tensorflow as tf
 
 from constrainit.doctor.engines import _eager
-from constrainit.doctor.engines._result import as_tensor
+from constrainit.doctor.engines._result import as_tensor, norm_of
+
+
+@tf.custom_gradient
+def _watched(value, sink):
+    """`value`; the gradient that comes back to it leaves its norm as the gradient of `sink`."""
+    return tf.identity(value), lambda gradient: (gradient, norm_of(gradient))
 
 
 def compile_step(problem):
@@ -12,10 +18,17 @@ def compile_step(problem):
 
 
 def _gradients(problem):
+    sinks = [tf.zeros(()) for _ in problem.watched]
     with tf.GradientTape() as tape:
-        loss, outputs = problem.loss(problem.x, problem.y)
+        for sink in sinks:
+            tape.watch(sink)
+        loss, outputs = problem.loss(
+            problem.x, problem.y, lambda value, place: _watched(value, sinks[place])
+        )
         scaled = problem.optimizer.scale_loss(loss)
-    return loss, outputs, tape.gradient(scaled, [v.value for v in problem.trainable])
+    weights = [v.value for v in problem.trainable]
+    gradients, signals = tape.gradient(scaled, [weights, sinks])
+    return loss, outputs, gradients, signals
 
 
 def compile_constraints(records):

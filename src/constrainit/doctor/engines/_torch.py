@@ -3,6 +3,19 @@
 import torch
 
 from constrainit.doctor.engines import _eager
+from constrainit.doctor.engines._result import norm_of
+
+
+class _Watched(torch.autograd.Function):
+    """Its value; the gradient that comes back to it leaves its norm as the gradient of a sink."""
+
+    @staticmethod
+    def forward(ctx, value, sink):
+        return value.view_as(value)
+
+    @staticmethod
+    def backward(ctx, *gradients):
+        return gradients[0], norm_of(gradients[0])
 
 
 def compile_step(problem):
@@ -11,12 +24,16 @@ def compile_step(problem):
 
 
 def _gradients(problem):
-    loss, outputs = problem.loss(problem.x, problem.y)
+    sinks = [torch.zeros((), requires_grad=True) for _ in problem.watched]
+    loss, outputs = problem.loss(
+        problem.x, problem.y, lambda value, place: _Watched.apply(value, sinks[place])
+    )
     weights = [v.value for v in problem.trainable]
     if not loss.requires_grad or not weights:
-        return loss, outputs, [None] * len(weights)
+        return loss, outputs, [None] * len(weights), [None] * len(sinks)
     scaled = problem.optimizer.scale_loss(loss)
-    return loss.detach(), outputs, torch.autograd.grad(scaled, weights, allow_unused=True)
+    found = torch.autograd.grad(scaled, [*weights, *sinks], allow_unused=True)
+    return loss.detach(), outputs, found[: len(weights)], found[len(weights) :]
 
 
 def compile_constraints(records):

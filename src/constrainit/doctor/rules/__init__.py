@@ -4,10 +4,12 @@ from collections.abc import Iterable
 
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding
+from constrainit.doctor.rules._rule import Rule
 from constrainit.doctor.rules.cw001_model_fails import ModelFails
 from constrainit.doctor.rules.cw101_infeasible_start import InfeasibleStart
 from constrainit.doctor.rules.cw102_start_jump import StartJump
 from constrainit.doctor.rules.cw103_nonfinite_start import NonfiniteStart
+from constrainit.doctor.rules.cw105_identical_units import IdenticalUnits
 from constrainit.doctor.rules.cw201_constraint_raises import ConstraintRaises
 from constrainit.doctor.rules.cw202_wrong_shape import WrongShape
 from constrainit.doctor.rules.cw203_wrong_dtype import WrongDtype
@@ -17,21 +19,44 @@ from constrainit.doctor.rules.cw206_constraint_never_runs import ConstraintNever
 from constrainit.doctor.rules.cw207_not_deterministic import NotDeterministic
 from constrainit.doctor.rules.cw208_not_saved import NotSaved
 from constrainit.doctor.rules.cw209_not_attached import NotAttached
+from constrainit.doctor.rules.cw210_inexact_constraint import InexactConstraint
 from constrainit.doctor.rules.cw301_wrong_axis import WrongAxis
+from constrainit.doctor.rules.cw302_undefined_at_bound import UndefinedAtBound
+from constrainit.doctor.rules.cw303_average_outside import AverageOutside
+from constrainit.doctor.rules.cw304_quantized_away import QuantizedAway
 from constrainit.doctor.rules.cw401_nonfinite_forward import NonfiniteForward
 from constrainit.doctor.rules.cw402_saturated_start import SaturatedStart
 from constrainit.doctor.rules.cw403_dead_start import DeadStart
+from constrainit.doctor.rules.cw404_exploding_signal import ExplodingSignal
+from constrainit.doctor.rules.cw405_constant_output import ConstantOutput
+from constrainit.doctor.rules.cw406_assigned_in_call import AssignedInCall
 from constrainit.doctor.rules.cw501_nonfinite_gradient import NonfiniteGradient
 from constrainit.doctor.rules.cw502_nonfinite_loss import NonfiniteLoss
+from constrainit.doctor.rules.cw503_no_gradient import NoGradient
+from constrainit.doctor.rules.cw504_fading_gradient import FadingGradient
+from constrainit.doctor.rules.cw505_loss_grows import LossGrows
+from constrainit.doctor.rules.cw601_learning_rate import LearningRateTooHigh
+from constrainit.doctor.rules.cw602_unscaled_data import UnscaledData
+from constrainit.doctor.rules.cw603_wrong_loss import WrongLoss
+from constrainit.doctor.rules.cw604_nonfinite_data import NonfiniteData
+from constrainit.doctor.rules.cw605_target_out_of_reach import TargetOutOfReach
 
-_STAGES = ("build", "forward", "loss", "gradients", "second forward", "save and load")
+_STAGES = (
+    "build", "forward", "loss", "gradients", "second forward", "training", "save and load",
+)  # fmt: skip
+_LEVELS = ("error", "warning", "info")
 
 RULES = (
-    NonfiniteStart(), ConstraintNeverRuns(), ConstraintRaises(), WrongShape(), WrongDtype(),
-    ConstraintMakesNan(), NotDeterministic(), NotAProjection(), NotAttached(), WrongAxis(),
-    InfeasibleStart(), StartJump(), ModelFails(), NonfiniteForward(), NonfiniteGradient(),
-    NonfiniteLoss(), SaturatedStart(), DeadStart(), NotSaved(),
+    NonfiniteData(), NonfiniteStart(), ConstraintNeverRuns(), ConstraintRaises(), WrongShape(),
+    WrongDtype(), ConstraintMakesNan(), NotDeterministic(), NotAProjection(), InexactConstraint(),
+    NotAttached(), QuantizedAway(), WrongAxis(), WrongLoss(), TargetOutOfReach(),
+    UndefinedAtBound(), UnscaledData(), LearningRateTooHigh(), AssignedInCall(), InfeasibleStart(),
+    IdenticalUnits(), StartJump(), AverageOutside(), ModelFails(), NonfiniteForward(),
+    NonfiniteGradient(), NonfiniteLoss(), ExplodingSignal(), SaturatedStart(), DeadStart(),
+    NoGradient(), ConstantOutput(), FadingGradient(), LossGrows(), NotSaved(),
 )  # fmt: skip
+
+_TRIALS = {"rate": (LearningRateTooHigh,), "data": (UnscaledData,)}
 
 
 def findings(evidence: Evidence) -> list[Finding]:
@@ -39,13 +64,42 @@ def findings(evidence: Evidence) -> list[Finding]:
     return in_order(finding for rule in RULES for finding in rule.find(evidence))
 
 
+def rules_of(trial: str) -> list[Rule]:
+    """The rules that name what a trial has shown."""
+    return [rule for rule in RULES if isinstance(rule, _TRIALS[trial])]
+
+
 def in_order(found: Iterable[Finding]) -> list[Finding]:
-    """Causes before consequences: faults of constraints, then of the run as it went on."""
+    """Causes before consequences: errors first, faults of constraints before those of the run.
+
+    What was found to follow from another finding stands behind it.
+    """
     place = {rule.code: index for index, rule in enumerate(RULES)}
     run = place[ModelFails.code]
+    found = list(found)
 
-    def key(finding):
+    def own(finding):
         at = place[finding.code]
-        return (min(at, run), _STAGES.index(finding.stage) if at >= run else 0, at)
+        stage = finding.stage if finding.stage in _STAGES else _STAGES[0]
+        return (min(at, run), _STAGES.index(stage) if at >= run else 0, at)
 
-    return sorted(found, key=key)
+    causes = [finding for finding in found if not _cause_of(finding, found)]
+    following = {id(cause): [f for f in found if _cause_of(f, found) is cause] for cause in causes}
+
+    def level(finding):
+        group = [finding, *following[id(finding)]]
+        return min(_LEVELS.index(one.level) for one in group)
+
+    ordered = []
+    for cause in sorted(causes, key=lambda one: (level(one), own(one))):
+        ordered += [cause, *sorted(following[id(cause)], key=own)]
+    return ordered
+
+
+def _cause_of(finding, found):
+    """The finding that another one follows from, if it is there and no consequence itself."""
+    if not finding.cause:
+        return None
+    code, _, where = finding.cause.partition(" ")
+    named = (f for f in found if f.code == code and (f.weight or f.layer) == where and not f.cause)
+    return next(named, None)

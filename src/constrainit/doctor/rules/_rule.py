@@ -44,6 +44,31 @@ class Rule(ABC):
         )  # fmt: skip
 
 
+def at_operation(evidence: Evidence) -> tuple[str, dict[str, Any]]:
+    """What is known of the operation that failed: the end of a sentence, and where it is."""
+    operation = evidence.operation
+    if operation is None:
+        return "", {}
+    weights = sorted({path for one in operation.operands for path in one.weights})
+    only = sorted({p for one in operation.operands if not one.data for p in one.weights})
+    named = only if len(only) == 1 else weights
+    where: dict[str, Any] = {"source": operation.source}
+    if operation.layer:
+        where["layer"] = operation.layer
+    if len(named) == 1:
+        where["weight"] = named[0]
+    ranges = ", ".join(
+        f"[{one.numbers.minimum:.3g}, {one.numbers.maximum:.3g}]" for one in operation.operands
+    )
+    in_layer = f" in {operation.layer!r}" if operation.layer else " in the loss"
+    from_weight = f", computed from {', '.join(weights)}" if weights else ""
+    return (
+        f"; the operation is {operation.name}{in_layer}: {operation.limit} (operands in "
+        f"{ranges}{from_weight})",
+        where,
+    )
+
+
 def last_source(sources: tuple[Source, ...]) -> Source | None:
     """The innermost of the user's own lines."""
     return sources[-1] if sources else None

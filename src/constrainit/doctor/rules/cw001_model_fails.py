@@ -22,5 +22,5 @@ class ModelFails(Rule):
         for stage, fault in evidence.faults.items():
             yield self.made(
                 f"the {stage} stage raises {fault}", _INSTEAD[stage], {"exception": fault.kind},
-                stage=stage, source=last_source(fault.sources),
+                stage=stage, layer=fault.layer, source=last_source(fault.sources),
             )  # fmt: skip

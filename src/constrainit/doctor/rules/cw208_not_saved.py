@@ -30,4 +30,5 @@ class NotSaved(Rule):
                     f"its constraint {made.text} {made.saving}",
                     _fix(made),
                     {"reason": made.saving},
+                    level="error" if "can not be loaded" in made.saving else self.level,
                 )

@@ -1,0 +1,139 @@
+"""The batch and the losses in a few numbers."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from constrainit.doctor._evidence import DataEvidence, Evidence, LossEvidence
+from constrainit.doctor._statistics import to_numpy
+
+_WIDE = 50.0
+"""Pre-activations at which the range of an activation is read off."""
+
+
+def describe_data(problem: Any) -> list[DataEvidence]:
+    """Every array of the inputs and of the targets."""
+    found = []
+    for name, values in (("x", problem.x), ("y", problem.y)):
+        parts = keras.tree.flatten(values)
+        for place, part in enumerate(parts):
+            shown = name if len(parts) == 1 else f"{name}[{place}]"
+            dtype = keras.backend.standardize_dtype(part.dtype)
+            if dtype not in ("string", "bool") and "complex" not in dtype:
+                found.append(_array(shown, part, "int" in dtype))
+    return found
+
+
+def _array(name, part, integer):
+    value = to_numpy(part)
+    finite = value[np.isfinite(value)]
+    some = finite if finite.size else np.zeros(1)
+    return DataEvidence(
+        name, integer, float(some.mean()), float(some.std()), float(some.min()), float(some.max()),
+        int(value.size - finite.size), int(value.size),
+    )  # fmt: skip
+
+
+def describe_losses(problem: Any, evidence: Evidence) -> list[LossEvidence]:
+    """The loss of each output, where Keras knows it."""
+    losses, targets = problem.losses(), [d for d in evidence.data if d.name.startswith("y")]
+    count = len(keras.tree.flatten(problem.specs))
+    if not len(losses) == len(targets) == count:
+        return []
+    layers = _last_layers(problem.model, count)
+    predicted = [o for o in evidence.outputs if o.layer == problem.model.name][-count:]
+    if len(predicted) < count:
+        return []
+    found = []
+    for place, (loss, target, layer) in enumerate(zip(losses, targets, layers, strict=True)):
+        if loss is None:
+            continue
+        spec = keras.tree.flatten(problem.specs)[place]
+        activation, low, high = _range(layer)
+        why = f"the activation {activation}"
+        if low < 0 and _only_adds(layer, evidence):
+            low, why = 0.0, "a last layer whose weights and inputs are not negative"
+        sparse = "sparse" in _name(loss)
+        found.append(
+            LossEvidence(
+                _name(loss), getattr(layer, "name", ""), _logits(loss),
+                int(spec.shape[-1]) if sparse else None,
+                activation, low, high, why, predicted[place], target,
+            )
+        )  # fmt: skip
+    return found
+
+
+def _name(loss):
+    return str(getattr(loss, "name", None) or getattr(loss, "__name__", type(loss).__name__))
+
+
+def _logits(loss):
+    """Whether a cross-entropy takes logits; None for other losses."""
+    if "crossentropy" not in _name(loss):
+        return None
+    named = getattr(loss, "_fn_kwargs", {})
+    return bool(named.get("from_logits", getattr(loss, "from_logits", False)))
+
+
+def _last_layers(model, count):
+    """The layers that the outputs come out of, None where it is not known."""
+    if isinstance(model, keras.Sequential) and model.layers:
+        return _last_layers(model.layers[-1], count)
+    if isinstance(model, keras.Model) and getattr(model, "_functional", None) is None:
+        outputs = getattr(model, "outputs", None)
+        if not outputs or len(outputs) != count:
+            return [None] * count
+        made = [output._keras_history.operation for output in outputs]
+        return [_last_layers(one, 1)[0] for one in made]
+    return [model] * count
+
+
+def _only_adds(layer, evidence):
+    """Whether a last layer without a free bias adds inputs that are not negative."""
+    weights = [r for r in evidence.weights if r.layer is layer]
+    made = {id(m.record.variable): m for m in evidence.constraints}
+    bounded = all(
+        id(r.variable) in made and keeps_nonnegative(made[id(r.variable)]) for r in weights
+    )
+    names = [o.layer for o in evidence.outputs]
+    if not weights or not bounded or layer.name not in names:
+        return False
+    place = names.index(layer.name)
+    return place > 0 and evidence.outputs[place - 1].lowest >= 0
+
+
+def keeps_nonnegative(made: Any) -> bool:
+    """Whether the constraint of a weight lets no entry below zero."""
+    if made.image is None or made.image.minimum < 0:
+        return False
+    value = -np.abs(to_numpy(made.record.variable)) - 1.0
+    try:
+        image = to_numpy(made.record.constraint(ops.cast(value, made.record.dtype)))
+    # A constraint of the user's own may want a Variable, or raise.
+    except Exception:
+        return False
+    return bool(np.nanmin(image) >= 0)
+
+
+def _range(layer):
+    """The activation that an output comes out of, and the least and largest value of that."""
+    activation = getattr(layer, "activation", None)
+    if isinstance(layer, keras.layers.Softmax):
+        activation = keras.activations.softmax
+    if isinstance(layer, keras.layers.ReLU):
+        activation = keras.activations.relu
+    if not callable(activation):
+        return "", -np.inf, np.inf
+    name = getattr(activation, "__name__", type(activation).__name__)
+    try:
+        values = to_numpy(
+            activation(ops.convert_to_tensor(np.linspace(-_WIDE, _WIDE, 2001, dtype="float32")))
+        )
+    # An activation of the user's own may want another shape.
+    except Exception:
+        return name, -np.inf, np.inf
+    low, high = float(values.min()), float(values.max())
+    return name, -np.inf if low < -0.5 * _WIDE else low, np.inf if high > 0.5 * _WIDE else high

@@ -1,0 +1,191 @@
+"""The steps of a probe: what the gradient moves, what the constraints move, where it breaks."""
+
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from constrainit.doctor._constraints import Constraints
+from constrainit.doctor._corners import corners
+from constrainit.doctor._evidence import EntryEvidence, Evidence, GradientEvidence
+from constrainit.doctor._problem import Problem
+from constrainit.doctor._statistics import as_output, to_numpy
+from constrainit.doctor._units import identical
+from constrainit.doctor.engines._result import WEIGHT_NUMBERS
+from constrainit.doctor.trace import locate, locate_constraint
+
+_AT = {name: place for place, name in enumerate(WEIGHT_NUMBERS)}
+
+
+class Training:
+    """Optimizer steps on one batch, as `fit` takes them.
+
+    Args:
+        problem: What is stepped.
+        constraints: The constraints of its weights.
+        evidence: What is filled in.
+        steps: How many steps.
+    """
+
+    def __init__(self, problem: Problem, constraints: Constraints, evidence: Evidence, steps: int):
+        self.problem, self.constraints, self.evidence = problem, constraints, evidence
+        self.steps = steps
+        known = {id(r.variable): r for r in evidence.weights}
+        self.records = [known.get(id(v)) for v in problem.trainable]
+
+    def run(self) -> None:
+        """Takes the steps; stops behind the first whose loss or weights are not finite."""
+        held = [(v, v.constraint) for v in self.problem.trainable]
+        # A step is taken without them, so that what they move is known by itself.
+        for variable, _ in held:
+            variable.constraint = None
+        try:
+            self._run()
+        finally:
+            for variable, constraint in held:
+                variable.constraint = constraint
+
+    def _run(self):
+        problem = self.problem
+        stepped = problem.step()
+        with problem.keeping_optimizer():
+            self._steps(stepped)
+
+    def _steps(self, stepped):
+        problem, evidence = self.problem, self.evidence
+        evidence.rate = float(to_numpy(problem.optimizer.learning_rate))
+        weights = self._first(stepped)
+        if self._broken(0, stepped, weights, None):
+            self.steps = 1
+        else:
+            evidence.corners = corners(problem, self.constraints, evidence)
+        same = identical(evidence.weights)
+        for index in range(1, self.steps + 1):
+            updated = self.constraints.move(problem.trainable, stepped.updated, index == 1)
+            for variable, value in zip(problem.trainable, updated, strict=True):
+                variable.assign(value)
+            problem.advance(stepped)
+            before, stepped = stepped, problem.step(looking=index in (1, self.steps))
+            weights = self._numbers(stepped)
+            if index == 1:
+                self._second(stepped, weights)
+            self._later(stepped, weights)
+            if evidence.fault_step is None and self._broken(index, stepped, weights, before):
+                stepped = problem.step()
+                break
+        evidence.outputs_last = self._outputs(stepped)
+        evidence.identical = identical(same) if evidence.fault_step is None else []
+        evidence.averages = self._averages()
+
+    def _first(self, stepped):
+        evidence, weights = self.evidence, self._numbers(stepped)
+        evidence.loss = float(stepped.loss)
+        evidence.losses = [evidence.loss]
+        evidence.outputs = self._outputs(stepped)
+        evidence.entries = self._entries(stepped)
+        for record, numbers_of, connected in zip(
+            self.records, weights, stepped.connected, strict=True
+        ):
+            if record is None:
+                continue
+            norm = numbers_of[_AT["gradient"]] if connected else None
+            size = numbers_of[_AT["size"]]
+            moved = float(numbers_of[_AT["moved"]] / size) if size > 0 else None
+            lost = int(numbers_of[_AT["nonfinite"]])
+            evidence.gradients.append(GradientEvidence(record, norm, lost, moved))
+        return weights
+
+    def _second(self, stepped, weights):
+        evidence = self.evidence
+        evidence.loss_after = float(stepped.loss)
+        evidence.outputs_after = self._outputs(stepped)
+        evidence.nonfinite_after = [
+            record.path
+            for record, numbers_of in zip(self.records, weights, strict=True)
+            if record is not None and numbers_of[_AT["entered"]] > 0
+        ]
+
+    def _later(self, stepped, weights):
+        self.evidence.losses.append(float(stepped.loss))
+        known = [w for r, w in zip(self.records, weights, strict=True) if r is not None]
+        for made, numbers_of in zip(self.evidence.gradients, known, strict=True):
+            # A gradient that is not finite is one.
+            lost = numbers_of[_AT["nonfinite"]] > 0
+            made.later.append(1.0 if lost else float(numbers_of[_AT["gradient"]]))
+
+    def _numbers(self, stepped):
+        found = [np.asarray(ops.convert_to_numpy(w), "float64") for w in stepped.weights]
+        for weight in found:
+            weight[_AT["gradient"]] /= self.problem.loss_scale
+        return found
+
+    def _broken(self, index, stepped, weights, before):
+        """Whether something is not finite at this step; notes the step and the operation."""
+        problem, evidence = self.problem, self.evidence
+        sound = np.isfinite(float(stepped.loss)) and not any(
+            w[_AT["nonfinite"]] or w[_AT["entered"]] for w in weights
+        )
+        if sound:
+            return False
+        evidence.fault_step = index
+        evidence.fault_weights = [
+            record.path
+            for record, w in zip(self.records, weights, strict=True)
+            if record is not None and (w[_AT["nonfinite"]] or w[_AT["entered"]])
+        ][::-1]
+        evidence.operation = self._of_constraint(weights, before) or locate(problem)
+        return True
+
+    def _of_constraint(self, weights, before):
+        """The operation in the constraint that made a finite weight something else."""
+        if before is None:
+            return None
+        lost = [_AT["lost"], _AT["entered"]]
+        for variable, value, then, now in zip(
+            self.problem.trainable, before.updated, before.weights, weights, strict=True
+        ):
+            constraint = self.constraints.of(variable)
+            clean = float(np.asarray(ops.convert_to_numpy(then))[lost[0]]) == 0
+            if constraint is not None and clean and now[lost[1]] > 0:
+                return locate_constraint(constraint, variable, value)
+        return None
+
+    def _outputs(self, stepped):
+        norms: dict[int, float] = {}
+        for (_, place), signal in zip(self.problem.watched, stepped.signals, strict=True):
+            if place is not None and signal is not None:
+                norms[place] = float(signal) / self.problem.loss_scale
+        named = zip(self.problem.named, stepped.outputs, strict=True)
+        return [
+            as_output(*name, np.asarray(ops.convert_to_numpy(found)), norms.get(place))
+            for place, (name, found) in enumerate(named)
+        ]
+
+    def _entries(self, stepped):
+        """For each layer of the user's own: the gradients at what enters and what leaves it."""
+        entering: dict[str, list[Any]] = {}
+        for (layer, place), signal in zip(self.problem.watched, stepped.signals, strict=True):
+            if place is None:
+                norm = 0.0 if signal is None else float(signal) / self.problem.loss_scale
+                entering.setdefault(layer, []).append(norm)
+        found = []
+        for layer, norms in entering.items():
+            outputs = [o for o in self.evidence.outputs if o.layer == layer]
+            leaves = max((o.gradient or 0.0 for o in outputs), default=0.0)
+            kind = outputs[0].kind if outputs else ""
+            stops = self.problem.says(layer, "stop_gradient")
+            found.append(EntryEvidence(layer, kind, max(norms), leaves, stops))
+        return found
+
+    def _averages(self):
+        """How far outside the averages are that the optimizer keeps, where it does."""
+        optimizer, found = self.problem.optimizer, []
+        if not getattr(optimizer, "use_ema", False):
+            return found
+        slots = optimizer._model_variables_moving_average
+        for record, slot in zip(self.records, slots, strict=True):
+            a_set = record and self.constraints.known(record)
+            if a_set:
+                average = a_set.project(slot) if self.problem.projects_averages else slot
+                found.append((record, float(a_set.violation(average))))
+        return [(record, outside) for record, outside in found if outside > 0]

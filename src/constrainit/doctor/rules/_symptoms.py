@@ -1,0 +1,30 @@
+"""What several rules ask of a training: does it grow, is it still?"""
+
+import math
+
+from constrainit.doctor._evidence import Evidence
+
+_GROWTH = 10.0
+_STALLED = 1e-3
+"""SageMaker Debugger's LossNotDecreasing: less than 0.1 % in the steps that are looked at."""
+
+
+def diverges(evidence: Evidence) -> bool:
+    """Whether the loss of the same batch grows, tenfold and for good, while it stays finite."""
+    losses = evidence.losses
+    if len(losses) < 3 or not all(map(math.isfinite, losses)):
+        return False
+    return losses[-1] > _GROWTH * abs(losses[0]) and losses[-1] > max(losses[1:-1]) / _GROWTH
+
+
+def stalls(evidence: Evidence) -> bool:
+    """Whether twenty steps on the same batch take less than a thousandth off its loss."""
+    losses = evidence.losses
+    if len(losses) < 15 or not all(map(math.isfinite, losses)):
+        return False
+    return losses[0] - min(losses) <= _STALLED * abs(losses[0])
+
+
+def breaks_later(evidence: Evidence) -> bool:
+    """Whether it starts finite and is not after some steps."""
+    return evidence.fault_step is not None and evidence.fault_step > 0

@@ -1,0 +1,63 @@
+"""CW302 undefined-at-bound."""
+
+from constrainit.doctor.rules._rule import Rule
+
+
+class UndefinedAtBound(Rule):
+    """A set allows a weight where the layer that uses it is not defined.
+
+    A closed set holds its bounds. `non_neg` holds zero, and the logarithm of zero is infinite; a
+    clip to [-1, 1] holds one, and `1 / sqrt(1 - w * w)` is infinite there. A projection puts
+    weights exactly on the bound, so that it is reached, not merely approached.
+
+    Example:
+        class Scores(layers.Layer):
+            def build(self, shape):
+                self.w = self.add_weight(shape=(4,), initializer="ones", constraint="non_neg")
+            def call(self, x):
+                return x + ops.log(self.w)
+        Scores()
+
+    Use instead:
+        class Scores(layers.Layer):
+            def build(self, shape):
+                floor = ci.Positive(1e-3)
+                self.w = self.add_weight(shape=(4,), initializer="ones", constraint=floor)
+            def call(self, x):
+                return x + ops.log(self.w)
+        Scores()
+
+    Known limits:
+        Tried are layers that are not Keras' own, up to eight weights, each alone: with every other
+        entry at its bound, then with all. If only all of them together fail, and no step comes
+        there, it is a note.
+
+    Source:
+        Threads of this kind: pronobis/libspn-keras#17 (the logarithm of `non_neg`),
+        keras-team/keras#8791 (a correlation clipped to its closed interval).
+    """
+
+    code, name, level, stage = "CW302", "undefined-at-bound", "warning", "training"
+
+    def find(self, evidence):
+        reached = set(evidence.fault_weights) if evidence.fault_step is not None else set()
+        for corner in evidence.corners:
+            record, operation = corner.record, corner.operation
+            met = record.path in reached
+            value = f"[{corner.value.minimum:.3g}, {corner.value.maximum:.3g}]"
+            what = "" if operation is None else f": {operation.name}, {operation.limit}"
+            when = (
+                f"training is there at step {evidence.fault_step}"
+                if met
+                else "no step that was looked at has come there yet"
+            )
+            yield self.made(
+                f"its set ({corner.text}) allows values, here {value}, for which "
+                f"{record.layer.name!r} is not finite{what}; {when}",
+                "keep a distance from the bound: Positive(minimum) in place of non-negative "
+                "weights, Box(lower, upper) with bounds inside, or a smooth map (Reparametrized)",
+                {"low": corner.value.minimum, "high": corner.value.maximum, "reached": met},
+                layer=record.layer.name, weight=record.path,
+                source=None if operation is None else operation.source,
+                level="error" if met else "info" if corner.everywhere else "warning",
+            )  # fmt: skip

@@ -1,0 +1,75 @@
+"""CW404 exploding-signal."""
+
+import math
+
+from constrainit.doctor.rules._rule import Rule
+
+_LARGE = 1e4
+"""From this magnitude on, outputs of some faulty models collected and of no healthy one."""
+_GROWTH = 1e3
+
+
+class ExplodingSignal(Rule):
+    """The outputs grow from layer to layer, by the weights the model starts with.
+
+    Weights of one sign add up: a layer of `n` inputs multiplies the level of the signal by `n`
+    times the mean of its weights. An initializer that is right for weights of mean zero is far too
+    large for them, and each layer multiplies again.
+
+    Example:
+        [
+            layers.Dense(
+                128, activation="relu", kernel_constraint="non_neg",
+                kernel_initializer=keras.initializers.RandomUniform(0.0, 0.3),
+            )
+            for _ in range(5)
+        ]
+
+    Use instead:
+        [
+            layers.Dense(
+                128, **ci.constrained(kernel=ci.NonNegative(), activation="relu", depth=5)
+            )
+            for _ in range(5)
+        ]
+
+    Known limits:
+        Reported from a magnitude of 1e4 on (1e3 in float16, whose largest number is 65504) that is
+        a thousand times that of the inputs; a model that means to give such numbers is reported,
+        too. Growth that stays below is not.
+
+    Source:
+        Hoedt and Klambauer, Principled weight initialisation for input-convex neural networks
+        (NeurIPS 2023): the mean of the weights has to go with one over the fan-in.
+    """
+
+    code, name, stage = "CW404", "exploding-signal", "forward"
+
+    def find(self, evidence):
+        sizes = [max(abs(d.low), abs(d.high)) for d in evidence.data if d.name.startswith("x")]
+        base = max([1.0, *sizes])
+        outputs = [o for o in evidence.outputs if o.nonfinite == 0 and math.isfinite(o.peak)]
+        large = [o for o in outputs if o.peak > max(_LARGE, _GROWTH * base)]
+        if not large:
+            return
+        most = max(outputs, key=lambda o: o.peak)
+        growing = outputs[: outputs.index(most) + 1]
+        bounded = {made.record.layer.name for made in evidence.constraints}
+        first = next((o for o in growing if o.layer in bounded), None) or next(
+            (o for o in growing if o.peak > 10 * base), most
+        )
+        yield self.made(
+            f"the outputs grow from {first.peak:.3g} in {first.layer!r} to {most.peak:.3g} in "
+            f"{most.layer!r}, for inputs of up to {base:.3g}",
+            "start with weights whose sum over the inputs is near one: "
+            "constrainit.constrained(kernel=..., activation=..., depth=...), or call "
+            "constrainit.prepare(model, x)",
+            {"peak": most.peak, "first_peak": first.peak, "input_peak": base},
+            layer=first.layer, weight=_kernel(evidence, first.layer),
+        )  # fmt: skip
+
+
+def _kernel(evidence, layer):
+    """The first weight of a layer that has several units, by path."""
+    own = [r.path for r in evidence.weights if r.layer.name == layer and len(r.shape) > 1]
+    return own[0] if own else ""

@@ -1,0 +1,57 @@
+"""CW405 constant-output."""
+
+from constrainit.doctor.rules._rule import Rule
+
+_ROUNDING = 1e-6
+
+
+class ConstantOutput(Rule):
+    """A layer gives the same output for every example of the batch.
+
+    What follows it can learn a constant and nothing else. Positive weights through many layers
+    average all inputs until they differ by less than rounding; saturation and dead units end the
+    same way; a softmax over a single unit is one whatever comes in.
+
+    Example:
+        model = keras.Sequential(
+            [keras.Input((4,)), layers.Dense(8), layers.Dense(1, activation="softmax")]
+        )
+        model.compile("sgd", "mse")
+        model
+
+    Use instead:
+        [layers.Dense(8), layers.Dense(1, activation="sigmoid")]
+
+    Known limits:
+        Looked at is the deviation of each unit over the batch, against 1e-6 of the largest output.
+        Outputs that are all zero, and change within the steps that are looked at, are a start that
+        some layers mean to have. A batch of equal examples is not reported.
+
+    Source:
+        The rule for layers without variation of theDeepChecker (Ben Braiek and Khomh, 2023).
+    """
+
+    code, name, stage = "CW405", "constant-output", "forward"
+
+    def find(self, evidence):
+        varied = any(d.deviation > 0 for d in evidence.data if d.name.startswith("x"))
+        if not varied or not evidence.outputs_last:
+            return
+        last = {(o.layer, i): o for i, o in enumerate(evidence.outputs_last)}
+        for place, output in enumerate(evidence.outputs):
+            later = last.get((output.layer, place))
+            if later is not None and _still(output) and _still(later):
+                yield self.made(
+                    f"the output of {output.kind} {output.layer!r} is the same for every example "
+                    f"of the batch (mean {output.mean:.3g}, deviation over the batch "
+                    f"{output.spread:.3g}), before and after the steps",
+                    "look at what feeds it: a saturated or dead layer, positive weights through "
+                    "many layers (constrainit.plan says how many are too many), or a softmax over "
+                    "a single unit",
+                    {"spread": output.spread, "mean": output.mean}, layer=output.layer,
+                )  # fmt: skip
+                return
+
+
+def _still(output):
+    return output.nonfinite == 0 and output.spread <= _ROUNDING * output.peak

@@ -1,0 +1,103 @@
+"""CW503 no-gradient."""
+
+from constrainit.doctor.rules._rule import Rule
+
+
+class NoGradient(Rule):
+    """A trainable weight gets no gradient at any step, and something cuts it off.
+
+    A comparison, `sign`, `round` and `argmax` have a derivative of zero wherever they have one:
+    what they are computed from does not learn. A weight that is used in a condition only, or
+    behind `stop_gradient`, does not either. Nothing fails; the weight stays what it was.
+
+    Example:
+        class Gate(layers.Layer):
+            def build(self, shape):
+                self.width = self.add_weight(shape=(4,), initializer="ones", constraint="non_neg")
+            def call(self, x):
+                return ops.where(ops.abs(x) < self.width, x, 0.0)
+        [Gate(), layers.Dense(1)]
+
+    Use instead:
+        class Gate(layers.Layer):
+            def build(self, shape):
+                self.width = self.add_weight(shape=(4,), initializer="ones", constraint="non_neg")
+            def call(self, x):
+                return x * ops.sigmoid(8 * (self.width - ops.abs(x)))
+        [Gate(), layers.Dense(1)]
+
+    Known limits:
+        A weight whose gradient is merely tiny is not reported. Dead and saturated units that cut
+        off a whole layer have their own rules. Where the loss does not depend on a layer at all,
+        or its code says `stop_gradient`, it is a note: that may be meant.
+
+    Source:
+        StackOverflow 60889308 (a trainable width that is used in a condition only); Bengio,
+        Leonard and Courville, Estimating or propagating gradients through stochastic neurons
+        (2013).
+    """
+
+    code, name, stage = "CW503", "no-gradient", "gradients"
+
+    def find(self, evidence):
+        never = [g for g in evidence.gradients if g.never]
+        if not never or evidence.fault_step is not None:
+            return
+        cut = [e for e in evidence.entries if e.leaves and not e.gradient]
+        for entry in cut[:1]:
+            before = [g.record.path for g in never if g.record.layer.name != entry.layer]
+            own = [g.record.path for g in never if g.record.layer.name == entry.layer]
+            if before or own:
+                named = ", ".join((before or own)[:3])
+                yield self.made(
+                    f"the loss depends on what {entry.kind} {entry.layer!r} gives, but no gradient "
+                    f"gets through it: {named} did not get one at any of "
+                    f"{len(evidence.losses)} steps",
+                    "replace the operation without a derivative (a comparison, sign, round, "
+                    "argmax) by a smooth one, or pass the gradient through "
+                    "(constrainit.Grid(...).straight_through)",
+                    {"gradient": 0.0, "gradient_behind": entry.leaves},
+                    layer=entry.layer, weight=own[0] if own and not before else "",
+                    level="info" if entry.stops else "warning",
+                )  # fmt: skip
+        for gradient in never:
+            record = gradient.record
+            behind = _behind(evidence, record.layer)
+            if cut or (behind is not None and _is_flat(behind)):
+                continue
+            reached = behind is not None and bool(behind.gradient)
+            yield self.made(
+                f"it gets no gradient at any of {len(evidence.losses)} steps"
+                + (
+                    f", although the loss depends on what {record.layer.name!r} gives"
+                    if reached
+                    else ": the loss does not depend on it"
+                ),
+                "use it where it has a derivative, not in a condition or a rounding, or make it "
+                "trainable=False",
+                {"gradient": 0.0}, layer=record.layer.name, weight=record.path,
+                level="warning" if reached and not _meant(evidence, record) else "info",
+            )  # fmt: skip
+
+
+def _comes_before(evidence, record, entry):
+    """Whether the layer of a weight runs before the layer that something enters."""
+    order = [output.layer for output in evidence.outputs]
+    layer = record.layer.name
+    return layer in order and entry.layer in order and order.index(layer) < order.index(entry.layer)
+
+
+def _is_flat(output):
+    """Whether a dead, saturated or constant output explains that no gradient comes through."""
+    flat = max(output.dead or 0.0, output.saturated or 0.0) > 0.5
+    return flat or output.spread <= 1e-6 * output.peak
+
+
+def _behind(evidence, layer):
+    """The output of a layer that has the largest gradient."""
+    outputs = [o for o in evidence.outputs if o.layer == layer.name]
+    return max(outputs, key=lambda o: o.gradient or 0.0, default=None)
+
+
+def _meant(evidence, record):
+    return any(e.layer == record.layer.name and e.stops for e in evidence.entries)

@@ -1,0 +1,48 @@
+"""CW602 unscaled-data."""
+
+from constrainit.doctor.rules._rule import Rule
+
+
+class UnscaledData(Rule):
+    """The same model trains if its data is brought to mean zero and deviation one.
+
+    Layers, initializers and learning rates are made for numbers around one. Pixels up to 255 or
+    prices in the millions saturate activations and make gradients a million times too long.
+
+    Example:
+        hidden = layers.Dense(8, activation="tanh")
+        model = keras.Sequential([keras.Input((4,)), hidden, layers.Dense(1)])
+        model.compile("sgd", "mse")
+        ci.diagnose(model, np.arange(32.0).reshape(8, 4) * 30, np.arange(8.0)[:, None])
+
+    Use instead:
+        hidden = layers.Dense(8, activation="tanh")
+        model = keras.Sequential([keras.Input((4,)), hidden, layers.Dense(1)])
+        model.compile("sgd", "mse")
+        ci.diagnose(model, np.arange(32.0).reshape(8, 4) / 16 - 1, np.arange(8.0)[:, None] / 8)
+
+    Known limits:
+        Tried only where something is wrong and an array of floats is larger than 10 in the mean.
+        Whole numbers are taken for indices and left alone.
+
+    Source:
+        Measured: the training is repeated from the same start with the scaled batch. LeCun, Bottou,
+        Orr and Mueller, Efficient BackProp (1998), section 4.3.
+    """
+
+    code, name, stage = "CW602", "unscaled-data", "forward"
+
+    def find(self, evidence):
+        trial = evidence.trials.get("data")
+        if trial is not None:
+            named = ", ".join(
+                f"{d.name} [{d.low:.3g}, {d.high:.3g}]" for d in evidence.data if not d.integer
+            )
+            then = trial.evidence.losses
+            yield self.made(
+                f"the data is not scaled ({named}); with mean zero and deviation one the same "
+                f"model trains: the loss goes from {then[0]:.4g} to {then[-1]:.4g}",
+                "scale the data, for example with a Normalization layer adapted to it as the first "
+                "layer (Rescaling(1/255) for pixels), and the targets likewise",
+                {"size": max(abs(d.mean) + d.deviation for d in evidence.data if not d.integer)},
+            )

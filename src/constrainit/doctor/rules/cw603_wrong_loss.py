@@ -1,0 +1,55 @@
+"""CW603 wrong-loss."""
+
+from constrainit.doctor.rules._rule import Rule
+
+_BOUNDED = ("sigmoid", "softmax", "hard_sigmoid")
+
+
+class WrongLoss(Rule):
+    """A cross-entropy takes something else than what the last layer gives.
+
+    With `from_logits=True` the loss applies the softmax or sigmoid itself; after an activation
+    that has done so, gradients become tiny. With `from_logits=False` it takes logarithms of the
+    outputs; those of a linear layer are negative, and are clipped, without a gradient.
+
+    Example:
+        model = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation="softmax")])
+        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        model
+
+    Use instead:
+        model = keras.Sequential([keras.Input((4,)), layers.Dense(3)])
+        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        model
+
+    Known limits:
+        Losses of the user's own are not known. A linear output is reported only if it has been
+        outside [0, 1] on the batch.
+
+    Source:
+        `keras.losses`, argument `from_logits`; the missing softmax of UMLAUT (Schoop et al., 2021).
+    """
+
+    code, name, level, stage = "CW603", "wrong-loss", "warning", "loss"
+
+    def find(self, evidence):
+        for made in evidence.losses_of:
+            if made.logits and made.activation in _BOUNDED:
+                message = (
+                    f"the loss {made.name} takes logits (from_logits=True), but the output has "
+                    f"passed {made.activation} already"
+                )
+                fix = f"take {made.activation} off the last layer, or write from_logits=False"
+            elif made.logits is False and made.activation not in _BOUNDED and _outside(made):
+                message = (
+                    f"the loss {made.name} takes probabilities (from_logits=False), but the output "
+                    f"lies in [{made.predicted.lowest:.3g}, {made.predicted.highest:.3g}]"
+                )
+                fix = "write from_logits=True, or give the last layer a sigmoid or softmax"
+            else:
+                continue
+            yield self.made(message, fix, {"from_logits": made.logits}, layer=made.layer)
+
+
+def _outside(made):
+    return made.predicted.lowest < 0 or made.predicted.highest > 1.001

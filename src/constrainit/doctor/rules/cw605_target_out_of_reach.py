@@ -1,0 +1,69 @@
+"""CW605 target-out-of-reach."""
+
+import math
+
+from constrainit.doctor.rules._rule import Rule
+
+_MARGIN = 0.05
+
+
+class TargetOutOfReach(Rule):
+    """The targets lie where the output can not go.
+
+    A sigmoid gives numbers between zero and one, a rectified layer none below zero, and labels
+    count from zero to the number of classes less one. Training pushes against the end of the range
+    for ever; weights run off, units saturate or die.
+
+    Example:
+        model = keras.Sequential([keras.Input((4,)), layers.Dense(1, activation="sigmoid")])
+        model.compile("sgd", "mse")
+        ci.diagnose(model, np.eye(4), np.arange(4.0)[:, None])
+
+    Use instead:
+        model = keras.Sequential([keras.Input((4,)), layers.Dense(1)])
+        model.compile("sgd", "mse")
+        ci.diagnose(model, np.eye(4), np.arange(4.0)[:, None])
+
+    Known limits:
+        The range is that of the last activation, and of a last layer without bias whose weights
+        and inputs are not negative. Targets that reach beyond it by less than 5 % of their range
+        are not reported. The losses of a margin, such as hinge, are left out.
+
+    Source:
+        The range of the output against that of the labels is a rule of DeepDiagnosis (Wardat et
+        al., 2022); here the range is that of the activation, not of the first outputs.
+    """
+
+    code, name, stage = "CW605", "target-out-of-reach", "loss"
+
+    def find(self, evidence):
+        for made in evidence.losses_of:
+            target = made.target
+            if made.classes is not None:
+                if target.low < 0 or target.high > made.classes - 1:
+                    yield self.made(
+                        f"the labels go from {target.low:.0f} to {target.high:.0f}, but the output "
+                        f"has {made.classes} classes, which count from 0 to {made.classes - 1}",
+                        "number the classes from zero, or give the last layer as many units as "
+                        "there are classes",
+                        {"low": target.low, "high": target.high, "classes": made.classes},
+                        level="error", layer=made.layer,
+                    )  # fmt: skip
+                continue
+            margin = _MARGIN * (target.high - target.low)
+            below, above = target.low < made.low - margin, target.high > made.high + margin
+            if "hinge" in made.name or "cosine" in made.name or not (below or above):
+                continue
+            ends = f"[{made.low:.3g}, {made.high:.3g}]".replace("inf", "infinity")
+            yield self.made(
+                f"the targets lie in [{target.low:.3g}, {target.high:.3g}], but {made.why} gives "
+                f"numbers in {ends} only",
+                "give the last layer no activation, or one whose range holds the targets, or scale "
+                "the targets",
+                {
+                    "target_low": target.low, "target_high": target.high,
+                    "low": made.low if math.isfinite(made.low) else None,
+                    "high": made.high if math.isfinite(made.high) else None,
+                },
+                layer=made.layer,
+            )  # fmt: skip

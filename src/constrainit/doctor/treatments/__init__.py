@@ -1,0 +1,112 @@
+"""Treatments: what is tried for which findings, smallest change first."""
+
+import contextlib
+from collections.abc import Iterator
+
+import keras
+
+from constrainit.doctor._evidence import Evidence, Trial
+from constrainit.doctor._finding import Finding
+from constrainit.doctor._problem import Problem
+from constrainit.doctor.rules import in_order, rules_of
+from constrainit.doctor.rules.cw201_constraint_raises import missing_backend_name
+from constrainit.doctor.treatments import constraints, models, source, starts, training
+from constrainit.doctor.treatments._remedy import Look, Remedy, both, follow, key, look, write
+
+_BROKEN = ("CW401", "CW501", "CW502")
+_SIGNAL = ("CW402", "CW403", "CW404", "CW405", "CW504")
+_TRAINING = ("CW505", "CW506")
+_CONSTRAINT = ("CW201", "CW202", "CW203", "CW204", "CW205", "CW207", "CW208", "CW210")
+
+REMEDIES = (
+    Remedy(("CW206",), constraints.run_call, brings=("CW208",)),  # a bound method is not saved
+    Remedy(("CW209",), constraints.attach),
+    Remedy(("CW604",), training.finite_rows),
+    Remedy(("CW603",), training.other_logits),
+    Remedy(("CW301",), constraints.along_the_right_axes),
+    Remedy((*_CONSTRAINT, "CW206"), source.edited),
+    Remedy(_CONSTRAINT, constraints.exact_set),
+    Remedy(("CW101", "CW102"), starts.inside),
+    Remedy(("CW302",), constraints.inside_the_bounds),
+    *(
+        Remedy(("CW302",), both(constraints.inside_the_bounds, training.lower_rate(factor)))
+        for factor in (0.1, 0.01)
+    ),
+    Remedy(("CW406",), models.spectral_constraint),
+    Remedy(("CW303",), training.projected_averages),
+    Remedy(("CW605",), training.no_last_activation),
+    Remedy((*_BROKEN, *_SIGNAL, *_TRAINING), training.scaled_data, trial="data"),
+    Remedy((*_BROKEN, *_SIGNAL), starts.of_the_right_size),
+    Remedy(("CW001",), constraints.definite),
+    Remedy(("CW105", "CW001", *_BROKEN, *_SIGNAL), starts.redrawn),
+    Remedy((*_BROKEN, *_SIGNAL), models.in_float32),
+    *(
+        Remedy((*_BROKEN, *_SIGNAL, *_TRAINING), training.lower_rate(factor), trial="rate")
+        for factor in (0.1, 0.01, 0.001)
+    ),
+)
+
+
+@contextlib.contextmanager
+def keras_ops_for(names: set[str]) -> Iterator[None]:
+    """`keras.backend` has the given functions of `keras.ops` for a while."""
+    for name in names:
+        setattr(keras.backend, name, getattr(keras.ops, name))
+    try:
+        yield
+    finally:
+        for name in names:
+            delattr(keras.backend, name)
+
+
+def missing_names(evidence: Evidence) -> set[str]:
+    """The functions of Keras 2 that constraints asked `keras.backend` for."""
+    faults = [made.fault for made in evidence.constraints if made.fault is not None]
+    return {name for name in map(missing_backend_name, faults) if name}
+
+
+def treat(problem: Problem, evidence: Evidence, found: list[Finding]) -> None:
+    """Tries what there is for the findings and writes the result into them.
+
+    What is gone after something else was treated is its consequence, and is not treated itself.
+    A remedy outside of the model, such as another learning rate, adds the finding that names it.
+    """
+    for remedy in REMEDIES:
+        wanted = [f for f in found if f.code in remedy.codes and f.counts and _open(f)]
+        if not wanted or (remedy.trial == "rate" and not _is_training(wanted)):
+            continue
+        after = look(remedy, problem, evidence, wanted)
+        if after is None or not write(wanted, after, found, brings=remedy.brings):
+            continue
+        cause = next(f for f in wanted if f.treatment is not None and f.treatment.healed)
+        # What fails in the user's own code is named there, whatever else makes up for it.
+        if remedy.trial and training.is_better(after.evidence) and not _is_located(evidence):
+            cause = _named(remedy, after, evidence, found) or cause
+        follow(cause, found, after)
+    found[:] = in_order(found)
+
+
+def _open(finding):
+    healed = finding.treatment is not None and finding.treatment.healed
+    return not healed and not finding.cause
+
+
+def _is_training(wanted):
+    """Whether something only went wrong as the weights moved."""
+    return any(f.stage in ("second forward", "training") for f in wanted)
+
+
+def _is_located(evidence):
+    return evidence.operation is not None and evidence.operation.source is not None
+
+
+def _named(remedy: Remedy, after: Look, evidence: Evidence, found: list[Finding]):
+    """The finding that names what a trial has shown, put among the others."""
+    numbers = {} if after.evidence.rate is None else {"rate": after.evidence.rate}
+    evidence.trials[remedy.trial] = Trial(after.changed.change, after.evidence, numbers)
+    known = {key(f) for f in found}
+    new = [f for rule in rules_of(remedy.trial) for f in rule.find(evidence) if key(f) not in known]
+    for finding in new:
+        write([finding], after, found)
+        found.append(finding)
+    return new[0] if new else None

@@ -1,0 +1,117 @@
+"""Which set a constraint of the user's own seems to mean, from what it gives."""
+
+import numpy as np
+from keras import ops
+
+from constrainit.doctor._statistics import to_numpy
+from constrainit.sets import (
+    Box,
+    Custom,
+    MaxNorm,
+    NonNegative,
+    Orthogonal,
+    Simplex,
+    SpectralNorm,
+    SumTo,
+    Symmetric,
+    UnitNorm,
+    as_set,
+)
+
+_DRAWS = 4
+_NEAR = 1e-3
+
+
+def meant_set(record, repeat=0.0):
+    """The narrowest known set that holds all that the constraint was seen to give.
+
+    `repeat` is how far apart two calls are: so much may miss. None if nothing fits. A
+    constraint whose set is known means that set.
+    """
+    known = as_set(record.constraint) if callable(record.constraint) else None
+    if known is not None and not isinstance(known, Custom):
+        return known
+    images = [image for image in _images(record) if image is not None]
+    if len(images) < 2:
+        return None
+    for a_set in _candidates(record, images, repeat):
+        try:
+            resolved = record.resolved(a_set)
+            if all(_holds(resolved, image, repeat) for image in images):
+                return a_set
+        # A candidate may have no members of this shape.
+        except ValueError:
+            continue
+    return None
+
+
+def _images(record):
+    """What the constraint gives for draws of several sizes, with its gaps closed."""
+    draws = np.random.default_rng(0)
+    start = to_numpy(record.variable)
+    size = float(np.max(np.abs(start), initial=0.0)) or 1.0
+    for index in range(_DRAWS):
+        value = size * 10.0 ** (index - 1) * draws.normal(size=start.shape)
+        # A unit without a positive entry is what some constraints fail for.
+        value = np.abs(value) if index % 2 else value
+        image = _called(record, value)
+        if image is not None and np.isfinite(image).all():
+            yield image
+
+
+def _called(record, value):
+    import keras
+
+    try:
+        image = to_numpy(record.constraint(keras.Variable(value, dtype=record.dtype)))
+    # What does not run in its own way gives nothing to learn from.
+    except Exception:
+        return None
+    return image if image.shape == record.shape else None
+
+
+def _candidates(record, images, repeat):
+    rank = len(record.shape)
+    low = min(float(image.min()) for image in images)
+    high = max(float(image.max()) for image in images)
+    axes = [list(record.axes)] if record.axes else []
+    axes += [[axis] for axis in range(rank) if [axis] not in axes]
+    for axis in axes:
+        sums = np.concatenate([np.sum(i, axis=tuple(axis)).ravel() for i in images])
+        if np.ptp(sums) <= _NEAR * max(abs(sums).max(), 1e-6) and abs(sums[0]) > _NEAR:
+            total = float(np.round(np.median(sums), 3))
+            if low >= 0:
+                yield Simplex(total, axis=axis)
+            yield SumTo(total, axis=axis)
+    for axis in axes:
+        yield UnitNorm(axis=axis)
+    if rank == 2:
+        yield Orthogonal()
+        yield from _spectral(images, repeat)
+        if record.shape[0] == record.shape[1]:
+            yield Symmetric()
+    for axis in axes:
+        norms = np.concatenate([np.sqrt(np.sum(i**2, axis=tuple(axis))).ravel() for i in images])
+        top = float(norms.max())
+        if np.mean(norms >= 0.99 * top) > 1 / (2 * _DRAWS):
+            yield MaxNorm(float(np.round(top, 3)), axis=axis)
+    flat = np.concatenate([image.ravel() for image in images])
+    at_low, at_high = (
+        float(np.mean(np.abs(flat - end) <= _NEAR * abs(end))) for end in (low, high)
+    )
+    if at_high > 0.05 and low < high:
+        yield Box(float(np.round(low, 4)) if at_low > 0.05 else None, float(np.round(high, 4)))
+    if low >= 0:
+        yield NonNegative()
+
+
+def _spectral(images, repeat):
+    norms = [float(np.linalg.norm(image, 2)) for image in images]
+    if np.ptp(norms) <= max(0.3, 2 * repeat) * max(norms):
+        yield SpectralNorm(float(np.round(np.median(norms), 1)) or 1.0)
+
+
+def _holds(a_set, image, repeat):
+    outside = float(a_set.violation(ops.cast(image, "float32")))
+    units = float(np.max(np.abs(image))) or 1.0
+    return outside <= max(30 * _NEAR, 2 * repeat) * units

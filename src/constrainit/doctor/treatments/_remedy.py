@@ -1,0 +1,189 @@
+"""The form of a remedy, and trying it: a change to the borrowed model, and the same look again."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from constrainit.doctor._evidence import Evidence
+from constrainit.doctor._finding import Finding, Treatment
+from constrainit.doctor._probe import probe
+from constrainit.doctor._problem import Problem
+from constrainit.doctor._state import borrowed
+from constrainit.doctor.rules import findings
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What a remedy has changed.
+
+    Attributes:
+        change: In one sentence.
+        problem: The problem to look at, where it is not the one that came.
+        code: The same as code to paste, or an empty string.
+        diff: The change to the user's own file, or an empty string.
+    """
+
+    change: str
+    problem: Problem | None = None
+    code: str = ""
+    diff: str = ""
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """Something to try for some findings.
+
+    Attributes:
+        codes: The rules whose findings it is for.
+        apply: Makes the change, given the problem, its evidence and the findings; None if there is
+            nothing to change. The model is borrowed.
+        brings: Findings that the way of trying brings with it, not the change itself.
+        trial: Under what name the evidence is kept for rules that ask for it.
+    """
+
+    codes: tuple[str, ...]
+    apply: Callable[[Problem, Evidence, list[Finding]], Changed | None]
+    brings: tuple[str, ...] = ()
+    trial: str = ""
+
+
+def key(finding: Finding) -> tuple[str, str, str]:
+    """What a finding is recognized by in another look."""
+    return finding.code, finding.weight, finding.layer
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was seen after a change.
+
+    Attributes:
+        changed: The change.
+        evidence: What was measured.
+        found: What the rules found in it, while the change was in place.
+    """
+
+    changed: Changed
+    evidence: Evidence
+    found: list[Finding]
+
+
+def look(
+    remedy: Remedy, problem: Problem, evidence: Evidence, wanted: list[Finding]
+) -> Look | None:
+    """Makes the change of a remedy to the borrowed model and looks again; None if it can not be."""
+    with borrowed(problem.model), problem.keeping_optimizer():
+        try:
+            changed = remedy.apply(problem, evidence, wanted)
+        # The change can not be made to this model; the finding that asks for it says why.
+        except Exception:
+            return None
+        if changed is None:
+            return None
+        return seen(changed, changed.problem or problem)
+
+
+def seen(changed: Changed, problem: Problem) -> Look:
+    """A look at a problem after a change."""
+    with borrowed(problem.model):
+        evidence = probe(problem)
+        return Look(changed, evidence, findings(evidence))
+
+
+def write(
+    wanted: list[Finding],
+    after: Look,
+    found: list[Finding],
+    alone: bool = True,
+    brings: tuple[str, ...] = (),
+) -> bool:
+    """Puts what a change did into the findings that it was for; whether it healed one.
+
+    With `alone`, a finding is healed only if no rule that found nothing before, but for what
+    `brings` names, finds something now.
+    """
+    now = {key(f): f for f in after.found if f.counts}
+    codes = {f.code for f in found}
+    news = [place for place in now if place[0] not in codes and place[0] not in brings]
+    healed = False
+    for finding in wanted:
+        place = key(finding)
+        good = place not in now and not (alone and news)
+        if finding.treatment is not None and (finding.treatment.healed or not good):
+            continue
+        healed |= good
+        finding.treatment = Treatment(
+            change=after.changed.change,
+            before=_shown(finding.evidence),
+            after=_shown(now[place].evidence) if not good and place in now
+            else measured(finding, after.evidence),
+            healed=good,
+            code=after.changed.code,
+            diff=after.changed.diff,
+        )  # fmt: skip
+    return healed
+
+
+def follow(cause: Finding, found: list[Finding], after: Look) -> None:
+    """Marks the findings that are gone after a change made for another one as its consequences."""
+    now = {key(f) for f in after.found if f.counts}
+    for finding in found:
+        own = finding.treatment is not None and finding.treatment.healed
+        same = finding.code == cause.code or finding.cause or (own and finding.code != "CW102")
+        if not same and finding is not cause and finding.counts and key(finding) not in now:
+            finding.cause = f"{cause.code} {cause.weight or cause.layer}".rstrip()
+
+
+def _shown(evidence):
+    return {name: value for name, value in evidence.items() if not isinstance(value, list)}
+
+
+def measured(finding: Finding, evidence: Evidence) -> dict[str, Any]:
+    """The numbers of a finding, read off the evidence of a model that no longer has it."""
+    numbers: dict[str, Any] = {}
+    for made in evidence.constraints:
+        if made.record.path == finding.weight:
+            numbers = {
+                "violation": made.violation, "share_moved": made.share_moved, "jump": made.jump,
+                "step": made.step, "gradient_part": made.update, **made.units,
+                "exception": "none", "nonfinite": 0, "moved_again": made.again, "bias": made.bias,
+                "differ_by": made.repeat, "reason": made.saving or "none",
+                "zeroed": made.zeroed[1] - made.zeroed[0],
+            }  # fmt: skip
+    outputs = evidence.outputs if finding.stage == "forward" else evidence.outputs_after
+    for output in outputs:
+        if output.layer == finding.layer:
+            numbers |= {
+                "nonfinite_share": output.nonfinite, "saturated_share": output.saturated,
+                "dead_share": output.dead, "mean": output.mean, "spread": output.spread,
+            }  # fmt: skip
+    peaks = [output.peak for output in evidence.outputs]
+    last = evidence.losses[-1] if evidence.losses else None
+    numbers |= {"loss": evidence.loss, "loss_after": last, "peak": max(peaks, default=0.0)}
+    numbers.setdefault("exception", "none" if not evidence.faults else "still raises")
+    gradients = [g for g in evidence.gradients if g.record.path == finding.weight]
+    if gradients:
+        numbers["gradient"] = gradients[0].norm or 0.0
+    return {name: numbers[name] for name in _shown(finding.evidence) if name in numbers}
+
+
+def with_other(problem: Problem, **changed: Any) -> Problem:
+    """A problem like another one, but for what is given."""
+    given = {
+        "model": problem.model, "x": problem.x, "y": problem.y, "loss": problem.given_loss,
+        "optimizer": problem.given_optimizer, "seed": problem.seed, "steps": problem.steps,
+    }  # fmt: skip
+    return Problem(**{**given, **changed})
+
+
+def both(first: Any, second: Any) -> Any:
+    """Two changes together, for what neither heals alone."""
+
+    def apply(problem, evidence, found):
+        one = first(problem, evidence, found)
+        two = None if one is None else second(one.problem or problem, evidence, found)
+        if two is None:
+            return None
+        code = "\n".join(part for part in (one.code, two.code) if part)
+        return Changed(f"{one.change}, and {two.change}", two.problem, code, one.diff)
+
+    return apply

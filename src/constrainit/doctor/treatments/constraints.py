@@ -1,0 +1,138 @@
+"""Remedies for constraints: one that runs, is attached, works along the right axes, is exact."""
+
+import numpy as np
+from keras import ops
+
+from constrainit._obey import prepare, project
+from constrainit.doctor._statistics import to_numpy
+from constrainit.doctor.treatments._meaning import meant_set
+from constrainit.doctor.treatments._remedy import Changed
+from constrainit.model import walk, wrong_axes
+from constrainit.sets import Box, NonNegative, Positive, PositiveSemidefinite, as_set
+
+_MARGIN = 1e-2
+
+
+def run_call(problem, evidence, found):
+    """The method `call`, which Keras never runs, as the constraint itself."""
+    for variable in problem.model.trainable_variables:
+        own = type(variable.constraint).__dict__.get("call")
+        if own is not None and "__call__" not in type(variable.constraint).__dict__:
+            variable.constraint = variable.constraint.call
+    prepare(problem.model, seed=problem.seed)
+    return Changed("the method `call` is run as `__call__`")
+
+
+def attach(problem, evidence, found):
+    """The constraint that the layer holds, on the weight."""
+    sets = []
+    for record in walk(problem.model):
+        held = getattr(record.layer, f"{record.argument}_constraint", None)
+        if held is not None and record.constraint is None:
+            record.variable.constraint = record.resolved(held)
+            sets.append(f"{record.path!r}: {_written(as_set(held))}")
+    prepare(problem.model, seed=problem.seed)
+    code = f"ci.constrain(model, {{{', '.join(sets)}}})\nci.prepare(model)"
+    return Changed("the constraint is attached, and the weight starts inside", code=code)
+
+
+def along_the_right_axes(problem, evidence, found):
+    """The same set, along the axes that feed a unit."""
+    sets = []
+    for record in walk(problem.model):
+        if record.constraint is not None and wrong_axes(record) is not None:
+            a_set = as_set(record.constraint)
+            arguments = {**a_set._arguments(), "axis": list(record.axes or ())}
+            record.variable.constraint = type(a_set)(**arguments)
+            sets.append(f"{record.path!r}: {_written(record.variable.constraint)}")
+    prepare(problem.model, seed=problem.seed)
+    code = f"ci.constrain(model, {{{', '.join(sets)}}})\nci.prepare(model)"
+    return Changed("the axes of each unit, and a start inside", code=code)
+
+
+def exact_set(problem, evidence, found):
+    """The set that a constraint seems to mean, in its place, and a start inside."""
+    sets, records = [], {record.path: record for record in walk(problem.model)}
+    for path in dict.fromkeys(finding.weight for finding in found):
+        record = records.get(path)
+        repeat = max((m.repeat for m in evidence.constraints if m.record.path == path), default=0)
+        a_set = None if record is None else meant_set(record, repeat)
+        if a_set is not None:
+            record.variable.constraint = record.resolved(a_set)
+            sets.append(f"{path!r}: {_written(a_set)}")
+    if not sets:
+        return None
+    prepare(problem.model, seed=problem.seed)
+    code = f"ci.constrain(model, {{{', '.join(sets)}}})\nci.prepare(model)"
+    return Changed(
+        f"the set that the constraint means, {'; '.join(sets)}, and a start inside", code=code
+    )
+
+
+def definite(problem, evidence, found):
+    """Positive definite matrices in place of the free square ones of a layer that raises."""
+    layers, sets = {finding.layer for finding in found}, []
+    for record in walk(problem.model):
+        square = len(record.shape) == 2 and record.shape[0] == record.shape[1]
+        if square and record.layer.name in layers and record.constraint is None:
+            record.variable.constraint = PositiveSemidefinite(_MARGIN)
+            record.assign(record.variable.constraint(record.value))
+            sets.append(f"{record.path!r}: ci.PositiveSemidefinite({_MARGIN})")
+    if not sets:
+        return None
+    code = f"ci.constrain(model, {{{', '.join(sets)}}})\nci.project(model)"
+    return Changed(f"a set of positive definite matrices, {'; '.join(sets)}", code=code)
+
+
+def inside_the_bounds(problem, evidence, found):
+    """Bounds a little inside of those where the layer is not defined, and a start inside."""
+    sets, corners = [], {corner.record.path: corner for corner in evidence.corners}
+    for finding in found:
+        corner = corners.get(finding.weight)
+        a_set = None if corner is None else _interior(corner.record)
+        if a_set is not None:
+            corner.record.variable.constraint = corner.record.resolved(a_set)
+            sets.append(f"{corner.record.path!r}: {_written(a_set)}")
+    if not sets:
+        return None
+    project(problem.model)
+    code = f"ci.constrain(model, {{{', '.join(sets)}}})\nci.project(model)"
+    return Changed(f"a distance from the bound, {'; '.join(sets)}", code=code)
+
+
+def _interior(record):
+    """The bounds of a constraint on entries, drawn in by a hundredth; None if it has none."""
+    far = 1e3 * max(float(np.max(np.abs(to_numpy(record.variable)))), 1.0)
+    ends = [_image(record, np.full(record.shape, end)) for end in (-far, far)]
+    if any(end is None or not np.isfinite(end).all() for end in ends):
+        return None
+    low, high = (float(np.median(end)) for end in ends)
+    if any(np.ptp(end) > 1e-6 * far for end in ends):
+        return None
+    low, high = (None if abs(end) > 0.1 * far else end for end in (low, high))
+    if low is None and high is None:
+        return None
+    if low is not None and high is not None:
+        margin = _MARGIN * (high - low)
+        return Box(low + margin, high - margin)
+    size = max(abs(low if low is not None else high), 1.0)
+    if low is not None:
+        return Positive(_MARGIN) if low == 0 else Box(low + _MARGIN * size, None)
+    return Box(None, high - _MARGIN * size)
+
+
+def _image(record, value):
+    try:
+        return to_numpy(record.constraint(ops.cast(value, record.dtype)))
+    # A constraint of the user's own may raise anything; then nothing is known of its bounds.
+    except Exception:
+        return None
+
+
+def _written(a_set):
+    """A set as it is written, without arguments that are what they would be anyway."""
+    if isinstance(a_set, NonNegative):
+        return "ci.NonNegative()"
+    arguments = {k: v for k, v in a_set._arguments().items() if v is not None}
+    shown = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+    return f"ci.{type(a_set).__name__}({shown})"

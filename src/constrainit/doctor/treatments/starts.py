@@ -1,0 +1,71 @@
+"""Remedies for starts: inside the set, of the right size, different from unit to unit."""
+
+import keras
+from keras import ops
+
+from constrainit._calibrate import calibrate
+from constrainit._obey import prepare
+from constrainit.doctor.treatments._remedy import Changed
+from constrainit.initializers import Feasible
+from constrainit.layers import OutputScale
+from constrainit.model import STARTS, constrained_records, walk
+from constrainit.sets import Custom
+
+
+def inside(problem, evidence, found):
+    """Every weight that starts outside, drawn from its set."""
+    prepare(problem.model, seed=problem.seed)
+    return Changed("every weight starts inside its set", code="ci.prepare(model)")
+
+
+def of_the_right_size(problem, evidence, found):
+    """Every constrained kernel drawn anew for its activation and depth, and fitted to the batch."""
+    records = constrained_records(problem.model)
+    depth = sum(len(record.shape) > 1 for record in records) or 1
+    changed = 0
+    for index, record in enumerate(records):
+        a_set = record.resolved(record.constraint)
+        if isinstance(a_set, Custom) or len(record.shape) < 2 or not record.variable.trainable:
+            continue
+        phi = getattr(record.layer, "activation", None)
+        phi = phi.activation if isinstance(phi, OutputScale) else phi
+        draw = Feasible(a_set, problem.seed + index, activation=phi, depth=depth)
+        record.assign(draw.over(a_set, record.axes)(record.shape, record.dtype))
+        changed += 1
+    if not changed:
+        return None
+    calibrate(problem.model, problem.x)
+    return Changed(
+        "the constrained kernels are drawn for their activation and depth, and fitted to the batch",
+        code="# **ci.constrained(kernel=..., activation=..., depth=...) in each layer, then\n"
+        "ci.calibrate(model, x)",
+    )
+
+
+def redrawn(problem, evidence, found):
+    """The weights of the findings, drawn at random as Keras would by default, inside their sets."""
+    paths = {f.weight for f in found if f.weight} | _of_layers({f.layer for f in found}, evidence)
+    named = []
+    for index, record in enumerate(walk(problem.model)):
+        kernel = len(record.shape) > 1 or record.variable.name not in STARTS
+        if record.path not in paths or not kernel or not record.variable.trainable:
+            continue
+        if record.constraint is not None and not isinstance(
+            record.resolved(record.constraint), Custom
+        ):
+            a_set = record.resolved(record.constraint)
+            draw = Feasible(a_set, problem.seed + index).over(a_set, record.axes)
+        else:
+            draw = keras.initializers.GlorotUniform(seed=problem.seed + index)
+        record.assign(ops.cast(draw(record.shape, record.dtype), record.dtype))
+        named.append(record.path)
+    if not named:
+        return None
+    return Changed(
+        f"{', '.join(named[:3])} drawn at random"
+        + (f", and {len(named) - 3} more" if len(named) > 3 else "")
+    )
+
+
+def _of_layers(layers, evidence):
+    return {record.path for record in evidence.weights if record.layer.name in layers}

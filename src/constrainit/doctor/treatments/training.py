@@ -1,0 +1,131 @@
+"""Remedies outside of the weights: learning rate, data, loss, last activation, averages."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from constrainit.doctor._statistics import to_numpy
+from constrainit.doctor.rules._symptoms import diverges
+from constrainit.doctor.treatments._remedy import Changed, with_other
+
+_LARGE = 10.0
+
+
+def lower_rate(factor):
+    """The learning rate times a factor."""
+
+    def apply(problem, evidence, found):
+        rate = evidence.rate
+        if rate is None:
+            return None
+        other = problem.with_rate(rate * factor)
+        return Changed(
+            f"a learning rate of {rate * factor:.3g} in place of {rate:.3g}",
+            other,
+            code=f"model.optimizer.learning_rate = {rate * factor:.3g}",
+        )
+
+    return apply
+
+
+def scaled_data(problem, evidence, found):
+    """Inputs and targets of mean zero and deviation one, where they are far from it."""
+    far = [
+        d for d in evidence.data
+        if not d.integer and not d.nonfinite and abs(d.mean) + d.deviation > _LARGE
+    ]  # fmt: skip
+    if not far:
+        return None
+    x, y = _scaled(problem.x), problem.y
+    bounded = any(np.isfinite([made.low, made.high]).any() for made in evidence.losses_of)
+    if any(d.name.startswith("y") for d in far) and not bounded:
+        y = _scaled(y)
+    other = with_other(problem, x=x, y=y)
+    return Changed(
+        "the data is brought to mean zero and deviation one",
+        other,
+        "x = (x - x.mean(axis=0)) / x.std(axis=0)",
+    )
+
+
+def _scaled(values):
+    def one(part):
+        value = to_numpy(part)
+        if "float" not in keras.backend.standardize_dtype(part.dtype):
+            return part
+        mean, deviation = value.mean(axis=0), value.std(axis=0)
+        scaled = (value - mean) / np.where(deviation > 0, deviation, 1.0)
+        return ops.cast(scaled, part.dtype)
+
+    return keras.tree.map_structure(one, values)
+
+
+def finite_rows(problem, evidence, found):
+    """The examples without NaN and infinity."""
+    parts = [to_numpy(part) for part in keras.tree.flatten((problem.x, problem.y))]
+    good = np.all([np.isfinite(p).reshape(len(p), -1).all(axis=1) for p in parts], axis=0)
+    if good.all() or not good.any():
+        return None
+    rows = np.flatnonzero(good)
+    x, y = keras.tree.map_structure(
+        lambda part: ops.take(part, rows, axis=0), (problem.x, problem.y)
+    )
+    return Changed(
+        f"only the {len(rows)} of {len(good)} examples that are finite",
+        with_other(problem, x=x, y=y),
+        "good = np.isfinite(x).all(axis=tuple(range(1, x.ndim)))\nx, y = x[good], y[good]",
+    )
+
+
+def other_logits(problem, evidence, found):
+    """The same cross-entropy, with `from_logits` the other way."""
+    losses = problem.losses()
+    if len(losses) != 1:
+        return None
+    flipped = not evidence.losses_of[0].logits
+    loss = losses[0]
+    # Whatever the loss was given as: only its name tells which one it is.
+    kinds = {
+        "sparse_categorical_crossentropy": keras.losses.SparseCategoricalCrossentropy,
+        "categorical_crossentropy": keras.losses.CategoricalCrossentropy,
+        "binary_crossentropy": keras.losses.BinaryCrossentropy,
+    }
+    kind = kinds.get(str(getattr(loss, "name", "")))
+    if kind is None:
+        return None
+    other = with_other(problem, loss=kind(from_logits=flipped))
+    code = f"loss=keras.losses.{kind.__name__}(from_logits={flipped})"
+    return Changed(f"the loss takes from_logits={flipped}", other, code)
+
+
+def no_last_activation(problem, evidence, found):
+    """The last layer without its activation."""
+    names = {finding.layer for finding in found if finding.code == "CW605"}
+    changed = []
+    for layer in problem.model._flatten_layers():
+        if layer.name in names and callable(getattr(layer, "activation", None)):
+            vars(layer)["activation"] = keras.activations.linear
+            changed.append(layer.name)
+    if not changed:
+        return None
+    return Changed(f"{', '.join(changed)} without its activation", with_other(problem))
+
+
+def projected_averages(problem, evidence, found):
+    """The averages that the optimizer keeps, projected as the callback does."""
+    problem.projects_averages = True
+    return Changed(
+        "the averages are projected before they take the place of the weights",
+        code="model.fit(..., callbacks=[ci.KeepFeasible()])",
+    )
+
+
+def is_better(evidence):
+    """Whether a trial trains: finite, and lower at the end than at the start."""
+    losses = evidence.losses
+    return (
+        evidence.fault_step is None
+        and len(losses) > 1
+        and losses[-1] < losses[0]
+        and not diverges(evidence)
+    )
