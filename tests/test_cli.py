@@ -15,6 +15,7 @@ from keras.src.saving import object_registration
 
 from constrainit._catalogue import entries, markdown
 from constrainit.cli import cli
+from constrainit.doctor.rules import RULES
 
 MODELS = """
 import constrainit as ci
@@ -377,3 +378,40 @@ def test_one_set_refused(arguments, message):
     assert done.exit_code == 2
     assert message in done.stderr
     assert done.stdout == ""
+
+
+def explain(*arguments, exit_code=0):
+    done = CliRunner().invoke(cli, ["explain", *arguments])
+    assert done.exit_code == exit_code, done.output
+    return done.stdout if exit_code == 0 else done.stderr
+
+
+def test_explain_lists_every_rule():
+    """Without a code every rule has a line of its own, uncut."""
+    lines = explain().splitlines()
+    for rule in RULES:
+        assert any(line.startswith(rule.code) and rule.page().fact in line for line in lines)
+
+
+def test_explain_prints_a_page_by_code_and_by_name():
+    """The page has every section; the name, and letters of another case, do as well."""
+    text = explain("CW101")
+    assert text == explain("infeasible-start") == explain("cw101")
+    assert text.startswith("CW101 infeasible-start (warning)\n\nA weight starts outside the set")
+    for heading in ("Example:", "Use instead:", "Known limits:", "Source:"):
+        assert f"\n{heading}\n" in text
+    assert '8, kernel_initializer="random_normal", kernel_constraint="non_neg"' in text
+    assert "\x1b" not in text
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("CW999", "There is no finding 'CW999'. Near to it: CW"),
+        ("infeasable-start", "Near to it: CW101 infeasible-start"),
+        ("xyz", "There is no finding 'xyz'. `constrainit explain` lists them."),
+    ],
+)
+def test_explain_refuses_what_is_no_finding(code, message):
+    """One clear error, with those near to it."""
+    assert message in explain(code, exit_code=2)

@@ -197,6 +197,34 @@ def sets(name, form) -> None:
         click.echo(_text.plain(*_catalogue.parts(), width=_text.UNCUT))
 
 
+@cli.command()
+@click.argument("code", required=False)
+def explain(code) -> None:
+    """Explain a finding of the doctor.
+
+    CODE is a code such as CW101, or a name such as infeasible-start; without it all are listed.
+    """
+    from constrainit.doctor import _explain
+
+    if code is None:
+        return _print(_explain.list_parts(), _text.UNCUT)
+    try:
+        rule = _explain.find(code)
+    except ValueError as unknown:
+        raise click.UsageError(str(unknown)) from None
+    _print(_explain.page_parts(rule), _text.WIDTH)
+
+
+def _print(parts, width):
+    """Rich on a terminal; plain text of this width in a file or a pipe."""
+    if sys.stdout.isatty():
+        from rich.console import Console
+
+        Console(highlight=False).print(*parts, sep="\n")
+    else:
+        click.echo(_text.plain(*parts, width=width))
+
+
 def main() -> None:
     """The entry point: as `cli`, but an interruption ends with status 2 as well."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

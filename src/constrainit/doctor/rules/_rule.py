@@ -7,20 +7,41 @@ from typing import Any, ClassVar
 from constrainit.doctor._evidence import ConstraintEvidence, Evidence
 from constrainit.doctor._finding import Finding
 from constrainit.doctor._frames import Source
+from constrainit.doctor.rules._sections import Page, page_of
 
 
 class Rule(ABC):
-    """Evidence in, findings out. The docstring of a rule is its page: what, why, use instead.
+    """Evidence in, findings out. The docstring of a rule is its page, in this form and order.
+
+    1. A fact about the model, on one line, with a period.
+    2. Why it matters: paragraphs without a heading, before the first section.
+    3. "Example:", and indented under it 2 to 8 lines of Python that have the fault. They are run
+       by the tests, with `keras`, `layers`, `ops`, `np` and `ci` imported. The last statement is
+       an expression: a layer or a list of layers (a model that takes 4 numbers is made of them), a
+       model, or the report of `ci.diagnose(model, x, y)`. The rule must find something there.
+    4. "Use instead:", the same without the fault, run in the same way: the rule must find nothing.
+       Comments may say what else there is.
+    5. "Known limits:", what the rule does not see, or sees where there is no harm.
+    6. "Source:", where the rule and its thresholds come from: a paper, a tool, a thread, code.
+
+    `page()` reads it; `constrainit explain CODE` and `docs/findings.md` show it.
 
     Attributes:
         code: Stable code, never reused.
         name: Named for the fault.
+        level: The level of its findings, unless a finding says otherwise.
+        stage: The stage at which it shows, unless a finding says otherwise.
     """
 
     code: ClassVar[str]
     name: ClassVar[str]
     level: ClassVar[str] = "warning"
     stage: ClassVar[str] = "constraints"
+
+    @classmethod
+    def page(cls) -> Page:
+        """What is to be known about this rule, from its docstring."""
+        return page_of(cls)
 
     @abstractmethod
     def find(self, evidence: Evidence) -> Iterator[Finding]:

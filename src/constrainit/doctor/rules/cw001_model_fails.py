@@ -14,6 +14,22 @@ class ModelFails(Rule):
 
     Nothing after the stage that raises can be looked at. This is no fault of a constraint: those
     are run by themselves, on copies.
+
+    Example:
+        model = keras.Sequential([keras.Input((4,)), layers.Dense(3)])
+        model.compile("sgd", "mse")
+        ci.diagnose(model, np.ones((8, 4)), np.ones((8, 2)))
+
+    Use instead:
+        model = keras.Sequential([keras.Input((4,)), layers.Dense(2)])
+        model.compile("sgd", "mse")
+        ci.diagnose(model, np.ones((8, 4)), np.ones((8, 2)))
+
+    Known limits:
+        Only the first error is seen. A training step of the model's own (`train_step`) is not run.
+
+    Source:
+        What Keras raises is shown as it is, with the user's own lines.
     """
 
     code, name, level = "CW001", "model-fails", "error"

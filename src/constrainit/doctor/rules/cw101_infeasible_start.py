@@ -39,8 +39,25 @@ class InfeasibleStart(Rule):
     not know of it. Until the end of the first step, every forward pass uses weights that the
     constraint forbids.
 
-    Use an initializer of the set: `constrained(kernel=...)`, `set.initializer()`, or
-    `prepare(model)` for a model that is built.
+    Example:
+        layers.Dense(
+            8, kernel_initializer="random_normal", kernel_constraint="non_neg"
+        )
+
+    Use instead:
+        layers.Dense(8, **ci.constrained(kernel=ci.NonNegative()))
+
+        # or, for a model that is built: ci.prepare(model)
+
+    Known limits:
+        A start that its constraint moves by less than 5 % of its norm, or whose units it only
+        scales by less than two, is a note. Both numbers separate the faulty models from the healthy
+        ones among those collected; they are no theorem. Of a constraint of the user's own only its
+        moves are known, not where its set ends.
+
+    Source:
+        `Optimizer.apply` in Keras' `base_optimizer.py` is the one place where a constraint runs;
+        asked about in keras-team/keras#9068 and keras-team/keras#9454.
     """
 
     code, name, stage = "CW101", "infeasible-start", "first forward"

@@ -8,6 +8,20 @@ class NonfiniteStart(Rule):
 
     No projection mends a NaN: `maximum(NaN, 0)` is NaN. The initializer or the loaded file is at
     fault.
+
+    Example:
+        start = keras.initializers.Constant(float("nan"))
+        layers.Dense(8, kernel_initializer=start, kernel_constraint="non_neg")
+
+    Use instead:
+        start = keras.initializers.Constant(0.1)
+        layers.Dense(8, kernel_initializer=start, kernel_constraint="non_neg")
+
+    Known limits:
+        Looks at constrained weights. What another weight does is seen in the output of its layer.
+
+    Source:
+        keras-team/keras#9055 and keras-team/keras#15798: NaN before training began.
     """
 
     code, name, level, stage = "CW103", "nonfinite-start", "error", "build"

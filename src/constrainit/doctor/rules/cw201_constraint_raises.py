@@ -10,6 +10,26 @@ class ConstraintRaises(Rule):
     first optimizer step, where it looks like a fault of training. Frequent causes: `keras.backend`
     functions of Keras 2, assignment to entries of a tensor, NumPy code in a compiled step, and
     `keras.ops` that reject a Variable on JAX (begin with `w = keras.ops.convert_to_tensor(w)`).
+
+    Example:
+        def positive(w):
+            return keras.backend.abs(w)
+
+        layers.Dense(8, kernel_constraint=positive)
+
+    Use instead:
+        def positive(w):
+            return ops.abs(w)
+
+        layers.Dense(8, kernel_constraint=positive)
+
+    Known limits:
+        The constraint is run on its initial weight and on that of the first step, on the backend at
+        hand. What it raises for other weights, or on another backend, is not seen.
+
+    Source:
+        Measured on Keras 3.15.1; `keras.backend.abs` does not exist there
+        (uhlmanngroup/splinedist#16), assignment to entries fails (tensorflow/tensorflow#39009).
     """
 
     code, name, level = "CW201", "constraint-raises", "error"

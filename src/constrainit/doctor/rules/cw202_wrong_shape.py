@@ -8,6 +8,25 @@ class WrongShape(Rule):
 
     Keras assigns what the constraint returns to the variable, at the first optimizer step, and the
     assignment fails there, also where the shape would broadcast.
+
+    Example:
+        def shares(w):
+            return ops.max(ops.abs(w), axis=0)
+
+        layers.Dense(8, kernel_constraint=shares)
+
+    Use instead:
+        def shares(w):
+            return w / ops.maximum(ops.max(ops.abs(w), axis=0, keepdims=True), 1.0)
+
+        layers.Dense(8, kernel_constraint=shares)
+
+    Known limits:
+        A square kernel that comes back transposed has the right shape. It is then not its own
+        image, see CW205.
+
+    Source:
+        Measured on Keras 3.15.1 on all three backends.
     """
 
     code, name, level = "CW202", "wrong-shape", "error"

@@ -10,7 +10,25 @@ class ConstraintMakesNan(Rule):
     causes: a division by a sum or norm that is zero, the logarithm or root of a negative weight, a
     norm that overflows in float16.
 
-    Use a set with a documented image of zero: `Simplex`, `UnitNorm`, `SumTo`.
+    Example:
+        def sum_to_one(w):
+            w = ops.maximum(w, 0.0)
+            return w / ops.sum(w, axis=0, keepdims=True)
+
+        layers.Dense(8, kernel_initializer="zeros", kernel_constraint=sum_to_one)
+
+    Use instead:
+        layers.Dense(8, **ci.constrained(kernel=ci.Simplex()))
+
+        # its image of zero is defined, as are those of UnitNorm and SumTo
+
+    Known limits:
+        Tried on the initial weight and on that of the first step. A weight that only later training
+        reaches is not tried.
+
+    Source:
+        Measured on Keras 3.15.1; a sum to one in this form is the usual answer on forums
+        (keras-team/keras#13234).
     """
 
     code, name, level = "CW204", "constraint-makes-nan", "error"

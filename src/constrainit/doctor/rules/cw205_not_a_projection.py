@@ -11,6 +11,27 @@ class NotAProjection(Rule):
     A projection leaves alone what is already inside. A map that does not keeps pulling the weights
     along at every step, whatever the gradient says: they drift, shrink or overflow. Frequent cause:
     a sum or norm without `keepdims=True`, which broadcasts along the wrong axis of a square kernel.
+
+    Example:
+        def shares(w):
+            return ops.abs(w) / ops.sum(ops.abs(w), axis=1)
+
+        layers.Dense(4, kernel_constraint=shares)
+
+    Use instead:
+        def shares(w):
+            return ops.abs(w) / ops.sum(ops.abs(w), axis=1, keepdims=True)
+
+        layers.Dense(4, kernel_constraint=shares)
+
+    Known limits:
+        Reported from 0.1 % of the norm on: Keras' own constraints move their images by up to 5e-7,
+        because of their epsilon. A constraint that is meant to act part of the way is one of
+        `Relaxed`, which is not reported.
+
+    Source:
+        Idempotence is what defines a projection. The worst healthy value among the collected models
+        is 4.6e-7.
     """
 
     code, name = "CW205", "not-a-projection"

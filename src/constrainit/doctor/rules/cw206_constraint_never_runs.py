@@ -8,6 +8,27 @@ class ConstraintNeverRuns(Rule):
 
     `keras.constraints.Constraint.__call__` returns the weight as it is. A subclass that defines
     `call`, as layers do, or `project`, raises no error and does nothing.
+
+    Example:
+        class Positive(keras.constraints.Constraint):
+            def call(self, w):
+                return ops.abs(w)
+
+        layers.Dense(8, kernel_constraint=Positive())
+
+    Use instead:
+        class Positive(keras.constraints.Constraint):
+            def __call__(self, w):
+                return ops.abs(w)
+
+        layers.Dense(8, kernel_constraint=Positive())
+
+    Known limits:
+        A class whose `__call__` returns the weight as it is can not be told from one whose set
+        holds every weight.
+
+    Source:
+        keras-team/keras#15345 and tensorflow/tensorflow#51922: silent to this day.
     """
 
     code, name, level, stage = "CW206", "constraint-never-runs", "error", "first step"

@@ -8,6 +8,26 @@ class NotDeterministic(Rule):
 
     What is inside after one step may be outside after the next. In a compiled step the random
     numbers are drawn once, when it is traced, or refused.
+
+    Example:
+        seed = keras.random.SeedGenerator(0)
+
+        def noisy(w):
+            return ops.clip(w, -1, 1) + 0.01 * keras.random.normal(w.shape, seed=seed)
+
+        layers.Dense(8, kernel_constraint=noisy)
+
+    Use instead:
+        def steady(w):
+            return ops.clip(w, -1, 1)
+
+        layers.Dense(8, kernel_constraint=steady)
+
+    Known limits:
+        Two calls are compared. A constraint that changes every hundredth call is not seen.
+
+    Source:
+        keras-team/keras#12050: random numbers in a constraint never change.
     """
 
     code, name = "CW207", "not-deterministic"

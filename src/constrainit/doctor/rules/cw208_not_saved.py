@@ -18,6 +18,29 @@ class NotSaved(Rule):
     Keras saves the name and the config of a constraint. A class that is not registered can not be
     found again in another process, a lambda never, and a class with arguments but without
     `get_config` comes back silently with its defaults.
+
+    Example:
+        class Floor(keras.constraints.Constraint):
+            def __init__(self, lower=0.0):
+                self.lower = lower
+            def __call__(self, w):
+                return ops.maximum(w, self.lower)
+
+        layers.Dense(8, kernel_constraint=Floor(0.1))
+
+    Use instead:
+        layers.Dense(8, **ci.constrained(kernel=ci.Positive(0.1)))
+
+        # or @keras.saving.register_keras_serializable() on the class, and a
+        # get_config that returns {"lower": self.lower}
+
+    Known limits:
+        The constraint alone is saved and loaded, in the same process, where a class may be found
+        that another process would have to import.
+
+    Source:
+        tensorflow/tensorflow#26061; measured on Keras 3.15.1: a class without `get_config` comes
+        back with its defaults.
     """
 
     code, name, stage = "CW208", "not-saved", "save and load"

@@ -8,6 +8,23 @@ class NotAttached(Rule):
 
     Keras reads `layer.kernel_constraint` once, while the layer is built. Set afterwards it does
     nothing, but it is saved, so that the loaded model behaves in another way.
+
+    Example:
+        model = keras.Sequential([keras.Input((4,)), layers.Dense(8)])
+        model.layers[0].kernel_constraint = keras.constraints.NonNeg()
+        model
+
+    Use instead:
+        model = keras.Sequential([keras.Input((4,)), layers.Dense(8)])
+        ci.constrain(model, {"*/kernel": ci.NonNegative()})
+        model
+
+    Known limits:
+        Knows the arguments of Keras' layers, `..._constraint`. A constraint that a layer of the
+        user's own keeps under another name is not found.
+
+    Source:
+        keras-team/keras#10226 and keras-team/keras#7628.
     """
 
     code, name, stage = "CW209", "not-attached", "build"

@@ -13,7 +13,23 @@ class WrongAxis(Rule):
     by nothing. Embedding rows, depthwise and transposed convolutions and the output kernel of
     attention have other layouts again.
 
-    The sets of constrainit find the axes from the layer.
+    Example:
+        bound = keras.constraints.MaxNorm(2)
+        kernel = layers.Conv2D(8, 3, kernel_constraint=bound)
+        keras.Sequential([keras.Input((8, 8, 3)), kernel])
+
+    Use instead:
+        bound = ci.MaxNorm(2)  # finds its axes from the layer
+        kernel = layers.Conv2D(8, 3, kernel_constraint=bound)
+        keras.Sequential([keras.Input((8, 8, 3)), kernel])
+
+    Known limits:
+        Knows the layers of Keras. Along which axes a layer of the user's own has its units is not
+        known, nor what axis a constraint of the user's own works along.
+
+    Source:
+        keras-team/keras#474, keras-team/keras#3628 and vlawhern/arl-eegmodels#1; the shapes of the
+        kernels are those of Keras 3.15.1.
     """
 
     code, name, stage = "CW301", "wrong-axis", "build"

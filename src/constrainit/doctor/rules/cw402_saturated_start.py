@@ -8,9 +8,25 @@ _MOST = 0.5
 class SaturatedStart(Rule):
     """Most outputs of a sigmoid or tanh lie on its flat ends, where it has no gradient.
 
-    Counted are outputs of pre-activations beyond 5. Positive weights of the usual size are a
-    frequent cause: their sum over the inputs grows with the fan-in. Half of the outputs is the
-    threshold of SageMaker Debugger and DeepDiagnosis.
+    Positive weights of the usual size are a frequent cause: their sum over the inputs grows with
+    the fan-in. What lies before a saturated layer learns slowly or not at all.
+
+    Example:
+        start = keras.initializers.RandomUniform(0, 1)
+        kernel = {"kernel_initializer": start, "kernel_constraint": "non_neg"}
+        [layers.Dense(64, "sigmoid"), layers.Dense(8, "sigmoid", **kernel)]
+
+    Use instead:
+        kernel = ci.constrained(kernel=ci.NonNegative(), activation="sigmoid")
+        [layers.Dense(64, "sigmoid"), layers.Dense(8, **kernel)]
+
+    Known limits:
+        Counted are outputs of pre-activations beyond 5, in activations that Keras knows by the
+        names sigmoid and tanh. A gate that is meant to be shut looks the same.
+
+    Source:
+        Half of the outputs is the threshold of SageMaker Debugger and of DeepDiagnosis (Wardat et
+        al.), a pre-activation of 5 that of DeepDiagnosis.
     """
 
     code, name = "CW402", "saturated-start"

@@ -9,8 +9,24 @@ class DeadStart(Rule):
     """Most units of a rectified layer are zero for the whole batch.
 
     A unit that is zero everywhere passes no gradient and does not recover. A constraint that sets
-    a whole kernel to zero in the first step is a frequent cause. Half of the units is the
-    threshold of SageMaker Debugger.
+    a whole kernel to zero in the first step is a frequent cause.
+
+    Example:
+        start = keras.initializers.RandomUniform(-1, 0)
+        second = layers.Dense(8, "relu", kernel_initializer=start)
+        [layers.Dense(8, "relu"), second, layers.Dense(1)]
+
+    Use instead:
+        start = "he_normal"
+        second = layers.Dense(8, "relu", kernel_initializer=start)
+        [layers.Dense(8, "relu"), second, layers.Dense(1)]
+
+    Known limits:
+        Says something of the batch at hand: other samples may wake a unit. A last layer of few
+        units may be dead by chance.
+
+    Source:
+        Half of the units is the threshold of SageMaker Debugger's `DeadRelu`.
     """
 
     code, name = "CW403", "dead-start"

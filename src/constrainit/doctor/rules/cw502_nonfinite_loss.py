@@ -9,6 +9,23 @@ class NonfiniteLoss(Rule):
     """The loss is NaN or infinite although every output is finite.
 
     The loss, its targets or a regularizer is at fault, not the forward pass.
+
+    Example:
+        model = keras.Sequential([keras.Input((4,)), layers.Dense(1)])
+        model.compile("sgd", "mse")
+        ci.diagnose(model, np.ones((8, 4)), np.full((8, 1), np.nan))
+
+    Use instead:
+        model = keras.Sequential([keras.Input((4,)), layers.Dense(1)])
+        model.compile("sgd", "mse")
+        ci.diagnose(model, np.ones((8, 4)), np.full((8, 1), 0.5))
+
+    Known limits:
+        The loss of one batch. A NaN in another batch of the data is not seen.
+
+    Source:
+        The first thing that SageMaker Debugger, DeepDiagnosis and AUTOTRAINER look at, and where
+        they stop: none says which part of the loss it is.
     """
 
     code, name, level = "CW502", "nonfinite-loss", "error"
