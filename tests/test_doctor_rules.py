@@ -402,10 +402,10 @@ def test_rule_is_silent_where_the_fault_is_not(code):
 
 
 def test_rules_are_complete():
-    """Every rule has its own code and name, a page, and a row in the table of faults."""
+    """Every rule has its own code and name, and a page, whose example is run by its own test."""
     codes, names = [r.code for r in RULES], [r.name for r in RULES]
     assert len(set(codes)) == len(set(names)) == len(RULES)
-    assert sorted(codes) == sorted(FAULTY)
+    assert set(FAULTY) < set(codes)
     for rule in RULES:
         kind = type(rule)
         assert kind.__doc__.strip()

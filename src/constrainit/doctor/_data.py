@@ -115,7 +115,7 @@ def keeps_nonnegative(made: Any) -> bool:
     # A constraint of the user's own may want a Variable, or raise.
     except Exception:
         return False
-    return bool(np.nanmin(image) >= 0)
+    return bool(np.isfinite(image).all() and image.min() >= 0)
 
 
 def _range(layer):

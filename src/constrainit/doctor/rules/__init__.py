@@ -35,7 +35,7 @@ from constrainit.doctor.rules.cw502_nonfinite_loss import NonfiniteLoss
 from constrainit.doctor.rules.cw503_no_gradient import NoGradient
 from constrainit.doctor.rules.cw504_fading_gradient import FadingGradient
 from constrainit.doctor.rules.cw505_loss_grows import LossGrows
-from constrainit.doctor.rules.cw601_learning_rate import LearningRateTooHigh
+from constrainit.doctor.rules.cw601_learning_rate_too_high import LearningRateTooHigh
 from constrainit.doctor.rules.cw602_unscaled_data import UnscaledData
 from constrainit.doctor.rules.cw603_wrong_loss import WrongLoss
 from constrainit.doctor.rules.cw604_nonfinite_data import NonfiniteData

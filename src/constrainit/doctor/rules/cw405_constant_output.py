@@ -10,17 +10,16 @@ class ConstantOutput(Rule):
 
     What follows it can learn a constant and nothing else. Positive weights through many layers
     average all inputs until they differ by less than rounding; saturation and dead units end the
-    same way; a softmax over a single unit is one whatever comes in.
+    same way; a softmax or a normalization over a single unit gives the same whatever comes in.
 
     Example:
-        model = keras.Sequential(
-            [keras.Input((4,)), layers.Dense(8), layers.Dense(1, activation="softmax")]
-        )
-        model.compile("sgd", "mse")
-        model
+        [
+            layers.Dense(1),
+            layers.LayerNormalization(),
+        ]
 
     Use instead:
-        [layers.Dense(8), layers.Dense(1, activation="sigmoid")]
+        [layers.Dense(8), layers.LayerNormalization(), layers.Dense(1)]
 
     Known limits:
         Looked at is the deviation of each unit over the batch, against 1e-6 of the largest output.
@@ -46,8 +45,8 @@ class ConstantOutput(Rule):
                     f"of the batch (mean {output.mean:.3g}, deviation over the batch "
                     f"{output.spread:.3g}), before and after the steps",
                     "look at what feeds it: a saturated or dead layer, positive weights through "
-                    "many layers (constrainit.plan says how many are too many), or a softmax over "
-                    "a single unit",
+                    "many layers (constrainit.plan says how many are too many), or a softmax or "
+                    "normalization over a single unit",
                     {"spread": output.spread, "mean": output.mean}, layer=output.layer,
                 )  # fmt: skip
                 return

@@ -13,7 +13,8 @@ class AssignedInCall(Rule):
     `predict` the other. `keras.layers.SpectralNormalization` does so (Keras 3.15.1).
 
     Example:
-        layers.SpectralNormalization(layers.Dense(8))
+        inner = layers.Dense(8)
+        layers.SpectralNormalization(inner)
 
     Use instead:
         layers.Dense(8, **ci.constrained(kernel=ci.SpectralNorm(1.0)))

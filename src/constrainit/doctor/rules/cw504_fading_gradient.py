@@ -12,7 +12,10 @@ class FadingGradient(Rule):
     of a quarter, the largest slope of a sigmoid, leaves a millionth after ten layers.
 
     Example:
-        [layers.Dense(8, activation="sigmoid", kernel_constraint="unit_norm") for _ in range(14)]
+        [
+            layers.Dense(8, activation="sigmoid", kernel_constraint="unit_norm")
+            for _ in range(14)
+        ]
 
     Use instead:
         [

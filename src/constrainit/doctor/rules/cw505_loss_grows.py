@@ -11,12 +11,12 @@ class LossGrows(Rule):
     are too long for the model, the data, or the constraint that acts after each of them.
 
     Example:
-        model = keras.Sequential([keras.Input((4,)), layers.Dense(8), layers.Dense(1)])
-        model.compile(keras.optimizers.SGD(3.0), "mse")
+        model = keras.Sequential([keras.Input((4,)), layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(2.0), "mse")
         model
 
     Use instead:
-        model = keras.Sequential([keras.Input((4,)), layers.Dense(8), layers.Dense(1)])
+        model = keras.Sequential([keras.Input((4,)), layers.Dense(1)])
         model.compile(keras.optimizers.SGD(0.01), "mse")
         model
 

@@ -10,14 +10,14 @@ class LearningRateTooHigh(Rule):
     not finite, or units die. It is often taken for a fault of a constraint.
 
     Example:
-        model = keras.Sequential([keras.Input((4,)), layers.Dense(8), layers.Dense(1)])
-        model.compile(keras.optimizers.SGD(3.0), "mse")
-        ci.diagnose(model, np.ones((8, 4)) * np.arange(8)[:, None], np.ones((8, 1)))
+        model = keras.Sequential([keras.Input((4,)), layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(2.0), "mse")
+        ci.diagnose(model, np.eye(4), np.ones((4, 1)))
 
     Use instead:
-        model = keras.Sequential([keras.Input((4,)), layers.Dense(8), layers.Dense(1)])
-        model.compile(keras.optimizers.SGD(0.01), "mse")
-        ci.diagnose(model, np.ones((8, 4)) * np.arange(8)[:, None], np.ones((8, 1)))
+        model = keras.Sequential([keras.Input((4,)), layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(0.2), "mse")
+        ci.diagnose(model, np.eye(4), np.ones((4, 1)))
 
     Known limits:
         Tried are a tenth, a hundredth and a thousandth of the rate, and only where nothing else
