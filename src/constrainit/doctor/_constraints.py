@@ -1,6 +1,7 @@
 """Every constraint on a copy of its weight: what it gives, and whether it keeps that."""
 
 import json
+import math
 from typing import Any
 
 import keras
@@ -150,7 +151,9 @@ class Constraints:
                 new[key] = ops.cast(image, record.dtype)
             if first and sound:
                 made.step = _distance(to_numpy(image), before, before)
-                made.after_step = numbers(to_numpy(image))
+                # What it makes of a weight that an update has lost is not its fault.
+                if math.isfinite(made.update):
+                    made.after_step = numbers(to_numpy(image))
         return [new[id(v)] for v in trainable]
 
 

@@ -82,6 +82,8 @@ class GradientEvidence:
         nonfinite: How many entries of the first one are NaN or infinite.
         moved: How far the first update moves the weight, relative to its norm; None for zeros.
         later: The norms at the steps after it, 0.0 where there is no gradient.
+        still: Whether no update has moved the weight at all.
+        used: Whether the loss changes with the weight, where that was asked.
     """
 
     record: WeightRecord
@@ -89,6 +91,8 @@ class GradientEvidence:
     nonfinite: int
     moved: float | None = None
     later: list[float] = field(default_factory=list)
+    still: bool = True
+    used: bool | None = None
 
     @property
     def never(self) -> bool:
@@ -172,7 +176,7 @@ class LossEvidence:
         low: The least value that the output can have.
         high: The largest value that the output can have.
         why: What bounds it, in a few words.
-        predicted: The first predictions.
+        predicted: The first predictions, None if there are none.
         target: The targets.
     """
 
@@ -184,7 +188,7 @@ class LossEvidence:
     low: float
     high: float
     why: str
-    predicted: Output
+    predicted: Output | None
     target: DataEvidence
 
 

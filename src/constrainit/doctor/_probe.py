@@ -3,11 +3,13 @@
 from dataclasses import replace
 from typing import Any
 
+import keras
+
 from constrainit.doctor._constraints import Constraints
 from constrainit.doctor._data import describe_data, describe_losses
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._frames import fault
-from constrainit.doctor._problem import Problem
+from constrainit.doctor._problem import Problem, is_custom
 from constrainit.doctor._training import Training
 from constrainit.model import walk
 
@@ -25,8 +27,8 @@ def probe(problem: Problem) -> Evidence:
     assigned = {id(variable) for variable in problem.assigned}
     evidence.assigned = [r for r in evidence.weights if id(r.variable) in assigned]
     training = Training(problem, constraints, evidence, problem.steps)
-    if _stage(problem, evidence, "gradients", training.run):
-        evidence.losses_of = describe_losses(problem, evidence)
+    _stage(problem, evidence, "gradients", training.run)
+    evidence.losses_of = describe_losses(problem, evidence)
     return evidence
 
 
@@ -48,6 +50,21 @@ def _unattached(weights):
         held = getattr(record.layer, f"{record.argument}_constraint", None)
         if held is not None and record.constraint is None and not _is_quantized(record.layer):
             found.append((record, type(held).__name__))
+    return found + _held_by_layers(weights, {id(r.layer) for r, _ in found})
+
+
+def _held_by_layers(weights, known):
+    """Weights of layers of the user's own that hold a constraint which no weight has."""
+    attached = {id(r.constraint) for r in weights}
+    layers = {id(r.layer): r.layer for r in weights if is_custom(r.layer)}
+    found = []
+    for layer in layers.values():
+        own = [r for r in weights if r.layer is layer and r.constraint is None]
+        kernels = [r for r in own if len(r.shape) > 1] or own
+        for value in vars(layer).values():
+            is_one = isinstance(value, keras.constraints.Constraint) and id(value) not in attached
+            if is_one and kernels and id(layer) not in known:
+                found.append((kernels[0], type(value).__name__))
     return found
 
 

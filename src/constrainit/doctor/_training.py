@@ -14,6 +14,9 @@ from constrainit.doctor._units import identical
 from constrainit.doctor.engines._result import WEIGHT_NUMBERS
 from constrainit.doctor.trace import locate, locate_constraint
 
+_ASKED = 4
+"""How many layers without a gradient are asked whether the loss depends on them."""
+
 _AT = {name: place for place, name in enumerate(WEIGHT_NUMBERS)}
 
 
@@ -76,6 +79,8 @@ class Training:
         evidence.outputs_last = self._outputs(stepped)
         evidence.identical = identical(same) if evidence.fault_step is None else []
         evidence.averages = self._averages()
+        if evidence.fault_step is None:
+            self._ask_for_use(float(stepped.loss))
 
     def _first(self, stepped):
         evidence, weights = self.evidence, self._numbers(stepped)
@@ -92,7 +97,9 @@ class Training:
             size = numbers_of[_AT["size"]]
             moved = float(numbers_of[_AT["moved"]] / size) if size > 0 else None
             lost = int(numbers_of[_AT["nonfinite"]])
-            evidence.gradients.append(GradientEvidence(record, norm, lost, moved))
+            made = GradientEvidence(record, norm, lost, moved)
+            made.still = not numbers_of[_AT["moved"]] > 0
+            evidence.gradients.append(made)
         return weights
 
     def _second(self, stepped, weights):
@@ -112,6 +119,7 @@ class Training:
             # A gradient that is not finite is one.
             lost = numbers_of[_AT["nonfinite"]] > 0
             made.later.append(1.0 if lost else float(numbers_of[_AT["gradient"]]))
+            made.still = made.still and not numbers_of[_AT["moved"]] > 0
 
     def _numbers(self, stepped):
         found = [np.asarray(ops.convert_to_numpy(w), "float64") for w in stepped.weights]
@@ -176,6 +184,27 @@ class Training:
             stops = self.problem.says(layer, "stop_gradient")
             found.append(EntryEvidence(layer, kind, max(norms), leaves, stops))
         return found
+
+    def _ask_for_use(self, loss):
+        """Moves the weights that never get a gradient, a layer at a time: does the loss change?"""
+        never: dict[int, list[GradientEvidence]] = {}
+        for made in self.evidence.gradients:
+            if made.never:
+                never.setdefault(id(made.record.layer), []).append(made)
+        draws = np.random.default_rng(0)
+        for group in list(never.values())[:_ASKED]:
+            held = [(m.record.variable, ops.copy(m.record.value)) for m in group]
+            for variable, value in held:
+                size = max(float(np.max(np.abs(to_numpy(value)), initial=0.0)), 1e-2)
+                moved = to_numpy(value) + size * draws.normal(size=tuple(value.shape))
+                variable.assign(ops.cast(moved, value.dtype))
+            try:
+                used = float(self.problem.step(looking=False).loss) != loss
+            finally:
+                for variable, value in held:
+                    variable.assign(value)
+            for made in group:
+                made.used = used
 
     def _averages(self):
         """How far outside the averages are that the optimizer keeps, where it does."""

@@ -35,6 +35,7 @@ from constrainit.doctor.rules.cw502_nonfinite_loss import NonfiniteLoss
 from constrainit.doctor.rules.cw503_no_gradient import NoGradient
 from constrainit.doctor.rules.cw504_fading_gradient import FadingGradient
 from constrainit.doctor.rules.cw505_loss_grows import LossGrows
+from constrainit.doctor.rules.cw506_lost_update import LostUpdate
 from constrainit.doctor.rules.cw601_learning_rate_too_high import LearningRateTooHigh
 from constrainit.doctor.rules.cw602_unscaled_data import UnscaledData
 from constrainit.doctor.rules.cw603_wrong_loss import WrongLoss
@@ -53,7 +54,8 @@ RULES = (
     UndefinedAtBound(), UnscaledData(), LearningRateTooHigh(), AssignedInCall(), InfeasibleStart(),
     IdenticalUnits(), StartJump(), AverageOutside(), ModelFails(), NonfiniteForward(),
     NonfiniteGradient(), NonfiniteLoss(), ExplodingSignal(), SaturatedStart(), DeadStart(),
-    NoGradient(), ConstantOutput(), FadingGradient(), LossGrows(), NotSaved(),
+    NoGradient(), ConstantOutput(), FadingGradient(), LostUpdate(), LossGrows(),
+    NotSaved(),
 )  # fmt: skip
 
 _TRIALS = {"rate": (LearningRateTooHigh,), "data": (UnscaledData,)}

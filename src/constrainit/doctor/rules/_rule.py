@@ -65,10 +65,10 @@ class Rule(ABC):
         )  # fmt: skip
 
 
-def at_operation(evidence: Evidence) -> tuple[str, dict[str, Any]]:
+def at_operation(evidence: Evidence, stage: str) -> tuple[str, dict[str, Any]]:
     """What is known of the operation that failed: the end of a sentence, and where it is."""
     operation = evidence.operation
-    if operation is None:
+    if operation is None or operation.stage != stage:
         return "", {}
     weights = sorted({path for one in operation.operands for path in one.weights})
     only = sorted({p for one in operation.operands if not one.data for p in one.weights})

@@ -33,7 +33,7 @@ class NotAttached(Rule):
         for record, kind in evidence.unattached:
             yield self.made(
                 f"its layer holds the constraint {kind}, but the weight has none: it was set after "
-                "the layer was built, and no step applies it",
+                "the layer was built, or never given to add_weight, and no step applies it",
                 f'call constrainit.constrain(model, {{"{record.path}": ...}}), or pass the '
                 "constraint to the layer's constructor",
                 {"constraint": kind}, layer=record.layer.name, weight=record.path,

@@ -1,6 +1,6 @@
 """CW401 nonfinite-forward."""
 
-from constrainit.doctor.rules._rule import Rule, percent
+from constrainit.doctor.rules._rule import Rule, at_operation, percent
 
 
 class NonfiniteForward(Rule):
@@ -40,16 +40,17 @@ class NonfiniteForward(Rule):
     code, name, level = "CW401", "nonfinite-forward", "error"
 
     def find(self, evidence):
-        for stage, outputs in (
-            ("forward", evidence.outputs), ("second forward", evidence.outputs_after),
-        ):  # fmt: skip
+        more, where = at_operation(evidence, "forward")
+        for stage, outputs, _ in evidence.moments:
             for output in outputs:
                 if output.nonfinite > 0:
                     yield self.made(
                         f"the output of {output.kind} {output.layer!r} is the first that is not "
-                        f"finite: {percent(output.nonfinite)} of its entries are NaN or infinite",
+                        f"finite: {percent(output.nonfinite)} of its entries are NaN or infinite"
+                        + more,
                         "look at the domain of its operations: a logarithm, root, power or "
                         "quotient of a weight that its set allows to reach the bound",
-                        {"nonfinite_share": output.nonfinite}, stage=stage, layer=output.layer,
-                    )  # fmt: skip
+                        {"nonfinite_share": output.nonfinite},
+                        **{"stage": stage, "layer": output.layer, **where},
+                    )
                     return

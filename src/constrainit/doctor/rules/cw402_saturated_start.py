@@ -32,9 +32,7 @@ class SaturatedStart(Rule):
     code, name = "CW402", "saturated-start"
 
     def find(self, evidence):
-        for stage, outputs in (
-            ("forward", evidence.outputs), ("second forward", evidence.outputs_after),
-        ):  # fmt: skip
+        for stage, outputs, _ in evidence.moments:
             flat = [o for o in outputs if o.saturated is not None and o.saturated > _MOST]
             for output in flat:
                 yield self.made(

@@ -32,9 +32,7 @@ class DeadStart(Rule):
     code, name = "CW403", "dead-start"
 
     def find(self, evidence):
-        for stage, outputs in (
-            ("forward", evidence.outputs), ("second forward", evidence.outputs_after),
-        ):  # fmt: skip
+        for stage, outputs, _ in evidence.moments:
             dead = [o for o in outputs if o.dead is not None and o.dead >= _MOST]
             for output in dead:
                 yield self.made(

@@ -1,6 +1,8 @@
 """CW501 nonfinite-gradient."""
 
-from constrainit.doctor.rules._rule import Rule
+import math
+
+from constrainit.doctor.rules._rule import Rule, at_operation
 
 
 class NonfiniteGradient(Rule):
@@ -40,16 +42,25 @@ class NonfiniteGradient(Rule):
     code, name, level, stage = "CW501", "nonfinite-gradient", "error", "gradients"
 
     def find(self, evidence):
-        if any(output.nonfinite for output in evidence.outputs):
+        step = evidence.fault_step
+        if step is None or any(o.nonfinite for _, outputs, _ in evidence.moments for o in outputs):
             return
-        for gradient in reversed(evidence.gradients):
-            if gradient.nonfinite:
-                record = gradient.record
-                yield self.made(
-                    f"its first gradient has {gradient.nonfinite} entries that are NaN or infinite "
-                    "although every output is finite",
-                    "keep the weight away from the point where the derivative is infinite, for "
-                    "example with Positive() or another start",
-                    {"nonfinite": gradient.nonfinite}, layer=record.layer.name, weight=record.path,
-                )  # fmt: skip
-                return
+        lost = {g.record.path: g for g in evidence.gradients if g.nonfinite}
+        path = next((p for p in evidence.fault_weights if step > 0 or p in lost), None)
+        if path is None or not all(map(math.isfinite, evidence.losses[: step + 1])):
+            return
+        more, where = at_operation(evidence, "gradients")
+        record = next(g.record for g in evidence.gradients if g.record.path == path)
+        which = "its first gradient" if step == 0 else f"its gradient at step {step}"
+        count = lost[path].nonfinite if path in lost else None
+        yield self.made(
+            f"{which} has {count or 'some'} entries that are NaN or infinite although every output "
+            "is finite" + more,
+            "keep the weight away from the point where the derivative is infinite, for "
+            "example with Positive() or another start",
+            {"nonfinite": count},
+            **{
+                "stage": "gradients" if step == 0 else "training",
+                "layer": record.layer.name, "weight": path, **where,
+            },
+        )  # fmt: skip

@@ -2,7 +2,7 @@
 
 import math
 
-from constrainit.doctor.rules._rule import Rule
+from constrainit.doctor.rules._rule import Rule, at_operation
 
 
 class NonfiniteLoss(Rule):
@@ -31,15 +31,14 @@ class NonfiniteLoss(Rule):
     code, name, level = "CW502", "nonfinite-loss", "error"
 
     def find(self, evidence):
-        for stage, loss, outputs in (
-            ("loss", evidence.loss, evidence.outputs),
-            ("second forward", evidence.loss_after, evidence.outputs_after),
-        ):
+        more, where = at_operation(evidence, "loss")
+        for stage, outputs, loss in evidence.moments:
             if loss is None or math.isfinite(loss) or any(o.nonfinite for o in outputs):
                 continue
             yield self.made(
-                f"the loss is {loss} although every output is finite",
+                f"the loss is {loss} although every output is finite" + more,
                 "look for the logarithm of zero in the loss, and for NaN in the targets",
-                {"loss": str(loss)}, stage=stage,
-            )  # fmt: skip
+                {"loss": str(loss)},
+                **{"stage": "loss" if stage == "forward" else stage, **where},
+            )
             return

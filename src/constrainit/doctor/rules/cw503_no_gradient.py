@@ -66,17 +66,19 @@ class NoGradient(Rule):
             if cut or (behind is not None and _is_flat(behind)):
                 continue
             reached = behind is not None and bool(behind.gradient)
+            says = any(entry.stops for entry in evidence.entries)
+            if reached:
+                why = f", although the loss depends on what {record.layer.name!r} gives"
+            elif gradient.used:
+                why = ", although the loss changes with it"
+            else:
+                why = ": the loss does not depend on it"
             yield self.made(
-                f"it gets no gradient at any of {len(evidence.losses)} steps"
-                + (
-                    f", although the loss depends on what {record.layer.name!r} gives"
-                    if reached
-                    else ": the loss does not depend on it"
-                ),
+                f"it gets no gradient at any of {len(evidence.losses)} steps{why}",
                 "use it where it has a derivative, not in a condition or a rounding, or make it "
                 "trainable=False",
                 {"gradient": 0.0}, layer=record.layer.name, weight=record.path,
-                level="warning" if reached and not _meant(evidence, record) else "info",
+                level="warning" if reached or (gradient.used and not says) else "info",
             )  # fmt: skip
 
 
@@ -97,7 +99,3 @@ def _behind(evidence, layer):
     """The output of a layer that has the largest gradient."""
     outputs = [o for o in evidence.outputs if o.layer == layer.name]
     return max(outputs, key=lambda o: o.gradient or 0.0, default=None)
-
-
-def _meant(evidence, record):
-    return any(e.layer == record.layer.name and e.stops for e in evidence.entries)

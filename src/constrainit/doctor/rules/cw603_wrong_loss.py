@@ -52,4 +52,6 @@ class WrongLoss(Rule):
 
 
 def _outside(made):
-    return made.predicted.lowest < 0 or made.predicted.highest > 1.001
+    return made.predicted is not None and (
+        made.predicted.lowest < 0 or made.predicted.highest > 1.001
+    )

@@ -15,7 +15,7 @@ from constrainit.doctor.treatments._remedy import Look, Remedy, both, follow, ke
 
 _BROKEN = ("CW401", "CW501", "CW502")
 _SIGNAL = ("CW402", "CW403", "CW404", "CW405", "CW504")
-_TRAINING = ("CW505", "CW506")
+_TRAINING = ("CW505",)
 _CONSTRAINT = ("CW201", "CW202", "CW203", "CW204", "CW205", "CW207", "CW208", "CW210")
 
 REMEDIES = (
@@ -24,7 +24,7 @@ REMEDIES = (
     Remedy(("CW604",), training.finite_rows),
     Remedy(("CW603",), training.other_logits),
     Remedy(("CW301",), constraints.along_the_right_axes),
-    Remedy((*_CONSTRAINT, "CW206"), source.edited),
+    Remedy((*_CONSTRAINT, "CW206"), source.edited, brings=("CW208",)),
     Remedy(_CONSTRAINT, constraints.exact_set),
     Remedy(("CW101", "CW102"), starts.inside),
     Remedy(("CW302",), constraints.inside_the_bounds),
@@ -39,7 +39,7 @@ REMEDIES = (
     Remedy((*_BROKEN, *_SIGNAL), starts.of_the_right_size),
     Remedy(("CW001",), constraints.definite),
     Remedy(("CW105", "CW001", *_BROKEN, *_SIGNAL), starts.redrawn),
-    Remedy((*_BROKEN, *_SIGNAL), models.in_float32),
+    Remedy((*_BROKEN, *_SIGNAL, "CW506"), models.in_float32),
     *(
         Remedy((*_BROKEN, *_SIGNAL, *_TRAINING), training.lower_rate(factor), trial="rate")
         for factor in (0.1, 0.01, 0.001)

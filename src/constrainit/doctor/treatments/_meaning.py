@@ -7,6 +7,7 @@ from constrainit.doctor._statistics import to_numpy
 from constrainit.sets import (
     Box,
     Custom,
+    Grid,
     MaxNorm,
     NonNegative,
     Orthogonal,
@@ -103,6 +104,8 @@ def _candidates(record, images, repeat):
         yield Box(float(np.round(low, 4)) if at_low > 0.05 else None, float(np.round(high, 4)))
     if low >= 0:
         yield NonNegative()
+    if np.array_equal(flat, np.round(flat)):
+        yield Grid(1.0)
 
 
 def _spectral(images, repeat):

@@ -127,8 +127,10 @@ def follow(cause: Finding, found: list[Finding], after: Look) -> None:
     """Marks the findings that are gone after a change made for another one as its consequences."""
     now = {key(f) for f in after.found if f.counts}
     for finding in found:
-        own = finding.treatment is not None and finding.treatment.healed
-        same = finding.code == cause.code or finding.cause or (own and finding.code != "CW102")
+        done = finding.treatment
+        # Healed by something else: then it has a cause of its own.
+        own = done is not None and done.healed and done.change != after.changed.change
+        same = finding.code == cause.code or finding.cause or own
         if not same and finding is not cause and finding.counts and key(finding) not in now:
             finding.cause = f"{cause.code} {cause.weight or cause.layer}".rstrip()
 

@@ -1,5 +1,6 @@
 """Remedies for constraints: one that runs, is attached, works along the right axes, is exact."""
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -25,15 +26,22 @@ def run_call(problem, evidence, found):
 
 def attach(problem, evidence, found):
     """The constraint that the layer holds, on the weight."""
-    sets = []
+    sets, paths = [], {finding.weight for finding in found}
     for record in walk(problem.model):
         held = getattr(record.layer, f"{record.argument}_constraint", None)
+        held = held or _held_by(record, paths)
         if held is not None and record.constraint is None:
             record.variable.constraint = record.resolved(held)
             sets.append(f"{record.path!r}: {_written(as_set(held))}")
     prepare(problem.model, seed=problem.seed)
     code = f"ci.constrain(model, {{{', '.join(sets)}}})\nci.prepare(model)"
     return Changed("the constraint is attached, and the weight starts inside", code=code)
+
+
+def _held_by(record, paths):
+    """A constraint among the attributes of the layer, for a weight that a finding names."""
+    held = (v for v in vars(record.layer).values() if isinstance(v, keras.constraints.Constraint))
+    return next(held, None) if record.path in paths else None
 
 
 def along_the_right_axes(problem, evidence, found):
