@@ -1,18 +1,53 @@
-"""Temporary."""
+"""The operation that first makes something non-finite, on each backend.
 
-from dataclasses import dataclass
+It runs only when something is known to be non-finite, and takes seconds: every operation of one
+step is run by itself and noted, forward and backward. The last non-finite results (the loss, else
+the gradients, else a NaN in the predictions) are then followed back through what was noted, and the
+earliest operation that made something non-finite of finite operands is the one at fault.
+"""
+
+import importlib
+from typing import Any
+
+import keras
+
+from constrainit.doctor.trace._operation import Operand as Operand
+from constrainit.doctor.trace._operation import Operation as Operation
+
+__all__ = ["Operand", "Operation", "locate", "locate_constraint"]
 
 
-@dataclass(frozen=True)
-class Operation:
-    """Temporary."""
+def locate(problem: Any) -> Operation | None:
+    """The first operation of a training step that makes something non-finite.
 
-    name: str
+    Looks at the forward pass, the loss and the gradients, at the present weights of the problem's
+    model, which comes back as it was, with all random state.
+
+    Args:
+        problem: A `Problem` whose loss is set.
+
+    Returns:
+        The operation; None if everything is finite, or it can not be located: where the batch or a
+        weight is not finite itself, or the model raises elsewhere.
+    """
+    return _tracer().locate(problem)
 
 
-def locate(problem):
-    return None
+def locate_constraint(constraint: Any, variable: keras.Variable, value: Any) -> Operation | None:
+    """The first operation inside of a constraint that makes something non-finite.
+
+    Also one whose overflow the constraint then divides by, which makes zeros of the weights.
+
+    Args:
+        constraint: A callable, as Keras would call it.
+        variable: The variable that it is called with; it comes back as it was.
+        value: What the variable holds for the call.
+
+    Returns:
+        The operation, or None as in `locate`.
+    """
+    return _tracer().locate_constraint(constraint, variable, value)
 
 
-def locate_constraint(constraint, variable, value):
-    return None
+def _tracer() -> Any:
+    return importlib.import_module(f"constrainit.doctor.trace._{keras.backend.backend()}")
