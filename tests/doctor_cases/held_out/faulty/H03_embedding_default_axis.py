@@ -4,11 +4,12 @@ import numpy as np
 from keras import layers, ops
 
 
+@keras.saving.register_keras_serializable("held_out")
 class Recommender(keras.Model):
     """Scores of users for items: the cosine of two unit vectors, or so it was meant."""
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self, **rest):
+        super().__init__(**rest)
         self.users = layers.Embedding(30, 5, embeddings_constraint="unit_norm", name="users")
         self.items = layers.Embedding(20, 5, embeddings_constraint="unit_norm", name="items")
 

@@ -4,12 +4,14 @@ import numpy as np
 from keras import layers, ops
 
 
+@keras.saving.register_keras_serializable("held_out")
 class ColumnsSumToOne(keras.constraints.Constraint):
     def call(self, w):
         w = ops.relu(w)
         return w / ops.sum(w, axis=0, keepdims=True)
 
 
+@keras.saving.register_keras_serializable("held_out")
 class Blend(layers.Layer):
     """Feature by feature a weighted sum of what two submodels say."""
 

@@ -4,6 +4,7 @@ import numpy as np
 from keras import layers
 
 
+@keras.saving.register_keras_serializable("held_out")
 class LimitedDense(layers.Dense):
     """Max-norm is applied to the fresh kernel, and to nothing that training makes of it."""
 
@@ -14,6 +15,10 @@ class LimitedDense(layers.Dense):
     def build(self, shape):
         super().build(shape)
         self.kernel.assign(self.limit(self.kernel))
+
+    def get_config(self):
+        limit = keras.constraints.serialize(self.limit)
+        return {**super().get_config(), "limit": limit}
 
 
 def make_model():

@@ -4,6 +4,7 @@ import numpy as np
 from keras import layers
 
 
+@keras.saving.register_keras_serializable("held_out")
 class PositiveScale(layers.Layer):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)

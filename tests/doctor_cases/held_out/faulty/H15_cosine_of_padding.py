@@ -4,6 +4,7 @@ import numpy as np
 from keras import layers, ops
 
 
+@keras.saving.register_keras_serializable("held_out")
 class Direction(layers.Layer):
     """Divides every sentence vector by its length."""
 
@@ -11,9 +12,10 @@ class Direction(layers.Layer):
         return x / ops.sqrt(ops.sum(ops.square(x), axis=-1, keepdims=True))
 
 
+@keras.saving.register_keras_serializable("held_out")
 class TwoTowers(keras.Model):
-    def __init__(self):
-        super().__init__()
+    def __init__(self, **rest):
+        super().__init__(**rest)
         self.left = layers.Dense(6, use_bias=False, name="left_tower")
         self.right = layers.Dense(6, use_bias=False, name="right_tower")
         self.direction = Direction(name="direction")

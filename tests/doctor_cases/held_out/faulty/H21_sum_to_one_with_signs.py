@@ -10,6 +10,7 @@ class UnitSum(keras.constraints.Constraint):
         return w / ops.sum(w, axis=0, keepdims=True)
 
 
+@keras.saving.register_keras_serializable("held_out")
 class Waveforms(layers.Layer):
     """Combines several waveforms into one."""
 

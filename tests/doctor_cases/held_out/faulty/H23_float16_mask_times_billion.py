@@ -4,6 +4,7 @@ import numpy as np
 from keras import layers, ops
 
 
+@keras.saving.register_keras_serializable("held_out")
 class MaskedMean(layers.Layer):
     """Attention over the steps that are there."""
 

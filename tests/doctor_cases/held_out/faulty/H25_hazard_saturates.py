@@ -4,11 +4,12 @@ import numpy as np
 from keras import layers
 
 
+@keras.saving.register_keras_serializable("held_out")
 class CumulativeHazard(keras.Model):
     """Rises in every input: all kernels are non-negative."""
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self, **rest):
+        super().__init__(**rest)
         start = keras.initializers.RandomUniform(0.0, 1.0)
         self.rising = [
             layers.Dense(

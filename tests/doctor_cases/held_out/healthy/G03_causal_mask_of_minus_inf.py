@@ -4,6 +4,7 @@ import numpy as np
 from keras import layers, ops
 
 
+@keras.saving.register_keras_serializable("held_out")
 class Causal(layers.Layer):
     def build(self, shape):
         size = shape[-1]

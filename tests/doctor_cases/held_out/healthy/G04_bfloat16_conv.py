@@ -13,7 +13,7 @@ def make_model():
     )(image)
     h = layers.GlobalAveragePooling2D(dtype="bfloat16")(h)
     model = keras.Model(image, layers.Dense(1, dtype="float32")(h))
-    model.compile(keras.optimizers.Adam(0.02), "mse")
+    model.compile(keras.optimizers.SGD(0.05), "mse")
     return model
 
 

@@ -20,6 +20,7 @@ class LargestInEachColumn(keras.constraints.Constraint):
         return {"k": self.k}
 
 
+@keras.saving.register_keras_serializable("held_out")
 class SparseStart(keras.initializers.Initializer):
     def __call__(self, shape, dtype=None):
         w = keras.random.normal(shape, stddev=0.6, dtype=dtype, seed=5)

@@ -15,7 +15,16 @@ class TiedLogits(layers.Layer):
     def call(self, h):
         return ops.matmul(h, ops.transpose(self.table.embeddings))
 
+    def get_config(self):
+        return {**super().get_config(), "table": keras.saving.serialize_keras_object(self.table)}
 
+    @classmethod
+    def from_config(cls, config):
+        config["table"] = keras.saving.deserialize_keras_object(config["table"])
+        return cls(**config)
+
+
+@keras.saving.register_keras_serializable("held_out")
 class UnitRows(keras.initializers.Initializer):
     def __call__(self, shape, dtype=None):
         rows = keras.random.normal(shape, dtype=dtype, seed=3)

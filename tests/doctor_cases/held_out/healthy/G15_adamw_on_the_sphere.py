@@ -4,6 +4,7 @@ import numpy as np
 from keras import layers, ops
 
 
+@keras.saving.register_keras_serializable("held_out")
 class UnitColumns(keras.initializers.Initializer):
     def __call__(self, shape, dtype=None):
         w = keras.random.normal(shape, dtype=dtype, seed=2)

@@ -4,11 +4,12 @@ import numpy as np
 from keras import layers
 
 
+@keras.saving.register_keras_serializable("held_out")
 class WithAuxiliary(keras.Model):
     """A second head that is read in inference only and has no loss."""
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self, **rest):
+        super().__init__(**rest)
         self.body = layers.Dense(12, activation="relu", name="body")
         self.main = layers.Dense(1, name="main")
         self.side = layers.Dense(2, name="side", trainable=False)
