@@ -192,7 +192,7 @@ def test_bad_data_and_bad_options(folder):
         "gone.npz": "There is no file 'gone.npz'",
         "wide.npz": "wide.npz has the shape (3, 6), but the model takes ('batch', 5)",
         "named.npz": "must hold an array 'x', and 'y' for the targets. It holds: 'a'",
-        "objects.npz": "is no .npz file of plain arrays: Object arrays cannot be loaded",
+        "objects.npz": "is no .npz file of plain arrays: 'x.npy' holds Python objects",
         "one.npz": "is no .npz file",
         "text.npz": "is no .npz file",
         "cut.npz": "is no .npz file",
@@ -269,7 +269,7 @@ def test_damaged_saved_model(folder):
     with zipfile.ZipFile(folder / "other.keras", "w") as archive:
         archive.writestr("config.json", '{"no": "model"}')
     message = doctor("other.keras", exit_code=2)
-    assert "'other.keras' can not be loaded" in message
+    assert "'other.keras' is not loaded: it is no Keras archive: it has no " in message
     assert len(message.splitlines()) == 1
 
 
@@ -282,8 +282,7 @@ def test_saved_lambda_is_refused_and_never_runs(folder):
     trap.unlink()
     model.save(folder / "code.keras")
     message = doctor("code.keras", exit_code=2)
-    assert "'code.keras' can not be loaded" in message
-    assert "ambda" in message
+    assert "'code.keras' is not loaded: it holds Python code (a lambda)" in message
     assert not trap.exists()
 
 

@@ -36,7 +36,11 @@ def cli() -> None:
 )  # fmt: skip
 @click.option("--output", metavar="FILE", help="Write the report there, whole or not at all.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-def doctor(target, data, shapes, imports, form, output, seed) -> None:
+@click.option(
+    "--max-size", type=click.IntRange(min=1), default=8192, show_default=True, metavar="MIB",
+    help="Refuse a .keras or .npz file that would unpack to more.",
+)  # fmt: skip
+def doctor(target, data, shapes, imports, form, output, seed, max_size) -> None:
     """Say why a constrained model breaks, and try what mends it.
 
     TARGET is file.py:factory, module:factory or model.keras. The batch comes from --data, from a
@@ -47,14 +51,16 @@ def doctor(target, data, shapes, imports, form, output, seed) -> None:
     from constrainit.doctor._target import TargetError
 
     try:
-        status = _doctor(target, data, _shapes(shapes), imports, form, output, seed)
+        status = _doctor(
+            target, data, _shapes(shapes), imports, form, output, seed, max_size * 2**20
+        )
     except TargetError as reason:
         click.echo(f"constrainit: {reason}", err=True)
         status = CAN_NOT_RUN
     sys.exit(status)
 
 
-def _doctor(target, data, shapes, imports, form, output, seed):
+def _doctor(target, data, shapes, imports, form, output, seed, max_size):
     import keras
 
     from constrainit.doctor._batch import inputs_for
@@ -67,8 +73,8 @@ def _doctor(target, data, shapes, imports, form, output, seed):
         raise TargetError("--data and --input-shape exclude one another: give one of them.")
     form = form or ("json" if str(output).endswith(".json") else "text")
     _seed(keras, seed)
-    model, module = load_target(target, imports)
-    x, y = (None, None) if shapes and data is None else load_batch(module, data)
+    model, module = load_target(target, imports, max_size)
+    x, y = (None, None) if shapes and data is None else load_batch(module, data, max_size)
     if x is not None:
         check_batch(model, x, data or "What make_batch returned")
     elif shapes is not None:

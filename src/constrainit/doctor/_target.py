@@ -3,7 +3,6 @@
 import importlib
 import importlib.util
 import sys
-import zipfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,8 +10,11 @@ from typing import Any
 import keras
 import numpy as np
 
+from constrainit.doctor._archive import check_model, read_arrays
 from constrainit.doctor._batch import input_specs
 from constrainit.doctor._frames import fault
+from constrainit.doctor._limits import MAX_SIZE, ArchiveError, refuse
+from constrainit.doctor._ration import check_activations, rationed
 
 _WHATEVER = (Exception, SystemExit)
 """What a user's code may raise; its own exit status would be taken for the doctor's."""
@@ -22,12 +24,15 @@ class TargetError(Exception):
     """What was asked for can not be done; the message is the one sentence for the user."""
 
 
-def load_target(target: str, imports: tuple[str, ...]) -> tuple[keras.Model, ModuleType | None]:
+def load_target(
+    target: str, imports: tuple[str, ...], max_size: int = MAX_SIZE
+) -> tuple[keras.Model, ModuleType | None]:
     """The model that TARGET names, and the module that it came from.
 
     Args:
         target: `file.py:factory`, `module:factory` or `model.keras`.
         imports: Modules to import first, for the custom objects that they register.
+        max_size: Bytes that a .keras file may unpack to.
 
     Raises:
         TargetError: With one sentence that says why.
@@ -36,7 +41,7 @@ def load_target(target: str, imports: tuple[str, ...]) -> tuple[keras.Model, Mod
     for name in imports:
         _import(name)
     if target.endswith(".keras"):
-        return _saved(Path(target)), None
+        return _saved(Path(target), max_size), None
     place, colon, factory = target.rpartition(":")
     if not colon or not factory.isidentifier():
         raise TargetError(
@@ -46,31 +51,40 @@ def load_target(target: str, imports: tuple[str, ...]) -> tuple[keras.Model, Mod
     return _made(module, factory), module
 
 
-def _saved(path):
+def _saved(path, max_size):
     if not path.is_file():
         raise TargetError(f"There is no file {str(path)!r}.")
-    if not zipfile.is_zipfile(path):
-        raise TargetError(
-            f"{str(path)!r} is no Keras archive: it is damaged, cut short, or of another kind."
-        )
     try:
-        return keras.saving.load_model(path, safe_mode=True)
+        with rationed(check_model(path, max_size)):
+            model = keras.saving.load_model(path, safe_mode=True)
+        if not isinstance(model, keras.Model):
+            refuse(f"holds a {type(model).__name__}, which is no model")
+        check_activations(model, max_size)
+    except ArchiveError as reason:
+        raise TargetError(f"{str(path)!r} is not loaded: it {reason}.") from None
     # Keras raises many kinds for a file that is damaged or needs classes that it can not find.
     except Exception as exception:
-        found = fault(exception)
         missing = _missing_class(str(exception))
         if missing:
             raise TargetError(
                 f"{str(path)!r} needs the custom object {missing!r}, which is not registered. Name "
                 "the module that registers it: --import MODULE."
             ) from None
-        raise TargetError(f"{str(path)!r} can not be loaded: {found}") from None
+        reason = _one_line(str(fault(exception)))
+        raise TargetError(f"{str(path)!r} can not be loaded: {reason}") from None
+    return model
+
+
+def _one_line(text, longest=400):
+    """Without what could steer a terminal: the text may quote a file that somebody else made."""
+    line = "".join(c if c.isprintable() else " " for c in text)
+    return line if len(line) <= longest else line[:longest] + " ..."
 
 
 def _missing_class(message):
     for marker in ("Could not locate class '", "Could not locate function '", "Unknown layer: '"):
         if marker in message:
-            return message.split(marker)[1].split("'")[0]
+            return _one_line(message.split(marker)[1].split("'")[0], 100)
     return ""
 
 
@@ -127,14 +141,16 @@ def _with_frames(exception):
     return "\n".join([str(found), *(f"  at {source}" for source in found.sources)])
 
 
-def load_batch(module: ModuleType | None, data: str | None) -> tuple[Any, Any]:
+def load_batch(
+    module: ModuleType | None, data: str | None, max_size: int = MAX_SIZE
+) -> tuple[Any, Any]:
     """`(x, y)` from a file, from `make_batch` of the module, or `(None, None)`.
 
     Raises:
         TargetError: The file can not be read, or `make_batch` raises or returns something else.
     """
     if data is not None:
-        return _arrays(Path(data))
+        return _arrays(Path(data), max_size)
     make = getattr(module, "make_batch", None)
     if make is None:
         return None, None
@@ -148,15 +164,13 @@ def load_batch(module: ModuleType | None, data: str | None) -> tuple[Any, Any]:
     return batch
 
 
-def _arrays(path):
+def _arrays(path, max_size):
     if not path.is_file():
         raise TargetError(f"There is no file {str(path)!r}.")
     try:
-        # NumPy leaves a damaged file open that it opened by itself.
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as held:
-            arrays = {name: held[name] for name in held.files}
-    except (ValueError, OSError, zipfile.BadZipFile, EOFError, TypeError) as exception:
-        raise TargetError(f"{str(path)!r} is no .npz file of plain arrays: {exception}") from None
+        arrays = read_arrays(path, max_size)
+    except ArchiveError as reason:
+        raise TargetError(f"{str(path)!r} is not read: it {reason}.") from None
     if "x" not in arrays:
         raise TargetError(
             f"{str(path)!r} must hold an array 'x', and 'y' for the targets. It holds: "

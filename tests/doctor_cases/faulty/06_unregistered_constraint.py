@@ -1,0 +1,35 @@
+# adapted from tensorflow/tensorflow#26061, rstudio/keras3#381
+import keras
+import numpy as np
+from keras import ops
+
+
+class Clip(keras.constraints.Constraint):
+    def __init__(self, c=1.0):
+        self.c = c
+
+    def __call__(self, w):
+        return ops.clip(w, -self.c, self.c)
+
+    def get_config(self):
+        return {"c": self.c}
+
+
+def make_model():
+    keras.utils.set_random_seed(0)
+    m = keras.Sequential(
+        [
+            keras.Input((8,)),
+            keras.layers.Dense(16, activation="relu", kernel_constraint=Clip(0.25), name="clipped"),
+            keras.layers.Dense(1),
+        ]
+    )
+    m.compile("adam", "mse")
+    return m
+
+
+def make_batch(seed=0):
+    r = np.random.default_rng(seed)
+    x = r.normal(size=(64, 8)).astype("float32")
+    y = (x[:, :1] * 0.7 - 0.4 * x[:, 1:2]).astype("float32")
+    return x, y

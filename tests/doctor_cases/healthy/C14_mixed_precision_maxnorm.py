@@ -1,0 +1,28 @@
+# healthy control
+import keras
+import numpy as np
+
+
+def make_model():
+    keras.utils.set_random_seed(0)
+    m = keras.Sequential(
+        [
+            keras.Input((8,)),
+            keras.layers.Dense(
+                32,
+                activation="relu",
+                kernel_constraint=keras.constraints.MaxNorm(2.0),
+                dtype="mixed_bfloat16",
+            ),
+            keras.layers.Dense(1, dtype="float32"),
+        ]
+    )
+    m.compile(keras.optimizers.Adam(0.01), "mse")
+    return m
+
+
+def make_batch(seed=0):
+    r = np.random.default_rng(seed)
+    x = r.normal(size=(64, 8)).astype("float32")
+    y = (x[:, :1] * 0.7 - 0.4 * x[:, 1:2]).astype("float32")
+    return x, y

@@ -1,0 +1,21 @@
+# after keras-team/keras#6977
+import keras
+import numpy as np
+from keras import layers
+
+
+def make_model():
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8,))
+    h = layers.Dense(32, kernel_constraint=keras.constraints.MaxNorm(3.0), name="wide")(inputs)
+    h = layers.Dropout(0.3)(layers.ReLU()(layers.BatchNormalization(momentum=0.9)(h)))
+    model = keras.Model(inputs, layers.Dense(1)(h))
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    return model
+
+
+def make_batch(seed=0):
+    draws = np.random.default_rng(seed)
+    x = draws.normal(size=(64, 8)).astype("float32")
+    y = (x[:, :1] * 0.7 - 0.4 * x[:, 1:2]).astype("float32")
+    return x, y
