@@ -152,7 +152,7 @@ class Constraints:
             if first and sound:
                 made.step = _distance(to_numpy(image), before, before)
                 # What it makes of a weight that an update has lost is not its fault.
-                if math.isfinite(made.update):
+                if made.update is not None and math.isfinite(made.update):
                     made.after_step = numbers(to_numpy(image))
         return [new[id(v)] for v in trainable]
 

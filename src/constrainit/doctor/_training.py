@@ -141,7 +141,11 @@ class Training:
             for record, w in zip(self.records, weights, strict=True)
             if record is not None and (w[_AT["nonfinite"]] or w[_AT["entered"]])
         ][::-1]
-        evidence.operation = self._of_constraint(weights, before) or locate(problem)
+        try:
+            evidence.operation = self._of_constraint(weights, before) or locate(problem)
+        # Not every operation of a backend can be run by itself: then it stays unknown.
+        except Exception as exception:
+            problem.said.append(f"the operation could not be located ({type(exception).__name__})")
         return True
 
     def _of_constraint(self, weights, before):

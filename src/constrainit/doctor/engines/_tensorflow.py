@@ -1,5 +1,7 @@
 """TensorFlow: an eager step; constraints are also traced, as `fit` would trace them."""
 
+from typing import Any
+
 import tensorflow as tf
 
 from constrainit.doctor.engines import _eager
@@ -27,8 +29,8 @@ def _gradients(problem):
         )
         scaled = problem.optimizer.scale_loss(loss)
     weights = [v.value for v in problem.trainable]
-    gradients, signals = tape.gradient(scaled, [weights, sinks])
-    return loss, outputs, gradients, signals
+    found: Any = tape.gradient(scaled, [weights, sinks])
+    return loss, outputs, *found
 
 
 def compile_constraints(records):

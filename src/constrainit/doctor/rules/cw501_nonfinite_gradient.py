@@ -43,7 +43,10 @@ class NonfiniteGradient(Rule):
 
     def find(self, evidence):
         step = evidence.fault_step
-        if step is None or any(o.nonfinite for _, outputs, _ in evidence.moments for o in outputs):
+        if step is None:
+            return
+        until = evidence.moments[: min(step, 2) + 1]
+        if any(output.nonfinite for _, outputs, _ in until for output in outputs):
             return
         lost = {g.record.path: g for g in evidence.gradients if g.nonfinite}
         path = next((p for p in evidence.fault_weights if step > 0 or p in lost), None)

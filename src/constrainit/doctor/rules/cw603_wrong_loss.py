@@ -41,6 +41,7 @@ class WrongLoss(Rule):
                 )
                 fix = f"take {made.activation} off the last layer, or write from_logits=False"
             elif made.logits is False and made.activation not in _BOUNDED and _outside(made):
+                assert made.predicted is not None
                 message = (
                     f"the loss {made.name} takes probabilities (from_logits=False), but the output "
                     f"lies in [{made.predicted.lowest:.3g}, {made.predicted.highest:.3g}]"

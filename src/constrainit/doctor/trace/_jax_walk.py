@@ -66,7 +66,7 @@ def as_float64(array: Any) -> np.ndarray:
     """The entries of an array in float64."""
     if jnp.issubdtype(jnp.result_type(array), jax.dtypes.extended):
         return np.zeros(0)
-    return np.asarray(np.asarray(array).real, "float64")
+    return np.asarray(np.real(np.asarray(array)), "float64")
 
 
 @dataclass
@@ -250,7 +250,9 @@ def _call(equation):
     primitive = equation.primitive
 
     def call(*arrays):
-        functions, params = primitive.get_bind_params(equation.params)
+        known = primitive.get_bind_params(equation.params)
+        # Before JAX 0.10 the functions that it holds came beside the parameters.
+        functions, params = known if isinstance(known, tuple) else ((), known)
         found = primitive.bind(*functions, *arrays, **params)
         return list(found) if primitive.multiple_results else [found]
 

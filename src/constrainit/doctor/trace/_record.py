@@ -1,4 +1,4 @@
-"""What a backend notes down about every operation: who made which value, and whether it is finite."""
+"""What a backend notes down of every operation: who made which value, and is it finite?"""
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -158,7 +158,9 @@ class Recorder:
         self, forward: Step, gradients: Sequence[Value], results: Sequence[Seen | None]
     ) -> Step:
         """Notes the derivative of a step: `results` are the gradients of the step's operands."""
-        step = Step(forward.name, replace(forward.place, stage="gradients"), gradients, self.count, forward)
+        step = Step(
+            forward.name, replace(forward.place, stage="gradients"), gradients, self.count, forward
+        )
         self.count += 1
         step.values = [Value(r.flags if r else (False, False), step) for r in results]
         if self._is_suspicious(step.values, gradients):

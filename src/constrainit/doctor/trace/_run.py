@@ -18,7 +18,7 @@ from constrainit.doctor._state import attribute, borrowed
 from constrainit.doctor.trace._record import Recorder
 
 _is_user_file = functools.lru_cache(maxsize=4096)(_is_users)
-_KERAS_OPS = str(Path(keras.__file__).parent / "src" / "ops")
+_KERAS_OPS = str(Path(str(keras.__file__)).parent / "src" / "ops")
 
 
 def entered(function: Callable[..., Any], *arguments: Any) -> Any:

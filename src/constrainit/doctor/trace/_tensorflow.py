@@ -17,8 +17,6 @@ from constrainit.doctor.trace._operation import Operation
 from constrainit.doctor.trace._record import Place, Recorder, Seen, Step, Value
 from constrainit.doctor.trace._run import entered, run, running_frames, untouched, user_line
 
-_READS = ("readvariableop", "identity", "resourcegather")
-
 
 def locate(problem: Any) -> Operation | None:
     """As `constrainit.doctor.trace.locate`."""
@@ -88,8 +86,7 @@ class _Noting:
         self._values: dict[int, Value] = {}
         self._handles: dict[int, Value] = {}
         self._kept: list[Any] = []
-        self.of_inputs: dict[tuple[str, tuple[int, ...]], tuple[Step, list[Any]]] = {}
-        self.derivatives: list[Step] = []
+        self._of: dict[tuple[str, int], tuple[Step, list[Any]]] = {}
 
     @contextlib.contextmanager
     def on(self, note: Any = None) -> Any:
@@ -124,12 +121,12 @@ class _Noting:
 
     def forward(self, kind: str, inputs: list[Any], outputs: list[Any]) -> None:
         """Notes an operation of the forward pass."""
-        held = self._handles.get(id(inputs[0])) if inputs else None
-        if held is not None and kind.lower() in _READS[:1]:
-            self.know(outputs[0], held)
+        read = self._handles.get(id(inputs[0])) if inputs else None
+        if read is not None and kind.lower() == "readvariableop":
+            self.know(outputs[0], read)
             return
         given = [one for one in inputs if _is_number(one)]
-        known = [held] if held is not None else []
+        known = [] if read is None else [read]
         known += [self.value(one) for one in given]
         results = [one for one in outputs if _is_number(one)]
         source, called = user_line(running_frames(sys._getframe(2)))
@@ -140,7 +137,8 @@ class _Noting:
         )  # fmt: skip
         for one, value in zip(results, step.values, strict=True):
             self.know(one, value)
-        self.of_inputs[kind, tuple(map(id, inputs))] = (step, given)
+        for held in (*inputs, *outputs):
+            self._of.setdefault((kind, id(held)), (step, given))
         self._kept += inputs
 
     def backward(self, kind: str, inputs: list[Any], outputs: list[Any]) -> None:
@@ -177,10 +175,11 @@ class _Noting:
         """The step of the forward pass whose gradient function is running, and its operands."""
         while frame is not None:
             op = frame.f_locals.get("op")
-            if frame.f_code.co_name.startswith("_") and hasattr(op, "inputs"):
-                key = (op.type, tuple(map(id, op.inputs)))
-                if key in self.of_inputs:
-                    return self.of_inputs[key]
+            if frame.f_code.co_name.startswith("_") and hasattr(op, "type"):
+                # TensorFlow leaves out of them what the gradient function does not need.
+                held = [*(op.outputs or ()), *(op.inputs or ())]
+                keys = [(op.type, id(one)) for one in held if one is not None]
+                return next((self._of[key] for key in keys if key in self._of), None)
             frame = frame.f_back
         return None
 

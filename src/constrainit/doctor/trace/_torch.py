@@ -177,7 +177,8 @@ def _backward(mode, recorder, loss, weights):
     for _, node in sorted(at_fault, key=lambda pair: pair[0]):
         below = ran[node][2]
         if node in of_node and _reaches_a_weight(node, below, ran):
-            return _derivative(recorder, *of_node[node], below)
+            step, given = of_node[node]
+            return _derivative(recorder, step, given, below)
     return None
 
 
@@ -214,7 +215,8 @@ def _derivative(recorder, step, given, below):
     if found.bad is not None:
         arrays = [np.asarray(seen(one).array()) for one in given]
         found.shown = tuple(map(numbers, arrays))
-        found.limit = derivative_limit(step.name, arrays, *found.bad, found.dtype)
+        at, bad = found.bad
+        found.limit = derivative_limit(step.name, arrays, at, bad, found.dtype)
     return found
 
 

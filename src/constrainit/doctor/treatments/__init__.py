@@ -35,6 +35,7 @@ REMEDIES = (
     Remedy(("CW406",), models.spectral_constraint),
     Remedy(("CW303",), training.projected_averages),
     Remedy(("CW605",), training.no_last_activation),
+    Remedy(_BROKEN, source.guarded),
     Remedy((*_BROKEN, *_SIGNAL, *_TRAINING), training.scaled_data, trial="data"),
     Remedy((*_BROKEN, *_SIGNAL), starts.of_the_right_size),
     Remedy(("CW001",), constraints.definite),
@@ -71,6 +72,12 @@ def treat(problem: Problem, evidence: Evidence, found: list[Finding]) -> None:
     What is gone after something else was treated is its consequence, and is not treated itself.
     A remedy outside of the model, such as another learning rate, adds the finding that names it.
     """
+    with source.registered_as_before():
+        _treat(problem, evidence, found)
+    found[:] = in_order(found)
+
+
+def _treat(problem, evidence, found):
     for remedy in REMEDIES:
         wanted = [f for f in found if f.code in remedy.codes and f.counts and _open(f)]
         if not wanted or (remedy.trial == "rate" and not _is_training(wanted)):
@@ -83,7 +90,6 @@ def treat(problem: Problem, evidence: Evidence, found: list[Finding]) -> None:
         if remedy.trial and training.is_better(after.evidence) and not _is_located(evidence):
             cause = _named(remedy, after, evidence, found) or cause
         follow(cause, found, after)
-    found[:] = in_order(found)
 
 
 def _open(finding):

@@ -182,7 +182,9 @@ def both(first: Any, second: Any) -> Any:
 
     def apply(problem, evidence, found):
         one = first(problem, evidence, found)
-        two = None if one is None else second(one.problem or problem, evidence, found)
+        if one is None:
+            return None
+        two = second(one.problem or problem, evidence, found)
         if two is None:
             return None
         code = "\n".join(part for part in (one.code, two.code) if part)

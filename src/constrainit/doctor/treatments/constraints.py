@@ -65,7 +65,7 @@ def exact_set(problem, evidence, found):
         record = records.get(path)
         repeat = max((m.repeat for m in evidence.constraints if m.record.path == path), default=0)
         a_set = None if record is None else meant_set(record, repeat)
-        if a_set is not None:
+        if record is not None and a_set is not None:
             record.variable.constraint = record.resolved(a_set)
             sets.append(f"{path!r}: {_written(a_set)}")
     if not sets:
@@ -98,7 +98,7 @@ def inside_the_bounds(problem, evidence, found):
     for finding in found:
         corner = corners.get(finding.weight)
         a_set = None if corner is None else _interior(corner.record)
-        if a_set is not None:
+        if corner is not None and a_set is not None:
             corner.record.variable.constraint = corner.record.resolved(a_set)
             sets.append(f"{corner.record.path!r}: {_written(a_set)}")
     if not sets:
@@ -111,22 +111,25 @@ def inside_the_bounds(problem, evidence, found):
 def _interior(record):
     """The bounds of a constraint on entries, drawn in by a hundredth; None if it has none."""
     far = 1e3 * max(float(np.max(np.abs(to_numpy(record.variable)))), 1.0)
-    ends = [_image(record, np.full(record.shape, end)) for end in (-far, far)]
-    if any(end is None or not np.isfinite(end).all() for end in ends):
-        return None
-    low, high = (float(np.median(end)) for end in ends)
-    if any(np.ptp(end) > 1e-6 * far for end in ends):
-        return None
-    low, high = (None if abs(end) > 0.1 * far else end for end in (low, high))
+    low, high = (_bound(record, end) for end in (-far, far))
     if low is None and high is None:
         return None
     if low is not None and high is not None:
         margin = _MARGIN * (high - low)
         return Box(low + margin, high - margin)
-    size = max(abs(low if low is not None else high), 1.0)
     if low is not None:
-        return Positive(_MARGIN) if low == 0 else Box(low + _MARGIN * size, None)
-    return Box(None, high - _MARGIN * size)
+        return Positive(_MARGIN) if low == 0 else Box(low + _MARGIN * max(abs(low), 1.0), None)
+    assert high is not None
+    return Box(None, high - _MARGIN * max(abs(high), 1.0))
+
+
+def _bound(record, far):
+    """What the constraint makes of a far entry, if that is a bound and the same for all."""
+    image = _image(record, np.full(record.shape, far))
+    if image is None or not np.isfinite(image).all():
+        return None
+    same = np.ptp(image) <= 1e-6 * abs(far)
+    return float(np.median(image)) if same and abs(image).max() < 0.1 * abs(far) else None
 
 
 def _image(record, value):
