@@ -693,6 +693,13 @@ WRONG_ARGUMENTS = [
     (lambda: Feasible(ci.UnitNorm(), depth=-1), "`depth` of `Feasible` must be an integer"),
     (lambda: ci.constrained(kernel="non_neg", depth=3), "must be given with `depth`"),
     (lambda: ci.constrained(bias="non_neg", activation="relu"), "decides the start of a kernel"),
+    (lambda: ci.constrained(kernl="non_neg"), r"Received: kernl='non_neg'\. Write kernel=\.\.\. "),
+    (
+        lambda: ci.constrained(kernel="non_neg", activation="rleu"),
+        r"`activation` of `constrained` must be the name.*'rleu'\. Write activation='relu' instead",
+    ),
+    (lambda: ci.L1Ball(1).project(np.zeros((0, 3), "float32")), "`w` of `L1Ball` must hold at"),
+    (lambda: ci.plan(ci.ConvSpectralNorm(), 27, 8), r"shape=\(27, 8\)\. For a matrix use Spectral"),
     (lambda: ci.SelfStarting("non_neg", jump=0), "`jump` of `SelfStarting` must be positive"),
     (lambda: ci.calibrate(object(), None), "`model` must be a Keras model"),
     (lambda: ci.bake(keras.Sequential([layers.Dense(2)])), "must be built"),
