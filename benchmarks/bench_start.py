@@ -1,5 +1,9 @@
-"""The start: members after rounding, the first step, and plans against draws."""
+"""The start: members after rounding, the first step, and plans against draws.
 
+Whole, or in parts: `python benchmarks/bench_start.py --part members --fan-in 1 --fan-in 256`.
+"""
+
+import argparse
 import contextlib
 import math
 import warnings
@@ -35,9 +39,9 @@ BY_INPUT = (  # sets that are given a value for each input
 FAN_INS = (1, 2, 16, 256, 4096, 65_536)
 
 
-def draws():
+def draws(fan_ins):
     """Each set with each shape that its members are drawn in."""
-    for fan_in in FAN_INS:
+    for fan_in in fan_ins:
         yield from ((a_set, (fan_in, 4)) for a_set in SETS)
         yield from ((make(fan_in), (fan_in, 4)) for make in BY_INPUT)
         yield ci.ConvSpectralNorm(), (1, 3, fan_in, 4)
@@ -57,22 +61,23 @@ def arithmetic(dtype):
     return contextlib.nullcontext()
 
 
-def members():
+def members(fan_ins):
     """How many draws are members after rounding."""
     count, outside = 0, []
     dtypes = ["float32", "float16", "bfloat16", "float64"]
-    for a_set, shape in draws():
+    for a_set, shape in draws(fan_ins):
         for dtype in dtypes:
             for phi in (None, "tanh"):
                 with arithmetic(dtype):
                     drawn = Feasible(a_set, count, activation=phi, depth=6)(shape, dtype=dtype)
                     if float(a_set.violation(drawn)) != 0:
-                        outside.append(f"{a_set!r:.60} {shape} {dtype}")
+                        outside.append(f"{a_set!r:.60} {shape} {dtype} {phi}")
                 count += 1
     kinds = len(SETS) + len(BY_INPUT) + len(SQUARE) + len(TOGETHER) + 2
+    inputs = ", ".join(f"{fan_in:,}" for fan_in in fan_ins)
     print(
-        f"members after rounding: {count - len(outside)} of {count} draws, {kinds} sets, fan-in 1 "
-        f"to 65,536 (square matrices and intersections to 256), {', '.join(dtypes)}; goal 100 %",
+        f"members after rounding: {count - len(outside)} of {count} draws, {kinds} sets, fan-in "
+        f"{inputs} (square matrices and intersections to 256), {', '.join(dtypes)}; goal 100 %",
         flush=True,
     )
     if outside:
@@ -146,8 +151,17 @@ def plans():
     )
 
 
+PARTS = {"members": members, "first_step": first_step, "plans": plans}
+
+
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--part", action="append", choices=PARTS)
+    parser.add_argument("--fan-in", action="append", type=int, choices=FAN_INS, help="of members")
+    chosen = parser.parse_args()
     warnings.simplefilter("ignore", UserWarning)
-    members()
-    first_step()
-    plans()
+    for name in chosen.part or PARTS:
+        if name == "members":
+            members(chosen.fan_in or FAN_INS)
+        else:
+            PARTS[name]()

@@ -36,7 +36,7 @@ WRONG = [
      r"`LowRank` needs a weight with rows and columns. .* A vector has rank 1."),
     (lambda: ci.ConvSpectralNorm().project(ONES),
      r"`ConvSpectralNorm` needs a kernel \(\*window, inputs, outputs\). Received: shape=\(2, 3\). For a "
-     r"matrix use SpectralNorm\(bound\)."),
+     r"matrix use SpectralNorm\(bound\)\. In `plan`, too: .*"),
     (lambda: ci.PositiveSemidefinite().project(ONES),
      r"`PositiveSemidefinite` needs a weight whose last two axes have one size. Received: shape=\(2, 3\)."),
     (lambda: ci.Correlation().project(ONES), "`Correlation` needs a weight whose last two axes .*"),

@@ -325,6 +325,34 @@ def test_jump_is_that_of_a_projected_glorot_draw():
     assert ci.plan(ci.UnitNorm(), 256).jump == pytest.approx(0.028, rel=0.2)
 
 
+def test_range_of_the_gradient():
+    """Where few examples carry the gradient, the plan's range holds that of real draws."""
+    plan = ci.plan(ci.Box(0.1, 1), 128, activation="tanh", depth=30)
+    low, high = plan.gradient_range
+    assert low < plan.gradient_ratio < high
+    assert f"{low:.3g} to {high:.3g} in 95 of 100 batches" in str(plan)
+    values = np.sort(array(plan.kernel((128, 128)))[:, 0]).astype("float64")
+    size = plan.output_scale
+    found = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        a, kernels, slopes = rng.standard_normal((512, 128)), [], []
+        for layer in range(30):
+            kernels.append(size * rng.permuted(np.tile(values[:, None], 128), axis=0))
+            z = a @ kernels[-1]
+            z *= 1 if layer else plan.deviation / z.std(axis=0).mean()
+            a = np.tanh(z)
+            slopes.append(1 - a**2)
+        first = last = rng.standard_normal((512, 128))
+        for kernel, slope in zip(kernels[:0:-1], slopes[-2::-1], strict=True):
+            first = first @ kernel.T * slope
+        found.append(np.sqrt(np.mean(first**2) / np.mean(last**2)))
+    assert np.median(found) == pytest.approx(plan.gradient_ratio, rel=0.35)
+    assert sum(0.7 * low < one < 1.3 * high for one in found) >= 11
+    plain = ci.plan(ci.UnitNorm(), 128, activation="tanh", depth=30)
+    assert plain.gradient_range == (plain.gradient_ratio, plain.gradient_ratio)
+
+
 def test_overflow_depth():
     """A scale that is not free and a plan without an output scale overflow where it says."""
     plan = ci.plan(ci.Box(0.1, 1), 256, activation="relu", depth=40, output_scale=False)
@@ -500,6 +528,41 @@ def test_calibrate_any_model():
     assert model.first.activation is keras.activations.tanh
 
 
+def test_calibrate_a_layer_that_is_called_in_a_row(rng):
+    """The scale of a shared layer acts at each call: no call fades or explodes."""
+    x = (30 * rng.normal(size=(96, 12))).astype("float32")
+    for a_set in (ci.UnitNorm(), ci.Symmetric()):
+        shared = layers.Dense(12, **ci.constrained(kernel=a_set, activation="tanh", depth=8))
+        inputs = h = keras.Input((12,))
+        for _ in range(8):
+            h = shared(h)
+        model = keras.Model(inputs, layers.Dense(2, **ci.constrained(kernel=ci.NonNegative()))(h))
+        rows = ci.calibrate(model, x)
+        assert [row.layer for row in rows] == [shared.path, model.layers[-1].path]
+        assert ci.check(model).ok
+        scale = float(getattr(shared.activation, "scale", 1.0))
+        z, found = x, []
+        for _ in range(8):
+            z = scale * (z @ array(shared.kernel) + array(shared.bias))
+            found.append(z.std(axis=0).mean() / rows[0].wanted[1])
+            z = np.tanh(z)
+        # The data are far too large for the first call; the others are as wanted.
+        assert 0.4 < min(found[1:]) < max(found[1:]) < 2.5, found
+        np.testing.assert_allclose(rows[1].deviation[1], rows[1].wanted[1], rtol=1e-3)
+
+
+def test_calibrate_a_layer_that_is_called_side_by_side(rng):
+    """Two branches share a layer: its scale serves both."""
+    shared = layers.Dense(8, **ci.constrained(kernel=ci.UnitNorm(), activation="relu"))
+    one, two = keras.Input((6,)), keras.Input((6,))
+    model = keras.Model([one, two], layers.Add()([shared(one), shared(two)]))
+    x = rng.normal(size=(2, 64, 6)).astype("float32")
+    (row,) = ci.calibrate(model, [x[0], 4 * x[1]])
+    scale, kernel = float(shared.activation.scale), array(shared.kernel)
+    near, far = (scale * (v @ kernel).std(0).mean() / row.wanted[1] for v in (x[0], 4 * x[1]))
+    assert 0.25 < near < 1 < far < 2.5
+
+
 ARRAYS = r"`x` of `calibrate` must be an array of examples, .*\. Received: x="
 
 WRONG = [
@@ -630,6 +693,13 @@ WRONG_ARGUMENTS = [
     (lambda: Feasible(ci.UnitNorm(), depth=-1), "`depth` of `Feasible` must be an integer"),
     (lambda: ci.constrained(kernel="non_neg", depth=3), "must be given with `depth`"),
     (lambda: ci.constrained(bias="non_neg", activation="relu"), "decides the start of a kernel"),
+    (lambda: ci.constrained(kernl="non_neg"), r"Received: kernl='non_neg'\. Write kernel=\.\.\. "),
+    (
+        lambda: ci.constrained(kernel="non_neg", activation="rleu"),
+        r"`activation` of `constrained` must be the name.*'rleu'\. Write activation='relu' instead",
+    ),
+    (lambda: ci.L1Ball(1).project(np.zeros((0, 3), "float32")), "`w` of `L1Ball` must hold at"),
+    (lambda: ci.plan(ci.ConvSpectralNorm(), 27, 8), r"shape=\(27, 8\)\. For a matrix use Spectral"),
     (lambda: ci.SelfStarting("non_neg", jump=0), "`jump` of `SelfStarting` must be positive"),
     (lambda: ci.calibrate(object(), None), "`model` must be a Keras model"),
     (lambda: ci.bake(keras.Sequential([layers.Dense(2)])), "must be built"),

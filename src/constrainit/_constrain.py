@@ -1,5 +1,6 @@
 """Giving weights their constraints: with the layer, or to a model that is built."""
 
+import difflib
 import uuid
 import warnings
 from collections.abc import Mapping
@@ -15,6 +16,10 @@ from constrainit.initializers._start import check_inputs
 from constrainit.layers import OutputScale
 from constrainit.model import STARTS, WeightRecord, matching, walk
 from constrainit.sets import as_set
+
+_NAMES = (
+    "kernel", "bias", "recurrent", "depthwise", "pointwise", "embeddings", "gamma", "beta", "alpha",
+)  # fmt: skip
 
 
 def constrained(
@@ -48,12 +53,13 @@ def constrained(
         of the same shape start with the same weights.
 
     Raises:
-        ValueError: A name carries its suffix, a value is no constraint, or there is an activation
-            or a depth but no kernel.
+        ValueError: A name carries its suffix or is misspelt, a value is no constraint, the
+            activation is unknown, or there is an activation or a depth but no kernel.
     """
     arguments: dict[str, Any] = {}
     kernel = _planned_kernel(sets, activation, depth, inputs)
     for name, value in sets.items():
+        _check_name(name, value)
         for suffix in ("_constraint", "_initializer", "_kernel"):
             if name.endswith(suffix):
                 raise ValueError(
@@ -85,6 +91,33 @@ def constrained(
     return arguments
 
 
+def _check_name(name, value):
+    """Raises ValueError for a name that is nearly that of an argument of Keras' layers.
+
+    A layer of the user's own may have any other.
+    """
+    near = difflib.get_close_matches(name, _NAMES, n=1, cutoff=0.8)
+    if near and not name.startswith(near[0]):
+        raise ValueError(
+            f"`constrained` takes sets under the names of the layer's arguments "
+            f"({', '.join(_NAMES)}, or those of a layer of your own). Received: "
+            f"{name}={value!r}. Write {near[0]}=... instead."
+        )
+
+
+def _check_activation(activation):
+    """Raises ValueError for a name that no layer could take."""
+    try:
+        keras.activations.get(activation)
+    except ValueError:
+        known = [name for name in dir(keras.activations) if not name.startswith("_")]
+        near = difflib.get_close_matches(str(activation), known, n=1)
+        raise _checks.fail(
+            "constrained", "activation", "be the name of an activation of Keras, or a callable",
+            activation, f"Write activation={near[0]!r} instead." if near else "",
+        ) from None  # fmt: skip
+
+
 def _planned_kernel(sets, activation, depth, inputs):
     """The name of the kernel whose start is planned, or an empty string."""
     check_inputs("constrained", inputs)
@@ -96,6 +129,7 @@ def _planned_kernel(sets, activation, depth, inputs):
                 f'depth={depth!r}, inputs={inputs!r}. Write activation="linear" for none.'
             )
         return ""
+    _check_activation(activation)
     for name in ("kernel", "pointwise", "depthwise"):
         if name in sets:
             return name

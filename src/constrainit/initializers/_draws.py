@@ -174,13 +174,13 @@ def spread_spikes(height, width, dtype, seed, where=None, *, spread):
 def exact_sum(w, total, dtype, where=None):
     """Columns rounded so that they sum to `total` in every order of summation.
 
-    Every weight becomes a multiple of the spacing of the storage dtype at `total`; then every
-    partial sum is a number of the dtype. The surplus goes to the largest remainders. In bfloat16
-    that is at most 256 pieces for a column.
+    Every weight becomes a multiple of the spacing of the storage dtype just below `total`; then
+    every partial sum is a number of the dtype. The surplus goes to the largest remainders. In
+    bfloat16 that is at most 256 pieces for a column.
     """
     info = ml_dtypes.finfo(dtype)
     stored = float(np.asarray(total).astype(numpy_dtype(dtype)))
-    quantum = math.ldexp(float(info.eps), math.frexp(stored)[1] - 1)
+    quantum = math.ldexp(float(info.eps), math.frexp(math.nextafter(stored, 0.0))[1] - 1)
     pieces = round(stored / quantum)
     kept = ops.ones_like(w, dtype="bool") if where is None else where
     scaled = ops.where(kept, w * (pieces / total), ops.zeros_like(w))

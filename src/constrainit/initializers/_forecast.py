@@ -44,6 +44,11 @@ def trouble(begun, stack, depth):
         found.append(
             f"the gradient at the first layer will be {stack.gradient:.3g} times that at the last"
         )
+    elif not _LOW_GRADIENT <= stack.gradient_range[0] <= stack.gradient_range[1] <= _HIGH_GRADIENT:
+        found.append(
+            "the gradient at the first layer will be {:.3g} to {:.3g} times that at the last, from "
+            "one batch of 512 to another".format(*stack.gradient_range)
+        )
     if law.positive and depth > feature_depth(law, "float32"):
         found.append(
             f"with {law.effective_inputs:.3g} effective inputs of one sign all units compute the "

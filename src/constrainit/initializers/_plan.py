@@ -27,6 +27,8 @@ _HEURISTIC = (
     "pre-activations are taken as normal, or as one scalar map where units repeat one another",
     "layers are taken as independent, as wide as their inputs, the data as of mean 0",
     "the operating point loses 1/depth per layer; the gain balances signal against gradient",
+    "the rounding of weights and activations is not followed: in bfloat16 deviations and gradients "
+    "come out further off than in float32",
 )
 
 
@@ -61,6 +63,8 @@ class InitPlan:
         deviations: Predicted standard deviation of the pre-activations, by layer.
         gradient_ratio: Predicted root mean square of the gradient at the first pre-activations over
             that at the last, for an independent cotangent there.
+        gradient_range: Where that ratio lies in 95 of 100 batches of 512 examples: where all units
+            compute one function of the data, few examples may carry the gradient.
         feature_depth: By dtype, the depth at which what tells inputs apart is lost in the rounding
             of what they have in common; infinite where weights of both signs cancel.
         overflow_depth: By dtype, the depth at which the signal overflows; infinite if it does not.
@@ -94,6 +98,7 @@ class InitPlan:
     means: tuple[float, ...]
     deviations: tuple[float, ...]
     gradient_ratio: float
+    gradient_range: tuple[float, float]
     feature_depth: dict[str, float]
     overflow_depth: dict[str, float]
     jump: float
@@ -222,6 +227,7 @@ def plan(
         means=stack.means,
         deviations=stack.deviations,
         gradient_ratio=stack.gradient,
+        gradient_range=stack.gradient_range,
         feature_depth={d: feature_depth(law, d) for d in _DTYPES},
         overflow_depth={d: overflow_depth(begun, stack, d) for d in _DTYPES},
         jump=jump(a_set, shape),

@@ -9,6 +9,8 @@ from keras import ops
 from constrainit.initializers import _draws
 from constrainit.initializers.laws import Law, Wanted, direction
 
+_KNOTS = 512
+
 
 def sorted_directions(fan_in: int, gap: float, sign: float, wanted: Wanted) -> Law:
     """Weights of mean zero and a given norm, in order, each at least `gap` from the next."""
@@ -35,23 +37,30 @@ def bent_lines(fan_in: int, fan_out: int, sign: float, wanted: Wanted) -> Law:
     """Straight lines bent once, upwards if `sign` is 1, of mean zero and a given norm."""
     if fan_in < 3:
         return direction(fan_in, fan_out, wanted.gain, wanted)
-    place = np.arange(fan_in) - (fan_in - 1) / 2
-    ramp = place / np.linalg.norm(place)
-    # One row for each knot, at right angles to all straight lines.
-    bends = np.abs(place - place[1:-1, None])
-    bends = bends - bends.mean(axis=1, keepdims=True)
-    bends = bends - np.outer(bends @ ramp, ramp)
-    bends = bends / np.linalg.norm(bends, axis=1, keepdims=True)
+    knots = np.linspace(-1, 1, min(fan_in, _KNOTS))
 
     def draw(height, width, dtype, seed, where=None):
         chosen = _draws.uniform((width,), dtype, _draws.nth_seed(seed, 0)) * (height - 2)
         slope, bend = _draws.sphere(2, width, dtype, _draws.nth_seed(seed, 1), least=math.inf)
-        knots = ops.clip(ops.cast(chosen, "int32"), 0, height - 3)
-        bent = ops.take(ops.convert_to_tensor(bends, dtype=slope.dtype), knots, axis=0)
-        line = ops.convert_to_tensor(ramp[:, None], dtype=slope.dtype)
-        return wanted.gain * (slope * line + sign * ops.abs(bend) * ops.transpose(bent))
+        knot = ops.clip(ops.floor(chosen) + 1.0, 1.0, height - 2.0) * (2.0 / (height - 1)) - 1.0
+        place = np.linspace(-1, 1, height)[:, None]
+        line, bent = _bends(ops, ops.convert_to_tensor(place, dtype=slope.dtype), knot)
+        return wanted.gain * (slope * line + sign * ops.abs(bend) * bent)
 
     # The mean of `abs(bend)` is 2 / pi; the slopes are as often negative as positive.
-    alike = (2 / math.pi) ** 2 * float(np.square(bends.mean(axis=0)).sum())
+    _, bends = _bends(np, knots[:, None], knots[1:-1])
+    alike = (2 / math.pi) ** 2 * float(np.square(np.mean(bends, axis=1)).sum())
     text = f"lines bent at one place, of norm {wanted.gain:.4g} and mean 0"
     return Law(text, fan_in, 0.0, wanted.gain, draw, overlap=alike)
+
+
+def _bends(on, place, knot):
+    """A straight line, and for each knot what a bend there adds at right angles to all lines.
+
+    `on` is NumPy, or `keras.ops` for tensors.
+    """
+    line = place / on.sqrt(on.sum(on.square(place)))
+    bent = on.abs(place - knot)
+    bent = bent - on.mean(bent, axis=0)
+    bent = bent - line * on.sum(line * bent, axis=0)
+    return line, bent / on.sqrt(on.sum(on.square(bent), axis=0))

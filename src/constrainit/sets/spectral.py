@@ -121,7 +121,9 @@ class ConvSpectralNorm(ConstraintSet):
         if len(shape) < 3:
             raise ValueError(
                 "`ConvSpectralNorm` needs a kernel (*window, inputs, outputs). Received: "
-                f"shape={shape}. For a matrix use SpectralNorm(bound)."
+                f"shape={tuple(shape)}. For a matrix use SpectralNorm(bound). In `plan`, too: a "
+                "kernel of this set starts as such a matrix (inputs, outputs) at the centre of its "
+                "window."
             )
 
     def _units(self, rank):
