@@ -29,7 +29,7 @@ def left_out():
     return own - {name.split("(")[0] for name in SETS}
 
 
-def what_fails(dtype, steps):
+def what_fails(dtype, steps, names=SETS):
     """What is wrong with each row after `steps` steps, in turns; None where nothing is.
 
     Half of the rows' steps follow the gradient of one linear function with noise, through the map,
@@ -38,7 +38,7 @@ def what_fails(dtype, steps):
     hundredth is.
     """
     run = _compiled if keras.backend.backend() == "jax" else _one_by_one
-    for name in SETS:
+    for name in names:
         seen, layer, x = _seen_through(name, dtype)
         smallest, largest, violation = run(seen, layer, x, steps)
         fine = violation == 0.0 and smallest > 0.0 and np.isfinite(largest)

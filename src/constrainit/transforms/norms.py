@@ -43,8 +43,6 @@ class Direction(Transform):
             target = lower
 
         def usual():
-            if upper == lower and dtype != "float16":
-                return _on_sphere(v, units, lower)
             image = v * (target / size)
             # The slope is one over the norm: float16 could not hold it.
             return (
@@ -80,47 +78,6 @@ class Direction(Transform):
         return w * np.where(norm > 0, target / np.where(norm > 0, norm, 1.0), 1.0)
 
 
-# The gradients are written out: PyTorch and TensorFlow would pass over the weight three times as
-# often for those of each operation.
-
-
-def _on_sphere(v, units, radius):
-    """`radius * v / ||v||`; a unit of zeros stays."""
-
-    @ops.custom_gradient
-    def member(v):
-        square = _total(ops.square(v), units)
-        some = square > _LEAST**2
-        factor = radius / ops.sqrt(ops.where(some, square, ops.ones_like(square)))
-        image = v * factor
-
-        def gradient(*args, upstream=None):
-            upstream = args[0] if upstream is None else upstream
-            along = _total(image * upstream, units) * (1 / radius**2)
-            return (upstream - image * along) * factor
-
-        return image, gradient
-
-    return member(v)
-
-
-def _in_ball(x, units):
-    """`x / sqrt(1 + ||x||^2)`."""
-
-    @ops.custom_gradient
-    def member(x):
-        factor = 1.0 / ops.sqrt(1.0 + _total(ops.square(x), units))
-        image = x * factor
-
-        def gradient(*args, upstream=None):
-            upstream = args[0] if upstream is None else upstream
-            return (upstream - image * _total(image * upstream, units)) * factor
-
-        return image, gradient
-
-    return member(x)
-
-
 class Ball(Transform):
     """`v / sqrt(1 + ||v||^2 / radius^2)`: the identity near zero, inside of the ball far out."""
 
@@ -130,7 +87,7 @@ class Ball(Transform):
         radius = self.set._range()[1]
         # In units of the radius, so that its own square can not be lost.
         x = at_most(at_least(v * (1 / radius), -_MOST), _MOST)
-        return _in_ball(x, self.set._units(len(v.shape))) * radius
+        return x * (radius / ops.sqrt(1.0 + _total(ops.square(x), self.set._units(len(v.shape)))))
 
     def _inverse(self, w, dtype):
         x = w / self.set._range()[1]
