@@ -297,6 +297,39 @@ def test_constraints_become_smooth():
         np.testing.assert_allclose(array(one(x)), array(model(x)), atol=1e-5)
 
 
+def test_relaxation():
+    """What Keras cut off after each step becomes smooth, trains, and comes back as it was."""
+    keras_own = keras.constraints
+    model = keras.Sequential([
+        keras.Input((6, 6, 3)),
+        layers.Conv2D(4, 3, kernel_constraint=keras_own.UnitNorm(axis=[0, 1, 2])),
+        layers.BatchNormalization(gamma_constraint=keras_own.NonNeg()),
+        layers.Flatten(),
+        layers.Dense(
+            5, kernel_constraint=keras_own.MinMaxNorm(0.5, 1.5), bias_constraint=keras_own.NonNeg()
+        ),
+        layers.Dense(2, **ci.constrained(kernel=ci.Box(0.1, 1.0))),
+    ])  # fmt: skip
+    ci.project(model)
+    x = 0.1 * batch(4, 6, 6, 3)
+    smooth = ci.reparametrize(model)
+    assert len(seen(smooth)) == 5
+    assert not any(one.constraint for one in [*smooth.weights, *seen(smooth)])
+    sharp = ci.bake(smooth)
+    for one in (smooth, sharp, ci.reparametrize(sharp)):
+        np.testing.assert_allclose(array(one(x)), array(model(x)), rtol=1e-6, atol=1e-6)
+    assert ci.check(sharp).ok
+    kinds = [[type(one.constraint) for one in each.trainable_weights] for each in (model, sharp)]
+    assert kinds[0] == kinds[1]
+    smooth.compile(keras.optimizers.Adam(1e-2), "mse")
+    smooth.fit(x, batch(4, 2), verbose=0)
+    sharp = ci.bake(smooth)
+    expected = array(sharp(x))
+    np.testing.assert_allclose(array(smooth(x)), expected, rtol=1e-6, atol=1e-6)
+    ci.project(sharp)
+    np.testing.assert_allclose(array(sharp(x)), expected, rtol=1e-6, atol=1e-6)
+
+
 def test_weights_outside_go_to_the_nearest_member():
     """With a warning that names the weight and says how far."""
     with pytest.warns(UserWarning, match=r"kernel: the weight is outside of its set"):
@@ -329,8 +362,27 @@ WRONG = [
         lambda: ci.Reparametrized(
             ci.Reparametrized(layers.Dense(2), kernel=ci.Box(0, 1)), kernel=ci.Box(0, 1)
         ).build((None, 3)),
-        "`kernel`.*must name a weight",
+        "`kernel`.*must name a weight that is trained.*free value already.*ci.bake",
     ),
+    (
+        lambda: ci.reparametrize(
+            ci.reparametrize(convolutional(), {"last/kernel": ci.MaxNorm(5.0)}),
+            {"last/kernel": ci.MaxNorm(5.0)},
+        ),
+        "`last/kernel` of `reparametrize`.*free value already.*ci.bake",
+    ),
+    (
+        lambda: ci.reparametrize(stack((6,), layers.Dense(4, kernel_constraint=ops.abs))),
+        "kernel` of `reparametrize` must be a set with a smooth map.*nothing but the function",
+    ),
+    (
+        lambda: ci.reparametrize(
+            stack((6,), layers.Dense(4, kernel_constraint=ops.abs)),
+            {"dense*/kernel": ci.Box(-9, 9)},
+        ),
+        "Every layer of `model` of `reparametrize` must be made anew",
+    ),
+    (lambda: ci.reparametrize(convolutional(), ["x"]), "`sets` of `reparametrize`.*be a dict"),
     (
         lambda: stack((3,), over(layers.Dense(2), kernel=ci.Box(0, 1))).layers[0].quantize("int8"),
         r"can not be quantized.*ci\.bake",

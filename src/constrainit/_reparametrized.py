@@ -193,6 +193,7 @@ class Reparametrized(keras.layers.Wrapper):
         records = walk(self.layer)
         found = [r for r in records if name == r.argument or matches(r, name)]
         if not found:
+            _refuse_seen("Reparametrized", self.layer, name)
             known = ", ".join(sorted({repr(r.place or r.variable.name) for r in records}))
             raise ValueError(
                 f"`{name}` of `Reparametrized` must name a weight of {self.layer.name!r}. "
@@ -370,15 +371,23 @@ def reparametrize(model: keras.Model, sets: Mapping[str, Any] | None = None) -> 
             f"{model.name!r}, a {type(model).__name__} that makes its layers in its own code. "
             "Write Reparametrized(layer, ...) there."
         )
+    if not isinstance(sets, Mapping | None):
+        raise _checks.fail(
+            "reparametrize", "sets", 'be a dict from patterns to sets, {"*/kernel": a_set}', sets
+        )
     chosen = {}
     if sets is None:
         chosen = _constrained(model)
     for pattern, one in (sets or {}).items():
+        _refuse_seen("reparametrize", model, pattern)
         for record in matching("reparametrize", records, pattern):
             chosen[id(record.variable)] = as_set(one)
+    for record in records:
+        if id(record.variable) in chosen:
+            _smooth(record, chosen[id(record.variable)], record.path, "reparametrize")
 
     def copied(layer):
-        copy = type(layer).from_config(layer.get_config())
+        copy = _copy_of(layer)
         own = walk(layer) if layer.variables else []
         mine = {r.place: chosen[id(r.variable)] for r in own if id(r.variable) in chosen}
         return Reparametrized(copy, name=layer.name, **mine) if mine else copy
@@ -388,6 +397,29 @@ def reparametrize(model: keras.Model, sets: Mapping[str, Any] | None = None) -> 
     for variable, target in pairs:
         target.assign(ops.stop_gradient(ops.copy(ops.convert_to_tensor(variable))))
     return copy
+
+
+def _copy_of(layer):
+    """A layer of the same config, which a constraint that can not be saved does not have."""
+    try:
+        return type(layer).from_config(layer.get_config())
+    except (TypeError, ValueError) as fault:
+        raise ValueError(
+            f"Every layer of `model` of `reparametrize` must be made anew from its config: "
+            f"{layer.name!r} can not. {type(fault).__name__}: {fault}"
+        ) from fault
+
+
+def _refuse_seen(owner, model, pattern):
+    """An error if a pattern names a weight that is seen through a map already."""
+    for one in seen_weights(model):
+        record = WeightRecord(one.path, one.path, model, one, None)
+        if pattern == one.name or (isinstance(pattern, str) and matches(record, pattern)):
+            raise ValueError(
+                f"`{pattern}` of `{owner}` must name a weight that is trained as it is. Received: "
+                f"{one.path!r}, which a `Reparametrized` computes from a free value already. "
+                "Write ci.bake(model) first: there it is a plain weight."
+            )
 
 
 def _constrained(model):
@@ -437,25 +469,16 @@ def seen_weights(model: Any) -> list[Any]:
     return list(found.values())
 
 
-def is_seen(variable: Any) -> bool:
-    """Whether a weight is computed from a free value."""
-    return hasattr(variable, "free") and hasattr(variable, "member")
-
-
-def _smooth(record, a_set, name):
+def _smooth(record, a_set, name, owner="Reparametrized"):
     """The set of a weight, resolved for it, which has a smooth map."""
-    if is_seen(record.variable):
-        raise ValueError(
-            f"`{name}` of `Reparametrized` must be a weight that is trained as it is. Received: "
-            f"{record.path!r}, which another `Reparametrized` computes from a free value."
-        )
     resolved = record.resolved(a_set)
     if resolved.transform is None:
         why = f": {resolved.no_map}" if resolved.no_map else ""
+        others = "" if owner == "Reparametrized" else " Name the other weights by patterns."
         raise ValueError(
-            f"`{name}` of `Reparametrized` must be a set with a smooth map. Received: {name}="
+            f"`{name}` of `{owner}` must be a set with a smooth map. Received: {name}="
             f"{a_set!r}, which has none{why}. Use its projection: ci.constrained(...) for the "
-            "layer, or ci.constrain(model, ...)."
+            f"layer, or ci.constrain(model, ...).{others}"
         )
     return resolved
 
