@@ -1,0 +1,82 @@
+"""The doctor on real faulty models and healthy controls: is the first finding the right one?
+
+For each case the first finding at warning level or above has to name one of the causes that its
+JSON file lists, and its layer or weight where it lists one. Cases whose fault does not happen on
+the backend are left out. `--only TEXT` takes the cases whose name holds TEXT.
+"""
+
+import argparse
+import importlib.util
+import json
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import keras
+from rich.console import Console
+from rich.table import Table
+
+import constrainit as ci
+
+CASES = Path(__file__).parents[1] / "tests" / "doctor_cases"
+sys.path.insert(0, str(CASES))
+import expected  # noqa: E402
+
+
+def main():
+    """Prints a line for each case and the shares over all of them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="part of the name of the cases")
+    only = parser.parse_args().only
+    warnings.simplefilter("ignore")
+    table = Table("case", "first finding", "where", "right", "treatment", "seconds")
+    rows = [row for path in expected.faulty() if only in path.stem for row in _faulty(path)]
+    for row in rows:
+        table.add_row(*map(str, row[:5]), f"{row[5]:.1f}")
+    console = Console(width=140)
+    console.print(table)
+    healthy = [path for path in expected.healthy() if only in path.stem]
+    alarms = [path.stem for path in healthy if not _report(path)[0].ok]
+    right = sum(row[3] == "yes" for row in rows)
+    tried = [row for row in rows if row[4] != "none"]
+    healed = sum(row[4] == "healed" for row in tried)
+    backend = keras.backend.backend()
+    console.print(
+        f"{backend}: the first finding is right in {right} of {len(rows)} faulty models; "
+        f"a treatment healed {healed} of {len(tried)} that have one; alarms on {len(alarms)} of "
+        f"{len(healthy)} healthy ones {alarms or ''}"
+    )
+
+
+def _faulty(path):
+    case = json.loads(path.with_suffix(".json").read_text())
+    if keras.backend.backend() not in case.get("backends_affected", [keras.backend.backend()]):
+        return
+    report, seconds = _report(path)
+    first = next((f for f in report.findings if f.counts), None)
+    if first is None:
+        yield path.stem, "none", "", "no", "none", seconds
+        return
+    right = expected.is_right(case, first)
+    tried = [f.treatment for f in report.findings if f.counts and f.treatment]
+    best = (
+        "none" if not tried else "healed" if first.treatment and first.treatment.healed else "not"
+    )
+    where = first.weight or first.layer
+    yield path.stem, first.code, where, "yes" if right else "no", best, seconds
+
+
+def _report(path):
+    keras.utils.clear_session()
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    model, batch = module.make_model(), module.make_batch()
+    begin = time.perf_counter()
+    return ci.diagnose(model, *batch), time.perf_counter() - begin
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""Which findings name the cause of a case, for the tests and the benchmark of the doctor."""
+
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+# The causes that a held-out case lists, and the rules that name them.
+OF_KIND = {
+    "argmax": ("CW503",),
+    "attached_too_late": ("CW209",),
+    "bfloat16_rounding": ("CW506",),
+    "bias_by_epsilon": ("CW205",),
+    "called_once": ("CW209",),
+    "clip": ("CW503",),
+    "constraint_nan": ("CW204",),
+    "constraint_raises": ("CW201",),
+    "dead_units": ("CW403",),
+    "division_by_zero": ("CW401", "CW204"),
+    "domain_division": ("CW302", "CW401", "CW501"),
+    "domain_inverse": ("CW001", "CW401", "CW302"),
+    "domain_log": ("CW302", "CW401", "CW501", "CW502"),
+    "domain_pow": ("CW302", "CW401", "CW501"),
+    "domain_sqrt": ("CW302", "CW401", "CW501"),
+    "ema": ("CW303",),
+    "explosion": ("CW404",),
+    "float16_overflow": ("CW210", "CW401"),
+    "float16_underflow": ("CW401", "CW501", "CW506"),
+    "frozen_weights": ("CW506",),
+    "gradient_cut": ("CW503",),
+    "identical_units": ("CW105",),
+    "inf_in_targets": ("CW604",),
+    "infeasible_start": ("CW101",),
+    "labels_out_of_range": ("CW605",),
+    "learning_rate": ("CW601",),
+    "nan_after_first_step": ("CW401", "CW501"),
+    "nan_forward": ("CW401",),
+    "nan_gradient": ("CW501", "CW401"),
+    "nan_in_data": ("CW604",),
+    "negative_sum": ("CW204", "CW205"),
+    "never_called": ("CW206", "CW209"),
+    "never_moves": ("CW506",),
+    "not_attached": ("CW209", "CW304"),
+    "not_deterministic": ("CW207",),
+    "not_idempotent": ("CW205",),
+    "not_serialisable": ("CW208",),
+    "not_traceable": ("CW201",),
+    "optimizer": ("CW303", "CW506"),
+    "output_range": ("CW605",),
+    "quantization": ("CW304",),
+    "reload_differs": ("CW208",),
+    "saturation": ("CW402",),
+    "sign": ("CW503",),
+    "singular_matrix": ("CW001", "CW401"),
+    "spectral_norm_state": ("CW406",),
+    "start_jump": ("CW102",),
+    "stop_gradient": ("CW503",),
+    "train_eval_mismatch": ("CW406",),
+    "unconnected": ("CW503",),
+    "unscaled_input": ("CW602",),
+    "unscaled_targets": ("CW602",),
+    "vanishing": ("CW504", "CW405"),
+    "wrong_activation": ("CW605", "CW405"),
+    "wrong_axis": ("CW301",),
+    "wrong_dtype": ("CW203",),
+    "wrong_loss": ("CW603", "CW502"),
+    "wrong_shape": ("CW202",),
+    "wrong_shape_broadcast": ("CW202", "CW205"),
+    "zero_sum": ("CW204",),
+    "zero_update": ("CW506",),
+    "zero_vector": ("CW401", "CW204"),
+}
+
+# The first samples list one cause in words; these are the rules for it.
+OF_SAMPLE = {
+    "01_k_abs_missing": ("CW201",),
+    "02_item_assignment": ("CW201",),
+    "04_keepdims_square_silent": ("CW205",),
+    "06_unregistered_constraint": ("CW208",),
+    "09_sn_constraint_fresh_u": ("CW201", "CW207"),
+    "12_sum_to_one_zero_sum": ("CW204",),
+    "14_gem_trainable_p": ("CW401",),
+    "16_log_of_nonneg": ("CW302",),
+    "18_normalize_zero_vector": ("CW501",),
+    "20_normalize_float16": ("CW501",),
+    "21_cholesky_free_cov": ("CW001", "CW401"),
+    "23_closed_interval_rho": ("CW302",),
+    "25_mdn_underflow": ("CW502",),
+    "28_nonneg_negative_init": ("CW101", "CW403"),
+    "29_nonneg_he_half_lost": ("CW101",),
+    "31_icnn_explodes": ("CW404",),
+    "33_lognormal_tanh_saturation": ("CW402",),
+    "35_maxnorm_conv_axis": ("CW301",),
+    "37_attach_after_build": ("CW209",),
+    "39_infeasible_init_jump": ("CW101",),
+    "41_bump_sigma_disconnected": ("CW503",),
+    "42_constant_init_symmetry": ("CW105",),
+    "45_float16_maxnorm_overflow": ("CW210",),
+    "47_minnorm_zero_rows": ("CW101",),
+    "50_sn_wrapper_train_eval_mismatch": ("CW406",),
+}
+
+# The loss is at fault, not the weight that the sample names; or it is one of several alike.
+ANYWHERE = ("25_mdn_underflow", "50_sn_wrapper_train_eval_mismatch")
+
+
+def faulty():
+    """The files of the faulty models."""
+    return sorted([*HERE.glob("faulty/*.py"), *HERE.glob("held_out/faulty/*.py")])
+
+
+def healthy():
+    """The files of the models that nothing is wrong with."""
+    return sorted([*HERE.glob("healthy/*.py"), *HERE.glob("held_out/healthy/*.py")])
+
+
+def is_right(case, finding):
+    """Whether a finding names one of the causes of a case, and its layer or weight."""
+    codes = OF_SAMPLE.get(case["id"]) or {
+        code for kind in case["kinds"] for code in OF_KIND.get(kind, ())
+    }
+    layer = (case["layer"] or "").split("/")[-1]
+    places = {*finding.weight.split("/"), finding.layer}
+    found = not layer or case["id"] in ANYWHERE or layer in places
+    return finding.code in codes and found
