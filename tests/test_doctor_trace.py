@@ -145,7 +145,8 @@ def test_the_operation_of_a_layer_is_named(fault):
     found = locate(_problem(_around(Own(function, start, shape))))
     assert found is not None
     assert (found.name, found.stage, found.layer, found.limit) == (name, stage, "own", limit)
-    assert found.source is not None and found.source.function == function.__name__
+    assert found.source is not None
+    assert found.source.function == function.__name__
     assert found.source.file == __file__
     assert any(weight.endswith("/w") for one in found.operands for weight in one.weights)
     assert found.result.nonfinite > 0
@@ -169,7 +170,8 @@ def test_the_loss_of_the_user_is_named():
     found = locate(_problem(_around(layers.Dense(4)), _lost_quotient))
     assert found is not None
     assert (found.name, found.stage, found.layer, found.limit) == ("divide", "loss", "", "0/0")
-    assert found.source is not None and found.source.function == "_lost_quotient"
+    assert found.source is not None
+    assert found.source.function == "_lost_quotient"
     assert all(one.data and not one.weights for one in found.operands)
 
 
@@ -182,7 +184,8 @@ def test_inside_of_a_loop_over_time():
     assert found.limit.startswith("overflow of float32: ")
     # A backend may not keep the outputs of the steps before the last.
     assert found.operands[0].numbers.maximum in (120.0, 160.0)
-    assert found.source is not None and "ops.exp(state)" in found.source.text
+    assert found.source is not None
+    assert "ops.exp(state)" in found.source.text
 
 
 def test_inside_of_a_nested_model_and_a_shared_layer():
@@ -210,7 +213,8 @@ def test_inside_of_a_constraint(start, limit):
     assert (found and found.limit) == limit
     if found:
         assert (found.name, found.stage, found.layer) == ("divide", "constraint", "")
-        assert found.source is not None and found.source.function == "sums_to_one"
+        assert found.source is not None
+        assert found.source.function == "sums_to_one"
     assert same_bits(ops.convert_to_numpy(variable), np.full(4, 3.0, "float32"))
 
 
