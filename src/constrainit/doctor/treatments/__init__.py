@@ -35,10 +35,10 @@ REMEDIES = (
     Remedy(("CW406",), models.spectral_constraint),
     Remedy(("CW303",), training.projected_averages),
     Remedy(("CW605",), training.no_last_activation),
+    Remedy(("CW001", *_BROKEN), constraints.definite),
     Remedy(_BROKEN, source.guarded),
     Remedy((*_BROKEN, *_SIGNAL, *_TRAINING), training.scaled_data, trial="data"),
     Remedy((*_BROKEN, *_SIGNAL), starts.of_the_right_size),
-    Remedy(("CW001",), constraints.definite),
     Remedy(("CW105", "CW001", *_BROKEN, *_SIGNAL), starts.redrawn),
     Remedy((*_BROKEN, *_SIGNAL, "CW506"), models.in_float32),
     *(

@@ -12,6 +12,7 @@ from constrainit.model import walk, wrong_axes
 from constrainit.sets import Box, NonNegative, Positive, PositiveSemidefinite, as_set
 
 _MARGIN = 1e-2
+_OF_DEFINITE = ("cholesky", "inverse", "solve", "logdet")
 
 
 def run_call(problem, evidence, found):
@@ -78,7 +79,12 @@ def exact_set(problem, evidence, found):
 
 
 def definite(problem, evidence, found):
-    """Positive definite matrices in place of the free square ones of a layer that raises."""
+    """Positive definite matrices in place of the free square ones of a layer that needs them."""
+    operation = evidence.operation
+    if all(finding.code != "CW001" for finding in found) and (
+        operation is None or operation.name not in _OF_DEFINITE
+    ):
+        return None
     layers, sets = {finding.layer for finding in found}, []
     for record in walk(problem.model):
         square = len(record.shape) == 2 and record.shape[0] == record.shape[1]

@@ -4,6 +4,7 @@ import copy
 
 import keras
 
+from constrainit._obey import prepare
 from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.sets import SpectralNorm
 
@@ -51,6 +52,7 @@ def spectral_constraint(problem, evidence, found):
     if not changed:
         return None
     other = _made(problem, config, exact=False)
+    prepare(other.model, seed=problem.seed)
     return Changed(
         f"a constraint SpectralNorm(1.0) in place of SpectralNormalization around "
         f"{', '.join(changed[:3])}",

@@ -216,13 +216,35 @@ def _keeps_dimensions(text):
     ]  # fmt: skip
     if not missing:
         return None
+    return "reductions keep their axis (keepdims=True)", _with_argument(
+        text, missing, "keepdims=True"
+    )
+
+
+def _seeded(text):
+    """Draws of `keras.random` with a seed of their own: without one they need a global state."""
+    missing = [
+        node for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and ast.unparse(node.func.value) in ("keras.random", "random")
+        and hasattr(keras.random, node.func.attr)
+        and not any(word.arg == "seed" for word in node.keywords)
+    ]  # fmt: skip
+    if not missing:
+        return None
+    return "random numbers are drawn with a seed", _with_argument(text, missing, "seed=0")
+
+
+def _with_argument(text, calls, argument):
+    """A source in which calls get one more argument."""
     lines = text.splitlines(keepends=True)
-    for node in sorted(missing, key=_end, reverse=True):
+    for node in sorted(calls, key=_end, reverse=True):
         last, end = _end(node)
         # Offsets of the syntax tree count bytes.
         raw = lines[last - 1].encode()
-        lines[last - 1] = (raw[: end - 1] + b", keepdims=True" + raw[end - 1 :]).decode()
-    return "reductions keep their axis (keepdims=True)", "".join(lines)
+        lines[last - 1] = raw[: end - 1].decode() + f", {argument}" + raw[end - 1 :].decode()
+    return "".join(lines)
 
 
 def _end(node):
@@ -250,11 +272,47 @@ def _keras_ops(text):
     return ("functions of keras.ops in place of NumPy's", new) if new != text else None
 
 
+def _without_item_assignment(text):
+    """`w[i] = v` and `w[mask] = v`, which not every backend has, as new tensors."""
+    tree = ast.parse(text)
+    turns = {
+        node.target.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.For) and isinstance(node.target, ast.Name)
+    }
+    found = [(n, new) for n in ast.walk(tree) if (new := _as_new_tensor(n, turns)) is not None]
+    if not found:
+        return None
+    lines = text.splitlines(keepends=True)
+    for node, new in sorted(found, key=lambda pair: _end(pair[0]), reverse=True):
+        indent = lines[node.lineno - 1][: node.col_offset]
+        lines[node.lineno - 1 : node.end_lineno] = [f"{indent}{new}\n"]
+    return "a new tensor in place of an assignment to entries", "".join(lines)
+
+
+def _as_new_tensor(node, turns):
+    """The statement that makes what an assignment to entries of a name would have made."""
+    target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+    if not isinstance(node, (ast.Assign, ast.AugAssign)) or not isinstance(target, ast.Subscript):
+        return None
+    place = target.slice
+    if not isinstance(target.value, ast.Name) or isinstance(place, (ast.Slice, ast.Tuple)):
+        return None
+    name, value = target.value.id, node.value
+    if isinstance(node, ast.AugAssign):
+        value = ast.BinOp(ast.Name(f"{name}[{ast.unparse(place)}]"), node.op, value)
+    at, made = ast.unparse(place), ast.unparse(value)
+    if isinstance(place, ast.Constant) or (isinstance(place, ast.Name) and place.id in turns):
+        return f"{name} = keras.ops.scatter_update({name}, [[{at}]], keras.ops.stack([{made}]))"
+    return f"{name} = keras.ops.where({at}, {made}, {name})"
+
+
 _EDITS = {
     "CW206": _call_as_dunder,
     "CW208": _registered,
     "CW202": _keeps_dimensions,
     "CW205": _keeps_dimensions,
-    "CW201": _first_of(_keras_ops, _keeps_dimensions),
+    "CW201": _first_of(_without_item_assignment, _seeded, _keras_ops, _keeps_dimensions),
     "CW204": _keeps_dimensions,
+    "CW207": _seeded,
 }
