@@ -194,7 +194,7 @@ def _report(
         "weights": int(sum(np.prod(record.shape) for record in evidence.weights)),
         "assumed": said,
     }
-    return Report(environment, evidence, found)
+    return Report(environment, evidence, tuple(found))
 
 
 def _own_version():

@@ -17,19 +17,19 @@ from constrainit.doctor._finding import Finding
 SCHEMA = 1
 
 
-@dataclass
+@dataclass(frozen=True)
 class Report:
-    """What `diagnose` found.
+    """What `diagnose` found; every form of it is made of this object.
 
     Attributes:
         environment: Backend, versions, seed, batch, and what was assumed.
         evidence: Everything that was measured.
-        findings: What is wrong, causes before consequences.
+        findings: What is wrong, causes first, each followed by its consequences.
     """
 
     environment: dict[str, Any]
     evidence: Evidence = field(repr=False)
-    findings: list[Finding]
+    findings: tuple[Finding, ...]
 
     @property
     def ok(self) -> bool:
@@ -116,6 +116,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "stage": finding.stage,
         "layer": finding.layer,
         "weight": finding.weight,
+        "cause": finding.cause,
         "message": finding.message,
         "fix": finding.fix,
         "evidence": finding.evidence,

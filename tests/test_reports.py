@@ -1,0 +1,100 @@
+"""The forms of a report: each says what the report holds, and obeys no name from a model."""
+
+import io
+import json
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+import pytest
+from jsonschema import Draft202012Validator
+from reports import HOSTILE, healthy, sick
+from rich.console import Console
+
+from constrainit import _text
+from constrainit.doctor._statistics import numbers
+
+DOCS = Path(__file__).parents[1] / "docs"
+SCHEMA = json.loads((DOCS / "report.schema.json").read_text())
+
+
+# The terminal
+
+
+def test_text_lists_consequences_under_their_cause():
+    """The cause with its fix, what was tried, code to paste; then, indented, what follows."""
+    rows = str(sick()).splitlines()
+    start = rows.index("CW101 infeasible-start (warning) model/first/kernel")
+    assert rows[start + 1 : start + 10] == [
+        "  starts outside its set (first).",
+        "  fix: start first inside.",
+        "  tried: first starts inside: violation 0.5 -> 0, share moved 25 % -> 0 %: healed",
+        "  to paste:",
+        "    ci.prepare('first')",
+        "  what follows from it, and is gone with it:",
+        "    CW102 start-jump (warning) model/first/kernel",
+        "      jumps (first).",
+        "      then: step 0.7 -> 0.001",
+    ]
+    assert rows.index("CW201 constraint-raises (error) model/second/kernel") < start
+    at = rows.index("  the change tried:")
+    assert rows[at + 4 : at + 6] == ["    -old(first)", "    +new(first)"]
+    assert rows[-1] == "1 error, 2 warnings, 1 note; treatments healed 2 of the 3 findings tried"
+    assert str(healthy()).endswith("\nhealthy: nothing found")
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_text_fits(width):
+    """No line of a table or paragraph is longer than the terminal is wide."""
+    text = _text.plain(*sick("a_layer_with_a_name_that_is_rather_long").parts(), width=width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "[-0.5," in text
+
+
+def test_text_obeys_no_name():
+    """Escapes, line breaks and marks that turn text around are written out."""
+    report = sick(HOSTILE, file=f"{HOSTILE}.py")
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, color_system=None, width=100)
+    console.print(*report.parts(), sep="\n", crop=False)
+    for text in (str(report), stream.getvalue()):
+        bad = {c for c in text if unicodedata.category(c) in ("Cc", "Cf")}
+        assert bad <= {"\n"}
+        assert r"\x1b[31mred\x9b2J\u202etxet" in "".join(text.split())
+
+
+# JSON
+
+
+@pytest.mark.parametrize("report", [sick(), healthy(), sick(HOSTILE)], ids=["sick", "well", "bad"])
+def test_json_is_as_documented(report):
+    """Every key is in the schema of the docs, and JSON holds no NaN and no control characters."""
+    text = report.to_json()
+    held = json.loads(text, parse_constant=lambda name: pytest.fail(name))
+    Draft202012Validator(SCHEMA).validate(held)
+    assert {c for c in text if unicodedata.category(c) in ("Cc", "Cf")} <= {"\n"}
+
+
+def test_json_holds_causes_and_treatments():
+    """The cause of a consequence, code and diff of a treatment, and the numbers of both."""
+    error, cause, consequence, _ = json.loads(sick().to_json())["findings"]
+    assert consequence["cause"] == f"{cause['code']} {cause['weight']}"
+    assert cause["cause"] == ""
+    assert cause["treatment"]["code"] == "ci.prepare('first')"
+    assert "+new(first)" in error["treatment"]["diff"]
+    assert error["source"] == {"file": "train.py", "line": 10}
+    assert json.loads(sick().to_json())["loss_after_first_step"] == "inf"
+
+
+# What they are made of
+
+
+@pytest.mark.parametrize("size", [100, 300_000])
+def test_bins_count_what_is_finite(size):
+    """Equal bins from the least to the largest entry; of a large weight a fair sample."""
+    value = np.append(np.linspace(-1, 1, size - 1), np.nan).reshape(10, -1)
+    bins = np.array(numbers(value, binned=True).bins)
+    assert bins.sum() == (99 if size == 100 else 100_000)
+    assert bins.min() > 0.9 * bins.max() - 1
+    assert numbers(np.zeros((2, 2)), binned=True).bins[0] == 4
+    assert numbers(value).bins == ()
