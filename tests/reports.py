@@ -35,15 +35,16 @@ def output(layer, deviation=1.0, gradient=0.1, **more):
     )  # fmt: skip
 
 
-def environment(model="model", assumed=()):
+def environment(model="model", assumed=(), target=""):
     return {
         "constrainit": "0.1.0", "keras": "3.15.1", "backend": "jax", "backend_version": "0.10.2",
         "python": "3.11.0", "numpy": "2.4.6", "seed": 0, "batch": [[8, 4]], "loss": "mse",
         "model": model, "model_class": "Sequential", "weights": 30, "assumed": list(assumed),
+        "target": target,
     }  # fmt: skip
 
 
-def sick(name="first", file="train.py"):
+def sick(name="first", file="train.py", target="model.keras"):
     """A cause with a healed treatment and a consequence, an error in the user's file, and a note.
 
     Every text that may come from a model or a user's file holds `name`.
@@ -80,7 +81,7 @@ def sick(name="first", file="train.py"):
         outputs_after=[output(name, 0.5), output("second", 1e-4), output("third", 0.0)],
         loss=2.5, loss_after=float("inf"), losses=[2.5, float("inf")],
     )  # fmt: skip
-    return Report(environment(name, [f"inputs of {name}"]), evidence,
+    return Report(environment(name, [f"inputs of {name}"], target), evidence,
                   (error, cause, consequence, note))  # fmt: skip
 
 

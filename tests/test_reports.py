@@ -10,6 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from reports import HOSTILE, healthy, sick
 from rich.console import Console
+from sarif_kit.validate import validation_errors
 
 from constrainit import _text
 from constrainit.doctor._statistics import numbers
@@ -84,6 +85,60 @@ def test_json_holds_causes_and_treatments():
     assert "+new(first)" in error["treatment"]["diff"]
     assert error["source"] == {"file": "train.py", "line": 10}
     assert json.loads(sick().to_json())["loss_after_first_step"] == "inf"
+
+
+# SARIF
+
+
+def result_of(report, code):
+    run = json.loads(report.to_sarif())["runs"][0]
+    result = next(r for r in run["results"] if r["ruleId"] == code)
+    assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == code
+    return result
+
+
+@pytest.mark.parametrize("report", [sick(), healthy(), sick(HOSTILE)], ids=["sick", "well", "bad"])
+def test_sarif_keeps_to_the_standard(report):
+    """The official schema; each result has a rule with help, and a place that a host can show."""
+    held = json.loads(report.to_sarif(), parse_constant=lambda name: pytest.fail(name))
+    assert validation_errors(held) == []
+    (run,) = held["runs"]
+    assert len(run["results"]) == len(report.findings)
+    for rule in run["tool"]["driver"]["rules"]:
+        assert rule["help"]["text"]
+        assert rule["help"]["markdown"]
+        assert rule["shortDescription"]["text"].endswith(".")
+    levels = {"error": "error", "warning": "warning", "info": "note"}
+    assert [r["level"] for r in run["results"]] == [levels[f.level] for f in report.findings]
+    prints = [r["partialFingerprints"]["finding/v1"] for r in run["results"]]
+    assert len(set(prints)) == len(prints)
+
+
+def test_sarif_places(tmp_path, monkeypatch):
+    """The user's own line, relative to this folder; else the model's file; outside of it whole."""
+    monkeypatch.chdir(tmp_path)
+    report = sick(file=str(tmp_path / "my code" / "train.py"), target="/models/a.keras")
+    located = result_of(report, "CW201")["locations"][0]["physicalLocation"]
+    assert located["artifactLocation"]["uri"] == "my%20code/train.py"
+    assert located["region"] == {"startLine": 10}
+    saved = result_of(report, "CW101")["locations"][0]
+    assert saved["physicalLocation"]["artifactLocation"]["uri"] == "file:///models/a.keras"
+    assert saved["logicalLocations"][0]["fullyQualifiedName"] == "model/first/kernel"
+    loose = result_of(sick(target=""), "CW101")["locations"][0]
+    assert "physicalLocation" not in loose
+
+
+def test_sarif_obeys_no_name():
+    """A name makes no markup, no control character, no link and no placeholder."""
+    text = sick(f"{HOSTILE}[here](http://x){{0}}").to_sarif()
+    assert not set("<>&") & set(text)
+    assert {c for c in text if unicodedata.category(c) in ("Cc", "Cf")} <= {"\n"}
+    for result in json.loads(text)["runs"][0]["results"]:
+        said = result["message"]["text"]
+        assert "](" not in said
+        assert "{" not in said.replace("{{", "")
+        assert said.isprintable()
+    assert "\x1b" not in str(json.loads(text))
 
 
 # What they are made of

@@ -15,6 +15,8 @@ from constrainit.doctor._evidence import ConstraintEvidence, Evidence
 from constrainit.doctor._finding import Finding
 
 SCHEMA = 1
+FORMS = {".json": "json", ".sarif": "sarif", ".txt": "text", ".md": "text"}
+"""The forms of a report, by the end of a file's name."""
 
 
 @dataclass(frozen=True)
@@ -55,27 +57,39 @@ class Report:
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the report, whole or not at all: JSON for a name in `.json`, else text.
+        """Writes the report, whole or not at all, in the form that the name ends in.
+
+        `.json` and `.sarif` for programs, `.txt` and `.md` for the text.
 
         Raises:
-            ValueError: The folder does not exist, or the name ends in something else than
-                `.json`, `.txt` or `.md`.
+            ValueError: The folder does not exist, or the name ends in something else.
         """
         target = Path(path)
-        if target.suffix not in (".json", ".txt", ".md"):
+        form = FORMS.get(target.suffix)
+        if form is None:
             raise ValueError(
-                f"`path` of `save` must end in .json, .txt or .md. Received: path={str(path)!r}."
+                f"`path` of `save` must end in {', '.join(list(FORMS)[:-1])} or {list(FORMS)[-1]}. "
+                f"Received: path={str(path)!r}."
             )
         if not target.parent.is_dir():
             raise ValueError(
                 f"`path` of `save` must lie in a folder. Received: path={str(path)!r}."
             )
-        text = self.to_json() if target.suffix == ".json" else str(self)
-        write_whole(target, text + "\n")
+        write_whole(target, self.rendered(form) + "\n")
+
+    def rendered(self, form: str) -> str:
+        """The report in one of its forms: `text`, `json` or `sarif`."""
+        return {"text": self.__str__, "json": self.to_json, "sarif": self.to_sarif}[form]()
 
     def to_json(self) -> str:
         """`to_dict` as text."""
         return json.dumps(self.to_dict(), indent=2)
+
+    def to_sarif(self) -> str:
+        """A document in SARIF 2.1.0, which code hosts show at the lines of a change."""
+        from constrainit.doctor.rendering._sarif import sarif
+
+        return sarif(self)
 
     def __str__(self) -> str:
         return _text.plain(*self.parts())
