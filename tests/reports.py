@@ -81,7 +81,7 @@ def sick(name="first", file="train.py", target="model.keras"):
         outputs_after=[output(name, 0.5), output("second", 1e-4), output("third", 0.0)],
         loss=2.5, loss_after=float("inf"), losses=[2.5, float("inf")],
     )  # fmt: skip
-    return Report(environment(name, [f"inputs of {name}"], target), evidence,
+    return Report(environment(f"model of {name}", [f"inputs of {name}"], target), evidence,
                   (error, cause, consequence, note))  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 import unicodedata
+from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -139,6 +140,48 @@ def test_sarif_obeys_no_name():
         assert "{" not in said.replace("{{", "")
         assert said.isprintable()
     assert "\x1b" not in str(json.loads(text))
+
+
+# HTML, as a document and as a cell of a notebook
+
+
+def elements(text):
+    """The names of the elements of a document, and its attributes that act or fetch."""
+    found = []
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag, attributes):
+            fetching = [a for a, value in attributes if a in ("src", "href") and value[:1] != "#"]
+            found.append((tag, *fetching, *(a for a, _ in attributes if a.startswith("on"))))
+
+    Reader().feed(text)
+    return found
+
+
+@pytest.mark.parametrize("form", ["to_html", "_repr_html_"])
+def test_html_is_the_same_whatever_a_name_is(form):
+    """A name is text: it adds no element and no attribute, and no control character."""
+    # A line break in a diff makes a line of the diff.
+    name = HOSTILE.replace("\n", " ")
+    plain, hostile = (getattr(sick(text), form)() for text in ("first", name))
+    assert elements(plain) == elements(hostile)
+    assert not {"script", "link", "img", "iframe", "object"} & {e[0] for e in elements(plain)}
+    assert all(len(element) == 1 for element in elements(plain))
+    assert "&lt;script&gt;" in hostile
+    assert {c for c in hostile if unicodedata.category(c) in ("Cc", "Cf")} <= {"\n"}
+
+
+def test_html_stands_alone():
+    """A document of one file whose policy lets nothing in; a cell has no ids that could collide."""
+    page, piece = sick().to_html(), sick()._repr_html_()
+    assert page.lstrip().startswith("<!doctype html>")
+    assert "default-src 'none'; style-src 'unsafe-inline'" in page
+    assert "http" not in page.replace("http-equiv", "")
+    assert "url(" not in page
+    assert " id=" not in piece
+    assert piece.strip().startswith('<div class="constrainit">')
+    assert "CW101 infeasible-start" in piece
+    assert "Healthy: nothing found" in healthy()._repr_html_()
 
 
 # What they are made of

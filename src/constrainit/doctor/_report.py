@@ -15,7 +15,7 @@ from constrainit.doctor._evidence import ConstraintEvidence, Evidence
 from constrainit.doctor._finding import Finding
 
 SCHEMA = 1
-FORMS = {".json": "json", ".sarif": "sarif", ".txt": "text", ".md": "text"}
+FORMS = {".html": "html", ".json": "json", ".sarif": "sarif", ".txt": "text", ".md": "text"}
 """The forms of a report, by the end of a file's name."""
 
 
@@ -59,7 +59,7 @@ class Report:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the report, whole or not at all, in the form that the name ends in.
 
-        `.json` and `.sarif` for programs, `.txt` and `.md` for the text.
+        `.html` for a page, `.json` and `.sarif` for programs, `.txt` and `.md` for the text.
 
         Raises:
             ValueError: The folder does not exist, or the name ends in something else.
@@ -78,8 +78,12 @@ class Report:
         write_whole(target, self.rendered(form) + "\n")
 
     def rendered(self, form: str) -> str:
-        """The report in one of its forms: `text`, `json` or `sarif`."""
-        return {"text": self.__str__, "json": self.to_json, "sarif": self.to_sarif}[form]()
+        """The report in one of its forms: `text`, `html`, `json` or `sarif`."""
+        forms = {
+            "text": self.__str__, "html": self.to_html, "json": self.to_json,
+            "sarif": self.to_sarif,
+        }  # fmt: skip
+        return forms[form]()
 
     def to_json(self) -> str:
         """`to_dict` as text."""
@@ -90,6 +94,18 @@ class Report:
         from constrainit.doctor.rendering._sarif import sarif
 
         return sarif(self)
+
+    def to_html(self) -> str:
+        """A page that stands alone: one file, no script, nothing to fetch."""
+        from constrainit.doctor.rendering._html import page
+
+        return page(self)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from constrainit.doctor.rendering._html import cell
+
+        return cell(self)
 
     def __str__(self) -> str:
         return _text.plain(*self.parts())

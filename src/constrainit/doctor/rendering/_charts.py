@@ -114,7 +114,7 @@ class Depth:
 
 def depth(series: Sequence[tuple[str, str, Sequence[tuple[str, float | None]]]]) -> Depth | None:
     """Curves by depth of `(name, style, [(layer, value), ...])`; None if nothing is above zero."""
-    values = [value for _, _, points in series for _, value in points if _positive(value)]
+    values = [v for _, _, points in series for _, v in points if v is not None and _positive(v)]
     if not values:
         return None
     low = math.floor(math.log10(min(values)))
@@ -131,7 +131,7 @@ def depth(series: Sequence[tuple[str, str, Sequence[tuple[str, float | None]]]])
 
 
 def _positive(value):
-    return value is not None and math.isfinite(value) and value > 0
+    return math.isfinite(value) and value > 0
 
 
 def _curve(name, style, points, up):
