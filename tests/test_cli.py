@@ -35,8 +35,8 @@ def sick():
     return keras.Sequential([keras.Input((5,)), dense()], name="sick")
 
 def healthy():
-    inside = keras.initializers.RandomUniform(0.0, 1.0, seed=1)
-    return keras.Sequential([keras.Input((5,)), dense(kernel_initializer=inside)], name="fine")
+    start = keras.initializers.RandomUniform(0.1, 1.0, seed=0)
+    return keras.Sequential([keras.Input((5,)), dense(kernel_initializer=start)], name="fine")
 
 def shapeless():
     return keras.Sequential([dense()])

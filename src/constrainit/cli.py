@@ -133,7 +133,7 @@ def _show(report, form, output):
     elif sys.stdout.isatty():
         from rich.console import Console
 
-        Console(highlight=False).print(*report.parts(), sep="\n")
+        Console(highlight=False).print(*report.parts(), sep="\n", crop=False)
     else:
         click.echo(str(report))
 

@@ -37,7 +37,9 @@ class Constraints:
         self.start = {id(r.variable): to_numpy(r.variable) for r in records}
         for record in records:
             made = ConstraintEvidence(
-                record, *_describe(record), start=numbers(self.start[id(record.variable)])
+                record,
+                *_describe(record),
+                start=numbers(self.start[id(record.variable)], binned=True),
             )
             made.overrides = _overrides_call(record.constraint)
             evidence.constraints.append(made)
@@ -121,7 +123,7 @@ class Constraints:
         if made.shape != record.shape or "complex" in made.dtype:
             return
         before, after = self.start[id(record.variable)], to_numpy(image)
-        made.image = numbers(after)
+        made.image = numbers(after, binned=True)
         peak = np.max(np.abs(before), initial=0.0)
         with np.errstate(invalid="ignore"):
             made.share_moved = float(np.mean(~(np.abs(after - before) <= 1e-5 * peak)))

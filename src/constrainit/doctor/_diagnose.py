@@ -86,8 +86,11 @@ def _known(name, value, get):
         ) from None
 
 
-def examine(model, x, y, loss, optimizer, seed, shapes=None, steps=None) -> Report:
-    """As `diagnose`, for a model that may be built in place; `shapes` are those of one sample."""
+def examine(model, x, y, loss, optimizer, seed, shapes=None, steps=None, target="") -> Report:
+    """As `diagnose`, for a model that may be built in place.
+
+    `shapes` are those of one sample, `target` is the file that the model came from.
+    """
     parts = [part for part in keras.tree.flatten((x, y)) if part is not None]
     if any(np.shape(part)[:1] == (0,) for part in parts):
         raise ValueError("`x` and `y` of `diagnose` must hold at least one sample. Received: none.")
@@ -99,7 +102,8 @@ def examine(model, x, y, loss, optimizer, seed, shapes=None, steps=None) -> Repo
             model(keras.tree.map_structure(lambda a: keras.KerasTensor(a.shape, a.dtype.name), x))
         # Whatever the user's layers raise is what the doctor was called for.
         except Exception as exception:
-            return _report(model, x, Evidence(faults={"build": fault(exception)}), seed, [])
+            evidence = Evidence(faults={"build": fault(exception)})
+            return _report(model, x, evidence, seed, [], target=target)
     problem = Problem(model, x, y, loss, optimizer, seed, steps)
     if drawn:
         problem.said.append("inputs drawn at random, as none were given")
@@ -112,7 +116,7 @@ def examine(model, x, y, loss, optimizer, seed, shapes=None, steps=None) -> Repo
             evidence = _with_keras_ops(problem, evidence, found, names)
         with keras_ops_for(names):
             treat(problem, evidence, found)
-    return _report(model, x, evidence, seed, problem.said, found, problem.loss_name)
+    return _report(model, x, evidence, seed, problem.said, found, problem.loss_name, target)
 
 
 def _with_keras_ops(problem, evidence, found, names):
@@ -174,6 +178,7 @@ def _report(
     said: list[str],
     found: list[Finding] | None = None,
     loss: str = "",
+    target: str = "",
 ) -> Report:
     if found is None:
         found = findings(evidence)
@@ -193,8 +198,9 @@ def _report(
         "model_class": type(model).__name__,
         "weights": int(sum(np.prod(record.shape) for record in evidence.weights)),
         "assumed": said,
+        "target": target,
     }
-    return Report(environment, evidence, found)
+    return Report(environment, evidence, tuple(found))
 
 
 def _own_version():

@@ -1,5 +1,6 @@
 """What the doctor says."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,3 +67,23 @@ class Finding:
     def counts(self) -> bool:
         """Whether it is at warning level or above."""
         return self.level != "info"
+
+
+def cause_of(finding: Finding, found: Iterable[Finding]) -> Finding | None:
+    """The finding that another one follows from, if it is there and no consequence itself."""
+    if not finding.cause:
+        return None
+    code, _, where = finding.cause.partition(" ")
+    named = (f for f in found if f.code == code and (f.weight or f.layer) == where and not f.cause)
+    return next(named, None)
+
+
+def grouped(found: Iterable[Finding]) -> list[tuple[Finding, list[Finding]]]:
+    """The findings that are causes, each with those that follow from it, in their order."""
+    found = list(found)
+    groups = {id(f): (f, []) for f in found if cause_of(f, found) is None}
+    for finding in found:
+        cause = cause_of(finding, found)
+        if cause is not None:
+            groups[id(cause)][1].append(finding)
+    return list(groups.values())

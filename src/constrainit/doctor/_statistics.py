@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from constrainit.doctor._histogram import histogram
 from constrainit.layers import OutputScale
 
 _SATURATED = 5.0
@@ -24,6 +25,8 @@ class Numbers:
         norm: The Euclidean norm.
         nonfinite: How many entries are NaN or infinite.
         size: How many entries there are.
+        bins: How many of them lie in each of equal bins between the least and the largest, counted
+            over a sample if there are very many; empty if that was not asked for.
     """
 
     minimum: float
@@ -31,16 +34,18 @@ class Numbers:
     norm: float
     nonfinite: int
     size: int
+    bins: tuple[int, ...] = ()
 
 
-def numbers(value: np.ndarray) -> Numbers:
-    """`value` in a few numbers."""
+def numbers(value: np.ndarray, binned: bool = False) -> Numbers:
+    """`value` in a few numbers, with the counts of `bins` if they are asked for."""
     finite = value[np.isfinite(value)]
     lost = int(value.size - finite.size)
     if not finite.size:
         return Numbers(float("nan"), float("nan"), float("nan"), lost, int(value.size))
-    norm = float(np.linalg.norm(finite))
-    return Numbers(float(finite.min()), float(finite.max()), norm, lost, int(value.size))
+    low, high, norm = float(finite.min()), float(finite.max()), float(np.linalg.norm(finite))
+    bins = histogram(value, low, high) if binned else ()
+    return Numbers(low, high, norm, lost, int(value.size), bins)
 
 
 def to_numpy(value) -> np.ndarray:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from constrainit.doctor._evidence import Evidence
-from constrainit.doctor._finding import Finding
+from constrainit.doctor._finding import Finding, cause_of
 from constrainit.doctor.rules._rule import Rule
 from constrainit.doctor.rules.cw001_model_fails import ModelFails
 from constrainit.doctor.rules.cw101_infeasible_start import InfeasibleStart
@@ -85,8 +85,8 @@ def in_order(found: Iterable[Finding]) -> list[Finding]:
         stage = finding.stage if finding.stage in _STAGES else _STAGES[0]
         return (min(at, run), _STAGES.index(stage) if at >= run else 0, at)
 
-    causes = [finding for finding in found if not _cause_of(finding, found)]
-    following = {id(cause): [f for f in found if _cause_of(f, found) is cause] for cause in causes}
+    causes = [finding for finding in found if not cause_of(finding, found)]
+    following = {id(cause): [f for f in found if cause_of(f, found) is cause] for cause in causes}
 
     def level(finding):
         group = [finding, *following[id(finding)]]
@@ -96,12 +96,3 @@ def in_order(found: Iterable[Finding]) -> list[Finding]:
     for cause in sorted(causes, key=lambda one: (level(one), own(one))):
         ordered += [cause, *sorted(following[id(cause)], key=own)]
     return ordered
-
-
-def _cause_of(finding, found):
-    """The finding that another one follows from, if it is there and no consequence itself."""
-    if not finding.cause:
-        return None
-    code, _, where = finding.cause.partition(" ")
-    named = (f for f in found if f.code == code and (f.weight or f.layer) == where and not f.cause)
-    return next(named, None)

@@ -124,15 +124,20 @@ def write(
 
 
 def follow(cause: Finding, found: list[Finding], after: Look) -> None:
-    """Marks the findings that are gone after a change made for another one as its consequences."""
+    """Marks the findings that are gone after a change made for another one as its consequences.
+
+    Of several findings of the rule that were healed, the one of the same weight is the cause.
+    """
     now = {key(f) for f in after.found if f.counts}
+    alike = {f.weight: f for f in found if f.code == cause.code and f.weight and not f.cause}
     for finding in found:
         done = finding.treatment
         # Healed by something else: then it has a cause of its own.
         own = done is not None and done.healed and done.change != after.changed.change
         same = finding.code == cause.code or finding.cause or own
         if not same and finding is not cause and finding.counts and key(finding) not in now:
-            finding.cause = f"{cause.code} {cause.weight or cause.layer}".rstrip()
+            own_cause = alike.get(finding.weight, cause)
+            finding.cause = f"{own_cause.code} {own_cause.weight or own_cause.layer}".rstrip()
 
 
 def _shown(evidence):

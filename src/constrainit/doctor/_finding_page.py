@@ -1,0 +1,111 @@
+"""Findings as a person reads them on a terminal: a cause, what mends it, what follows from it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from constrainit import _text
+from constrainit.doctor._finding import grouped
+from constrainit.doctor.rendering import _words
+
+SAME_CODE = 3
+"""So many findings of one rule are shown; the others are counted."""
+_COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
+_DIFF = {"+": "green", "-": "red", "@": "cyan"}
+
+
+def line(text: str, style: str = "", indent: int = 0) -> Any:
+    """A paragraph that rich can print; control characters are written out."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    shown = Text(_text.visible(text), style=style)
+    return Padding(shown, (0, 0, 0, indent), expand=False) if indent else shown
+
+
+def code_line(text: str, style: str) -> Any:
+    """A line to be copied, which is not broken wherever it ends."""
+    from rich.text import Text
+
+    return Text(f"    {_text.visible(text)}", style, no_wrap=True, overflow="ignore")
+
+
+def parts(found: Any) -> Iterator[Any]:
+    """Findings as parts that rich can print, consequences under their cause."""
+    said: set[str] = set()
+    groups = grouped(found)
+    for (finding, following), more in _shortened(groups, lambda group: group[0].code):
+        yield ""
+        yield _heading(finding)
+        yield from _body(finding, said)
+        yield from _consequences(following)
+        if more:
+            yield line(f"and {more} more of {finding.code} (all of them in the JSON report)", "", 2)
+
+
+def _shortened(items, code):
+    """The first few items of each code, and with the last of them how many more there are."""
+    seen: dict[str, int] = {}
+    for item in items:
+        own = code(item)
+        seen[own] = seen.get(own, 0) + 1
+        if seen[own] <= SAME_CODE:
+            total = sum(code(other) == own for other in items)
+            yield item, total - SAME_CODE if seen[own] == SAME_CODE else 0
+
+
+def _heading(finding, indent=0):
+    from rich.padding import Padding
+    from rich.text import Text
+
+    text = Text.assemble(
+        (f"{finding.code} {finding.name}", f"bold {_COLOURS[finding.level]}"),
+        f" ({finding.level}) ",
+        _text.visible(_words.place(finding)),
+    )
+    return Padding(text, (0, 0, 0, indent), expand=False)
+
+
+def _body(finding, said):
+    yield line(f"{finding.message}.", "", 2)
+    if finding.source is not None:
+        yield line(f"at {finding.source}", "", 2)
+    if _is_new(finding.fix, said):
+        yield line(f"fix: {finding.fix}.", "", 2)
+    if finding.treatment is not None:
+        yield from _treatment(finding.treatment, said)
+
+
+def _treatment(tried, said):
+    yield line(f"tried: {tried.change}: {_measured(tried)}: {_words.outcome(tried)}", "", 2)
+    if tried.healed and _is_new(tried.code, said):
+        yield line("to paste:", "", 2)
+        yield from (code_line(row, "bold") for row in tried.code.splitlines())
+    if _is_new(tried.diff, said):
+        yield line("the change to your file:" if tried.healed else "the change tried:", "", 2)
+        rows = tried.diff.expandtabs(4).splitlines()
+        yield from (code_line(row, _DIFF.get(row[:1], "")) for row in rows)
+
+
+def _measured(tried):
+    numbers = [f"{name} {before} -> {after}" for name, before, after in _words.compared(tried)]
+    return ", ".join(numbers) or "looked at again"
+
+
+def _consequences(following):
+    if following:
+        yield line("what follows from it, and is gone with it:", "", 2)
+    for finding, more in _shortened(following, lambda one: one.code):
+        yield _heading(finding, 4)
+        yield line(f"{finding.message}.", "", 6)
+        if finding.treatment is not None:
+            yield line(f"then: {_measured(finding.treatment)}", "", 6)
+        if more:
+            yield line(f"and {more} more of {finding.code}", "", 6)
+
+
+def _is_new(text, said):
+    """Whether a text is to be said, and was not said of another finding."""
+    if not text or text in said:
+        return False
+    said.add(text)
+    return True

@@ -1,0 +1,198 @@
+"""The forms of a report: each says what the report holds, and obeys no name from a model."""
+
+import io
+import json
+import unicodedata
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from jsonschema import Draft202012Validator
+from reports import HOSTILE, healthy, sick
+from rich.console import Console
+from sarif_kit.validate import validation_errors
+
+from constrainit import _text
+from constrainit.doctor._statistics import numbers
+
+DOCS = Path(__file__).parents[1] / "docs"
+SCHEMA = json.loads((DOCS / "report.schema.json").read_text())
+
+
+# The terminal
+
+
+def test_text_lists_consequences_under_their_cause():
+    """The cause with its fix, what was tried, code to paste; then, indented, what follows."""
+    rows = str(sick()).splitlines()
+    start = rows.index("CW101 infeasible-start (warning) model/first/kernel")
+    assert rows[start + 1 : start + 10] == [
+        "  starts outside its set (first).",
+        "  fix: start first inside.",
+        "  tried: first starts inside: violation 0.5 -> 0, share moved 25 % -> 0 %: healed",
+        "  to paste:",
+        "    ci.prepare('first')",
+        "  what follows from it, and is gone with it:",
+        "    CW102 start-jump (warning) model/first/kernel",
+        "      jumps (first).",
+        "      then: step 0.7 -> 0.001",
+    ]
+    assert rows.index("CW201 constraint-raises (error) model/second/kernel") < start
+    at = rows.index("  the change tried:")
+    assert rows[at + 4 : at + 6] == ["    -old(first)", "    +new(first)"]
+    assert rows[-1] == "1 error, 2 warnings, 1 note; treatments healed 2 of the 3 findings tried"
+    assert str(healthy()).endswith("\nhealthy: nothing found")
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_text_fits(width):
+    """No line of a table or paragraph is longer than the terminal is wide."""
+    text = _text.plain(*sick("a_layer_with_a_name_that_is_rather_long").parts(), width=width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "[-0.5," in text
+
+
+def test_text_obeys_no_name():
+    """Escapes, line breaks and marks that turn text around are written out."""
+    report = sick(HOSTILE, file=f"{HOSTILE}.py")
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, color_system=None, width=100)
+    console.print(*report.parts(), sep="\n", crop=False)
+    for text in (str(report), stream.getvalue()):
+        bad = {c for c in text if unicodedata.category(c) in ("Cc", "Cf")}
+        assert bad <= {"\n"}
+        assert r"\x1b[31mred\x9b2J\u202etxet" in "".join(text.split())
+
+
+# JSON
+
+
+@pytest.mark.parametrize("report", [sick(), healthy(), sick(HOSTILE)], ids=["sick", "well", "bad"])
+def test_json_is_as_documented(report):
+    """Every key is in the schema of the docs, and JSON holds no NaN and no control characters."""
+    text = report.to_json()
+    held = json.loads(text, parse_constant=lambda name: pytest.fail(name))
+    Draft202012Validator(SCHEMA).validate(held)
+    assert {c for c in text if unicodedata.category(c) in ("Cc", "Cf")} <= {"\n"}
+
+
+def test_json_holds_causes_and_treatments():
+    """The cause of a consequence, code and diff of a treatment, and the numbers of both."""
+    error, cause, consequence, _ = json.loads(sick().to_json())["findings"]
+    assert consequence["cause"] == f"{cause['code']} {cause['weight']}"
+    assert cause["cause"] == ""
+    assert cause["treatment"]["code"] == "ci.prepare('first')"
+    assert "+new(first)" in error["treatment"]["diff"]
+    assert error["source"] == {"file": "train.py", "line": 10}
+    assert json.loads(sick().to_json())["loss_after_first_step"] == "inf"
+
+
+# SARIF
+
+
+def result_of(report, code):
+    run = json.loads(report.to_sarif())["runs"][0]
+    result = next(r for r in run["results"] if r["ruleId"] == code)
+    assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == code
+    return result
+
+
+@pytest.mark.parametrize("report", [sick(), healthy(), sick(HOSTILE)], ids=["sick", "well", "bad"])
+def test_sarif_keeps_to_the_standard(report):
+    """The official schema; each result has a rule with help, and a place that a host can show."""
+    held = json.loads(report.to_sarif(), parse_constant=lambda name: pytest.fail(name))
+    assert validation_errors(held) == []
+    (run,) = held["runs"]
+    assert len(run["results"]) == len(report.findings)
+    for rule in run["tool"]["driver"]["rules"]:
+        assert rule["help"]["text"]
+        assert rule["help"]["markdown"]
+        assert rule["shortDescription"]["text"].endswith(".")
+    levels = {"error": "error", "warning": "warning", "info": "note"}
+    assert [r["level"] for r in run["results"]] == [levels[f.level] for f in report.findings]
+    prints = [r["partialFingerprints"]["finding/v1"] for r in run["results"]]
+    assert len(set(prints)) == len(prints)
+
+
+def test_sarif_places(tmp_path, monkeypatch):
+    """The user's own line, relative to this folder; else the model's file; outside of it whole."""
+    monkeypatch.chdir(tmp_path)
+    report = sick(file=str(tmp_path / "my code" / "train.py"), target="/models/a.keras")
+    located = result_of(report, "CW201")["locations"][0]["physicalLocation"]
+    assert located["artifactLocation"]["uri"] == "my%20code/train.py"
+    assert located["region"] == {"startLine": 10}
+    saved = result_of(report, "CW101")["locations"][0]
+    assert saved["physicalLocation"]["artifactLocation"]["uri"] == "file:///models/a.keras"
+    assert saved["logicalLocations"][0]["fullyQualifiedName"] == "model/first/kernel"
+    loose = result_of(sick(target=""), "CW101")["locations"][0]
+    assert "physicalLocation" not in loose
+
+
+def test_sarif_obeys_no_name():
+    """A name makes no markup, no control character, no link and no placeholder."""
+    text = sick(f"{HOSTILE}[here](http://x){{0}}").to_sarif()
+    assert not set("<>&") & set(text)
+    assert {c for c in text if unicodedata.category(c) in ("Cc", "Cf")} <= {"\n"}
+    for result in json.loads(text)["runs"][0]["results"]:
+        said = result["message"]["text"]
+        assert "](" not in said
+        assert "{" not in said.replace("{{", "")
+        assert said.isprintable()
+    assert "\x1b" not in str(json.loads(text))
+
+
+# HTML, as a document and as a cell of a notebook
+
+
+def elements(text):
+    """The names of the elements of a document, and its attributes that act or fetch."""
+    found = []
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag, attributes):
+            fetching = [a for a, value in attributes if a in ("src", "href") and value[:1] != "#"]
+            found.append((tag, *fetching, *(a for a, _ in attributes if a.startswith("on"))))
+
+    Reader().feed(text)
+    return found
+
+
+@pytest.mark.parametrize("form", ["to_html", "_repr_html_"])
+def test_html_is_the_same_whatever_a_name_is(form):
+    """A name is text: it adds no element and no attribute, and no control character."""
+    # A line break in a diff makes a line of the diff.
+    name = HOSTILE.replace("\n", " ")
+    plain, hostile = (getattr(sick(text), form)() for text in ("first", name))
+    assert elements(plain) == elements(hostile)
+    assert not {"script", "link", "img", "iframe", "object"} & {e[0] for e in elements(plain)}
+    assert all(len(element) == 1 for element in elements(plain))
+    assert "&lt;script&gt;" in hostile
+    assert {c for c in hostile if unicodedata.category(c) in ("Cc", "Cf")} <= {"\n"}
+
+
+def test_html_stands_alone():
+    """A document of one file whose policy lets nothing in; a cell has no ids that could collide."""
+    page, piece = sick().to_html(), sick()._repr_html_()
+    assert page.lstrip().startswith("<!doctype html>")
+    assert "default-src 'none'; style-src 'unsafe-inline'" in page
+    assert "http" not in page.replace("http-equiv", "")
+    assert "url(" not in page
+    assert " id=" not in piece
+    assert piece.strip().startswith('<div class="constrainit">')
+    assert "CW101 infeasible-start" in piece
+    assert "Healthy: nothing found" in healthy()._repr_html_()
+
+
+# What they are made of
+
+
+@pytest.mark.parametrize("size", [100, 300_000])
+def test_bins_count_what_is_finite(size):
+    """Equal bins from the least to the largest entry; of a large weight a fair sample."""
+    value = np.append(np.linspace(-1, 1, size - 1), np.nan).reshape(10, -1)
+    bins = np.array(numbers(value, binned=True).bins)
+    assert bins.sum() == (99 if size == 100 else 100_000)
+    assert bins.min() > 0.9 * bins.max() - 1
+    assert numbers(np.zeros((2, 2)), binned=True).bins[0] == 4
+    assert numbers(value).bins == ()
