@@ -533,7 +533,7 @@ def test_batch_that_does_not_fit_is_a_finding():
 def test_mobilenet(monkeypatch):
     """MaxNorm with Keras' default axis on every kernel: each convolution's right axes are named."""
     if keras.backend.backend() == "jax":  # compiling its step takes a minute
-        monkeypatch.setattr("constrainit.doctor._probe._Start.step", lambda start: None)
+        monkeypatch.setattr("constrainit.doctor._probe.Training.run", lambda training: None)
     # The treatments would take as long again.
     monkeypatch.setattr("constrainit.doctor._diagnose.treat", lambda *arguments: None)
     model = keras.applications.MobileNetV2(
