@@ -363,7 +363,8 @@ def test_overflow_depth():
     x = np.random.default_rng(0).normal(size=(64, 256)).astype("float32")
     start = Feasible(ci.Box(0.1, 1), 0, activation="relu", depth=40)
     level = 0
-    h, w = x, array(start((256, 256)))
+    with pytest.warns(UserWarning, match="multiplies it by about 96"):
+        h, w = x, array(start((256, 256)))
     while np.abs(h).max() < 65504:
         h, level = np.maximum(h @ w, 0), level + 1
     assert abs(level - depth) <= 1.5

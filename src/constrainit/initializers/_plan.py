@@ -121,7 +121,8 @@ class InitPlan:
     @property
     def kernel(self) -> Feasible:
         """A new initializer for the kernel."""
-        return Feasible(*self.feasible)
+        # What can not be had stands in the plan: the draw does not warn of it again.
+        return Feasible(*self.feasible).over(self.feasible[0])
 
     @property
     def bias_initializer(self) -> keras.initializers.Initializer:
