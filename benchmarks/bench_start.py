@@ -1,6 +1,7 @@
 """The start: members after rounding, the first step, and plans against draws.
 
-Whole, or in parts: `python benchmarks/bench_start.py --part members --fan-in 1 --fan-in 256`.
+Whole, or in parts: `python benchmarks/bench_start.py --part members --fan-in 1 --fan-in 256`. On JAX,
+which compiles each draw, also with `--dtype float32 --in-turn`.
 """
 
 import argparse
@@ -37,12 +38,16 @@ BY_INPUT = (  # sets that are given a value for each input
     lambda fan_in: ci.Masked(ci.NonNegative(), np.resize([[True], [False]], (fan_in, 4))),
 )
 FAN_INS = (1, 2, 16, 256, 4096, 65_536)
+DTYPES = ("float32", "float16", "bfloat16", "float64")
+# Each knot of a convex sequence takes a pass over all: up to 262,144 passes over 65,536 numbers.
+LONG = (ci.Convex(), ci.Concave())
 
 
 def draws(fan_ins):
     """Each set with each shape that its members are drawn in."""
     for fan_in in fan_ins:
-        yield from ((a_set, (fan_in, 4)) for a_set in SETS)
+        short = [a_set for a_set in SETS if fan_in < 65_536 or a_set not in LONG]
+        yield from ((a_set, (fan_in, 4)) for a_set in short)
         yield from ((make(fan_in), (fan_in, 4)) for make in BY_INPUT)
         yield ci.ConvSpectralNorm(), (1, 3, fan_in, 4)
         if fan_in % 4 == 0:
@@ -61,13 +66,19 @@ def arithmetic(dtype):
     return contextlib.nullcontext()
 
 
-def members(fan_ins):
-    """How many draws are members after rounding."""
+def members(fan_ins, dtypes=DTYPES, in_turn=False):
+    """How many draws are members after rounding.
+
+    Args:
+        fan_ins: How many weights feed a unit.
+        dtypes: Storage dtypes.
+        in_turn: Whether draws are planned and not planned in turn; else each is both.
+    """
     count, outside = 0, []
-    dtypes = ["float32", "float16", "bfloat16", "float64"]
     for a_set, shape in draws(fan_ins):
         for dtype in dtypes:
-            for phi in (None, "tanh"):
+            starts = (None, "tanh")
+            for phi in starts[count % 2 :][:1] if in_turn else starts:
                 with arithmetic(dtype):
                     drawn = Feasible(a_set, count, activation=phi, depth=6)(shape, dtype=dtype)
                     if float(a_set.violation(drawn)) != 0:
@@ -77,7 +88,8 @@ def members(fan_ins):
     inputs = ", ".join(f"{fan_in:,}" for fan_in in fan_ins)
     print(
         f"members after rounding: {count - len(outside)} of {count} draws, {kinds} sets, fan-in "
-        f"{inputs} (square matrices and intersections to 256), {', '.join(dtypes)}; goal 100 %",
+        f"{inputs} (square matrices and intersections to 256, Convex and Concave to 4096), "
+        f"{', '.join(dtypes)}; goal 100 %",
         flush=True,
     )
     if outside:
@@ -158,10 +170,12 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--part", action="append", choices=PARTS)
     parser.add_argument("--fan-in", action="append", type=int, choices=FAN_INS, help="of members")
+    parser.add_argument("--dtype", action="append", choices=DTYPES, help="of members")
+    parser.add_argument("--in-turn", action="store_true", help="half of the draws of members")
     chosen = parser.parse_args()
     warnings.simplefilter("ignore", UserWarning)
     for name in chosen.part or PARTS:
         if name == "members":
-            members(chosen.fan_in or FAN_INS)
+            members(chosen.fan_in or FAN_INS, chosen.dtype or DTYPES, chosen.in_turn)
         else:
             PARTS[name]()

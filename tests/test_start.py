@@ -84,7 +84,7 @@ def test_correlation_of_relu():
 
 def test_operating_point_loses_one_part_in_depth():
     """At the operating point the Poincare gap is one over the depth, or nothing was to do."""
-    for name in (*ACTIVATIONS, "softplus", "elu", "selu", "silu", "leaky_relu", "softsign"):
+    for name in (*ACTIVATIONS, "softplus", "elu", "selu", "silu", "leaky_relu", "relu6"):
         phi = activation(name)
         for depth in (1, 4, 20):
             mean, deviation, reached = phi.operating_point(depth)
@@ -295,6 +295,9 @@ def test_plan_is_deterministic_and_plain():
     assert random.getstate() == state
     assert one.law in str(one)
     assert f"{one.output_scale:.4g}" in str(one)
+    free = ci.plan(ci.UnitNorm(), 256)
+    assert free.adam_step == pytest.approx(1e-3 * 16)
+    assert "a first step of Adam at 1e-3 moves an entry by 1.6 % of its scale" in str(free)
 
 
 def test_plan_in_words():
@@ -360,7 +363,8 @@ def test_overflow_depth():
     x = np.random.default_rng(0).normal(size=(64, 256)).astype("float32")
     start = Feasible(ci.Box(0.1, 1), 0, activation="relu", depth=40)
     level = 0
-    h, w = x, array(start((256, 256)))
+    with pytest.warns(UserWarning, match="multiplies it by about 96"):
+        h, w = x, array(start((256, 256)))
     while np.abs(h).max() < 65504:
         h, level = np.maximum(h @ w, 0), level + 1
     assert abs(level - depth) <= 1.5
@@ -441,6 +445,24 @@ def test_gates_of_a_recurrent_kernel():
     assert ci.check(layer).ok
     for gate in np.split(array(layer.cell.recurrent_kernel), 4, axis=1):
         np.testing.assert_allclose(np.abs(np.linalg.eigvals(gate)), 1.0, atol=1e-5)
+
+
+def test_spectral_radius_of_a_recurrent_kernel():
+    """A state neither fades nor explodes: matrices of a structure are drawn smaller for it."""
+    for a_set in (ci.Symmetric(), ci.PositiveSemidefinite(), ci.Circulant()):
+        layer = layers.SimpleRNN(48, **ci.constrained(recurrent=a_set))
+        layer.build((None, 5, 3))
+        assert ci.check(layer).ok
+        radius = np.abs(np.linalg.eigvals(array(layer.cell.recurrent_kernel))).max()
+        assert 0.75 < radius < 1.3, a_set
+        model = keras.Sequential([keras.Input((5, 3)), layers.SimpleRNN(48)])
+        ci.constrain(model, {"*/recurrent_kernel": a_set})
+        ci.prepare(model, seed=1)
+        radius = np.abs(np.linalg.eigvals(array(model.layers[0].cell.recurrent_kernel))).max()
+        assert 0.75 < radius < 1.3, a_set
+    layer = layers.SimpleRNN(48, **ci.constrained(recurrent=ci.Box(0.1, 1)))
+    with pytest.warns(UserWarning, match=r"no members of the wanted scale.* each step multiplies"):
+        layer.build((None, 5, 3))
 
 
 def test_output_scale_alone():
@@ -654,16 +676,41 @@ def test_self_starting_in_training(tmp_path):
 
 def test_no_member_of_the_wanted_scale():
     """Still a feasible start, with the number and the way out in the warning."""
-    for a_set, number in ((ci.Box(5, 6), "1404"), (ci.Positive(1), "512")):
-        with pytest.warns(UserWarning, match=rf"no members of the wanted scale.*{number}"):
+    for a_set, number in (
+        (ci.Box(5, 6), "1404"), (ci.Positive(1), "512"), (ci.MaxNorm(1e-3), "0.001")
+    ):  # fmt: skip
+        message = rf"no members of the wanted scale.*{number}"
+        with pytest.warns(UserWarning, match=message):
             drawn = a_set.initializer(0)((256, 8))
         assert float(a_set.violation(drawn)) == 0.0
+        with pytest.warns(UserWarning, match=message):
+            a_set.initializer(0, activation="relu")((256, 8))
+        with pytest.warns(UserWarning, match=message):
+            layers.Dense(8, kernel_constraint=ci.SelfStarting(a_set)).build((None, 256))
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             planned = ci.constrained(kernel=a_set, activation="relu")
             layer = layers.Dense(8, **planned)
             layer.build((None, 256))
-        assert 0 < float(layer.activation.scale) < 0.1
+        assert not 0.1 < float(layer.activation.scale) < 100
+
+
+def test_unknown_activation_is_said():
+    """It is taken as linear: an initializer warns, a calibrated layer's line has it."""
+    with pytest.warns(UserWarning, match="'nope' can not be measured and is taken as linear"):
+        drawn = ci.UnitNorm().initializer(0, activation="nope")((6, 4))
+    assert float(ci.UnitNorm().violation(drawn)) == 0.0
+    model = keras.Sequential(
+        [
+            keras.Input((6,)),
+            layers.Dense(4, "relu", kernel_constraint=ci.NonNegative()),
+            layers.Dense(4, "softmax", kernel_constraint=ci.NonNegative()),
+        ]
+    )
+    x = np.random.default_rng(0).normal(size=(32, 6)).astype("float32")
+    _, plain, last = [str(row) for row in ci.prepare(model, x, seed=0)][-3:]
+    assert "taken as linear" not in plain
+    assert "'softmax' is constant or works across units and is taken as linear" in last
 
 
 def recurrent():

@@ -13,11 +13,13 @@ from typing import Any
 
 import keras
 
-from constrainit._axes import resolve, unit_axes
+from constrainit import _checks
+from constrainit._axes import RECURRENT, resolve, unit_axes
 from constrainit._joint import Joint, act, group_of
 from constrainit._set import ConstraintSet
 from constrainit._step import telling
 from constrainit.initializers import Feasible, MatchingBias
+from constrainit.initializers._start import warn_if_far
 from constrainit.layers import OutputScale
 from constrainit.sets import SelfStarting
 
@@ -39,7 +41,7 @@ def _knows_its_layer(add_weight):
             if isinstance(a_set, Joint):
                 return _joined(add_weight, group_of(self, a_set), where, args, kwargs)
             if isinstance(a_set, SelfStarting):
-                resolved = _inside(resolved, a_set)
+                resolved = _inside(resolved, a_set, where)
             if resolved is not initializer:
                 if len(args) > 1:
                     args = (args[0], resolved, *args[2:])
@@ -63,7 +65,8 @@ def _at_home(initializer, where):
     layer, name, shape, _ = where
     if isinstance(initializer, Feasible):
         axes = unit_axes(layer, name, shape)
-        resolved = initializer.over(resolve(initializer.set, *where), axes)
+        recurrent = name == RECURRENT
+        resolved = initializer.over(resolve(initializer.set, *where), axes, recurrent)
         if resolved.activation is not None:
             _check_activated(layer)
             layer.__dict__[_START] = _started(layer, resolved, shape)
@@ -85,8 +88,12 @@ def _check_activated(layer):
         )
 
 
-def _inside(initializer, a_set):
+def _inside(initializer, a_set, where):
     """The initializer with a set that starts itself behind it."""
+    layer, name, shape, _ = where
+    if not isinstance(initializer, Feasible):
+        _checks.not_empty("SelfStarting", "shape", shape)
+        warn_if_far(a_set, shape, unit_axes(layer, name, shape), recurrent=name == RECURRENT)
     begin = keras.initializers.get("glorot_uniform" if initializer is None else initializer)
     return lambda shape, dtype=None: a_set(begin(shape, dtype=dtype))
 

@@ -11,6 +11,8 @@ _DEPTHWISE = (_LAYERS.DepthwiseConv1D, _LAYERS.DepthwiseConv2D)
 _SEPARABLE = (_LAYERS.SeparableConv1D, _LAYERS.SeparableConv2D)
 _CELLS = (_LAYERS.LSTMCell, _LAYERS.GRUCell, _LAYERS.SimpleRNNCell)
 
+RECURRENT = "recurrent_kernel"
+
 
 def unit_axes(
     layer: keras.layers.Layer, name: str, shape: tuple[int, ...]
@@ -33,7 +35,7 @@ def unit_axes(
     if isinstance(layer, (_LAYERS.Dense, *_CONVOLUTIONS, *_SEPARABLE, *_CELLS)):
         return tuple(range(rank - 1))
     # The cells of ConvLSTM have no public name.
-    if type(layer).__module__.startswith("keras.") and name in ("kernel", "recurrent_kernel"):
+    if type(layer).__module__.startswith("keras.") and name in ("kernel", RECURRENT):
         return tuple(range(rank - 1)) if "ConvLSTMCell" in type(layer).__name__ else None
     return None
 

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from constrainit._axes import RECURRENT
 from constrainit._calibrate import Calibrated, calibrate, can_be_fitted
 from constrainit._reparametrized import seen_weights
 from constrainit._set import measure
@@ -169,6 +170,11 @@ def project(model: keras.Model) -> dict[str, float]:
     return {record.path: distance for record, _, distance in moves}
 
 
+def _drawn(draw, a_set, record):
+    recurrent = record.variable.name == RECURRENT
+    return draw.over(a_set, record.axes, recurrent)(record.shape, record.dtype)
+
+
 @dataclass(frozen=True)
 class Redrawn:
     """A weight that `prepare` changed.
@@ -231,7 +237,7 @@ def prepare(
                 phi = record.layer.activation
                 phi = phi.activation if isinstance(phi, OutputScale) else phi
                 draw = Feasible(a_set, own, activation=phi, depth=depth)
-            how, value = "drawn", draw.over(a_set, record.axes)(record.shape, record.dtype)
+            how, value = "drawn", _drawn(draw, a_set, record)
         changes.append((record, value, Redrawn(record.path, a_set.describe(), distance, how)))
     kept = [ops.copy(record.value) for record, _, _ in changes]
     for record, value, _ in changes:

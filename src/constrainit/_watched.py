@@ -29,6 +29,7 @@ class Calibrated:
             geometric mean over the calls.
         wanted: The mean and the deviation that its activation wants at this depth.
         changed: What was changed: `"kernel"`, `"scale"`, `"bias"`.
+        note: That the activation was taken as linear, and why; else empty.
     """
 
     layer: str
@@ -36,6 +37,7 @@ class Calibrated:
     deviation: tuple[float, float]
     wanted: tuple[float, float]
     changed: tuple[str, ...]
+    note: str = ""
 
     def __repr__(self) -> str:
         done = " and ".join(self.changed) or "nothing: neither scale nor bias is free"
@@ -45,7 +47,7 @@ class Calibrated:
         return (
             f"{self.layer}: mean {self.mean[0]:.3g} -> {self.mean[1]:.3g}, deviation "
             f"{self.deviation[0]:.3g} -> {self.deviation[1]:.3g}{'' if reached else lacking}, "
-            f"changed {done}"
+            f"changed {done}{'; ' if self.note else ''}{self.note}"
         )
 
 
@@ -64,7 +66,7 @@ class Watched:
         self.first: list[_Seen] = []
         self.fits = self.many = False
         self.changed: tuple[str, ...] = ()
-        self.trouble = ""
+        self.trouble = self.note = ""
         self.place = 0
         self.goal = (0.0, 1.0)
 
@@ -83,7 +85,7 @@ class Watched:
         begun: Any = getattr(self.layer, "kernel_initializer", None)
         if isinstance(begun, Feasible) and begun.activation is not None:
             depth = begun.depth
-        phi, _ = table_of(self.inner.activation if self.scale is not None else self.inner)
+        phi, self.note = table_of(self.inner.activation if self.scale is not None else self.inner)
         self.goal = phi.operating_point(depth)[:2]
         self.fits, self.many = True, len(self.seen) > 1
 
@@ -189,6 +191,7 @@ class Watched:
             (_middle(s.deviation for s in old), _middle(s.deviation for s in new)),
             self.goal,
             self.changed,
+            self.note,
         )
 
 

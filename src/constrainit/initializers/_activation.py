@@ -122,7 +122,8 @@ class Activation:
         """Where to run the activation so that `depth` layers lose at most a factor e.
 
         The mean and standard deviation of the pre-activation at which `gap` is `1 / depth`: a
-        one-sided activation is moved along, a bounded one is used on a narrower piece.
+        one-sided activation is moved along, a bounded one is used on a narrower piece or, where
+        it has a kink at 0 as relu6 has, moved along, too.
 
         Returns:
             Mean, standard deviation, and whether the gap was reached.
@@ -135,14 +136,13 @@ class Activation:
         wanted = 1.0 / depth + 1e-6
         if self.gap(0.0, 1.0) <= wanted:
             return 0.0, 1.0, True
-        if self.bounded:
-            low = _first(lambda s: self.gap(0.0, s) <= wanted, 1.0, 0.05)
-            return (0.0, low, True) if low is not None else (0.0, 0.05, False)
+        narrow = _first(lambda s: self.gap(0.0, s) <= wanted, 1.0, 0.05)
+        if self.bounded and narrow is not None:
+            return 0.0, narrow, True
         for direction in (1.0, -1.0):
             shift = _first(lambda m, d=direction: self.gap(d * m, 1.0) <= wanted, 0.0, 6.0)
             if shift is not None:
                 return direction * shift, 1.0, True
-        narrow = _first(lambda s: self.gap(0.0, s) <= wanted, 1.0, 0.05)
         return (0.0, narrow, True) if narrow is not None else (0.0, 1.0, False)
 
 

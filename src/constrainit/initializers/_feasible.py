@@ -1,6 +1,7 @@
 """The initializer that every set has, and the bias that goes with it."""
 
 import random
+import warnings
 from typing import Any
 
 import keras
@@ -76,6 +77,8 @@ class Feasible(keras.initializers.Initializer):
         check_inputs("Feasible", inputs)
         self.inputs = inputs
         self._axes: tuple[int, ...] | None = None
+        # A layer says itself what its plan lacks.
+        self._recurrent = self._told = False
         # Drawn from Python's generator, as Keras does: `keras.utils.set_random_seed` governs it.
         self._seed = random.randint(1, 10**9) if seed is None else self.seed
 
@@ -92,11 +95,14 @@ class Feasible(keras.initializers.Initializer):
         _checks.not_empty("Feasible", "shape", shape)
         self.set.check_shape(shape)
         begun = None if self.activation is None else self.start(shape)
+        if begun is not None and not self._told:
+            for line in self.start(shape, scaled=False).warnings:
+                warnings.warn(f"Feasible: {line}.", stacklevel=2)
         if self.base is not None:
             return self._from_base(self.base(shape, wide_dtype(dtype)), dtype, begun)
         if begun is None:
-            self._warn(shape)
-        wanted = begun and begun.wanted
+            warn_if_far(self.set, shape, self._axes, recurrent=self._recurrent)
+        wanted = begun.wanted if begun is not None else self._steady(shape)
         return drawn(self.set, shape, dtype, self._seed, wanted, self._axes)
 
     def start(self, shape: tuple[int, ...], *, bias: bool = True, scaled: bool = True) -> Start:
@@ -106,11 +112,10 @@ class Feasible(keras.initializers.Initializer):
         )  # fmt: skip
         return start(self.set, tuple(shape), self._axes, signal)
 
-    def _warn(self, shape):
-        wanted = Wanted()
-        law = self.set._law_of(shape, self._axes, wanted)
-        if law is not None and law.positive:
-            warn_if_far(self.set, law, wanted)
+    def _steady(self, shape):
+        """What keeps a state over time: weights of spectral radius one."""
+        law = self.set._law_of(shape, self._axes, Wanted()) if self._recurrent else None
+        return None if law is None or law.radius == 1 else Wanted(gain=1 / law.radius)
 
     def _from_base(self, base, dtype, begun):
         w = self.set.project(ops.cast(base, dtype))
@@ -129,10 +134,18 @@ class Feasible(keras.initializers.Initializer):
             w = self.set.project(ops.cast(base, dtype))
         return w
 
-    def over(self, set: ConstraintSet, axes: tuple[int, ...] | None = None) -> "Feasible":
-        """This initializer, same seed and same draws, for another set or the axes of a layer."""
+    def over(
+        self, set: ConstraintSet, axes: tuple[int, ...] | None = None, recurrent: bool = False
+    ) -> "Feasible":
+        """This initializer, same seed and same draws, for a weight of a layer.
+
+        Args:
+            set: The set, as it is for this weight.
+            axes: The axes that feed one unit.
+            recurrent: Whether the weight is applied again at each step of time.
+        """
         copy = Feasible(set, self.seed, self.base, self.activation, self.depth, self.inputs)
-        copy._seed, copy._axes = self._seed, axes
+        copy._seed, copy._axes, copy._recurrent, copy._told = self._seed, axes, recurrent, True
         return copy
 
     def get_config(self) -> dict[str, Any]:

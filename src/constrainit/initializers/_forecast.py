@@ -34,6 +34,11 @@ def overflow_depth(begun, stack, dtype):
     return len(levels) + math.log(largest / levels[-1]) / math.log(growth)
 
 
+def adam_step(law):
+    """How far a first step of Adam at a rate of 0.001 moves an entry, relative to its scale."""
+    return 1e-3 * math.sqrt(law.fan_in) / law.norm if law.norm else math.inf
+
+
 def trouble(begun, stack, depth):
     """What will not keep its scale, in words with the number."""
     found, law = [], begun.law

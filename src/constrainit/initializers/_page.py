@@ -38,6 +38,7 @@ def page(plan) -> str:
         f"a Glorot draw that is projected would jump by {100 * plan.jump:.3g} % of its norm"
         if math.isfinite(plan.jump)
         else "how far a projected Glorot draw would jump is not known",
+        f"a first step of Adam at 1e-3 moves an entry by {100 * plan.adam_step:.3g} % of its scale",
     ]
     for title, items in (
         ("can not be had", plan.warnings),

@@ -9,7 +9,13 @@ import keras
 
 from constrainit import _checks
 from constrainit.initializers._feasible import Feasible
-from constrainit.initializers._forecast import feature_depth, jump, overflow_depth, trouble
+from constrainit.initializers._forecast import (
+    adam_step,
+    feature_depth,
+    jump,
+    overflow_depth,
+    trouble,
+)
 from constrainit.initializers._stack import follow
 from constrainit.initializers._start import Signal, check_inputs, start
 
@@ -70,6 +76,9 @@ class InitPlan:
         overflow_depth: By dtype, the depth at which the signal overflows; infinite if it does not.
         jump: How far, relative to its norm, a Glorot draw moves when it is projected onto the set:
             the jump at Keras' first step. NaN if the set can not tell.
+        adam_step: How far a first step of Adam at its usual rate of 0.001 moves an entry, relative
+            to the root mean square of a weight. For a free kernel of Glorot's scale it is 0.001
+            times the square root of the fan-in.
         exact: The statements that are theorems, or true of each draw.
         heuristic: The statements that rest on an approximation.
         reasons: Why this start.
@@ -102,6 +111,7 @@ class InitPlan:
     feature_depth: dict[str, float]
     overflow_depth: dict[str, float]
     jump: float
+    adam_step: float
     exact: tuple[str, ...]
     heuristic: tuple[str, ...]
     reasons: tuple[str, ...]
@@ -111,7 +121,8 @@ class InitPlan:
     @property
     def kernel(self) -> Feasible:
         """A new initializer for the kernel."""
-        return Feasible(*self.feasible)
+        # What can not be had stands in the plan: the draw does not warn of it again.
+        return Feasible(*self.feasible).over(self.feasible[0])
 
     @property
     def bias_initializer(self) -> keras.initializers.Initializer:
@@ -231,6 +242,7 @@ def plan(
         feature_depth={d: feature_depth(law, d) for d in _DTYPES},
         overflow_depth={d: overflow_depth(begun, stack, d) for d in _DTYPES},
         jump=jump(a_set, shape),
+        adam_step=adam_step(law),
         exact=_EXACT if law.exact else _EXACT[:1] + _EXACT[2:],
         heuristic=_HEURISTIC
         if law.exact

@@ -19,7 +19,7 @@ from constrainit.initializers.laws import Law, Wanted
 
 DATA = "data"
 _DEEP = 4
-_FAR = 30.0
+_FAR, _FAR_IN_TIME = 30.0, 3.0
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ def start(a_set: Any, shape: tuple[int, ...], axes: Any, signal: Signal) -> Star
     if scale != 1.0:
         reasons.append(f"the set gives {kind} {size:.4g}, so the output is scaled by {scale:.4g}")
     elif size > 0 and not 1 / _FAR < size / gain < _FAR:
-        lacking.append(too_far(a_set, kind, size, gain))
+        lacking.append(_too_far(a_set, kind, size, gain, "layer"))
     if law.fan_in == 1:
         reasons.append("one weight feeds each unit: there is nothing to average over")
     return Start(
@@ -188,22 +188,29 @@ def start(a_set: Any, shape: tuple[int, ...], axes: Any, signal: Signal) -> Star
     )  # fmt: skip
 
 
-def too_far(a_set, kind, size, gain):
+def _too_far(a_set, kind, size, gain, each):
     """The sentence for a set that has no member of the wanted scale."""
+    way_out = "Widen the set, or keep such weights out of the recurrence"
+    if each == "layer":
+        way_out = (
+            "Give the layer **constrained(kernel=..., activation=...), which scales the output, "
+            "or widen the set"
+        )
     return (
         f"{a_set!r} has no members of the wanted scale: the {kind} of a unit's weights is "
-        f"{size:.4g} where {gain:.4g} would keep the signal, so each layer multiplies it by about "
-        f"{size / gain:.3g}. Give the layer **constrained(kernel=..., activation=...), which "
-        "scales the output, or widen the set"
+        f"{size:.4g} where {gain:.4g} would keep the signal, so each {each} multiplies it by about "
+        f"{size / gain:.3g}. {way_out}"
     )
 
 
-def warn_if_far(a_set, law: Law, wanted: Wanted) -> None:
+def warn_if_far(a_set, shape, axes, *, recurrent: bool = False) -> None:
     """Warns if a draw would multiply the signal by far too much or too little."""
-    goal, size = wanted.total if law.positive else wanted.gain, size_of(law)
-    if size > 0 and goal > 0 and not 1 / _FAR < size / goal < _FAR:
+    law = a_set._law_of(shape, axes, Wanted())
+    size = 0.0 if law is None else size_of(law)
+    most, each = (_FAR_IN_TIME, "step") if recurrent else (_FAR, "layer")
+    if size > 0 and not 1 / most < size < most:
         kind = "sum" if law.positive else "norm"
-        warnings.warn(too_far(a_set, kind, size, goal) + ".", stacklevel=3)
+        warnings.warn(_too_far(a_set, kind, size, 1.0, each) + ".", stacklevel=3)
 
 
 def _gain(signal, phi, form, mean, deviation, unmeasured) -> tuple[float, float]:

@@ -45,6 +45,8 @@ class Law:
         overlap: The correlation of two units' outputs for independent inputs.
         exact: Whether the moments hold exactly, not only to the order of `1 / fan_in`.
         notes: What the user should know.
+        radius: The spectral radius of a large square draw, relative to the norm of a unit's
+            weights, where their signs cancel.
     """
 
     text: str
@@ -56,6 +58,7 @@ class Law:
     overlap: float = 0.0
     exact: bool = True
     notes: tuple[str, ...] = ()
+    radius: float = 1.0
 
     @property
     def mean(self) -> float:
@@ -108,7 +111,9 @@ def direction(
     least = 3 if wanted.even else math.inf
     draw = _draws.scaled(partial(_draws.sphere, least=least), norm)
     text = f"uniform directions of norm {norm:.4g}"
-    return Law(text + (" and sum 0" if wanted.even else ""), fan_in, 0.0, norm, draw)
+    return Law(
+        text + (" and sum 0" if wanted.even and fan_in >= 3 else ""), fan_in, 0.0, norm, draw
+    )
 
 
 def nothing(fan_in: int) -> Law:

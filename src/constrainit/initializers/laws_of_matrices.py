@@ -77,7 +77,8 @@ def mirrored(fan_in: int, wanted: Wanted) -> Law:
     gain, even = wanted.gain, wanted.even and fan_in >= 3
     text = f"symmetric normal weights, columns of norm about {gain:.4g}"
     draw = _draws.scaled(partial(_draws_of_matrices.symmetric, even=even), gain)
-    return Law(text + (" and sum 0" if even else ""), fan_in, 0.0, gain, draw)
+    text += " and sum 0" if even else ""
+    return Law(text, fan_in, 0.0, gain, draw, radius=2.0)
 
 
 def skew(fan_in: int, wanted: Wanted) -> Law:
@@ -87,7 +88,8 @@ def skew(fan_in: int, wanted: Wanted) -> Law:
     gain, even = wanted.gain, wanted.even and not wanted.masked and fan_in >= 3
     text = f"skew-symmetric normal weights, columns of norm about {gain:.4g}"
     draw = _draws.scaled(partial(_draws_of_matrices.skew, even=even), gain)
-    return Law(text + (" and sum 0" if even else ""), fan_in, 0.0, gain, draw)
+    text += " and sum 0" if even else ""
+    return Law(text, fan_in, 0.0, gain, draw, radius=2.0)
 
 
 def wishart(fan_in: int, minimum: float, wanted: Wanted) -> Law:
@@ -111,7 +113,8 @@ def wishart(fan_in: int, minimum: float, wanted: Wanted) -> Law:
     norm = math.sqrt(minimum**2 + 2 * minimum * factor + factor**2 * square)
     text = f"Wishart matrices of {degrees} degrees of freedom, columns of norm about {norm:.4g}"
     text += ", all of one sum" if even else ""
-    return Law(text, fan_in, minimum + factor, norm, draw)
+    radius = (minimum + factor * (1 + _DEGREES**-0.5) ** 2) / norm
+    return Law(text, fan_in, minimum + factor, norm, draw, radius=radius)
 
 
 def correlations(fan_in: int, wanted: Wanted) -> Law:
@@ -125,7 +128,8 @@ def correlations(fan_in: int, wanted: Wanted) -> Law:
         return ops.transpose(b) @ b
 
     text = f"correlations of directions in {degrees} dimensions"
-    return Law(text, fan_in, 1.0, norm, draw)
+    radius = (1 + math.sqrt(fan_in / degrees)) ** 2 / norm
+    return Law(text, fan_in, 1.0, norm, draw, radius=radius)
 
 
 def mixed_permutations(size: int, wanted: Wanted) -> Law:
@@ -145,6 +149,8 @@ def mixed_permutations(size: int, wanted: Wanted) -> Law:
 def constant_diagonals(fan_in: int, wanted: Wanted, *, rotated: bool) -> Law:
     """One normal number for each diagonal; `rotated`: for each pair of diagonals that wraps."""
     gain = wanted.gain
+    # The largest of as many sine waves as there are inputs.
+    radius = max(math.sqrt(math.log(fan_in)), 1.0)
     if not rotated:
 
         def draw(height, width, dtype, seed, where=None):
@@ -152,7 +158,7 @@ def constant_diagonals(fan_in: int, wanted: Wanted, *, rotated: bool) -> Law:
             return from_diagonals(gain / math.sqrt(height) * values, height)
 
         return Law(f"a normal number for each diagonal, columns of norm about {gain:.4g}", fan_in,
-                   0.0, gain, draw)  # fmt: skip
+                   0.0, gain, draw, radius=max(0.85 * radius, 1.0))  # fmt: skip
     row = partial(_draws.sphere, least=3 if wanted.even else math.inf)
 
     def draw_rotated(height, width, dtype, seed, where=None):
@@ -160,4 +166,4 @@ def constant_diagonals(fan_in: int, wanted: Wanted, *, rotated: bool) -> Law:
 
     text = f"rotations of a row of norm {gain:.4g} in a uniform direction"
     text += " of sum 0" if wanted.even else ""
-    return Law(text, fan_in, 0.0, gain, draw_rotated)
+    return Law(text, fan_in, 0.0, gain, draw_rotated, radius=radius)

@@ -38,12 +38,8 @@ def between(x, low, high, below, above):
     backend = keras.backend.backend()
     if backend == "torch":
         return _between_on_torch(x, low, high, below, above)
-    if backend == "tensorflow" and (low, high) == (below, above):
-        import tensorflow as tf
-
-        ends = -np.inf if low is None else low, np.inf if high is None else high
-        low, high = (ops.convert_to_tensor(end, dtype=x.dtype) for end in ends)
-        return tf.raw_ops.ClipByValue(t=x, clip_value_min=low, clip_value_max=high)
+    if backend == "tensorflow":
+        return _between_on_tensorflow(x, low, high, below, above)
     image = x
     if low is not None:
         below = ops.convert_to_tensor(below, dtype=x.dtype)
@@ -52,6 +48,18 @@ def between(x, low, high, below, above):
         above = ops.convert_to_tensor(above, dtype=x.dtype)
         image = ops.where(x > ops.convert_to_tensor(high, dtype=x.dtype), above, image)
     return image
+
+
+def _between_on_tensorflow(x, low, high, below, above):
+    import tensorflow as tf
+
+    ends = -np.inf if below is None else below, np.inf if above is None else above
+    least, most = (ops.convert_to_tensor(end, dtype=x.dtype) for end in ends)
+    image = tf.raw_ops.ClipByValue(t=x, clip_value_min=least, clip_value_max=most)
+    # What is a bound only as the dtype rounds it stays. Two choices take longer than this one.
+    rounded = [end for end, inner in ((low, below), (high, above)) if end != inner]
+    stays = [ops.equal(x, ops.convert_to_tensor(end, dtype=x.dtype)) for end in rounded]
+    return ops.where(functools.reduce(ops.logical_or, stays), x, image) if stays else image
 
 
 def _between_on_torch(x, low, high, below, above):
