@@ -1,7 +1,7 @@
 """The start: members after rounding, the first step, and plans against draws.
 
-Whole, or in parts: `python benchmarks/bench_start.py --part members --fan-in 1 --fan-in 256`. On JAX,
-which compiles each draw, also with `--dtype float32 --in-turn`.
+Whole, or in parts: `python benchmarks/bench_start.py --part members --fan-in 1 --fan-in 256`.
+On JAX, which compiles each draw, also with `--dtype float32 --in-turn`.
 """
 
 import argparse

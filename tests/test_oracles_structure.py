@@ -53,6 +53,16 @@ def test_structured(shape, data):
         assert (found[~np.any(basis, axis=0)] == 0).all()
 
 
+def test_tall_matrices_of_one_number_for_each_diagonal():
+    """As the wide one, turned; and no square of the 60,000 inputs is ever in memory."""
+    w = np.random.default_rng(0).normal(size=(7, 3)).astype("float32")
+    tall, wide = (array(ci.Toeplitz().project(one)) for one in (w, w.T))
+    np.testing.assert_allclose(tall, wide.T, atol=1e-6)
+    np.testing.assert_allclose(tall[1:, 1:], tall[:-1, :-1])
+    drawn = ci.Toeplitz().initializer(0)((60_000, 2))
+    assert float(ci.Toeplitz().violation(drawn)) == 0.0
+
+
 @QUICK
 @given(w=weights(6, 2))
 def test_few(w):

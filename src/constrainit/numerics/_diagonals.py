@@ -11,11 +11,15 @@ from keras import ops
 def from_diagonals(values, rows):
     """The matrix of `rows` rows whose diagonals hold `values`, given along the last axis."""
     lead, length = tuple(values.shape[:-1]), values.shape[-1]
+    columns = length - rows + 1
+    # What is made on the way has a row for each row: never one for each of 65,536 inputs.
+    if rows > columns:
+        return ops.swapaxes(from_diagonals(ops.flip(values, axis=-1), columns), -1, -2)
     repeated = ops.broadcast_to(ops.expand_dims(values, -2), (*lead, rows, length))
     flat = ops.reshape(repeated, (*lead, rows * length))
     flat = ops.concatenate([flat, ops.zeros_like(flat[..., :rows])], axis=-1)
     # Rows that are one longer start one later each: the diagonals become slanted columns.
-    return ops.flip(ops.reshape(flat, (*lead, rows, length + 1))[..., : length - rows + 1], axis=-2)
+    return ops.flip(ops.reshape(flat, (*lead, rows, length + 1))[..., :columns], axis=-2)
 
 
 def toeplitz(w):
@@ -50,6 +54,8 @@ def from_first_row(row):
 def _sums(w):
     """The sum of each diagonal."""
     lead, (rows, columns) = tuple(w.shape[:-2]), w.shape[-2:]
+    if rows > columns:
+        return ops.flip(_sums(ops.swapaxes(w, -1, -2)), axis=-1)
     padded = ops.concatenate([ops.flip(w, axis=-2), _zeros(w, (*lead, rows, rows))], axis=-1)
     flat = ops.reshape(padded, (*lead, rows * (rows + columns)))[..., :-rows]
     return ops.sum(ops.reshape(flat, (*lead, rows, rows + columns - 1)), axis=-2)

@@ -1,5 +1,6 @@
 """One set applied in another way: to the part of a weight under a mask, or by another rule."""
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -151,10 +152,15 @@ class Masked(_Wrapping):
 
     def check_shape(self, shape):
         self.set.check_shape(shape)
-        _checks.broadcasts("Masked", "mask", self.mask, shape)
+        _checks.broadcasts("Masked", "mask", self._array, shape)
+
+    @functools.cached_property
+    def _array(self):
+        # A tensor is made of a nested list number by number: seconds for each step.
+        return np.asarray(self.mask, "bool")
 
     def _where(self, w):
-        return ops.broadcast_to(ops.convert_to_tensor(self.mask, dtype="bool"), w.shape)
+        return ops.broadcast_to(ops.convert_to_tensor(self._array), w.shape)
 
     def _nearest(self, w, dtype, where=None):
         where = self._where(w)
@@ -174,11 +180,11 @@ class Masked(_Wrapping):
         return UnderMask(self) if inner is not None and inner.maskable else None
 
     def _law_of(self, shape, axes, wanted, where=None):
-        mask = np.broadcast_to(np.asarray(self.mask), shape)
+        mask = np.broadcast_to(self._array, shape)
         return self.set._law_of(shape, axes, wanted, mask)
 
     def _draw(self, shape, dtype, seed, wanted=None, axes=None, where=None):
-        where = np.broadcast_to(np.asarray(self.mask), shape)
+        where = np.broadcast_to(self._array, shape)
         return self.set._draw(shape, dtype, seed, wanted, axes, where)
 
     def _phrase(self):

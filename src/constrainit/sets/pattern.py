@@ -1,5 +1,6 @@
 """Sets of entries with a pattern: given signs and given values."""
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -79,8 +80,12 @@ class Sign(_Entries):
                 .rstrip()
             )  # fmt: skip
 
+    @functools.cached_property
+    def _pattern(self):
+        return np.asarray(self.pattern, "int8")
+
     def _array(self, rank):
-        array = np.asarray(self.pattern, "int8")
+        array = self._pattern
         return array[:, None] if array.ndim == 1 and rank == 2 else array
 
     def _nearest(self, w, dtype, where=None):
@@ -150,12 +155,18 @@ class Fixed(_Entries):
         return not np.any(self.values)
 
     def check_shape(self, shape):
-        _checks.broadcasts("Fixed", "mask", self.mask, shape)
-        _checks.broadcasts("Fixed", "values", self.values, shape)
+        mask, values = self._arrays
+        _checks.broadcasts("Fixed", "mask", mask, shape)
+        _checks.broadcasts("Fixed", "values", values, shape)
+
+    @functools.cached_property
+    def _arrays(self):
+        return np.asarray(self.mask, "bool"), np.asarray(self.values, "float64")
 
     def _nearest(self, w, dtype, where=None):
-        held = ops.convert_to_tensor(np.asarray(self.mask))
-        values = ops.convert_to_tensor(stored(self.values, dtype), dtype=w.dtype)
+        mask, values = self._arrays
+        held = ops.convert_to_tensor(mask)
+        values = ops.convert_to_tensor(stored(values, dtype), dtype=w.dtype)
         image = ops.where(held, ops.broadcast_to(values, w.shape), w)
         return image if where is None else ops.where(where, image, ops.zeros_like(w))
 
