@@ -11,8 +11,10 @@ import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from keras import ops
 from keras.src.saving import object_registration
 
+import constrainit as ci
 from constrainit._catalogue import entries, markdown
 from constrainit.cli import cli
 from constrainit.doctor.rules import RULES
@@ -217,6 +219,184 @@ def test_output_that_can_not_be_written(folder):
     assert not [
         path for path in folder.iterdir() if path.name.startswith("taken") and path.is_file()
     ]
+
+
+def test_forms(folder):
+    """The form follows the end of the file's name; --format says it where there is none."""
+    for name, start in {"r.html": "<!doctype html>", "r.sarif": "{", "r.txt": "Sequential"}.items():
+        doctor("batched.py:sick", "--output", folder / name, exit_code=1)
+        assert (folder / name).read_text().lstrip().startswith(start)
+    held = json.loads((folder / "r.sarif").read_text())["runs"][0]["results"][0]
+    place = held["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    assert (held["ruleId"], place) == ("CW101", "batched.py")
+    assert "<h1>" in doctor("batched:sick", "--format", "html", "--steps", 1, exit_code=1)
+
+
+def test_what_is_reported_and_what_fails(folder):
+    """Codes, names and beginnings choose; the status is that of what is left."""
+    text = doctor("batched.py:sick", "--select", "infeasible-start,CW2", exit_code=1)
+    assert "CW101" in text
+    assert "CW102" not in text
+    assert "healthy" in doctor("batched.py:sick", "--ignore", "CW1", exit_code=0)
+    assert "CW101" in doctor("batched.py:sick", "--fail-on", "error", exit_code=0)
+    assert "CW101" in doctor("batched.py:sick", "--fail-on", "never", exit_code=0)
+    assert "--ignore: There is no finding 'CW9'" in doctor(
+        "batched.py:sick", "--ignore", "CW9", exit_code=2
+    )
+
+
+def configured(folder, text):
+    (folder / "pyproject.toml").write_text(f"[tool.constrainit]\n{text}\n")
+
+
+def test_configuration_of_the_project(folder):
+    """The nearest pyproject.toml chooses what the options do not."""
+    configured(folder, 'ignore = ["CW1"]')
+    assert "healthy" in doctor("batched.py:sick", exit_code=0)
+    assert "CW102" in doctor("batched.py:sick", "--ignore", "CW101", exit_code=1)
+    configured(folder, 'fail-on = "never"\nselect = ["start-jump"]')
+    assert "CW102 start-jump" in doctor("batched.py:sick", exit_code=0)
+    configured(folder, "thresholds.CW101.violation = 1e3\nthresholds.CW102.step = 1e3")
+    assert "healthy" in doctor("batched.py:sick", exit_code=0)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("ignroe = []", "has no key 'ignroe', only fail-on, ignore, select, thresholds. Write ign"),
+        ('ignore = "CW101"', "`ignore` of [tool.constrainit] in "),
+        ('ignore = ["CW999"]', "`ignore` of [tool.constrainit]: There is no finding 'CW999'"),
+        ('fail-on = "info"', "must be one of error, warning, never. Received: 'info'"),
+        ('thresholds = {CW101 = "a"}', "must hold numbers by code, such as CW101 = {violation"),
+        ("thresholds.CW101.violatoin = 1", "CW101 has no number 'violatoin'. It has: violation, "),
+        ("thresholds.CW999.violation = 1", "There is no finding 'CW999'"),
+        ("ignore = [", "can not be read: "),
+    ],
+)
+def test_configuration_that_is_wrong(folder, text, words):
+    """One sentence that names the key and what it must be."""
+    configured(folder, text)
+    message = doctor("batched.py:sick", exit_code=2)
+    assert words in message
+    assert len(message.splitlines()) == 1
+
+
+# The treated model
+
+
+def fixed(*arguments, exit_code=1):
+    result = CliRunner().invoke(cli, ["doctor", *map(str, arguments)])
+    assert result.exit_code == exit_code, (result.output, result.exception)
+    return result.stderr
+
+
+def test_fix_writes_a_model_that_is_healed(folder, unregistered):
+    """The treated model is loaded again and healthy; the model that came is as it was."""
+    source = saved(folder, "sick")
+    before = source.read_bytes()
+    said = fixed(source, "--fix", "mended.keras")
+    assert "wrote the treated model to 'mended.keras': every weight starts inside its set" in said
+    assert source.read_bytes() == before
+    assert "CW101" not in doctor("mended.keras", exit_code=0)
+    mended = keras.saving.load_model("mended.keras")
+    assert ops.all(mended.layers[-1].kernel >= 0)
+    assert isinstance(mended.layers[-1].kernel_constraint, keras.constraints.NonNeg)
+    assert not [path for path in folder.iterdir() if path.name.startswith(".mended")]
+
+
+def test_fix_of_constraint_and_learning_rate(folder, unregistered):
+    """A set in the place of a constraint, and a rate, are in the file as well."""
+    (folder / "models.py").write_text(MODELS + WRONG)
+    assert "wrote the treated model" in fixed("models.py:axis", "--fix", "axis.keras")
+    mended = keras.saving.load_model("axis.keras")
+    assert ci.check(mended).ok
+    assert type(mended.layers[0].kernel_constraint).__name__ == "UnitNorm"
+    assert "a learning rate of" in fixed("models.py:fast", "--fix", "fast.keras")
+    rate = float(keras.saving.load_model("fast.keras").optimizer.learning_rate)
+    assert rate < 5
+
+
+WRONG = """
+def axis():
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(
+        4, 3, kernel_constraint=keras.constraints.UnitNorm(axis=0)), keras.layers.Flatten(),
+        keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    return model
+
+def fast():
+    model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(8), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(5.0), "mse")
+    return model
+
+def shares(w):
+    w = keras.ops.maximum(w, 0.0)
+    return w / keras.ops.sum(w, axis=0, keepdims=True)
+
+@keras.saving.register_keras_serializable("test_cli")
+class Mix(keras.layers.Layer):
+    def build(self, shape):
+        self.w = self.add_weight(shape=(5, 2), initializer="zeros", constraint=shares, name="w")
+
+    def call(self, x):
+        return x @ self.w
+
+def inside_of_a_layer():
+    model = keras.Sequential([keras.Input((5,)), Mix(), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    return model
+"""
+
+
+def test_fix_that_is_not_written(folder):
+    """Nothing to mend, what no file holds, and names that can not be: said, and nothing written."""
+    said = fixed("batched.py:healthy", "--fix", "out.keras", exit_code=0)
+    assert "--fix: no model was written: there is nothing to mend" in said
+    assert "can not be built" in fixed(
+        "models.py:unbuildable", "--input-shape", "5", "--fix", "out.keras"
+    )
+    assert not (folder / "out.keras").exists()
+    (folder / "models.py").write_text(MODELS + WRONG)
+    assert "a saved model does not hold the treatment of " in fixed(
+        "models.py:inside_of_a_layer", "--fix", "out.keras"
+    )
+    assert not (folder / "out.keras").exists()
+    source = saved(folder, "sick")
+    (folder / "link.keras").symlink_to(source)
+    for name, words in {
+        source: "--fix must not be TARGET itself",
+        "link.keras": "--fix must not be TARGET itself",
+        "out.h5": "--fix must be the name of a .keras file",
+        "no/out.keras": "--fix must be the name of a .keras file in a folder that exists",
+    }.items():
+        assert words in doctor(source, "--fix", name, exit_code=2)
+
+
+# Feasibility only
+
+
+def checked(*arguments, exit_code):
+    result = CliRunner().invoke(cli, ["check", *map(str, arguments)])
+    assert result.exit_code == exit_code, (result.output, result.exception)
+    assert "Traceback" not in result.output
+    return result
+
+
+def test_check(folder):
+    """Each file in a line or a table; the status is the worst; what can not be read is said."""
+    sick, healthy = saved(folder, "sick"), saved(folder, "healthy")
+    assert "healthy.keras: ok, 1 constrained weight\n" in checked(healthy, exit_code=0).stdout
+    both = checked(healthy, sick, exit_code=1).stdout
+    assert "healthy.keras: ok" in both
+    assert "sick.keras:\n" in both
+    assert "outside" in both
+    broken = checked("gone.keras", healthy, exit_code=2)
+    assert "There is no file 'gone.keras'" in broken.stderr
+    assert "healthy.keras: ok" in broken.stdout
+    rows = json.loads(checked(sick, "--format", "json", exit_code=1).stdout)
+    assert rows[0]["rows"][0]["violation"] > 0
+    assert "models.py:sick:\n" in checked("models.py:sick", exit_code=1).stdout
+    assert "must be built" in checked("models.py:shapeless", exit_code=2).stderr
 
 
 # Saved models

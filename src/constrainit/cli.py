@@ -7,10 +7,11 @@ from pathlib import Path
 
 import click
 
-from constrainit import _text
+from constrainit import _check_command, _text
+from constrainit._config import FAIL_ON, ConfigError
 from constrainit.atlas import _grid
 
-HEALTHY, FINDINGS, CAN_NOT_RUN = 0, 1, 2
+CAN_NOT_RUN = 2
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -31,111 +32,51 @@ def cli() -> None:
     help="Module that registers the custom objects of a .keras file.",
 )  # fmt: skip
 @click.option(
-    "--format", "form", type=click.Choice(["text", "json"]),
-    help="Default: json if --output ends in .json, else text.",
+    "--format", "form", type=click.Choice(["text", "json", "html", "sarif"]),
+    help="Default: by the end of --output (.json, .html, .sarif), else text.",
 )  # fmt: skip
 @click.option("--output", metavar="FILE", help="Write the report there, whole or not at all.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
+    "--steps", type=click.IntRange(min=1),
+    help="Optimizer steps to take. Default: 20, fewer for more than two million weights.",
+)  # fmt: skip
+@click.option(
+    "--select", multiple=True, metavar="CODES",
+    help="Report these only: codes, names, or beginnings such as CW1, with commas.",
+)  # fmt: skip
+@click.option("--ignore", multiple=True, metavar="CODES", help="Do not report these.")
+@click.option(
+    "--fail-on", type=click.Choice(FAIL_ON),
+    help="The level of a finding from which on the exit status is 1. Default: warning.",
+)  # fmt: skip
+@click.option(
+    "--fix", metavar="OUT.keras",
+    help="Write the treated model there, if a treatment heals; never over TARGET.",
+)  # fmt: skip
+@click.option(
     "--max-size", type=click.IntRange(min=1), default=8192, show_default=True, metavar="MIB",
     help="Refuse a .keras or .npz file that would unpack to more.",
 )  # fmt: skip
-def doctor(target, data, shapes, imports, form, output, seed, max_size) -> None:
+def doctor(target, **options) -> None:
     """Say why a constrained model breaks, and try what mends it.
 
-    TARGET is file.py:factory, module:factory or model.keras. The batch comes from --data, from a
-    make_batch() beside the factory, or from --input-shape.
+    TARGET is file.py:factory, module:factory or model.keras; the Python of the first two is run.
+    The batch comes from --data, from a make_batch() beside the factory, or from --input-shape.
+    What --select, --ignore and --fail-on do not say is taken from [tool.constrainit] of the nearest
+    pyproject.toml.
 
-    Exit status: 0 healthy, 1 findings at warning level or above, 2 could not run.
+    Exit status: 0 healthy, 1 findings at warning level or above (see --fail-on), 2 could not run.
     """
+    from constrainit.doctor._command import run
     from constrainit.doctor._target import TargetError
 
     try:
-        status = _doctor(
-            target, data, _shapes(shapes), imports, form, output, seed, max_size * 2**20
-        )
-    except TargetError as reason:
+        status = run(target, **options)
+    except (TargetError, ConfigError) as reason:
         click.echo(f"constrainit: {reason}", err=True)
         status = CAN_NOT_RUN
     sys.exit(status)
-
-
-def _doctor(target, data, shapes, imports, form, output, seed, max_size):
-    import keras
-
-    from constrainit.doctor._batch import inputs_for
-    from constrainit.doctor._diagnose import examine
-    from constrainit.doctor._target import TargetError, check_batch, load_batch, load_target
-
-    if output is not None and not Path(output).resolve().parent.is_dir():
-        raise TargetError(f"There is no folder {str(Path(output).parent)!r} to write --output to.")
-    if data is not None and shapes is not None:
-        raise TargetError("--data and --input-shape exclude one another: give one of them.")
-    form = form or ("json" if str(output).endswith(".json") else "text")
-    _seed(keras, seed)
-    model, module = load_target(target, imports, max_size)
-    x, y = (None, None) if shapes and data is None else load_batch(module, data, max_size)
-    if x is not None:
-        check_batch(model, x, data or "What make_batch returned")
-    elif shapes is not None:
-        check_batch(model, inputs_for(model, shapes, seed), "--input-shape")
-    try:
-        report = examine(model, x, y, None, None, seed, shapes)
-    except ValueError as reason:
-        raise TargetError(str(reason)) from None
-    _show(report, form, output)
-    return HEALTHY if report.ok else FINDINGS
-
-
-def _seed(keras, seed):
-    """As `keras.utils.set_random_seed`, which imports TensorFlow on every backend: seconds."""
-    import random
-
-    import numpy as np
-
-    if keras.backend.backend() == "tensorflow":
-        keras.utils.set_random_seed(seed)
-    elif keras.backend.backend() == "torch":
-        import torch
-
-        torch.manual_seed(seed)
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002
-
-
-def _shapes(texts):
-    from constrainit.doctor._target import TargetError
-
-    shapes = []
-    for text in texts:
-        parts = text.split(",")
-        if not all(part.strip().isdigit() and int(part) > 0 for part in parts):
-            raise TargetError(
-                "--input-shape must be positive integers with commas, such as 28,28,1. "
-                f"Received: {text!r}."
-            )
-        shapes.append(tuple(int(part) for part in parts))
-    return shapes or None
-
-
-def _show(report, form, output):
-    from constrainit.doctor._report import write_whole
-    from constrainit.doctor._target import TargetError
-
-    if output is not None:
-        text = report.to_json() if form == "json" else str(report)
-        try:
-            write_whole(Path(output), text + "\n")
-        except OSError as reason:
-            raise TargetError(f"--output {output!r} can not be written: {reason}") from None
-    elif form == "json":
-        click.echo(report.to_json())
-    elif sys.stdout.isatty():
-        from rich.console import Console
-
-        Console(highlight=False).print(*report.parts(), sep="\n", crop=False)
-    else:
-        click.echo(str(report))
 
 
 @cli.command()
@@ -229,6 +170,9 @@ def _print(parts, width):
         Console(highlight=False).print(*parts, sep="\n")
     else:
         click.echo(_text.plain(*parts, width=width))
+
+
+cli.add_command(_check_command.check)
 
 
 def main() -> None:

@@ -86,10 +86,13 @@ def _known(name, value, get):
         ) from None
 
 
-def examine(model, x, y, loss, optimizer, seed, shapes=None, steps=None, target="") -> Report:
+def examine(
+    model, x, y, loss, optimizer, seed, shapes=None, steps=None, target="", mend=None
+) -> Report:
     """As `diagnose`, for a model that may be built in place.
 
-    `shapes` are those of one sample, `target` is the file that the model came from.
+    `shapes` are those of one sample, `target` is the file that the model came from, and `mend` is
+    called at the end with the problem, its evidence, and what healed, while the model is borrowed.
     """
     parts = [part for part in keras.tree.flatten((x, y)) if part is not None]
     if any(np.shape(part)[:1] == (0,) for part in parts):
@@ -115,7 +118,9 @@ def examine(model, x, y, loss, optimizer, seed, shapes=None, steps=None, target=
         if names:
             evidence = _with_keras_ops(problem, evidence, found, names)
         with keras_ops_for(names):
-            treat(problem, evidence, found)
+            healings = treat(problem, evidence, found)
+        if mend is not None:
+            mend(problem, evidence, found, healings)
     return _report(model, x, evidence, seed, problem.said, found, problem.loss_name, target)
 
 

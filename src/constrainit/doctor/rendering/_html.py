@@ -22,9 +22,9 @@ def _template(name):
     import markupsafe
 
     def sound(value):
-        """Every text that is put into a page: what a reader does not see is written out."""
-        plain = isinstance(value, str) and not isinstance(value, markupsafe.Markup)
-        return visible(value, keep="\n") if plain else value
+        """Whatever is put into a page: what a reader does not see is written out."""
+        made_here = isinstance(value, markupsafe.Markup)
+        return value if made_here else visible(str(value), keep="\n")
 
     environment = jinja2.Environment(
         autoescape=True,

@@ -11,7 +11,16 @@ from constrainit.doctor._problem import Problem
 from constrainit.doctor.rules import in_order, rules_of
 from constrainit.doctor.rules.cw201_constraint_raises import missing_backend_name
 from constrainit.doctor.treatments import constraints, models, source, starts, training
-from constrainit.doctor.treatments._remedy import Look, Remedy, both, follow, key, look, write
+from constrainit.doctor.treatments._remedy import (
+    Healing,
+    Look,
+    Remedy,
+    both,
+    follow,
+    key,
+    look,
+    write,
+)
 
 _BROKEN = ("CW401", "CW501", "CW502")
 _SIGNAL = ("CW402", "CW403", "CW404", "CW405", "CW504")
@@ -19,12 +28,12 @@ _TRAINING = ("CW505",)
 _CONSTRAINT = ("CW201", "CW202", "CW203", "CW204", "CW205", "CW207", "CW208", "CW210")
 
 REMEDIES = (
-    Remedy(("CW206",), constraints.run_call, brings=("CW208",)),  # a bound method is not saved
+    Remedy(("CW206",), constraints.run_call, brings=("CW208",), saved=False),
     Remedy(("CW209",), constraints.attach),
-    Remedy(("CW604",), training.finite_rows),
+    Remedy(("CW604",), training.finite_rows, saved=False),
     Remedy(("CW603",), training.other_logits),
     Remedy(("CW301",), constraints.along_the_right_axes),
-    Remedy((*_CONSTRAINT, "CW206"), source.edited, brings=("CW208",)),
+    Remedy((*_CONSTRAINT, "CW206"), source.edited, brings=("CW208",), saved=False),
     Remedy(_CONSTRAINT, constraints.exact_set),
     Remedy(("CW101", "CW102"), starts.inside),
     Remedy(("CW302",), constraints.inside_the_bounds),
@@ -33,11 +42,11 @@ REMEDIES = (
         for factor in (0.1, 0.01)
     ),
     Remedy(("CW406",), models.spectral_constraint),
-    Remedy(("CW303",), training.projected_averages),
+    Remedy(("CW303",), training.projected_averages, saved=False),
     Remedy(("CW605",), training.no_last_activation),
     Remedy(("CW001", *_BROKEN), constraints.definite),
-    Remedy(_BROKEN, source.guarded),
-    Remedy((*_BROKEN, *_SIGNAL, *_TRAINING), training.scaled_data, trial="data"),
+    Remedy(_BROKEN, source.guarded, saved=False),
+    Remedy((*_BROKEN, *_SIGNAL, *_TRAINING), training.scaled_data, trial="data", saved=False),
     Remedy((*_BROKEN, *_SIGNAL), starts.of_the_right_size),
     Remedy(("CW105", "CW001", *_BROKEN, *_SIGNAL), starts.redrawn),
     Remedy((*_BROKEN, *_SIGNAL, "CW506"), models.in_float32),
@@ -66,18 +75,20 @@ def missing_names(evidence: Evidence) -> set[str]:
     return {name for name in map(missing_backend_name, faults) if name}
 
 
-def treat(problem: Problem, evidence: Evidence, found: list[Finding]) -> None:
-    """Tries what there is for the findings and writes the result into them.
+def treat(problem: Problem, evidence: Evidence, found: list[Finding]) -> list[Healing]:
+    """Tries what there is for the findings and writes the result into them; returns what healed.
 
     What is gone after something else was treated is its consequence, and is not treated itself.
     A remedy outside of the model, such as another learning rate, adds the finding that names it.
     """
     with source.registered_as_before():
-        _treat(problem, evidence, found)
+        healings = _treat(problem, evidence, found)
     found[:] = in_order(found)
+    return healings
 
 
 def _treat(problem, evidence, found):
+    healings = []
     for remedy in REMEDIES:
         wanted = [f for f in found if f.code in remedy.codes and f.counts and _open(f)]
         if not wanted or (remedy.trial == "rate" and not _is_training(wanted)):
@@ -85,11 +96,13 @@ def _treat(problem, evidence, found):
         after = look(remedy, problem, evidence, wanted)
         if after is None or not write(wanted, after, found, brings=remedy.brings):
             continue
+        healings.append(Healing(remedy, wanted, after.changed.change))
         cause = next(f for f in wanted if f.treatment is not None and f.treatment.healed)
         # What fails in the user's own code is named there, whatever else makes up for it.
         if remedy.trial and training.is_better(after.evidence) and not _is_located(evidence):
             cause = _named(remedy, after, evidence, found) or cause
         follow(cause, found, after)
+    return healings
 
 
 def _open(finding):

@@ -39,12 +39,23 @@ class Remedy:
             nothing to change. The model is borrowed.
         brings: Findings that the way of trying brings with it, not the change itself.
         trial: Under what name the evidence is kept for rules that ask for it.
+        saved: Whether a saved model holds the change; one to the user's file or data it does not.
     """
 
     codes: tuple[str, ...]
     apply: Callable[[Problem, Evidence, list[Finding]], Changed | None]
     brings: tuple[str, ...] = ()
     trial: str = ""
+    saved: bool = True
+
+
+@dataclass(frozen=True)
+class Healing:
+    """A remedy that healed, the findings that it was tried for, and what it changed."""
+
+    remedy: Remedy
+    wanted: list[Finding]
+    change: str
 
 
 def key(finding: Finding) -> tuple[str, str, str]:

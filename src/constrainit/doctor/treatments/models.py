@@ -61,6 +61,13 @@ def spectral_constraint(problem, evidence, found):
     )
 
 
+def own_classes(model: keras.Model) -> dict[str, type]:
+    """The classes of the parts of a model by name, for a model that is made like it."""
+    parts = [part for layer in model._flatten_layers() for part in (layer, *vars(layer).values())]
+    parts += [getattr(variable, "constraint", None) for variable in model.variables]
+    return {type(part).__name__: type(part) for part in parts}
+
+
 def _config(model):
     return keras.saving.serialize_keras_object(model)
 
@@ -79,11 +86,7 @@ def _each(part, edit):
 
 def _made(problem, config, exact=True):
     """A problem with the model of a config; with the weights of the first where they fit."""
-    custom = {}
-    for layer in problem.model._flatten_layers():
-        for part in (layer, *vars(layer).values()):
-            custom[type(part).__name__] = type(part)
-    with keras.saving.custom_object_scope(custom):
+    with keras.saving.custom_object_scope(own_classes(problem.model)):
         model = keras.saving.deserialize_keras_object(config)
     if not model.built:
         model(problem.x)

@@ -1,0 +1,64 @@
+"""`constrainit check`: whether the weights of saved models obey, for pipelines."""
+
+import json
+import sys
+from typing import Any
+
+import click
+
+INSIDE, OUTSIDE, CAN_NOT_RUN = 0, 1, 2
+
+
+@click.command()
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
+@click.option(
+    "--import", "imports", multiple=True, metavar="MODULE",
+    help="Module that registers the custom objects of a .keras file.",
+)  # fmt: skip
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+@click.option(
+    "--max-size", type=click.IntRange(min=1), default=8192, show_default=True, metavar="MIB",
+    help="Refuse a .keras file that would unpack to more.",
+)  # fmt: skip
+def check(targets, imports, form, max_size) -> None:
+    """Check whether constrained weights are inside their sets; nothing is trained or changed.
+
+    TARGET is model.keras, file.py:factory or module:factory; several can be given.
+
+    Exit status: 0 all inside, 1 a weight is outside, not finite, or its constraint raises or works
+    along other axes than its layer, 2 a model could not be loaded.
+    """
+    from constrainit._obey import check as look
+    from constrainit.doctor._target import TargetError, load_target
+
+    status, found = INSIDE, []
+    for target in targets:
+        try:
+            table = look(load_target(target, imports, max_size * 2**20)[0])
+        except (TargetError, ValueError) as reason:
+            click.echo(f"constrainit: {reason}", err=True)
+            status = CAN_NOT_RUN
+            continue
+        status = max(status, INSIDE if table.ok else OUTSIDE)
+        found.append((target, table))
+    click.echo(_as_json(found) if form == "json" else _as_text(found))
+    sys.exit(status)
+
+
+def _as_json(found: list[tuple[str, Any]]) -> str:
+    return json.dumps([{"target": target, **table.to_dict()} for target, table in found], indent=2)
+
+
+def _as_text(found: list[tuple[str, Any]]) -> str:
+    from constrainit._text import visible
+
+    parts = []
+    for target, table in found:
+        count = len(table.rows)
+        if table.ok:
+            parts.append(f"{visible(target)}: ok, {count} constrained weight{'s' * (count != 1)}")
+        else:
+            parts.append(f"{visible(target)}:\n{table}")
+    return "\n".join(parts)

@@ -1,0 +1,66 @@
+"""Which findings of a report count: select, ignore, thresholds, and from which level on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from constrainit.doctor import _explain
+from constrainit.doctor._finding import Finding
+from constrainit.doctor._report import Report
+
+_FROM = {"error": ("error",), "warning": ("error", "warning"), "never": ()}
+
+
+def codes_of(texts: Sequence[str]) -> tuple[str, ...]:
+    """The codes that codes, names, or beginnings of codes such as `CW1` stand for.
+
+    Raises:
+        ValueError: One of them stands for none.
+    """
+    found = []
+    for text in texts:
+        start = text.strip().upper()
+        alike = [rule.code for rule in _explain.ordered() if rule.code.startswith(start)]
+        found += alike if start.startswith("CW") and alike else [_explain.find(text).code]
+    return tuple(found)
+
+
+def chosen(
+    report: Report,
+    select: Sequence[str],
+    ignore: Sequence[str],
+    thresholds: Mapping[str, Mapping[str, float]],
+) -> Report:
+    """A report with the findings that are asked for; all else is as it was.
+
+    Raises:
+        ValueError: There is no such code, or a finding has no such number.
+    """
+    wanted, unwanted = codes_of(select), codes_of(ignore)
+    least = {code: limits for text, limits in thresholds.items() for code in codes_of([text])}
+    kept = [
+        f for f in report.findings
+        if (f.code in wanted or not select)
+        and f.code not in unwanted
+        and _is_large(f, least.get(f.code, {}))
+    ]  # fmt: skip
+    return replace(report, findings=tuple(kept))
+
+
+def fails(report: Report, fail_on: str) -> bool:
+    """Whether a report holds a finding of this level or above."""
+    return any(finding.level in _FROM[fail_on] for finding in report.findings)
+
+
+def _is_large(finding: Finding, limits: Mapping[str, float]) -> bool:
+    """Whether none of a finding's numbers is below its limit; what is not finite never is."""
+    for name, limit in limits.items():
+        number = finding.evidence.get(name)
+        if isinstance(number, bool) or not isinstance(number, (int, float)):
+            known = [n for n, v in finding.evidence.items() if isinstance(v, (int, float))]
+            raise ValueError(
+                f"`thresholds` of [tool.constrainit]: {finding.code} has no number {name!r}. It "
+                f"has: {', '.join(known) or 'none'}."
+            )
+        if number < limit:
+            return False
+    return True

@@ -1,0 +1,155 @@
+"""What `constrainit doctor` does."""
+
+import random
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import keras
+import numpy as np
+
+from constrainit._config import read_config
+from constrainit.doctor import _choice, _diagnose
+from constrainit.doctor._batch import inputs_for
+from constrainit.doctor._fix import is_same_file, write_fixed
+from constrainit.doctor._report import FORMS, Report, write_whole
+from constrainit.doctor._target import TargetError, check_batch, load_batch, load_target
+
+HEALTHY, FINDINGS = 0, 1
+
+
+def run(
+    target: str,
+    data: str | None,
+    shapes: tuple[str, ...],
+    imports: tuple[str, ...],
+    form: str | None,
+    output: str | None,
+    seed: int,
+    steps: int | None,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    fail_on: str | None,
+    fix: str | None,
+    max_size: int,
+) -> int:
+    """Diagnoses a model and shows the report; the exit status.
+
+    Raises:
+        TargetError: It can not be done, with one sentence that says why.
+        ConfigError: The project's configuration is wrong.
+    """
+    config, sizes = read_config(Path.cwd()), _shapes(shapes)
+    select, ignore = _codes("--select", select, config), _codes("--ignore", ignore, config)
+    _check_output(output)
+    source = _source(target)
+    mended = None if fix is None else _Mended(_fix_target(fix, source))
+    if data is not None and sizes is not None:
+        raise TargetError("--data and --input-shape exclude one another: give one of them.")
+    _seed(seed)
+    model, module = load_target(target, imports, max_size * 2**20)
+    x, y = (None, None)
+    if data is not None or not sizes:
+        x, y = load_batch(module, data, max_size * 2**20)
+    if x is not None:
+        check_batch(model, x, data or "What make_batch returned")
+    elif sizes is not None:
+        check_batch(model, inputs_for(model, sizes, seed), "--input-shape")
+    source = source or str(getattr(module, "__file__", None) or "")
+    try:
+        report = _diagnose.examine(
+            model, x, y, None, None, seed, sizes, steps, source, mended and mended.write
+        )
+        report = _choice.chosen(report, select, ignore, config.thresholds)
+    except ValueError as reason:
+        raise TargetError(str(reason)) from None
+    _show(report, form or FORMS.get(Path(output or "").suffix, "text"), output)
+    if mended is not None:
+        click.echo(f"constrainit: {mended.said}", err=True)
+    return FINDINGS if _choice.fails(report, fail_on or config.fail_on) else HEALTHY
+
+
+class _Mended:
+    """Writes the treated model when the doctor is done, and keeps what came of it."""
+
+    def __init__(self, target: Path):
+        self.target = target
+        self.said = "--fix: no model was written: the model can not be built"
+
+    def write(self, *parts: Any) -> None:
+        done, said = write_fixed(self.target, *parts)
+        self.said = said if done else f"--fix: no model was written: {said}"
+
+
+def _fix_target(fix, source):
+    path = Path(fix)
+    if path.suffix != ".keras" or not path.resolve().parent.is_dir():
+        raise TargetError(
+            f"--fix must be the name of a .keras file in a folder that exists. Received: {fix!r}."
+        )
+    if source and is_same_file(path, Path(source)):
+        raise TargetError(f"--fix must not be TARGET itself: {fix!r} would be lost.")
+    return path
+
+
+def _source(target):
+    """The file that a target names, or an empty string for a module."""
+    place = target if target.endswith(".keras") else target.rpartition(":")[0]
+    return place if place.endswith((".keras", ".py")) else ""
+
+
+def _codes(option, texts, config):
+    """The codes of an option, or of the configuration where the option is not given."""
+    name, where = option.removeprefix("--"), option
+    codes = [code for text in texts for code in text.split(",")]
+    if not codes:
+        codes, where = getattr(config, name), f"`{name}` of [tool.constrainit]"
+    try:
+        return _choice.codes_of(codes)
+    except ValueError as unknown:
+        raise TargetError(f"{where}: {unknown}") from None
+
+
+def _check_output(output):
+    if output is not None and not Path(output).resolve().parent.is_dir():
+        raise TargetError(f"There is no folder {str(Path(output).parent)!r} to write --output to.")
+
+
+def _seed(seed):
+    """As `keras.utils.set_random_seed`, which imports TensorFlow on every backend: seconds."""
+    if keras.backend.backend() == "tensorflow":
+        keras.utils.set_random_seed(seed)
+    elif keras.backend.backend() == "torch":
+        import torch
+
+        torch.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+
+
+def _shapes(texts):
+    shapes = []
+    for text in texts:
+        parts = text.split(",")
+        if not all(part.strip().isdigit() and int(part) > 0 for part in parts):
+            raise TargetError(
+                "--input-shape must be positive integers with commas, such as 28,28,1. "
+                f"Received: {text!r}."
+            )
+        shapes.append(tuple(int(part) for part in parts))
+    return shapes or None
+
+
+def _show(report: Report, form: str, output: str | None) -> None:
+    if output is not None:
+        try:
+            write_whole(Path(output), report.rendered(form) + "\n")
+        except OSError as reason:
+            raise TargetError(f"--output {output!r} can not be written: {reason}") from None
+    elif form == "text" and sys.stdout.isatty():
+        from rich.console import Console
+
+        Console(highlight=False).print(*report.parts(), sep="\n", crop=False)
+    else:
+        click.echo(report.rendered(form))

@@ -1,0 +1,135 @@
+"""`--fix`: the treated model as a file, written once it is loaded again and found healed."""
+
+import contextlib
+import glob
+import tempfile
+import warnings
+from pathlib import Path
+
+import keras
+from keras import ops
+
+from constrainit._constrain import constrain
+from constrainit.doctor._frames import fault
+from constrainit.doctor._probe import probe
+from constrainit.doctor._state import borrowed
+from constrainit.doctor.rules import findings
+from constrainit.doctor.treatments._remedy import with_other
+from constrainit.doctor.treatments.models import own_classes
+from constrainit.model import GroupRecord, constrained_records
+
+
+def is_same_file(one: Path, other: Path) -> bool:
+    """Whether two paths are the same file, by whatever name or link."""
+    with contextlib.suppress(OSError):
+        return one.samefile(other)
+    return one.resolve() == other.resolve()
+
+
+def write_fixed(target, problem, evidence, found, healings) -> tuple[bool, str]:
+    """Writes the model with every change that healed, in one piece; whether it did, and why.
+
+    The changes are made to the borrowed model again, which is saved beside `target`, loaded, and
+    looked at. It takes the place of `target` only if what was healed is healed there, too.
+    """
+    compiled = problem.model.compiled
+    kept = [h for h in healings if h.remedy.saved and (compiled or h.remedy.trial != "rate")]
+    if not healings:
+        sick = any(finding.counts for finding in found)
+        return False, "no treatment healed" if sick else "there is nothing to mend"
+    left_out = [h.change for h in healings if h not in kept]
+    if not kept:
+        return False, f"what heals is not in the model: {'; '.join(left_out)}"
+    with borrowed(problem.model), problem.keeping_optimizer():
+        compiled = compiled and problem.model.get_compile_config()
+        classes = own_classes(problem.model)
+        try:
+            mended = _changed(problem, evidence, kept)
+            classes |= own_classes(mended.model)
+            with keras.saving.custom_object_scope(classes):
+                return _written(target, mended, compiled, kept, left_out)
+        # Saving runs the user's own code, and Keras raises several kinds.
+        except Exception as exception:
+            return False, f"the treated model can not be made, saved and loaded: {fault(exception)}"
+
+
+def _changed(problem, evidence, kept):
+    """The problem with every change made to its model."""
+    for healing in kept:
+        changed = healing.remedy.apply(problem, evidence, healing.wanted)
+        problem = changed.problem or problem
+    if problem.optimizer is None:
+        problem.set_optimizer()
+    with warnings.catch_warnings():
+        # What can not be saved is seen by the look at what was loaded.
+        warnings.simplefilter("ignore")
+        for record in constrained_records(problem.model):
+            attribute = f"{record.argument}_constraint"
+            held = getattr(record.layer, attribute, record.constraint)
+            if not isinstance(record, GroupRecord) and held is not record.constraint:
+                constrain(problem.model, {glob.escape(record.path): record.constraint})
+    return problem
+
+
+def _written(target, problem, compiled, kept, left_out):
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
+        path = Path(folder) / target.name
+        problem.model.save(path)
+        loaded = keras.saving.load_model(path, compile=False)
+        if compiled:
+            _compile(loaded, problem, compiled)
+        own = {"loss": None, "optimizer": None} if compiled else {}
+        again = with_other(problem, model=loaded, **own)
+        left = {_place(f) for f in findings(_probe(again)) if f.counts}
+        back = [f for healing in kept for f in _healed(healing) if _place(f) in left]
+        named = [f"{finding.code} {finding.weight}".rstrip() for finding in back]
+        named += _other_constraints(problem.model, loaded)
+        if named:
+            return False, f"a saved model does not hold the treatment of {', '.join(named[:3])}"
+        loaded.save(path)
+        path.replace(target)
+    said = f"wrote the treated model to {str(target)!r}: {'; '.join(h.change for h in kept)}"
+    if left:
+        said += f". Still there: {', '.join(sorted({code for code, *_ in left}))}"
+    if left_out:
+        said += f". Not in it: {'; '.join(left_out)}"
+    return True, said
+
+
+def _probe(problem):
+    """The evidence of a problem, whose model stays as it is."""
+    with borrowed(problem.model):
+        return probe(problem)
+
+
+def _compile(loaded, problem, compiled):
+    """Compiles a model like the first one, with the optimizer and the loss of the problem."""
+    config = {**compiled, "optimizer": keras.saving.serialize_keras_object(problem.optimizer)}
+    if problem.given_loss is not None:
+        config["loss"] = keras.saving.serialize_keras_object(problem.given_loss)
+    loaded.compile_from_config(config)
+    slots, state = loaded.optimizer.variables, problem.optimizer.variables
+    if [tuple(v.shape) for v in slots] == [tuple(v.shape) for v in state]:
+        for variable, value in zip(slots, state, strict=True):
+            variable.assign(ops.convert_to_tensor(value))
+
+
+def _other_constraints(model, loaded):
+    """The weights whose constraint the file does not hold."""
+    held = {_set_of(record) for record in constrained_records(loaded)}
+    return [r.path for r in constrained_records(model) if _set_of(r) not in held]
+
+
+def _set_of(record):
+    a_set = record.resolved(record.constraint)
+    name = getattr(record.variable, "name", record.path)
+    return record.layer.name, name, a_set.describe()
+
+
+def _place(finding):
+    """Where a finding is, in a model that was loaded, too: the beginning of a path may differ."""
+    return finding.code, finding.layer, finding.weight.rpartition("/")[2]
+
+
+def _healed(healing):
+    return [f for f in healing.wanted if f.treatment is not None and f.treatment.healed]
