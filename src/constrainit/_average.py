@@ -11,7 +11,6 @@ from typing import Any
 
 from constrainit._joint import groups_of
 from constrainit._set import ConstraintSet
-from constrainit.sets import Custom
 
 
 def of_members(update: Callable[..., None]) -> Callable[..., None]:
@@ -20,7 +19,7 @@ def of_members(update: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(update)
     def wrapper(self: Any, trainable_variables: list[Any]) -> None:
         if self.use_ema:
-            held = _held(trainable_variables)
+            held = _held([v for v in trainable_variables if not _of_the_user(v)])
             trainable_variables = [held.get(id(v), v) for v in trainable_variables]
         update(self, trainable_variables)
 
@@ -42,15 +41,17 @@ def ending_inside(finalize: Callable[..., None]) -> Callable[..., None]:
     return wrapper
 
 
-def _held(variables: list[Any]) -> dict[int, Any]:
-    """What the sets make of variables, by their identity.
+def _of_the_user(variable: Any) -> bool:
+    """Whether a constraint calls a function of the user's own, which may count its calls."""
+    return not getattr(getattr(variable, "constraint", None), "traceable", True)
 
-    Not what a callable of the user's own makes of them, which may count its calls.
-    """
+
+def _held(variables: list[Any]) -> dict[int, Any]:
+    """What the sets make of variables, by their identity."""
     held = {}
     for variable in variables:
         a_set = getattr(variable, "constraint", None)
-        if isinstance(a_set, ConstraintSet) and not isinstance(a_set, Custom):
+        if isinstance(a_set, ConstraintSet):
             held[id(variable)] = a_set(variable)
     for group in groups_of(variables):
         blocks = group.blocks(group.set(group.value()))

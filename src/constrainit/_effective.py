@@ -29,17 +29,23 @@ def _computed(model):
     Weights that were quantized have their constraint from the layer's argument.
     """
     for record in walk(model):
-        layer = record.layer
-        if record.variable is not getattr(layer, "_kernel", None):
-            continue
+        layer, name = record.layer, computed_weight(record)
         if getattr(layer, "quantization_mode", None) in QUANTIZED:
-            kind, given = QuantizedRecord, getattr(layer, "kernel_constraint", None)
+            kind, given = QuantizedRecord, getattr(layer, f"{name}_constraint", None)
         else:
             kind, given = LoraRecord, record.constraint
-        if kind is LoraRecord and not getattr(layer, "lora_enabled", False):
+        if not name or (kind is LoraRecord and not getattr(layer, "lora_enabled", False)):
             continue
         if given is not None and not getattr(given, "of_several", False):
             yield kind(record.path, record.place, layer, record.variable, record.axes, given)
+
+
+def computed_weight(record: WeightRecord) -> str:
+    """The layer's name for a weight that it may compute from this one, or an empty string."""
+    for name in ("kernel", "embeddings"):
+        if record.variable is getattr(record.layer, f"_{name}", None):
+            return name
+    return ""
 
 
 @dataclass(frozen=True)
@@ -75,12 +81,12 @@ class EffectiveRecord(WeightRecord):
 
 @dataclass(frozen=True)
 class LoraRecord(EffectiveRecord):
-    """A kernel with its adaptation of low rank added."""
+    """A kernel or table of embeddings with its adaptation of low rank added."""
 
     @property
     def value(self) -> Any:
         """The sum, as the layer uses it."""
-        return ops.convert_to_tensor(self.layer.kernel)
+        return ops.convert_to_tensor(getattr(self.layer, computed_weight(self)))
 
     def assign(self, value: Any) -> None:
         """Moves the frozen part, so that the sum has this value."""
@@ -103,17 +109,23 @@ class QuantizedRecord(EffectiveRecord):
         return f"quantized: can be looked at in Dense, not in {kind}"
 
     @property
+    def _grouped(self) -> bool:
+        """Whether groups of inputs have a scale each: one to multiply with, not to divide by."""
+        return len(self.layer.kernel_scale.shape) == 2
+
+    @property
     def value(self) -> Any:
         """The kernel that integers and scales stand for, in float32."""
         layer = self.layer
         whole = layer._kernel if layer.quantization_mode == "int8" else _unpacked(layer)
         whole, scale = ops.cast(whole, "float32"), ops.cast(layer.kernel_scale, "float32")
-        if len(scale.shape) == 2:
+        if self._grouped:
             groups = ops.cast(ops.convert_to_tensor(layer.g_idx), "int32")
-            scale = ops.take(scale, groups, axis=0)
             zero = ops.take(ops.convert_to_tensor(layer.kernel_zero), groups, axis=0)
             whole = whole - ops.cast(zero, "float32")
-        value = whole / scale
+            value = whole * ops.take(scale, groups, axis=0)
+        else:
+            value = whole / scale
         if layer.lora_enabled:
             share = layer.lora_alpha / layer.lora_rank
             value = value + share * ops.matmul(layer.lora_kernel_a, layer.lora_kernel_b)
@@ -125,16 +137,18 @@ class QuantizedRecord(EffectiveRecord):
         A rule of each unit's size (a norm, a sum) is met by that, one on how entries relate to
         each other (an orthogonal matrix) only as near as the grid allows.
         """
-        a_set = self.resolved(self.given)
+        a_set, last = self.resolved(self.given), float("inf")
         for _ in range(_ROUNDS):
             now = self.value
             target = value if value is not None else a_set.project(now)
             along = ops.sum(now * target, axis=0) / ops.maximum(ops.sum(now * now, axis=0), 1e-30)
             along = ops.where(along > 0, along, 1.0)
-            self.layer.kernel_scale.assign(self.layer.kernel_scale / along)
-            value = None
-            if float(a_set.violation(self.value)) == 0:
+            factor = along if self._grouped else 1 / along
+            self.layer.kernel_scale.assign(self.layer.kernel_scale * factor)
+            value, outside = None, float(a_set.violation(self.value))
+            if outside == 0 or outside > 0.99 * last:
                 return
+            last = outside
 
 
 def _unpacked(layer: Any) -> Any:

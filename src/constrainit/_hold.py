@@ -148,6 +148,12 @@ def optax_hold(sets: Any) -> Any:
 
     def project(moved):
         if isinstance(sets, keras.layers.Layer):
+            if not isinstance(moved, (list, tuple)):
+                raise ValueError(
+                    "The parameters of `optax_hold(model)` must be a list, the values of "
+                    f"`model.trainable_variables`. Received: a {type(moved).__name__}. For another "
+                    "tree give `optax_hold` a tree of sets."
+                )
             return jax.tree.unflatten(jax.tree.structure(moved), held(sets, jax.tree.leaves(moved)))
         return jax.tree.map(_image, sets, moved, is_leaf=_is_set)
 

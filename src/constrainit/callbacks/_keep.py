@@ -12,7 +12,7 @@ from constrainit._average import averages
 from constrainit._obey import measured
 from constrainit._set import ConstraintSet
 from constrainit.model import is_built
-from constrainit.sets import Every, Relaxed
+from constrainit.sets import Braked, Every, Relaxed, SelfStarting
 
 MODES = ("repair", "warn", "raise")
 
@@ -23,7 +23,7 @@ class Repair:
 
     Attributes:
         moment: When: `"train begin"`, `"epoch begin"`, `"epoch end"`, `"train end"`,
-            `"test begin"`, `"predict begin"`, or `"step"`.
+            `"test begin"`, `"test end"`, `"predict begin"`, `"predict end"` or `"step"`.
         weight: The path of the variable.
         violation: How far outside it was, in the units of the weight.
     """
@@ -46,8 +46,8 @@ class KeepFeasible(keras.callbacks.Callback):
     keeps it from being stepped (a frozen layer, no gradient, a float16 step that is skipped) goes
     unseen. This callback looks when training begins, when an epoch begins and ends, when training
     ends, after `use_ema=True` has replaced the weights by their average, and before `evaluate` and
-    `predict`. In between the optimizer does its part, so steps cost nothing. Weights that are
-    inside stay as they are, bit for bit.
+    `predict` (with averages, which may be swapped, also behind). In between the optimizer does its
+    part, so steps cost nothing. Weights that are inside stay as they are, bit for bit.
 
     Put it behind callbacks that change weights (`SwapEMAWeights`) and before those that save them
     (`ModelCheckpoint`). Weights of `Relaxed` and `Every`, which may lie outside between steps, are
@@ -59,8 +59,9 @@ class KeepFeasible(keras.callbacks.Callback):
     Args:
         mode: `"repair"` projects what is outside, `"warn"` warns and changes nothing, `"raise"`
             raises RuntimeError.
-        every: None, or a number of batches after which it looks as well: for a `train_step` that
-            changes weights without a Keras optimizer.
+        every: None, or a number of batches (of executions, with `steps_per_execution`) after which
+            it looks as well: for LoRA, and for a `train_step` that changes weights without a Keras
+            optimizer.
 
     Attributes:
         repairs: What was found outside, in order, as `Repair(moment, weight, violation)`.
@@ -101,9 +102,19 @@ class KeepFeasible(keras.callbacks.Callback):
         """Looks at what is evaluated."""
         self._look("test begin")
 
+    def on_test_end(self, logs: Any = None) -> None:
+        """Looks at what was swapped back."""
+        if any(averages(self.model.optimizer)):
+            self._look("test end")
+
     def on_predict_begin(self, logs: Any = None) -> None:
         """Looks at what predicts."""
         self._look("predict begin")
+
+    def on_predict_end(self, logs: Any = None) -> None:
+        """Looks at what was swapped back."""
+        if any(averages(self.model.optimizer)):
+            self._look("predict end")
 
     def _after_batch(self, batch: int, logs: Any = None) -> None:
         self._batches += 1
@@ -126,7 +137,7 @@ class KeepFeasible(keras.callbacks.Callback):
                 record.assign(image)
         self.repairs += outside
         self._say(moment, outside)
-        if self.mode == "repair" and moment in ("epoch end", "test begin"):
+        if self.mode == "repair" and moment in ("epoch end", "test begin", "predict begin"):
             _project_averages(self.model.optimizer)
 
     def _say(self, moment: str, outside: list[Repair]) -> None:
@@ -140,7 +151,9 @@ class KeepFeasible(keras.callbacks.Callback):
 
 
 def _paced(a_set: ConstraintSet) -> bool:
-    return isinstance(a_set, (Relaxed, Every))
+    if isinstance(a_set, (Relaxed, Every)):
+        return True
+    return isinstance(a_set, (Braked, SelfStarting)) and _paced(a_set.set)
 
 
 def _project_averages(optimizer: Any) -> None:
