@@ -1,5 +1,6 @@
 """Weights obey at every moment: the table of moments, and what holds them there."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -13,8 +14,16 @@ import constrainit as ci
 from constrainit._effective import effective_records
 
 ROOT = Path(__file__).parents[1]
+MOMENTS_PAGE = ROOT / "docs" / "moments.md"
+LOOPS = re.findall(
+    r"^### (.+?) \((.+?)\)\n.*?```python\n(.*?)```",
+    (ROOT / "docs" / "hold.md").read_text(),
+    re.MULTILINE | re.DOTALL,
+)
 sys.path.append(str(ROOT / "benchmarks"))
 import moments  # noqa: E402
+
+MODULES = {"keras": keras, "ops": ops, "np": np}
 
 
 @pytest.mark.parametrize("title", moments.MOMENTS)
@@ -104,7 +113,8 @@ def test_no_hook_of_batches_unless_asked(rng):
         model.compile("sgd", "mse")
         model.fit(x, y, batch_size=4, verbose=0, callbacks=[Outside(), keep])
         assert [r.moment for r in keep.repairs] == (["step"] if every else []) + ["epoch end"]
-    assert waits == {None: False, 2: True}
+    # On TensorFlow Keras calls all callbacks in the thread of the steps.
+    assert waits == {None: keras.backend.backend() == "tensorflow", 2: True}
 
 
 def test_average_is_one_of_members(rng):
@@ -208,6 +218,36 @@ def test_export(rng, tmp_path):
     artifact = tf.saved_model.load(tmp_path / "artifact")
     served = np.asarray(artifact.serve(np.eye(4, dtype="f4")))
     np.testing.assert_allclose(np.linalg.norm(served, axis=0), 1, rtol=1e-5)
+
+
+def test_the_page_of_moments_lists_the_moments():
+    """Each moment with each set, in order, and 0 with this library."""
+    rows = re.findall(r"^\| (.+?) \| (\w+) \| (.+) \|$", MOMENTS_PAGE.read_text(), re.MULTILINE)
+    cells = [row for row in rows if row[0] != "moment"]
+    listed = [(title, name) for title in moments.MOMENTS for name in moments.SETS]
+    assert [row[:2] for row in cells] == listed
+    for row in cells:
+        assert row[2].split(" | ")[:3] == ["0", "0", "0"], row
+
+
+@pytest.mark.parametrize(("title", "backends", "code"), LOOPS, ids=[loop[0] for loop in LOOPS])
+def test_loop_of_the_page(title, backends, code, rng):
+    """Each loop that docs/hold.md shows runs, changes weights and leaves them inside."""
+    if keras.backend.backend() not in backends.lower() and backends != "any backend":
+        pytest.skip(f"a loop for {backends}")
+    x, y = data(rng)
+    model = one_layer(keras.optimizers.SGD(0.5))
+    before = array(model.layers[0].kernel)
+    exec(compile(code, title, "exec"), {"model": model, "x": x, "y": -abs(y), "ci": ci, **MODULES})
+    assert ci.check(model).ok
+    kernel = array(model.layers[0].kernel)
+    assert (kernel == 0).any()
+    assert not same_bits(kernel, before)
+
+
+def test_every_loop_has_its_line():
+    """The page shows what it promises."""
+    assert len(LOOPS) == 8
 
 
 WRONG = [
