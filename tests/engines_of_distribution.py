@@ -1,7 +1,7 @@
 """Training on several devices or processes, for test_distributed.py, which runs this as a script.
 
 Arguments: the engine and a file for the weights; for engines of two processes also the rank and a
-port. `one` is one machine.
+port. `one` is one machine. `bytes FILE [SET ...]` counts what projections send between devices.
 """
 
 import json
@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 ENGINE, TARGET, *PLACE = sys.argv[1:]
-RANK, PORT = map(int, PLACE) if PLACE else (0, 0)
+RANK, PORT = map(int, PLACE) if ENGINE in ("workers", "ddp") else (0, 0)
 if ENGINE in ("data", "model", "bytes"):
     os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
 if ENGINE == "workers":
@@ -171,7 +171,8 @@ def collectives():
     mesh = Mesh(np.asarray(jax.devices()), ("model",))
     names = "all-gather|all-reduce|reduce-scatter|collective-permute|all-to-all"
     found = {}
-    for name, a_set in SETS.items():
+    for name in PLACE or SETS:
+        a_set = SETS[name]
         found[name] = []
         for spec in (PartitionSpec(None, "model"), PartitionSpec("model", None)):
             sharding = NamedSharding(mesh, spec)
