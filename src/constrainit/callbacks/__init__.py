@@ -1,0 +1,3 @@
+"""Callbacks of `fit`, `evaluate` and `predict`."""
+
+from constrainit.callbacks._keep import KeepFeasible as KeepFeasible
