@@ -69,6 +69,7 @@ from constrainit.sets import ZeroMean as ZeroMean
 from constrainit.sets import as_set as as_set
 
 if TYPE_CHECKING:
+    from constrainit.callbacks import WeightLog as WeightLog
     from constrainit.doctor import Finding as Finding
     from constrainit.doctor import Report as Report
     from constrainit.doctor import Treatment as Treatment
@@ -131,6 +132,7 @@ __all__ = [
     "Treatment",
     "Triangular",
     "UnitNorm",
+    "WeightLog",
     "ZeroMean",
     "as_set",
     "bake",
@@ -153,7 +155,11 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    """The doctor's names, imported on first use: a model that trains does not need it."""
+    """The names of the doctor and of callbacks, imported on first use: not all need them."""
+    if name in ("WeightLog",):
+        from constrainit import callbacks
+
+        return getattr(callbacks, name)
     if name in ("Finding", "Report", "Treatment", "diagnose"):
         from constrainit import doctor
 

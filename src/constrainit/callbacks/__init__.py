@@ -1,0 +1,5 @@
+"""Callbacks: weights kept feasible, logged before and after their constraint, faults stopped at."""
+
+from constrainit.callbacks._log import WeightLog as WeightLog
+
+__all__ = ["WeightLog"]
