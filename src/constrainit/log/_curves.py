@@ -1,7 +1,7 @@
 """Curves and a heat map as SVG, for a page that needs nothing else."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 WIDTH, HEIGHT = 320, 96
@@ -27,7 +27,7 @@ def thinned(pairs: Pairs) -> list[tuple[int, float]]:
     return kept
 
 
-def curve(named: dict[str, Pairs]) -> dict[str, Any] | None:
+def curve(named: Mapping[str, Pairs]) -> dict[str, Any] | None:
     """What the template draws of some curves: paths, and the ends of both axes.
 
     Args:
