@@ -149,7 +149,7 @@ class WeightLog(keras.callbacks.Callback):
         if self._is_running or self._watch is None:
             return
         self._is_running = True
-        step = int(self._optimizer().iterations)
+        step = int(_on_host(self._optimizer()._iterations)) // self._micro()
         self._last = {id(tap): step for tap, _ in self._taps}
         self._know()
         fresh = True
@@ -202,10 +202,15 @@ class WeightLog(keras.callbacks.Callback):
     def _optimizer(self):
         return inner_optimizers(self.model.optimizer)[0]
 
+    def _micro(self):
+        return self._optimizer().gradient_accumulation_steps or 1
+
     def _know(self):
         """Notes how far each optimizer has counted."""
-        self._calls = {id(tap): int(np.asarray(self._value(tap.optimizer._iterations)))
-                       for tap, _ in self._taps}  # fmt: skip
+        self._calls = {
+            id(tap): int(np.asarray(self._value(tap.optimizer._iterations)))
+            for tap, _ in self._taps
+        }
         self._ahead = 0
 
     def _due(self, tap, ahead):
@@ -219,7 +224,7 @@ class WeightLog(keras.callbacks.Callback):
             known = self.model.optimizer.variables
             place = next(i for i, v in enumerate(known) if v is variable)
             return self.model._jax_state["optimizer_variables"][place]
-        return ops.convert_to_numpy(variable)
+        return _on_host(variable)
 
     def _other(self, variable):
         """As `_value`, for a variable of the model."""
@@ -275,6 +280,12 @@ class WeightLog(keras.callbacks.Callback):
             self._writer.close()
             self._writer = None
             return None
+
+
+def _on_host(variable):
+    """The value of a variable, also of one that TensorFlow holds once for each replica."""
+    value = variable.value
+    return ops.convert_to_numpy(value.read_value() if hasattr(value, "read_value") else variable)
 
 
 def _compile_anew(model):
