@@ -9,6 +9,7 @@ import click
 
 from constrainit import _text
 from constrainit.atlas import _grid
+from constrainit.log import _command
 
 HEALTHY, FINDINGS, CAN_NOT_RUN = 0, 1, 2
 
@@ -229,6 +230,9 @@ def _print(parts, width):
         Console(highlight=False).print(*parts, sep="\n")
     else:
         click.echo(_text.plain(*parts, width=width))
+
+
+cli.add_command(_command.log)
 
 
 def main() -> None:

@@ -1,3 +1,6 @@
-"""Callbacks of `fit`, `evaluate` and `predict`."""
+"""Callbacks: weights kept feasible, logged before and after their constraint, faults stopped at."""
 
 from constrainit.callbacks._keep import KeepFeasible as KeepFeasible
+from constrainit.callbacks._log import WeightLog as WeightLog
+
+__all__ = ["KeepFeasible", "WeightLog"]
