@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 
 SOURCE = Path(__file__).parents[1] / "src" / "constrainit"
-STEPS, EPOCHS = 100, 4
+STEPS, EPOCHS, BATCH = 100, 2, 32
 
 _CHILD = """
 import sys
@@ -55,7 +55,7 @@ def overhead(rounds: int) -> None:
             if epoch:
                 times[name].append((time.perf_counter() - self.started) / STEPS)
 
-    x = np.random.default_rng(0).normal(size=(64 * STEPS, 1024)).astype("float32")
+    x = np.random.default_rng(0).normal(size=(BATCH * STEPS, 1024)).astype("float32")
     times: dict[str, list[float]] = {}
     models = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -72,7 +72,9 @@ def overhead(rounds: int) -> None:
                 log = [ci.WeightLog(f"{folder}/{name}.db", every=every)] if every else []
                 # The timer ends after the log has written what it has to.
                 callbacks = [*log, Timer()]
-                models[name].fit(x, x, batch_size=64, epochs=EPOCHS, verbose=0, callbacks=callbacks)
+                models[name].fit(
+                    x, x, batch_size=BATCH, epochs=EPOCHS, verbose=0, callbacks=callbacks
+                )
     base = statistics.median(times["none"])
     for name, found in times.items():
         step = statistics.median(found)
