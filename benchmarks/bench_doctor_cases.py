@@ -6,8 +6,6 @@ the backend are left out. `--only TEXT` takes the cases whose name holds TEXT.
 """
 
 import argparse
-import importlib.util
-import json
 import sys
 import time
 import warnings
@@ -50,30 +48,24 @@ def main():
 
 
 def _faulty(path):
-    case = json.loads(path.with_suffix(".json").read_text())
-    if keras.backend.backend() not in case.get("backends_affected", [keras.backend.backend()]):
+    if not expected.happens(path, keras.backend.backend()):
         return
     report, seconds = _report(path)
-    first = next((f for f in report.findings if f.counts), None)
-    if first is None:
+    counted = [f for f in report.findings if f.counts]
+    if not counted:
         yield path.stem, "none", "", "no", "none", seconds
         return
-    right = expected.is_right(case, first)
-    tried = [f.treatment for f in report.findings if f.counts and f.treatment]
-    best = (
-        "none" if not tried else "healed" if first.treatment and first.treatment.healed else "not"
-    )
-    where = first.weight or first.layer
-    yield path.stem, first.code, where, "yes" if right else "no", best, seconds
+    first = counted[0]
+    right = "yes" if expected.is_right(path, first) else "no"
+    tried = [f.treatment for f in counted if f.treatment]
+    healed = first.treatment is not None and first.treatment.healed
+    best = "healed" if healed else "not" if tried else "none"
+    yield path.stem, first.code, first.weight or first.layer, right, best, seconds
 
 
 def _report(path):
     keras.utils.clear_session()
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    model, batch = module.make_model(), module.make_batch()
+    model, batch = expected.load(path)
     begin = time.perf_counter()
     return ci.diagnose(model, *batch), time.perf_counter() - begin
 

@@ -218,7 +218,10 @@ FAULTY = {
         "rows": (lambda: embedding(0), "model/here/embeddings"),
     },
     "CW401": {
-        "log": (lambda: sequential(Applies(lambda x, w: x + ops.log(w - 1.0), name="here")), "here")
+        "log": (
+            lambda: sequential(Applies(lambda x, w: x + ops.log(w - 1.0), name="here")),
+            "model/here/w",
+        )
     },
     "CW402": {
         "tanh": (

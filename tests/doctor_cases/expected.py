@@ -1,5 +1,8 @@
-"""Which findings name the cause of a case, for the tests and the benchmark of the doctor."""
+"""The cases and which findings name their cause, for the tests and the benchmark of the doctor."""
 
+import importlib.util
+import json
+import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -113,8 +116,27 @@ def healthy():
     return sorted([*HERE.glob("healthy/*.py"), *HERE.glob("held_out/healthy/*.py")])
 
 
-def is_right(case, finding):
+def happens(path, backend):
+    """Whether the fault of a case shows on a backend."""
+    return backend in _case(path).get("backends_affected", [backend])
+
+
+def load(path):
+    """The model and the batch of a case."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module.make_model(), module.make_batch()
+
+
+def _case(path):
+    return json.loads(path.with_suffix(".json").read_text())
+
+
+def is_right(path, finding):
     """Whether a finding names one of the causes of a case, and its layer or weight."""
+    case = _case(path)
     codes = OF_SAMPLE.get(case["id"]) or {
         code for kind in case["kinds"] for code in OF_KIND.get(kind, ())
     }

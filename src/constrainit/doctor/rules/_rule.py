@@ -79,15 +79,14 @@ def at_operation(evidence: Evidence, stage: str) -> tuple[str, dict[str, Any]]:
     if len(named) == 1:
         where["weight"] = named[0]
     ranges = ", ".join(
-        f"[{one.numbers.minimum:.3g}, {one.numbers.maximum:.3g}]" for one in operation.operands
+        f"[{one.numbers.minimum:.3g}, {one.numbers.maximum:.3g}]"
+        for one in operation.operands
+        if one.numbers.size
     )
     in_layer = f" in {operation.layer!r}" if operation.layer else " in the loss"
     from_weight = f", computed from {', '.join(weights)}" if weights else ""
-    return (
-        f"; the operation is {operation.name}{in_layer}: {operation.limit} (operands in "
-        f"{ranges}{from_weight})",
-        where,
-    )
+    known = f" (operands in {ranges}{from_weight})" if ranges else from_weight
+    return f"; the operation is {operation.name}{in_layer}: {operation.limit}{known}", where
 
 
 def last_source(sources: tuple[Source, ...]) -> Source | None:

@@ -79,11 +79,17 @@ def _named_for_its_reduction(step: Step) -> Step:
         reduction = reduction.operands[0].maker
     if reduction is None or reduction.name not in _REDUCTIONS or not reduction.operands:
         return step
-    widened = reduction.operands[0].maker
-    if widened is None or widened.name != "cast" or not widened.operands:
+    narrow = [_before_its_cast(operand) for operand in reduction.operands]
+    if narrow[0] is reduction.operands[0]:
         return step
-    step.name, step.operands = reduction.name, widened.operands
+    # What was noted of the cast are the numbers of the sum.
+    step.name, step.operands, step.shown = reduction.name, narrow, ()
     return step
+
+
+def _before_its_cast(value: Value) -> Value:
+    maker = value.maker
+    return maker.operands[0] if maker and maker.name == "cast" and maker.operands else value
 
 
 _REDUCTIONS = ("sum", "mean", "matmul", "convolution", "norm", "cumsum", "product")

@@ -124,7 +124,8 @@ class Walk:
         library = _AS_ONE.get(params.get("name", ""))
         call = _call(equation)
         if inner is None or library:
-            return self.apply(library or canonical(_name(equation)), call, operands, place)
+            name = library or canonical(_name(equation))
+            return self.apply(name, call, operands, place, wide=_call(equation, wide=True))
         if name == "scan":
             return self._unless_spoiled(
                 "scan", call, operands, place, lambda walk: walk._scan(params, operands, place)
@@ -142,9 +143,15 @@ class Walk:
         return self.jaxpr(inner, operands, place)
 
     def apply(
-        self, name: str, call: Any, operands: list[Tensor], place: Place, outcome: Any = None
+        self,
+        name: str,
+        call: Any,
+        operands: list[Tensor],
+        place: Place,
+        outcome: Any = None,
+        wide: Any = None,
     ) -> list[Tensor]:
-        """Runs and notes one operation."""
+        """Runs and notes one operation; `outcome` is its result, if known, `wide` its float64."""
         arrays = [one.array for one in operands]
         outcome = call(*arrays) if outcome is None else outcome
         step = self.recorder.step(
@@ -153,7 +160,7 @@ class Walk:
             [one.value for one in operands],
             map(seen, arrays),
             [seen(array) for array in outcome],
-            lambda: _in_float64(call, arrays),
+            lambda: _in_float64(wide or call, arrays),
         )
         results = [Tensor(array) for array in outcome]
         for one, value in zip(results, step.values, strict=True):
@@ -221,7 +228,9 @@ def _place(equation, outer):
     place = replace(outer, stage=stage, calls=outer.calls + more)
     if outer.settled or info.traceback is None:
         return place
-    frames = ((f.file_name, f.line_num, f.function_name) for f in info.traceback.frames)
+    frames = (
+        (f.file_name, f.line_num, f.function_name.rpartition(".")[2]) for f in info.traceback.frames
+    )
     source, called = user_line(frames)
     return place if source is None else replace(place, source=source, called=called)
 
@@ -245,18 +254,25 @@ def _custom_name(inner):
     return canonical(names[0]) if len(names) == 1 and names[0] else "custom"
 
 
-def _call(equation):
-    """The equation as a function of arrays to a list of arrays."""
-    primitive = equation.primitive
+def _call(equation, wide=False):
+    """The equation as a function of arrays to a list of arrays; `wide` has it give float64."""
+    primitive, given = equation.primitive, dict(equation.params)
+    if wide:
+        given = {name: np.dtype("float64") if _is_dtype(p) else p for name, p in given.items()}
 
     def call(*arrays):
-        known = primitive.get_bind_params(equation.params)
+        known = primitive.get_bind_params(given)
         # Before JAX 0.10 the functions that it holds came beside the parameters.
         functions, params = known if isinstance(known, tuple) else ((), known)
         found = primitive.bind(*functions, *arrays, **params)
         return list(found) if primitive.multiple_results else [found]
 
     return call
+
+
+def _is_dtype(param):
+    """Whether a parameter of an equation is the dtype of floats that it gives."""
+    return isinstance(param, np.dtype) and jnp.issubdtype(param, jnp.floating)
 
 
 def _row(turn):

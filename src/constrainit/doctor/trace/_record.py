@@ -91,18 +91,12 @@ class Seen:
 
 
 class Recorder:
-    """The operations of one run, in order.
+    """The operations of one run, in order."""
 
-    Args:
-        wanted: The index of a step whose operands are kept.
-    """
-
-    def __init__(self, wanted: int | None = None):
+    def __init__(self):
         self.names: list[str] = []
         self.running: list[tuple[int, int]] = []
-        self.stage, self.count, self.wanted = "forward", 0, wanted
-        self.kept: list[np.ndarray] = []
-        self.raised: Step | None = None
+        self.stage, self.count = "forward", 0
 
     @contextlib.contextmanager
     def call(self, name: str) -> Iterator[int]:
@@ -143,9 +137,7 @@ class Recorder:
         self.count += 1
         step.values = [Value(result.flags, step) for result in results]
         step.dtype = results[0].dtype if results else ""
-        if step.index == self.wanted:
-            self.kept = [one.array() for one in seen]
-        elif self._is_suspicious(step.values, operands):
+        if self._is_suspicious(step.values, operands):
             place_of_bad = next(i for i, v in enumerate(step.values) if v.nonfinite)
             arrays = [one.array() for one in seen]
             result = results[place_of_bad].array()

@@ -32,20 +32,21 @@ def user_line(frames: Iterable[tuple[str, int, str]]) -> tuple[Source | None, st
     Args:
         frames: File, line and function, innermost first.
     """
-    own, called = None, ""
+    own, called, of_this_run = None, "", False
     for file, line, function in frames:
-        if function == entered.__name__ and file == __file__:
+        # JAX leaves out the frames beyond a loop: the call of a layer is the last one known.
+        of_this_run = of_this_run or (file == __file__ and function in _OF_A_RUN)
+        if own is not None and of_this_run:
             break
-        if own is not None:
-            continue
-        if _is_user_file(file):
+        if own is None and _is_user_file(file):
             own = Source(file, line, function, linecache.getline(file, line).strip())
-        else:
+        elif own is None:
             called = f"keras.ops.{function}" if file.startswith(_KERAS_OPS) else ""
-    else:
-        # Traced before this run, and kept by the backend: the caller may have been another.
-        own = None
-    return own, called if own else ""
+    # Else it was traced before this run and kept by the backend: the caller may be another.
+    return (own, called) if own and of_this_run else (None, "")
+
+
+_OF_A_RUN = ("entered", "told")
 
 
 def running_frames(frame: Any) -> Iterator[tuple[str, int, str]]:

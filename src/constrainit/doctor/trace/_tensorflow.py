@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.eager import context, execute
 from tensorflow.python.framework import op_callbacks
 
 from constrainit.doctor._statistics import numbers
@@ -78,6 +79,23 @@ def _is_number(tensor):
     return kind.is_floating or kind.is_integer or kind.is_bool
 
 
+def _in_float64(kind, inputs, attributes, count):
+    """What an operation gives where nothing overflows."""
+    wide = [tf.cast(one, tf.float64) if one.dtype.is_floating else one for one in inputs]
+    known = [
+        tf.float64.as_datatype_enum
+        if isinstance(one, int) and name in _DTYPES and tf.as_dtype(one).is_floating
+        else one
+        for name, one in zip((None, *attributes), attributes, strict=False)
+    ]
+    found = execute.execute(kind, count, wide, tuple(known), context.context())
+    return found[0].numpy()
+
+
+# The attributes of operations that are the dtype of their operands or of their results.
+_DTYPES = ("T", "DstT", "dtype", "Tout")
+
+
 class _Noting:
     """Notes every operation that runs while it is on."""
 
@@ -95,7 +113,9 @@ class _Noting:
 
         def callback(kind, inputs, attributes, outputs, op_name=None, graph=None):
             if graph is None:
-                note(kind, list(inputs), list(outputs))
+                # The operations of TensorFlow's own Python code come with their name in bytes.
+                kind = kind.decode() if isinstance(kind, bytes) else kind
+                note(kind, list(inputs), attributes, list(outputs))
 
         with _calling(callback):
             yield
@@ -119,7 +139,7 @@ class _Noting:
             self.know(tensor, found)
         return found
 
-    def forward(self, kind: str, inputs: list[Any], outputs: list[Any]) -> None:
+    def forward(self, kind: str, inputs: list[Any], attributes: Any, outputs: list[Any]) -> None:
         """Notes an operation of the forward pass."""
         read = self._handles.get(id(inputs[0])) if inputs else None
         if read is not None and kind.lower() == "readvariableop":
@@ -134,6 +154,7 @@ class _Noting:
         step = self.recorder.step(
             canonical(kind), place, known, [seen(one) for one in given],
             [seen(one) for one in results],
+            lambda: _in_float64(kind, inputs, attributes, len(outputs)),
         )  # fmt: skip
         for one, value in zip(results, step.values, strict=True):
             self.know(one, value)
@@ -141,7 +162,7 @@ class _Noting:
             self._of.setdefault((kind, id(held)), (step, given))
         self._kept += inputs
 
-    def backward(self, kind: str, inputs: list[Any], outputs: list[Any]) -> None:
+    def backward(self, kind: str, inputs: list[Any], _: Any, outputs: list[Any]) -> None:
         """Notes an operation inside of the gradient function of one of the forward pass."""
         given = [one for one in inputs if _is_number(one)]
         known = [self.value(one) for one in given]
