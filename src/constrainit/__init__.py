@@ -75,6 +75,7 @@ from constrainit.sets import as_set as as_set
 
 if TYPE_CHECKING:
     from constrainit.callbacks import KeepFeasible as KeepFeasible
+    from constrainit.callbacks import StopAtFault as StopAtFault
     from constrainit.callbacks import WeightLog as WeightLog
     from constrainit.doctor import Finding as Finding
     from constrainit.doctor import Report as Report
@@ -133,6 +134,7 @@ __all__ = [
     "Sparse",
     "SpecialOrthogonal",
     "SpectralNorm",
+    "StopAtFault",
     "SumTo",
     "Symmetric",
     "Toeplitz",
@@ -168,7 +170,7 @@ def __dir__() -> list[str]:
 
 def __getattr__(name: str) -> Any:
     """The names of the doctor and of callbacks, imported on first use: not all need them."""
-    if name in ("KeepFeasible", "WeightLog"):
+    if name in ("KeepFeasible", "StopAtFault", "WeightLog"):
         from constrainit import callbacks
 
         return getattr(callbacks, name)

@@ -24,6 +24,10 @@ def cli() -> None:
 @click.argument("target")
 @click.option("--data", metavar="F.npz", help="Arrays x and y to look at, in place of make_batch.")
 @click.option(
+    "--replay", metavar="FAULT.npz",
+    help="A file of StopAtFault: the batch, weights and optimizer before the step that failed.",
+)  # fmt: skip
+@click.option(
     "--input-shape", "shapes", multiple=True, metavar="SHAPE",
     help="Shape of one sample, such as 5 or 28,28,1; once for each input. The batch is drawn.",
 )  # fmt: skip
@@ -41,11 +45,11 @@ def cli() -> None:
     "--max-size", type=click.IntRange(min=1), default=8192, show_default=True, metavar="MIB",
     help="Refuse a .keras or .npz file that would unpack to more.",
 )  # fmt: skip
-def doctor(target, data, shapes, imports, form, output, seed, max_size) -> None:
+def doctor(target, data, replay, shapes, imports, form, output, seed, max_size) -> None:
     """Say why a constrained model breaks, and try what mends it.
 
     TARGET is file.py:factory, module:factory or model.keras. The batch comes from --data, from a
-    make_batch() beside the factory, or from --input-shape.
+    make_batch() beside the factory, from --input-shape, or with the weights from --replay.
 
     Exit status: 0 healthy, 1 findings at warning level or above, 2 could not run.
     """
@@ -53,7 +57,7 @@ def doctor(target, data, shapes, imports, form, output, seed, max_size) -> None:
 
     try:
         status = _doctor(
-            target, data, _shapes(shapes), imports, form, output, seed, max_size * 2**20
+            target, data, replay, _shapes(shapes), imports, form, output, seed, max_size * 2**20
         )
     except TargetError as reason:
         click.echo(f"constrainit: {reason}", err=True)
@@ -61,29 +65,42 @@ def doctor(target, data, shapes, imports, form, output, seed, max_size) -> None:
     sys.exit(status)
 
 
-def _doctor(target, data, shapes, imports, form, output, seed, max_size):
+def _doctor(target, data, replay, shapes, imports, form, output, seed, max_size):
     import keras
 
     from constrainit.doctor._batch import inputs_for
     from constrainit.doctor._diagnose import examine
-    from constrainit.doctor._target import TargetError, check_batch, load_batch, load_target
+    from constrainit.doctor._target import (
+        TargetError,
+        check_batch,
+        load_batch,
+        load_fault,
+        load_target,
+    )
 
     if output is not None and not Path(output).resolve().parent.is_dir():
         raise TargetError(f"There is no folder {str(Path(output).parent)!r} to write --output to.")
     if data is not None and shapes is not None:
         raise TargetError("--data and --input-shape exclude one another: give one of them.")
+    if replay is not None and (data is not None or shapes is not None):
+        raise TargetError("--replay brings its own batch: leave out --data and --input-shape.")
     form = form or ("json" if str(output).endswith(".json") else "text")
     _seed(keras, seed)
     model, module = load_target(target, imports, max_size)
-    x, y = (None, None) if shapes and data is None else load_batch(module, data, max_size)
+    said = []
+    if replay is not None:
+        x, y, said = load_fault(model, replay, max_size)
+    else:
+        x, y = (None, None) if shapes and data is None else load_batch(module, data, max_size)
     if x is not None:
-        check_batch(model, x, data or "What make_batch returned")
+        check_batch(model, x, replay or data or "What make_batch returned")
     elif shapes is not None:
         check_batch(model, inputs_for(model, shapes, seed), "--input-shape")
     try:
         report = examine(model, x, y, None, None, seed, shapes)
     except ValueError as reason:
         raise TargetError(str(reason)) from None
+    report.environment["assumed"][:0] = said
     _show(report, form, output)
     return HEALTHY if report.ok else FINDINGS
 
