@@ -69,5 +69,6 @@ ROWS = [
             [(4, Shell(1, 1), columns), (4, Probability(2.0), rows), (4, Free(), entries)],
             convex=False),
     bounds("Relaxed", lambda: ci.Relaxed(ci.Box(-0.1, 0.3), 1.0), M, -0.1, 0.3),
+    bounds("Braked", lambda: ci.Braked(ci.Box(-0.1, 0.3)), M, -0.1, 0.3),
     bounds("Every", lambda: ci.Every(ci.Box(-0.1, 0.3), 3), M, -0.1, 0.3),
 ]  # fmt: skip

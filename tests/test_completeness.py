@@ -16,7 +16,18 @@ import constrainit.sets
 
 MODULES = sorted(
     f"constrainit.{name}"
-    for name in ("_set", "_precision", "_checks", "_axes", "_attach", "_compile", "_joint", "_step")
+    for name in (
+        "_set",
+        "_precision",
+        "_checks",
+        "_axes",
+        "_attach",
+        "_compile",
+        "_joint",
+        "_step",
+        "_hold",
+        "callbacks._keep",
+    )
 ) + [
     module.name
     for package in (constrainit.sets, constrainit.numerics, constrainit.initializers)

@@ -38,6 +38,12 @@ WRONG = [
     (lambda: ci.Relaxed(None, 0.5), "`x` of `as_set` must be .*"),
     (lambda: ci.Every(ci.UnitNorm(), 0), "`steps` of `Every` must be an integer of at least 1. Received: steps=0."),
     (lambda: ci.Every(ci.UnitNorm(), 2.5), "`steps` of `Every` must be an integer of at least 1. Received: steps=2.5."),
+    (lambda: ci.Every(ci.Braked(ci.UnitNorm()), 2),
+     r"`set` of `Every` must be a set other than `Braked`, which must see the weight's variable. Received: "
+     r"set=Braked\(.*\). Put `Braked` around `Every`."),
+    (lambda: ci.Braked(ci.Braked(ci.UnitNorm())), "`set` of `Braked` must be a set other than `Braked`, .*"),
+    (lambda: ci.Joint(ci.Braked(ci.UnitNorm())), "`set` of `Joint` must be a set other than `Braked`, .*"),
+    (lambda: ci.Braked(3), "`x` of `as_set` must be .*"),
     (lambda: ci.Every(ci.UnitNorm(axis=3), 2)(W), "`axis` of `UnitNorm` must name different axes .*"),
 ]  # fmt: skip
 

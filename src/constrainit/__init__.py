@@ -9,6 +9,10 @@ from constrainit._calibrate import Calibrated as Calibrated
 from constrainit._calibrate import calibrate as calibrate
 from constrainit._constrain import constrain as constrain
 from constrainit._constrain import constrained as constrained
+from constrainit._hold import held as held
+from constrainit._hold import hold as hold
+from constrainit._hold import hold_after as hold_after
+from constrainit._hold import optax_hold as optax_hold
 from constrainit._joint import Joint as Joint
 from constrainit._obey import Check as Check
 from constrainit._obey import check as check
@@ -23,6 +27,7 @@ from constrainit.layers import OutputScale as OutputScale
 from constrainit.sets import Banded as Banded
 from constrainit.sets import Blocks as Blocks
 from constrainit.sets import Box as Box
+from constrainit.sets import Braked as Braked
 from constrainit.sets import Circulant as Circulant
 from constrainit.sets import ColumnStochastic as ColumnStochastic
 from constrainit.sets import Concave as Concave
@@ -69,6 +74,9 @@ from constrainit.sets import ZeroMean as ZeroMean
 from constrainit.sets import as_set as as_set
 
 if TYPE_CHECKING:
+    from constrainit.callbacks import KeepFeasible as KeepFeasible
+    from constrainit.callbacks import StopAtFault as StopAtFault
+    from constrainit.callbacks import WeightLog as WeightLog
     from constrainit.doctor import Finding as Finding
     from constrainit.doctor import Report as Report
     from constrainit.doctor import Treatment as Treatment
@@ -80,6 +88,7 @@ __all__ = [
     "Banded",
     "Blocks",
     "Box",
+    "Braked",
     "Calibrated",
     "Check",
     "Circulant",
@@ -100,6 +109,7 @@ __all__ = [
     "InitPlan",
     "Intersection",
     "Joint",
+    "KeepFeasible",
     "L1Ball",
     "LowRank",
     "Masked",
@@ -124,6 +134,7 @@ __all__ = [
     "Sparse",
     "SpecialOrthogonal",
     "SpectralNorm",
+    "StopAtFault",
     "SumTo",
     "Symmetric",
     "Toeplitz",
@@ -131,6 +142,7 @@ __all__ = [
     "Treatment",
     "Triangular",
     "UnitNorm",
+    "WeightLog",
     "ZeroMean",
     "as_set",
     "bake",
@@ -139,6 +151,10 @@ __all__ = [
     "constrain",
     "constrained",
     "diagnose",
+    "held",
+    "hold",
+    "hold_after",
+    "optax_hold",
     "plan",
     "prepare",
     "project",
@@ -153,7 +169,11 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    """The doctor's names, imported on first use: a model that trains does not need it."""
+    """The names of the doctor and of callbacks, imported on first use: not all need them."""
+    if name in ("KeepFeasible", "StopAtFault", "WeightLog"):
+        from constrainit import callbacks
+
+        return getattr(callbacks, name)
     if name in ("Finding", "Report", "Treatment", "diagnose"):
         from constrainit import doctor
 

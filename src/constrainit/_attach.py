@@ -4,7 +4,8 @@ Keras hands a constraint nothing but the variable, and that only after the first
 `UnitNorm()` could not tell the kernel of a convolution from that of a transposed one. A wrapper
 around `Layer.add_weight` resolves `axis=None` from the layer and checks the shape while the layer
 is being built. Calls that involve no `ConstraintSet` pass through untouched. A wrapper around
-`Optimizer.apply` tells constraints which optimizer calls them, see `_step.py`.
+`Optimizer.apply` tells constraints which optimizer calls them, see `_step.py`; wrappers around
+what it does with moving averages keep those inside, see `_average.py`.
 """
 
 import functools
@@ -14,6 +15,7 @@ from typing import Any
 import keras
 
 from constrainit import _checks
+from constrainit._average import ending_inside, of_members
 from constrainit._axes import RECURRENT, resolve, unit_axes
 from constrainit._joint import Joint, act, group_of
 from constrainit._set import ConstraintSet
@@ -141,6 +143,8 @@ _WRAPPED = (
     (keras.optimizers.Optimizer, "apply", functools.partial(telling, after=act)),
     (keras.optimizers.Optimizer, "_use_weight_decay", _sparing),
     (keras.optimizers.Optimizer, "_apply_weight_decay", _where_there_is_any),
+    (keras.optimizers.Optimizer, "_update_model_variables_moving_average", of_members),
+    (keras.optimizers.Optimizer, "finalize_variable_values", ending_inside),
 )
 
 

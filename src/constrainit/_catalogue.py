@@ -14,7 +14,7 @@ from constrainit import _text
 _FAMILIES = [
     "elementwise", "pattern", "grid", "norms", "sums", "stochastic", "order", "sparse",
     "structured", "definite", "orthogonal", "spectral", "combine", "blocks", "intersection",
-    "paced", "self_starting", "custom",
+    "paced", "braked", "self_starting", "custom",
 ]  # fmt: skip
 # The heads of the columns, and the attributes that they show.
 _FACES = {

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from constrainit import _checks
+from constrainit._effective import computed_weight
 from constrainit._joint import Group, Joint, Member
 from constrainit._set import ConstraintSet
 from constrainit.initializers import Feasible, MatchingBias
@@ -185,7 +186,7 @@ def constrain(model: keras.Model, sets: Mapping[str, Any]) -> dict[str, Constrai
         record.variable.constraint = resolved
         if isinstance(resolved, Member) and resolved.group in apart:
             wanted, lost = None, [*lost, *({record.path} - {*lost})]
-        if hasattr(record.layer, f"{record.argument}_constraint"):
+        if _has_argument(record):
             setattr(record.layer, f"{record.argument}_constraint", wanted)
     if getattr(model, "train_function", None) is not None:
         model.make_train_function(force=True)
@@ -269,12 +270,18 @@ class _Marker(keras.constraints.Constraint):
         return {"token": self.token}
 
 
+def _has_argument(record):
+    """Whether the layer takes a constraint for this weight; with LoRA it would not load with it."""
+    adapted = getattr(record.layer, "lora_enabled", False) and computed_weight(record)
+    return hasattr(record.layer, f"{record.argument}_constraint") and not adapted
+
+
 def _unsaved(model, records):
     """The paths of the weights whose constraint the config of the model would not hold."""
     marked, lost = [], []
     for record in records:
         attribute = f"{record.argument}_constraint"
-        if hasattr(record.layer, attribute):
+        if _has_argument(record):
             marked.append((record, attribute, getattr(record.layer, attribute), uuid.uuid4().hex))
         else:
             lost.append(record.path)

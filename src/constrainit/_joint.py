@@ -5,6 +5,7 @@ itself; `Optimizer.apply`, which `_attach` wraps, lets the group act once when a
 changed. A group holds its variables: those of one layer find each other while it is built.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -13,7 +14,7 @@ from keras import ops
 from constrainit import _checks
 from constrainit._axes import resolve, unit_axes
 from constrainit._folding import Folding
-from constrainit.sets import as_set
+from constrainit.sets.combine import applied_set
 
 _GROUPS = "_constrainit_groups"
 
@@ -57,7 +58,7 @@ class Joint(keras.constraints.Constraint):
     of_several = True
 
     def __init__(self, set: Any, axis: int = 0):
-        self.set = as_set(set)
+        self.set = applied_set("Joint", set)
         if isinstance(axis, bool) or axis not in (0, 1):
             raise _checks.fail("Joint", "axis", "be 0 or 1", axis)
         self.axis = axis
@@ -173,14 +174,19 @@ class Group:
         parts = [m.folding.matrix(ops.convert_to_tensor(v)) for m, v in values]
         return ops.concatenate(parts, axis=self.joint.axis)
 
-    def assign(self, matrix: Any) -> None:
-        """Gives each weight its block of a matrix."""
+    def blocks(self, matrix: Any) -> Iterator[tuple[Any, Any]]:
+        """Each variable with its block of a matrix, in the variable's own form."""
         start = 0
         for member, variable in zip(self.members, self.variables, strict=True):
             end = start + member.folding.size[self.joint.axis]
             block = matrix[start:end] if self.joint.axis == 0 else matrix[:, start:end]
-            variable.assign(member.folding.weight(block))
+            yield variable, member.folding.weight(block)
             start = end
+
+    def assign(self, matrix: Any) -> None:
+        """Gives each weight its block of a matrix."""
+        for variable, block in self.blocks(matrix):
+            variable.assign(block)
 
     def check_shape(self) -> None:
         """Raises ValueError if the set has no members of the shape of the matrix."""
@@ -195,15 +201,17 @@ def group_of(layer: Any, joint: Joint) -> Group:
     return groups.setdefault(repr(joint), Group(joint))
 
 
+def groups_of(variables: list[Any]) -> list[Group]:
+    """The groups that variables belong to, each once."""
+    members = [getattr(variable, "constraint", None) for variable in variables]
+    return list({id(m.group): m.group for m in members if isinstance(m, Member)}.values())
+
+
 def act(optimizer: Any) -> None:
     """Lets the groups act whose weights an optimizer trains."""
     trained = optimizer._trainable_variables
-    known, groups = {id(v) for v in trained}, {}
-    for variable in trained:
-        member = getattr(variable, "constraint", None)
-        if isinstance(member, Member):
-            groups[id(member.group)] = member.group
-    for group in groups.values():
+    known = {id(v) for v in trained}
+    for group in groups_of(trained):
         missing = [m.path for m in group.members if id(m.variable) not in known]
         if missing:
             raise ValueError(

@@ -9,8 +9,9 @@ from keras import ops
 
 from constrainit._axes import RECURRENT
 from constrainit._calibrate import Calibrated, calibrate, can_be_fitted
+from constrainit._effective import EffectiveRecord, effective_records
 from constrainit._reparametrized import seen_weights
-from constrainit._set import measure
+from constrainit._set import ConstraintSet, measure
 from constrainit.initializers import Feasible
 from constrainit.layers import OutputScale
 from constrainit.model import STARTS, GroupRecord, constrained_records, wrong_axes
@@ -87,7 +88,7 @@ def check(model: keras.Model) -> Check:
     Args:
         model: A built Keras model or layer.
     """
-    rows = [_check_row(record) for record in constrained_records(model)]
+    rows = [_check_row(record) for record in effective_records(model)]
     return Check((*rows, *map(_seen_row, seen_weights(model))))
 
 
@@ -107,6 +108,10 @@ def _seen_row(variable):
 
 
 def _check_row(record):
+    if getattr(record, "hidden", ""):
+        text, shape = type(record.constraint).__name__, tuple(record.variable.shape)
+        dtype = keras.backend.standardize_dtype(record.variable.dtype)
+        return CheckRow(record.path, text, shape, dtype, None, True, "", record.hidden)
     value = record.value
     text, violation, error = type(record.constraint).__name__, None, ""
     # A constraint of the user's own may raise anything; the table has to show what.
@@ -123,9 +128,9 @@ def _check_row(record):
     return CheckRow(record.path, text, record.shape, record.dtype, violation, finite, axis, error)
 
 
-def _measured(model):
+def measured(model: keras.Model) -> list[tuple[Any, ConstraintSet, float, Any]]:
     """Each constrained weight with its set, how far outside it is, and its image."""
-    records = constrained_records(model)
+    records = [record for record in effective_records(model) if not getattr(record, "hidden", "")]
     sets = [record.resolved(record.constraint) for record in records]
     try:
         pairs = measure(sets, [record.value for record in records])
@@ -162,7 +167,7 @@ def project(model: keras.Model) -> dict[str, float]:
         ValueError: A constraint can not be applied to its weight; no weight is changed.
     """
     moves = []
-    for record, _, distance, image in _measured(model):
+    for record, _, distance, image in measured(model):
         if distance != 0:
             moves.append((record, image, distance))
     for record, value, _ in moves:
@@ -225,10 +230,10 @@ def prepare(
         )
     changes = []
     depth = max(sum(map(can_be_fitted, constrained_records(model))), 1)
-    for index, (record, a_set, distance, image) in enumerate(_measured(model)):
+    for index, (record, a_set, distance, image) in enumerate(measured(model)):
         if distance == 0:
             continue
-        if isinstance(a_set, Custom) or isinstance(record, GroupRecord):
+        if isinstance(a_set, Custom) or isinstance(record, (GroupRecord, EffectiveRecord)):
             how, value = "projected", image
         else:
             own = None if seed is None else seed + index

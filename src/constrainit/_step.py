@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import keras
 from keras import ops
 
 # Replicas of TensorFlow's distribution step in threads of their own.
@@ -50,3 +51,30 @@ def at_step(steps: int, act: Callable[[], Any], rest: Callable[[], Any]) -> Any:
     # Not `iterations`: with gradient accumulation that is the number of changes, rounded down.
     calls = ops.convert_to_tensor(optimizer._iterations) + ahead
     return ops.cond(ops.equal(calls % period, 0), act, rest)
+
+
+# Where an optimizer keeps momentum, and whether that is in the direction of the step or of the
+# gradient. `ScheduleFreeAdamW` has a list of that name, too, which holds weights.
+_MOMENTA = (
+    (("SGD",), "momentums", 1.0),
+    (("Muon",), "momentums", -1.0),
+    (("Adam", "Nadam", "Lamb", "Lion", "RMSprop"), "_momentums", -1.0),
+    (("Adamax",), "_m", -1.0),
+)
+
+
+def momenta(variable: Any) -> list[tuple[Any, float]]:
+    """The momentum of a variable in the optimizer that calls, with its sign along the step.
+
+    An empty list outside of a step, for an optimizer without momentum, and for what is no variable.
+    """
+    step = getattr(_running, "step", None)
+    if step is None or not isinstance(variable, keras.Variable):
+        return []
+    optimizer, _ = step
+    for names, attribute, sign in _MOMENTA:
+        if isinstance(optimizer, tuple(getattr(keras.optimizers, name) for name in names)):
+            index = optimizer._get_variable_index(variable)
+            slots = getattr(optimizer, attribute)
+            return [(slots[index], sign)] if slots else []
+    return []

@@ -10,6 +10,7 @@ import click
 from constrainit import _check_command, _text
 from constrainit._config import FAIL_ON, ConfigError
 from constrainit.atlas import _grid
+from constrainit.log import _command
 
 CAN_NOT_RUN = 2
 
@@ -23,6 +24,10 @@ def cli() -> None:
 @cli.command()
 @click.argument("target")
 @click.option("--data", metavar="F.npz", help="Arrays x and y to look at, in place of make_batch.")
+@click.option(
+    "--replay", metavar="FAULT.npz",
+    help="A file of StopAtFault: the batch, weights and optimizer before the step that failed.",
+)  # fmt: skip
 @click.option(
     "--input-shape", "shapes", multiple=True, metavar="SHAPE",
     help="Shape of one sample, such as 5 or 28,28,1; once for each input. The batch is drawn.",
@@ -62,7 +67,8 @@ def doctor(target, **options) -> None:
     """Say why a constrained model breaks, and try what mends it.
 
     TARGET is file.py:factory, module:factory or model.keras; the Python of the first two is run.
-    The batch comes from --data, from a make_batch() beside the factory, or from --input-shape.
+    The batch comes from --data, from a make_batch() beside the factory, from --input-shape, or with
+    the weights from --replay.
     What --select, --ignore and --fail-on do not say is taken from [tool.constrainit] of the nearest
     pyproject.toml.
 
@@ -173,6 +179,7 @@ def _print(parts, width):
 
 
 cli.add_command(_check_command.check)
+cli.add_command(_command.log)
 
 
 def main() -> None:

@@ -14,7 +14,13 @@ from constrainit.doctor import _choice, _diagnose
 from constrainit.doctor._batch import inputs_for
 from constrainit.doctor._fix import is_same_file, write_fixed
 from constrainit.doctor._report import FORMS, Report, write_whole
-from constrainit.doctor._target import TargetError, check_batch, load_batch, load_target
+from constrainit.doctor._target import (
+    TargetError,
+    check_batch,
+    load_batch,
+    load_fault,
+    load_target,
+)
 
 HEALTHY, FINDINGS = 0, 1
 
@@ -22,6 +28,7 @@ HEALTHY, FINDINGS = 0, 1
 def run(
     target: str,
     data: str | None,
+    replay: str | None,
     shapes: tuple[str, ...],
     imports: tuple[str, ...],
     form: str | None,
@@ -47,13 +54,17 @@ def run(
     mended = None if fix is None else _Mended(_fix_target(fix, source))
     if data is not None and sizes is not None:
         raise TargetError("--data and --input-shape exclude one another: give one of them.")
+    if replay is not None and (data is not None or sizes is not None):
+        raise TargetError("--replay brings its own batch: leave out --data and --input-shape.")
     _seed(seed)
     model, module = load_target(target, imports, max_size * 2**20)
-    x, y = (None, None)
-    if data is not None or not sizes:
+    x, y, said = None, None, []
+    if replay is not None:
+        x, y, said = load_fault(model, replay, max_size * 2**20)
+    elif data is not None or not sizes:
         x, y = load_batch(module, data, max_size * 2**20)
     if x is not None:
-        check_batch(model, x, data or "What make_batch returned")
+        check_batch(model, x, replay or data or "What make_batch returned")
     elif sizes is not None:
         check_batch(model, inputs_for(model, sizes, seed), "--input-shape")
     source = source or str(getattr(module, "__file__", None) or "")
@@ -64,6 +75,7 @@ def run(
         report = _choice.chosen(report, select, ignore, config.thresholds)
     except ValueError as reason:
         raise TargetError(str(reason)) from None
+    report.environment["assumed"][:0] = said
     _show(report, form or FORMS.get(Path(output or "").suffix, "text"), output)
     if mended is not None:
         click.echo(f"constrainit: {mended.said}", err=True)

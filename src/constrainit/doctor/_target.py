@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from constrainit.doctor import _fault_file
 from constrainit.doctor._archive import check_model, read_arrays
 from constrainit.doctor._batch import input_specs
 from constrainit.doctor._frames import fault
@@ -177,6 +178,29 @@ def _arrays(path, max_size):
             f"{', '.join(map(repr, arrays)) or 'nothing'}. Write it with np.savez(file, x=x, y=y)."
         )
     return arrays["x"], arrays.get("y")
+
+
+def load_fault(
+    model: keras.Model, file: str, max_size: int = MAX_SIZE
+) -> tuple[Any, Any, list[str]]:
+    """Puts a model where a file of `StopAtFault` says; the batch, and sentences about both.
+
+    Raises:
+        TargetError: The file can not be read, or is of another model.
+    """
+    path = Path(file)
+    if not path.is_file():
+        raise TargetError(f"There is no file {file!r}.")
+    try:
+        kept = _fault_file.read(path, max_size)
+        x, y, weights = _fault_file.parts(kept.data)
+        said = [_one_line(f"replayed from {file}: {kept.about.get('text')}")]
+        said += _fault_file.restore(model, kept, x)
+    except ArchiveError as reason:
+        raise TargetError(f"{file!r} is not read: it {reason}.") from None
+    if weights is not None:
+        said.append("the weights of samples are left out")
+    return x, y, said
 
 
 def check_batch(model: keras.Model, x: Any, source: str) -> None:

@@ -67,6 +67,8 @@ class _Applied(_Wrapping):
     """Another set, which differs from it as a constraint only: in `__call__`."""
 
     maskable = False
+    outermost = False
+    """Whether it has to be called with the variable itself, and so can not be inside of another."""
 
     def check_shape(self, shape):
         self.set.check_shape(shape)
@@ -91,6 +93,21 @@ class _Applied(_Wrapping):
 
     def _draw(self, shape, dtype, seed, wanted=None, axes=None, where=None):
         return self.set._draw(shape, dtype, seed, wanted, axes, where)
+
+
+def applied_set(owner: str, x: Any) -> ConstraintSet:
+    """`as_set(x)` for a set that another one applies in its own way.
+
+    Raises:
+        ValueError: `x` is no set, or one that must be the outermost.
+    """
+    a_set = as_set(x)
+    if getattr(a_set, "outermost", False):
+        kind = type(a_set).__name__
+        must = f"be a set other than `{kind}`, which must see the weight's variable"
+        instead = "" if owner in (kind, "Joint") else f"Put `{kind}` around `{owner}`."
+        raise _checks.fail(owner, "set", must, x, instead)
+    return a_set
 
 
 def inner_set(owner: str, name: str, x: Any) -> ConstraintSet:

@@ -8,8 +8,7 @@ from keras import ops
 from constrainit import _checks
 from constrainit._precision import wide_dtype
 from constrainit._step import at_step
-from constrainit.sets.combine import _Applied
-from constrainit.sets.keras_builtin import as_set
+from constrainit.sets.combine import _Applied, applied_set
 
 
 class Relaxed(_Applied):
@@ -37,7 +36,7 @@ class Relaxed(_Applied):
     """
 
     def __init__(self, set: Any, rate: float):
-        self.set = as_set(set)
+        self.set = applied_set("Relaxed", set)
         self.rate = _checks.positive("Relaxed", "rate", rate)
         if self.rate > 1:
             raise _checks.fail("Relaxed", "rate", "be at most 1", rate)
@@ -93,7 +92,7 @@ class Every(_Applied):
     """
 
     def __init__(self, set: Any, steps: int):
-        self.set = as_set(set)
+        self.set = applied_set("Every", set)
         self.steps = _checks.count("Every", "steps", steps)
 
     def __call__(self, w: Any) -> Any:

@@ -8,8 +8,7 @@ from keras import ops
 
 from constrainit import _checks
 from constrainit._precision import wide_dtype
-from constrainit.sets.combine import _Applied
-from constrainit.sets.keras_builtin import as_set
+from constrainit.sets.combine import _Applied, applied_set
 
 
 class SelfStarting(_Applied):
@@ -45,7 +44,7 @@ class SelfStarting(_Applied):
     """
 
     def __init__(self, set: Any, jump: float = 0.5, seed: int | None = None):
-        self.set = as_set(set)
+        self.set = applied_set("SelfStarting", set)
         self.jump = _checks.positive("SelfStarting", "jump", jump)
         self.seed = _checks.seed("SelfStarting", seed)
         if isinstance(self.seed, keras.random.SeedGenerator):

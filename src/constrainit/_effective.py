@@ -1,0 +1,155 @@
+"""Weights that a layer computes from others: with LoRA, and quantized to eight or four bits.
+
+Keras keeps the constraint with the variable that it makes the weight from, or forgets it. What has
+to obey is the weight that the layer multiplies with, so that is what these records show.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras import ops
+
+from constrainit.model import WeightRecord, constrained_records, walk
+
+QUANTIZED = ("int8", "int4")
+_ROUNDS = 20
+
+
+def effective_records(model: keras.Model) -> list[WeightRecord]:
+    """The records of a model's constrained weights, as its layers use them."""
+    made = {id(record.variable): record for record in _computed(model)}
+    plain = constrained_records(model)
+    return [made.pop(id(record.variable), record) for record in plain] + list(made.values())
+
+
+def _computed(model):
+    """The weights that stand for a base of LoRA or a quantized kernel.
+
+    Weights that were quantized have their constraint from the layer's argument.
+    """
+    for record in walk(model):
+        layer, name = record.layer, computed_weight(record)
+        if getattr(layer, "quantization_mode", None) in QUANTIZED:
+            kind, given = QuantizedRecord, getattr(layer, f"{name}_constraint", None)
+        else:
+            kind, given = LoraRecord, record.constraint
+        if not name or (kind is LoraRecord and not getattr(layer, "lora_enabled", False)):
+            continue
+        if given is not None and not getattr(given, "of_several", False):
+            yield kind(record.path, record.place, layer, record.variable, record.axes, given)
+
+
+def computed_weight(record: WeightRecord) -> str:
+    """The layer's name for a weight that it may compute from this one, or an empty string."""
+    for name in ("kernel", "embeddings"):
+        if record.variable is getattr(record.layer, f"_{name}", None):
+            return name
+    return ""
+
+
+@dataclass(frozen=True)
+class EffectiveRecord(WeightRecord):
+    """A weight that is computed from others.
+
+    Attributes:
+        given: What it obeys.
+    """
+
+    given: Any = None
+
+    @property
+    def hidden(self) -> str:
+        """Why the weight can not be looked at, or an empty string."""
+        return ""
+
+    @property
+    def constraint(self) -> Any:
+        """The layer's constraint."""
+        return self.given
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the weight that the layer uses."""
+        return tuple(self.value.shape)
+
+    @property
+    def dtype(self) -> str:
+        """Its dtype."""
+        return keras.backend.standardize_dtype(self.value.dtype)
+
+
+@dataclass(frozen=True)
+class LoraRecord(EffectiveRecord):
+    """A kernel or table of embeddings with its adaptation of low rank added."""
+
+    @property
+    def value(self) -> Any:
+        """The sum, as the layer uses it."""
+        return ops.convert_to_tensor(getattr(self.layer, computed_weight(self)))
+
+    def assign(self, value: Any) -> None:
+        """Moves the frozen part, so that the sum has this value."""
+        base = self.variable
+        # Twice: the first sum rounds.
+        for _ in range(2):
+            base.assign(base + ops.cast(value, base.dtype) - ops.cast(self.value, base.dtype))
+
+
+@dataclass(frozen=True)
+class QuantizedRecord(EffectiveRecord):
+    """A kernel of `Dense` that is stored as integers with a scale for each unit."""
+
+    @property
+    def hidden(self) -> str:
+        """Why the weight can not be looked at, or an empty string."""
+        if type(self.layer) is keras.layers.Dense:
+            return ""
+        kind = type(self.layer).__name__
+        return f"quantized: can be looked at in Dense, not in {kind}"
+
+    @property
+    def _grouped(self) -> bool:
+        """Whether groups of inputs have a scale each: one to multiply with, not to divide by."""
+        return len(self.layer.kernel_scale.shape) == 2
+
+    @property
+    def value(self) -> Any:
+        """The kernel that integers and scales stand for, in float32."""
+        layer = self.layer
+        whole = layer._kernel if layer.quantization_mode == "int8" else _unpacked(layer)
+        whole, scale = ops.cast(whole, "float32"), ops.cast(layer.kernel_scale, "float32")
+        if self._grouped:
+            groups = ops.cast(ops.convert_to_tensor(layer.g_idx), "int32")
+            zero = ops.take(ops.convert_to_tensor(layer.kernel_zero), groups, axis=0)
+            whole = whole - ops.cast(zero, "float32")
+            value = whole * ops.take(scale, groups, axis=0)
+        else:
+            value = whole / scale
+        if layer.lora_enabled:
+            share = layer.lora_alpha / layer.lora_rank
+            value = value + share * ops.matmul(layer.lora_kernel_a, layer.lora_kernel_b)
+        return value
+
+    def assign(self, value: Any) -> None:
+        """Scales each unit towards its value: the integers can not move by less than a grid step.
+
+        A rule of each unit's size (a norm, a sum) is met by that, one on how entries relate to
+        each other (an orthogonal matrix) only as near as the grid allows.
+        """
+        a_set, last = self.resolved(self.given), float("inf")
+        for _ in range(_ROUNDS):
+            now = self.value
+            target = value if value is not None else a_set.project(now)
+            along = ops.sum(now * target, axis=0) / ops.maximum(ops.sum(now * now, axis=0), 1e-30)
+            along = ops.where(along > 0, along, 1.0)
+            factor = along if self._grouped else 1 / along
+            self.layer.kernel_scale.assign(self.layer.kernel_scale * factor)
+            value, outside = None, float(a_set.violation(self.value))
+            if outside == 0 or outside > 0.99 * last:
+                return
+            last = outside
+
+
+def _unpacked(layer: Any) -> Any:
+    return keras.quantizers.unpack_int4(layer._kernel, layer._orig_output_dim, axis=-1)

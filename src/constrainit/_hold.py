@@ -1,0 +1,187 @@
+"""Constraints in loops that no Keras optimizer steps: tensors in, tensors out, no report."""
+
+from typing import Any
+
+import keras
+
+from constrainit._effective import LoraRecord, QuantizedRecord, effective_records
+from constrainit._set import ConstraintSet
+from constrainit.model import GroupRecord, WeightRecord, constrained_records
+
+
+def hold(model: keras.Model) -> None:
+    """Applies the constraint of every weight, as a Keras optimizer does after its step.
+
+    For a loop of your own, after the step of an optimizer that is not Keras'. It asks nothing of
+    the host, so that it may stand inside a compiled step: `tf.function`, or `jax.jit` by way of
+    `held`. `project(model)` does the same and says what has moved.
+
+    Args:
+        model: A built Keras model or layer.
+
+    >>> import keras
+    >>> import numpy as np
+    >>> import constrainit as ci
+    >>> layer = keras.layers.Dense(2, use_bias=False, kernel_constraint=ci.NonNegative())
+    >>> layer.build((None, 2))
+    >>> layer.set_weights([np.float32([[1, -2], [-3, 4]])])
+    >>> ci.hold(layer)
+    >>> print(layer.get_weights()[0].tolist())
+    [[1.0, 0.0], [0.0, 4.0]]
+    """
+    for record in effective_records(model):
+        if not isinstance(record, QuantizedRecord):
+            _settle(record)
+
+
+def _settle(record: WeightRecord) -> None:
+    if isinstance(record, (GroupRecord, LoraRecord)):
+        record.assign(record.constraint(record.value))
+    else:
+        record.assign(record.constraint(record.variable))
+
+
+def held(model: keras.Model, values: Any) -> list[Any]:
+    """The trainable weights of a model after their constraints, as values: for JAX.
+
+    `params = ci.held(model, optax.apply_updates(params, updates))`, inside or outside of
+    `jax.jit`, where `params` are the values of `model.trainable_variables`.
+
+    Args:
+        model: A built Keras model or layer; its own weights stay as they are.
+        values: A tensor for each of `model.trainable_variables`, in their order.
+
+    Returns:
+        The tensors, those of constrained weights inside of their sets.
+
+    Raises:
+        ValueError: The number of values is not that of the trainable weights.
+    """
+    variables, values = list(model.trainable_variables), list(values)
+    if len(values) != len(variables):
+        raise ValueError(
+            f"`values` of `held` must hold one tensor for each of `model.trainable_variables`, "
+            f"{len(variables)} in number. Received: {len(values)}."
+        )
+    trained = {id(variable) for variable in variables}
+    with keras.StatelessScope(list(zip(variables, values, strict=True))) as scope:
+        for record in constrained_records(model):
+            if trained.issuperset(map(id, _variables(record))):
+                _settle(record)
+    return [scope.get_current_value(variable) for variable in variables]
+
+
+def _variables(record: WeightRecord) -> list[Any]:
+    return record.variable.variables if isinstance(record, GroupRecord) else [record.variable]
+
+
+def hold_after(optimizer: Any, model: keras.Model) -> Any:
+    """Lets a `torch.optim` optimizer apply constraints after each of its steps.
+
+    `ci.hold_after(optimizer, model)`, once, before the loop, whoever runs the loop: the hook goes
+    with the optimizer.
+
+    Args:
+        optimizer: A `torch.optim.Optimizer`.
+        model: A built Keras model or layer on the backend PyTorch. Weights that have a constraint
+            when this is called are held, those that the optimizer trains.
+
+    Returns:
+        The handle of the hook; `handle.remove()` ends it.
+
+    Raises:
+        ValueError: `optimizer` is none of `torch.optim`, or it trains no constrained weight.
+    """
+    if not hasattr(optimizer, "register_step_post_hook"):
+        raise ValueError(
+            "`optimizer` of `hold_after` must be a torch.optim.Optimizer. Received: "
+            f"{type(optimizer).__name__}. A Keras optimizer applies constraints by itself; after "
+            "others call constrainit.hold(model)."
+        )
+    trained = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    records = [
+        record for record in constrained_records(model)
+        if trained.issuperset(id(v.value) for v in _variables(record))
+    ]  # fmt: skip
+    if not records:
+        raise ValueError(
+            "`optimizer` of `hold_after` must train a weight of the model that has a constraint. "
+            f"Received: an optimizer of {len(trained)} weights, none of which has. Give it "
+            "model.parameters(), and the model its constraints first."
+        )
+
+    def settle(*_: Any) -> None:
+        for record in records:
+            _settle(record)
+
+    return optimizer.register_step_post_hook(settle)
+
+
+def optax_hold(sets: Any) -> Any:
+    """A gradient transformation for optax that keeps parameters in their sets; it goes last.
+
+    `optax.chain(optax.adam(1e-3), ci.optax_hold(model))`: the updates become those whose result
+    is the projection of what they would have given. It has no state.
+
+    An update is a difference, and `params + update` rounds. Bounds are met in spite of it; what is
+    met within a tolerance (norms, sums, matrices) is met within the rounding of the *update*,
+    which matters where that is a thousand times the weight. `held` has no such limit.
+
+    Args:
+        sets: A built Keras model, for parameters that are the values of its
+            `trainable_variables`; or a tree of the form of the parameters, with a set or None for
+            each array.
+
+    Returns:
+        An `optax.GradientTransformationExtraArgs`; `update` must be given `params`.
+
+    Raises:
+        ValueError: The backend is not JAX.
+    """
+    if keras.backend.backend() != "jax":
+        raise ValueError(
+            "`optax_hold` needs the backend JAX, as optax does. Received: "
+            f"{keras.backend.backend()}. Write KERAS_BACKEND=jax."
+        )
+    import jax
+    import optax
+
+    def project(moved):
+        if isinstance(sets, keras.layers.Layer):
+            if not isinstance(moved, (list, tuple)):
+                raise ValueError(
+                    "The parameters of `optax_hold(model)` must be a list, the values of "
+                    f"`model.trainable_variables`. Received: a {type(moved).__name__}. For another "
+                    "tree give `optax_hold` a tree of sets."
+                )
+            return jax.tree.unflatten(jax.tree.structure(moved), held(sets, jax.tree.leaves(moved)))
+        return jax.tree.map(_image, sets, moved, is_leaf=_is_set)
+
+    def update(updates, state, params=None, **_):
+        if params is None:
+            raise ValueError(
+                "`params` of `optax_hold` must be given. Received: None. Write "
+                "optimizer.update(gradients, state, params)."
+            )
+        moved = jax.tree.map(lambda p, u: p + u, params, updates)
+        updates = jax.tree.map(lambda image, p: image - p, project(moved), params)
+        reached = jax.tree.map(lambda p, u: p + u, params, updates)
+        return jax.tree.map(_rounded_in, updates, reached, project(reached)), state
+
+    return optax.GradientTransformationExtraArgs(lambda _: optax.EmptyState(), update)
+
+
+def _is_set(x: Any) -> bool:
+    return x is None or isinstance(x, ConstraintSet)
+
+
+def _image(a_set: Any, value: Any) -> Any:
+    return value if a_set is None else a_set(value)
+
+
+def _rounded_in(update: Any, reached: Any, image: Any) -> Any:
+    """The update, one rounding further where the sum would be outside."""
+    import jax.numpy as jnp
+
+    towards = jnp.where(image > reached, jnp.inf, -jnp.inf).astype(update.dtype)
+    return jnp.where(image == reached, update, jnp.nextafter(update, towards))

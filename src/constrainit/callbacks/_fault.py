@@ -1,0 +1,221 @@
+"""`StopAtFault`: training stops at the first number that is not finite, and says where."""
+
+import dataclasses
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from constrainit import _checks
+from constrainit.callbacks._fault_flags import Flags
+from constrainit.callbacks._fault_names import Fault, judged
+from constrainit.callbacks._fault_state import State, batches_of, give, size_of, step, taken
+from constrainit.callbacks._log_hub import attach, detach, inner_optimizers, is_chief
+from constrainit.model import is_built
+
+_MOST = 2**28
+"""Bytes of batches that are kept until it is known that they did no harm."""
+
+
+class StopAtFault(keras.callbacks.Callback):
+    """Training stops at the first weight, activation, gradient or loss that is not finite.
+
+    Says where in the step it arose and in which weight, leaves the model as it was before the step,
+    weights and optimizer, and keeps the step in a file: `constrainit doctor MODEL --replay
+    fault.npz` takes it once more and says why.
+
+    What happens in a step is noted in the step itself, on the device. It is looked at every so
+    many batches and where an epoch ends, so no step waits. If there was a fault, the steps since
+    the last look are taken once more from a copy of the state, up to the one that fails. What
+    changes weights between steps (a `train_step` with state of its own, another callback's hook of
+    batches) is not repeated. A float16 step that `LossScaleOptimizer` skips is no fault. An
+    activation is seen where it reaches the loss, a gradient or a weight.
+
+    Put it before callbacks that save weights, and behind `KeepFeasible` and `WeightLog`.
+
+    Args:
+        path: The file for the step, which is replaced if it exists. None keeps none.
+        every: After how many batches it looks; so many are kept in memory, up to 256 MiB.
+        roll_backs: How often it goes on from before the step, without the batch that failed and
+            with a lower learning rate. Then it stops.
+        factor: What the learning rate is multiplied by each time.
+
+    Attributes:
+        faults: What was found, in order, as `Fault`.
+
+    Raises:
+        ValueError: An argument is not of its kind; at the start of `fit`: the model is not
+            compiled or not built, there is no folder for the file, or the learning rate, which
+            `roll_backs` lowers, is a schedule.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = "fault.npz",
+        every: int = 100,
+        roll_backs: int = 0,
+        factor: float = 0.5,
+    ):
+        super().__init__()
+        if path is not None and not isinstance(path, (str, os.PathLike)):
+            raise _checks.fail("StopAtFault", "path", "be the path of a file, or None", path)
+        self.path = None if path is None else Path(path)
+        self.every = _checks.count("StopAtFault", "every", every)
+        self.roll_backs = _checks.count("StopAtFault", "roll_backs", roll_backs, least=0)
+        if not 0 < _checks.number("StopAtFault", "factor", factor) < 1:
+            raise _checks.fail("StopAtFault", "factor", "lie between 0 and 1", factor)
+        self.factor = float(factor)
+        self.faults: list[Fault] = []
+        self._flags: list[Flags] = []
+        self._function: Any = None
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Reaches into the optimizer."""
+        self.close()
+        optimizer = getattr(self.model, "optimizer", None)
+        if optimizer is None or not is_built(self.model):
+            raise ValueError("`StopAtFault` needs a model that is built and compiled.")
+        self._check_place()
+        if not optimizer.built:
+            optimizer.build(self.model.trainable_variables)
+        self.faults, self._left = [], self.roll_backs
+        for inner in inner_optimizers(optimizer):
+            if self.roll_backs and not isinstance(inner._learning_rate, keras.Variable):
+                raise ValueError(
+                    "`roll_backs` of `StopAtFault` needs a learning rate that is a number, as it "
+                    f"is lowered. Received: {inner._learning_rate!r}."
+                )
+            flags = Flags(inner)
+            attach(flags, inner, optimizer)
+            self._flags.append(flags)
+        # A step that was compiled before does not know who looks at it now.
+        self.model.make_train_function(force=True)
+
+    def _check_place(self):
+        if self.path is None:
+            return
+        if self.path.is_dir():
+            raise _checks.fail("StopAtFault", "path", "be the path of a file", str(self.path))
+        if not self.path.resolve().parent.is_dir():
+            raise ValueError(
+                f"There is no folder {str(self.path.parent)!r} for `path` of `StopAtFault`."
+            )
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Copies the state; what happens to weights from here on are steps."""
+        if self._function is None and self._flags:
+            self._function = self.model.train_function
+            # The function that Keras calls, whatever other callbacks made of it before.
+            self.model.train_function = self._stepping
+        self._state = State(self.model, self._flags)
+        self._begin()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Looks at the steps since the last look."""
+        self._look()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Lets go of the optimizer."""
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the optimizer and of what was kept; `fit` does so unless interrupted."""
+        model: Any = self._model
+        for flags in self._flags:
+            detach(flags, flags.optimizer, model.optimizer)
+            model.train_function = None
+        self._flags, self._function = [], None
+        self._window, self._good, self._size = [], [], 0
+
+    # While training goes on
+
+    def _begin(self):
+        """What is now is good; nothing was done since."""
+        self._good, self._window, self._size = self._state.copy(), [], 0
+
+    def _stepping(self, *arguments):
+        """In place of the model's train function."""
+        # Not `self.model`, which on JAX takes the state back from the step that is running.
+        model: Any = self._model
+        state, source = arguments[:-1], arguments[-1]
+        batches = batches_of(source, getattr(model, "steps_per_execution", 1) or 1)
+        if len(self._window) >= self.every or self._size >= _MOST:
+            if state:
+                give(model, *state)
+                model.jax_state_sync()
+            self._look()
+            state = (taken(model),) if state else ()
+            if model.stop_training:
+                return (self._logs, *state) if state else self._logs
+        self._window += batches
+        self._size += sum(map(size_of, batches))
+        given = batches if keras.backend.backend() == "torch" else iter(batches)
+        try:
+            result = self._function(*state, given)
+        except BaseException:
+            self.close()
+            raise
+        self._logs = result[0] if state else result
+        return result
+
+    def _look(self):
+        """Looks at the steps since the last look, and goes back to before one that failed."""
+        if not self._window:
+            return
+        while self._state.is_bad(self._good):
+            place, found = self._find()
+            self._tell(self._window[place], found)
+            self._good, rest = self._state.copy(), self._window[place + 1 :]
+            if not self._left:
+                self.model.stop_training = True
+                break
+            self._left -= 1
+            self._slow_down()
+            self._window = rest
+            self._again(rest)
+        self._begin()
+
+    def _again(self, batches):
+        for batch in batches:
+            self._logs = step(self.model, self._function, [batch])
+
+    def _slow_down(self):
+        for flags in self._flags:
+            rate = flags.optimizer._learning_rate
+            rate.assign(rate.value * self.factor)
+
+    def _find(self):
+        """Takes the steps once more; leaves the model before the one that fails.
+
+        Gives its place, and what was found.
+        """
+        found = self._state.evidence(self._good)
+        self._state.put(self._good)
+        for place, batch in enumerate(self._window):
+            before = self._state.copy()
+            self._again([batch])
+            if self._state.is_bad(before):
+                found = self._state.evidence(before)
+                self._state.put(before)
+                return place, found
+        # What is not repeatable (other callbacks, another order of sums) has not failed again.
+        self._state.put(self._good)
+        return len(self._window) - 1, found
+
+    def _tell(self, data, found):
+        from constrainit.doctor import _fault_file
+
+        fault = judged(self.model, self._state, data, found)
+        kept = ""
+        if self.path is not None and is_chief():
+            try:
+                _fault_file.write(self.path, fault.about(), data, self.model)
+                fault = dataclasses.replace(fault, path=str(self.path))
+                kept = f" constrainit doctor MODEL --replay {self.path} takes the step once more."
+            except (OSError, TypeError, ValueError) as reason:
+                kept = f" The step could not be kept: {reason}."
+        self.faults.append(fault)
+        done = "goes on without the batch, with a lower learning rate" if self._left else "stops"
+        warnings.warn(f"{fault} Training {done}.{kept}", stacklevel=2)

@@ -1,0 +1,105 @@
+"""The first step at which a gradient or a weight is not finite, found inside of the step."""
+
+import threading
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from constrainit.callbacks._log_hub import carried
+
+STAGES = ("gradient", "update", "constraint")
+"""What a step of an optimizer does to a weight, in this order."""
+
+
+class Flags:
+    """For each weight and each of `STAGES` the first step that gave something not finite.
+
+    An `Observer` of an optimizer. It keeps one small variable in the optimizer, which is read when
+    somebody asks: no step waits for it.
+
+    Args:
+        optimizer: A built optimizer that changes the weights itself.
+    """
+
+    def __init__(self, optimizer: Any):
+        self.optimizer = optimizer
+        self.variables = list(optimizer._trainable_variables)
+        self._place = {id(v): i for i, v in enumerate(self.variables)}
+        self._step = threading.local()
+        shape = (len(STAGES), len(self.variables))
+        self.first = carried(optimizer, shape, "int32", "faults", -1)
+
+    @property
+    def carried(self) -> list[Any]:
+        """The variable that a compiled step has to carry."""
+        return [self.first]
+
+    def begin(self) -> None:
+        """An `apply` begins."""
+        self._step.bad = None
+
+    def start(self, gradients: Any, variables: Any) -> None:
+        """The update is about to be computed."""
+        self._step.bad = [{}, {}, {}]
+        for gradient, variable in zip(gradients, variables, strict=True):
+            # Of an embedding TensorFlow has the rows only that were looked up.
+            if type(gradient).__name__ == "IndexedSlices":
+                gradient = gradient.values
+            self._note(0, variable, gradient)
+
+    def middle(self, variables: Any) -> None:
+        """The update is done, the constraints are about to run."""
+        for variable in variables:
+            self._note(1, variable, variable)
+
+    def finish(self) -> None:
+        """An `apply` has ended; the optimizer has counted it."""
+        bad, self._step.bad = self._step.bad, None
+        if bad is None:
+            return
+        for place in list(bad[1]):
+            variable = self.variables[place]
+            if variable.constraint is not None:
+                self._step.bad = bad
+                self._note(2, variable, variable)
+        self._step.bad = None
+        none = ops.convert_to_tensor(False)
+        count = range(len(self.variables))
+        now = ops.stack([ops.stack([of.get(i, none) for i in count]) for of in bad])
+        step = ops.cast(ops.convert_to_tensor(self.optimizer._iterations), "int32") - 1
+        first = ops.convert_to_tensor(self.first)
+        self.first.assign(ops.where(ops.logical_and(now, first < 0), step, first))
+
+    def _note(self, stage, variable, value):
+        place = self._place.get(id(variable))
+        if place is not None:
+            self._step.bad[stage][place] = ops.logical_not(is_finite(value))
+
+    def found(self, value: np.ndarray) -> tuple[int, int, list[Any]] | None:
+        """Call of the optimizer, stage and weights of the first fault, or None.
+
+        Args:
+            value: What `first` holds.
+        """
+        steps = np.where(value < 0, np.iinfo("int32").max, value)
+        if not (value >= 0).any():
+            return None
+        call = int(steps.min())
+        stage = int(np.argmax((steps == call).any(axis=1)))
+        return (
+            call,
+            stage,
+            [v for v, s in zip(self.variables, steps[stage], strict=True) if s == call],
+        )
+
+
+def is_finite(value: Any) -> Any:
+    """Whether every entry of a float tensor is finite, as a tensor."""
+    value = ops.convert_to_tensor(value)
+    if "float" not in keras.backend.standardize_dtype(value.dtype):
+        return ops.convert_to_tensor(True)
+    # Down the rows first, see `_log_numbers`.
+    finite = ops.isfinite(value)
+    return ops.all(ops.all(finite, axis=0)) if len(value.shape) > 1 else ops.all(finite)

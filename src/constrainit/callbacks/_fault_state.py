@@ -1,0 +1,157 @@
+"""The state of a training, kept and put back, and its steps taken once more."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops, tree
+
+from constrainit.callbacks._fault_flags import STAGES, Flags, is_finite
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was found behind a step that went wrong.
+
+    Attributes:
+        step: Its number: one for the first change of the weights.
+        stage: One of `STAGES`, or `"state"`.
+        weights: The variables that are not finite there.
+        loss: The mean loss since the copy that it was compared with.
+    """
+
+    step: int
+    stage: str
+    weights: list[Any]
+    loss: float
+
+
+class State:
+    """All variables that a step of `fit` changes.
+
+    Args:
+        model: A compiled model whose optimizer is built.
+        flags: What looks at its optimizers.
+    """
+
+    def __init__(self, model: keras.Model, flags: list[Flags]):
+        self.model, self.flags = model, flags
+        every = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
+        every += [one.first for one in flags]
+        self.variables = list({id(v): v for v in every}.values())
+        self._places = {id(v): i for i, v in enumerate(self.variables)}
+
+    def copy(self) -> list[Any]:
+        """What the variables hold, in memory of its own: JAX gives that of variables away."""
+        return [ops.copy(_read(v)) for v in self.variables]
+
+    def put(self, values: list[Any]) -> None:
+        """The opposite of `copy`."""
+        for variable, value in zip(self.variables, values, strict=True):
+            variable.assign(ops.copy(value) if keras.backend.backend() == "jax" else value)
+
+    def is_bad(self, good: list[Any]) -> bool:
+        """Whether something is not finite that was in a copy, or was so in a step since then."""
+        found = any(one.found(on_host(one.first)) for one in self.flags)
+        return found or not np.isfinite(self._loss(good)) or bool(self._lost(good))
+
+    def evidence(self, good: list[Any]) -> Evidence:
+        """What is not finite, against a copy."""
+        steps = self.flags[0].optimizer
+        calls = int(np.asarray(ops.convert_to_numpy(self._of(good, steps._iterations))))
+        number = calls // (steps.gradient_accumulation_steps or 1) + 1
+        noted = [pair for one in self.flags if (pair := one.found(on_host(one.first)))]
+        if noted:
+            _, stage, weights = min(noted, key=lambda pair: pair[:2])
+            return Evidence(number, STAGES[stage], weights, self._loss(good))
+        return Evidence(number, "state", self._lost(good), self._loss(good))
+
+    def not_finite(self, variables: list[Any]) -> list[Any]:
+        """Those of some variables that are not finite."""
+        if not variables:
+            return []
+        # One wait for the device, not one for each weight.
+        sound = ops.convert_to_numpy(ops.stack([is_finite(_read(v)) for v in variables]))
+        return [v for v, good in zip(variables, np.asarray(sound), strict=True) if not good]
+
+    def _of(self, values, variable):
+        return values[self._places[id(variable)]]
+
+    def _lost(self, good):
+        found = self.not_finite(self.model.weights)
+        return [v for v in found if bool(is_finite(self._of(good, v)))]
+
+    def _loss(self, good):
+        tracker = getattr(self.model, "_loss_tracker", None)
+        if tracker is None:
+            return 0.0
+        pairs = (tracker.total, tracker.count)
+        total, count = (float(on_host(v)) - float(self._of(good, v)) for v in pairs)
+        return total / count if count else 0.0
+
+
+def _read(variable):
+    value = variable.value
+    value = value.read_value() if hasattr(value, "read_value") else value
+    return ops.stop_gradient(value)
+
+
+def on_host(variable: Any) -> np.ndarray:
+    """What a variable holds."""
+    return np.asarray(ops.convert_to_numpy(_read(variable)))
+
+
+def batches_of(source: Any, most: int) -> list[Any]:
+    """Takes the batches of one call out of what a train function is given.
+
+    Raises:
+        StopIteration: There are none.
+    """
+    if keras.backend.backend() == "torch":
+        return list(source)
+    found = []
+    for _ in range(most):
+        try:
+            found.append(next(source))
+        except StopIteration:
+            if not found:
+                raise
+            break
+    return found
+
+
+def size_of(batch: Any) -> int:
+    """The bytes of a batch."""
+    parts = [part for part in tree.flatten(batch) if hasattr(part, "shape")]
+    return sum(4 * int(np.prod(tuple(part.shape))) for part in parts)
+
+
+def step(model: keras.Model, function: Any, batches: list[Any]) -> Any:
+    """Takes the steps of a train function from the variables as they are; gives its logs."""
+    if keras.backend.backend() != "jax":
+        return function(batches if keras.backend.backend() == "torch" else iter(batches))
+    logs, state = function(taken(model, purge=False), iter(batches))
+    give(model, state)
+    model.jax_state_sync()
+    return logs
+
+
+def taken(model: keras.Model, purge: bool = True) -> Any:
+    """The state that a train function of JAX takes, out of the variables."""
+    state = model._get_jax_state(
+        trainable_variables=True,
+        non_trainable_variables=True,
+        optimizer_variables=True,
+        metrics_variables=True,
+        purge_model_variables=purge,
+    )
+    model._jax_state_synced = False
+    return state
+
+
+def give(model: keras.Model, state: Any) -> None:
+    """Makes a state of JAX known to the model, as `fit` does."""
+    names = ("trainable", "non_trainable", "optimizer", "metrics")
+    model._jax_state = {f"{name}_variables": s for name, s in zip(names, state, strict=True)}
+    model._jax_state_synced = False

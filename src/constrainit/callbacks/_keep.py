@@ -1,0 +1,162 @@
+"""`KeepFeasible`: what is done to weights behind the optimizer's back is seen and mended."""
+
+import math
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from constrainit import _checks
+from constrainit._average import averages
+from constrainit._obey import measured
+from constrainit._set import ConstraintSet
+from constrainit.model import is_built
+from constrainit.sets import Braked, Every, Relaxed, SelfStarting
+
+MODES = ("repair", "warn", "raise")
+
+
+@dataclass(frozen=True)
+class Repair:
+    """A weight that `KeepFeasible` found outside of its set.
+
+    Attributes:
+        moment: When: `"train begin"`, `"epoch begin"`, `"epoch end"`, `"train end"`,
+            `"test begin"`, `"test end"`, `"predict begin"`, `"predict end"` or `"step"`.
+        weight: The path of the variable.
+        violation: How far outside it was, in the units of the weight.
+    """
+
+    moment: str
+    weight: str
+    violation: float
+
+    def __str__(self) -> str:
+        if not math.isfinite(self.violation):
+            return f"{self.weight} is not finite"
+        return f"{self.weight} is outside of its set by {self.violation:.3g}"
+
+
+class KeepFeasible(keras.callbacks.Callback):
+    """Weights obey their constraints at every moment of `fit`, `evaluate` and `predict`.
+
+    A Keras optimizer applies constraints after its own steps. Whatever else changes a weight
+    (`set_weights`, `load_weights`, `BackupAndRestore`, `SwapEMAWeights`, a callback, the start) or
+    keeps it from being stepped (a frozen layer, no gradient, a float16 step that is skipped) goes
+    unseen. This callback looks when training begins, when an epoch begins and ends, when training
+    ends, after `use_ema=True` has replaced the weights by their average, and before `evaluate` and
+    `predict` (with averages, which may be swapped, also behind). In between the optimizer does its
+    part, so steps cost nothing. Weights that are inside stay as they are, bit for bit.
+
+    Put it behind callbacks that change weights (`SwapEMAWeights`) and before those that save them
+    (`ModelCheckpoint`). Weights of `Relaxed` and `Every`, which may lie outside between steps, are
+    looked at when training ends.
+
+    With `SwapEMAWeights` the averages, which the optimizer holds, are projected where an epoch
+    ends and before a test, too.
+
+    Args:
+        mode: `"repair"` projects what is outside, `"warn"` warns and changes nothing, `"raise"`
+            raises RuntimeError.
+        every: None, or a number of batches (of executions, with `steps_per_execution`) after which
+            it looks as well: for LoRA, and for a `train_step` that changes weights without a Keras
+            optimizer.
+
+    Attributes:
+        repairs: What was found outside, in order, as `Repair(moment, weight, violation)`.
+
+    Raises:
+        ValueError: `mode` is none of the three, or `every` is no positive integer.
+    """
+
+    def __init__(self, mode: str = "repair", every: int | None = None):
+        super().__init__()
+        if mode not in MODES:
+            raise _checks.fail("KeepFeasible", "mode", f"be one of {MODES}", mode)
+        self.mode = mode
+        self.every = None if every is None else _checks.count("KeepFeasible", "every", every)
+        self.repairs: list[Repair] = []
+        self._batches = 0
+        if self.every is not None:
+            # Only then: with a hook of batches Keras waits for each step.
+            self.on_train_batch_end = self._after_batch
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Looks at the start, a set or a loaded one."""
+        self._look("train begin")
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Looks at what other callbacks restored or swapped."""
+        self._look("epoch begin")
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Looks at what will be saved."""
+        self._look("epoch end")
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Looks at what training leaves."""
+        self._look("train end")
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        """Looks at what is evaluated."""
+        self._look("test begin")
+
+    def on_test_end(self, logs: Any = None) -> None:
+        """Looks at what was swapped back."""
+        if any(averages(self.model.optimizer)):
+            self._look("test end")
+
+    def on_predict_begin(self, logs: Any = None) -> None:
+        """Looks at what predicts."""
+        self._look("predict begin")
+
+    def on_predict_end(self, logs: Any = None) -> None:
+        """Looks at what was swapped back."""
+        if any(averages(self.model.optimizer)):
+            self._look("predict end")
+
+    def _after_batch(self, batch: int, logs: Any = None) -> None:
+        self._batches += 1
+        if self.every is not None and self._batches % self.every == 0:
+            self._look("step")
+
+    def _look(self, moment: str) -> None:
+        # TensorFlow builds some models in their first step only.
+        if not is_built(self.model):
+            return
+        if hasattr(self.model, "jax_state_sync"):
+            self.model.jax_state_sync()
+        outside = []
+        for record, a_set, distance, image in measured(self.model):
+            if distance == 0 or (_paced(a_set) and moment != "train end"):
+                continue
+            outside.append(Repair(moment, record.path, distance))
+            # A weight that is not finite has no nearest allowed one.
+            if self.mode == "repair" and math.isfinite(distance):
+                record.assign(image)
+        self.repairs += outside
+        self._say(moment, outside)
+        if self.mode == "repair" and moment in ("epoch end", "test begin", "predict begin"):
+            _project_averages(self.model.optimizer)
+
+    def _say(self, moment: str, outside: list[Repair]) -> None:
+        told = [one for one in outside if self.mode != "repair" or not math.isfinite(one.violation)]
+        if not told:
+            return
+        text = f"At {moment}: {'; '.join(map(str, told))}."
+        if self.mode == "raise":
+            raise RuntimeError(f'{text} Write KeepFeasible("repair"), or project(model) before.')
+        warnings.warn(text, stacklevel=2)
+
+
+def _paced(a_set: ConstraintSet) -> bool:
+    if isinstance(a_set, (Relaxed, Every)):
+        return True
+    return isinstance(a_set, (Braked, SelfStarting)) and _paced(a_set.set)
+
+
+def _project_averages(optimizer: Any) -> None:
+    for variable, average in averages(optimizer):
+        if isinstance(variable.constraint, ConstraintSet) and not _paced(variable.constraint):
+            average.assign(variable.constraint.project(average))

@@ -1,0 +1,309 @@
+"""`WeightLog`: every constrained weight before and after its constraint, step by step."""
+
+import math
+import os
+import sqlite3
+import threading
+import warnings
+import weakref
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from constrainit import _checks
+from constrainit.callbacks._log_hub import attach, detach, inner_optimizers, is_chief
+from constrainit.callbacks._log_tap import Tap
+from constrainit.callbacks._log_watch import Watch, chosen
+from constrainit.log._storage import COLUMNS, Writer
+
+_writing: "weakref.WeakValueDictionary[str, WeightLog]" = weakref.WeakValueDictionary()
+
+
+class WeightLog(keras.callbacks.Callback):
+    """Writes each constrained weight before and after its constraint into a file, as `fit` goes on.
+
+    A record holds, of one weight at one step: minimum, maximum, mean, deviation, norm and number
+    of non-finite entries before the constraint and after it; how far outside the weight was before
+    (`violation`) and how far the constraint moved it (`moved`, Euclidean); the shares of its
+    entries that were moved and that lie at a bound afterwards (of its units, for sets of norms);
+    the norm of the gradient, and that of the optimizer's update over the norm of the weight. What
+    does not exist is missing: a violation where there is no set, a gradient at the start.
+
+    The start is step 0: what the constraint would make of the weight as it starts. Steps are
+    changes of the weights, as the optimizer counts them; training that is resumed goes on in the
+    same run of the log, one that begins anew adds a run. The numbers are computed on the device,
+    inside of the step; between two logged steps nothing is computed and nothing waits.
+
+    Args:
+        path: The file, an SQLite database. Read it with `WeightLog.read` or `constrainit log`,
+            also while it is being written.
+        every: At how many steps a record is made.
+        weights: Which weights, also without a constraint: a pattern as for `constrain`, or a list
+            of patterns. None: those that have a constraint.
+        histograms: The number of bins of a histogram before and after, or 0 for none.
+        tensors: Weights of at most so many entries are kept whole, before and after.
+        sinks: What else gets the records: objects of `constrainit.log` for TensorBoard, Weights &
+            Biases or MLflow.
+
+    Raises:
+        ValueError: An argument is not of its kind; at the start of `fit`: the model is not built,
+            a pattern matches nothing, or the file is not usable as a log.
+
+    >>> import keras, tempfile
+    >>> import numpy as np
+    >>> import constrainit as ci
+    >>> dense = keras.layers.Dense(1, kernel_constraint="non_neg")
+    >>> model = keras.Sequential([keras.Input((3,)), dense])
+    >>> model.compile("sgd", "mse")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     log = ci.WeightLog(f"{folder}/run.db", every=2)
+    ...     _ = model.fit(np.ones((8, 3)), np.ones(8), batch_size=2, verbose=0, callbacks=[log])
+    ...     ci.WeightLog.read(f"{folder}/run.db")["step"].tolist()
+    [0, 2, 4]
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        every: int = 100,
+        weights: str | list[str] | None = None,
+        histograms: int = 0,
+        tensors: int = 0,
+        sinks: Any = (),
+    ):
+        super().__init__()
+        if not isinstance(path, (str, os.PathLike)):
+            raise _checks.fail("WeightLog", "path", "be the path of a file", path)
+        self.path = Path(path)
+        self.every = _checks.count("WeightLog", "every", every)
+        self.weights = weights
+        self.histograms = _checks.count("WeightLog", "histograms", histograms, least=0)
+        self.tensors = _checks.count("WeightLog", "tensors", tensors, least=0)
+        self.sinks = list(sinks) if isinstance(sinks, (list, tuple)) else [sinks]
+        self._writer: Writer | None = None
+        self._watch: Watch | None = None
+        self._taps: list[tuple[Tap, Any]] = []
+        self._is_running = False
+
+    @staticmethod
+    def read(
+        path: str | os.PathLike[str], weights: str | None = None, run: int | None = None
+    ) -> Any:
+        """The records of a log as a pandas frame, one row for each weight and step.
+
+        Args:
+            path: The file; it may still be written.
+            weights: A pattern: `"dense/kernel"`, `"*/kernel"`. None: all.
+            run: The number of a run, from 1. None: the last one.
+
+        Raises:
+            ValueError: There is no such file, run or weight, or it is no log.
+            ImportError: pandas is not installed.
+        """
+        from constrainit.log._reading import frame
+
+        return frame(Path(path), weights, run)
+
+    # As `fit` goes on. Not at the end of a batch: whoever asks for that makes `fit` wait for every
+    # step.
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Opens the file and reaches into the optimizer."""
+        self.close()
+        optimizer = getattr(self.model, "optimizer", None)
+        if optimizer is None:
+            raise ValueError("`WeightLog` needs a model that is compiled with an optimizer.")
+        self._watch = chosen(self.model, self.weights, self.histograms, self.tensors)
+        if not optimizer.built:
+            optimizer.build(self.model.trainable_variables)
+        if is_chief():
+            self._open()
+        spread = getattr(self.model, "steps_per_execution", 1) or 1
+        for inner in inner_optimizers(optimizer):
+            part = self._watch.of(inner)
+            if part.watched:
+                period = self.every * (inner.gradient_accumulation_steps or 1)
+                rows = math.ceil(spread / period) + 1
+                tap = Tap(inner, part.variables, part.row, part.width, self.every, rows)
+                attach(tap, inner, optimizer)
+                self._taps.append((tap, part))
+        self._trained = {id(v) for _, part in self._taps for v in part.variables}
+        _compile_anew(self.model)
+        self._spread, self._is_running = spread, False
+        self._thread = threading.get_ident()
+
+    def _open(self):
+        key = str(self.path.resolve())
+        other = _writing.get(key)
+        # A fit that was interrupted told nobody: its log is still open.
+        if other is not None and other._is_running and other._thread == threading.get_ident():
+            other.close()
+        self._writer = Writer(self.path)
+        _writing[key] = self
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Before the first step: what may have been loaded has been, and the start is logged."""
+        if self._is_running or self._watch is None:
+            return
+        self._is_running = True
+        step = int(_on_host(self._optimizer()._iterations)) // self._micro()
+        self._last = {id(tap): step for tap, _ in self._taps}
+        self._know()
+        fresh = True
+        if self._writer is not None:
+            fresh = self._guarded(self._begin_run, step)
+        if fresh:
+            self._put(step, self._watch.start())
+        self._commit()
+
+    def _begin_run(self, step):
+        assert self._writer is not None
+        assert self._watch is not None
+        return self._writer.begin(_about(self.model, self.every), self._watch.weights, step)
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Reads what the step before has left, if it was one to be logged."""
+        if any(self._due(tap, self._ahead) for tap, _ in self._taps):
+            self._drain()
+        self._ahead += self._spread
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Reads and writes what there is."""
+        self._drain()
+        self._commit()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Lets go of the optimizer and of the file."""
+        self._drain()
+        self._commit()
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the optimizer and of the file; `fit` does so unless it was interrupted."""
+        if self._taps:
+            for tap, _ in self._taps:
+                detach(tap, tap.optimizer, self.model.optimizer)
+            self.model.train_function = None
+        self._taps = []
+        if self._writer is not None:
+            self._guarded(self._writer.commit)
+        if self._writer is not None:
+            self._writer.close()
+        for sink in self.sinks if self._watch is not None else ():
+            sink.close()
+        self._writer = self._watch = None
+        self._is_running = False
+
+    # What is new
+
+    def _optimizer(self):
+        return inner_optimizers(self.model.optimizer)[0]
+
+    def _micro(self):
+        return self._optimizer().gradient_accumulation_steps or 1
+
+    def _know(self):
+        """Notes how far each optimizer has counted."""
+        self._calls = {
+            id(tap): int(np.asarray(self._value(tap.optimizer._iterations)))
+            for tap, _ in self._taps
+        }
+        self._ahead = 0
+
+    def _due(self, tap, ahead):
+        """Whether a step that is logged lies among so many that were taken since it was known."""
+        calls = self._calls[id(tap)]
+        return (calls + ahead) // tap.period > calls // tap.period
+
+    def _value(self, variable):
+        """The value of an optimizer's variable, also while JAX has taken it out of the model."""
+        if variable._value is None:
+            known = self.model.optimizer.variables
+            place = next(i for i, v in enumerate(known) if v is variable)
+            return self.model._jax_state["optimizer_variables"][place]
+        return _on_host(variable)
+
+    def _other(self, variable):
+        """As `_value`, for a variable of the model."""
+        for name in ("trainable_variables", "non_trainable_variables"):
+            if variable._value is None:
+                for i, v in enumerate(getattr(self.model, name)):
+                    if v is variable:
+                        return self.model._jax_state[name][i]
+        return variable
+
+    def _drain(self):
+        if self._watch is None or not self._is_running:
+            return
+        for tap, part in self._taps:
+            for step, row in tap.read(self._value):
+                if step > self._last[id(tap)]:
+                    self._last[id(tap)] = step
+                    self._put(step, part.split(row))
+                    if tap is self._taps[0][0]:
+                        self._put(step, self._watch.rest(self._trained, self._other))
+        self._know()
+        if self._writer is not None:
+            self._guarded(self._writer.tick)
+
+    def _put(self, step, found):
+        if not is_chief():
+            return
+        for path, record in found.items():
+            if self._writer is not None:
+                self._writer.add(path, step, record.numbers)
+                for kind, content in record.arrays.items():
+                    self._writer.add_array(path, step, kind, content)
+        for sink in self.sinks:
+            sink.write(
+                step, {p: dict(zip(COLUMNS, r.numbers, strict=True)) for p, r in found.items()}
+            )
+
+    def _commit(self):
+        if self._writer is not None:
+            self._guarded(self._writer.commit)
+
+    def _guarded(self, act, *args):
+        """Does something to the file; a training must not end because a disk is full."""
+        try:
+            return act(*args)
+        except sqlite3.Error as reason:
+            warnings.warn(
+                f"The log {str(self.path)!r} can not be written any more: {reason}. Training goes "
+                "on without it; what was committed stays.",
+                stacklevel=2,
+            )
+            assert self._writer is not None
+            self._writer.close()
+            self._writer = None
+            return None
+
+
+def _on_host(variable):
+    """The value of a variable, also of one that TensorFlow holds once for each replica."""
+    value = variable.value
+    return ops.convert_to_numpy(value.read_value() if hasattr(value, "read_value") else variable)
+
+
+def _compile_anew(model):
+    """A step that was compiled before does not know who looks at it now."""
+    if keras.backend.backend() != "torch":
+        model.make_train_function(force=True)
+
+
+def _about(model, every):
+    from constrainit import __version__
+
+    backend = keras.backend.backend()
+    return {
+        "model": model.name,
+        "class": type(model).__name__,
+        "backend": backend,
+        "backend_version": __import__(backend).__version__,
+        "keras": keras.__version__,
+        "constrainit": __version__,
+        "every": every,
+    }

@@ -1,0 +1,147 @@
+"""A row of numbers about weights at every so many steps of an optimizer, computed in the step."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from constrainit.callbacks._log_hub import carried
+
+
+@dataclass
+class Noted:
+    """One optimizer step from inside, while it is being computed.
+
+    Attributes:
+        start: By variable id, the weight before the step.
+        gradients: By variable id, what the optimizer was given.
+        before: By variable id, the weight before its constraint.
+    """
+
+    start: dict[int, Any]
+    gradients: dict[int, Any]
+    before: dict[int, Any]
+
+
+class Tap:
+    """Computes a row of numbers at every so many steps of an optimizer, and keeps the last rows.
+
+    Args:
+        optimizer: A built optimizer that changes the weights itself.
+        variables: The variables that are watched, all trained by it.
+        row: From what was noted to the row, a float32 tensor of one axis.
+        width: How long the row is.
+        every: At which steps.
+        rows: How many rows are kept until they are read.
+    """
+
+    def __init__(
+        self,
+        optimizer: Any,
+        variables: list[Any],
+        row: Callable[[Noted], Any],
+        width: int,
+        every: int,
+        rows: int,
+    ):
+        self.optimizer, self.variables, self.row, self.every = optimizer, variables, row, every
+        self._watched = {id(v) for v in variables}
+        self._micro = optimizer.gradient_accumulation_steps or 1
+        self._noted = threading.local()
+        self._eager = keras.backend.backend() == "torch"
+        self._found: list[tuple[int, Any]] = []
+        if not self._eager:
+            self.numbers = carried(optimizer, (rows, width), "float32", "numbers")
+            self.steps = carried(optimizer, (rows,), "int32", "steps", -1)
+
+    @property
+    def period(self) -> int:
+        """How many calls of `apply` lie between two rows."""
+        return self.every * self._micro
+
+    @property
+    def carried(self) -> list[Any]:
+        """The variables that a compiled step has to carry."""
+        return [] if self._eager else [self.numbers, self.steps]
+
+    # As `Observer`: while a step is computed
+
+    def begin(self) -> None:
+        """An `apply` begins."""
+        self._noted.step = None
+
+    def start(self, gradients: Any, variables: Any) -> None:
+        """The update is about to be computed."""
+        if self._eager and not self._is_due():
+            return
+        noted = Noted({}, {}, {})
+        for gradient, variable in zip(gradients, variables, strict=True):
+            if id(variable) in self._watched:
+                noted.start[id(variable)] = self._value(variable)
+                noted.gradients[id(variable)] = self._whole(gradient, variable)
+        self._noted.step = noted
+
+    def middle(self, variables: Any) -> None:
+        """The update is done, the constraints are about to run."""
+        noted = self._noted.step
+        if noted is not None:
+            for variable in variables:
+                if id(variable) in self._watched:
+                    noted.before[id(variable)] = self._value(variable)
+
+    def finish(self) -> None:
+        """An `apply` has ended; the optimizer has counted it."""
+        noted, self._noted.step = self._noted.step, None
+        if noted is None:
+            return
+        if self._eager:
+            self._found.append((int(self.optimizer.iterations), self.row(noted)))
+            return
+        calls = ops.cast(ops.convert_to_tensor(self.optimizer._iterations), "int32")
+        due = ops.equal(calls % self.period, 0)
+        numbers, steps = (ops.convert_to_tensor(v) for v in (self.numbers, self.steps))
+        rows = steps.shape[0]
+        place = ops.equal(ops.arange(rows, dtype="int32"), calls // self.period % rows)
+
+        def taken():
+            return ops.where(place[:, None], self.row(noted)[None], numbers)
+
+        self.numbers.assign(ops.cond(due, taken, lambda: numbers))
+        at = ops.logical_and(due, place)
+        self.steps.assign(ops.where(at, ops.cast(calls // self._micro, "int32"), steps))
+
+    def _is_due(self):
+        return (int(self.optimizer._iterations) + 1) % self.period == 0
+
+    def _value(self, variable):
+        # PyTorch changes a weight in place, and TensorFlow reads a variable when it is used.
+        if self._eager:
+            return ops.copy(ops.convert_to_tensor(variable))
+        value = variable.value
+        return value.read_value() if hasattr(value, "read_value") else value
+
+    def _whole(self, gradient, variable):
+        """A function that gives the gradient, all micro-batches of an accumulation included."""
+        if self._micro == 1:
+            return lambda: ops.convert_to_tensor(gradient)
+        index = self.optimizer._get_variable_index(variable)
+        gathered = self._value(self.optimizer._accumulated_gradients[index])
+        return lambda: (ops.convert_to_tensor(gradient) + gathered) / self._micro
+
+    # On the host
+
+    def read(self, value_of: Callable[[Any], Any]) -> list[tuple[int, np.ndarray]]:
+        """The steps that have a row, and the rows, oldest first.
+
+        Args:
+            value_of: Gives the value of a variable of the optimizer.
+        """
+        if self._eager:
+            found, self._found = self._found, []
+            return [(step, np.asarray(ops.convert_to_numpy(row))) for step, row in found]
+        steps, rows = (np.asarray(value_of(v)) for v in (self.steps, self.numbers))
+        return [(int(steps[i]), rows[i]) for i in np.argsort(steps) if steps[i] >= 0]

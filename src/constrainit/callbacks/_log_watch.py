@@ -1,0 +1,224 @@
+"""Which weights are logged, and the rows of numbers about them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from constrainit._joint import Member
+from constrainit._set import ConstraintSet
+from constrainit.callbacks._log_numbers import histogram, norm, numbers
+from constrainit.callbacks._log_tap import Noted
+from constrainit.log._storage import COLUMNS, Weight
+from constrainit.model import WeightRecord, matching, walk
+
+_SIDES = ("before", "after")
+_VIOLATION = COLUMNS.index("violation")
+
+
+@dataclass(frozen=True)
+class Watched:
+    """One weight that is logged.
+
+    Attributes:
+        weight: What the log says of it.
+        variable: The variable.
+        a_set: The set that its constraint projects onto, None where there is none or it is a set
+            of several weights.
+        constraint: What Keras calls after a step, or None.
+        whole: Whether its entries are kept.
+    """
+
+    weight: Weight
+    variable: Any
+    a_set: ConstraintSet | None
+    constraint: Any
+    whole: bool
+
+
+@dataclass(frozen=True)
+class Record:
+    """What was found of one weight at one step.
+
+    Attributes:
+        numbers: In the order of `COLUMNS`, None where there is none.
+        arrays: By kind (`"histogram before"`, `"tensor after"`), as bytes.
+    """
+
+    numbers: list[float | None]
+    arrays: dict[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Weights that are logged, and how much of each."""
+
+    watched: list[Watched]
+    bins: int
+
+    @property
+    def weights(self) -> list[Weight]:
+        """What the log says of them."""
+        return [one.weight for one in self.watched]
+
+    @property
+    def variables(self) -> list[Any]:
+        """Their variables."""
+        return [one.variable for one in self.watched]
+
+    @property
+    def width(self) -> int:
+        """The length of a row."""
+        return sum(self._size(one) for one in self.watched)
+
+    def _size(self, one):
+        entries = int(np.prod(one.weight.shape)) if one.whole else 0
+        return len(COLUMNS) + 2 * (self.bins + entries)
+
+    def of(self, optimizer: Any) -> "Watch":
+        """Those that an optimizer trains."""
+        trained = {id(v) for v in optimizer._trainable_variables}
+        return Watch([one for one in self.watched if id(one.variable) in trained], self.bins)
+
+    def row(self, noted: Noted) -> Any:
+        """The row of a step, computed where the weights are."""
+        parts = []
+        for one in self.watched:
+            key = id(one.variable)
+            after = ops.convert_to_tensor(one.variable)
+            before, gradient, ratio = after, np.float32("nan"), np.float32("nan")
+            # A weight without a gradient is not touched by the step.
+            if key in noted.before:
+                before = noted.before[key]
+                gradient = norm(noted.gradients[key]())
+                ratio = norm(before - noted.start[key]) / norm(before)
+            parts += self._parts(one, before, after, gradient, ratio)
+        return ops.concatenate(parts)
+
+    def _parts(self, one, before, after, gradient, ratio):
+        unconstrained = one.constraint is None
+        found = numbers(before, before if unconstrained else after, one.a_set)
+        found = [ops.reshape(ops.cast(n, "float32"), ()) for n in (*found, gradient, ratio)]
+        parts = [ops.stack(found)]
+        for side in (before, after):
+            flat = ops.reshape(ops.cast(side, "float32"), (-1,))
+            parts += [histogram(flat, self.bins)] if self.bins else []
+            parts += [flat] if one.whole else []
+        return parts
+
+    def split(self, row: np.ndarray) -> dict[str, Record]:
+        """A row as records, by the paths of the weights."""
+        found, start = {}, 0
+        for one in self.watched:
+            end = start + self._size(one)
+            found[one.weight.path] = self._record(one, row[start:end])
+            start = end
+        return found
+
+    def _record(self, one, row):
+        held = [_or_none(n) for n in row[: len(COLUMNS)]]
+        record, place = Record(held), len(COLUMNS)
+        for side in _SIDES:
+            if self.bins:
+                record.arrays[f"histogram {side}"] = _bytes(row[place : place + self.bins])
+                place += self.bins
+            if one.whole:
+                entries = int(np.prod(one.weight.shape))
+                record.arrays[f"tensor {side}"] = _bytes(row[place : place + entries])
+                place += entries
+        return record
+
+    def start(self) -> dict[str, Record]:
+        """Records of the weights as they are, with what their constraints would make of them."""
+        found = {}
+        for one in self.watched:
+            value = ops.convert_to_tensor(one.variable)
+            image = value if one.a_set is None else one.a_set.project(value)
+            found[one.weight.path] = self._at_rest(one, value, image)
+        return found
+
+    def rest(self, known: set[int], value_of: Callable[[Any], Any]) -> dict[str, Record]:
+        """Records of the weights that no optimizer trains, as they are.
+
+        Args:
+            known: The ids of the variables that one trains.
+            value_of: Gives the value of a variable.
+        """
+        found = {}
+        for one in self.watched:
+            if id(one.variable) not in known:
+                value = ops.convert_to_tensor(value_of(one.variable))
+                record = self._at_rest(one, value, value)
+                if one.a_set is not None:
+                    record.numbers[_VIOLATION] = _or_none(float(one.a_set.violation(value)))
+                found[one.weight.path] = record
+        return found
+
+    def _at_rest(self, one, before, after):
+        nothing = np.float32("nan")
+        parts = self._parts(one, before, after, nothing, nothing)
+        row = np.concatenate([np.asarray(ops.convert_to_numpy(part)) for part in parts])
+        return self._record(one, row)
+
+
+def _or_none(number):
+    return float(number) if np.isfinite(number) else None
+
+
+def _bytes(values):
+    return np.ascontiguousarray(values, "<f4").tobytes()
+
+
+def chosen(model: keras.Model, weights: Any, bins: int, entries: int) -> Watch:
+    """The weights of a model that a log is to watch.
+
+    Args:
+        model: A built model.
+        weights: Patterns, a pattern, or None for those that have a constraint.
+        bins: Of the histograms.
+        entries: Up to how many entries a weight is kept whole.
+
+    Raises:
+        ValueError: The model is not built, a pattern matches nothing, or nothing is constrained.
+    """
+    records = [r for r in walk(model) if "float" in r.dtype and 0 not in r.shape]
+    if weights is None:
+        found = [r for r in records if r.constraint is not None]
+        if not found:
+            raise ValueError(
+                f"`WeightLog` finds no weight with a constraint in {model.name!r}. To log others, "
+                "name them: WeightLog(path, weights='*/kernel')."
+            )
+    else:
+        patterns = [weights] if isinstance(weights, str) else list(weights)
+        matched = [r for p in patterns for r in matching("WeightLog", records, p)]
+        wanted = {id(r.variable) for r in matched}
+        found = [r for r in records if id(r.variable) in wanted]
+    # Not their paths: those of a loaded model begin at another layer.
+    paths = _different([r.place or r.path for r in found])
+    return Watch([_watched(*pair, entries) for pair in zip(found, paths, strict=True)], bins)
+
+
+def _different(paths):
+    """The paths, with a number behind those that were there before."""
+    seen: dict[str, int] = {}
+    made = []
+    for path in paths:
+        seen[path] = seen.get(path, 0) + 1
+        made.append(path if seen[path] == 1 else f"{path}#{seen[path]}")
+    return made
+
+
+def _watched(record: WeightRecord, path: str, entries: int) -> Watched:
+    constraint, a_set, rule = record.constraint, None, None
+    if isinstance(constraint, Member):
+        rule = f"jointly: {constraint.group.joint!r}"
+    elif constraint is not None:
+        a_set = record.resolved(constraint)
+        rule = a_set.describe()
+    weight = Weight(path, record.shape, record.dtype, rule)
+    small = bool(entries) and int(np.prod(record.shape)) <= entries
+    return Watched(weight, record.variable, a_set, constraint, small)

@@ -1,0 +1,119 @@
+"""`constrainit log`: what a log holds, in a terminal, as a page, as a table."""
+
+import csv
+import io
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from constrainit.log._storage import COLUMNS, LogError
+
+
+@click.command()
+@click.argument("path", metavar="RUN.db", type=click.Path(path_type=Path))
+@click.option("--weights", metavar="PATTERN", help="Only these, such as '*/kernel'.")
+@click.option("--run", "number", type=click.IntRange(min=1), help="Which run. Default: the last.")
+@click.option("--follow", is_flag=True, help="Go on showing it while training goes on.")
+@click.option("--html", metavar="F.html", help="Write a page of plots, one file.")
+@click.option("--csv", "table", metavar="F.csv", help="Write all records as a table.")
+@click.option("--parquet", metavar="F.parquet", help="The same, through pyarrow.")
+def log(path, weights, number, follow, html, table, parquet) -> None:
+    """Show what a WeightLog has written.
+
+    RUN.db may still be written while it is read.
+
+    Exit status: 0 shown or written, 2 could not.
+    """
+    try:
+        if follow:
+            _follow(path, weights, number)
+        elif html or table or parquet:
+            _write(path, weights, number, html, table, parquet)
+        else:
+            _print(*_look(path, weights, number))
+    except (LogError, ImportError) as reason:
+        click.echo(f"constrainit: {reason}", err=True)
+        sys.exit(2)
+
+
+def _look(path, weights, number):
+    from constrainit.log._reading import chosen, open_log, run_of, trajectories
+
+    database = open_log(path)
+    try:
+        run = run_of(database, path, number)
+        return run, list(trajectories(database, chosen(database, path, run.id, weights)))
+    finally:
+        database.close()
+
+
+def _print(run, held):
+    from constrainit import _text
+    from constrainit.log._summary import parts
+
+    if sys.stdout.isatty():
+        from rich.console import Console
+
+        Console(highlight=False).print(*parts(run, held), sep="\n")
+    else:
+        click.echo(_text.plain(*parts(run, held), width=_text.UNCUT))
+
+
+def _follow(path, weights, number):
+    from rich.console import Console, Group
+    from rich.live import Live
+
+    from constrainit.log._summary import parts
+
+    def seen():
+        return Group(*parts(*_look(path, weights, number)))
+
+    with Live(seen(), console=Console(highlight=False), auto_refresh=False) as live:
+        try:
+            while True:
+                time.sleep(1)
+                live.update(seen(), refresh=True)
+        except KeyboardInterrupt:
+            return
+
+
+def _write(path, weights, number, html, table, parquet):
+    from constrainit.doctor._report import write_whole
+
+    for option, target in (("--html", html), ("--csv", table), ("--parquet", parquet)):
+        if target is not None and not Path(target).resolve().parent.is_dir():
+            raise LogError(f"There is no folder {str(Path(target).parent)!r} to write {option} to.")
+    try:
+        if html or table:
+            run, held = _look(path, weights, number)
+        if html:
+            from constrainit.log._page import page
+
+            write_whole(Path(html), page(path, run, held))
+        if table:
+            write_whole(Path(table), _table(held))
+        if parquet:
+            _parquet(path, weights, number, parquet)
+    except OSError as reason:
+        raise LogError(f"The log can not be written out: {reason}.") from None
+
+
+def _table(held):
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["weight", "step", *COLUMNS])
+    for one in held:
+        writer.writerows([one.weight.path, *row] for row in one.rows)
+    return stream.getvalue()
+
+
+def _parquet(path, weights, number, target):
+    from constrainit.log._reading import frame
+
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError:
+        raise ImportError('--parquet needs pyarrow: pip install "constrainit[parquet]".') from None
+    frame(path, weights, number).to_parquet(target)

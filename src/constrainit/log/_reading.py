@@ -1,0 +1,133 @@
+"""What a log holds, for people and programs."""
+
+import fnmatch
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from constrainit.log._storage import (
+    COLUMNS,
+    LogError,
+    Run,
+    Weight,
+    connect,
+    records,
+    runs,
+    weights,
+)
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """All records of one weight, in order.
+
+    Attributes:
+        id: Its number in the file.
+        weight: The weight.
+        rows: The step, then the numbers in the order of `COLUMNS`.
+    """
+
+    id: int
+    weight: Weight
+    rows: list[tuple[Any, ...]]
+
+    def of(self, column: str) -> list[float | None]:
+        """One number over the steps."""
+        place = 1 + COLUMNS.index(column)
+        return [row[place] for row in self.rows]
+
+    @property
+    def steps(self) -> list[int]:
+        """The steps."""
+        return [row[0] for row in self.rows]
+
+
+def open_log(path: Path) -> sqlite3.Connection:
+    """A log, to be read only.
+
+    Raises:
+        LogError: There is none, or the file is something else.
+    """
+    return connect(path)
+
+
+def run_of(database: sqlite3.Connection, path: Path, number: int | None) -> Run:
+    """A run of a log, the last one if it is not named.
+
+    Raises:
+        LogError: There is no such run.
+    """
+    held = runs(database)
+    if not held:
+        raise LogError(f"The log {str(path)!r} holds no run yet.")
+    found = [run for run in held if number in (None, run.id)]
+    if not found:
+        raise LogError(
+            f"The log {str(path)!r} has no run {number!r}. It has: "
+            f"{', '.join(str(run.id) for run in held)}."
+        )
+    return found[-1]
+
+
+def chosen(
+    database: sqlite3.Connection, path: Path, run: int, pattern: str | None
+) -> dict[int, Weight]:
+    """The weights of a run whose path, or the end of it, matches a pattern.
+
+    Raises:
+        LogError: None does.
+    """
+    held = weights(database, run)
+    found = {i: w for i, w in held.items() if pattern is None or _matches(w.path, pattern)}
+    if not found:
+        shown = ", ".join(repr(w.path) for w in list(held.values())[:5])
+        more = f", and {len(held) - 5} more" if len(held) > 5 else ""
+        raise LogError(
+            f"No weight of the log {str(path)!r} matches {pattern!r}. It has: {shown}{more}."
+        )
+    return found
+
+
+def _matches(path, pattern):
+    parts = path.split("/")
+    ends = ("/".join(parts[start:]) for start in range(len(parts)))
+    return any(fnmatch.fnmatchcase(end, pattern) for end in ends)
+
+
+def trajectories(
+    database: sqlite3.Connection, held: dict[int, Weight], after: int = -1
+) -> Iterator[Trajectory]:
+    """The trajectories of weights, one after the other."""
+    for id_, weight in held.items():
+        yield Trajectory(id_, weight, list(records(database, id_, after)))
+
+
+def frame(path: Path, pattern: str | None, number: int | None) -> Any:
+    """The records as a pandas frame.
+
+    Raises:
+        LogError: There is no such log, run or weight.
+        ImportError: pandas is not installed.
+    """
+    try:
+        import pandas as pd
+    except ImportError:
+        raise ImportError(
+            'Reading a log into a frame needs pandas: pip install "constrainit[log]".'
+        ) from None
+    database = open_log(path)
+    try:
+        run = run_of(database, path, number)
+        held = chosen(database, path, run.id, pattern)
+        parts = list(trajectories(database, held))
+    finally:
+        database.close()
+    rows = [row for part in parts for row in part.rows]
+    made = pd.DataFrame(rows, columns=["step", *COLUMNS])
+    made = made.astype(dict.fromkeys(COLUMNS, "float64"))
+    made["step"] = made["step"].astype("int64")
+    names = [part.weight.path for part in parts for _ in part.rows]
+    made.insert(0, "weight", pd.Categorical(names, [part.weight.path for part in parts]))
+    return made.sort_values(["step", "weight"], kind="stable", ignore_index=True)

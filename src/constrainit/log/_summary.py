@@ -1,0 +1,69 @@
+"""A log in a few lines for a terminal."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from constrainit import _text
+from constrainit.log._reading import Trajectory
+from constrainit.log._storage import Run
+
+
+def about(run: Run) -> str:
+    """What a run was, in one line."""
+    told = run.about
+    what = f"{told.get('class', 'model')} {told.get('model', '')!r}, Keras {told.get('keras')} on "
+    what += f"{told.get('backend')} {told.get('backend_version')}, every {told.get('every')} steps"
+    last = "no record yet" if run.last is None else f"last step {run.last}"
+    return f"run {run.id}, begun {run.started}: {what}; {last}"
+
+
+def parts(run: Run, held: list[Trajectory]) -> Iterator[Any]:
+    """The run and a line for each weight, as parts that rich can print."""
+    from rich.text import Text
+
+    yield Text(about(run), style="bold")
+    yield ""
+    header = (
+        "weight", "set", "records", "norm", "outside by", "moved", "at bound", "update",
+        "not finite",
+    )  # fmt: skip
+    yield _text.grid(header, [_line(one) for one in held], unwrapped=header[2:])
+    lost = [one for one in held if any(one.of("after_nonfinite"))]
+    for one in lost:
+        first = next(s for s, n in zip(one.steps, one.of("after_nonfinite"), strict=True) if n)
+        yield Text(f"{one.weight.path} is not finite from step {first} on", style="red")
+
+
+def _line(one):
+    return (
+        one.weight.path,
+        one.weight.rule or "",
+        str(len(one.rows)),
+        _change(one.of("after_norm")),
+        _most(one.of("violation")),
+        _last(one.of("share_moved"), share=True),
+        _last(one.of("share_at_bound"), share=True),
+        _last(one.of("update_ratio")),
+        _last(one.of("after_nonfinite")),
+    )
+
+
+def _known(values):
+    return [value for value in values if value is not None]
+
+
+def _change(values):
+    known = _known(values)
+    return f"{known[0]:.3g} → {known[-1]:.3g}" if known else ""
+
+
+def _most(values):
+    known = _known(values)
+    return f"{max(known):.3g}" if known else ""
+
+
+def _last(values, share=False):
+    known = _known(values)
+    if not known:
+        return ""
+    return f"{100 * known[-1]:.3g} %" if share else f"{known[-1]:.3g}"

@@ -1,0 +1,210 @@
+"""Training on several devices or processes, for test_distributed.py, which runs this as a script.
+
+Arguments: the engine and a file for the weights; for engines of two processes also the rank and a
+port. `one` is one machine. `bytes FILE [SET ...]` counts what projections send between devices.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+ENGINE, TARGET, *PLACE = sys.argv[1:]
+RANK, PORT = map(int, PLACE) if ENGINE in ("workers", "ddp") else (0, 0)
+if ENGINE in ("data", "model", "bytes"):
+    os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+if ENGINE == "workers":
+    workers = ", ".join(f'"localhost:{PORT + rank}"' for rank in range(2))
+    os.environ["TF_CONFIG"] = (
+        f'{{"cluster": {{"worker": [{workers}]}}, "task": {{"type": "worker", "index": {RANK}}}}}'
+    )
+
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+
+import constrainit as ci  # noqa: E402
+
+STEPS, BATCH = 50, 16
+
+
+def make():
+    """A model whose three kernels are in a norm, a bound with a brake, and a matrix set."""
+    keras.utils.set_random_seed(0)
+    sets = [ci.UnitNorm(), ci.Braked(ci.NonNegative()), ci.Orthogonal()]
+    model = keras.Sequential([keras.Input((8,))])
+    for a_set in sets:
+        model.add(keras.layers.Dense(8, "tanh", **ci.constrained(kernel=a_set)))
+    # The same start on every engine, whatever it makes of seeds.
+    rng = np.random.default_rng(1)
+    model.set_weights([rng.normal(size=w.shape).astype("f4") / 3 for w in model.get_weights()])
+    ci.project(model)
+    return model
+
+
+def data():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(STEPS, BATCH, 8)).astype("f4"), rng.normal(
+        size=(STEPS, BATCH, 8)
+    ).astype("f4")
+
+
+def fit(model, optimizer=None):
+    """Fifty steps, in order."""
+    x, y = data()
+    model.compile(optimizer or keras.optimizers.SGD(0.1, momentum=0.9), "mse")
+    keep = ci.KeepFeasible("raise")
+    model.fit(
+        x.reshape(-1, 8), y.reshape(-1, 8), batch_size=BATCH, shuffle=False, verbose=0,
+        callbacks=[keep],
+    )  # fmt: skip
+    return model
+
+
+def on_jax(kind):
+    """`keras.distribution` over eight devices; shards keep their layout."""
+    devices = keras.distribution.list_devices()
+    assert len(devices) == 8
+    if kind == "data":
+        keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices))
+        return fit(make())
+    mesh = keras.distribution.DeviceMesh((2, 4), ("batch", "model"), devices)
+    layout = keras.distribution.LayoutMap(mesh)
+    layout[".*kernel"] = (None, "model")
+    keras.distribution.set_distribution(
+        keras.distribution.ModelParallel(layout_map=layout, batch_dim_name="batch")
+    )
+    model = make()
+    before = [layer.kernel.value.sharding for layer in model.layers]
+    fit(model)
+    for layer, sharding in zip(model.layers, before, strict=True):
+        value = layer.kernel.value
+        assert value.sharding.is_equivalent_to(sharding, 2), value.sharding
+        assert value.addressable_shards[0].data.shape == (8, 2)
+    return model
+
+
+def on_tensorflow(kind):
+    """Mirrored variables, on two devices by `fit`, in two processes by a loop.
+
+    In Keras 3.15 `fit` can not be run by several processes.
+    """
+    import tensorflow as tf
+
+    if kind == "mirrored":
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        two = 2 * [tf.config.LogicalDeviceConfiguration()]
+        tf.config.set_logical_device_configuration(cpu, two)
+        strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    else:
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    assert strategy.num_replicas_in_sync == 2
+    with strategy.scope():
+        model = make()
+        optimizer = keras.optimizers.SGD(0.1, momentum=0.9)
+        if kind == "mirrored":
+            return fit(model, optimizer)
+        optimizer.build(model.trainable_variables)
+
+    def replica_step(x, y):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((model(x) - y) ** 2) / 2
+        weights = model.trainable_variables
+        optimizer.apply(tape.gradient(loss, [w.value for w in weights]), weights)
+
+    @tf.function
+    def train_step(x, y):
+        strategy.run(replica_step, (x, y))
+
+    for x, y in zip(*data(), strict=True):
+        train_step(tf.constant(x[RANK::2]), tf.constant(y[RANK::2]))
+    assert ci.check(model).ok
+    return model
+
+
+def on_torch():
+    """`DistributedDataParallel` over gloo, with torch.optim and a hook behind its steps."""
+    import torch
+    import torch.distributed as dist
+
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(PORT)}
+    if ENGINE == "ddp":
+        dist.init_process_group("gloo", rank=RANK, world_size=2)
+    model = make()
+    wrapped = torch.nn.parallel.DistributedDataParallel(model) if ENGINE == "ddp" else model
+    optimizer = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9)
+    ci.hold_after(optimizer, model)
+    share = slice(RANK, None, 2) if ENGINE == "ddp" else slice(None)
+    for x, y in zip(*data(), strict=True):
+        optimizer.zero_grad()
+        ((wrapped(torch.tensor(x[share])) - torch.tensor(y[share])) ** 2).mean().backward()
+        optimizer.step()
+    assert ci.check(model).ok
+    if ENGINE == "ddp":
+        dist.destroy_process_group()
+    return model
+
+
+SETS = {
+    "NonNegative()": ci.NonNegative(),
+    "Box(-1, 1)": ci.Box(-1, 1),
+    "UnitNorm()": ci.UnitNorm(),
+    "MaxNorm(1)": ci.MaxNorm(1),
+    "SumTo(1)": ci.SumTo(1),
+    "Simplex()": ci.Simplex(),
+    "Monotone()": ci.Monotone(),
+    "SpectralNorm(1)": ci.SpectralNorm(1),
+    "Orthogonal()": ci.Orthogonal(),
+}
+
+
+def collectives():
+    """Bytes that devices send for one projection of a 256x256 kernel over eight devices.
+
+    Counted in the compiled program: the results of its collectives, once each. By set, with
+    units over the devices, and with what feeds a unit over the devices.
+    """
+    import re
+
+    import jax
+    from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+    mesh = Mesh(np.asarray(jax.devices()), ("model",))
+    names = "all-gather|all-reduce|reduce-scatter|collective-permute|all-to-all"
+    found = {}
+    for name in PLACE or SETS:
+        a_set = SETS[name]
+        found[name] = []
+        for spec in (PartitionSpec(None, "model"), PartitionSpec("model", None)):
+            sharding = NamedSharding(mesh, spec)
+            kernel = jax.ShapeDtypeStruct((256, 256), "float32", sharding=sharding)
+            image = jax.jit(a_set.resolve((0,)).project, out_shardings=sharding)
+            text = image.lower(kernel).compile().as_text()
+            lines = re.findall(rf" = (.+?) (?:{names})(?:-start)?\(", text)
+            shapes = [
+                part for line in lines for part in re.findall(r"(\w+?)(\d+)\[([\d,]*)\]", line)
+            ]
+            sizes = [
+                int(bits) // 8 * int(np.prod([int(n) for n in shape.split(",") if n] or [1]))
+                for _, bits, shape in shapes
+            ]
+            found[name].append(sum(sizes))
+    return found
+
+
+def main():
+    backend = keras.backend.backend()
+    if ENGINE == "bytes":
+        Path(TARGET).write_text(json.dumps(collectives()))
+        return
+    if backend == "torch":
+        model = on_torch()
+    elif ENGINE == "one":
+        model = fit(make())
+    else:
+        model = on_jax(ENGINE) if backend == "jax" else on_tensorflow(ENGINE)
+    weights = [np.asarray(keras.ops.convert_to_numpy(w)) for w in model.weights]
+    np.savez(f"{TARGET}.{RANK}.npz", *weights)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""Training on several devices and in several processes ends where one machine ends."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+SCRIPT = Path(__file__).parent / "engines_of_distribution.py"
+# Engines by backend, with the number of their processes.
+ENGINES = {
+    "jax": {"data": 1, "model": 1},
+    "tensorflow": {"mirrored": 1, "workers": 2},
+    "torch": {"ddp": 2},
+}[keras.backend.backend()]
+
+
+def free_ports():
+    """A port that is free, as is the next one, a moment ago."""
+    while True:
+        with socket.socket() as one, socket.socket() as two:
+            one.bind(("127.0.0.1", 0))
+            try:
+                two.bind(("127.0.0.1", one.getsockname()[1] + 1))
+            except OSError:
+                continue
+            return one.getsockname()[1]
+
+
+def start(engine, target, *place):
+    """The script in a process of its own, on the backend of this one."""
+    environment = {**os.environ, "KERAS_BACKEND": keras.backend.backend()}
+    command = [sys.executable, str(SCRIPT), engine, str(target), *map(str, place)]
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def finish(processes):
+    """Waits for processes that end well."""
+    try:
+        for process in processes:
+            said, _ = process.communicate(timeout=150)
+            assert process.returncode == 0, said
+    finally:
+        for process in processes:
+            process.kill()
+
+
+def weights(path):
+    """The weights that a process wrote."""
+    with np.load(path) as stored:
+        return [stored[name] for name in stored.files]
+
+
+def test_engines_agree_with_one_machine(tmp_path):
+    """After fifty steps weights differ by 1e-6 of the largest at most, and obey on each engine."""
+    processes = [start("one", tmp_path / "one")]
+    for engine, count in ENGINES.items():
+        port = free_ports()
+        places = [(rank, port) for rank in range(count)] if count > 1 else [()]
+        processes += [start(engine, tmp_path / engine, *place) for place in places]
+    finish(processes)
+    alone = weights(tmp_path / "one.0.npz")
+    for engine, count in ENGINES.items():
+        for rank in range(count):
+            for one, other in zip(alone, weights(tmp_path / f"{engine}.{rank}.npz"), strict=True):
+                assert np.abs(one - other).max() <= 1e-6 * np.abs(one).max(), engine
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="reads a program compiled by JAX")
+def test_no_gather_where_units_are_spread(tmp_path):
+    """A set of each unit sends nothing if whole units lie on a device, less than a weight else."""
+    names = ["NonNegative()", "UnitNorm()", "SumTo(1)", "Simplex()"]
+    finish([start("bytes", tmp_path / "bytes.json", *names)])
+    sent = json.loads((tmp_path / "bytes.json").read_text())
+    for name in names:
+        # Simplex: a flag that says whether all devices are done.
+        assert sent[name][0] <= 4 * (name == "Simplex()"), name
+        assert sent[name][1] < 256 * 256 * 4 / 8, name
+    assert sent["UnitNorm()"][1] > 0

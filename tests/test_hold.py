@@ -1,0 +1,264 @@
+"""Weights obey at every moment: the table of moments, and what holds them there."""
+
+import re
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from conftest import array, same_bits, whole_messages
+from keras import layers, ops
+
+import constrainit as ci
+from constrainit._effective import effective_records
+
+ROOT = Path(__file__).parents[1]
+MOMENTS_PAGE = ROOT / "docs" / "moments.md"
+LOOPS = re.findall(
+    r"^### (.+?) \((.+?)\)\n.*?```python\n(.*?)```",
+    (ROOT / "docs" / "hold.md").read_text(),
+    re.MULTILINE | re.DOTALL,
+)
+sys.path.append(str(ROOT / "benchmarks"))
+import moments  # noqa: E402
+
+MODULES = {"keras": keras, "ops": ops, "np": np}
+
+
+@pytest.mark.parametrize("title", moments.MOMENTS)
+def test_moment(title):
+    """At each moment of the page three kernels are inside, within the tolerance of the dtype."""
+    assert moments.MOMENTS[title](moments.Trial(ours=True)) == dict.fromkeys(moments.SETS, 0.0)
+
+
+def data(rng):
+    return rng.normal(size=(12, 4)).astype("f4"), rng.normal(size=(12, 3)).astype("f4")
+
+
+def one_layer(optimizer="sgd", a_set=None, inside=True):
+    start = ci.constrained(kernel=a_set or ci.NonNegative()) if inside else {
+        "kernel_constraint": a_set or ci.NonNegative()
+    }  # fmt: skip
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="d", **start)])
+    model.compile(optimizer, "mse")
+    return model
+
+
+def test_repairs_are_listed_and_what_is_inside_stays(rng):
+    """Each repair with its moment, weight and distance; a second look finds nothing to do."""
+    x, y = data(rng)
+    model, keep = one_layer(keras.optimizers.SGD(0.0), inside=False), ci.KeepFeasible()
+    model.layers[0].kernel.assign(np.float32([[1, 2, 3], [4, 5, 6], [7, 8, 9], [1, 2, -3]]))
+    model.fit(x, y, epochs=2, verbose=0, callbacks=[keep])
+    (repair,) = keep.repairs
+    assert repair.moment == "train begin"
+    assert str(repair) == f"{model.layers[0].kernel.path} is outside of its set by 3"
+    kernel = array(model.layers[0].kernel)
+    assert kernel[3].tolist() == [1, 2, 0]
+    model.evaluate(x, y, verbose=0, callbacks=[keep])
+    assert len(keep.repairs) == 1
+    assert same_bits(array(model.layers[0].kernel), kernel)
+
+
+def test_other_modes_change_nothing(rng):
+    """`warn` and `raise` name weight, moment and distance."""
+    x, _ = data(rng)
+    model = one_layer(inside=False)
+    model.layers[0].kernel.assign(-np.ones((4, 3), "f4"))
+    for mode in ("warn", "raise"):
+        expected = pytest.warns(UserWarning, match="At predict begin: .*d/kernel is outside of its")
+        if mode == "raise":
+            expected = pytest.raises(RuntimeError, match=r"set by 1\. Write KeepFeasible\(\"repair")
+        with expected:
+            model.predict(x, verbose=0, callbacks=[ci.KeepFeasible(mode)])
+        assert (array(model.layers[0].kernel) == -1).all()
+
+
+def test_what_is_not_finite_is_told_and_not_hidden(rng):
+    """No repair makes a number of a NaN: it is told, and stays."""
+    x, _ = data(rng)
+    model = one_layer()
+    model.layers[0].kernel.assign(np.full((4, 3), np.nan, "f4"))
+    with pytest.warns(UserWarning, match="kernel is not finite"):
+        model.predict(x, verbose=0, callbacks=[ci.KeepFeasible()])
+    assert np.isnan(array(model.layers[0].kernel)).all()
+
+
+def test_paced_sets_keep_their_pace(rng):
+    """`Every` may lie outside between its steps: it is looked at when training ends only."""
+    x, y = data(rng)
+    keep = ci.KeepFeasible()
+    for a_set in (ci.Every(ci.NonNegative(), 50), ci.Braked(ci.Every(ci.NonNegative(), 50))):
+        model = one_layer(keras.optimizers.SGD(5.0), a_set)
+        model.fit(x, -abs(y), epochs=2, verbose=0, callbacks=[keep])
+        assert ci.check(model).ok
+    assert [repair.moment for repair in keep.repairs] == 2 * ["train end"]
+
+
+def test_no_hook_of_batches_unless_asked(rng):
+    """Keras calls a callback after each batch only if it has something to do there."""
+    x, y = data(rng)
+    waits = {}
+    for every in (None, 2):
+        model, keep = one_layer(), ci.KeepFeasible(every=every)
+        waits[every] = not keras.callbacks.CallbackList([keep], model=model)._async_train
+
+        class Outside(keras.callbacks.Callback):
+            def on_train_batch_begin(self, batch, logs=None):
+                self.model.layers[0].kernel.assign(-np.ones((4, 3), "f4"))
+
+        model.layers[0].trainable = False
+        model.add(layers.Dense(3))
+        model.compile("sgd", "mse")
+        model.fit(x, y, batch_size=4, verbose=0, callbacks=[Outside(), keep])
+        assert [r.moment for r in keep.repairs] == (["step"] if every else []) + ["epoch end"]
+    # On TensorFlow Keras calls all callbacks in the thread of the steps.
+    assert waits == {None: keras.backend.backend() == "tensorflow", 2: True}
+
+
+def test_average_is_one_of_members(rng):
+    """Averages of a convex set are members at every step; worked out in NumPy."""
+    x, y = data(rng)
+    ema = keras.optimizers.SGD(0.5, use_ema=True, ema_momentum=0.5)
+    model, expected = one_layer(ema), None
+    for _ in range(3):
+        model.train_on_batch(x, -abs(y))
+        if hasattr(model, "jax_state_sync"):
+            model.jax_state_sync()
+        kernel = array(model.layers[0].kernel)
+        expected = kernel if expected is None else 0.5 * expected + 0.5 * kernel
+        average = array(ema._model_variables_moving_average[0])
+        np.testing.assert_allclose(average, expected, rtol=1e-5, atol=1e-7)
+    assert (average >= 0).all()
+    assert (average == 0).any()
+
+
+def test_average_of_a_joint_and_of_a_function(rng):
+    """A `Joint` is inside when `fit` ends; a function of the user's own is called once a step."""
+    x, y = data(rng)
+    joint, calls = ci.Joint(ci.UnitNorm()), []
+
+    def mine(w):
+        calls.append(1)
+        return ops.maximum(w, 0.0)
+
+    for a_set in (joint, ci.as_set(mine)):
+        model = keras.Sequential([keras.Input((4,)), layers.Dense(3, kernel_constraint=a_set,
+                                  bias_constraint=joint if a_set is joint else None)])  # fmt: skip
+        model.compile(keras.optimizers.SGD(0.5, use_ema=True), "mse")
+        for _ in range(3):
+            model.train_on_batch(x, -abs(y))
+        steps = len(calls)
+        model.fit(x, -abs(y), verbose=0)
+        assert ci.check(model).ok
+    assert steps <= 3
+
+
+def test_lora(rng, tmp_path):
+    """The sum of base and adaptation obeys after each batch, is saved, and loads."""
+    x, y = data(rng)
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="d")])
+    model.layers[0].enable_lora(2)
+    with pytest.warns(UserWarning, match="can not save the constraint of '.*d/kernel'"):
+        ci.constrain(model, {"d/kernel": ci.UnitNorm()})
+    model.compile(keras.optimizers.SGD(0.5), "mse")
+    keep = ci.KeepFeasible(every=1)
+    model.fit(x, y, batch_size=4, verbose=0, callbacks=[keep])
+    assert [r.moment for r in keep.repairs] == ["train begin", "step", "step", "step"]
+    kernel = array(model.layers[0].kernel)
+    np.testing.assert_allclose(np.linalg.norm(kernel, axis=0), 1, rtol=2e-6)
+    assert np.abs(array(model.layers[0].lora_kernel_b)).max() > 0
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(array(loaded.layers[0].kernel), kernel, rtol=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["int8", "int4", "float8"])
+def test_quantized(mode):
+    """Norms are held, by scales of units; an orthogonal matrix as near as the grid."""
+    for a_set, near in ((ci.UnitNorm(), 0), (ci.Orthogonal(), 0.1)):
+        model = one_layer(a_set=a_set)
+        model.quantize(mode)
+        before = ci.check(model).rows[0].violation
+        ci.project(model)
+        after = ci.check(model).rows[0].violation
+        assert after <= min(before, near if mode != "float8" else 0)
+        if mode == "float8" or near:
+            continue
+        # What `check` looks at is what the layer multiplies with, but for the rounded inputs.
+        kernel = np.asarray(ops.convert_to_numpy(model(np.eye(4, dtype="f4"))))
+        (record,) = effective_records(model)
+        np.testing.assert_allclose(array(record.value), kernel, atol=2e-2)
+        assert a_set.resolve((0,)).violation(kernel.astype("f4")) < 2e-2
+
+
+def test_quantized_elsewhere_says_so(rng):
+    """A quantized weight that is not looked at has a row that says so, and is not called ok."""
+    model = keras.Sequential([
+        keras.Input((4,)),
+        layers.EinsumDense("ab,bc->ac", 3, kernel_constraint=ci.UnitNorm()),
+    ])  # fmt: skip
+    model.quantize("int8")
+    (row,) = ci.check(model).rows
+    assert not row.ok
+    assert row.error == "quantized: can be looked at in Dense, not in EinsumDense"
+    assert ci.project(model) == {}
+
+
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="exports there by other tools")
+def test_export(rng, tmp_path):
+    """What `project` has taken inside is what `Model.export` writes."""
+    import tensorflow as tf
+
+    model = one_layer(a_set=ci.UnitNorm())
+    model.layers[0].kernel.assign(np.full((4, 3), 2.0, "f4"))
+    ci.project(model)
+    model.export(tmp_path / "artifact", verbose=False)
+    artifact = tf.saved_model.load(tmp_path / "artifact")
+    served = np.asarray(artifact.serve(np.eye(4, dtype="f4")))
+    np.testing.assert_allclose(np.linalg.norm(served, axis=0), 1, rtol=1e-5)
+
+
+def test_the_page_of_moments_lists_the_moments():
+    """Each moment with each set, in order, and 0 with this library."""
+    rows = re.findall(r"^\| (.+?) \| (\w+) \| (.+) \|$", MOMENTS_PAGE.read_text(), re.MULTILINE)
+    cells = [row for row in rows if row[0] != "moment"]
+    listed = [(title, name) for title in moments.MOMENTS for name in moments.SETS]
+    assert [row[:2] for row in cells] == listed
+    for row in cells:
+        assert row[2].split(" | ")[:3] == ["0", "0", "0"], row
+
+
+@pytest.mark.parametrize(("title", "backends", "code"), LOOPS, ids=[loop[0] for loop in LOOPS])
+def test_loop_of_the_page(title, backends, code, rng):
+    """Each loop that docs/hold.md shows runs, changes weights and leaves them inside."""
+    if keras.backend.backend() not in backends.lower() and backends != "any backend":
+        pytest.skip(f"a loop for {backends}")
+    x, y = data(rng)
+    model = one_layer(keras.optimizers.SGD(0.5))
+    before = array(model.layers[0].kernel)
+    exec(compile(code, title, "exec"), {"model": model, "x": x, "y": -abs(y), "ci": ci, **MODULES})
+    assert ci.check(model).ok
+    kernel = array(model.layers[0].kernel)
+    assert (kernel == 0).any()
+    assert not same_bits(kernel, before)
+
+
+def test_every_loop_has_its_line():
+    """The page shows what it promises."""
+    assert len(LOOPS) == 8
+
+
+WRONG = [
+    (lambda: ci.KeepFeasible("mend"),
+     r"`mode` of `KeepFeasible` must be one of \('repair', 'warn', 'raise'\). Received: mode='m.*"),
+    (lambda: ci.KeepFeasible(every=0),
+     "`every` of `KeepFeasible` must be an integer of at least 1. .*"),
+    (lambda: ci.hold_after(keras.optimizers.SGD(), one_layer()),
+     "`optimizer` of `hold_after` must be a torch.optim.Optimizer. Received: SGD. .*"),
+    (lambda: ci.held(one_layer(), []),
+     "`values` of `held` must hold one tensor for each of .*, 2 in number. Received: 0."),
+    (lambda: ci.hold(3), "`model` must be a Keras model or layer. Received: model=3."),
+]  # fmt: skip
+test_message = whole_messages(WRONG)

@@ -1,0 +1,337 @@
+"""`WeightLog`: what it says of a step is what happened in it, on every backend."""
+
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from conftest import array
+
+import constrainit as ci
+from constrainit.callbacks import WeightLog
+from constrainit.log._storage import COLUMNS, LogError, Weight, Writer
+
+
+def _model(**dense):
+    layers = [
+        keras.Input((3,)),
+        keras.layers.Dense(4, kernel_constraint=ci.NonNegative(), **dense),
+        keras.layers.Dense(2, kernel_constraint=ci.UnitNorm()),
+    ]
+    return keras.Sequential(layers)
+
+
+def _place(model, index, name="kernel"):
+    return f"{model.layers[index].name}/{name}"
+
+
+def _data(count=16):
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(count, 3)).astype("float32"), np.ones((count, 2), "float32")
+
+
+def _fit(model, path, epochs=1, every=1, count=16, **log):
+    callbacks = [WeightLog(path, every=every, **log)]
+    model.fit(
+        *_data(count), batch_size=2, epochs=epochs, verbose=0, shuffle=False, callbacks=callbacks
+    )
+
+
+class _Spying(keras.constraints.Constraint):
+    """Nothing below zero, as a set does it, with what it got kept (eager steps only)."""
+
+    def __init__(self):
+        self.seen = []
+
+    def __call__(self, w):
+        self.seen.append(array(w))
+        return ci.NonNegative()(w)
+
+
+def test_numbers_are_those_of_the_step(tmp_path):
+    """Each number is what NumPy finds of the weight before and after the constraint."""
+    constraint = _Spying()
+    model = keras.Sequential(
+        [keras.Input((3,)), keras.layers.Dense(4, kernel_constraint=constraint)]
+    )
+    ci.project(model)
+    constraint.seen.clear()
+    model.compile(keras.optimizers.SGD(0.5), "mse", run_eagerly=True)
+    start = array(model.layers[0].kernel)
+    x, y = _data(2)
+    model.fit(x, np.tile(y, 2), verbose=0, callbacks=[WeightLog(tmp_path / "run.db", every=1)])
+    before, after = constraint.seen[-1], array(model.layers[0].kernel)
+    row = WeightLog.read(tmp_path / "run.db").query("step == 1").iloc[0]
+    assert (before < 0).any()
+    expected = {
+        "moved": np.linalg.norm(before - after),
+        "share_moved": np.mean(before != after),
+        "gradient_norm": np.linalg.norm(before - start) / 0.5,
+        "update_ratio": np.linalg.norm(before - start) / np.linalg.norm(before),
+    }
+    for side, w in (("before", before), ("after", after)):
+        found = [w.min(), w.max(), w.mean(), w.std(), np.linalg.norm(w), 0]
+        names = ("minimum", "maximum", "mean", "deviation", "norm", "nonfinite")
+        expected |= {f"{side}_{n}": number for n, number in zip(names, found, strict=True)}
+    for name, number in expected.items():
+        assert row[name] == pytest.approx(number, rel=2e-5, abs=1e-6), name
+
+
+# Keras runs several steps at once on JAX and TensorFlow only.
+@pytest.mark.parametrize("steps", [1] if keras.backend.backend() == "torch" else [1, 3])
+def test_compiled_steps_are_logged_as_they_were(tmp_path, steps):
+    """In compiled steps, also several at once, the numbers are those of the weights kept whole."""
+    model = _model()
+    model.compile(keras.optimizers.SGD(0.3), "mse", steps_per_execution=steps)
+    start = array(model.layers[0].kernel)
+    _fit(model, tmp_path / "run.db", every=2, count=18, tensors=100, histograms=5)
+    frame = WeightLog.read(tmp_path / "run.db", "dense*/kernel")
+    assert sorted(set(frame["step"])) == [0, 2, 4, 6, 8]
+    held = _arrays(tmp_path / "run.db")
+    path = _place(model, 0)
+    assert held[path, 0, "tensor before"] == pytest.approx(start.ravel())
+    for _, row in frame[frame["weight"] == path].iterrows():
+        before, after = (held[path, row["step"], f"tensor {side}"] for side in ("before", "after"))
+        assert row["violation"] == pytest.approx(max(0, -before.min()), rel=1e-5, abs=1e-7)
+        assert row["moved"] == pytest.approx(np.linalg.norm(before - after), rel=1e-5, abs=1e-7)
+        assert row["share_at_bound"] == pytest.approx(np.mean(after == 0))
+        counts = np.histogram(after, 5, (after.min(), max(after.max(), 1e-30)))[0]
+        assert held[path, row["step"], "histogram after"] == pytest.approx(counts, abs=1)
+        assert held[path, row["step"], "histogram after"].sum() == after.size
+    norms = frame[frame["weight"] == _place(model, 1)]
+    assert (norms["share_at_bound"] == 1).all()
+    last = held[path, 8, "tensor after"]
+    assert array(model.layers[0].kernel).shape == (3, 4)
+    assert last.min() >= 0
+
+
+def _arrays(path):
+    database = sqlite3.connect(path)
+    rows = database.execute(
+        "SELECT path, step, kind, content FROM arrays JOIN weights ON weights.id = weight"
+    ).fetchall()
+    database.close()
+    return {(p, step, kind): np.frombuffer(content, "<f4") for p, step, kind, content in rows}
+
+
+def test_accumulation_logs_changes_with_the_whole_gradient(tmp_path):
+    """With gradient accumulation a step is a change of the weights, its gradient the mean."""
+    found = []
+    for accumulated, size in ((None, 8), (4, 2)):
+        keras.utils.set_random_seed(1)
+        model = _model()
+        model.compile(keras.optimizers.SGD(0.1, gradient_accumulation_steps=accumulated), "mse")
+        ci.prepare(model, seed=1)
+        log = WeightLog(tmp_path / f"{size}.db", every=1)
+        model.fit(*_data(16), batch_size=size, shuffle=False, verbose=0, callbacks=[log])
+        found.append(WeightLog.read(tmp_path / f"{size}.db"))
+    assert found[0]["step"].tolist() == found[1]["step"].tolist() == [0, 0, 1, 1, 2, 2]
+    for name in ("gradient_norm", "update_ratio", "after_norm"):
+        np.testing.assert_allclose(found[0][name], found[1][name], rtol=1e-4)
+
+
+def test_saved_models_and_training_are_as_without_a_log(tmp_path):
+    """A log leaves no variable in the optimizer or in what is saved, and changes no weight."""
+    weights = []
+    for logged in (False, True):
+        keras.utils.set_random_seed(2)
+        model = _model()
+        model.compile("adam", "mse")
+        log = [WeightLog(tmp_path / "run.db", every=3)] if logged else []
+        save = keras.callbacks.ModelCheckpoint(str(tmp_path / f"{logged}.keras"))
+        model.fit(*_data(), batch_size=2, verbose=0, shuffle=False, callbacks=[*log, save])
+        weights.append([array(v) for v in model.weights])
+        size = len(model.optimizer.variables)
+        loaded = keras.saving.load_model(tmp_path / f"{logged}.keras")
+        assert len(loaded.optimizer.variables) == size
+        assert int(loaded.optimizer.iterations) == 8
+        loaded.fit(*_data(), batch_size=2, verbose=0, callbacks=log)
+    for left, right in zip(*weights, strict=True):
+        np.testing.assert_array_equal(left, right)
+    steps = WeightLog.read(tmp_path / "run.db")["step"]
+    assert sorted(set(steps)) == [0, 3, 6, 9, 12, 15]
+
+
+def test_training_that_goes_on_adds_no_step_twice(tmp_path):
+    """Resumed training goes on in its run; what was lost by a crash is replaced; afresh: a run."""
+    model = _model()
+    model.compile("sgd", "mse")
+    _fit(model, tmp_path / "run.db", every=2)
+    model.optimizer.iterations.assign(5)
+    _fit(model, tmp_path / "run.db", every=2)
+    frame = WeightLog.read(tmp_path / "run.db")
+    assert sorted(set(frame["step"])) == [0, 2, 4, 6, 8, 10, 12]
+    assert not frame.duplicated(["weight", "step"]).any()
+    again = _model()
+    again.compile("sgd", "mse")
+    _fit(again, tmp_path / "run.db", every=4)
+    assert sorted(set(WeightLog.read(tmp_path / "run.db")["step"])) == [0, 4, 8]
+    assert WeightLog.read(tmp_path / "run.db", run=1)["step"].max() == 12
+
+
+def test_weights_without_a_constraint_and_half_precision(tmp_path):
+    """Any weight can be logged by pattern, in mixed precision; frozen ones are there, too."""
+    model = _model(dtype="mixed_float16")
+    model.layers[1].trainable = False
+    model.compile(keras.optimizers.SGD(0.01), "mse")
+    _fit(model, tmp_path / "run.db", every=4, weights="*")
+    frame = WeightLog.read(tmp_path / "run.db")
+    assert sorted(set(frame["weight"])) == sorted(v.path.split("/", 1)[1] for v in model.weights)
+    assert sorted(set(frame["step"])) == [0, 4, 8]
+    bias = frame[frame["weight"] == _place(model, 0, "bias")]
+    assert bias["violation"].isna().all()
+    assert bias["gradient_norm"].notna().tolist() == [False, True, True]
+
+
+def test_a_weight_that_is_lost_is_counted(tmp_path):
+    """Entries that are not finite are counted, and the numbers are of those that are."""
+    model = _model()
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    kernel = array(model.layers[0].kernel)
+    kernel[0, 0], kernel[1, 1] = np.nan, np.inf
+    model.layers[0].kernel.assign(kernel)
+    _fit(model, tmp_path / "run.db", every=8)
+    row = WeightLog.read(tmp_path / "run.db", _place(model, 0)).iloc[0]
+    finite = kernel[np.isfinite(kernel)]
+    assert row["before_nonfinite"] == 2
+    assert row["before_norm"] == pytest.approx(np.linalg.norm(finite))
+    assert row["before_maximum"] == pytest.approx(finite.max())
+
+
+def _compiled(model):
+    model.compile("sgd", "mse")
+    return model
+
+
+@pytest.mark.parametrize(
+    ("path", "arguments", "message"),
+    [
+        (3, {}, "`path` of `WeightLog` must be the path of a file"),
+        ("run.db", {"every": 0}, "`every` of `WeightLog` must be an integer of at least 1"),
+        ("run.db", {"weights": "no/such"}, "A pattern of `WeightLog` must match a weight"),
+        (".", {}, "is a folder. Give the path of a file"),
+        ("no/such/run.db", {}, "There is no folder"),
+        ("text.db", {}, "is no log of constrainit and is left as it is"),
+        ("other.db", {}, "is no log of constrainit and is left as it is"),
+        ("newer.db", {}, "was written by a newer constrainit"),
+    ],
+)
+def test_what_can_not_be_logged_is_said(tmp_path, path, arguments, message):
+    """One clear message for a wrong argument or a file that is something else."""
+    (tmp_path / "text.db").write_text("a text that somebody needs" * 9)
+    _database(tmp_path / "other.db", "CREATE TABLE theirs (x)")
+    Writer(tmp_path / "newer.db").close()
+    _database(tmp_path / "newer.db", "PRAGMA user_version = 99")
+    with pytest.raises(ValueError, match=message):
+        _fit(_compiled(_model()), path if path == 3 else str(tmp_path / path), **arguments)
+    assert (tmp_path / "text.db").read_text() == "a text that somebody needs" * 9
+
+
+def _database(path, statement):
+    database = sqlite3.connect(path)
+    database.execute(statement)
+    database.commit()
+    database.close()
+
+
+def test_two_writers_are_told(tmp_path):
+    """One file has one writer; the second gets one message, the first goes on."""
+    writer = Writer(tmp_path / "run.db")
+    with pytest.raises(LogError, match="is being written by another training"):
+        _fit(_compiled(_model()), tmp_path / "run.db")
+    writer.close()
+    _fit(_compiled(_model()), tmp_path / "run.db")
+    assert {f.name for f in tmp_path.iterdir()} == {"run.db"}
+
+
+def test_a_disk_that_is_full_ends_no_training(tmp_path):
+    """Training goes on with one warning, and the log holds what was committed."""
+    model, path = _compiled(_model()), tmp_path / "run.db"
+
+    class Fill(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                pages = log._writer._database.execute("PRAGMA page_count").fetchone()[0]
+                log._writer._database.execute(f"PRAGMA max_page_count = {pages}")
+
+    log = WeightLog(path, every=1, tensors=100)
+    with pytest.warns(UserWarning, match="can not be written any more: .*full") as told:
+        model.fit(*_data(), batch_size=1, epochs=9, verbose=0, callbacks=[log, Fill()])
+    assert sum("can not be written" in str(one.message) for one in told) == 1
+    assert int(model.optimizer.iterations) == 9 * 16
+    steps = WeightLog.read(path)["step"]
+    assert 16 <= steps.max() < 9 * 16
+
+
+# The file of a log needs no Keras: a child that does without starts at once.
+_KILLED = """
+import sys
+from pathlib import Path
+from types import ModuleType
+package = sys.modules["constrainit"] = ModuleType("constrainit")
+package.__path__ = [sys.argv[2]]
+from constrainit.log._storage import COLUMNS, Weight, Writer
+writer = Writer(Path(sys.argv[1]), seconds=0)
+writer.begin({}, [Weight("w", (2,), "float32", None)], 0)
+step = 0
+while True:
+    step += 1
+    writer.add("w", step, [float(step)] * len(COLUMNS))
+    writer.add_array("w", step, "tensor after", bytes(4000))
+    writer.commit()
+    print(step, flush=True)
+"""
+
+
+def test_a_killed_writer_loses_nothing_that_was_committed(tmp_path):
+    """After kill -9 the log opens, holds every committed record, and can be written again."""
+    package = str(Path(ci.__file__).parent)
+    for wanted in (1, 2, 3, 5, 9, 30):
+        path = tmp_path / f"{wanted}.db"
+        child = subprocess.Popen(
+            [sys.executable, "-c", _KILLED, str(path), package], stdout=subprocess.PIPE, text=True
+        )
+        told = [int(child.stdout.readline()) for _ in range(wanted)]
+        child.send_signal(signal.SIGKILL)
+        told += [int(line) for line in child.stdout.read().split()]
+        child.wait()
+        child.stdout.close()
+        frame = WeightLog.read(path)
+        assert set(told) <= set(frame["step"])
+        assert (frame["after_norm"] == frame["step"]).all()
+        database = sqlite3.connect(path)
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        database.close()
+        Writer(path).close()
+
+
+def test_a_log_is_read_while_it_is_written(tmp_path):
+    """A reader sees what was committed, and holds up nobody."""
+    writer = Writer(tmp_path / "run.db", seconds=0)
+    writer.begin({}, [Weight("a/b", (2,), "float32", None)], 0)
+    for step in range(3):
+        writer.add("a/b", step, [float(step)] * len(COLUMNS))
+        writer.tick()
+        assert WeightLog.read(tmp_path / "run.db", "b")["step"].tolist() == [*range(step + 1)]
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("no.db",), "There is no log"),
+        (("run.db", "x/*"), "No weight of the log .* matches 'x/\\*'. It has: 'w'."),
+        (("run.db", None, 7), "has no run 7. It has: 1."),
+    ],
+)
+def test_what_can_not_be_read_is_said(tmp_path, arguments, message):
+    """One clear message for a file, a weight or a run that is not there."""
+    writer = Writer(tmp_path / "run.db")
+    writer.begin({}, [Weight("w", (2,), "float32", None)], 0)
+    writer.close()
+    with pytest.raises(ValueError, match=message):
+        WeightLog.read(tmp_path / arguments[0], *arguments[1:])

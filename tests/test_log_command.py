@@ -1,0 +1,134 @@
+"""`constrainit log`: what a log holds, for people."""
+
+import csv
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+from click.testing import CliRunner
+
+from constrainit.cli import cli
+from constrainit.log import _command
+from constrainit.log._curves import curve, heat, thinned
+from constrainit.log._storage import COLUMNS, Weight, Writer
+
+HOSTILE = "<script>alert(1)</script>/kernel"
+ABOUT = {
+    "model": "m<b>", "class": "Sequential", "backend": "torch", "backend_version": "2",
+    "keras": "3", "every": 1,
+}  # fmt: skip
+
+
+@pytest.fixture
+def path(tmp_path):
+    """A log of two weights over 500 steps, one of which is lost at the end."""
+    writer = Writer(tmp_path / "run.db")
+    shapes = [Weight(HOSTILE, (2, 3), "float32", "each unit's norm at most 2")]
+    writer.begin(ABOUT, [*shapes, Weight("b/bias", (3,), "float32", None)], 0)
+    for step in range(500):
+        numbers = dict.fromkeys(COLUMNS, 1.0 + step) | {"share_moved": step / 500}
+        numbers["violation"] = 77.0 if step == 123 else 0.0
+        numbers["after_nonfinite"] = float(step >= 498)
+        writer.add(HOSTILE, step, [numbers[name] for name in COLUMNS])
+        writer.add("b/bias", step, [2.0, *[None] * (len(COLUMNS) - 1)])
+    writer.commit()
+    writer.close()
+    return tmp_path / "run.db"
+
+
+def _run(*arguments):
+    return CliRunner().invoke(cli, ["log", *map(str, arguments)])
+
+
+def test_summary_has_a_line_for_each_weight(path):
+    """The run, every weight with its numbers, and where a weight was lost."""
+    done = _run(path)
+    assert done.exit_code == 0, done.output
+    assert "run 1" in done.output
+    assert "last step 499" in done.output
+    line = next(text for text in done.output.splitlines() if text.startswith("<script>"))
+    for cell in ("each unit's norm at most 2", " 500 ", "1 → 500", " 77 ", "99.8 %"):
+        assert cell in line
+    assert f"{HOSTILE} is not finite from step 498 on" in done.output
+    assert "b/bias" in done.output
+    assert HOSTILE not in _run(path, "--weights", "*/bias").output
+
+
+def test_page_needs_nothing_else_and_escapes_names(path, tmp_path):
+    """One file without a script or an address, well formed, with every weight and its peak."""
+    done = _run(path, "--html", tmp_path / "page.html")
+    assert done.exit_code == 0, done.output
+    text = (tmp_path / "page.html").read_text()
+    assert "<script" not in text
+    assert "m<b>" not in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;/kernel" in text
+    assert not {word for word in ("http:", "https:", "src=", "url(") if word in text}
+    assert "prefers-color-scheme: dark" in text
+    body = text[text.index("<body") : text.index("</html>")]
+    tree = ElementTree.fromstring(body)
+    assert {h.text for h in tree.iter("h2")} >= {HOSTILE, "b/bias"}
+    captions = [c.text for c in tree.iter("figcaption")]
+    assert "outside by, before the constraint: 0 to 77" in captions
+    assert len(list(tree.iter("rect"))) > 100
+
+
+def test_tables_hold_every_record(path, tmp_path):
+    """As CSV and as Parquet: a row for each weight and step, empty where there is no number."""
+    import pandas as pd
+
+    done = _run(path, "--csv", tmp_path / "t.csv", "--parquet", tmp_path / "t.parquet")
+    assert done.exit_code == 0, done.output
+    with (tmp_path / "t.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 1000
+    assert rows[7]["weight"] == HOSTILE
+    assert float(rows[7]["after_norm"]) == 8.0
+    assert rows[-1]["after_norm"] == ""
+    assert len(pd.read_parquet(tmp_path / "t.parquet")) == 1000
+
+
+def test_following_shows_what_is_new(path, monkeypatch):
+    """While training goes on, new records are shown; an interruption ends it."""
+    writer = Writer(path, seconds=0)
+    writer._ids = {"b/bias": 2}
+    turns = []
+
+    def later(_):
+        turns.append(len(turns))
+        if len(turns) == 2:
+            raise KeyboardInterrupt
+        writer.add("b/bias", 777, [None] * len(COLUMNS))
+        writer.commit()
+
+    monkeypatch.setattr(_command.time, "sleep", later)
+    done = _run(path, "--follow")
+    writer.close()
+    assert done.exit_code == 0, done.output
+    assert "last step 777" in done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["no.db"], "There is no log"),
+        (["run.db", "--run", "9"], "has no run 9. It has: 1."),
+        (["run.db", "--weights", "x"], "matches 'x'"),
+        (["run.db", "--html", "no/such/page.html"], "There is no folder"),
+    ],
+)
+def test_what_can_not_be_shown_is_said(path, monkeypatch, arguments, message):
+    """One message and status 2."""
+    monkeypatch.chdir(path.parent)
+    done = _run(*arguments)
+    assert done.exit_code == 2
+    assert message in done.output
+
+
+def test_curves_keep_their_peaks():
+    """Thinning keeps the largest and the least number; a heat map carries what it last knew."""
+    pairs = [(step, 9.0 if step == 777 else 0.0) for step in range(5000)]
+    kept = thinned(pairs)
+    assert len(kept) <= 300
+    assert (777, 9.0) in kept
+    assert curve({"after": [(0, None)]}) is None
+    assert curve({"after": [(3, 2.0)]})["lines"]["after"] == "0.0,48.0 0.0,48.0"
+    assert heat([(0, 0.25), (3, 0.5)], 0, 3) == [0.25, 0.25, 0.25, 0.5]

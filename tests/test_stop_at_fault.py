@@ -1,0 +1,252 @@
+"""`StopAtFault`: a fault that is planted at a stage of a step is found, named, kept, replayed."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from conftest import array
+from keras import ops
+
+import constrainit as ci
+from constrainit.cli import cli
+from constrainit.doctor import _fault_file
+from constrainit.doctor._limits import ArchiveError
+
+TORCH = keras.backend.backend() == "torch"
+BATCH, BAD, COUNT = 4, 5, 12
+"""Rows of a batch, the batch that is at fault, and how many there are."""
+
+
+@keras.saving.register_keras_serializable("test_stop_at_fault")
+class Root(keras.layers.Layer):
+    """A root that has no value above a hundred, and no slope at zero."""
+
+    def call(self, z):
+        return ops.sqrt(100.0 - ops.abs(z)) + ops.sqrt(ops.abs(z))
+
+
+@keras.saving.register_keras_serializable("test_stop_at_fault")
+class Breaks(keras.constraints.Constraint):
+    """Gives NaN for weights above three."""
+
+    def __call__(self, w):
+        w = ops.convert_to_tensor(w)
+        return w * ops.where(ops.max(ops.abs(w)) > 3.0, float("nan"), 1.0)
+
+
+@keras.saving.register_keras_serializable("test_stop_at_fault")
+def lost(y, predicted):
+    """A loss that is infinite where a target is above fifty; its gradient is not."""
+    return ops.mean(ops.square(y - predicted)) + ops.where(ops.max(y) > 50, float("inf"), 0.0)
+
+
+def data():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(BATCH * COUNT, 3)).astype("float32")
+    return x, np.ones((BATCH * COUNT, 2), "float32")
+
+
+def model(constraint=None, root=False, rate=0.01, loss="mse", dtype=None, **compiled):
+    layers = [keras.layers.Dense(4, use_bias=False, name="first", dtype=dtype)]
+    layers += [Root(name="root")] if root else []
+    last = keras.layers.Dense(2, kernel_constraint=constraint, name="last", dtype=dtype)
+    made = keras.Sequential([keras.Input((3,)), *layers, last], name="m")
+    made.compile(keras.optimizers.SGD(rate, momentum=0.5), loss, **compiled)
+    return made
+
+
+# By stage: the model, what becomes of the batch at fault, and the weights and layer that are named.
+KERNELS = ("m/first/kernel", "m/last/kernel", "m/last/bias")
+PLANTED = {
+    "batch": (
+        lambda: model(ci.NonNegative()), lambda x, y: (x * np.float32("nan"), y), KERNELS, "",
+    ),
+    "activation": (
+        lambda: model(ci.NonNegative(), True, steps_per_execution=1 if TORCH else 4),
+        lambda x, y: (1e4 * x, y), KERNELS, "root",
+    ),
+    "loss": (lambda: model(loss=lost), lambda x, y: (x, 60 * y), None, ""),
+    "gradient": (
+        lambda: model(root=True, jit_compile=not TORCH),
+        lambda x, y: (0 * x, y), ("m/first/kernel",), "",
+    ),
+    "update": (
+        lambda: model(rate=1e30), lambda x, y: (x * 1e4, y * 1e9), KERNELS, "",
+    ),
+    "constraint": (
+        lambda: model(Breaks()), lambda x, y: (x, 2e3 * y), ("m/last/kernel",), "",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("stage", PLANTED)
+def test_a_fault_is_named_and_its_step_kept(tmp_path, stage):
+    """Step, stage, weights, layer; the model is as before; another fails at the kept step."""
+    make, plant, weights, layer = PLANTED[stage]
+    x, y = data()
+    bad = 0 if stage == "update" else BAD
+    rows = slice(bad * BATCH, (bad + 1) * BATCH)
+    x[rows], y[rows] = plant(x[rows], y[rows])
+    sick, path = make(), tmp_path / "fault.npz"
+    ci.project(sick)
+    start = sick.get_weights()
+    stop = ci.StopAtFault(path, every=4)
+    with pytest.warns(UserWarning, match=f"At step {bad + 1} .*Training stops.*--replay"):
+        sick.fit(x, y, batch_size=BATCH, shuffle=False, epochs=3, verbose=0, callbacks=[stop])
+    (fault,) = stop.faults
+    assert (fault.step, fault.stage, fault.layer) == (bad + 1, stage, layer)
+    assert fault.weights == (weights or ())
+    assert int(sick.optimizer.iterations) == bad
+
+    alone = make()
+    alone.set_weights(start)
+    for place in range(bad):
+        part = slice(place * BATCH, (place + 1) * BATCH)
+        alone.train_on_batch(x[part], y[part])
+    for one, other in zip(sick.variables, alone.variables, strict=True):
+        np.testing.assert_allclose(array(one), array(other), rtol=1e-5, atol=1e-6)
+
+    kept, fresh = _fault_file.read(path), make()
+    assert kept.about["stage"] == stage
+    np.testing.assert_array_equal(kept.data[0], x[rows])
+    assert _fault_file.restore(fresh, kept, kept.data[0]) == []
+    for one, other in zip(
+        [*fresh.variables, *fresh.optimizer.variables],
+        [*sick.variables, *sick.optimizer.variables],
+        strict=True,
+    ):
+        np.testing.assert_array_equal(array(one), array(other))
+    loss = fresh.train_on_batch(*kept.data[:2])
+    after = [np.isfinite(array(v)).all() for v in fresh.trainable_variables]
+    assert not (np.isfinite(loss) and all(after))
+
+
+def test_the_doctor_replays_the_step(tmp_path, monkeypatch):
+    """The command finds at the kept step what a look at the saved model does not show."""
+    monkeypatch.chdir(tmp_path)
+    x, y = data()
+    x[8:12] *= 1e4
+    sick = model(ci.NonNegative(), True)
+    ci.prepare(sick)
+    with pytest.warns(UserWarning, match="the output of 'root' is not finite"):
+        sick.fit(x, y, batch_size=BATCH, shuffle=False, verbose=0, callbacks=[ci.StopAtFault()])
+    sick.save("m.keras")
+    found = CliRunner().invoke(cli, ["doctor", "m.keras", "--replay", "fault.npz"])
+    assert found.exit_code == 1, found.output
+    assert "replayed from fault.npz: At step 3 the output of 'root'" in found.output
+    assert "CW401" in found.output
+    for wrong, message in (
+        (["--replay", "no.npz"], "There is no file 'no.npz'"),
+        (["--replay", "fault.npz", "--input-shape", "3"], "--replay brings its own batch"),
+    ):
+        found = CliRunner().invoke(cli, ["doctor", "m.keras", *wrong])
+        assert found.exit_code == 2
+        assert message in found.stderr
+
+
+def test_training_goes_on_with_a_lower_rate(tmp_path):
+    """A batch at fault is left out, the rest is trained on; one too many ends it."""
+    x, y = data()
+    for place in (2, 9):
+        x[place * BATCH] = np.nan
+    sick = model(ci.NonNegative())
+    stop = ci.StopAtFault(tmp_path / "fault.npz", every=5, roll_backs=1, factor=0.25)
+    with pytest.warns(UserWarning, match="Training") as told:
+        sick.fit(x, y, batch_size=BATCH, shuffle=False, epochs=3, verbose=0, callbacks=[stop])
+    said = [str(one.message) for one in told if "At step" in str(one.message)]
+    assert ["goes on without the batch" in text for text in said] == [True, False]
+    assert [fault.step for fault in stop.faults] == [3, 9]
+    assert float(sick.optimizer.learning_rate) == pytest.approx(0.0025)
+    assert all(np.isfinite(array(v)).all() for v in sick.variables)
+    healed = ci.StopAtFault(None, every=50, roll_backs=2)
+    with pytest.warns(UserWarning, match="goes on"):
+        sick.fit(x, y, batch_size=BATCH, shuffle=False, verbose=0, callbacks=[healed])
+    assert int(sick.optimizer.iterations) == 8 + COUNT - 2
+    assert [fault.path for fault in healed.faults] == [None, None]
+
+
+def test_sound_training_is_as_without_it(tmp_path):
+    """With a log and held weights, in float16 with skipped steps: no fault and the same weights."""
+    found = []
+    for callbacks in (
+        [],
+        [
+            ci.KeepFeasible(),
+            ci.WeightLog(tmp_path / "run.db", every=3),
+            ci.StopAtFault(tmp_path / "fault.npz", every=5),
+        ],
+    ):
+        keras.utils.set_random_seed(1)
+        sound = model(ci.NonNegative(), dtype="mixed_float16")
+        ci.project(sound)
+        sgd = keras.optimizers.SGD(0.01)
+        scaled = keras.optimizers.LossScaleOptimizer(sgd, initial_scale=2.0**20)
+        sound.compile(scaled, "mse")
+        sound.fit(
+            *data(), batch_size=BATCH, shuffle=False, epochs=2, verbose=0, callbacks=callbacks
+        )
+        found.append([array(v) for v in (*sound.variables, *scaled.variables)])
+    assert float(scaled.dynamic_scale) < 2.0**20
+    assert callbacks[-1].faults == []
+    assert not (tmp_path / "fault.npz").exists()
+    assert ci.WeightLog.read(tmp_path / "run.db")["step"].max() > 3
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+SCHEDULE = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rate", "message"),
+    [
+        ({"path": 3}, 0.1, "`path` of `StopAtFault` must be the path of a file, or None"),
+        ({"path": "."}, 0.1, "`path` of `StopAtFault` must be the path of a file"),
+        ({"path": "no/such/fault.npz"}, 0.1, "There is no folder 'no/such'"),
+        ({"every": 0}, 0.1, "`every` of `StopAtFault` must be an integer of at least 1"),
+        ({"roll_backs": -1}, 0.1, "`roll_backs` of `StopAtFault` must be an integer of at least 0"),
+        ({"factor": 1}, 0.1, "`factor` of `StopAtFault` must lie between 0 and 1"),
+        ({"roll_backs": 1}, SCHEDULE, "needs a learning rate that is a number"),
+    ],
+)
+def test_wrong_arguments(arguments, rate, message):
+    """One clear message for each."""
+    with pytest.raises(ValueError, match=message):
+        model(rate=rate).fit(*data(), verbose=0, callbacks=[ci.StopAtFault(**arguments)])
+
+
+def test_a_file_that_is_something_else_is_refused(tmp_path):
+    """Damaged, hostile, of a newer version, of another model: one sentence each, nothing run."""
+    sound, path = model(), tmp_path / "fault.npz"
+    _fault_file.write(path, {"step": 1}, (np.ones((2, 3), "float32"), None), sound)
+    whole = path.read_bytes()
+    with np.load(path) as stored:
+        arrays = dict(stored)
+    told = json.loads(arrays["fault"].tobytes())
+
+    def refused(message, **changed):
+        text = np.frombuffer(json.dumps({**told, **changed}).encode(), "uint8")
+        np.savez(path, **{**arrays, "fault": text})
+        with pytest.raises(ArchiveError, match=message):
+            _fault_file.read(path)
+
+    refused("newer constrainit", version=99)
+    refused("can not be read", format="another")
+    refused("does not fit its arrays", model=[{"name": "no/such", "dtype": "float32"}])
+    refused("does not fit its arrays", optimizer=[{"name": "data/0", "dtype": "no_such"}])
+    refused("does not fit its arrays", data=[3])
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ArchiveError, match="damaged"):
+        _fault_file.read(path)
+    np.savez(path, x=np.ones(3))
+    with pytest.raises(ArchiveError, match="no file of StopAtFault"):
+        _fault_file.read(path)
+    np.savez(path, fault=np.array([{}], dtype=object))
+    with pytest.raises(ArchiveError, match="Python objects"):
+        _fault_file.read(path)
+    path.write_bytes(whole)
+    other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(5)])
+    with pytest.raises(ArchiveError, match=r"another model: its weights .* \(3, 5\) here and"):
+        _fault_file.restore(other, _fault_file.read(path), None)
