@@ -208,7 +208,7 @@ def warn_if_far(a_set, shape, axes, *, recurrent: bool = False) -> None:
     law = a_set._law_of(shape, axes, Wanted())
     size = 0.0 if law is None else size_of(law)
     most, each = (_FAR_IN_TIME, "step") if recurrent else (_FAR, "layer")
-    if size > 0 and not 1 / most < size < most:
+    if law is not None and size > 0 and not 1 / most < size < most:
         kind = "sum" if law.positive else "norm"
         warnings.warn(_too_far(a_set, kind, size, 1.0, each) + ".", stacklevel=3)
 

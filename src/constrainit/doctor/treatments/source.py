@@ -274,13 +274,15 @@ def _keras_ops(text):
 
 def _without_item_assignment(text):
     """`w[i] = v` and `w[mask] = v`, which not every backend has, as new tensors."""
-    tree = ast.parse(text)
+    calls = [n for n in ast.walk(ast.parse(text)) if getattr(n, "name", "") == "__call__"]
+    nodes = [node for call in calls for node in ast.walk(call)]
     turns = {
         node.target.id
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.For) and isinstance(node.target, ast.Name)
     }
-    found = [(n, new) for n in ast.walk(tree) if (new := _as_new_tensor(n, turns)) is not None]
+    assignments = [node for node in nodes if isinstance(node, (ast.Assign, ast.AugAssign))]
+    found = [(n, new) for n in assignments if (new := _as_new_tensor(n, turns)) is not None]
     if not found:
         return None
     lines = text.splitlines(keepends=True)
@@ -292,17 +294,19 @@ def _without_item_assignment(text):
 
 def _as_new_tensor(node, turns):
     """The statement that makes what an assignment to entries of a name would have made."""
-    target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
-    if not isinstance(node, (ast.Assign, ast.AugAssign)) or not isinstance(target, ast.Subscript):
+    target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+    if not isinstance(target, ast.Subscript) or not isinstance(target.value, ast.Name):
         return None
     place = target.slice
-    if not isinstance(target.value, ast.Name) or isinstance(place, (ast.Slice, ast.Tuple)):
+    is_turn = isinstance(place, ast.Name) and place.id in turns
+    is_number = isinstance(place, ast.Constant) and isinstance(place.value, int)
+    if not is_turn and not is_number and not isinstance(place, (ast.Compare, ast.Name)):
         return None
     name, value = target.value.id, node.value
     if isinstance(node, ast.AugAssign):
         value = ast.BinOp(ast.Name(f"{name}[{ast.unparse(place)}]"), node.op, value)
     at, made = ast.unparse(place), ast.unparse(value)
-    if isinstance(place, ast.Constant) or (isinstance(place, ast.Name) and place.id in turns):
+    if is_turn or is_number:
         return f"{name} = keras.ops.scatter_update({name}, [[{at}]], keras.ops.stack([{made}]))"
     return f"{name} = keras.ops.where({at}, {made}, {name})"
 
