@@ -38,7 +38,7 @@ def between(x, low, high, below, above):
     backend = keras.backend.backend()
     if backend == "torch":
         return _between_on_torch(x, low, high, below, above)
-    if backend == "tensorflow":
+    if backend == "tensorflow" and _neighbours(x, low, high, below, above):
         return _between_on_tensorflow(x, low, high, below, above)
     image = x
     if low is not None:
@@ -56,7 +56,7 @@ def _between_on_tensorflow(x, low, high, below, above):
     ends = -np.inf if below is None else below, np.inf if above is None else above
     least, most = (ops.convert_to_tensor(end, dtype=x.dtype) for end in ends)
     image = tf.raw_ops.ClipByValue(t=x, clip_value_min=least, clip_value_max=most)
-    # What is a bound only as the dtype rounds it stays. Two choices take longer than this one.
+    # What is a bound only as the dtype rounds it stays. One choice takes less than two.
     rounded = [end for end, inner in ((low, below), (high, above)) if end != inner]
     stays = [ops.equal(x, ops.convert_to_tensor(end, dtype=x.dtype)) for end in rounded]
     return ops.where(functools.reduce(ops.logical_or, stays), x, image) if stays else image
@@ -72,6 +72,14 @@ def _between_on_torch(x, low, high, below, above):
         before = _before(-high, keras.backend.standardize_dtype(x.dtype))
         x = -ops.threshold(-x, before, -above)
     return x
+
+
+def _neighbours(x, low, high, below, above):
+    """Whether no number of the dtype lies between `low` and `below`, nor `above` and `high`."""
+    name = keras.backend.standardize_dtype(x.dtype)
+    return (low == below or _before(-low, name) == -below) and (
+        high == above or _before(high, name) == above
+    )
 
 
 @functools.cache
