@@ -29,7 +29,7 @@ def test_the_worst_entry_is_named():
     assert "first/kernel: outside by 2: every weight at least 0" in line
     assert line.endswith("; the worst entry is [1, 0] = -2, allowed 0")
     keras_model = model(kernel_constraint=keras.constraints.UnitNorm(axis=1))
-    with pytest.raises(AssertionError, match=r"works along .1,., a unit is fed along .0,\."):
+    with pytest.raises(AssertionError, match=r"is fed along \(0,\) "):
         assert_feasible(keras_model)
 
 
