@@ -14,6 +14,7 @@ from rich.console import Console
 from sarif_kit.validate import validation_errors
 
 from constrainit import _text
+from constrainit.doctor._choice import chosen, codes_of, fails
 from constrainit.doctor._statistics import numbers
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -182,6 +183,52 @@ def test_html_stands_alone():
     assert piece.strip().startswith('<div class="constrainit">')
     assert "CW101 infeasible-start" in piece
     assert "Healthy: nothing found" in healthy()._repr_html_()
+
+
+# What is chosen of it
+
+
+@pytest.mark.parametrize(
+    ("select", "ignore", "thresholds", "left"),
+    [
+        ([], [], {}, ["CW201", "CW101", "CW102", "CW404"]),
+        (["CW1"], [], {}, ["CW101", "CW102"]),
+        (["infeasible-start", "cw4"], ["CW404"], {}, ["CW101"]),
+        ([], ["CW101"], {}, ["CW201", "CW102", "CW404"]),
+        ([], [], {"CW101": {"violation": 0.6}}, ["CW201", "CW102", "CW404"]),
+        ([], [], {"CW101": {"violation": 0.5}}, ["CW201", "CW101", "CW102", "CW404"]),
+    ],
+)
+def test_findings_are_chosen(select, ignore, thresholds, left):
+    """By code, name and beginning, and by their numbers; the rest of the report stays."""
+    report = sick()
+    made = chosen(report, codes_of(select), codes_of(ignore), thresholds)
+    assert [finding.code for finding in made.findings] == left
+    assert made.evidence is report.evidence
+    assert str(made)
+
+
+def test_status_is_that_of_a_level():
+    """An error fails at `error` and `warning`, a warning at `warning`, nothing at `never`."""
+    mild = chosen(sick(), (), ("CW201",), {})
+    assert [fails(sick(), level) for level in ("error", "warning", "never")] == [True, True, False]
+    assert [fails(mild, level) for level in ("error", "warning", "never")] == [False, True, False]
+    assert not fails(healthy(), "warning")
+
+
+def test_a_threshold_names_a_number():
+    """A misspelt number is said, with those that there are."""
+    with pytest.raises(ValueError, match=r"CW101 has no number 'violatoin'\. It has: violation"):
+        chosen(sick(), (), (), {"CW101": {"violatoin": 1.0}})
+
+
+def test_files_are_saved_by_their_ends(tmp_path):
+    """Each end of a name gives its form; another is refused, with those that there are."""
+    for end, start in {"html": "<!doctype", "sarif": "{", "json": "{", "txt": "Seq"}.items():
+        sick().save(tmp_path / f"report.{end}")
+        assert (tmp_path / f"report.{end}").read_text().lstrip().startswith(start)
+    with pytest.raises(ValueError, match=r"must end in \.html, \.json, \.sarif, \.txt or \.md"):
+        sick().save(tmp_path / "report.pdf")
 
 
 # What they are made of

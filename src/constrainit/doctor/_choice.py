@@ -30,18 +30,16 @@ def chosen(
     ignore: Sequence[str],
     thresholds: Mapping[str, Mapping[str, float]],
 ) -> Report:
-    """A report with the findings that are asked for; all else is as it was.
+    """A report with the findings that are asked for by their codes; all else is as it was.
 
     Raises:
-        ValueError: There is no such code, or a finding has no such number.
+        ValueError: A finding has no number of the name that a threshold has.
     """
-    wanted, unwanted = codes_of(select), codes_of(ignore)
-    least = {code: limits for text, limits in thresholds.items() for code in codes_of([text])}
     kept = [
         f for f in report.findings
-        if (f.code in wanted or not select)
-        and f.code not in unwanted
-        and _is_large(f, least.get(f.code, {}))
+        if (f.code in select or not select)
+        and f.code not in ignore
+        and _is_large(f, thresholds.get(f.code, {}))
     ]  # fmt: skip
     return replace(report, findings=tuple(kept))
 

@@ -48,7 +48,8 @@ def run(
         ConfigError: The project's configuration is wrong.
     """
     config, sizes = read_config(Path.cwd()), _shapes(shapes)
-    select, ignore = _codes("--select", select, config), _codes("--ignore", ignore, config)
+    only, ignored = _codes("--select", select, config), _codes("--ignore", ignore, config)
+    thresholds = _thresholds(config)
     _check_output(output)
     source = _source(target)
     mended = None if fix is None else _Mended(_fix_target(fix, source))
@@ -72,7 +73,7 @@ def run(
         report = _diagnose.examine(
             model, x, y, None, None, seed, sizes, steps, source, mended and mended.write
         )
-        report = _choice.chosen(report, select, ignore, config.thresholds)
+        report = _choice.chosen(report, only, ignored, thresholds)
     except ValueError as reason:
         raise TargetError(str(reason)) from None
     report.environment["assumed"][:0] = said
@@ -121,6 +122,15 @@ def _codes(option, texts, config):
         return _choice.codes_of(codes)
     except ValueError as unknown:
         raise TargetError(f"{where}: {unknown}") from None
+
+
+def _thresholds(config):
+    try:
+        return {
+            code: n for text, n in config.thresholds.items() for code in _choice.codes_of([text])
+        }
+    except ValueError as unknown:
+        raise TargetError(f"`thresholds` of [tool.constrainit]: {unknown}") from None
 
 
 def _check_output(output):

@@ -1,0 +1,54 @@
+"""The helper for test suites: it passes what is inside and names what is not."""
+
+import keras
+import pytest
+from keras import layers, ops
+
+import constrainit as ci
+from constrainit.testing import assert_feasible
+
+
+def model(**arguments):
+    return keras.Sequential([keras.Input((2,)), layers.Dense(2, **arguments)], name="small")
+
+
+def test_inside():
+    """A model without constraints, and one that starts inside, pass."""
+    assert_feasible(model())
+    assert_feasible(model(**ci.constrained(kernel=ci.UnitNorm())))
+
+
+def test_the_worst_entry_is_named():
+    """The weight, how far outside it is, its set, and the entry that would be moved most."""
+    made = model(kernel_constraint="non_neg", name="first")
+    made.layers[0].kernel.assign([[0.5, -0.25], [-2.0, 1.0]])
+    with pytest.raises(AssertionError) as caught:
+        assert_feasible(made)
+    head, line = str(caught.value).splitlines()
+    assert head == "1 weight of 'small' not inside the set of the constraint:"
+    assert "first/kernel: outside by 2: every weight at least 0" in line
+    assert line.endswith("; the worst entry is [1, 0] = -2, allowed 0")
+    keras_model = model(kernel_constraint=keras.constraints.UnitNorm(axis=1))
+    with pytest.raises(AssertionError, match=r"is fed along \(0,\) "):
+        assert_feasible(keras_model)
+
+
+def test_what_is_not_finite_and_what_raises():
+    """NaN, and a constraint that raises, fail as well, each in its words."""
+
+    def breaks(w):
+        raise RuntimeError("no such luck")
+
+    made = model(kernel_constraint=breaks, bias_constraint="non_neg")
+    made.layers[0].bias.assign(ops.array([float("nan"), 0.0]))
+    with pytest.raises(AssertionError) as caught:
+        assert_feasible(made)
+    assert "2 weights of 'small'" in str(caught.value)
+    assert "the constraint raises RuntimeError: no such luck" in str(caught.value)
+    assert "bias: not finite" in str(caught.value)
+
+
+def test_bad_argument():
+    """What is no model is refused as everywhere."""
+    with pytest.raises(ValueError, match="`model` must be"):
+        assert_feasible("a model")
