@@ -45,8 +45,9 @@ class WeightLog(keras.callbacks.Callback):
             of patterns. None: those that have a constraint.
         histograms: The number of bins of a histogram before and after, or 0 for none.
         tensors: Weights of at most so many entries are kept whole, before and after.
-        sinks: What else gets the records: objects of `constrainit.log` for TensorBoard, Weights &
-            Biases or MLflow.
+        sinks: What else gets the numbers: `TensorBoardSink(folder)`, `WandbSink()` or
+            `MlflowSink()` of `constrainit.log`, or any object with `write(step, records)` and
+            `close()`.
 
     Raises:
         ValueError: An argument is not of its kind; at the start of `fit`: the model is not built,
@@ -250,7 +251,7 @@ class WeightLog(keras.callbacks.Callback):
             self._guarded(self._writer.tick)
 
     def _put(self, step, found):
-        if not is_chief():
+        if not found or not is_chief():
             return
         for path, record in found.items():
             if self._writer is not None:

@@ -236,7 +236,7 @@ class Writer:
         self._records.append((self._ids[path], step, *numbers))
 
     def add_array(self, path: str, step: int, kind: str, content: bytes) -> None:
-        """Takes an array of a weight, as `constrainit.log.pack` gives it."""
+        """Takes an array of a weight, as little-endian float32."""
         self._arrays.append((self._ids[path], step, kind, content))
 
     def tick(self) -> None:
