@@ -17,22 +17,32 @@ def browser():
     """Playwright's own Chromium, or that of the system; None if there is neither."""
     with sync_api.sync_playwright() as playwright:
         system = next(filter(None, map(shutil.which, SYSTEM)), None)
-        if Path(playwright.chromium.executable_path).exists():
-            started = playwright.chromium.launch()
-        elif system is not None:
-            started = playwright.chromium.launch(executable_path=system, args=["--no-sandbox"])
-        else:
+        started = _launched(playwright.chromium, playwright.chromium.executable_path)
+        started = started or _launched(playwright.chromium, system)
+        if started is None:
             yield None
             return
         yield started
         started.close()
 
 
+def _launched(chromium, path):
+    """A browser, or None if it is not there or lacks libraries of the system."""
+    if path is None or not Path(path).exists():
+        return None
+    try:
+        return chromium.launch(executable_path=path, args=["--no-sandbox"])
+    except sync_api.Error:
+        return None
+
+
 @pytest.fixture(scope="module")
 def chromium():
     with browser() as started:
         if started is None:
-            pytest.skip("no Chromium: `playwright install chromium`, or install the system's own")
+            pytest.skip(
+                "no Chromium that starts: `playwright install chromium`, or install the system's own"
+            )
         yield started
 
 
