@@ -40,9 +40,7 @@ def _launched(chromium, path):
 def chromium():
     with browser() as started:
         if started is None:
-            pytest.skip(
-                "no Chromium that starts: `playwright install chromium`, or install the system's own"
-            )
+            pytest.skip("no Chromium that starts: `playwright install chromium` gets one")
         yield started
 
 
