@@ -206,7 +206,9 @@ def _too_far(a_set, kind, size, gain, each):
 def warn_if_far(a_set, shape, axes, *, recurrent: bool = False) -> None:
     """Warns if a draw would multiply the signal by far too much or too little."""
     law = a_set._law_of(shape, axes, Wanted())
-    size = 0.0 if law is None else size_of(law)
+    if law is None:
+        return
+    size = size_of(law)
     most, each = (_FAR_IN_TIME, "step") if recurrent else (_FAR, "layer")
     if law is not None and size > 0 and not 1 / most < size < most:
         kind = "sum" if law.positive else "norm"
