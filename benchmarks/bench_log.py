@@ -39,8 +39,8 @@ for step in range(10**9):
 def overhead(rounds: int) -> None:
     """The time of a step of 2 x Dense(1024): without a log, at the default cadence, at every step.
 
-    The three are trained in turns; an epoch is 100 steps, the first one (which compiles) is left
-    out, and the median of the others counts.
+    And with `StopAtFault`. The four are trained in turns; an epoch is 100 steps, the first one
+    (which compiles) is left out, and the median of the others counts.
     """
     import keras
     import numpy as np
@@ -60,7 +60,7 @@ def overhead(rounds: int) -> None:
     models = {}
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(rounds):
-            for name, every in (("none", 0), ("every 100", 100), ("every step", 1)):
+            for name, every in (("none", 0), ("every 100", 100), ("every step", 1), ("fault", 0)):
                 if name not in models:
                     layers = [
                         keras.layers.Dense(1024, **ci.constrained(kernel=ci.NonNegative())),
@@ -70,6 +70,7 @@ def overhead(rounds: int) -> None:
                     models[name].compile("adam", "mse")
                     times[name] = []
                 log = [ci.WeightLog(f"{folder}/{name}.db", every=every)] if every else []
+                log += [ci.StopAtFault(None)] if name == "fault" else []
                 # The timer ends after the log has written what it has to.
                 callbacks = [*log, Timer()]
                 models[name].fit(

@@ -69,7 +69,7 @@ PLANTED = {
     ),
     "loss": (lambda: model(loss=lost), lambda x, y: (x, 60 * y), None, ""),
     "gradient": (
-        lambda: model(root=True, jit_compile=not TORCH),
+        lambda: model(root=True, rate=1e-4, jit_compile=not TORCH),
         lambda x, y: (0 * x, y), ("m/first/kernel",), "",
     ),
     "update": (
