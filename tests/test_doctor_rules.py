@@ -457,7 +457,7 @@ def test_repaired_models_are_healthy(code):
 def test_probe_judges_nothing():
     """Evidence of a model without constraints is whole, and no rule speaks of it."""
     report = ci.diagnose(sequential(layers.Dense(1)), X, Y)
-    assert report.findings == []
+    assert not report.findings
     assert report.evidence.constraints == []
     assert report.evidence.gradients
     assert report.evidence.outputs
