@@ -71,7 +71,7 @@ class WandbSink:
 
     def write(self, step: int, records: Records) -> None:
         """Writes the records of a step."""
-        import wandb
+        import wandb  # pyright: ignore[reportMissingImports]
 
         run = self.run or wandb.run
         if run is None:
@@ -104,7 +104,7 @@ class MlflowSink:
 
     def write(self, step: int, records: Records) -> None:
         """Writes the records of a step."""
-        import mlflow
+        import mlflow  # pyright: ignore[reportMissingImports]
 
         active = mlflow.active_run()
         run_id = self.run_id or (active and active.info.run_id)
