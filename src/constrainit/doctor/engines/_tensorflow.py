@@ -14,6 +14,15 @@ def _watched(value, sink):
     return tf.identity(value), lambda gradient: (gradient, norm_of(gradient))
 
 
+def _tapped(value, sink):
+    """`value`, watched; Keras computes a loss of the logits that it finds beside an output."""
+    watched: Any = _watched(value, sink)
+    logits = getattr(value, "_keras_logits", None)
+    if logits is not None:
+        watched._keras_logits = _watched(logits, sink)
+    return watched
+
+
 def compile_step(problem):
     """As `_jax.compile_step`."""
     return _eager.compile_step(problem, _gradients)
@@ -25,7 +34,7 @@ def _gradients(problem):
         for sink in sinks:
             tape.watch(sink)
         loss, outputs = problem.loss(
-            problem.x, problem.y, lambda value, place: _watched(value, sinks[place])
+            problem.x, problem.y, lambda value, place: _tapped(value, sinks[place])
         )
         scaled = problem.optimizer.scale_loss(loss)
     weights = [v.value for v in problem.trainable]
