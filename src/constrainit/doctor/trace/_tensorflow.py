@@ -79,6 +79,15 @@ def _is_number(tensor):
     return kind.is_floating or kind.is_integer or kind.is_bool
 
 
+def _buffer(tensor):
+    """Where the entries of a tensor lie; NaN, which nothing equals, for a dtype of no buffer."""
+    try:
+        return np.asarray(memoryview(tensor)).ctypes.data
+    # Resources, bfloat16 and empty tensors have none.
+    except (TypeError, ValueError, RuntimeError):
+        return float("nan")
+
+
 def _in_float64(kind, inputs, attributes, count):
     """What an operation gives where nothing overflows."""
     wide = [tf.cast(one, tf.float64) if one.dtype.is_floating else one for one in inputs]
@@ -103,6 +112,8 @@ class _Noting:
         self.recorder = recorder
         self._values: dict[int, Value] = {}
         self._handles: dict[int, Value] = {}
+        # An operator of TensorFlow reads a variable untold; what was read shares its memory.
+        self._buffers: dict[float, Value] = {}
         self._kept: list[Any] = []
         self._of: dict[tuple[str, int], tuple[Step, list[Any]]] = {}
 
@@ -129,11 +140,15 @@ class _Noting:
     def know_handle(self, variable: Any, value: Value) -> None:
         """What is read from a variable."""
         self._handles[id(variable.handle)] = value
-        self._kept.append(variable.handle)
+        held = variable.value()
+        self._buffers[_buffer(held)] = value
+        self._kept += [variable.handle, held]
 
     def value(self, tensor: Any) -> Value:
         """What a tensor is known as, or a constant."""
         found = self._values.get(id(tensor))
+        if found is None:
+            found = self._buffers.get(_buffer(tensor))
         if found is None:
             found = Value(flags_of(tensor) if _is_number(tensor) else (False, False))
             self.know(tensor, found)
