@@ -45,11 +45,12 @@ def finish(processes):
     """Waits for processes that end well."""
     try:
         for process in processes:
-            said, _ = process.communicate(timeout=150)
+            said, _ = process.communicate(timeout=400)
             assert process.returncode == 0, said
     finally:
         for process in processes:
             process.kill()
+            process.communicate()
 
 
 def weights(path):
