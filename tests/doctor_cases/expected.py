@@ -73,6 +73,8 @@ OF_KIND = {
     "zero_vector": ("CW401", "CW204"),
 }
 
+_TRIED = {"learning_rate", "unscaled_input", "unscaled_targets"}
+
 # The first samples list one cause in words; these are the rules for it.
 OF_SAMPLE = {
     "01_k_abs_missing": ("CW201",),
@@ -119,6 +121,11 @@ def healthy():
 def happens(path, backend):
     """Whether the fault of a case shows on a backend."""
     return backend in _case(path).get("backends_affected", [backend])
+
+
+def is_told_by_a_trial(path):
+    """Whether only a lower rate or scaled data, tried as treatments, tell the cause."""
+    return not _TRIED.isdisjoint(_case(path).get("kinds", ()))
 
 
 def load(path):
