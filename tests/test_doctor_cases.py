@@ -27,7 +27,7 @@ def diagnosed(monkeypatch):
     """The report of a case; without treatments, which take long, where no cause is told by them."""
 
     def report(path):
-        if not expected.is_told_by_a_trial(path):
+        if not expected.is_told_by_a_trial(path, BACKEND):
             monkeypatch.setattr("constrainit.doctor._diagnose.treat", lambda *arguments: None)
         model, batch = expected.load(path)
         return ci.diagnose(model, *batch)

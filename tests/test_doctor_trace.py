@@ -175,6 +175,13 @@ def test_the_loss_of_the_user_is_named():
     assert all(one.data and not one.weights for one in found.operands)
 
 
+def test_whoever_called_the_doctor_is_not_to_blame():
+    """An overflow in a loss of Keras' own has no line of the user's."""
+    found = locate(_problem(_around(Own(lambda x, w: x + w, 1e30))))
+    assert found is not None
+    assert (found.stage, found.source) == ("loss", None)
+
+
 def test_inside_of_a_loop_over_time():
     """The exponential of a cell of the user's overflows from the third of four steps on."""
     steps = keras.Sequential([keras.Input((4, 4)), layers.RNN(Cell(name="own"))])

@@ -123,9 +123,11 @@ def happens(path, backend):
     return backend in _case(path).get("backends_affected", [backend])
 
 
-def is_told_by_a_trial(path):
-    """Whether only a lower rate or scaled data, tried as treatments, tell the cause."""
-    return not _TRIED.isdisjoint(_case(path).get("kinds", ()))
+def is_told_by_a_trial(path, backend):
+    """Whether treatments tell the cause: of a rate, of data, of what only training breaks."""
+    case = _case(path)
+    label = case["observed"].get(backend, {}).get("label", "")
+    return label.startswith("nonfinite_at_step") or not _TRIED.isdisjoint(case.get("kinds", ()))
 
 
 def load(path):

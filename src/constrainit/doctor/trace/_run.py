@@ -36,7 +36,7 @@ def user_line(frames: Iterable[tuple[str, int, str]]) -> tuple[Source | None, st
     for file, line, function in frames:
         # JAX leaves out the frames beyond a loop: the call of a layer is the last one known.
         of_this_run = of_this_run or (file == __file__ and function in _OF_A_RUN)
-        if own is not None and of_this_run:
+        if of_this_run and (own is not None or function == entered.__name__):
             break
         if own is None and _is_user_file(file):
             own = Source(file, line, function, linecache.getline(file, line).strip())
