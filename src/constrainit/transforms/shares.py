@@ -8,6 +8,7 @@ from constrainit.transforms._transform import Transform
 
 _LEAST, _LARGEST = 1e-30, 1e30
 _ROUNDS = 8
+_ROUNDING = 1e-6
 
 
 class Softmax(Transform):
@@ -64,9 +65,12 @@ class Sinkhorn(Transform):
         w = w * at_most(1.0 / at_least(ops.sum(w, axis=-1, keepdims=True), _LEAST), 1.0)
         rows = at_least(1.0 - ops.sum(w, axis=-1, keepdims=True), 0.0)
         columns = at_least(1.0 - ops.sum(w, axis=-2, keepdims=True), 0.0)
-        # Where nothing is left to add, both are zero.
-        left = at_least(ops.sum(rows, axis=-2, keepdims=True), _LEAST)
-        return w + rows * (columns / left)
+        left = ops.sum(rows, axis=-2, keepdims=True)
+        # What rounding left over is added, but has no slope: rows may lack nothing where columns do.
+        some = left > _ROUNDING * v.shape[-1]
+        added = rows * (columns / ops.where(some, left, 1.0))
+        rounded = ops.stop_gradient(rows * (columns / at_least(left, _LEAST)))
+        return w + ops.where(some, added, rounded)
 
     def _inverse(self, w, dtype):
         return self.deviation(w.shape) * np.log(np.maximum(w, _LEAST))
