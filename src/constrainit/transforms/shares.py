@@ -66,7 +66,7 @@ class Sinkhorn(Transform):
         rows = at_least(1.0 - ops.sum(w, axis=-1, keepdims=True), 0.0)
         columns = at_least(1.0 - ops.sum(w, axis=-2, keepdims=True), 0.0)
         left = ops.sum(rows, axis=-2, keepdims=True)
-        # What rounding left over is added, but has no slope: rows may lack nothing where columns do.
+        # What rounding left is added without a slope: rows may lack nothing where columns do.
         some = left > _ROUNDING * v.shape[-1]
         added = rows * (columns / ops.where(some, left, 1.0))
         rounded = ops.stop_gradient(rows * (columns / at_least(left, _LEAST)))
