@@ -17,6 +17,7 @@ EVERY, FIRST = {"torch": (4, 0), "tensorflow": (12, 1), "jax": (12, 3)}[BACKEND]
 # What is not found yet: see the benchmark.
 MISSED = {
     "H09_variable_swallows_constraint": "keras.Variable has no constraint to look at",
+    "H40_pixels_to_255": "units die of scaled data, too: taken for a dead start",
 }
 FAULTY = [path for path in expected.faulty()[FIRST::EVERY] if expected.happens(path, BACKEND)]
 HEALTHY = expected.healthy()[FIRST // 2 :: EVERY // 2]
