@@ -1,6 +1,7 @@
 """Edits of the user's own Python: what they make of a source, and that the doctor tries them."""
 
 import ast
+import inspect
 
 import keras
 import numpy as np
@@ -8,31 +9,31 @@ import pytest
 from keras import layers, ops
 
 import constrainit as ci
-from constrainit.doctor.treatments import source
+from constrainit.doctor.treatments import _edits
 
 EDITS = {
     "item by index": (
-        source._without_item_assignment,
+        _edits.without_item_assignment,
         "def __call__(self, w):\n    for i in range(3):\n        w[i] = w[i] / 2\n    return w\n",
         "w = keras.ops.scatter_update(w, [[i]], keras.ops.stack([w[i] / 2]))",
     ),
     "item by mask": (
-        source._without_item_assignment,
+        _edits.without_item_assignment,
         "def __call__(self, w):\n    w[w < 0] = 0.0\n    return w\n",
         "w = keras.ops.where(w < 0, 0.0, w)",
     ),
     "item in place": (
-        source._without_item_assignment,
+        _edits.without_item_assignment,
         "def __call__(self, w):\n    w[0] *= 2\n    return w\n",
         "w = keras.ops.scatter_update(w, [[0]], keras.ops.stack([w[0] * 2]))",
     ),
     "draw": (
-        source._seeded,
+        _edits.seeded,
         "def __call__(self, w):\n    return w + keras.random.normal(w.shape)\n",
         "keras.random.normal(w.shape, seed=0)",
     ),
     "axis": (
-        source._keeps_dimensions,
+        _edits.keeps_dimensions,
         "def __call__(self, w):\n    return w / ops.sum(w, axis=0)\n",
         "ops.sum(w, axis=0, keepdims=True)",
     ),
@@ -56,8 +57,8 @@ def test_an_edit_writes_what_runs_on_each_backend(name):
 @pytest.mark.parametrize("text", OTHERS)
 def test_what_is_no_tensor_is_left(text):
     """A dictionary of the user's, and a draw that has its seed."""
-    assert source._without_item_assignment(text) is None
-    assert source._seeded(text) is None
+    assert _edits.without_item_assignment(text) is None
+    assert _edits.seeded(text) is None
 
 
 class ByItem(keras.constraints.Constraint):
@@ -86,4 +87,4 @@ def test_item_assignment_is_healed_and_shown_as_a_diff():
     assert first.treatment.healed, str(report)
     assert "+        w = keras.ops.where(w < 0, 0.0, w)" in first.treatment.diff
     assert type(model.layers[0].kernel.constraint) is ByItem
-    assert "w[w < 0]" in source.inspect.getsource(ByItem)
+    assert "w[w < 0]" in inspect.getsource(ByItem)
