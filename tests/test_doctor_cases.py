@@ -20,7 +20,7 @@ MISSED = {
     "H40_pixels_to_255": "units die of scaled data, too: taken for a dead start",
 }
 FAULTY = [path for path in expected.faulty()[FIRST::EVERY] if expected.happens(path, BACKEND)]
-HEALTHY = expected.healthy()[FIRST // 2 :: EVERY // 2]
+HEALTHY = expected.healthy()[FIRST // 3 :: EVERY // 4]
 
 
 @pytest.fixture
