@@ -24,45 +24,43 @@ def registered(text):
 
 def keeps_dimensions(text):
     """Reductions along an axis with `keepdims=True`."""
-    tree = ast.parse(text)
-    missing = [
-        node for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr in _REDUCTIONS
-        and any(word.arg == "axis" for word in node.keywords)
-        and not any(word.arg == "keepdims" for word in node.keywords)
-    ]  # fmt: skip
-    if not missing:
-        return None
-    return "reductions keep their axis (keepdims=True)", _with_argument(
-        text, missing, "keepdims=True"
-    )
+
+    def reduces(node):
+        along = any(word.arg == "axis" for word in node.keywords)
+        return along and node.func.attr in _REDUCTIONS
+
+    new = _with_argument(text, "keepdims", "True", reduces)
+    return new and ("reductions keep their axis (keepdims=True)", new)
 
 
 def seeded(text):
     """Draws of `keras.random` with a seed of their own: without one they need a global state."""
-    missing = [
+
+    def draws(node):
+        module = ast.unparse(node.func.value)
+        return module in ("keras.random", "random") and hasattr(keras.random, node.func.attr)
+
+    new = _with_argument(text, "seed", "0", draws)
+    return new and ("random numbers are drawn with a seed", new)
+
+
+def _with_argument(text, name, value, is_meant):
+    """A source in which the calls of methods that are meant get an argument they lack, or None."""
+    calls = [
         node for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
-        and ast.unparse(node.func.value) in ("keras.random", "random")
-        and hasattr(keras.random, node.func.attr)
-        and not any(word.arg == "seed" for word in node.keywords)
+        and is_meant(node)
+        and not any(word.arg == name for word in node.keywords)
     ]  # fmt: skip
-    if not missing:
+    if not calls:
         return None
-    return "random numbers are drawn with a seed", _with_argument(text, missing, "seed=0")
-
-
-def _with_argument(text, calls, argument):
-    """A source in which calls get one more argument."""
     lines = text.splitlines(keepends=True)
     for node in sorted(calls, key=_end, reverse=True):
         last, end = _end(node)
         # Offsets of the syntax tree count bytes.
         raw = lines[last - 1].encode()
-        lines[last - 1] = raw[: end - 1].decode() + f", {argument}" + raw[end - 1 :].decode()
+        lines[last - 1] = raw[: end - 1].decode() + f", {name}={value}" + raw[end - 1 :].decode()
     return "".join(lines)
 
 
