@@ -207,7 +207,7 @@ def wrong_axes(record: WeightRecord) -> tuple[tuple[int, ...], tuple[int, ...]] 
         return None
     rank = len(record.shape)
     # A bias of a GRU has two rows, neither of which feeds a unit alone.
-    if rank < 2 or record.argument == "bias" or record.axes is None or a_set.unit_axis is None:
+    if rank < 2 or record.axes is None or a_set.unit_axis is None or record.argument == "bias":
         return None
     used = tuple(sorted(axis % rank for axis in _as_tuple(a_set.unit_axis)))
     return None if used == tuple(sorted(record.axes)) else (used, tuple(sorted(record.axes)))
