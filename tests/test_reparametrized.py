@@ -238,6 +238,41 @@ def test_weight_decay(a_set, factor):
     np.testing.assert_allclose(array(free), factor * before, atol=1e-6)
 
 
+@pytest.mark.parametrize("by_name", [False, True])
+def test_excluded_from_weight_decay(by_name):
+    """Who means the weight of the layer means the free value."""
+    dense = layers.Dense(3)
+    model = stack((6,), ci.Reparametrized(dense, kernel=ci.SumTo(0.0)))
+    optimizer = keras.optimizers.AdamW(0.5, weight_decay=1.0)
+    chosen = {"var_names": ["kernel"]} if by_name else {"var_list": [dense.kernel]}
+    optimizer.exclude_from_weight_decay(**chosen)
+    before = array(dense.kernel)
+    optimizer.build(model.trainable_variables)
+    optimizer.apply([ops.zeros(weight.shape) for weight in model.trainable_variables])
+    np.testing.assert_allclose(array(dense.kernel), before, atol=1e-6)
+
+
+def test_a_frozen_layer():
+    """Freezing the layer itself freezes the free value, before and after it is built."""
+    dense = layers.Dense(3, trainable=False)
+    model = stack((6,), ci.Reparametrized(dense, kernel=ci.Box(0.1, 1)))
+    before, x, y = array(dense.kernel), batch(8, 6), batch(8, 2)
+    for trainable in (False, True, False):
+        dense.trainable = trainable
+        assert len(model.trainable_weights) == (4 if trainable else 2)
+        model.compile(keras.optimizers.Adam(0.1), "mse")
+        model.fit(x, y, verbose=0)
+        assert (array(dense.kernel) != before).any() == trainable
+        before = array(dense.kernel)
+
+
+def test_patterns_leave_out_what_is_not_trained():
+    """The statistics of a normalisation are no weights that an optimizer moves."""
+    norm = layers.BatchNormalization()
+    model = stack((6,), ci.Reparametrized(norm, **{"*": ci.Box(-2, 2)}))
+    assert [one.name for one in seen(model)] == ["gamma", "beta"]
+
+
 def test_a_regularizer_acts_on_the_member():
     """As it does on the weight of the plain layer."""
     dense = layers.Dense(3, kernel_regularizer=keras.regularizers.L2(0.1))
@@ -381,6 +416,10 @@ WRONG = [
             {"dense*/kernel": ci.Box(-9, 9)},
         ),
         "Every layer of `model` of `reparametrize` must be made anew",
+    ),
+    (
+        lambda: ci.reparametrize(convolutional(), {"norm/moving_mean": ci.Box(0, 1)}),
+        "`norm/moving_mean` of `reparametrize`.*that the optimizer trains.*layer sets itself",
     ),
     (lambda: ci.reparametrize(convolutional(), ["x"]), "`sets` of `reparametrize`.*be a dict"),
     (

@@ -18,8 +18,8 @@ from constrainit._obey import Check as Check
 from constrainit._obey import check as check
 from constrainit._obey import prepare as prepare
 from constrainit._obey import project as project
+from constrainit._reparametrize import reparametrize as reparametrize
 from constrainit._reparametrized import Reparametrized as Reparametrized
-from constrainit._reparametrized import reparametrize as reparametrize
 from constrainit._set import ConstraintSet as ConstraintSet
 from constrainit.initializers._plan import InitPlan as InitPlan
 from constrainit.initializers._plan import plan as plan

@@ -127,6 +127,17 @@ def _sparing(use_weight_decay):
     return wrapper
 
 
+def _of_free_values(exclude_from_weight_decay):
+    """Who names a weight that is computed means the free value that is trained in its place."""
+
+    @functools.wraps(exclude_from_weight_decay)
+    def wrapper(self, var_list=None, var_names=None):
+        free = [getattr(variable, "free", variable) for variable in var_list or ()]
+        return exclude_from_weight_decay(self, free, var_names)
+
+    return wrapper
+
+
 def _where_there_is_any(apply_weight_decay):
     """No weight decay of nothing, on which PyTorch fails (Keras 3.15.1)."""
 
@@ -142,6 +153,7 @@ _WRAPPED = (
     (keras.layers.Layer, "add_weight", _knows_its_layer),
     (keras.optimizers.Optimizer, "apply", functools.partial(telling, after=act)),
     (keras.optimizers.Optimizer, "_use_weight_decay", _sparing),
+    (keras.optimizers.Optimizer, "exclude_from_weight_decay", _of_free_values),
     (keras.optimizers.Optimizer, "_apply_weight_decay", _where_there_is_any),
     (keras.optimizers.Optimizer, "_update_model_variables_moving_average", of_members),
     (keras.optimizers.Optimizer, "finalize_variable_values", ending_inside),

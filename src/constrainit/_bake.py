@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from constrainit._reparametrized import weights_in_order
+from constrainit._reparametrize import weights_in_order
 from constrainit.layers import OutputScale
 from constrainit.model import walk
 

@@ -2,24 +2,19 @@
 
 import functools
 import inspect
-import warnings
-from collections.abc import Mapping
 from typing import Any
 
 import keras
 from keras import ops, tree
 
 from constrainit import _checks
-from constrainit._compile import assign_where
 from constrainit._precision import wide_dtype
+from constrainit._seen import inside, see
 from constrainit._set import ConstraintSet
 from constrainit.initializers import Feasible
 from constrainit.model import (
-    GroupRecord,
     WeightRecord,
-    constrained_records,
     matches,
-    matching,
     walk,
 )
 from constrainit.sets import as_set
@@ -179,7 +174,7 @@ class Reparametrized(keras.layers.Wrapper):
             for name, a_set in self.sets.items()
             for record in self._records(name)
         ]
-        pairs = [(record, _smooth(record, a_set, name)) for record, a_set, name in found]
+        pairs = [(record, smooth_set(record, a_set, name)) for record, a_set, name in found]
         for record in walk(self.layer):
             self.replaced.setdefault(id(record.layer), []).append(record.variable)
         names = [record.variable.name for record, _ in pairs]
@@ -193,13 +188,13 @@ class Reparametrized(keras.layers.Wrapper):
         records = walk(self.layer)
         found = [r for r in records if name == r.argument or matches(r, name)]
         if not found:
-            _refuse_seen("Reparametrized", self.layer, name)
+            refuse_seen("Reparametrized", self.layer, name)
             known = ", ".join(sorted({repr(r.place or r.variable.name) for r in records}))
             raise ValueError(
                 f"`{name}` of `Reparametrized` must name a weight of {self.layer.name!r}. "
                 f"It has {known or 'none'}."
             )
-        return found
+        return trained("Reparametrized", found, name)
 
     def _freed(self, record: WeightRecord, a_set: ConstraintSet, name: str):
         """The weight of a record, seen through the map of its set."""
@@ -217,10 +212,8 @@ class Reparametrized(keras.layers.Wrapper):
             initializer=initializer,
             dtype=record.dtype,
             autocast=False,
-            trainable=variable.trainable and record.layer.trainable,
             name=name,
         )
-        free.decays = smooth.linear
         base = None
         if smooth.based:
             base = self.add_weight(
@@ -231,13 +224,9 @@ class Reparametrized(keras.layers.Wrapper):
                 trainable=False,
                 name=f"{name}_base",
             )
-        regularizer = variable.regularizer
-        if regularizer is not None:
-            free.regularizer = lambda v: regularizer(_member(smooth, v, base, record.shape))
         _save_what_is_tracked(record.layer)
         record.layer._untrack_variable(variable)
-        variable.__class__ = _seen_class(type(variable))
-        variable.see(free, a_set, base)
+        see(variable, free, base, a_set, record.layer)
         return variable
 
 
@@ -274,143 +263,7 @@ def _takes_training(layer):
     return any(p.name == "training" or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
-def _member(smooth, v, base, shape):
-    """The member that a free value stands for, seen from its base if it has one."""
-    return smooth.forward(v, shape) if base is None else smooth.around(v, base)
-
-
-@functools.cache
-def _seen_class(kind: type) -> Any:
-    """The class of variables of a backend, for weights that are computed."""
-
-    class Seen(kind):
-        """A weight that is not stored: the member that a free value stands for."""
-
-        def see(self, free, a_set, base):
-            self.free, self.set, self.base, self._now = free, a_set, base, None
-            self._trainable, self._constraint, self._regularizer = False, None, None
-            self._value = None
-
-        def hold(self, training):
-            """Computes the weight, for all that reads it until `release`.
-
-            A step of training that has gone far from the base begins from a new one.
-            """
-            if self.base is not None and training:
-                smooth, base = self.set.transform, self.base
-                free = ops.stop_gradient(ops.convert_to_tensor(self.free))
-                assign_where(
-                    smooth.strays(free, base.value), base, lambda: smooth.rebased(free, base.value)
-                )
-            self._now = self.member()
-
-        def release(self):
-            self._now = None
-
-        def member(self):
-            """The weight, in the dtype of its storage."""
-            base = None if self.base is None else self.base.value
-            return _member(self.set.transform, self.free, base, tuple(self.shape))
-
-        @property
-        def value(self):
-            now = self.member() if self._now is None else self._now
-            return self._maybe_autocast(now)
-
-        def assign(self, value):
-            """Sets the free value of a member; another weight goes to the nearest one."""
-            value = ops.convert_to_tensor(value, dtype=self._dtype)
-            smooth, image = self.set.transform, _inside(self.set, value, self.path)
-            if self.base is None:
-                self.free.assign(smooth.right_inverse(image))
-            else:
-                self.base.assign(smooth.base(image, self.free))
-            return value
-
-        def numpy(self):
-            return ops.convert_to_numpy(self.value)
-
-        def __array__(self, dtype=None, copy=None):
-            return self.numpy() if dtype is None else self.numpy().astype(dtype)
-
-    return Seen
-
-
-def reparametrize(model: keras.Model, sets: Mapping[str, Any] | None = None) -> keras.Model:
-    """A copy of a built model whose weights are seen through smooth maps.
-
-    The weights are kept: the copy computes the same function, to the rounding of their dtype. A
-    weight outside of its set goes to the nearest member, with a warning. `bake` is the way back.
-
-    Args:
-        model: A built Sequential or Functional model; stays as it is.
-        sets: From glob patterns to sets, or anything that `as_set` takes. A pattern matches a
-            weight's path, its place in the model, or the end of either, as for `constrain`. None:
-            every weight that has a constraint, through the smooth map of its own set; what was
-            cut off after each step is then never reached.
-
-    Returns:
-        The copy, not compiled, whose layers are in a `Reparametrized` where a weight matched.
-
-    Raises:
-        ValueError: The model makes its layers in its own code, a pattern matches no weight, no
-            weight has a constraint where `sets` is None, or a set does not fit or has no smooth
-            map.
-
-    >>> import constrainit as ci
-    >>> import keras
-    >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, use_bias=False)])
-    >>> smooth = ci.reparametrize(model, {"*/kernel": ci.MaxAbs(2.0)})
-    >>> [weight.name for weight in smooth.trainable_weights]
-    ['kernel_free']
-    """
-    records = walk(model)
-    if not isinstance(model, keras.Sequential) and not hasattr(model, "operations"):
-        raise ValueError(
-            f"`model` of `reparametrize` must be Sequential or Functional. Received: "
-            f"{model.name!r}, a {type(model).__name__} that makes its layers in its own code. "
-            "Write Reparametrized(layer, ...) there."
-        )
-    if not isinstance(sets, Mapping | None):
-        raise _checks.fail(
-            "reparametrize", "sets", 'be a dict from patterns to sets, {"*/kernel": a_set}', sets
-        )
-    chosen = {}
-    if sets is None:
-        chosen = _constrained(model)
-    for pattern, one in (sets or {}).items():
-        _refuse_seen("reparametrize", model, pattern)
-        for record in matching("reparametrize", records, pattern):
-            chosen[id(record.variable)] = as_set(one)
-    for record in records:
-        if id(record.variable) in chosen:
-            _smooth(record, chosen[id(record.variable)], record.path, "reparametrize")
-
-    def copied(layer):
-        copy = _copy_of(layer)
-        own = walk(layer) if layer.variables else []
-        mine = {r.place: chosen[id(r.variable)] for r in own if id(r.variable) in chosen}
-        return Reparametrized(copy, name=layer.name, **mine) if mine else copy
-
-    copy = keras.models.clone_model(model, clone_function=copied, recursive=True)
-    pairs = zip(weights_in_order(model), weights_in_order(copy), strict=True)
-    for variable, target in pairs:
-        target.assign(ops.stop_gradient(ops.copy(ops.convert_to_tensor(variable))))
-    return copy
-
-
-def _copy_of(layer):
-    """A layer of the same config, which a constraint that can not be saved does not have."""
-    try:
-        return type(layer).from_config(layer.get_config())
-    except (TypeError, ValueError) as fault:
-        raise ValueError(
-            f"Every layer of `model` of `reparametrize` must be made anew from its config: "
-            f"{layer.name!r} can not. {type(fault).__name__}: {fault}"
-        ) from fault
-
-
-def _refuse_seen(owner, model, pattern):
+def refuse_seen(owner, model, pattern):
     """An error if a pattern names a weight that is seen through a map already."""
     for one in seen_weights(model):
         record = WeightRecord(one.path, one.path, model, one, None)
@@ -422,42 +275,24 @@ def _refuse_seen(owner, model, pattern):
             )
 
 
-def _constrained(model):
-    """The set of every weight that has a constraint, by the identity of the variable."""
-    records = constrained_records(model)
-    if not records:
+def is_trained(record: WeightRecord) -> bool:
+    """Whether an optimizer may train a weight, be its layer frozen or not."""
+    return any(variable is record.variable for variable in record.layer._trainable_variables)
+
+
+def trained(owner: str, records: list[WeightRecord], pattern: str) -> list[WeightRecord]:
+    """Those that an optimizer may train.
+
+    Raises:
+        ValueError: There are none: only statistics, states or seeds that the layer sets itself.
+    """
+    kept = [record for record in records if is_trained(record)]
+    if not kept:
         raise ValueError(
-            f"`sets` of `reparametrize` must say which weights: none of {model.name!r} has a "
-            'constraint. Write reparametrize(model, {"*/kernel": ci.Box(0.1, 1.0)}).'
+            f"`{pattern}` of `{owner}` must name a weight that the optimizer trains. Received: "
+            f"{records[0].path!r}, which the layer sets itself."
         )
-    for record in records:
-        if isinstance(record, GroupRecord):
-            raise ValueError(
-                f"`model` of `reparametrize` must have constraints of single weights. Received: "
-                f"{record.path!r}, which obey one set together. Keep its projection, and name the "
-                "others by patterns."
-            )
-    return {id(record.variable): as_set(record.constraint) for record in records}
-
-
-def weights_in_order(layer: Any) -> list[Any]:
-    """The weights as a model without any `Reparametrized` would have them, each once."""
-    found: dict[int, Any] = {}
-    replaced: dict[int, list[Any]] = {}
-
-    def visit(one):
-        if isinstance(one, Reparametrized):
-            replaced.update(one.replaced)
-            own = []
-        else:
-            own = one._trainable_variables + one._non_trainable_variables
-        for variable in replaced.get(id(one), own):
-            found.setdefault(id(variable), variable)
-        for inner in one._layers:
-            visit(inner)
-
-    visit(layer)
-    return list(found.values())
+    return kept
 
 
 def seen_weights(model: Any) -> list[Any]:
@@ -469,7 +304,7 @@ def seen_weights(model: Any) -> list[Any]:
     return list(found.values())
 
 
-def _smooth(record, a_set, name, owner="Reparametrized"):
+def smooth_set(record, a_set, name, owner="Reparametrized"):
     """The set of a weight, resolved for it, which has a smooth map."""
     resolved = record.resolved(a_set)
     if resolved.transform is None:
@@ -490,23 +325,6 @@ def _initial(record, a_set, given):
         return None
     value = ops.stop_gradient(ops.copy(record.value))
     if given:
-        return _inside(a_set, value, record.path)
+        return inside(a_set, value, record.path)
     own = getattr(record.layer, f"{record.variable.name}_initializer", None)
     return a_set.project(value) if isinstance(own, Feasible) else None
-
-
-def _inside(a_set, value, path):
-    """A value, or the nearest member if it is none, with a warning."""
-    value, image = ops.stop_gradient(value), a_set.project(value)
-    try:
-        away = float(ops.max(ops.abs(ops.cast(image, "float32") - ops.cast(value, "float32"))))
-    # Being traced, it has no number to compare.
-    except (TypeError, ValueError, NotImplementedError):
-        return image
-    if away > 0:
-        warnings.warn(
-            f"{path}: the weight is outside of its set ({a_set.describe()}), at most {away:.3g} an "
-            "entry. The nearest member takes its place.",
-            stacklevel=2,
-        )
-    return image

@@ -1,0 +1,125 @@
+"""`reparametrize`: a whole model whose weights are seen through smooth maps."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+from keras import ops
+
+from constrainit import _checks
+from constrainit._reparametrized import Reparametrized, is_trained, refuse_seen, smooth_set, trained
+from constrainit.model import GroupRecord, constrained_records, matching, walk
+from constrainit.sets import as_set
+
+
+def reparametrize(model: keras.Model, sets: Mapping[str, Any] | None = None) -> keras.Model:
+    """A copy of a built model whose weights are seen through smooth maps.
+
+    The weights are kept: the copy computes the same function, to the rounding of their dtype. A
+    weight outside of its set goes to the nearest member, with a warning. `bake` is the way back.
+
+    Args:
+        model: A built Sequential or Functional model; stays as it is.
+        sets: From glob patterns to sets, or anything that `as_set` takes. A pattern matches a
+            weight's path, its place in the model, or the end of either, as for `constrain`. None:
+            every weight that has a constraint, through the smooth map of its own set; what was
+            cut off after each step is then never reached.
+
+    Returns:
+        The copy, not compiled, whose layers are in a `Reparametrized` where a weight matched.
+
+    Raises:
+        ValueError: The model makes its layers in its own code, a pattern matches no weight, no
+            weight has a constraint where `sets` is None, or a set does not fit or has no smooth
+            map.
+
+    >>> import constrainit as ci
+    >>> import keras
+    >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, use_bias=False)])
+    >>> smooth = ci.reparametrize(model, {"*/kernel": ci.MaxAbs(2.0)})
+    >>> [weight.name for weight in smooth.trainable_weights]
+    ['kernel_free']
+    """
+    records = walk(model)
+    if not isinstance(model, keras.Sequential) and not hasattr(model, "operations"):
+        raise ValueError(
+            f"`model` of `reparametrize` must be Sequential or Functional. Received: "
+            f"{model.name!r}, a {type(model).__name__} that makes its layers in its own code. "
+            "Write Reparametrized(layer, ...) there."
+        )
+    if not isinstance(sets, Mapping | None):
+        raise _checks.fail(
+            "reparametrize", "sets", 'be a dict from patterns to sets, {"*/kernel": a_set}', sets
+        )
+    chosen = {}
+    if sets is None:
+        chosen = _constrained(model)
+    for pattern, one in (sets or {}).items():
+        refuse_seen("reparametrize", model, pattern)
+        found = matching("reparametrize", records, pattern)
+        for record in trained("reparametrize", found, pattern):
+            chosen[id(record.variable)] = as_set(one)
+    for record in records:
+        if id(record.variable) in chosen:
+            smooth_set(record, chosen[id(record.variable)], record.path, "reparametrize")
+
+    def copied(layer):
+        copy = _copy_of(layer)
+        own = walk(layer) if layer.variables else []
+        mine = {r.place: chosen[id(r.variable)] for r in own if id(r.variable) in chosen}
+        return Reparametrized(copy, name=layer.name, **mine) if mine else copy
+
+    copy = keras.models.clone_model(model, clone_function=copied, recursive=True)
+    pairs = zip(weights_in_order(model), weights_in_order(copy), strict=True)
+    for variable, target in pairs:
+        target.assign(ops.stop_gradient(ops.copy(ops.convert_to_tensor(variable))))
+    return copy
+
+
+def _copy_of(layer):
+    """A layer of the same config, which a constraint that can not be saved does not have."""
+    try:
+        return type(layer).from_config(layer.get_config())
+    except (TypeError, ValueError) as fault:
+        raise ValueError(
+            f"Every layer of `model` of `reparametrize` must be made anew from its config: "
+            f"{layer.name!r} can not. {type(fault).__name__}: {fault}"
+        ) from fault
+
+
+def _constrained(model):
+    """The set of every weight that has a constraint, by the identity of the variable."""
+    records = [r for r in constrained_records(model) if isinstance(r, GroupRecord) or is_trained(r)]
+    if not records:
+        raise ValueError(
+            f"`sets` of `reparametrize` must say which weights: none of {model.name!r} has a "
+            'constraint. Write reparametrize(model, {"*/kernel": ci.Box(0.1, 1.0)}).'
+        )
+    for record in records:
+        if isinstance(record, GroupRecord):
+            raise ValueError(
+                f"`model` of `reparametrize` must have constraints of single weights. Received: "
+                f"{record.path!r}, which obey one set together. Keep its projection, and name the "
+                "others by patterns."
+            )
+    return {id(record.variable): as_set(record.constraint) for record in records}
+
+
+def weights_in_order(layer: Any) -> list[Any]:
+    """The weights as a model without any `Reparametrized` would have them, each once."""
+    found: dict[int, Any] = {}
+    replaced: dict[int, list[Any]] = {}
+
+    def visit(one):
+        if isinstance(one, Reparametrized):
+            replaced.update(one.replaced)
+            own = []
+        else:
+            own = one._trainable_variables + one._non_trainable_variables
+        for variable in replaced.get(id(one), own):
+            found.setdefault(id(variable), variable)
+        for inner in one._layers:
+            visit(inner)
+
+    visit(layer)
+    return list(found.values())

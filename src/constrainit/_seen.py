@@ -1,0 +1,130 @@
+"""A weight that is computed: the member that a free value stands for."""
+
+import functools
+import warnings
+from typing import Any
+
+from keras import ops
+
+from constrainit._compile import assign_where
+from constrainit._set import ConstraintSet
+
+
+def see(variable: Any, free: Any, base: Any, a_set: ConstraintSet, layer: Any) -> None:
+    """Computes a weight of a layer from a free value, which is trained where the layer is.
+
+    Args:
+        variable: The weight. Keeps its name, and has no value of its own any more.
+        free: The variable of the free value.
+        base: The variable of the base that the map looks from, None for a map without one.
+        a_set: The set of the weight, which has a smooth map.
+        layer: The layer that uses the weight.
+    """
+    smooth = a_set.transform
+    assert smooth is not None
+    regularizer = variable.regularizer
+    if regularizer is not None:
+        shape = tuple(variable.shape)
+        free.regularizer = lambda v: regularizer(_member(smooth, v, base, shape))
+    free.__class__ = _free_class(type(free))
+    free.seen, free.layer, free.decays = variable, layer, smooth.linear
+    variable.__class__ = _seen_class(type(variable))
+    variable.see(free, a_set, base)
+
+
+def inside(a_set: ConstraintSet, value: Any, path: str) -> Any:
+    """A value, or the nearest member if it is none, with a warning."""
+    value, image = ops.stop_gradient(value), a_set.project(value)
+    try:
+        away = float(ops.max(ops.abs(ops.cast(image, "float32") - ops.cast(value, "float32"))))
+    # Being traced, it has no number to compare.
+    except (TypeError, ValueError, NotImplementedError):
+        return image
+    if away > 0:
+        warnings.warn(
+            f"{path}: the weight is outside of its set ({a_set.describe()}), at most {away:.3g} an "
+            "entry. The nearest member takes its place.",
+            stacklevel=2,
+        )
+    return image
+
+
+def _member(smooth, v, base, shape):
+    """The member that a free value stands for, seen from its base if it has one."""
+    return smooth.forward(v, shape) if base is None else smooth.around(v, base)
+
+
+@functools.cache
+def _free_class(kind: type) -> Any:
+    """The class of variables of a backend, for free values."""
+
+    class Free(kind):
+        """A free value. `seen` is the weight that it stands for."""
+
+        @property
+        def trainable(self):
+            """Not trained either while the layer that uses the weight is frozen."""
+            return super().trainable and self.layer.trainable
+
+        @trainable.setter
+        def trainable(self, value):
+            kind.trainable.fset(self, value)
+
+    return Free
+
+
+@functools.cache
+def _seen_class(kind: type) -> Any:
+    """The class of variables of a backend, for weights that are computed."""
+
+    class Seen(kind):
+        """A weight that is not stored: the member that a free value stands for."""
+
+        def see(self, free, a_set, base):
+            self.free, self.set, self.base, self._now = free, a_set, base, None
+            self._trainable, self._constraint, self._regularizer = False, None, None
+            self._value = None
+
+        def hold(self, training):
+            """Computes the weight, for all that reads it until `release`.
+
+            A step of training that has gone far from the base begins from a new one.
+            """
+            if self.base is not None and training:
+                smooth, base = self.set.transform, self.base
+                free = ops.stop_gradient(ops.convert_to_tensor(self.free))
+                assign_where(
+                    smooth.strays(free, base.value), base, lambda: smooth.rebased(free, base.value)
+                )
+            self._now = self.member()
+
+        def release(self):
+            self._now = None
+
+        def member(self):
+            """The weight, in the dtype of its storage."""
+            base = None if self.base is None else self.base.value
+            return _member(self.set.transform, self.free, base, tuple(self.shape))
+
+        @property
+        def value(self):
+            now = self.member() if self._now is None else self._now
+            return self._maybe_autocast(now)
+
+        def assign(self, value):
+            """Sets the free value of a member; another weight goes to the nearest one."""
+            value = ops.convert_to_tensor(value, dtype=self._dtype)
+            smooth, image = self.set.transform, inside(self.set, value, self.path)
+            if self.base is None:
+                self.free.assign(smooth.right_inverse(image))
+            else:
+                self.base.assign(smooth.base(image, self.free))
+            return value
+
+        def numpy(self):
+            return ops.convert_to_numpy(self.value)
+
+        def __array__(self, dtype=None, copy=None):
+            return self.numpy() if dtype is None else self.numpy().astype(dtype)
+
+    return Seen
