@@ -150,13 +150,16 @@ def test_no_decomposition_near_the_set(monkeypatch):
     monkeypatch.setattr(polar_module, "_by_decomposition", counted)
     q = np.linalg.qr(np.random.default_rng(0).normal(size=(64, 64)))[0]
     eager = keras.backend.backend() != "jax"
-    for w, expected in ((q, 0), (q + 1e-3, 0), (0.1 * q, 1), (1.9 * q, 1)):
+    stretched = q @ np.diag(np.resize([1.0, 1.1, 0.92], 64))
+    for w, expected in ((q, 0), (q + 1e-3, 0), (stretched, 0), (0.1 * q, 1), (1.9 * q, 1)):
         before = len(calls)
         found = array(polar_factor(tensor(w)))
+        u, _, v = np.linalg.svd(w)
+        np.testing.assert_allclose(found, u @ v, atol=2e-5)
         np.testing.assert_allclose(found.T @ found, np.eye(64), atol=5e-6)
         assert not eager or len(calls) - before == expected
-    # All but one direction are orthonormal: close in norm, but too far for five steps.
-    for last in (1e-3, 0.0):
+    # All but one direction are orthonormal: close in norm, but too far for the series.
+    for last in (1.42, 1.39, 0.1, 1e-3, 0.0):
         w = q.copy()
         w[:, 0] *= last
         found = array(polar_factor(tensor(w)))

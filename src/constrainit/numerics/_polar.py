@@ -6,20 +6,23 @@ from keras import backend, ops
 from ._limits import at_least, at_most
 
 POLISHING_STEPS = 2
-NEAR = 2.0
-STEPS = 5
+STEPS = 3
+ROUNDINGS = 4
+# (1 + g)^(-1/2) = 1 + c1 g + c2 g^2 + ...
+SERIES = (-1 / 2, 3 / 8, -5 / 16, 35 / 128, -63 / 256, 231 / 1024)
 
 
 def polar_factor(w, rotation=False):
     """Nearest matrix to `w` with orthonormal columns, or rows where it is wide.
 
-    Where `||W'W - I||_F < 2`, as one optimizer step off the set, Newton-Schulz steps, which are
-    products of matrices only: no singular value is then beyond `sqrt(3)`, from where they would
-    lead elsewhere. The last of them is taken when the gap is below the root of the rounding of the
-    dtype: it then ends at that rounding, as the gap is squared at each step. Elsewhere, and where
-    five steps do not get there, the factor `U V'` of the singular value decomposition and two such
-    steps, which bring the orthogonality of any backend's decomposition down to the rounding. The
-    decomposition runs only where it is needed.
+    With `G = W'W - I` it is `W (I + G)^(-1/2)`. Near the set the root is taken by its series, in
+    products of matrices only: five for the terms up to `G^6`, which leave a gap of at most
+    `0.6 ||G^3||_F^(7/3)`, and two for those up to `G` where `||G||_F` is so small that they do. It
+    ends where that bound is at the rounding of the dtype; one optimizer step off the set is gone
+    after five products. The series is valid where `||G^3||_F < 1`: no eigenvalue of `G` is then
+    beyond one. Elsewhere, and where three steps do not get there, the factor `U V'` of the singular
+    value decomposition and two steps of two terms (Newton-Schulz), which bring the orthogonality of
+    any backend's decomposition down to the rounding. It runs only where it is needed.
 
     A rank deficient matrix has several nearest points; the decomposition picks one, and the zero
     matrix goes to the identity.
@@ -34,27 +37,41 @@ def polar_factor(w, rotation=False):
     """
     if w.shape[0] < w.shape[1]:
         return ops.transpose(polar_factor(ops.transpose(w)))
-    goal = float(np.finfo(backend.standardize_dtype(w.dtype)).eps) ** 0.5
+    columns, eps = w.shape[1], float(np.finfo(backend.standardize_dtype(w.dtype)).eps)
+    goal = ROUNDINGS * eps * columns**0.5
     # An entry of two means a gap of three: nothing that is near is cut, nothing overflows.
     start = at_least(at_most(w, 2.0), -2.0)
+    left = ops.full((), np.inf, dtype=w.dtype)
+    yes, no = ops.convert_to_tensor(True), ops.convert_to_tensor(False)
 
-    def apart(q, gap, size):
-        return ops.logical_and(size > goal, size < NEAR)
+    def apart(q, left, valid):
+        return ops.logical_and(valid, left > goal)
 
-    def step(q, gap, size):
-        return _with_gap(q - 0.5 * (q @ gap))
+    def step(q, left, valid):
+        gap = _gap(q)
+        size = _norm(gap)
 
-    q, gap, size = ops.while_loop(apart, step, _with_gap(start), maximum_iterations=STEPS)
-    near = size <= goal
+        def many_terms():
+            factor, cubed = _root_less_one(gap)
+            return q + q @ factor, 0.6 * cubed ** (7 / 3), cubed < 1.0
+
+        return ops.cond(
+            size <= goal**0.5,
+            lambda: (q - 0.5 * (q @ gap), ops.zeros_like(left), yes),
+            # All eigenvalues of `G` at one: what is beyond is not worth a look at its powers.
+            lambda: ops.cond(size < columns**0.5, many_terms, lambda: (q, left, no)),
+        )
+
+    q, left, valid = ops.while_loop(apart, step, (start, left, yes), maximum_iterations=STEPS)
+    near = ops.logical_and(valid, left <= goal)
     if rotation:
-        no = ops.convert_to_tensor(False)
         near = ops.cond(near, lambda: is_rotation(q), lambda: no)
-    return ops.cond(near, lambda: q - 0.5 * (q @ gap), lambda: _by_decomposition(w, rotation))
+    return ops.cond(near, lambda: q, lambda: _by_decomposition(w, rotation))
 
 
 def polished(q):
     """One Newton-Schulz step: nearly orthonormal columns, in the last two axes, made so."""
-    return q - 0.5 * (q @ _with_gap(q)[1])
+    return q - 0.5 * (q @ _gap(q))
 
 
 def is_rotation(q):
@@ -70,11 +87,22 @@ def is_rotation(q):
     return ops.sum(cosines * signs) + size % 2 < 1.0
 
 
-def _with_gap(q):
-    """`q`, its `Q'Q - I`, and the Frobenius norm of that."""
-    gram = ops.swapaxes(q, -1, -2) @ q
-    gap = gram - ops.eye(q.shape[-1], dtype=q.dtype)
-    return q, gap, ops.sqrt(ops.sum(ops.square(gap)))
+def _gap(q):
+    """`Q'Q - I`, in the last two axes."""
+    return ops.swapaxes(q, -1, -2) @ q - ops.eye(q.shape[-1], dtype=q.dtype)
+
+
+def _norm(m):
+    return ops.sqrt(ops.sum(ops.square(m)))
+
+
+def _root_less_one(gap):
+    """`(I + G)^(-1/2) - I` for a small `G`, by the terms up to `G^6`, and `||G^3||_F`."""
+    square = gap @ gap
+    cube = square @ gap
+    one, two, three, *more = SERIES
+    low = one * gap + two * square + three * cube
+    return low + cube @ (more[0] * gap + more[1] * square + more[2] * cube), _norm(cube)
 
 
 def _by_decomposition(w, rotation):
