@@ -44,7 +44,7 @@ def cli() -> None:
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
     "--steps", type=click.IntRange(min=1),
-    help="Optimizer steps to take. Default: 20, fewer for more than two million weights.",
+    help="Optimizer steps to take. Default: 20, fewer for large models and batches.",
 )  # fmt: skip
 @click.option(
     "--select", multiple=True, metavar="CODES",

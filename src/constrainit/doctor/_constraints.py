@@ -12,6 +12,7 @@ from constrainit._joint import Member
 from constrainit._set import ConstraintSet, measure
 from constrainit.doctor._evidence import ConstraintEvidence, Evidence
 from constrainit.doctor._frames import fault
+from constrainit.doctor._state import snapshot
 from constrainit.doctor._statistics import numbers, to_numpy
 from constrainit.doctor.engines import engine
 from constrainit.model import WeightRecord
@@ -34,12 +35,12 @@ class Constraints:
         self._held = {id(r.variable): r.constraint for r in known}
         self.records = [r for r in records if _overrides_call(r.constraint)]
         self.apply = engine().compile_constraints(self.records)
-        self.start = {id(r.variable): to_numpy(r.variable) for r in records}
+        self._start = {id(r.variable): snapshot(r.variable) for r in records}
         for record in records:
             made = ConstraintEvidence(
                 record,
                 *_describe(record),
-                start=numbers(self.start[id(record.variable)], binned=True),
+                start=numbers(to_numpy(record.variable), binned=True),
             )
             made.overrides = _overrides_call(record.constraint)
             evidence.constraints.append(made)
@@ -122,7 +123,7 @@ class Constraints:
         made.dtype = keras.backend.standardize_dtype(image.dtype)
         if made.shape != record.shape or "complex" in made.dtype:
             return
-        before, after = self.start[id(record.variable)], to_numpy(image)
+        before, after = to_numpy(self._start[id(record.variable)]), to_numpy(image)
         made.image = numbers(after, binned=True)
         peak = np.max(np.abs(before), initial=0.0)
         with np.errstate(invalid="ignore"):
@@ -145,18 +146,25 @@ class Constraints:
         images = dict(zip((id(r.variable) for r in self.records), self.apply(values), strict=True))
         for record in records:
             key = id(record.variable)
-            made, image, before = self.made[key], images[key], self.start[key]
+            image = images[key]
             sound = not isinstance(image, Exception) and tuple(image.shape) == record.shape
             if first:
-                made.update = _distance(to_numpy(new[key]), before, before)
+                self._first_step(record, new[key], image if sound else None)
             if sound:
                 new[key] = ops.cast(image, record.dtype)
-            if first and sound:
-                made.step = _distance(to_numpy(image), before, before)
-                # What it makes of a weight that an update has lost is not its fault.
-                if made.update is not None and math.isfinite(made.update):
-                    made.after_step = numbers(to_numpy(image))
         return [new[id(v)] for v in trainable]
+
+    def _first_step(self, record, updated, image):
+        key = id(record.variable)
+        made, before = self.made[key], to_numpy(self._start.pop(key))
+        made.update = _distance(to_numpy(updated), before, before)
+        if image is None:
+            return
+        after = to_numpy(image)
+        made.step = _distance(after, before, before)
+        # What it makes of a weight that an update has lost is not its fault.
+        if math.isfinite(made.update):
+            made.after_step = numbers(after)
 
 
 def _overrides_call(constraint):

@@ -48,8 +48,8 @@ def diagnose(
         loss: In place of the loss that the model was compiled with.
         optimizer: In place of the optimizer that the model was compiled with.
         seed: For what is drawn: batch, targets, treated weights.
-        steps: How many optimizer steps are taken; None takes 20, fewer for models of more than two
-            million weights.
+        steps: How many optimizer steps are taken; None takes 20, fewer where weights and
+            numbers between the layers are more than two million.
 
     Returns:
         A `Report`: `findings`, `ok`, `str()`, `to_dict()`, `save(path)`.

@@ -2,6 +2,7 @@
 
 import contextlib
 import inspect
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,13 +13,13 @@ from keras.src.backend import compute_output_spec
 from keras.src.trainers.compile_utils import CompileLoss
 
 from constrainit.doctor import _batch
-from constrainit.doctor._state import attribute
-from constrainit.doctor._statistics import activation_of, summarize, to_numpy
+from constrainit.doctor._state import attribute, snapshot
+from constrainit.doctor._statistics import activation_of, to_numpy
 from constrainit.doctor.engines import engine
 from constrainit.doctor.engines._result import Stepped
 
-_STEPS = ((20, 2_000_000), (5, 40_000_000), (2, float("inf")))
-"""How many steps a probe takes, for models of up to so many weights."""
+_STEPS = ((20, 2_000_000), (5, 20_000_000), (2, 100_000_000), (1, math.inf))
+"""How many steps a probe takes, for up to so many weights and numbers between the layers."""
 
 
 class Problem:
@@ -26,7 +27,7 @@ class Problem:
 
     Attributes:
         model: The built model.
-        steps: How many steps a probe takes.
+        steps: How many steps a probe takes; if none were given, 0 until the loss is set.
         x: The inputs as tensors.
         y: The targets as tensors.
         specs: The shapes that the model gives for the batch.
@@ -68,19 +69,21 @@ class Problem:
         self.specs: Any = None
         self._step: Any = None
         self._loss_is_set = self._adds_losses = False
+        self._between = 0
         self._looking = True
         self.loss_name = ""
-        self.steps = steps or self._affordable()
+        self.steps = steps or 0
         if type(model).train_step is not keras.Model.train_step:
             self.said.append("its own train_step is not run: the step is that of keras.Model")
 
     def _affordable(self):
         """The steps that a probe takes of itself: fewer where each is dear."""
-        size = sum(int(np.prod(v.shape)) for v in self.model.variables)
-        steps = next(steps for steps, most in _STEPS if size <= most)
+        weights = sum(map(_count, self.model.variables))
+        steps = next(n for n, most in _STEPS if weights + self._between <= most)
         if steps < _STEPS[0][0]:
             self.said.append(
-                f"{steps} steps only, as it has {size:,} weights; ask for more by steps"
+                f"{steps} step{'s' * (steps > 1)} only, as it has {weights:,} weights and "
+                f"{self._between:,} numbers between its layers; ask for more by steps"
             )
         return steps
 
@@ -103,8 +106,12 @@ class Problem:
         """The shapes that the model gives for the batch, found without computing."""
 
         def trace(x):
-            with keras.StatelessScope(collect_losses=True) as scope, self._recording(_as_it_is):
+            with (
+                keras.StatelessScope(collect_losses=True) as scope,
+                self._recording(_as_it_is, _count) as sizes,
+            ):
                 outputs = self.model(x, training=True)
+                self._between = sum(sizes)
                 self._adds_losses = bool(self.model.losses)
             self.assigned = [v for v in self.trainable if scope.get_current_value(v) is not None]
             return outputs
@@ -119,6 +126,7 @@ class Problem:
         if self._loss_is_set:
             return
         self._loss_is_set = True
+        self.steps = self.steps or self._affordable()
         own = getattr(self.model, "_compile_loss", None)
         loss, weights = self.given_loss, None
         if loss is None and own is not None:
@@ -158,6 +166,7 @@ class Problem:
             pairs += zip(self.others, stepped.others, strict=True)
         for variable, value in pairs:
             variable.assign(value)
+        stepped.slots = []
 
     def with_rate(self, rate: float) -> "Problem":
         """This problem with another learning rate, until the optimizer is put back."""
@@ -176,11 +185,7 @@ class Problem:
     def keeping_optimizer(self) -> Iterator[None]:
         """Restores the optimizer's variables, the learning rate among them."""
         optimizer = self.optimizer
-        held = (
-            []
-            if optimizer is None
-            else [(v, ops.copy(ops.convert_to_tensor(v))) for v in optimizer.variables]
-        )
+        held = [] if optimizer is None else [(v, snapshot(v)) for v in optimizer.variables]
         try:
             yield
         finally:
@@ -223,7 +228,7 @@ class Problem:
         of a layer that is not Keras' own, and must give the tensor back.
         """
         if self._looking or watch is None:
-            with self._recording(watch or _as_it_is) as outputs:
+            with self._recording(watch or _as_it_is, engine().summarize) as outputs:
                 predictions = self.model(x, training=True)
         else:
             predictions, outputs = self.model(x, training=True), []
@@ -232,15 +237,15 @@ class Problem:
         return ops.cast(loss, "float32"), outputs
 
     @contextlib.contextmanager
-    def _recording(self, watch):
+    def _recording(self, watch, summarize):
         self.named, self.watched, self.raised_in, outputs = [], [], "", []
         with contextlib.ExitStack() as stack:
             for layer in _observable(self.model):
-                record = self._recorder(layer, outputs, watch)
+                record = self._recorder(layer, outputs, watch, summarize)
                 stack.enter_context(attribute(layer, "call", record))
             yield outputs
 
-    def _recorder(self, layer, outputs, watch):
+    def _recorder(self, layer, outputs, watch, summarize):
         call = layer.call
 
         def seen(value, place=None):
@@ -279,6 +284,10 @@ def is_custom(layer: Any) -> bool:
 
 def _as_it_is(value, place):
     return value
+
+
+def _count(value, *_):
+    return math.prod(size or 1 for size in value.shape)
 
 
 def _is_float(value):

@@ -19,9 +19,7 @@ def borrowed(model: keras.Model) -> Iterator[None]:
     owners = [*model._flatten_layers(), *(c for _, c in constraints if hasattr(c, "__dict__"))]
     held = [(owner, dict(vars(owner))) for owner in {id(o): o for o in owners}.values()]
     variables += [state for _, parts in held for state in _states(parts)]
-    values = [
-        (v, ops.copy(ops.convert_to_tensor(v))) for v in {id(v): v for v in variables}.values()
-    ]
+    values = [(v, snapshot(v)) for v in {id(v): v for v in variables}.values()]
     contents = [
         (part, part.copy()) for _, parts in held for part in parts.values()
         if type(part) in _CONTAINERS
@@ -39,6 +37,13 @@ def borrowed(model: keras.Model) -> Iterator[None]:
             vars(owner).update(parts)
         for part, content in contents:
             _refill(part, content)
+
+
+def snapshot(variable: Any) -> Any:
+    """The value of a variable, which stays what it is when the variable changes."""
+    value = ops.convert_to_tensor(variable)
+    # An array of JAX never changes; what the others give is the variable's own memory.
+    return value if keras.backend.backend() == "jax" else ops.copy(value)
 
 
 def _states(parts):

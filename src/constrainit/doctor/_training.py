@@ -27,12 +27,11 @@ class Training:
         problem: What is stepped.
         constraints: The constraints of its weights.
         evidence: What is filled in.
-        steps: How many steps.
     """
 
-    def __init__(self, problem: Problem, constraints: Constraints, evidence: Evidence, steps: int):
+    def __init__(self, problem: Problem, constraints: Constraints, evidence: Evidence):
         self.problem, self.constraints, self.evidence = problem, constraints, evidence
-        self.steps = steps
+        self.steps = problem.steps
         known = {id(r.variable): r for r in evidence.weights}
         self.records = [known.get(id(v)) for v in problem.trainable]
 

@@ -7,5 +7,5 @@ import keras
 
 
 def engine() -> Any:
-    """The module for the backend that Keras runs on: `step` and `constrain`."""
+    """The module for the backend that Keras runs on: of its step and its constraints."""
     return importlib.import_module(f"constrainit.doctor.engines._{keras.backend.backend()}")

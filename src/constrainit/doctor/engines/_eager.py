@@ -5,7 +5,8 @@ import warnings
 import keras
 from keras import ops
 
-from constrainit.doctor.engines._result import Stepped, as_tensor, weigh
+from constrainit.doctor._state import snapshot
+from constrainit.doctor.engines._result import Stepped, as_tensor, weigh_at_once
 
 
 def compile_step(problem, gradients_of):
@@ -13,24 +14,39 @@ def compile_step(problem, gradients_of):
 
     def step():
         loss, outputs, gradients, signals = gradients_of(problem)
-        before = [ops.copy(ops.convert_to_tensor(v)) for v in problem.trainable]
-        held = [(v, ops.copy(ops.convert_to_tensor(v))) for v in problem.optimizer.variables]
+        connected = [gradient is not None for gradient in gradients]
+        gradients = list(gradients)
+        weights, updated = [], []
+        before = [snapshot(v) for v in problem.trainable]
+        held = [snapshot(v) for v in problem.optimizer.variables]
         try:
             with warnings.catch_warnings():
                 # Weights without a gradient are a finding; Keras' warning names them again.
                 warnings.filterwarnings("ignore", message="Gradients do not exist")
-                if any(g is not None for g in gradients):
+                if any(connected):
                     problem.optimizer.apply(list(gradients), problem.trainable)
-            updated = [ops.copy(ops.convert_to_tensor(v)) for v in problem.trainable]
-            slots = [ops.copy(ops.convert_to_tensor(v)) for v in problem.optimizer.variables]
+            # One at a time, and let go of: all at once would be several copies of the model.
+            for place, value in _taken(problem.trainable, before):
+                updated.append(value)
+                weights.append(weigh_at_once(before[place], gradients[place], value))
+                gradients[place] = None
+            slots = [value for _, value in _taken(problem.optimizer.variables, held)]
         finally:
-            for variable, value in [*zip(problem.trainable, before, strict=True), *held]:
-                variable.assign(value)
-        weights = [weigh(*one) for one in zip(before, gradients, updated, strict=True)]
-        connected = [gradient is not None for gradient in gradients]
+            for _ in _taken([*problem.trainable, *problem.optimizer.variables], [*before, *held]):
+                pass
         return Stepped(loss, outputs, signals, weights, connected, updated, slots, None)
 
     return step
+
+
+def _taken(variables, values):
+    """Gives what each variable holds and its place, and puts its value back, if that is left."""
+    for place, variable in enumerate(variables):
+        if values[place] is not None:
+            value = snapshot(variable)
+            variable.assign(values[place])
+            yield place, value
+            values[place] = None
 
 
 def compile_constraints(records, also_traced=None):

@@ -5,7 +5,13 @@ import jax.numpy as jnp
 import keras
 from keras import ops
 
-from constrainit.doctor.engines._result import Stepped, as_tensor, norm_of, weigh
+from constrainit.doctor import _statistics
+from constrainit.doctor.engines import _result
+from constrainit.doctor.engines._result import Stepped, as_tensor
+
+# Traced once for each shape, not for each weight and output.
+summarize = jax.jit(_statistics.summarize, static_argnums=1)
+_norm_of, _weigh = jax.jit(_result.norm_of), jax.jit(_result.weigh)
 
 
 def _compiled(function):
@@ -21,7 +27,7 @@ def _watched(value, sink):
 
 
 _watched.defvjp(
-    lambda value, sink: (value, None), lambda _, gradient: (gradient, norm_of(gradient))
+    lambda value, sink: (value, None), lambda _, gradient: (gradient, _norm_of(gradient))
 )
 
 
@@ -43,7 +49,7 @@ def compile_step(problem):
             objective, argnums=(0, 1), has_aux=True
         )(values, sinks, rest, slots, x, y)
         updated, moved = optimizer.stateless_apply(slots, gradients, values)
-        weights = [weigh(*one) for one in zip(values, gradients, updated, strict=True)]
+        weights = [_weigh(*one) for one in zip(values, gradients, updated, strict=True)]
         return loss, outputs, signals, weights, updated, moved, state
 
     compiled = _compiled(run)

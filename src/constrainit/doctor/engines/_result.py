@@ -3,12 +3,17 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from keras import ops
 
 WEIGHT_NUMBERS = ("gradient", "nonfinite", "lost", "moved", "size", "entered")
 """What `weigh` says of a weight: the norm of its gradient and how many entries of that are not
 finite, how many entries of the updated weight are not, how far the update moves it, its norm,
 and how many entries of the weight itself are not finite."""
+
+
+_SMALL = 1e-15
+"""Below this size squares are no longer told apart from zero."""
 
 
 @dataclass
@@ -45,6 +50,12 @@ def norm_of(gradient: Any) -> Any:
     return scale * ops.sqrt(ops.sum(ops.square(wide / scale)))
 
 
+def norm_at_once(gradient: Any) -> Any:
+    """As `norm_of`, outside of a compiled step: one product, where that tells everything."""
+    square = _square(ops.cast(gradient, "float32"))
+    return ops.sqrt(square) if _told(ops.convert_to_numpy(square)) else norm_of(gradient)
+
+
 def weigh(value: Any, gradient: Any, updated: Any) -> Any:
     """One weight in a step as one tensor of the numbers `WEIGHT_NUMBERS`."""
     value, updated = ops.cast(value, "float32"), ops.cast(updated, "float32")
@@ -60,6 +71,28 @@ def weigh(value: Any, gradient: Any, updated: Any) -> Any:
             _lost(ops.isfinite(value)),
         ]
     )
+
+
+def weigh_at_once(value: Any, gradient: Any, updated: Any) -> Any:
+    """As `weigh`, outside of a compiled step: three products, where they tell everything."""
+    wide = ops.cast(value, "float32")
+    parts = [ops.cast(updated, "float32") - wide, wide]
+    parts += [] if gradient is None else [ops.cast(gradient, "float32")]
+    squares = ops.convert_to_numpy(ops.stack([_square(part) for part in parts]))
+    if not _told(squares).all():
+        return weigh(value, gradient, updated)
+    moved, size, norm = (*np.sqrt(squares), np.float32(0))[:3]
+    return np.array([norm, 0, 0, moved, size, 0], "float32")
+
+
+def _square(wide):
+    flat = ops.reshape(wide, (-1,))
+    return ops.dot(flat, flat)
+
+
+def _told(squares):
+    """Whether sums of squares say that all is finite, and no square was lost as too small."""
+    return np.isfinite(squares) & (squares > _SMALL**2)
 
 
 def _lost(finite):

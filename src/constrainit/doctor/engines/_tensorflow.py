@@ -4,14 +4,22 @@ from typing import Any
 
 import tensorflow as tf
 
+from constrainit.doctor import _statistics
 from constrainit.doctor.engines import _eager
-from constrainit.doctor.engines._result import as_tensor, norm_of
+from constrainit.doctor.engines._result import as_tensor, norm_at_once
+
+
+def summarize(value, activation):
+    """The statistics of an output; a layer's own `tf.function` has no values yet."""
+    if tf.executing_eagerly():
+        return _statistics.summarize_at_once(value, activation)
+    return _statistics.summarize(value, activation)
 
 
 @tf.custom_gradient
 def _watched(value, sink):
     """`value`; the gradient that comes back to it leaves its norm as the gradient of `sink`."""
-    return tf.identity(value), lambda gradient: (gradient, norm_of(gradient))
+    return tf.identity(value), lambda gradient: (gradient, norm_at_once(gradient))
 
 
 def _tapped(value, sink):

@@ -2,8 +2,11 @@
 
 import torch
 
+from constrainit.doctor._statistics import summarize_at_once
 from constrainit.doctor.engines import _eager
-from constrainit.doctor.engines._result import norm_of
+from constrainit.doctor.engines._result import norm_at_once
+
+summarize = summarize_at_once
 
 
 class _Watched(torch.autograd.Function):
@@ -15,7 +18,7 @@ class _Watched(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, *gradients):
-        return gradients[0], norm_of(gradients[0])
+        return gradients[0], norm_at_once(gradients[0])
 
 
 def compile_step(problem):
