@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from constrainit.callbacks._log_hub import carried
+from constrainit.callbacks._train_function import Reader
 
 
 @dataclass
@@ -37,6 +38,10 @@ class Tap:
         width: How long the row is.
         every: At which steps.
         rows: How many rows are kept until they are read.
+
+    Attributes:
+        looks: Whether a row may be due in the steps of the last call, or of the one that comes.
+        waiting: How many rows may wait to be read.
     """
 
     def __init__(
@@ -51,6 +56,9 @@ class Tap:
         self.optimizer, self.variables, self.row, self.every = optimizer, variables, row, every
         self._watched = {id(v) for v in variables}
         self._micro = optimizer.gradient_accumulation_steps or 1
+        self.looks, self.waiting, self.rows = False, 0, rows
+        self._known: int | None = None
+        self._since = 0
         self._noted = threading.local()
         self._eager = keras.backend.backend() == "torch"
         self._found: list[tuple[int, Any]] = []
@@ -68,7 +76,28 @@ class Tap:
         """The variables that a compiled step has to carry."""
         return [] if self._eager else [self.numbers, self.steps]
 
-    # As `Observer`: while a step is computed
+    # As `Observer`: before a step
+
+    def ahead(self, steps: int, read: Reader) -> None:
+        """Finds out whether a row may be due in so many steps.
+
+        A step that a loss scale skips does not count, so at most so many calls of `apply` are
+        counted as were taken. Where a row may have been due, the count is read anew.
+        """
+        if self.looks or self._known is None:
+            # With a row in each execution there is nothing to be found out.
+            self._known = 0 if steps >= self.period else int(read(self.optimizer._iterations))
+            self._since = 0
+        before = self._known + self._since
+        self._since += steps
+        self.looks = (before + steps) // self.period > before // self.period
+        self.waiting += -(-steps // self.period) if self.looks else 0
+
+    def forget(self) -> None:
+        """The optimizer may have been set back."""
+        self._known = None
+
+    # While a step is computed
 
     def begin(self) -> None:
         """An `apply` begins."""
@@ -76,7 +105,7 @@ class Tap:
 
     def start(self, gradients: Any, variables: Any) -> None:
         """The update is about to be computed."""
-        if self._eager and not self._is_due():
+        if not self.looks or (self._eager and not self._is_due()):
             return
         noted = Noted({}, {}, {})
         for gradient, variable in zip(gradients, variables, strict=True):
@@ -140,6 +169,7 @@ class Tap:
         Args:
             value_of: Gives the value of a variable of the optimizer.
         """
+        self.waiting = 0
         if self._eager:
             found, self._found = self._found, []
             return [(step, np.asarray(ops.convert_to_numpy(row))) for step, row in found]

@@ -131,7 +131,7 @@ class Watch:
                 place += entries
         return record
 
-    def start(self) -> dict[str, Record]:
+    def now(self) -> dict[str, Record]:
         """Records of the weights as they are, with what their constraints would make of them."""
         found = {}
         for one in self.watched:
