@@ -15,7 +15,6 @@ import constrainit as ci
 from constrainit.callbacks import WeightLog
 from constrainit.log._storage import COLUMNS, LogError, Weight, Writer
 
-
 # TensorFlow takes longer to compile a step than to take some eagerly.
 EAGER = keras.backend.backend() == "tensorflow"
 

@@ -58,6 +58,7 @@ class Tap:
         self._micro = optimizer.gradient_accumulation_steps or 1
         self.looks, self.waiting, self.rows = False, 0, rows
         self._known: int | None = None
+        self._steps = 1
         self._since = 0
         self._noted = threading.local()
         self._eager = keras.backend.backend() == "torch"
@@ -88,6 +89,7 @@ class Tap:
             # With a row in each execution there is nothing to be found out.
             self._known = 0 if steps >= self.period else int(read(self.optimizer._iterations))
             self._since = 0
+        self._steps = steps
         before = self._known + self._since
         self._since += steps
         self.looks = (before + steps) // self.period > before // self.period
@@ -136,11 +138,14 @@ class Tap:
         rows = steps.shape[0]
         place = ops.equal(ops.arange(rows, dtype="int32"), calls // self.period % rows)
 
-        def taken():
-            return ops.where(place[:, None], self.row(noted)[None], numbers)
-
-        self.numbers.assign(ops.cond(due, taken, lambda: numbers))
         at = ops.logical_and(due, place)
+
+        def taken():
+            return ops.where(at[:, None], self.row(noted)[None], numbers)
+
+        # Where no other step is taken at once one need not ask: a condition keeps all weights.
+        alone = self._steps == 1 or self.period == 1
+        self.numbers.assign(taken() if alone else ops.cond(due, taken, lambda: numbers))
         self.steps.assign(ops.where(at, ops.cast(calls // self._micro, "int32"), steps))
 
     def _is_due(self):
