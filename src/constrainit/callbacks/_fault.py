@@ -1,5 +1,6 @@
 """`StopAtFault`: training stops at the first number that is not finite, and says where."""
 
+import contextlib
 import dataclasses
 import os
 import warnings
@@ -88,10 +89,8 @@ class StopAtFault(keras.callbacks.Callback):
                     f"is lowered. Received: {inner._learning_rate!r}."
                 )
             flags = Flags(inner)
-            attach(flags, inner, optimizer)
+            attach(flags, inner, self.model)
             self._flags.append(flags)
-        # A step that was compiled before does not know who looks at it now.
-        self.model.make_train_function(force=True)
 
     def _check_place(self):
         if self.path is None:
@@ -124,8 +123,7 @@ class StopAtFault(keras.callbacks.Callback):
         """Lets go of the optimizer and of what was kept; `fit` does so unless interrupted."""
         model: Any = self._model
         for flags in self._flags:
-            detach(flags, flags.optimizer, model.optimizer)
-            model.train_function = None
+            detach(flags, flags.optimizer, model)
         self._flags, self._function = [], None
         self._window, self._good, self._size = [], [], 0
 
@@ -193,16 +191,28 @@ class StopAtFault(keras.callbacks.Callback):
         """
         found = self._state.evidence(self._good)
         self._state.put(self._good)
-        for place, batch in enumerate(self._window):
-            before = self._state.copy()
-            self._again([batch])
-            if self._state.is_bad(before):
-                found = self._state.evidence(before)
-                self._state.put(before)
-                return place, found
+        with self._looking():
+            for place, batch in enumerate(self._window):
+                before = self._state.copy()
+                self._again([batch])
+                if self._state.is_bad(before):
+                    found = self._state.evidence(before)
+                    self._state.put(before)
+                    return place, found
         # What is not repeatable (other callbacks, another order of sums) has not failed again.
         self._state.put(self._good)
         return len(self._window) - 1, found
+
+    @contextlib.contextmanager
+    def _looking(self):
+        """Steps note all that is not finite in them."""
+        for flags in self._flags:
+            flags.looks = True
+        try:
+            yield
+        finally:
+            for flags in self._flags:
+                flags.looks = False
 
     def _tell(self, data, found):
         from constrainit.doctor import _fault_file

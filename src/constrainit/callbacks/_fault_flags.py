@@ -7,7 +7,17 @@ import keras
 import numpy as np
 from keras import ops
 
+from constrainit._set import ConstraintSet
 from constrainit.callbacks._log_hub import carried
+from constrainit.callbacks._train_function import Reader
+
+_OF_KERAS = (
+    keras.constraints.MaxNorm,
+    keras.constraints.MinMaxNorm,
+    keras.constraints.NonNeg,
+    keras.constraints.UnitNorm,
+)
+"""Infinity times zero is no number."""
 
 STAGES = ("gradient", "update", "constraint")
 """What a step of an optimizer does to a weight, in this order."""
@@ -17,17 +27,24 @@ class Flags:
     """For each weight and each of `STAGES` the first step that gave something not finite.
 
     An `Observer` of an optimizer. It keeps one small variable in the optimizer, which is read when
-    somebody asks: no step waits for it.
+    somebody asks: no step waits for it. What is not finite in a weight stays so, and is found
+    there whenever one looks. So a step notes only what a constraint may hide, until the step that
+    failed is searched for.
 
     Args:
         optimizer: A built optimizer that changes the weights itself.
+
+    Attributes:
+        looks: Whether steps note all of it.
     """
 
     def __init__(self, optimizer: Any):
         self.optimizer = optimizer
         self.variables = list(optimizer._trainable_variables)
         self._place = {id(v): i for i, v in enumerate(self.variables)}
+        self._hidden = {id(v) for v in self.variables if _hides(v.constraint)}
         self._step = threading.local()
+        self.looks = False
         shape = (len(STAGES), len(self.variables))
         self.first = carried(optimizer, shape, "int32", "faults", -1)
 
@@ -36,13 +53,23 @@ class Flags:
         """The variable that a compiled step has to carry."""
         return [self.first]
 
+    def ahead(self, steps: int, read: Reader) -> None:
+        """Nothing: whoever searches says when to look."""
+
+    def forget(self) -> None:
+        """Nothing: it counts nothing."""
+
     def begin(self) -> None:
         """An `apply` begins."""
         self._step.bad = None
 
     def start(self, gradients: Any, variables: Any) -> None:
         """The update is about to be computed."""
+        if not self.looks and not self._hidden:
+            return
         self._step.bad = [{}, {}, {}]
+        if not self.looks:
+            return
         for gradient, variable in zip(gradients, variables, strict=True):
             # Of an embedding TensorFlow has the rows only that were looked up.
             if type(gradient).__name__ == "IndexedSlices":
@@ -51,15 +78,18 @@ class Flags:
 
     def middle(self, variables: Any) -> None:
         """The update is done, the constraints are about to run."""
+        if self._step.bad is None:
+            return
         for variable in variables:
-            self._note(1, variable, variable)
+            if self.looks or id(variable) in self._hidden:
+                self._note(1, variable, variable)
 
     def finish(self) -> None:
         """An `apply` has ended; the optimizer has counted it."""
         bad, self._step.bad = self._step.bad, None
         if bad is None:
             return
-        for place in list(bad[1]):
+        for place in list(bad[1]) if self.looks else ():
             variable = self.variables[place]
             if variable.constraint is not None:
                 self._step.bad = bad
@@ -95,11 +125,22 @@ class Flags:
         )
 
 
+def _hides(constraint):
+    """Whether a constraint may make something finite of what is not."""
+    if isinstance(constraint, ConstraintSet):
+        kind = type(constraint)
+        return (kind.__call__, kind._usable) != (ConstraintSet.__call__, ConstraintSet._usable)
+    return constraint is not None and type(constraint) not in _OF_KERAS
+
+
 def is_finite(value: Any) -> Any:
     """Whether every entry of a float tensor is finite, as a tensor."""
     value = ops.convert_to_tensor(value)
-    if "float" not in keras.backend.standardize_dtype(value.dtype):
+    if "float" not in keras.backend.standardize_dtype(value.dtype) or 0 in value.shape:
         return ops.convert_to_tensor(True)
+    if keras.backend.backend() == "torch":
+        # Twenty times as fast as a look at each entry: what is not a number is the largest, too.
+        return ops.logical_and(ops.isfinite(ops.max(value)), ops.isfinite(ops.min(value)))
     # Down the rows first, see `_log_numbers`.
     finite = ops.isfinite(value)
     return ops.all(ops.all(finite, axis=0)) if len(value.shape) > 1 else ops.all(finite)

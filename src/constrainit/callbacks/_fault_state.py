@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops, tree
 
 from constrainit.callbacks._fault_flags import STAGES, Flags, is_finite
+from constrainit.callbacks._train_function import forget, on_host, read
 
 
 @dataclass(frozen=True)
@@ -39,17 +40,19 @@ class State:
         self.model, self.flags = model, flags
         every = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
         every += [one.first for one in flags]
+        self._slots = [v for v in model.optimizer.variables if "float" in v.dtype]
         self.variables = list({id(v): v for v in every}.values())
         self._places = {id(v): i for i, v in enumerate(self.variables)}
 
     def copy(self) -> list[Any]:
         """What the variables hold, in memory of its own: JAX gives that of variables away."""
-        return [ops.copy(_read(v)) for v in self.variables]
+        return [ops.copy(read(v)) for v in self.variables]
 
     def put(self, values: list[Any]) -> None:
         """The opposite of `copy`."""
         for variable, value in zip(self.variables, values, strict=True):
             variable.assign(ops.copy(value) if keras.backend.backend() == "jax" else value)
+        forget(self.model)
 
     def is_bad(self, good: list[Any]) -> bool:
         """Whether something is not finite that was in a copy, or was so in a step since then."""
@@ -72,14 +75,14 @@ class State:
         if not variables:
             return []
         # One wait for the device, not one for each weight.
-        sound = ops.convert_to_numpy(ops.stack([is_finite(_read(v)) for v in variables]))
+        sound = ops.convert_to_numpy(ops.stack([is_finite(read(v)) for v in variables]))
         return [v for v, good in zip(variables, np.asarray(sound), strict=True) if not good]
 
     def _of(self, values, variable):
         return values[self._places[id(variable)]]
 
     def _lost(self, good):
-        found = self.not_finite(self.model.weights)
+        found = self.not_finite([*self.model.weights, *self._slots])
         return [v for v in found if bool(is_finite(self._of(good, v)))]
 
     def _loss(self, good):
@@ -89,17 +92,6 @@ class State:
         pairs = (tracker.total, tracker.count)
         total, count = (float(on_host(v)) - float(self._of(good, v)) for v in pairs)
         return total / count if count else 0.0
-
-
-def _read(variable):
-    value = variable.value
-    value = value.read_value() if hasattr(value, "read_value") else value
-    return ops.stop_gradient(value)
-
-
-def on_host(variable: Any) -> np.ndarray:
-    """What a variable holds."""
-    return np.asarray(ops.convert_to_numpy(_read(variable)))
 
 
 def batches_of(source: Any, most: int) -> list[Any]:

@@ -4,20 +4,23 @@ import math
 import os
 import sqlite3
 import threading
+import time
 import warnings
 import weakref
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
-from keras import ops
 
 from constrainit import _checks
 from constrainit.callbacks._log_hub import attach, detach, inner_optimizers, is_chief
 from constrainit.callbacks._log_tap import Tap
 from constrainit.callbacks._log_watch import Watch, chosen
+from constrainit.callbacks._train_function import on_host
 from constrainit.log._storage import COLUMNS, Writer
+
+_ROWS, _NUMBERS, _SECONDS = 50, 2**16, 0.5
+"""How many steps and numbers wait at most, and how long, until they are read from the device."""
 
 _writing: "weakref.WeakValueDictionary[str, WeightLog]" = weakref.WeakValueDictionary()
 
@@ -123,17 +126,19 @@ class WeightLog(keras.callbacks.Callback):
         if is_chief():
             self._open()
         spread = getattr(self.model, "steps_per_execution", 1) or 1
+        self._room = _ROWS
         for inner in inner_optimizers(optimizer):
             part = self._watch.of(inner)
             if part.watched:
                 period = self.every * (inner.gradient_accumulation_steps or 1)
-                rows = math.ceil(spread / period) + 1
+                most = math.ceil(spread / period) + 1
+                rows = max(most, min(_ROWS, _NUMBERS // part.width))
                 tap = Tap(inner, part.variables, part.row, part.width, self.every, rows)
-                attach(tap, inner, optimizer)
+                attach(tap, inner, self.model)
                 self._taps.append((tap, part))
+                self._room = min(self._room, rows - most)
         self._trained = {id(v) for _, part in self._taps for v in part.variables}
-        _compile_anew(self.model)
-        self._spread, self._is_running = spread, False
+        self._is_running = False
         self._thread = threading.get_ident()
 
     def _open(self):
@@ -150,14 +155,15 @@ class WeightLog(keras.callbacks.Callback):
         if self._is_running or self._watch is None:
             return
         self._is_running = True
-        step = int(_on_host(self._optimizer()._iterations)) // self._micro()
+        step = self._step()
         self._last = {id(tap): step for tap, _ in self._taps}
-        self._know()
+        self._read = time.monotonic()
         fresh = True
         if self._writer is not None:
             fresh = self._guarded(self._begin_run, step)
+        now = self._watch.now()
         if fresh:
-            self._put(step, self._watch.start())
+            self._put(step, now)
         self._commit()
 
     def _begin_run(self, step):
@@ -166,10 +172,10 @@ class WeightLog(keras.callbacks.Callback):
         return self._writer.begin(_about(self.model, self.every), self._watch.weights, step)
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Reads what the step before has left, if it was one to be logged."""
-        if any(self._due(tap, self._ahead) for tap, _ in self._taps):
+        """Reads what the steps before have left, now and then."""
+        waiting = max((tap.waiting for tap, _ in self._taps), default=0)
+        if waiting > self._room or (waiting and time.monotonic() - self._read > _SECONDS):
             self._drain()
-        self._ahead += self._spread
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Reads and writes what there is."""
@@ -177,8 +183,12 @@ class WeightLog(keras.callbacks.Callback):
         self._commit()
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Lets go of the optimizer and of the file."""
+        """Logs the end, if its step was not, and lets go of the optimizer and of the file."""
         self._drain()
+        if self._watch is not None and self._is_running:
+            step = self._step()
+            if step > max(self._last.values(), default=-1):
+                self._put(step, self._watch.now())
         self._commit()
         self.close()
 
@@ -186,8 +196,7 @@ class WeightLog(keras.callbacks.Callback):
         """Lets go of the optimizer and of the file; `fit` does so unless it was interrupted."""
         if self._taps:
             for tap, _ in self._taps:
-                detach(tap, tap.optimizer, self.model.optimizer)
-            self.model.train_function = None
+                detach(tap, tap.optimizer, self.model)
         self._taps = []
         if self._writer is not None:
             self._guarded(self._writer.commit)
@@ -206,18 +215,9 @@ class WeightLog(keras.callbacks.Callback):
     def _micro(self):
         return self._optimizer().gradient_accumulation_steps or 1
 
-    def _know(self):
-        """Notes how far each optimizer has counted."""
-        self._calls = {
-            id(tap): int(np.asarray(self._value(tap.optimizer._iterations)))
-            for tap, _ in self._taps
-        }
-        self._ahead = 0
-
-    def _due(self, tap, ahead):
-        """Whether a step that is logged lies among so many that were taken since it was known."""
-        calls = self._calls[id(tap)]
-        return (calls + ahead) // tap.period > calls // tap.period
+    def _step(self):
+        """How often the weights were changed."""
+        return int(on_host(self._optimizer()._iterations)) // self._micro()
 
     def _value(self, variable):
         """The value of an optimizer's variable, also while JAX has taken it out of the model."""
@@ -225,7 +225,7 @@ class WeightLog(keras.callbacks.Callback):
             known = self.model.optimizer.variables
             place = next(i for i, v in enumerate(known) if v is variable)
             return self.model._jax_state["optimizer_variables"][place]
-        return _on_host(variable)
+        return on_host(variable)
 
     def _other(self, variable):
         """As `_value`, for a variable of the model."""
@@ -246,7 +246,7 @@ class WeightLog(keras.callbacks.Callback):
                     self._put(step, part.split(row))
                     if tap is self._taps[0][0]:
                         self._put(step, self._watch.rest(self._trained, self._other))
-        self._know()
+        self._read = time.monotonic()
         if self._writer is not None:
             self._guarded(self._writer.tick)
 
@@ -281,18 +281,6 @@ class WeightLog(keras.callbacks.Callback):
             self._writer.close()
             self._writer = None
             return None
-
-
-def _on_host(variable):
-    """The value of a variable, also of one that TensorFlow holds once for each replica."""
-    value = variable.value
-    return ops.convert_to_numpy(value.read_value() if hasattr(value, "read_value") else variable)
-
-
-def _compile_anew(model):
-    """A step that was compiled before does not know who looks at it now."""
-    if keras.backend.backend() != "torch":
-        model.make_train_function(force=True)
 
 
 def _about(model, every):

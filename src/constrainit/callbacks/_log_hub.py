@@ -13,6 +13,8 @@ from typing import Any, Protocol
 
 import keras
 
+from constrainit.callbacks._train_function import Reader, install, remove
+
 _SAVING = ("save_own_variables", "load_own_variables")
 
 
@@ -23,6 +25,17 @@ class Observer(Protocol):
     def carried(self) -> list[Any]:
         """The variables that a compiled step has to carry for it."""
         ...
+
+    @property
+    def looks(self) -> bool:
+        """Whether it looks at the steps that come; each answer has a compiled step of its own."""
+        ...
+
+    def ahead(self, steps: int, read: Reader) -> None:
+        """So many steps are about to be taken at once."""
+
+    def forget(self) -> None:
+        """The state is no longer what the last step left."""
 
     def begin(self) -> None:
         """An `apply` begins."""
@@ -88,15 +101,15 @@ def carried(optimizer: Any, shape: tuple[int, ...], dtype: str, name: str, fill:
         )
 
 
-def attach(observer: Observer, optimizer: Any, outer: Any) -> None:
+def attach(observer: Observer, optimizer: Any, model: Any) -> None:
     """Lets an observer look at the steps of an optimizer.
 
     Args:
         observer: It.
         optimizer: The optimizer that changes the weights.
-        outer: The optimizer of the model, which may hold the other.
+        model: The model, whose optimizer may hold the other.
     """
-    own = vars(optimizer)
+    own, outer = vars(optimizer), model.optimizer
     if not hasattr(own.get("apply"), "observers"):
         observers: list[Observer] = []
         own["apply"] = _applying(observers, optimizer.apply)
@@ -110,11 +123,12 @@ def attach(observer: Observer, optimizer: Any, outer: Any) -> None:
         for variable in observer.carried:
             optimizer._tracker.unlock()
             optimizer._track_variable(variable)
+    install(model, observer)
 
 
-def detach(observer: Observer, optimizer: Any, outer: Any) -> None:
-    """The opposite of `attach`: without observers an optimizer is what it was."""
-    own = vars(optimizer)
+def detach(observer: Observer, optimizer: Any, model: Any) -> None:
+    """The opposite of `attach`: without observers optimizer and model are what they were."""
+    own, outer = vars(optimizer), model.optimizer
     observers = getattr(own.get("apply"), "observers", [])
     if not any(one is observer for one in observers):
         return
@@ -127,6 +141,7 @@ def detach(observer: Observer, optimizer: Any, outer: Any) -> None:
             own.pop(name, None)
         for name in _SAVING:
             vars(outer).pop(name, None)
+    remove(model, observer)
 
 
 def _applying(observers, apply):

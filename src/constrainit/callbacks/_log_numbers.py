@@ -8,11 +8,13 @@ from keras import ops
 from constrainit._compile import choose
 from constrainit._precision import nearest, tolerance, wide_dtype
 from constrainit._set import ConstraintSet, _distance
-from constrainit.numerics import safe_norm
 from constrainit.sets import Custom
 from constrainit.sets.combine import _Applied
 from constrainit.sets.elementwise import bounds_of
 from constrainit.sets.norms import _Norms
+
+_EAGER = keras.backend.backend() == "torch"
+"""PyTorch computes each operation by itself, XLA what leads to a sum together with the sum."""
 
 
 def numbers(before: Any, after: Any, a_set: ConstraintSet | None) -> list[Any]:
@@ -29,14 +31,13 @@ def numbers(before: Any, after: Any, a_set: ConstraintSet | None) -> list[Any]:
     if after is before:
         return [*first, *first, *[_nothing()] * 4]
     new = _rows(ops.cast(after, wide))
-    moves = ops.cast(ops.not_equal(old, new), wide)
-    size = float(_count(old))
+    moved = old - new
     return [
         *first,
         *_moments(new),
-        _violation(before, after, a_set),
-        norm(old - new),
-        _sum(moves) / size,
+        _violation(before, after, a_set, moved),
+        norm(moved),
+        _share(ops.not_equal(old, new)),
         _at_bound(after, a_set),
     ]
 
@@ -44,13 +45,15 @@ def numbers(before: Any, after: Any, a_set: ConstraintSet | None) -> list[Any]:
 def norm(x: Any) -> Any:
     """The Euclidean norm of all entries, also where their squares overflow or vanish."""
     x = _rows(ops.cast(x, wide_dtype(keras.backend.standardize_dtype(x.dtype))))
-    squares = _sum(ops.square(x))
-    tame = ops.logical_and(squares > 1e-20, squares < 1e30)
 
     def scaled():
-        return ops.reshape(safe_norm(x, (0, 1)), ())
+        scale = ops.maximum(_largest(x), 1e-30)
+        return scale * ops.sqrt(_squares(x / scale))
 
-    return choose(tame, lambda: ops.sqrt(squares), scaled)
+    if not _EAGER:
+        return scaled()
+    squares = _squares(x)
+    return choose(_is_tame(squares), lambda: ops.sqrt(squares), scaled)
 
 
 def histogram(flat: Any, bins: int) -> Any:
@@ -63,20 +66,17 @@ def histogram(flat: Any, bins: int) -> Any:
 
 def _moments(w):
     """Of the finite entries minimum, maximum, mean, deviation, norm; how many are not finite."""
-    # Around an entry: the deviation of weights near one would be lost in the square of their mean.
-    pivot = w[0, 0]
-    shifted = w - pivot
-    total, squares = _sum(shifted), _sum(ops.square(shifted))
-    count = float(_count(w))
-    tame = squares < 1e30
+    squares, count = _squares(w), float(_count(w))
+    mean = _sum(w) / count
+    spread = squares / count - ops.square(mean)
+    # The deviation of weights near one would be lost in the square of their mean.
+    wide = spread > 0.01 * ops.square(mean)
+    tame = ops.logical_and(wide, _is_tame(squares))
 
     def plain():
-        mean = total / count
-        spread = ops.maximum(squares / count - ops.square(mean), 0.0)
-        whole = squares + pivot * (2 * total + count * pivot)
         return ops.stack(
-            [_ends(w, ops.min), _ends(w, ops.max), pivot + mean, ops.sqrt(spread),
-             ops.sqrt(ops.maximum(whole, 0.0)), ops.zeros_like(mean)]
+            [_ends(w, ops.min), _ends(w, ops.max), mean, ops.sqrt(spread), ops.sqrt(squares),
+             ops.zeros_like(mean)]
         )  # fmt: skip
 
     return ops.unstack(choose(tame, plain, lambda: _careful(w)), 6)
@@ -88,7 +88,7 @@ def _careful(w):
     held = ops.cast(finite, w.dtype)
     count = _sum(held)
     clean = ops.where(finite, w, 0.0)
-    scale = ops.maximum(_ends(ops.abs(clean), ops.max), 1e-30)
+    scale = ops.maximum(_largest(clean), 1e-30)
     unit = clean / scale
     mean = _sum(unit) / ops.maximum(count, 1.0)
     spread = _sum(held * ops.square(unit - mean)) / ops.maximum(count, 1.0)
@@ -97,20 +97,31 @@ def _careful(w):
     most = _ends(ops.where(finite, w, -infinite), ops.max)
     found = ops.stack(
         [least, most, scale * mean, scale * ops.sqrt(spread),
-         scale * ops.sqrt(_sum(ops.square(unit)))]
+         scale * ops.sqrt(_squares(unit))]
     )  # fmt: skip
     found = ops.where(count > 0, found, float("nan"))
     return ops.concatenate([found, ops.reshape(_count(w) - count, (1,))])
 
 
-def _violation(before, after, a_set):
+def _violation(before, after, a_set, moved):
     """How far outside `before` is, given what its constraint made of it."""
     if a_set is None or isinstance(a_set, Custom):
         return _nothing()
     if isinstance(a_set, _Applied) or a_set.counterpart_of:
         # What it made of it is not the projection.
-        after = a_set._image(before)
-    return _distance(a_set, before, after)
+        return _distance(a_set, before, a_set._image(before))
+
+    def whole():
+        return _distance(a_set, before, after)
+
+    units = a_set._units(len(before.shape))
+    if not _EAGER or type(a_set)._distance is not ConstraintSet._distance:
+        return whole()
+    if not units:
+        return choose(ops.isfinite(largest := _largest(moved)), lambda: largest, whole)
+    squares = ops.sum(ops.square(ops.reshape(moved, before.shape)), axis=units)
+    most = ops.max(squares)
+    return choose(_is_tame(most), lambda: ops.sqrt(most), whole)
 
 
 def _at_bound(after, a_set):
@@ -128,7 +139,7 @@ def _at_bound(after, a_set):
         if high is not None:
             at.append(wide >= min(a_set._stored_bounds(dtype)[1], nearest(high, dtype)))
         one = at[0] if len(at) == 1 else ops.logical_or(*at)
-        return _sum(_rows(ops.cast(one, "float32"))) / float(_count(wide))
+        return _share(_rows(one))
     if isinstance(a_set, _Norms):
         lower, upper = a_set._range()
         sizes = ops.sqrt(ops.sum(ops.square(wide), axis=a_set._units(len(wide.shape))))
@@ -164,3 +175,27 @@ def _sum(x):
 
 def _ends(x, reduce):
     return reduce(reduce(x, axis=0))
+
+
+def _largest(x):
+    """The largest magnitude, without a copy of all magnitudes."""
+    return ops.maximum(_ends(x, ops.max), -_ends(x, ops.min))
+
+
+def _squares(x):
+    if _EAGER:
+        flat = ops.reshape(x, (-1,))
+        return ops.dot(flat, flat)
+    return _sum(ops.square(x))
+
+
+def _is_tame(squares):
+    """Whether nothing that counts was lost when numbers were squared."""
+    return ops.logical_and(squares > 1e-20, squares < 1e30)
+
+
+def _share(flags):
+    """The share of entries that are true."""
+    if _EAGER:
+        return ops.cast(flags.count_nonzero(), "float32") / _count(flags)
+    return _sum(ops.cast(flags, "float32")) / float(_count(flags))

@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from constrainit.callbacks._log_hub import carried
+from constrainit.callbacks._train_function import Reader
 
 
 @dataclass
@@ -37,6 +38,10 @@ class Tap:
         width: How long the row is.
         every: At which steps.
         rows: How many rows are kept until they are read.
+
+    Attributes:
+        looks: Whether a row may be due in the steps of the last call, or of the one that comes.
+        waiting: How many rows may wait to be read.
     """
 
     def __init__(
@@ -51,6 +56,10 @@ class Tap:
         self.optimizer, self.variables, self.row, self.every = optimizer, variables, row, every
         self._watched = {id(v) for v in variables}
         self._micro = optimizer.gradient_accumulation_steps or 1
+        self.looks, self.waiting, self.rows = False, 0, rows
+        self._known: int | None = None
+        self._steps = 1
+        self._since = 0
         self._noted = threading.local()
         self._eager = keras.backend.backend() == "torch"
         self._found: list[tuple[int, Any]] = []
@@ -68,7 +77,29 @@ class Tap:
         """The variables that a compiled step has to carry."""
         return [] if self._eager else [self.numbers, self.steps]
 
-    # As `Observer`: while a step is computed
+    # As `Observer`: before a step
+
+    def ahead(self, steps: int, read: Reader) -> None:
+        """Finds out whether a row may be due in so many steps.
+
+        A step that a loss scale skips does not count, so at most so many calls of `apply` are
+        counted as were taken. Where a row may have been due, the count is read anew.
+        """
+        if self.looks or self._known is None:
+            # With a row in each execution there is nothing to be found out.
+            self._known = 0 if steps >= self.period else int(read(self.optimizer._iterations))
+            self._since = 0
+        self._steps = steps
+        before = self._known + self._since
+        self._since += steps
+        self.looks = (before + steps) // self.period > before // self.period
+        self.waiting += -(-steps // self.period) if self.looks else 0
+
+    def forget(self) -> None:
+        """The optimizer may have been set back."""
+        self._known = None
+
+    # While a step is computed
 
     def begin(self) -> None:
         """An `apply` begins."""
@@ -76,7 +107,7 @@ class Tap:
 
     def start(self, gradients: Any, variables: Any) -> None:
         """The update is about to be computed."""
-        if self._eager and not self._is_due():
+        if not self.looks or (self._eager and not self._is_due()):
             return
         noted = Noted({}, {}, {})
         for gradient, variable in zip(gradients, variables, strict=True):
@@ -107,11 +138,14 @@ class Tap:
         rows = steps.shape[0]
         place = ops.equal(ops.arange(rows, dtype="int32"), calls // self.period % rows)
 
-        def taken():
-            return ops.where(place[:, None], self.row(noted)[None], numbers)
-
-        self.numbers.assign(ops.cond(due, taken, lambda: numbers))
         at = ops.logical_and(due, place)
+
+        def taken():
+            return ops.where(at[:, None], self.row(noted)[None], numbers)
+
+        # Where no other step is taken at once one need not ask: a condition keeps all weights.
+        alone = self._steps == 1 or self.period == 1
+        self.numbers.assign(taken() if alone else ops.cond(due, taken, lambda: numbers))
         self.steps.assign(ops.where(at, ops.cast(calls // self._micro, "int32"), steps))
 
     def _is_due(self):
@@ -140,6 +174,7 @@ class Tap:
         Args:
             value_of: Gives the value of a variable of the optimizer.
         """
+        self.waiting = 0
         if self._eager:
             found, self._found = self._found, []
             return [(step, np.asarray(ops.convert_to_numpy(row))) for step, row in found]

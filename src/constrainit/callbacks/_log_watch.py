@@ -16,6 +16,7 @@ from constrainit.log._storage import COLUMNS, Weight
 from constrainit.model import WeightRecord, matching, walk
 
 _SIDES = ("before", "after")
+_NORM = COLUMNS.index("before_norm")
 _VIOLATION = COLUMNS.index("violation")
 
 
@@ -94,13 +95,14 @@ class Watch:
             if key in noted.before:
                 before = noted.before[key]
                 gradient = norm(noted.gradients[key]())
-                ratio = norm(before - noted.start[key]) / norm(before)
+                ratio = norm(before - noted.start[key])
             parts += self._parts(one, before, after, gradient, ratio)
         return ops.concatenate(parts)
 
     def _parts(self, one, before, after, gradient, ratio):
         unconstrained = one.constraint is None
         found = numbers(before, before if unconstrained else after, one.a_set)
+        ratio = ratio / found[_NORM]
         found = [ops.reshape(ops.cast(n, "float32"), ()) for n in (*found, gradient, ratio)]
         parts = [ops.stack(found)]
         for side in (before, after):
@@ -131,7 +133,7 @@ class Watch:
                 place += entries
         return record
 
-    def start(self) -> dict[str, Record]:
+    def now(self) -> dict[str, Record]:
         """Records of the weights as they are, with what their constraints would make of them."""
         found = {}
         for one in self.watched:

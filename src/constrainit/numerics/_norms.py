@@ -14,13 +14,24 @@ def polar(w, axis):
     """
     if not axis:
         return ops.sign(w), ops.abs(w)
-    peak = ops.max(ops.abs(w), axis=axis, keepdims=True)
-    scaled = w / ops.where(peak > 0, peak, ops.ones_like(peak))
-    # At least one but for the zero vector, where the root has no slope.
-    size = ops.sqrt(at_least(ops.sum(ops.square(scaled), axis=axis, keepdims=True), 1.0))
+    peak, scaled, size = _parts(w, axis)
     return scaled / size, peak * size
 
 
 def safe_norm(w, axis):
     """Euclidean norm of `w` over `axis`, kept as axes of size one; see `polar`."""
-    return polar(w, axis)[1] if axis else ops.abs(w)
+    if not axis:
+        return ops.abs(w)
+    peak, _, size = _parts(w, axis)
+    return peak * size
+
+
+def _parts(w, axis):
+    peak = ops.max(ops.abs(w), axis=axis, keepdims=True)
+    scaled = w / ops.where(peak > 0, peak, ops.ones_like(peak))
+    # At least one but for the zero vector, where the root has no slope.
+    return (
+        peak,
+        scaled,
+        ops.sqrt(at_least(ops.sum(ops.square(scaled), axis=axis, keepdims=True), 1.0)),
+    )
