@@ -18,6 +18,10 @@ _NOT_THE_USERS = tuple(
 )
 
 
+EDITED_FILE = "<edited "
+"""How the names of files begin that hold an edit of the user's code."""
+
+
 @dataclass(frozen=True)
 class Source:
     """A line of the user's code.
@@ -80,5 +84,5 @@ def _message(text):
 
 def _is_users(filename: str) -> bool:
     if filename.startswith("<"):
-        return False
+        return filename.startswith(EDITED_FILE)
     return not str(Path(filename).resolve()).startswith(_NOT_THE_USERS)

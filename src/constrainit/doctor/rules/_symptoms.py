@@ -5,6 +5,7 @@ import math
 from constrainit.doctor._evidence import Evidence
 
 _GROWTH = 10.0
+_BEYOND = 1e3
 _STALLED = 1e-3
 """SageMaker Debugger's LossNotDecreasing: less than 0.1 % in the steps that are looked at."""
 
@@ -14,7 +15,9 @@ def diverges(evidence: Evidence) -> bool:
     losses = evidence.losses
     if len(losses) < 3 or not all(map(math.isfinite, losses)):
         return False
-    return losses[-1] > _GROWTH * abs(losses[0]) and losses[-1] > max(losses[1:-1]) / _GROWTH
+    # Units that died of the growth let the loss fall back from its peak, far above the start.
+    lasting = max(losses[1:-1]) / _GROWTH, _BEYOND * abs(losses[0])
+    return losses[-1] > _GROWTH * abs(losses[0]) and losses[-1] > min(lasting)
 
 
 def stalls(evidence: Evidence) -> bool:

@@ -11,6 +11,7 @@ from constrainit.doctor._problem import Problem
 from constrainit.doctor.rules import in_order, rules_of
 from constrainit.doctor.rules.cw201_constraint_raises import missing_backend_name
 from constrainit.doctor.treatments import constraints, models, source, starts, training
+from constrainit.doctor.treatments._chain import Attempt, Chains
 from constrainit.doctor.treatments._remedy import (
     Healing,
     Look,
@@ -35,6 +36,7 @@ REMEDIES = (
     Remedy(("CW301",), constraints.along_the_right_axes),
     Remedy((*_CONSTRAINT, "CW206"), source.edited, brings=("CW208",), saved=False),
     Remedy(_CONSTRAINT, constraints.exact_set),
+    Remedy(("CW204",), source.along_inputs, brings=("CW208",), saved=False),
     Remedy(("CW101", "CW102"), starts.inside),
     Remedy(("CW302",), constraints.inside_the_bounds),
     *(
@@ -43,13 +45,20 @@ REMEDIES = (
     ),
     Remedy(("CW406",), models.spectral_constraint),
     Remedy(("CW303",), training.projected_averages, saved=False),
+    Remedy(("CW605",), training.labels_from_zero, saved=False),
     Remedy(("CW605",), training.no_last_activation),
+    Remedy(("CW605",), models.bias_at_the_end),
+    Remedy(("CW605",), models.unit_for_each_class),
+    Remedy(("CW405",), training.sigmoid_of_one),
     Remedy(("CW001", *_BROKEN), constraints.definite),
-    Remedy(_BROKEN, source.guarded, saved=False),
+    Remedy(_BROKEN, source.guarded, saved=False, again=True),
     Remedy((*_BROKEN, *_SIGNAL, *_TRAINING), training.scaled_data, trial="data", saved=False),
     Remedy((*_BROKEN, *_SIGNAL), starts.of_the_right_size),
+    Remedy(_SIGNAL, starts.calibrated),
     Remedy(("CW105", "CW001", *_BROKEN, *_SIGNAL), starts.redrawn),
-    Remedy((*_BROKEN, *_SIGNAL, "CW506"), models.in_float32),
+    Remedy(_SIGNAL, models.scaled_outputs),
+    Remedy(("CW504",), both(models.scaled_outputs, training.lower_rate(0.1))),
+    Remedy((*_BROKEN, *_SIGNAL, "CW506", "CW210"), models.in_float32),
     *(
         Remedy((*_BROKEN, *_SIGNAL, *_TRAINING), training.lower_rate(factor), trial="rate")
         for factor in (0.1, 0.01, 0.001)
@@ -88,13 +97,16 @@ def treat(problem: Problem, evidence: Evidence, found: list[Finding]) -> list[He
 
 
 def _treat(problem, evidence, found):
-    healings = []
+    healings, attempts = [], []
     for remedy in REMEDIES:
         wanted = [f for f in found if f.code in remedy.codes and f.counts and _open(f)]
         if not wanted or (remedy.trial == "rate" and not _is_training(wanted)):
             continue
         after = look(remedy, problem, evidence, wanted)
-        if after is None or not write(wanted, after, found, brings=remedy.brings):
+        if after is None:
+            continue
+        if not write(wanted, after, found, brings=remedy.brings):
+            attempts.append(Attempt(((remedy, evidence, wanted),), after))
             continue
         healings.append(Healing(remedy, wanted, after.changed.change))
         cause = next(f for f in wanted if f.treatment is not None and f.treatment.healed)
@@ -102,7 +114,35 @@ def _treat(problem, evidence, found):
         if remedy.trial and training.is_better(after.evidence) and not _is_located(evidence):
             cause = _named(remedy, after, evidence, found) or cause
         follow(cause, found, after)
+    return healings + _in_turn(problem, evidence, found, attempts)
+
+
+def _in_turn(problem, evidence, found, attempts):
+    """What heals together with what one change has uncovered, where none heals alone."""
+    healings, chains = [], Chains(problem, evidence, REMEDIES)
+    gone = [(attempt, _taken_away(attempt)) for attempt in attempts]
+    for attempt, wanted in sorted(gone, key=lambda pair: min(map(found.index, pair[1]), default=0)):
+        wanted = [finding for finding in wanted if _open(finding)]
+        done = chains.extend(attempt, wanted, {f.code for f in found}) if wanted else None
+        if done is None:
+            continue
+        whole, after = done
+        # What a later step was for is no consequence of what the first one was for.
+        wanted += [f for f in found if key(f) in whole.asked and _open(f) and f not in wanted]
+        write(wanted, after, found, brings=whole.remedy.brings)
+        healings.append(Healing(whole.remedy, wanted, after.changed.change))
+        own = [f for f in wanted if f.treatment is not None and f.treatment.healed]
+        follow(own[0], found, after)
+        for finding in own:
+            finding.cause = ""
     return healings
+
+
+def _taken_away(attempt):
+    """The findings that are gone after the first step of an attempt."""
+    ((remedy, _, before),) = attempt.steps
+    there = {key(f) for f in attempt.after.found if f.counts}
+    return [] if remedy.trial else [f for f in before if key(f) not in there]
 
 
 def _open(finding):

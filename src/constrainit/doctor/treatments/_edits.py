@@ -1,6 +1,7 @@
 """Edits of the source of a user's class: text in, a sentence and the new text out, or None."""
 
 import ast
+import re
 
 import keras
 
@@ -42,6 +43,27 @@ def seeded(text):
 
     new = _with_argument(text, "seed", "0", draws)
     return new and ("random numbers are drawn with a seed", new)
+
+
+def seeded_numpy(text):
+    """Draws of NumPy's global state, which differ from call to call, from a fixed seed."""
+    new = text
+    for name in ("np.random.", "numpy.random."):
+        for drawn in ("rand", "randn", "random", "uniform", "normal", "randint", "binomial"):
+            new = re.sub(
+                rf"(?<![\w.]){re.escape(name + drawn)}\(", f"{name}RandomState(0).{drawn}(", new
+            )
+    return (
+        ("NumPy's random numbers are drawn with a seed, the same at each call", new)
+        if (new != text)
+        else None
+    )
+
+
+def along_inputs(text):
+    """Reductions along the inputs of a unit in place of along the units."""
+    new = re.sub(r"\baxis=-1\b", "axis=0", text)
+    return ("reductions run along the inputs of a unit (axis=0)", new) if new != text else None
 
 
 def _with_argument(text, name, value, is_meant):
@@ -136,5 +158,5 @@ EDITS = {
     "CW205": keeps_dimensions,
     "CW201": _first_of(without_item_assignment, seeded, keras_ops, keeps_dimensions),
     "CW204": keeps_dimensions,
-    "CW207": seeded,
+    "CW207": _first_of(seeded, seeded_numpy),
 }

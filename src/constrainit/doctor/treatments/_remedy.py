@@ -40,6 +40,7 @@ class Remedy:
         brings: Findings that the way of trying brings with it, not the change itself.
         trial: Under what name the evidence is kept for rules that ask for it.
         saved: Whether a saved model holds the change; one to the user's file or data it does not.
+        again: Whether it may be made a second time, at another place.
     """
 
     codes: tuple[str, ...]
@@ -47,6 +48,7 @@ class Remedy:
     brings: tuple[str, ...] = ()
     trial: str = ""
     saved: bool = True
+    again: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from constrainit._obey import prepare, project
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._meaning import meant_set
 from constrainit.doctor.treatments._remedy import Changed
+from constrainit.doctor.treatments.starts import start_inside
 from constrainit.model import walk, wrong_axes
 from constrainit.sets import Box, NonNegative, Positive, PositiveSemidefinite, as_set
 
@@ -21,7 +22,7 @@ def run_call(problem, evidence, found):
         own = type(variable.constraint).__dict__.get("call")
         if own is not None and "__call__" not in type(variable.constraint).__dict__:
             variable.constraint = variable.constraint.call
-    prepare(problem.model, seed=problem.seed)
+    start_inside(problem)
     return Changed("the method `call` is run as `__call__`")
 
 

@@ -4,8 +4,11 @@ import copy
 
 import keras
 
+from constrainit._calibrate import calibrate, can_be_fitted
 from constrainit._obey import prepare
 from constrainit.doctor.treatments._remedy import Changed, with_other
+from constrainit.layers import OutputScale
+from constrainit.model import walk
 from constrainit.sets import SpectralNorm
 
 _HALF = ("float16", "bfloat16")
@@ -61,6 +64,84 @@ def spectral_constraint(problem, evidence, found):
     )
 
 
+def scaled_outputs(problem, evidence, found):
+    """An output scale in the layers with a constrained kernel, fitted to the batch."""
+    names = {
+        record.layer.name
+        for record in walk(problem.model)
+        if can_be_fitted(record) and not isinstance(record.layer.activation, OutputScale)
+    }
+    config, changed = copy.deepcopy(_config(problem.model)), []
+
+    def edit(part):
+        own = part["config"]
+        if own.get("name") in names and isinstance(own.get("activation"), str):
+            scaled = OutputScale(own["activation"], scale=1.0)
+            own["activation"] = keras.saving.serialize_keras_object(scaled)
+            changed.append(own["name"])
+
+    _each(config, edit)
+    if not changed:
+        return None
+    other = _made(problem, config)
+    prepare(other.model, seed=problem.seed)
+    calibrate(other.model, other.x)
+    return Changed(
+        f"an output scale around the activation of {_listed(changed)}, fitted to the batch",
+        other,
+        "keras.layers.Dense(..., activation=ci.OutputScale(activation, scale=1.0))\n"
+        "ci.calibrate(model, x)  # once the model is built",
+    )
+
+
+def bias_at_the_end(problem, evidence, found):
+    """A bias in the last layers that had none, so that their outputs can reach the targets."""
+    names, changed = {f.layer for f in found if f.code == "CW605"}, []
+
+    def edit(part):
+        own = part["config"]
+        if own.get("name") in names and own.get("use_bias") is False:
+            own["use_bias"] = True
+            changed.append(own["name"])
+
+    config = copy.deepcopy(_config(problem.model))
+    _each(config, edit)
+    if not changed:
+        return None
+    return Changed(
+        f"{_listed(changed)} with a bias", _made(problem, config),
+        "keras.layers.Dense(..., use_bias=True)",
+    )  # fmt: skip
+
+
+def unit_for_each_class(problem, evidence, found):
+    """As many units in the last layer as the labels name classes."""
+    wanted = {f.layer: int(f.evidence["high"]) + 1 for f in found if "classes" in f.evidence}
+    low = min((f.evidence["low"] for f in found if "classes" in f.evidence), default=-1)
+    changed = []
+
+    def edit(part):
+        own = part["config"]
+        if own.get("name") in wanted and "units" in own:
+            own["units"] = wanted[own["name"]]
+            changed.append(own["name"])
+
+    config = copy.deepcopy(_config(problem.model))
+    _each(config, edit)
+    if not changed or low < 0:
+        return None
+    units = wanted[changed[0]]
+    return Changed(
+        f"{_listed(changed)} with {units} units", _made(problem, config),
+        f"keras.layers.Dense({units}, ...)",
+    )  # fmt: skip
+
+
+def _listed(names):
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{', '.join(map(str, names[:3]))}{more}"
+
+
 def own_classes(model: keras.Model) -> dict[str, type]:
     """The classes of the parts of a model by name, for a model that is made like it."""
     parts = [part for layer in model._flatten_layers() for part in (layer, *vars(layer).values())]
@@ -91,8 +172,22 @@ def _made(problem, config, exact=True):
     if not model.built:
         model(problem.x)
     if exact:
-        for old, new in zip(problem.model.variables, model.variables, strict=True):
-            new.assign(old.value)
+        _take_over(problem.model, model)
     model._compile_loss = problem.model._compile_loss
     model.optimizer = getattr(problem.model, "optimizer", None)
     return with_other(problem, model=model)
+
+
+def _take_over(model, other):
+    """Gives another model the values and constraints of the weights that fit."""
+    mine, theirs = model.variables, other.variables
+    if len(mine) == len(theirs):
+        pairs = list(zip(mine, theirs, strict=True))
+    else:
+        known = {v.path: v for v in mine}
+        pairs = [(known[v.path], v) for v in theirs if v.path in known]
+    for old, new in pairs:
+        if tuple(old.shape) == tuple(new.shape):
+            new.assign(old.value)
+            if hasattr(old, "constraint"):
+                new.constraint = old.constraint

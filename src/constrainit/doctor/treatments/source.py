@@ -7,6 +7,7 @@ import inspect
 import linecache
 import textwrap
 import types
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,17 @@ from typing import Any
 import keras
 from keras.src.saving import object_registration as registry
 
-from constrainit._obey import prepare
+from constrainit.doctor._frames import EDITED_FILE
+from constrainit.doctor.treatments import _edits
 from constrainit.doctor.treatments._edits import EDITS
 from constrainit.doctor.treatments._remedy import Changed, with_other
+from constrainit.doctor.treatments.starts import start_inside
 
 _GUARDED = ("log", "log1p", "sqrt", "rsqrt", "power")
 _FLOOR = "1e-6"
+_EDITED = "_constrainit_edited"
+_SOURCES: Any = weakref.WeakKeyDictionary()
+"""What the classes and functions that were edited once were made from."""
 _REGISTRIES = (registry.GLOBAL_CUSTOM_NAMES, registry.GLOBAL_CUSTOM_OBJECTS)
 
 
@@ -37,11 +43,20 @@ def registered_as_before() -> Iterator[None]:
 
 def edited(problem, evidence, found):
     """The smallest edit of the class of a constraint that its findings ask for."""
+    return _edited(problem, found, EDITS)
+
+
+def along_inputs(problem, evidence, found):
+    """The class of a constraint with its reductions along the inputs of a unit."""
+    return _edited(problem, found, dict.fromkeys(EDITS, _edits.along_inputs))
+
+
+def _edited(problem, found, edits):
     kinds, changes, diffs = {}, [], []
     for finding in found:
         variable = _variable(problem, finding.weight)
         kind = type(getattr(variable, "constraint", None))
-        edit = EDITS.get(finding.code)
+        edit = edits.get(finding.code)
         if edit is None or kind.__module__.split(".")[0] in ("keras", "constrainit", "builtins"):
             continue
         if kind not in kinds:
@@ -58,7 +73,7 @@ def edited(problem, evidence, found):
         if type(constraint) in kinds:
             variable.constraint = _as_kind(constraint, kinds[type(constraint)])
     if any(finding.code != "CW208" for finding in found):
-        prepare(problem.model, seed=problem.seed)
+        start_inside(problem)
     return Changed("; ".join(changes), diff="\n".join(diffs))
 
 
@@ -77,10 +92,11 @@ def guarded(problem, evidence, found):
     operation = evidence.operation
     if operation is None or operation.source is None or not _can_be_guarded(operation):
         return None
-    layer = next((o for o in problem.model._flatten_layers() if o.name == operation.layer), None)
+    layers = problem.model._flatten_layers()
+    layer = next((o for o in layers if o.name == operation.layer), None)
     losses = problem.losses()
     if layer is not None:
-        owner: Any = type(layer)
+        owner: Any = _kind(layer)
     elif operation.stage in ("loss", "gradients") and len(losses) == 1:
         owner = getattr(losses[0], "fn", losses[0])
     else:
@@ -93,16 +109,33 @@ def guarded(problem, evidence, found):
     new, sentence, diff = made
     if layer is None:
         return Changed(sentence, with_other(problem, loss=new), diff=diff)
-    for name, value in vars(new).items():
+    for other in layers:
+        if _kind(other) is owner:
+            _become(other, new)
+    return Changed(sentence, with_other(problem), diff=diff)
+
+
+def _kind(layer):
+    """The class of a layer, or the edited one that it has the methods of."""
+    return vars(layer).get(_EDITED, type(layer))
+
+
+def _become(layer, kind):
+    """Gives a layer the methods of an edited class, until its attributes are put back."""
+    vars(layer)[_EDITED] = kind
+    for name, value in vars(kind).items():
         if inspect.isfunction(value) and name != "__init__":
             vars(layer)[name] = types.MethodType(value, layer)
-    return Changed(sentence, with_other(problem), diff=diff)
 
 
 def _can_be_guarded(operation):
     if operation.name == "divide":
         return len(operation.operands) > 1 and operation.operands[1].numbers.minimum >= 0
-    return operation.name in _GUARDED
+    return operation.name in _GUARDED or _has_infinite_operand(operation)
+
+
+def _has_infinite_operand(operation):
+    return any(operand.numbers.nonfinite for operand in operation.operands)
 
 
 def _guard(operation):
@@ -115,11 +148,15 @@ def _guard(operation):
             for node in ast.walk(ast.parse(text))
             if isinstance(node, ast.expr) and _line(text, node.lineno) == line_text
         ]
-        spans = [span for node in nodes for span in _operand_of(node, operation.name)]
-        if not spans:
-            return None
-        text = _wrapped(text, spans)
-        return f"a floor of {_FLOOR} under the operand of {operation.name}", text
+        names = [operation.name]
+        # What made the operand infinite, harmless by itself, may stand on the same line.
+        names += [n for n in _GUARDED if _has_infinite_operand(operation)]
+        for name in names:
+            spans = [span for node in nodes for span in _operand_of(node, name)]
+            if spans:
+                text = _wrapped(text, spans)
+                return f"a floor of {_FLOOR} under the operand of {name}", text
+        return None
 
     return edit
 
@@ -157,24 +194,36 @@ def _wrapped(text, spans):
 
 def _rewritten(kind: Any, edit: Any) -> tuple[Any, str, str] | None:
     """A class or function with its source edited, what was done, and the diff of its file."""
+    found = _source(kind)
+    if found is None:
+        return None
+    lines, first, path, whole = found
+    text = "".join(lines)
+    indent = text[: len(text) - len(text.lstrip())]
+    done = edit(textwrap.dedent(text))
+    if done is None:
+        return None
+    sentence, new = done
+    changed = textwrap.indent(new, indent).splitlines(keepends=True)
+    after = [*whole[: first - 1], *changed, *whole[first - 1 + len(lines) :]]
+    name = Path(path).name
+    diff = "".join(difflib.unified_diff(whole, after, name, name, n=2))
+    made = _compiled(kind, new)
+    _SOURCES[made] = changed, first, path, after
+    return made, sentence, diff
+
+
+def _source(kind):
+    """The lines of a class or function, the first one's number, its file and all lines of that."""
+    if kind in _SOURCES:
+        return _SOURCES[kind]
     try:
         lines, first = inspect.getsourcelines(kind)
         path = inspect.getsourcefile(kind)
     # What is made in a session has no source.
     except (OSError, TypeError):
         return None
-    text = "".join(lines)
-    indent = text[: len(text) - len(text.lstrip())]
-    done = edit(textwrap.dedent(text))
-    if done is None or path is None:
-        return None
-    sentence, new = done
-    whole = linecache.getlines(path)
-    changed = textwrap.indent(new, indent).splitlines(keepends=True)
-    after = [*whole[: first - 1], *changed, *whole[first - 1 + len(lines) :]]
-    name = Path(path).name
-    diff = "".join(difflib.unified_diff(whole, after, name, name, n=2))
-    return _compiled(kind, new), sentence, diff
+    return None if path is None else (lines, first, path, linecache.getlines(path))
 
 
 def _compiled(kind, text):
@@ -184,5 +233,8 @@ def _compiled(kind, text):
     # Keras refuses a name twice; `treat` puts its registry back.
     name = registry.GLOBAL_CUSTOM_NAMES.pop(kind, None)
     registry.GLOBAL_CUSTOM_OBJECTS.pop(name, None)
-    exec(compile(text, f"<edited {kind.__name__}>", "exec"), scope)
+    file = f"{EDITED_FILE}{kind.__name__}>"
+    # So that a second look names its lines.
+    linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file
+    exec(compile(text, file, "exec"), scope)
     return scope[kind.__name__]

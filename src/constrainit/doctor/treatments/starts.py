@@ -1,10 +1,13 @@
 """Remedies for starts: inside the set, of the right size, different from unit to unit."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from constrainit._calibrate import calibrate
 from constrainit._obey import prepare
+from constrainit.doctor._problem import Problem
+from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.initializers import Feasible
 from constrainit.layers import OutputScale
@@ -40,6 +43,25 @@ def of_the_right_size(problem, evidence, found):
         code="# **ci.constrained(kernel=..., activation=..., depth=...) in each layer, then\n"
         "ci.calibrate(model, x)",
     )
+
+
+def calibrated(problem, evidence, found):
+    """The biases of layers with a constrained kernel, fitted to the batch; no kernel is drawn."""
+    done = calibrate(problem.model, problem.x)
+    return (
+        Changed("biases and scales are fitted to the batch", code="ci.calibrate(model, x)")
+        if (done)
+        else None
+    )
+
+
+def start_inside(problem: Problem) -> None:
+    """Every weight inside its set, but those of which its constraint makes NaN."""
+    held = [(v, to_numpy(v)) for v in problem.model.variables]
+    prepare(problem.model, seed=problem.seed)
+    for variable, value in held:
+        if np.isfinite(value).all() and not np.isfinite(to_numpy(variable)).all():
+            variable.assign(ops.cast(value, variable.dtype))
 
 
 def redrawn(problem, evidence, found):

@@ -18,6 +18,9 @@ def lower_rate(factor):
         rate = evidence.rate
         if rate is None:
             return None
+        # Another model, made by a remedy before this one, has none yet.
+        if problem.optimizer is None:
+            problem.set_optimizer()
         other = problem.with_rate(rate * factor)
         return Changed(
             f"a learning rate of {rate * factor:.3g} in place of {rate:.3g}",
@@ -98,12 +101,47 @@ def other_logits(problem, evidence, found):
     return Changed(f"the loss takes from_logits={flipped}", other, code)
 
 
+def labels_from_zero(problem, evidence, found):
+    """Labels that are as many as the classes, numbered from zero."""
+    numbers = [f.evidence for f in found if "classes" in f.evidence]
+    if len(numbers) != 1 or len(keras.tree.flatten(problem.y)) != 1:
+        return None
+    low, high, classes = (numbers[0][name] for name in ("low", "high", "classes"))
+    if low == 0 or high - low > classes - 1:
+        return None
+    shift = int(low)
+    y = keras.tree.map_structure(lambda part: part - ops.cast(shift, part.dtype), problem.y)
+    return Changed(
+        f"labels from 0 to {high - low:.0f} in place of {low:.0f} to {high:.0f}",
+        with_other(problem, y=y),
+        f"y = y - {shift}" if shift > 0 else f"y = y + {-shift}",
+    )
+
+
+def sigmoid_of_one(problem, evidence, found):
+    """A sigmoid in place of a softmax over a single unit, which gives one whatever comes in."""
+    names, changed = {finding.layer for finding in found}, []
+    for layer in problem.model._flatten_layers():
+        one = getattr(layer, "units", None) == 1
+        if layer.name in names and one and layer.activation is keras.activations.softmax:
+            vars(layer)["activation"] = keras.activations.sigmoid
+            changed.append(layer.name)
+    if not changed:
+        return None
+    return Changed(
+        f"{', '.join(changed)} with a sigmoid in place of the softmax over one unit",
+        with_other(problem),
+        'keras.layers.Dense(1, activation="sigmoid")',
+    )
+
+
 def no_last_activation(problem, evidence, found):
     """The last layer without its activation."""
-    names = {finding.layer for finding in found if finding.code == "CW605"}
+    names = {f.layer for f in found if f.code == "CW605" and "classes" not in f.evidence}
     changed = []
     for layer in problem.model._flatten_layers():
-        if layer.name in names and callable(getattr(layer, "activation", None)):
+        own = getattr(layer, "activation", None)
+        if layer.name in names and callable(own) and own is not keras.activations.linear:
             vars(layer)["activation"] = keras.activations.linear
             changed.append(layer.name)
     if not changed:

@@ -1,0 +1,114 @@
+"""Changes one after another, where the first one uncovers what another one mends."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from constrainit.doctor._evidence import Evidence
+from constrainit.doctor._finding import Finding
+from constrainit.doctor._problem import Problem
+from constrainit.doctor.treatments._remedy import Changed, Look, Remedy, key, look
+
+_LONGEST = 3
+_MOST_LOOKS = 8
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Changes in turn that heal, as one remedy, and the places of what each was made for."""
+
+    remedy: Remedy
+    asked: frozenset[tuple[str, str, str]]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A remedy that took away a finding and was no cure, as others came.
+
+    Attributes:
+        steps: The remedies in turn, each with the evidence and the findings that it was for.
+        after: What was seen after them.
+    """
+
+    steps: tuple[tuple[Remedy, Evidence, list[Finding]], ...]
+    after: Look
+
+    def remedy(self) -> Remedy:
+        """All of it as one remedy."""
+        remedies = [remedy for remedy, _, _ in self.steps]
+
+        def apply(problem, evidence, found):
+            made: list[Changed] = []
+            for remedy, seen_before, wanted in self.steps:
+                changed = remedy.apply(problem, seen_before, wanted)
+                if changed is None:
+                    return None
+                problem = changed.problem or problem
+                made.append(changed)
+            return Changed(
+                ", and ".join(one.change for one in made),
+                problem,
+                "\n".join(dict.fromkeys(one.code for one in made if one.code)),
+                "\n".join(one.diff for one in made if one.diff),
+            )
+
+        return Remedy(
+            remedies[0].codes,
+            apply,
+            brings=tuple(code for remedy in remedies for code in remedy.brings),
+            saved=all(remedy.saved for remedy in remedies),
+        )
+
+
+class Chains:
+    """The search for changes in turn that heal; each look costs what a probe does."""
+
+    def __init__(self, problem: Problem, evidence: Evidence, remedies: Sequence[Remedy]):
+        self.problem, self.evidence, self.remedies = problem, evidence, remedies
+        self.left = _MOST_LOOKS
+
+    def extend(
+        self, attempt: Attempt, wanted: list[Finding], known: set[str]
+    ) -> tuple[Chain, Look] | None:
+        """The shortest continuation found after which none of `wanted` and nothing new is left.
+
+        `known` are the codes of what was found before anything was changed.
+        """
+        todo = [attempt]
+        while todo:
+            one = todo.pop(0)
+            news = _left(one.after, wanted, known, one.remedy())
+            for remedy in self.remedies:
+                asked = [f for f in one.after.found if f.code in remedy.codes and f.counts]
+                # What is for the first finding, too, was tried for it alone.
+                repeats = any(f.code in remedy.codes for f in wanted) and not remedy.again
+                if not any(f in asked for f in news) or repeats or self.left <= 0:
+                    continue
+                longer = Attempt((*one.steps, (remedy, one.after.evidence, asked)), one.after)
+                whole = longer.remedy()
+                after = look(whole, self.problem, self.evidence, wanted)
+                if after is None:
+                    continue
+                self.left -= 1
+                if not _left(after, wanted, known, whole):
+                    asked = frozenset(key(f) for _, _, these in longer.steps for f in these)
+                    return Chain(whole, asked), after
+                gone = not {key(f) for f in after.found if f.counts} & {key(f) for f in wanted}
+                if gone and len(longer.steps) < _LONGEST and _moves(one, after):
+                    todo.append(Attempt(longer.steps, after))
+        return None
+
+
+def _left(after: Look, wanted: list[Finding], known: set[str], remedy: Remedy) -> list[Any]:
+    """The findings that keep a change from being a cure."""
+    places = {key(f) for f in wanted}
+    return [
+        f for f in after.found
+        if f.counts
+        and (key(f) in places or (f.code not in known and f.code not in remedy.brings))
+    ]  # fmt: skip
+
+
+def _moves(before: Attempt, after: Look) -> bool:
+    """Whether a step changed which findings there are."""
+    return {key(f) for f in before.after.found} != {key(f) for f in after.found}
