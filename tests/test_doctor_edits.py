@@ -37,6 +37,26 @@ EDITS = {
         "def __call__(self, w):\n    return w / ops.sum(w, axis=0)\n",
         "ops.sum(w, axis=0, keepdims=True)",
     ),
+    "draw of NumPy": (
+        _edits.seeded_numpy,
+        "def __call__(self, w):\n    return w * (np.random.rand(*w.shape) > 0.1)\n",
+        "np.random.RandomState(0).rand(*w.shape) > 0.1",
+    ),
+    "along inputs": (
+        _edits.along_inputs,
+        "def __call__(self, w):\n    return w / ops.std(w, axis=-1, keepdims=True)\n",
+        "ops.std(w, axis=0, keepdims=True)",
+    ),
+    "step": (
+        _edits.with_a_gradient,
+        "def call(self, x):\n    return x * ops.sign(self.w)\n",
+        "x * (self.w + ops.stop_gradient(ops.sign(self.w) - self.w))",
+    ),
+    "stopped": (
+        _edits.with_a_gradient,
+        "def call(self, x):\n    return x * ops.stop_gradient(self.w + 1)\n",
+        "return x * (self.w + 1)",
+    ),
 }
 OTHERS = (
     "def get_config(self):\n    config['x'] = self.x\n    return config\n",

@@ -99,6 +99,19 @@ class Sparse(Constraint):
         return w * ops.cast(ops.reshape(ops.arange(ops.size(w)) % 4 == 0, w.shape), w.dtype)
 
 
+class MadeByVariable(layers.Layer):
+    """Keras drops the constraint, unless it is set by hand."""
+
+    def __init__(self, by_hand=False, **named):
+        super().__init__(**named)
+        self.w = keras.Variable(np.ones(4), constraint=keras.constraints.NonNeg(), name="w")
+        if by_hand:
+            self.w.constraint = keras.constraints.NonNeg()
+
+    def call(self, x):
+        return x * self.w
+
+
 class Applies(layers.Layer):
     """A layer of one weight per input and one function of both."""
 
@@ -212,7 +225,10 @@ FAULTY = {
         "lambda": (lambda: dense(lambda w: ops.minimum(w, 1.0)), EVERY),
         "argument": (lambda: dense(Forgets(0.5)), EVERY),
     },
-    "CW209": {"late": (attached_late, EVERY)},
+    "CW209": {
+        "late": (attached_late, EVERY),
+        "variable": (lambda: sequential(MadeByVariable(name="here")), "w"),
+    },
     "CW301": {
         "images": (wrong_axes, ("model/conv/kernel", "model/deep/kernel", "model/up/kernel")),
         "rows": (lambda: embedding(0), "model/here/embeddings"),
@@ -433,6 +449,7 @@ def sums_to_one_repaired():
 
 
 REPAIRED = {
+    "CW209": lambda: sequential(MadeByVariable(by_hand=True), layers.Dense(1)),
     "CW101": lambda: dense("non_neg", keras.initializers.RandomUniform(0, 0.5, seed=0)),
     "CW204": sums_to_one_repaired,
     "CW301": lambda: embedding(1),

@@ -200,6 +200,7 @@ class Evidence:
         faults: What raised, by stage; later stages that need it did not run.
         constraints: The constrained weights.
         unattached: Weights whose layer holds a constraint that never reached the variable.
+        dropped: Weights that were made by `keras.Variable` with a constraint, as it was written.
         outputs: The layers' outputs of the first forward pass, in the order of execution.
         outputs_after: The same after the first step.
         outputs_last: The same after the last step.
@@ -229,6 +230,7 @@ class Evidence:
     faults: dict[str, Fault] = field(default_factory=dict)
     constraints: list[ConstraintEvidence] = field(default_factory=list)
     unattached: list[tuple[WeightRecord, str]] = field(default_factory=list)
+    dropped: list[tuple[WeightRecord, str]] = field(default_factory=list)
     outputs: list[Output] = field(default_factory=list)
     outputs_after: list[Output] = field(default_factory=list)
     outputs_last: list[Output] = field(default_factory=list)

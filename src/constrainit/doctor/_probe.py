@@ -7,6 +7,7 @@ import keras
 
 from constrainit.doctor._constraints import Constraints
 from constrainit.doctor._data import describe_data, describe_losses
+from constrainit.doctor._dropped import dropped
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._frames import fault
 from constrainit.doctor._problem import Problem, is_custom
@@ -18,6 +19,7 @@ def probe(problem: Problem) -> Evidence:
     """Measures a problem. The model's weights change; the caller restores them."""
     evidence = Evidence(weights=walk(problem.model))
     evidence.unattached = _unattached(evidence.weights)
+    evidence.dropped = dropped(evidence.weights)
     evidence.quantized = _quantized(evidence.weights)
     constraints = Constraints(evidence)
     constraints.run()

@@ -61,6 +61,9 @@ RULES = (
 _TRIALS = {"rate": (LearningRateTooHigh,), "data": (UnscaledData,)}
 
 
+_OF_CONSTRAINTS = (NotAProjection.code, NotDeterministic.code, WrongDtype.code)
+
+
 def findings(evidence: Evidence) -> list[Finding]:
     """What every rule finds, causes first."""
     return in_order(finding for rule in RULES for finding in rule.find(evidence))
@@ -90,7 +93,12 @@ def in_order(found: Iterable[Finding]) -> list[Finding]:
 
     def level(finding):
         group = [finding, *following[id(finding)]]
-        return min(_LEVELS.index(one.level) for one in group)
+        least = min(_LEVELS.index(one.level) for one in group)
+        # What a constraint does to its weight comes before how it is saved.
+        also = [f for f in found if f.code in _OF_CONSTRAINTS and f.weight == finding.weight]
+        if finding.code == NotSaved.code and also:
+            return max(least, min(_LEVELS.index(f.level) for f in also))
+        return least
 
     ordered = []
     for cause in sorted(causes, key=lambda one: (level(one), own(one))):

@@ -21,7 +21,8 @@ class NotAttached(Rule):
 
     Known limits:
         Knows the arguments of Keras' layers, `..._constraint`. A constraint that a layer of the
-        user's own keeps under another name is not found.
+        user's own keeps under another name is not found. A constraint that is given to
+        `keras.Variable`, which drops it, is read off the source of the layer's class.
 
     Source:
         keras-team/keras#10226 and keras-team/keras#7628.
@@ -37,4 +38,12 @@ class NotAttached(Rule):
                 f'call constrainit.constrain(model, {{"{record.path}": ...}}), or pass the '
                 "constraint to the layer's constructor",
                 {"constraint": kind}, layer=record.layer.name, weight=record.path,
+            )  # fmt: skip
+        for record, text in evidence.dropped:
+            yield self.made(
+                f"its layer makes it by keras.Variable(..., constraint={text}), which takes no "
+                "constraint and says nothing: the weight has none, and no step applies it",
+                "make it by self.add_weight(..., constraint=...) in build, or set the attribute "
+                f"`constraint` of the variable to {text}",
+                {"constraint": text}, layer=record.layer.name, weight=record.path,
             )  # fmt: skip

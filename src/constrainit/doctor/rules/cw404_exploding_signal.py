@@ -36,7 +36,7 @@ class ExplodingSignal(Rule):
     Known limits:
         Reported from a magnitude of 1e4 on (1e3 in float16, whose largest number is 65504) that is
         a thousand times that of the inputs; a model that means to give such numbers is reported,
-        too. Growth that stays below is not.
+        too. Growth that stays below is not. Where the loss overflows from it, it is an error.
 
     Source:
         Hoedt and Klambauer, Principled weight initialisation for input-convex neural networks
@@ -66,6 +66,7 @@ class ExplodingSignal(Rule):
             "constrainit.prepare(model, x)",
             {"peak": most.peak, "first_peak": first.peak, "input_peak": base},
             layer=first.layer, weight=_kernel(evidence, first.layer),
+            level=self.level if math.isfinite(evidence.loss or 0.0) else "error",
         )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from typing import Any
 
 import keras
 
@@ -64,6 +65,42 @@ def along_inputs(text):
     """Reductions along the inputs of a unit in place of along the units."""
     new = re.sub(r"\baxis=-1\b", "axis=0", text)
     return ("reductions run along the inputs of a unit (axis=0)", new) if new != text else None
+
+
+def with_a_gradient(text):
+    """`sign`, `round` and the like with the gradient of what they take; no `stop_gradient`."""
+    calls = _method_calls(text)
+    stopped = [node for node in calls if node.func.attr == "stop_gradient"]
+    steps = [node for node in calls if node.func.attr in _STEPS]
+    # Both together are an estimator that passes the gradient through already.
+    if bool(stopped) == bool(steps):
+        return None
+    node = max(stopped or steps, key=lambda one: (one.lineno, one.col_offset))
+    own, module, inner = (ast.unparse(part) for part in (node, node.func.value, node.args[0]))
+    if stopped:
+        return "no stop_gradient", _replaced(text, node, f"({inner})")
+    new = f"({inner} + {module}.stop_gradient({own} - {inner}))"
+    sentence = f"{node.func.attr} passes the gradient through, as if it were not there"
+    return sentence, _replaced(text, node, new)
+
+
+_STEPS = ("sign", "round", "floor", "ceil")
+
+
+def _method_calls(text) -> list[Any]:
+    """The calls of methods that take something."""
+    calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+    return [node for node in calls if isinstance(node.func, ast.Attribute) and node.args]
+
+
+def _replaced(text, node, new):
+    """A source with another text in the place of a node."""
+    lines = [line.encode() for line in text.splitlines(keepends=True)]
+    last, end = _end(node)
+    first = node.lineno - 1
+    before, after = lines[first][: node.col_offset], lines[last - 1][end:]
+    lines[first:last] = [before + new.encode() + after]
+    return b"".join(lines).decode()
 
 
 def _with_argument(text, name, value, is_meant):

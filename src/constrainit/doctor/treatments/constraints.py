@@ -5,12 +5,13 @@ import numpy as np
 from keras import ops
 
 from constrainit._obey import prepare, project
+from constrainit.doctor._dropped import evaluated
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._meaning import meant_set
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.doctor.treatments.starts import start_inside
 from constrainit.model import walk, wrong_axes
-from constrainit.sets import Box, NonNegative, Positive, PositiveSemidefinite, as_set
+from constrainit.sets import Box, Custom, NonNegative, Positive, PositiveSemidefinite, as_set
 
 _MARGIN = 1e-2
 _OF_DEFINITE = ("cholesky", "inverse", "solve", "logdet")
@@ -29,9 +30,10 @@ def run_call(problem, evidence, found):
 def attach(problem, evidence, found):
     """The constraint that the layer holds, on the weight."""
     sets, paths = [], {finding.weight for finding in found}
+    written = {record.path: evaluated(record, text) for record, text in evidence.dropped}
     for record in walk(problem.model):
         held = getattr(record.layer, f"{record.argument}_constraint", None)
-        held = held or _held_by(record, paths)
+        held = written.get(record.path) or held or _held_by(record, paths)
         if held is not None and record.constraint is None:
             record.variable.constraint = record.resolved(held)
             sets.append(f"{record.path!r}: {_written(as_set(held))}")
@@ -58,6 +60,24 @@ def along_the_right_axes(problem, evidence, found):
     prepare(problem.model, seed=problem.seed)
     code = f"ci.constrain(model, {{{', '.join(sets)}}})\nci.prepare(model)"
     return Changed("the axes of each unit, and a start inside", code=code)
+
+
+def along_an_axis_that_exists(problem, evidence, found):
+    """The same set along the one axis of a vector, for which an axis beyond it was named."""
+    sets, paths = [], {finding.weight for finding in found}
+    for record in walk(problem.model):
+        if record.path not in paths or len(record.shape) != 1:
+            continue
+        a_set = as_set(record.constraint)
+        arguments = {} if isinstance(a_set, Custom) else a_set._arguments()
+        if "axis" in arguments:
+            record.variable.constraint = type(a_set)(**{**arguments, "axis": [0]})
+            sets.append(f"{record.path!r}: {_written(record.variable.constraint)}")
+    if not sets:
+        return None
+    start_inside(problem)
+    code = f"ci.constrain(model, {{{', '.join(sets)}}})"
+    return Changed(f"the axis of a vector, {'; '.join(sets)}", code=code)
 
 
 def exact_set(problem, evidence, found):

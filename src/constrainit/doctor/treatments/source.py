@@ -55,7 +55,7 @@ def _edited(problem, found, edits):
     kinds, changes, diffs = {}, [], []
     for finding in found:
         variable = _variable(problem, finding.weight)
-        kind = type(getattr(variable, "constraint", None))
+        kind = _kind_of(getattr(variable, "constraint", None))
         edit = edits.get(finding.code)
         if edit is None or kind.__module__.split(".")[0] in ("keras", "constrainit", "builtins"):
             continue
@@ -70,8 +70,11 @@ def _edited(problem, found, edits):
         return None
     for variable in problem.model.variables:
         constraint = getattr(variable, "constraint", None)
-        if type(constraint) in kinds:
-            variable.constraint = _as_kind(constraint, kinds[type(constraint)])
+        kind = _kind_of(constraint)
+        if kind in kinds:
+            is_function = kind is constraint
+            new = kinds[kind]
+            variable.constraint = new if is_function else _as_kind(constraint, new)
     if any(finding.code != "CW208" for finding in found):
         start_inside(problem)
     return Changed("; ".join(changes), diff="\n".join(diffs))
@@ -79,6 +82,12 @@ def _edited(problem, found, edits):
 
 def _variable(problem, path):
     return next((v for v in problem.model.variables if v.path == path), None)
+
+
+def _kind_of(constraint):
+    """What holds the code of a constraint: its class, or a function that is one itself."""
+    named = inspect.isfunction(constraint) and constraint.__name__.isidentifier()
+    return constraint if named else type(constraint)
 
 
 def _as_kind(constraint, kind):
@@ -113,6 +122,24 @@ def guarded(problem, evidence, found):
         if _kind(other) is owner:
             _become(other, new)
     return Changed(sentence, with_other(problem), diff=diff)
+
+
+def with_a_gradient(problem, evidence, found):
+    """The class of a layer that cuts the gradient off, with an operation that lets it through."""
+    layers = problem.model._flatten_layers()
+    for layer in [one for f in found for one in layers if one.name == f.layer]:
+        owner = _kind(layer)
+        if owner.__module__.split(".")[0] in ("keras", "constrainit", "builtins"):
+            continue
+        made = _rewritten(owner, _edits.with_a_gradient)
+        if made is None:
+            continue
+        new, sentence, diff = made
+        for other in layers:
+            if _kind(other) is owner:
+                _become(other, new)
+        return Changed(sentence, with_other(problem), diff=diff)
+    return None
 
 
 def _kind(layer):

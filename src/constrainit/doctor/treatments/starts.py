@@ -66,7 +66,8 @@ def start_inside(problem: Problem) -> None:
 
 def redrawn(problem, evidence, found):
     """The weights of the findings, drawn at random as Keras would by default, inside their sets."""
-    paths = {f.weight for f in found if f.weight} | _of_layers({f.layer for f in found}, evidence)
+    layers = {finding.layer for finding in found if finding.layer}
+    paths = {f.weight for f in found if f.weight} | _of_layers(layers, evidence)
     named = []
     for index, record in enumerate(walk(problem.model)):
         kernel = len(record.shape) > 1 or record.variable.name not in STARTS
@@ -90,4 +91,8 @@ def redrawn(problem, evidence, found):
 
 
 def _of_layers(layers, evidence):
-    return {record.path for record in evidence.weights if record.layer.name in layers}
+    """The weights of layers, those of the cells inside of them included."""
+    return {
+        record.path for record in evidence.weights
+        if record.layer.name in layers or not layers.isdisjoint(record.path.split("/"))
+    }  # fmt: skip

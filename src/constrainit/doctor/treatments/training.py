@@ -9,6 +9,12 @@ from constrainit.doctor.rules._symptoms import diverges
 from constrainit.doctor.treatments._remedy import Changed, with_other
 
 _LARGE = 10.0
+_OF_RATES = ("poisson", "mean_squared_logarithmic_error", "kl_divergence")
+_CROSS_ENTROPIES = {
+    "sparse_categorical_crossentropy": keras.losses.SparseCategoricalCrossentropy,
+    "categorical_crossentropy": keras.losses.CategoricalCrossentropy,
+    "binary_crossentropy": keras.losses.BinaryCrossentropy,
+}
 
 
 def lower_rate(factor):
@@ -81,24 +87,44 @@ def finite_rows(problem, evidence, found):
 
 
 def other_logits(problem, evidence, found):
-    """The same cross-entropy, with `from_logits` the other way."""
-    losses = problem.losses()
-    if len(losses) != 1:
+    """The same cross-entropies, with `from_logits` the other way where a finding asks for it."""
+    losses, layers = list(problem.losses()), {finding.layer for finding in found}
+    if len(losses) != len(evidence.losses_of):
         return None
-    flipped = not evidence.losses_of[0].logits
-    loss = losses[0]
-    # Whatever the loss was given as: only its name tells which one it is.
-    kinds = {
-        "sparse_categorical_crossentropy": keras.losses.SparseCategoricalCrossentropy,
-        "categorical_crossentropy": keras.losses.CategoricalCrossentropy,
-        "binary_crossentropy": keras.losses.BinaryCrossentropy,
-    }
-    kind = kinds.get(str(getattr(loss, "name", "")))
-    if kind is None:
+    changed = []
+    for place, made in enumerate(evidence.losses_of):
+        # Whatever the loss was given as: only its name tells which one it is.
+        kind = _CROSS_ENTROPIES.get(str(getattr(losses[place], "name", "")))
+        if kind is not None and made.layer in layers:
+            losses[place] = kind(from_logits=not made.logits)
+            changed.append(f"{kind.__name__}(from_logits={not made.logits})")
+    if not changed:
         return None
-    other = with_other(problem, loss=kind(from_logits=flipped))
-    code = f"loss=keras.losses.{kind.__name__}(from_logits={flipped})"
-    return Changed(f"the loss takes from_logits={flipped}", other, code)
+    loss = losses[0] if len(losses) == 1 else keras.tree.pack_sequence_as(problem.specs, losses)
+    logits = changed[0].partition("(")[2].rstrip(")")
+    named = f" for {', '.join(sorted(layers))}" if len(losses) > 1 else ""
+    code = f"loss=keras.losses.{changed[0]}"
+    return Changed(f"the loss{named} takes {logits}", with_other(problem, loss=loss), code)
+
+
+def softplus_at_the_end(problem, evidence, found):
+    """A softplus behind the last layer, for a loss that takes the logarithm of its output."""
+    layers = {
+        made.layer for made in evidence.losses_of
+        if made.name in _OF_RATES and made.low < 0 and made.target.low >= 0
+    }  # fmt: skip
+    changed = []
+    for layer in problem.model._flatten_layers():
+        if layer.name in layers and getattr(layer, "activation", None) is keras.activations.linear:
+            vars(layer)["activation"] = keras.activations.softplus
+            changed.append(layer.name)
+    if not changed:
+        return None
+    return Changed(
+        f"{', '.join(changed)} with a softplus, as the loss takes the logarithm of its output",
+        with_other(problem),
+        'keras.layers.Dense(..., activation="softplus")',
+    )
 
 
 def labels_from_zero(problem, evidence, found):

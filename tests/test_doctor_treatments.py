@@ -1,0 +1,163 @@
+"""What the doctor tries: small faulty models that one change, or two in turn, heal."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import constrainit as ci
+from constrainit.doctor._problem import Problem
+from constrainit.doctor.treatments import constraints, models, source, training
+
+DRAWS = np.random.default_rng(0)
+X = DRAWS.normal(size=(16, 4)).astype("float32")
+Y = X[:, :1].copy()
+KINDS = X[:, :3].argmax(axis=1)
+
+registered = keras.saving.register_keras_serializable("test_doctor_treatments")
+
+
+@registered
+class Direction(layers.Layer):
+    """0/0 for a row of zeros; behind it, the derivative of a root at zero."""
+
+    def call(self, x):
+        return x / ops.sqrt(ops.sum(ops.square(x), axis=-1, keepdims=True))
+
+
+@registered
+class Binary(layers.Layer):
+    """Its weight gets no gradient."""
+
+    def build(self, shape):
+        self.w = self.add_weight(shape=(shape[-1],), name="w")
+
+    def call(self, x):
+        return x * ops.sign(self.w)
+
+
+@registered
+class Masks(keras.constraints.Constraint):
+    """Other weights at each call."""
+
+    def __call__(self, w):
+        return w * (np.random.rand(*w.shape) > 0.1).astype("float32")  # noqa: NPY002
+
+
+@registered
+class SharesByCall(keras.constraints.Constraint):
+    """Does nothing; run, it gives 0/0 for a unit without a positive weight."""
+
+    def call(self, w):
+        w = ops.relu(w)
+        return w / ops.sum(w, axis=0, keepdims=True)
+
+
+def sequential(*parts, loss="mse", rate=0.01):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((4,)), *parts])
+    model.compile(keras.optimizers.SGD(rate), loss)
+    return model
+
+
+def without_a_row(x):
+    x = x.copy()
+    x[3] = 0
+    return x
+
+
+def raising():
+    limit = keras.constraints.MaxNorm(2.0, axis=1)
+    return sequential(layers.Dense(3, bias_constraint=limit), layers.Dense(1))
+
+
+def by_call():
+    start = keras.initializers.Constant(np.outer(np.ones(4), [-1.0, 1.0, 2.0]))
+    return sequential(
+        layers.Dense(3, kernel_initializer=start, kernel_constraint=SharesByCall()),
+        layers.Dense(1),
+    )
+
+
+SPARSE = "sparse_categorical_crossentropy"
+TREATED = {
+    "in turn": (
+        lambda: sequential(layers.Dense(3, use_bias=False), Direction(), layers.Dense(1)),
+        without_a_row(X), Y, "CW401", "floor of 1e-6 under the operand of divide, and a floor",
+    ),
+    "uncovered": (by_call, X, Y, "CW206", "`__call__`, and the set that the constraint means"),
+    "sign": (
+        lambda: sequential(Binary(), layers.Dense(1)), X, Y, "CW503", "sign passes the gradient",
+    ),
+    "random": (
+        lambda: sequential(layers.Dense(8, kernel_constraint=Masks()), layers.Dense(1)),
+        X, Y, "CW207", "drawn with a seed, the same at each call",
+    ),
+    "labels": (
+        lambda: sequential(layers.Dense(3, activation="softmax"), loss=SPARSE),
+        X, KINDS + 1, "CW605", "labels from 0 to 2 in place of 1 to 3",
+    ),
+    "one unit": (
+        lambda: sequential(layers.Dense(1, activation="softmax"), loss="binary_crossentropy"),
+        X, (Y > 0).astype("float32"), "CW405", "a sigmoid in place of the softmax",
+    ),
+    "counts": (
+        lambda: sequential(layers.Dense(1), loss="poisson"),
+        X, DRAWS.poisson(1.0, (16, 1)).astype("float32"), "CW502", "with a softplus",
+    ),
+    "no bias": (
+        lambda: sequential(
+            layers.Dense(4, "relu"),
+            layers.Dense(
+                1, use_bias=False, kernel_initializer="ones", kernel_constraint="non_neg"
+            ),
+        ),
+        X, -np.abs(Y) - 1, "CW605", "with a bias",
+    ),
+    "vector": (raising, X, Y, "CW201", "the axis of a vector"),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:You are using a softmax")
+@pytest.mark.parametrize("name", TREATED)
+def test_the_first_finding_is_healed(name):
+    """By the change that mends its cause, and the model is as it was."""
+    make, x, y, code, change = TREATED[name]
+    model = make()
+    before = [ops.convert_to_numpy(v).copy() for v in model.variables]
+    report = ci.diagnose(model, x, y, steps=15 if code == "CW503" else 3)
+    first = report.findings[0]
+    assert first.code == code, str(report)
+    assert first.treatment is not None, str(report)
+    assert first.treatment.healed, str(report)
+    assert change in first.treatment.change
+    for value, variable in zip(before, model.variables, strict=True):
+        assert np.array_equal(value, ops.convert_to_numpy(variable), equal_nan=True)
+
+
+def test_healthy_models_are_left_alone():
+    """No remedy finds anything to change where its cause is not."""
+    model = sequential(layers.Dense(4, "relu"), layers.Dense(2, "softmax"), loss=SPARSE)
+    problem = Problem(model, X, KINDS % 2, None, None, 0)
+    report = ci.diagnose(model, X, KINDS % 2)
+    for remedy in (
+        training.labels_from_zero, training.sigmoid_of_one, training.softplus_at_the_end,
+        training.other_logits, models.bias_at_the_end, models.unit_for_each_class,
+        models.scaled_outputs, constraints.along_an_axis_that_exists, source.with_a_gradient,
+        source.along_inputs,
+    ):  # fmt: skip
+        assert remedy(problem, report.evidence, list(report.findings)) is None, remedy.__name__
+    assert report.ok, str(report)
+
+
+def test_deep_weights_that_are_too_small_get_a_scale():
+    """Where the set lets no signal through, an output scale does; not where it does."""
+    small = keras.constraints.MaxNorm(0.01)
+    stack = [layers.Dense(8, "tanh", kernel_constraint=small) for _ in range(5)]
+    model = sequential(*stack, layers.Dense(1), rate=0.001)
+    ci.project(model)
+    report = ci.diagnose(model, X, Y, steps=2)
+    first = report.findings[0]
+    assert first.code == "CW504", str(report)
+    assert first.treatment.healed, str(report)
+    assert "output scale" in first.treatment.change
