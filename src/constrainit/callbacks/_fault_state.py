@@ -117,9 +117,17 @@ def batches_of(source: Any, most: int) -> list[Any]:
     return found
 
 
+def arrays_of(batch: Any) -> list[Any]:
+    """The arrays of a batch, also where TensorFlow holds one for each replica."""
+    found = []
+    for part in tree.flatten(batch):
+        found += part.values if type(part).__name__ == "PerReplica" else [part]
+    return found
+
+
 def size_of(batch: Any) -> int:
     """The bytes of a batch."""
-    parts = [part for part in tree.flatten(batch) if hasattr(part, "shape")]
+    parts = [part for part in arrays_of(batch) if hasattr(part, "shape")]
     return sum(4 * int(np.prod(tuple(part.shape))) for part in parts)
 
 
