@@ -10,14 +10,23 @@ import sys
 from pathlib import Path
 
 ENGINE, TARGET, *PLACE = sys.argv[1:]
-RANK, PORT = map(int, PLACE) if ENGINE in ("workers", "ddp") else (0, 0)
+RANK, PORT = map(int, PLACE) if ENGINE in ("workers", "ddp", "processes") else (0, 0)
 if ENGINE in ("data", "model", "bytes"):
-    os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+    os.environ["XLA_FLAGS"] = (
+        f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8"
+    )
 if ENGINE == "workers":
     workers = ", ".join(f'"localhost:{PORT + rank}"' for rank in range(2))
     os.environ["TF_CONFIG"] = (
         f'{{"cluster": {{"worker": [{workers}]}}, "task": {{"type": "worker", "index": {RANK}}}}}'
     )
+
+if ENGINE == "processes":
+    # Before Keras asks JAX for its devices.
+    import jax
+
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    jax.distributed.initialize(f"127.0.0.1:{PORT}", num_processes=2, process_id=RANK)
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
@@ -49,23 +58,29 @@ def data():
 
 
 def fit(model, optimizer=None):
-    """Fifty steps, in order."""
-    x, y = data()
+    """Fifty steps, in order, with a log; one more, which is at fault, is undone."""
+    # Each of two processes has its share of each batch.
+    count = 2 if ENGINE == "processes" else 1
+    x, y = (np.concatenate([p, p[:1]])[:, RANK::count] for p in data())
+    x[-1, 0, 0] = np.nan
     model.compile(optimizer or keras.optimizers.SGD(0.1, momentum=0.9), "mse")
-    keep = ci.KeepFeasible("raise")
+    stop = ci.StopAtFault(None, every=17)
+    callbacks = [ci.WeightLog(f"{TARGET}.db", every=20), stop, ci.KeepFeasible("raise")]
     model.fit(
-        x.reshape(-1, 8), y.reshape(-1, 8), batch_size=BATCH, shuffle=False, verbose=0,
-        callbacks=[keep],
+        x.reshape(-1, 8), y.reshape(-1, 8), batch_size=BATCH // count, shuffle=False, verbose=0,
+        callbacks=callbacks,
     )  # fmt: skip
+    assert [(fault.step, fault.stage) for fault in stop.faults] == [(STEPS + 1, "batch")]
     return model
 
 
 def on_jax(kind):
     """`keras.distribution` over eight devices; shards keep their layout."""
     devices = keras.distribution.list_devices()
-    assert len(devices) == 8
-    if kind == "data":
-        keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices))
+    assert len(devices) == (2 if kind == "processes" else 8)
+    if kind in ("data", "processes"):
+        parallel = keras.distribution.DataParallel(devices=devices, auto_shard_dataset=False)
+        keras.distribution.set_distribution(parallel)
         return fit(make())
     mesh = keras.distribution.DeviceMesh((2, 4), ("batch", "model"), devices)
     layout = keras.distribution.LayoutMap(mesh)

@@ -6,7 +6,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from reports import HOSTILE, healthy, sick
+
+from constrainit.cli import cli
+from constrainit.log._storage import COLUMNS, Weight, Writer
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 SYSTEM = ("chromium", "chromium-browser", "google-chrome")
@@ -46,12 +50,14 @@ def chromium():
 
 @pytest.fixture
 def show(chromium, tmp_path):
-    """Opens a report's page; nothing may be fetched, said on the console, or asked."""
+    """Opens a page, or a report's; nothing may be fetched, said on the console, or asked."""
     opened, said = [], []
 
     def show(report, **options):
-        target = tmp_path / "report.html"
-        report.save(target)
+        target = report
+        if not isinstance(report, Path):
+            target = tmp_path / "report.html"
+            report.save(target)
         context = chromium.new_context(**{"viewport": {"width": 1000, "height": 900}, **options})
         page = context.new_page()
         page.on("console", lambda message: said.append(message.text))
@@ -137,6 +143,31 @@ def test_names_are_text(show):
     assert '<script>alert("1")</script>' in page.locator("h1").inner_text()
     assert r"\x1b[31mred\x9b2J\u202e" in page.locator("h1").inner_text()
     assert page.locator("[onerror], [onload], iframe, img, link, object").count() == 0
+
+
+def test_the_page_of_a_log(show, tmp_path):
+    """Plots of each weight and the heat map are visible; hostile names are text; a phone fits."""
+    writer = Writer(tmp_path / "run.db")
+    writer.begin({"model": "m", "every": 1}, [Weight(HOSTILE, (2, 3), "float32", "a box")], 0)
+    for step in range(50):
+        numbers = dict.fromkeys(COLUMNS, 1.0 + step) | {"share_moved": step / 50}
+        writer.add(HOSTILE, step, [numbers[name] for name in COLUMNS])
+    writer.commit()
+    writer.close()
+    done = CliRunner().invoke(
+        cli, ["log", str(tmp_path / "run.db"), "--html", str(tmp_path / "page.html")]
+    )
+    assert done.exit_code == 0, done.output
+    page = show(tmp_path / "page.html", viewport={"width": 360, "height": 700})
+    assert page.locator("h1").inner_text() == "run.db: run 1"
+    assert '<script>alert("1")</script>' in page.locator("h2").last.inner_text()
+    assert page.get_by_text("outside by, before the constraint: 1 to 50").is_visible()
+    curve = page.locator("figure polyline").first
+    assert curve.is_visible()
+    assert curve.bounding_box()["width"] > 100
+    assert page.locator("svg rect").count() == 49
+    assert page.evaluate("document.scripts.length") == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 def picture(target):

@@ -11,13 +11,17 @@ import keras
 import numpy as np
 import pytest
 
+import constrainit as ci
+
 SCRIPT = Path(__file__).parent / "engines_of_distribution.py"
 # Engines by backend, with the number of their processes.
 ENGINES = {
-    "jax": {"data": 1, "model": 1},
+    "jax": {"data": 1, "model": 1, "processes": 2},
     "tensorflow": {"mirrored": 1, "workers": 2},
     "torch": {"ddp": 2},
 }[keras.backend.backend()]
+FITTED = ("data", "model", "processes", "mirrored")
+"""Those that `fit` runs on."""
 
 
 def free_ports():
@@ -60,7 +64,10 @@ def weights(path):
 
 
 def test_engines_agree_with_one_machine(tmp_path):
-    """After fifty steps weights differ by 1e-6 of the largest at most, and obey on each engine."""
+    """After fifty steps weights differ by 1e-6 of the largest at most, and obey on each engine.
+
+    Where `fit` can run, one process writes the log, the same one, and a fault is undone on all.
+    """
     processes = [start("one", tmp_path / "one")]
     for engine, count in ENGINES.items():
         port = free_ports()
@@ -68,10 +75,20 @@ def test_engines_agree_with_one_machine(tmp_path):
         processes += [start(engine, tmp_path / engine, *place) for place in places]
     finish(processes)
     alone = weights(tmp_path / "one.0.npz")
+    log = None
+    if set(ENGINES) & set(FITTED):
+        log = ci.WeightLog.read(tmp_path / "one.db")
+        assert sorted(set(log["step"])) == [0, 20, 40, 50]
     for engine, count in ENGINES.items():
         for rank in range(count):
             for one, other in zip(alone, weights(tmp_path / f"{engine}.{rank}.npz"), strict=True):
                 assert np.abs(one - other).max() <= 1e-6 * np.abs(one).max(), engine
+        if engine in FITTED:
+            found = ci.WeightLog.read(tmp_path / f"{engine}.db")
+            assert found["weight"].tolist() == log["weight"].tolist()
+            for name in ("after_norm", "moved", "gradient_norm"):
+                if engine != "mirrored" or name != "gradient_norm":
+                    np.testing.assert_allclose(found[name], log[name], 1e-4, 1e-6, err_msg=engine)
 
 
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="reads a program compiled by JAX")

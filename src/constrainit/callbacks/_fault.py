@@ -224,7 +224,8 @@ class StopAtFault(keras.callbacks.Callback):
                 _fault_file.write(self.path, fault.about(), data, self.model)
                 fault = dataclasses.replace(fault, path=str(self.path))
                 kept = f" constrainit doctor MODEL --replay {self.path} takes the step once more."
-            except (OSError, TypeError, ValueError) as reason:
+            # RuntimeError: JAX, of a batch that lies in several processes.
+            except (OSError, RuntimeError, TypeError, ValueError) as reason:
                 kept = f" The step could not be kept: {reason}."
         self.faults.append(fault)
         done = "goes on without the batch, with a lower learning rate" if self._left else "stops"

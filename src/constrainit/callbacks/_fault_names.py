@@ -6,9 +6,10 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops, tree
+from keras import ops
 
-from constrainit.callbacks._fault_state import Evidence, State
+from constrainit.callbacks._fault_flags import is_finite
+from constrainit.callbacks._fault_state import Evidence, State, arrays_of
 
 _NONFINITE = 4
 """Where `summarize` has the share of entries that are not finite."""
@@ -80,10 +81,8 @@ def judged(model: keras.Model, state: State, data: Any, found: Evidence) -> Faul
 
 
 def _is_finite(data):
-    parts = [
-        np.asarray(ops.convert_to_numpy(part)) for part in tree.flatten(data) if _is_number(part)
-    ]
-    return all(np.isfinite(part.astype("float64")).all() for part in parts)
+    # Where it lies: of several processes each has but a part of it.
+    return all(bool(is_finite(part)) for part in arrays_of(data) if _is_number(part))
 
 
 def _is_number(part):

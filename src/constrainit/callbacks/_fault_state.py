@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops, tree
 
 from constrainit.callbacks._fault_flags import STAGES, Flags, is_finite
+from constrainit.callbacks._log_hub import all_carried
 from constrainit.callbacks._train_function import forget, on_host, read
 
 
@@ -40,7 +41,10 @@ class State:
         self.model, self.flags = model, flags
         every = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
         every += [one.first for one in flags]
-        self._slots = [v for v in model.optimizer.variables if "float" in v.dtype]
+        # In a row of a log a number that does not exist is NaN.
+        ours = {id(v) for one in flags for v in all_carried(one.optimizer)}
+        slots = (v for v in model.optimizer.variables if "float" in v.dtype)
+        self._slots = [v for v in slots if id(v) not in ours]
         self.variables = list({id(v): v for v in every}.values())
         self._places = {id(v): i for i, v in enumerate(self.variables)}
 
@@ -113,9 +117,17 @@ def batches_of(source: Any, most: int) -> list[Any]:
     return found
 
 
+def arrays_of(batch: Any) -> list[Any]:
+    """The arrays of a batch, also where TensorFlow holds one for each replica."""
+    found = []
+    for part in tree.flatten(batch):
+        found += part.values if type(part).__name__ == "PerReplica" else [part]
+    return found
+
+
 def size_of(batch: Any) -> int:
     """The bytes of a batch."""
-    parts = [part for part in tree.flatten(batch) if hasattr(part, "shape")]
+    parts = [part for part in arrays_of(batch) if hasattr(part, "shape")]
     return sum(4 * int(np.prod(tuple(part.shape))) for part in parts)
 
 

@@ -101,6 +101,12 @@ def carried(optimizer: Any, shape: tuple[int, ...], dtype: str, name: str, fill:
         )
 
 
+def all_carried(optimizer: Any) -> list[Any]:
+    """The variables that its steps carry for those who look at them."""
+    observers = getattr(vars(optimizer).get("apply"), "observers", [])
+    return [variable for one in observers for variable in one.carried]
+
+
 def attach(observer: Observer, optimizer: Any, model: Any) -> None:
     """Lets an observer look at the steps of an optimizer.
 

@@ -1,10 +1,11 @@
 """The train function of a model that is looked at: one for each way of looking.
 
 A step in which nobody looks is then the one that Keras would compile, and costs what it costs
-without us. The step that looks is compiled when it is needed first.
+without us. A step that looks is compiled when it is needed first.
 """
 
 import functools
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -27,17 +28,18 @@ class TrainFunction:
 
     def __init__(self, model: Any, make: Callable[..., Any], observers: list[Any]):
         self._model, self._make_own, self._observers = model, make, observers
-        self._made: dict[tuple[bool, ...], Any] = {}
+        # Now: under a distribution JAX asks for the values of variables, which a step takes away.
+        # None is compiled before its first step.
+        ways = itertools.product((False, True), repeat=len(observers))
+        self._made = {way: self._make() for way in ways}
 
     def __call__(self, *arguments: Any) -> Any:
         """Takes the steps of one execution."""
         steps = getattr(self._model, "steps_per_execution", 1) or 1
         for observer in self._observers:
             observer.ahead(steps, self._reader(arguments))
-        key = tuple(observer.looks for observer in self._observers)
-        if key not in self._made:
-            self._made[key] = self._make()
-        return self._made[key](*arguments)
+        way = tuple(observer.looks for observer in self._observers)
+        return self._made[way](*arguments)
 
     def _make(self):
         own, step, present = vars(self._model), self._model.train_step, self._model.train_function
