@@ -128,7 +128,7 @@ def dense(layers, width):
     model = keras.Sequential([keras.Input((width,))])
     for _ in range(layers):
         norm = keras.constraints.MaxNorm(3, axis=0)
-        model.add(Dense(width, "relu", kernel_initializer="he_normal", kernel_constraint=norm))
+        model.add(Dense(width, "gelu", kernel_initializer="he_normal", kernel_constraint=norm))
     model.add(Dense(10, activation="softmax"))
     draws = np.random.default_rng(0)
     return model, draws.normal(size=(8, width)).astype("float32"), draws.integers(0, 10, size=8)

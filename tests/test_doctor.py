@@ -426,6 +426,14 @@ class BreakingConstraint(keras.constraints.Constraint):
         raise self.exception
 
 
+class StopsBehindTheUpdate(keras.optimizers.SGD):
+    """Is interrupted when the weights have moved and nobody knows it yet."""
+
+    def apply(self, grads, trainable_variables=None):
+        super().apply(grads, trainable_variables)
+        raise KeyboardInterrupt
+
+
 def breaking(stage, exception):
     """A model that raises, or is interrupted, at a stage of the probe."""
 
@@ -437,6 +445,7 @@ def breaking(stage, exception):
         by_absolute_value(),
         layers.Dense(1, kernel_constraint=constraint if stage == "constraint" else None),
         breaks, loss=loss if stage == "loss" else "mse",
+        optimizer=StopsBehindTheUpdate() if stage == "update" else "sgd",
     )  # fmt: skip
     breaks.armed = exception if stage == "forward" else None
     return model
@@ -457,7 +466,7 @@ def test_model_is_left_as_it_was_when_the_probe_fails(stage):
     assert finding.stage == {"forward": "forward", "loss": "gradients"}.get(stage, "constraints")
 
 
-@pytest.mark.parametrize("stage", ["forward", "constraint", "loss"])
+@pytest.mark.parametrize("stage", ["forward", "constraint", "loss", "update"])
 def test_model_is_left_as_it_was_when_interrupted(stage):
     """Ctrl-C in the middle of a probe gets through, and leaves the model as it was."""
     model = breaking(stage, KeyboardInterrupt())

@@ -66,7 +66,6 @@ def test_public_names_exist():
         ("torch", {"jax", "torch"}, None),
         ("torch", {"jax"}, "jax"),
         ("not json", {"jax"}, "jax"),
-        (None, set(), None),
     ],
 )
 def test_backend_that_is_installed(configured, installed, chosen, monkeypatch, tmp_path):
@@ -80,6 +79,15 @@ def test_backend_that_is_installed(configured, installed, chosen, monkeypatch, t
     monkeypatch.delitem(sys.modules, "keras")
     _backend.choose()
     assert os.environ.get("KERAS_BACKEND") == chosen
+
+
+def test_no_backend(monkeypatch):
+    """Where none is installed, the error says what to install."""
+    monkeypatch.delenv("KERAS_BACKEND")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.delitem(sys.modules, "keras")
+    with pytest.raises(ModuleNotFoundError, match="pip install"):
+        _backend.choose()
 
 
 @pytest.mark.parametrize("named", [True, False])

@@ -11,6 +11,9 @@ def choose() -> None:
     """Names an installed backend to Keras, if Keras would take one that is not.
 
     Keras takes TensorFlow where neither `KERAS_BACKEND` nor its configuration file says otherwise.
+
+    Raises:
+        ModuleNotFoundError: None is installed.
     """
     if "keras" in sys.modules or os.environ.get("KERAS_BACKEND"):
         return
@@ -25,6 +28,10 @@ def choose() -> None:
             if name != wanted:
                 os.environ["KERAS_BACKEND"] = name
             return
+    raise ModuleNotFoundError(
+        "Keras needs a backend, and none is installed. Install one, such as "
+        'pip install "constrainit[jax]" (or [tensorflow], [torch]).'
+    )
 
 
 choose()
