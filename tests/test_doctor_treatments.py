@@ -83,7 +83,7 @@ SPARSE = "sparse_categorical_crossentropy"
 TREATED = {
     "in turn": (
         lambda: sequential(layers.Dense(3, use_bias=False), Direction(), layers.Dense(1)),
-        without_a_row(X), Y, "CW401", "floor of 1e-6 under the operand of divide, and a floor",
+        without_a_row(X), Y, "CW401", "a floor of 1e-6 under the operand of divide",
     ),
     "uncovered": (by_call, X, Y, "CW206", "`__call__`, and the set that the constraint means"),
     "sign": (
