@@ -14,11 +14,6 @@ import expected
 BACKEND = keras.backend.backend()
 # A diagnosis is compiled: each backend takes a share of the cases, and the quickest one more.
 EVERY, FIRST = {"torch": (4, 0), "tensorflow": (12, 1), "jax": (12, 3)}[BACKEND]
-# What is not found yet: see the benchmark.
-MISSED = {
-    "H09_variable_swallows_constraint": "keras.Variable has no constraint to look at",
-    "H40_pixels_to_255": "units die of scaled data, too: taken for a dead start",
-}
 FAULTY = [path for path in expected.faulty()[FIRST::EVERY] if expected.happens(path, BACKEND)]
 HEALTHY = expected.healthy()[FIRST // 3 :: EVERY // 4]
 
@@ -40,8 +35,6 @@ def diagnosed(monkeypatch):
 @pytest.mark.parametrize("path", FAULTY, ids=lambda path: path.stem)
 def test_the_first_finding_names_the_cause(path, diagnosed):
     """And the layer or the weight."""
-    if path.stem in MISSED:
-        pytest.skip(MISSED[path.stem])
     report = diagnosed(path)
     first = next(finding for finding in report.findings if finding.counts)
     assert expected.is_right(path, first), str(report)

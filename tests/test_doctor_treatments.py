@@ -37,14 +37,6 @@ class Binary(layers.Layer):
 
 
 @registered
-class Masks(keras.constraints.Constraint):
-    """Other weights at each call."""
-
-    def __call__(self, w):
-        return w * (np.random.rand(*w.shape) > 0.1).astype("float32")  # noqa: NPY002
-
-
-@registered
 class SharesByCall(keras.constraints.Constraint):
     """Does nothing; run, it gives 0/0 for a unit without a positive weight."""
 
@@ -83,23 +75,15 @@ SPARSE = "sparse_categorical_crossentropy"
 TREATED = {
     "in turn": (
         lambda: sequential(layers.Dense(3, use_bias=False), Direction(), layers.Dense(1)),
-        without_a_row(X), Y, "CW401", "floor of 1e-6 under the operand of divide, and a floor",
+        without_a_row(X), Y, "CW401", "a floor of 1e-6 under the operand of divide",
     ),
     "uncovered": (by_call, X, Y, "CW206", "`__call__`, and the set that the constraint means"),
     "sign": (
         lambda: sequential(Binary(), layers.Dense(1)), X, Y, "CW503", "sign passes the gradient",
     ),
-    "random": (
-        lambda: sequential(layers.Dense(8, kernel_constraint=Masks()), layers.Dense(1)),
-        X, Y, "CW207", "drawn with a seed, the same at each call",
-    ),
     "labels": (
         lambda: sequential(layers.Dense(3, activation="softmax"), loss=SPARSE),
         X, KINDS + 1, "CW605", "labels from 0 to 2 in place of 1 to 3",
-    ),
-    "one unit": (
-        lambda: sequential(layers.Dense(1, activation="softmax"), loss="binary_crossentropy"),
-        X, (Y > 0).astype("float32"), "CW405", "a sigmoid in place of the softmax",
     ),
     "counts": (
         lambda: sequential(layers.Dense(1), loss="poisson"),
@@ -118,7 +102,6 @@ TREATED = {
 }  # fmt: skip
 
 
-@pytest.mark.filterwarnings("ignore:You are using a softmax")
 @pytest.mark.parametrize("name", TREATED)
 def test_the_first_finding_is_healed(name):
     """By the change that mends its cause, and the model is as it was."""
@@ -152,8 +135,8 @@ def test_healthy_models_are_left_alone():
 
 def test_deep_weights_that_are_too_small_get_a_scale():
     """Where the set lets no signal through, an output scale does; not where it does."""
-    small = keras.constraints.MaxNorm(0.01)
-    stack = [layers.Dense(8, "tanh", kernel_constraint=small) for _ in range(5)]
+    small = keras.constraints.MaxNorm(0.05)
+    stack = [layers.Dense(8, "tanh", kernel_constraint=small) for _ in range(8)]
     model = sequential(*stack, layers.Dense(1), rate=0.001)
     ci.project(model)
     report = ci.diagnose(model, X, Y, steps=2)

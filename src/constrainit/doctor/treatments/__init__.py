@@ -52,8 +52,6 @@ REMEDIES = (
     Remedy(("CW405",), training.sigmoid_of_one),
     Remedy(("CW502",), training.softplus_at_the_end),
     Remedy(("CW201",), constraints.along_an_axis_that_exists),
-    Remedy(("CW503",), source.with_a_gradient, saved=False),
-    Remedy(("CW503",), starts.redrawn),
     Remedy(("CW001", *_BROKEN), constraints.definite),
     Remedy(_BROKEN, source.guarded, saved=False, again=True),
     Remedy((*_BROKEN, *_SIGNAL, *_TRAINING), training.scaled_data, trial="data", saved=False),
@@ -63,6 +61,8 @@ REMEDIES = (
     Remedy(_SIGNAL, models.scaled_outputs),
     Remedy(("CW504",), both(models.scaled_outputs, training.lower_rate(0.1))),
     Remedy((*_BROKEN, *_SIGNAL, "CW506", "CW210"), models.in_float32),
+    Remedy(("CW503",), source.with_a_gradient, saved=False),
+    Remedy(("CW503",), starts.redrawn),
     *(
         Remedy((*_BROKEN, *_SIGNAL, *_TRAINING), training.lower_rate(factor), trial="rate")
         for factor in (0.1, 0.01, 0.001)
