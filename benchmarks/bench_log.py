@@ -1,6 +1,5 @@
-"""What a log costs: a training with and without it, a long log read, a writer killed.
+"""What a log costs beside training: a long log read, a writer killed. See bench_log_steps.py.
 
-python benchmarks/bench_log.py overhead     # on the backend that KERAS_BACKEND names
 python benchmarks/bench_log.py read
 python benchmarks/bench_log.py kill
 """
@@ -8,7 +7,6 @@ python benchmarks/bench_log.py kill
 import argparse
 import signal
 import sqlite3
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -17,7 +15,6 @@ from pathlib import Path
 from types import ModuleType
 
 SOURCE = Path(__file__).parents[1] / "src" / "constrainit"
-STEPS, EPOCHS, BATCH = 100, 2, 32
 
 _CHILD = """
 import sys
@@ -34,55 +31,6 @@ for step in range(10**9):
     writer.commit()
     print(step, flush=True)
 """
-
-
-def overhead(rounds: int) -> None:
-    """The time of a step of 2 x Dense(1024): without a log, at the default cadence, at every step.
-
-    And with `StopAtFault`. The four are trained in turns; an epoch is 100 steps, the first one
-    (which compiles) is left out, and the median of the others counts.
-    """
-    import keras
-    import numpy as np
-
-    import constrainit as ci
-
-    class Timer(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch, logs=None):
-            self.started = time.perf_counter()
-
-        def on_epoch_end(self, epoch, logs=None):
-            if epoch:
-                times[name].append((time.perf_counter() - self.started) / STEPS)
-
-    x = np.random.default_rng(0).normal(size=(BATCH * STEPS, 1024)).astype("float32")
-    times: dict[str, list[float]] = {}
-    models = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for _ in range(rounds):
-            for name, every in (("none", 0), ("every 100", 100), ("every step", 1), ("fault", 0)):
-                if name not in models:
-                    layers = [
-                        keras.layers.Dense(1024, **ci.constrained(kernel=ci.NonNegative())),
-                        keras.layers.Dense(1024, **ci.constrained(kernel=ci.UnitNorm())),
-                    ]
-                    models[name] = keras.Sequential([keras.Input((1024,)), *layers])
-                    models[name].compile("adam", "mse")
-                    times[name] = []
-                log = [ci.WeightLog(f"{folder}/{name}.db", every=every)] if every else []
-                log += [ci.StopAtFault(None)] if name == "fault" else []
-                # The timer ends after the log has written what it has to.
-                callbacks = [*log, Timer()]
-                models[name].fit(
-                    x, x, batch_size=BATCH, epochs=EPOCHS, verbose=0, callbacks=callbacks
-                )
-    base = statistics.median(times["none"])
-    for name, found in times.items():
-        step = statistics.median(found)
-        print(
-            f"{keras.backend.backend():10} {name:10} {1e3 * step:7.2f} ms a step "
-            f"({1e3 * min(found):.2f} to {1e3 * max(found):.2f}), {100 * (step / base - 1):+.1f} %"
-        )
 
 
 def _storage():
@@ -150,12 +98,9 @@ def kill(times: int) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", choices=["overhead", "read", "kill"])
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("part", choices=["read", "kill"])
     given = parser.parse_args()
-    if given.part == "overhead":
-        overhead(given.rounds)
-    elif given.part == "read":
+    if given.part == "read":
         read(1_000_000)
     else:
         kill(50)
