@@ -52,6 +52,19 @@ def test_exports_are_sorted_and_whole(package):
     assert found == set(package.__all__)
 
 
+def test_all_names_of_the_package():
+    """`__all__`, which is `dir`, too, is sorted and names all that is imported, now or on use."""
+    assert ci.__all__ == sorted(ci.__all__)
+    imported = {
+        name for name, thing in vars(ci).items()
+        if not name.startswith("_") and not inspect.ismodule(thing)
+    }  # fmt: skip
+    on_use = {
+        "Finding", "KeepFeasible", "Report", "StopAtFault", "Treatment", "WeightLog", "diagnose",
+    }  # fmt: skip
+    assert imported - {"Any", "TYPE_CHECKING"} | on_use == set(ci.__all__)
+
+
 def test_every_set_is_public():
     """Every set can be reached from the package itself."""
     for name in constrainit.sets.__all__:

@@ -237,6 +237,23 @@ def test_base_is_matched_inside_the_set():
         np.testing.assert_allclose(size, law.total if law.positive else law.norm, rtol=0.02)
 
 
+@pytest.mark.parametrize(
+    ("a_set", "base"),
+    [
+        (ci.NonNegative(), keras.initializers.RandomUniform(-2, -1)),
+        (ci.Box(0.1, 1), keras.initializers.Constant(7.0)),
+    ],
+)
+def test_a_base_that_makes_all_units_alike(a_set, base):
+    """It is projected all the same, and a warning says so; a bias of zeros is none of its cases."""
+    with pytest.warns(UserWarning, match=r"`base` of `Feasible` gives all units the same weights"):
+        drawn = a_set.initializer(base=base)((4, 3))
+    assert float(a_set.violation(drawn)) == 0.0
+    bias = ci.constrained(bias=ci.Box(0, 1))
+    layers.MultiHeadAttention(2, 3, **bias).build((1, 5, 6), (1, 5, 6))
+    layers.GRU(3, **bias).build((1, 5, 6))
+
+
 def test_draws_inside_a_compiled_function():
     """A planned draw can be traced, as in the sharded initialization of a large model."""
     initializers = [Feasible(s, 1, activation="gelu", depth=6) for s in DEEP]

@@ -125,6 +125,7 @@ __all__ = [
     "PositiveSemidefinite",
     "Product",
     "Relaxed",
+    "Reparametrized",
     "Report",
     "RowStochastic",
     "SelfStarting",
@@ -158,6 +159,7 @@ __all__ = [
     "plan",
     "prepare",
     "project",
+    "reparametrize",
 ]
 
 _attach.install()

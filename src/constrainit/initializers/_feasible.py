@@ -99,7 +99,9 @@ class Feasible(keras.initializers.Initializer):
             for line in self.start(shape, scaled=False).warnings:
                 warnings.warn(f"Feasible: {line}.", stacklevel=2)
         if self.base is not None:
-            return self._from_base(self.base(shape, wide_dtype(dtype)), dtype, begun)
+            w = self._from_base(self.base(shape, wide_dtype(dtype)), dtype, begun)
+            self._warn_if_alike(w)
+            return w
         if begun is None:
             warn_if_far(self.set, shape, self._axes, recurrent=self._recurrent)
         wanted = begun.wanted if begun is not None else self._steady(shape)
@@ -133,6 +135,30 @@ class Feasible(keras.initializers.Initializer):
             base = base * ops.cast(ops.clip(factor, 1e-3, 1e3), base.dtype)
             w = self.set.project(ops.cast(base, dtype))
         return w
+
+    def _warn_if_alike(self, w):
+        """Warns of units that start with the same weights: they stay the same in training."""
+        rank = len(w.shape)
+        rows = {axis % rank for axis in self._axes or range(rank - 1)}
+        units = tuple(axis for axis in range(rank) if axis not in rows)
+        # Who writes zeros or ones, as for a bias, means it.
+        meant = isinstance(self.base, keras.initializers.Zeros | keras.initializers.Ones)
+        if meant or not rows or max((w.shape[axis] for axis in units), default=1) == 1:
+            return
+        wide = ops.cast(w, "float32")
+        alike = ops.all(ops.equal(ops.max(wide, axis=units), ops.min(wide, axis=units)))
+        try:
+            alike = bool(alike)
+        # Being traced, it has no value yet.
+        except (TypeError, ValueError, NotImplementedError):
+            return
+        if alike:
+            warnings.warn(
+                f"`base` of `Feasible` gives all units the same weights inside of the set "
+                f"({self.set.describe()}), so that they would learn the same. Received: "
+                f"base={type(self.base).__name__}. Give another base, or none.",
+                stacklevel=3,
+            )
 
     def over(
         self, set: ConstraintSet, axes: tuple[int, ...] | None = None, recurrent: bool = False
