@@ -217,6 +217,8 @@ def test_constrained_rejects_a_name_with_its_suffix():
     """A suffix in the name is an error that gives the name to write; so is what is no set."""
     with pytest.raises(ValueError, match=r"Received: kernel_constraint=.*Write kernel=\.\.\."):
         ci.constrained(kernel_constraint="non_neg")
+    with pytest.raises(ValueError, match=r"`base` belongs to an initializer.*initializer\(base="):
+        ci.constrained(kernel="non_neg", base="he_normal")
     with pytest.raises(ValueError, match=r"Write recurrent=\.\.\."):
         ci.constrained(recurrent_kernel="non_neg")
     with pytest.raises(ValueError, match="x=3"):

@@ -97,6 +97,12 @@ def _check_name(name, value):
 
     A layer of the user's own may have any other.
     """
+    if name == "base":
+        raise ValueError(
+            f"`base` belongs to an initializer, not to `constrained`. Received: base={value!r}. "
+            "Write Dense(..., kernel_constraint=a_set, "
+            "kernel_initializer=a_set.initializer(base=...))."
+        )
     near = difflib.get_close_matches(name, _NAMES, n=1, cutoff=0.8)
     if near and not name.startswith(near[0]):
         raise ValueError(
