@@ -55,8 +55,14 @@ def constrained(
 
     Raises:
         ValueError: A name carries its suffix or is misspelt, a value is no constraint, the
-            activation is unknown, or there is an activation or a depth but no kernel.
+            activation is unknown, there is an activation or a depth but no kernel, or nothing at
+            all.
     """
+    if not sets and activation is None:
+        raise ValueError(
+            "`constrained` must be given a set. Received: none. Write "
+            "**constrained(kernel=NonNegative()) for example."
+        )
     arguments: dict[str, Any] = {}
     kernel = _planned_kernel(sets, activation, depth, inputs)
     for name, value in sets.items():
