@@ -61,9 +61,18 @@ def compile_step(problem):
         loss, outputs, signals, weights, *after = compiled(
             values, sinks, rest, slots, problem.x, problem.y
         )
-        return Stepped(loss, outputs, signals, weights, [True] * len(values), *after)
+        return Stepped(loss, outputs, signals, weights, [True] * len(values), values, *after)
 
     return step
+
+
+def keep_updated(stepped, place, image):
+    """As `_eager.keep_updated`; arrays of JAX stay what they are."""
+
+
+def groups(records):
+    """As `_eager.groups`: all of them, as they are compiled together."""
+    return [records] if records else []
 
 
 def compile_constraints(records):
@@ -88,7 +97,7 @@ def compile_constraints(records):
     sound = [record for index, record in enumerate(records) if index not in faults]
     compiled = _compiled(lambda values: [call(r, v) for r, v in zip(sound, values, strict=True)])
 
-    def apply(values):
+    def apply(_, values):
         kept = [value for index, value in enumerate(values) if index not in faults]
         results = iter(compiled([ops.convert_to_tensor(value) for value in kept]))
         return [faults[i] if i in faults else next(results) for i in range(len(values))]
