@@ -60,6 +60,32 @@ def range_of(value: np.ndarray) -> Range:
     return Range(float(low), float(high), square**0.5, lost)
 
 
+def size_of(value: np.ndarray) -> tuple[float, int]:
+    """The norm of the finite entries, and how many others there are."""
+    square, lost = 0.0, 0
+    with np.errstate(invalid="ignore", over="ignore"):
+        for (block,) in blocks(value):
+            product = _dot(block)
+            if not np.isfinite(product):
+                finite = block[np.isfinite(block)]
+                lost += block.size - finite.size
+                product = _dot(finite)
+            square += product
+    return square**0.5, lost
+
+
+def move_of(value: np.ndarray, updated: np.ndarray) -> tuple[float, int]:
+    """How far a weight moves, NaN if not finite, and how many entries are not finite then."""
+    square, lost = 0.0, 0
+    with np.errstate(invalid="ignore", over="ignore"):
+        for old, new in blocks(value, updated):
+            product = _dot(new - old)
+            if not np.isfinite(product):
+                lost += int(np.sum(~np.isfinite(new)))
+            square += product
+    return square**0.5 if np.isfinite(square) else np.nan, lost
+
+
 @dataclass(frozen=True)
 class Change:
     """What two arrays of one shape differ by.
@@ -131,6 +157,19 @@ def distance(one: Any, other: Any, relative_to: Any = None) -> float:
             squares += _dot(a - b), _dot(size)
     total, size = np.sqrt(squares)
     return float(total / (size if size > 0 else 1.0)) if np.isfinite(total) else float("nan")
+
+
+def moments(batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mean and the variance of each column of a matrix."""
+    parts = np.array_split(batch, min(len(batch), batch.size // _ENTRIES + 1))
+    sums, squares = np.zeros(batch.shape[1]), np.zeros(batch.shape[1])
+    for part in parts:
+        sums += part.sum(axis=0)
+    means = (sums / len(batch)).astype(batch.dtype)
+    for part in parts:
+        centred = part - means
+        squares += np.square(centred, out=centred).sum(axis=0)
+    return means, squares / len(batch)
 
 
 def peak(value: np.ndarray) -> float:

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from constrainit.doctor._blocks import moments as moments_of
 from constrainit.doctor._blocks import range_of
 from constrainit.doctor._histogram import histogram
 from constrainit.layers import OutputScale
@@ -145,17 +146,36 @@ def summarize_at_once(value, activation: str, moments=moments):
     spread = ops.sqrt(ops.max(variances))
     found = [ops.mean(means), deviation, lowest, highest, zero, flat, dead, spread]
     numbers_of = ops.convert_to_numpy(ops.stack(found))
-    peak = np.max(np.abs(numbers_of[2:4]))
-    # Squares of small entries are zero; what is not finite needs care.
-    told = np.isfinite(numbers_of).all() and (peak > _SMALL or peak == 0)
-    return numbers_of if told else summarize(value, activation)
+    return numbers_of if _is_told(numbers_of) else summarize(value, activation)
+
+
+def summarize_array(value: np.ndarray, activation: str) -> np.ndarray | None:
+    """As `summarize`, of an array of NumPy; None where its fewer passes do not tell everything."""
+    wide = value.astype("float32", copy=False)
+    batch = wide.reshape(-1, wide.shape[-1]) if wide.ndim > 1 else wide[:, None]
+    low, high = float(wide.min()), float(wide.max())
+    if not np.isfinite([low, high]).all():
+        return None
+    with np.errstate(over="ignore"):
+        means, variances = moments_of(batch)
+    flat = np.mean(_flat(wide, activation)) if activation in _BOUNDED else 0.0
+    still = activation in _RECTIFIED and np.mean((means == 0) & (variances == 0))
+    deviation = np.sqrt(np.mean(variances) + np.var(means))
+    found = [np.mean(means), deviation, low, high, 0, flat, still, np.sqrt(np.max(variances))]
+    return np.array(found) if _is_told(np.array(found)) else None
+
+
+def _is_told(found):
+    """Whether what was found is finite, and no square of a small entry was lost."""
+    peak = np.max(np.abs(found[2:4]))
+    return np.isfinite(found).all() and (peak > _SMALL or peak == 0)
 
 
 def _flat(value, activation):
     if activation == "tanh":
-        return ops.abs(value) > float(np.tanh(_SATURATED))
+        return abs(value) > float(np.tanh(_SATURATED))
     low = float(1 / (1 + np.exp(_SATURATED)))
-    return ops.logical_or(value < low, value > 1 - low)
+    return (value < low) | (value > 1 - low)
 
 
 def as_output(

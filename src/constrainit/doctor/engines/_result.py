@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from constrainit.doctor._blocks import move_of, size_of
+
 WEIGHT_NUMBERS = ("gradient", "nonfinite", "lost", "moved", "size", "entered")
 """What `weigh` says of a weight: the norm of its gradient and how many entries of that are not
 finite, how many entries of the updated weight are not, how far the update moves it, its norm,
@@ -64,21 +66,12 @@ def norm_at_once(gradient: Any) -> Any:
     return ops.sqrt(square) if _told(ops.convert_to_numpy(square)) else norm_of(gradient)
 
 
-def weigh(value: Any, gradient: Any, updated: Any) -> Any:
-    """One weight in a step as one tensor of the numbers `WEIGHT_NUMBERS`."""
-    value, updated = ops.cast(value, "float32"), ops.cast(updated, "float32")
-    gradient = ops.cast(gradient, "float32")
-    held = ops.isfinite(gradient)
-    return ops.stack(
-        [
-            norm_of(ops.where(held, gradient, ops.zeros_like(gradient))),
-            _lost(held),
-            _lost(ops.isfinite(updated)),
-            norm_of(updated - value),
-            norm_of(value),
-            _lost(ops.isfinite(value)),
-        ]
-    )
+def weigh(value: Any, gradient: Any, updated: Any) -> np.ndarray:
+    """One weight in a step as the numbers `WEIGHT_NUMBERS`, for arrays that NumPy can read."""
+    value, gradient, updated = (np.asarray(one) for one in (value, gradient, updated))
+    (norm, nonfinite), (size, entered) = size_of(gradient), size_of(value)
+    moved, lost = move_of(value, updated)
+    return np.array([norm, nonfinite, lost, moved, np.nan if entered else size, entered])
 
 
 def weigh_at_once(value: Any, gradient: Any) -> np.ndarray:
