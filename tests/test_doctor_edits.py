@@ -52,6 +52,26 @@ EDITS = {
         "def call(self, x):\n    return x * ops.sign(self.w)\n",
         "x * (self.w + ops.stop_gradient(ops.sign(self.w) - self.w))",
     ),
+    "choice": (
+        _edits.with_a_gradient,
+        "def call(self, x):\n    return x * ops.where(self.w >= 0, 1.0, -1.0)\n",
+        "(self.w + ops.stop_gradient(ops.where(self.w >= 0, 1.0, -1.0) - self.w))",
+    ),
+    "axes of a unit": (
+        _edits.along([0], (0, 1, 2)),
+        "def __call__(self, w):\n    return w / ops.norm(w, axis=0, keepdims=True)\n",
+        "ops.norm(w, axis=(0, 1, 2), keepdims=True)",
+    ),
+    "softmax": (
+        _edits.softmax_along_time("return x * ops.softmax(self.score(x))"),
+        "def call(self, x):\n    return x * ops.softmax(self.score(x))\n",
+        "return x * ops.softmax(self.score(x), axis=-2)",
+    ),
+    "memory": (
+        _edits.without_a_memory,
+        "def __call__(self, w):\n    self.b *= 0.9\n    return ops.clip(w, -self.b, self.b)\n",
+        "def __call__(self, w):\n    return ops.clip(w, -self.b, self.b)\n",
+    ),
     "stopped": (
         _edits.with_a_gradient,
         "def call(self, x):\n    return x * ops.stop_gradient(self.w + 1)\n",

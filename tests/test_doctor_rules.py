@@ -82,6 +82,31 @@ class Random(Constraint):
         return ops.clip(w, -1, 1) + keras.random.uniform(w.shape, seed=self.noise) * 1e-6
 
 
+class Tightens(Constraint):
+    """A bound that every call makes narrower; far weights show it."""
+
+    def __init__(self, bound=9.0):
+        self.bound = bound
+
+    def __call__(self, w):
+        self.bound *= 0.9
+        return ops.clip(w, -self.bound, self.bound)
+
+
+class Limits(Constraint):
+    """Norms along axes that are written down, of at most 9."""
+
+    def __init__(self, axis=0):
+        self.axis = axis
+
+    def __call__(self, w):
+        size = ops.sqrt(ops.sum(ops.square(w), axis=self.axis, keepdims=True))
+        return w * ops.minimum(1.0, 9.0 / (size + 1e-7))
+
+    def get_config(self):
+        return {"axis": self.axis}
+
+
 class Forgets(Constraint):
     """Has an argument with a default, and no `get_config`."""
 
@@ -110,6 +135,34 @@ class MadeByVariable(layers.Layer):
 
     def call(self, x):
         return x * self.w
+
+
+class AddsLoss(layers.Layer):
+    """The logarithm of a weight, in what is added to the loss only."""
+
+    def build(self, shape):
+        self.w = self.add_weight(shape=(shape[-1],), initializer="zeros", name="w")
+
+    def call(self, x):
+        self.add_loss(ops.mean(ops.log(self.w)))
+        return x
+
+
+class Pool(layers.Layer):
+    """Time steps weighed by a softmax along one axis, and a bias that cancels."""
+
+    def __init__(self, axis, **named):
+        super().__init__(**named)
+        self.axis, self.score = axis, layers.Dense(1, use_bias=False, name="score")
+        self.shift = layers.Dense(4, name="shift")
+
+    def build(self, shape):
+        self.score.build(shape)
+        self.shift.build(shape)
+
+    def call(self, x):
+        weighed = ops.sum(ops.softmax(self.score(x), axis=self.axis) * x, axis=1)
+        return ops.concatenate([weighed, self.shift(x[:, 0]) - self.shift(x[:, 1])], axis=-1)
 
 
 class Applies(layers.Layer):
@@ -182,6 +235,17 @@ def embedding(axis):
     return model
 
 
+def filters(axis):
+    """A constraint of the user's own that takes the norms of filters along some axes."""
+    return sequential(
+        layers.Conv2D(4, 3, kernel_constraint=Limits(axis), name="conv"),
+        layers.GlobalAveragePooling2D(),
+        layers.Dense(3, kernel_constraint=Limits(1)),
+        layers.Dense(1),
+        shape=(6, 6, 3),
+    )
+
+
 def infinite_loss(y_true, y_pred):
     return ops.mean(ops.square(y_true - y_pred)) / 0.0
 
@@ -219,7 +283,10 @@ FAULTY = {
         "call": (lambda: dense(Call()), EVERY),
         "project": (lambda: dense(Project()), EVERY),
     },
-    "CW207": {"random": (lambda: dense(Random()), EVERY)},
+    "CW207": {
+        "random": (lambda: dense(Random()), EVERY),
+        "memory": (lambda: dense(Tightens(), "random_uniform"), EVERY),
+    },
     "CW208": {
         "unregistered": (lambda: dense(local_class()), EVERY),
         "lambda": (lambda: dense(lambda w: ops.minimum(w, 1.0)), EVERY),
@@ -232,6 +299,7 @@ FAULTY = {
     "CW301": {
         "images": (wrong_axes, ("model/conv/kernel", "model/deep/kernel", "model/up/kernel")),
         "rows": (lambda: embedding(0), "model/here/embeddings"),
+        "own": (lambda: filters(0), "model/conv/kernel"),
     },
     "CW401": {
         "log": (
@@ -262,7 +330,10 @@ FAULTY = {
             lambda: sequential(Applies(lambda x, w: x + ops.sqrt(w), name="here")), "model/here/w",
         )
     },
-    "CW502": {"division": (lambda: sequential(layers.Dense(1), loss=infinite_loss), "")},
+    "CW502": {
+        "division": (lambda: sequential(layers.Dense(1), loss=infinite_loss), ""),
+        "added": (lambda: sequential(AddsLoss(name="here"), layers.Dense(1)), "model/here/w"),
+    },
 }  # fmt: skip
 
 
@@ -346,12 +417,13 @@ HEALTHY = {
     "bfloat16": (half, X),
     "-inf mask": (masked, X),
     "large steps": (large_steps, X),
+    "one channel of a filter": (lambda: filters((0, 1)), IMAGES),
     "sets": (lambda: dense(ci.Box(0.1, 1), ci.Box(0.1, 1).initializer(seed=0)), X),
 }
 ALSO = {
     "CW102": "large steps",
     "CW209": "unit norm",
-    "CW301": "images",
+    "CW301": "one channel of a filter",
     "CW402": "unit norm",
     "CW403": "pruned",
 }
@@ -418,6 +490,23 @@ def test_healthy_models_are_healthy(name):
 def test_rule_is_silent_where_the_fault_is_not(code):
     """The healthy model that comes nearest to a fault does not get its finding."""
     assert not [f for f in healthy(ALSO.get(code, "sets")).findings if f.code == code]
+
+
+@pytest.mark.filterwarnings("ignore:You are using a softmax over axis")
+@pytest.mark.parametrize("axis", [-1, 1])
+def test_a_softmax_of_one_entry_is_named_and_a_bias_that_cancels_is_a_note(axis):
+    """The weights behind it get no gradient; along the time steps all is as it was meant."""
+    keras.utils.set_random_seed(0)
+    x = DRAWS.normal(size=(8, 5, 3)).astype("float32")
+    model = sequential(Pool(axis, name="pool"), layers.Dense(1), shape=(5, 3))
+    report = ci.diagnose(model, x, x[:, 0, :1])
+    counted = [f for f in report.findings if f.counts and f.code == "CW503"]
+    assert [f.weight for f in counted] == ["model/pool/score/kernel"] * (axis == -1), str(report)
+    for finding in counted:
+        assert "softmax in 'pool'" in finding.message
+        assert "self.axis" in finding.source.text
+    bias = [f for f in report.findings if f.weight == "model/pool/shift/bias"]
+    assert not [f for f in bias if f.counts], str(report)
 
 
 def test_rules_are_complete():

@@ -10,6 +10,7 @@ from keras import ops
 
 from constrainit._joint import Member
 from constrainit._set import ConstraintSet, measure
+from constrainit.doctor._axes import are_meant, norm_axes
 from constrainit.doctor._blocks import change, distance
 from constrainit.doctor._evidence import ConstraintEvidence, Evidence
 from constrainit.doctor._frames import fault
@@ -20,6 +21,9 @@ from constrainit.doctor.engines._result import Stepped
 from constrainit.model import WeightRecord
 from constrainit.sets import Custom, as_set
 from constrainit.sets.combine import _Applied
+
+_FAR = 100.0
+"""A weight so many times as large is more likely to be outside of its set."""
 
 
 class Constraints:
@@ -82,6 +86,7 @@ class Constraints:
         for made in self.evidence.constraints:
             if made.custom:
                 made.repeat = _repeat(made.record) if made.fault is None else 0.0
+                made.axes = self._axes(made)
                 made.saving = _saving_fault(made.record, made.repeat > 0 or bool(made.fault))
 
     def _run(self, group):
@@ -125,6 +130,14 @@ class Constraints:
         for at, i in enumerate(places):
             evidence[i].violation, evidence[i].stuck = found[at], found[at + len(places)]
             evidence[i].bias = distance(as_array(images[i]), as_array(pairs[at][1]))
+
+    def _axes(self, made):
+        """Along which axes it takes norms, where that is no meaning of the weight."""
+        record = made.record
+        if made.fault is not None or made.image is None or len(record.shape) < 2:
+            return None
+        axes = norm_axes(record, lambda value: _called(record, value))
+        return None if axes is None or are_meant(record, axes) else axes
 
     def _first(self, made, record, value, image):
         if isinstance(image, Exception):
@@ -218,14 +231,34 @@ def _known_set(record):
 
 
 def _repeat(record):
-    """How far apart two calls on equal weights are, outside of a compiled step."""
+    """How far apart two calls on equal weights are, outside of a compiled step.
+
+    The weight and a large one, which is moved by a bound that may itself move.
+    """
+    apart = 0.0
+    value = to_numpy(record.variable)
+    peak = np.max(np.abs(value), initial=0.0)
+    far = _FAR * max(peak, 1.0) * (value / peak if peak > 0 else np.ones_like(value))
+    for value in (record.variable.value, far):
+        try:
+            weights = [keras.Variable(value, dtype=record.dtype) for _ in range(2)]
+            first, second = (to_numpy(record.constraint(weight)) for weight in weights)
+        # It ran inside the step; that it can not run outside is not what is asked here.
+        except Exception:
+            return apart
+        found = distance(first, second)
+        apart = apart or (found if math.isfinite(found) else 0.0)
+    return apart
+
+
+def _called(record, value):
+    """What a constraint makes of a value, outside of a compiled step."""
     try:
-        calls = [record.constraint(keras.Variable(record.variable.value)) for _ in range(2)]
+        found = to_numpy(record.constraint(keras.Variable(value, dtype=record.dtype)))
     # It ran inside the step; that it can not run outside is not what is asked here.
     except Exception:
-        return 0.0
-    first, second = (as_array(call) for call in calls)
-    return distance(first, second, first)
+        return None
+    return found if found.shape == record.shape and np.isfinite(found).all() else None
 
 
 def _saving_fault(record, incomparable):
@@ -248,7 +281,7 @@ def _saving_fault(record, incomparable):
 def _images(record, constraint):
     """What a constraint makes of the weight, and of ones that a bound is more likely to move."""
     value, images = to_numpy(record.variable), []
-    for weight in (value, -100 * value, 0.01 * value):
+    for weight in (value, -_FAR * value, 0.01 * value):
         try:
             image = to_numpy(constraint(keras.Variable(weight, dtype=record.dtype)))
         # Already reported as a constraint that raises.

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from constrainit.doctor._frames import Fault
+from constrainit.doctor._frames import Fault, Source
 from constrainit.doctor._statistics import Numbers, Output
 from constrainit.doctor.trace import Operation
 from constrainit.model import WeightRecord
@@ -35,6 +35,8 @@ class ConstraintEvidence:
         shape: The shape that the constraint returned.
         dtype: The dtype that the constraint returned.
         again: How far the constraint moves its own image, relative to the image.
+        axes: The axes along which a constraint of the user's own takes norms, where these are none
+            that the weight has a meaning for.
         repeat: How far apart two calls on the same weight are, relative to the start.
         update: How far the gradient step alone moves the weight.
         step: How far the gradient step and the constraint together move the weight.
@@ -61,6 +63,7 @@ class ConstraintEvidence:
     shape: tuple[int, ...] | None = None
     dtype: str | None = None
     again: float = 0.0
+    axes: tuple[int, ...] | None = None
     repeat: float = 0.0
     update: float | None = None
     step: float | None = None
@@ -217,6 +220,7 @@ class Evidence:
         operation: The operation that first gave NaN or infinity, where it was found.
         corners: Weights that their sets allow to be where a layer is not finite.
         assigned: Trainable weights that the forward pass assigns to.
+        alone: Layers in which a softmax runs over a single entry, and the user's own line.
         identical: Weights whose units are all the same, before and after the steps.
         averages: Weights whose average, which the optimizer keeps, is outside by that much.
         quantized: Weights with a constraint in a layer whose kernel is quantized, by layer.
@@ -245,6 +249,7 @@ class Evidence:
     operation: Operation | None = None
     corners: list[CornerEvidence] = field(default_factory=list)
     assigned: list[WeightRecord] = field(default_factory=list)
+    alone: list[tuple[str, Source | None]] = field(default_factory=list)
     identical: list[WeightRecord] = field(default_factory=list)
     averages: list[tuple[WeightRecord, float]] = field(default_factory=list)
     quantized: list[tuple[str, str]] = field(default_factory=list)

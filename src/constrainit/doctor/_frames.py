@@ -66,13 +66,24 @@ class Fault:
 
 def fault(exception: BaseException) -> Fault:
     """`exception` with the frames of Keras, the backend and this library left out."""
-    frames = traceback.extract_tb(exception.__traceback__)
-    own = tuple(
-        Source(f.filename, f.lineno or 0, f.name, (f.line or "").strip())
-        for f in frames
-        if _is_users(f.filename)
-    )
+    own = _own(traceback.extract_tb(exception.__traceback__))
     return Fault(type(exception).__name__, _message(str(exception))[:400] or "no message", own)
+
+
+def running_line(above: tuple[str, str]) -> Source | None:
+    """The innermost of the user's lines that are running, called from a function of a file."""
+    frames = traceback.extract_stack()
+    callers = [i for i, frame in enumerate(frames) if (frame.filename, frame.name) == above]
+    own = _own(frames[callers[-1] :] if callers else ())
+    return own[-1] if own else None
+
+
+def _own(frames):
+    return tuple(
+        Source(frame.filename, frame.lineno or 0, frame.name, (frame.line or "").strip())
+        for frame in frames
+        if _is_users(frame.filename)
+    )
 
 
 def _message(text):

@@ -29,6 +29,7 @@ def probe(problem: Problem) -> Evidence:
     assigned = {id(variable) for variable in problem.assigned}
     evidence.assigned = [r for r in evidence.weights if id(r.variable) in assigned]
     constraints.hold(problem.assigned)
+    evidence.alone = problem.alone
     training = Training(problem, constraints, evidence)
     _stage(problem, evidence, "gradients", training.run)
     evidence.losses_of = describe_losses(problem, evidence)

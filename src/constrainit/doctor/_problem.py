@@ -3,6 +3,7 @@
 import contextlib
 import inspect
 import math
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,10 +14,14 @@ from keras.src.backend import compute_output_spec
 from keras.src.trainers.compile_utils import CompileLoss
 
 from constrainit.doctor import _batch
+from constrainit.doctor._frames import Source, running_line
 from constrainit.doctor._state import attribute, snapshot
 from constrainit.doctor._statistics import activation_of, to_numpy
 from constrainit.doctor.engines import engine
 from constrainit.doctor.engines._result import Stepped
+
+_SOFTMAX_OF_ONE = "You are using a softmax over axis"
+"""How Keras' warning of a softmax over an axis of size 1 begins."""
 
 _STEPS = ((20, 2_000_000), (5, 20_000_000), (2, 100_000_000), (1, math.inf))
 """How many steps a probe takes, for up to so many weights and numbers between the layers."""
@@ -39,6 +44,7 @@ class Problem:
         watched: For each tensor whose gradient is looked at, the layer's name, and the index of
             the recorded output, or None for an input of the layer.
         assigned: The trainable variables that a forward pass assigns to.
+        alone: Where a softmax runs over a single entry: the layer, and the user's own line.
         raised_in: The name of the layer that raised in the last forward pass, or an empty string.
     """
 
@@ -57,6 +63,8 @@ class Problem:
         self.named: list[tuple[str, str, str]] = []
         self.watched: list[tuple[str, int | None]] = []
         self.assigned: list[Any] = []
+        self.alone: list[tuple[str, Source | None]] = []
+        self.running: list[str] = []
         self.raised_in = ""
         self.trainable = list(model.trainable_variables)
         kept = {id(v) for v in self.trainable}
@@ -109,6 +117,7 @@ class Problem:
             with (
                 keras.StatelessScope(collect_losses=True) as scope,
                 self._recording(_as_it_is, _count) as sizes,
+                self._noting_softmax_of_one(),
             ):
                 outputs = self.model(x, training=True)
                 self._between = sum(sizes)
@@ -119,6 +128,24 @@ class Problem:
         # Calling the model itself on symbolic inputs would leave a node in its graph.
         specs = keras.tree.map_structure(lambda t: keras.KerasTensor(t.shape, _dtype(t)), self.x)
         return compute_output_spec(trace, specs)
+
+    @contextlib.contextmanager
+    def _noting_softmax_of_one(self):
+        """Keras warns of it, without a word on where."""
+        self.alone = []
+        with warnings.catch_warnings():
+            show = warnings.showwarning
+
+            def note(message, *others, **named):
+                if not str(message).startswith(_SOFTMAX_OF_ONE):
+                    show(message, *others, **named)
+                    return
+                line = running_line(above=(__file__, "record"))
+                self.alone.append((self.running[-1] if self.running else "", line))
+
+            warnings.showwarning = note
+            warnings.filterwarnings("always", message=_SOFTMAX_OF_ONE)
+            yield
 
     def set_loss(self) -> None:
         """Traces the forward pass, chooses the loss and, if none came, the targets."""
@@ -268,12 +295,15 @@ class Problem:
         def record(*args, **kwargs):
             if is_custom(layer):
                 args = keras.tree.map_structure(enter, args)
+            self.running.append(layer.name)
             try:
                 result = call(*args, **kwargs)
             except Exception:
                 # The innermost layer comes first.
                 self.raised_in = self.raised_in or layer.name
                 raise
+            finally:
+                self.running.pop()
             return keras.tree.map_structure(leave, result)
 
         return record

@@ -17,6 +17,9 @@ from constrainit.doctor.trace import locate, locate_constraint
 _ASKED = 4
 """How many layers without a gradient are asked whether the loss depends on them."""
 
+_UNUSED = 1e-4
+"""A weight that cancels out still moves the rounding of the loss."""
+
 _AT = {name: place for place, name in enumerate(WEIGHT_NUMBERS)}
 
 
@@ -205,18 +208,23 @@ class Training:
                 never.setdefault(id(made.record.layer), []).append(made)
         draws = np.random.default_rng(0)
         for group in list(never.values())[:_ASKED]:
-            held = [(m.record.variable, ops.copy(m.record.value)) for m in group]
-            for variable, value in held:
-                size = max(float(np.max(np.abs(to_numpy(value)), initial=0.0)), 1e-2)
-                moved = to_numpy(value) + size * draws.normal(size=tuple(value.shape))
-                variable.assign(ops.cast(moved, value.dtype))
-            try:
-                used = float(self.problem.step(looking=False).loss) != loss
-            finally:
-                for variable, value in held:
-                    variable.assign(value)
+            moved = [_moved(to_numpy(made.record.value), draws) for made in group]
+            # One of the two has another sign at each entry, for what only the sign counts of.
+            used = any(self._changes(loss, group, [way * w for w in moved]) for way in (1, -1))
             for made in group:
                 made.used = used
+
+    def _changes(self, loss, group, values):
+        """Whether the loss is another one with other values of weights."""
+        held = [(m.record.variable, ops.copy(m.record.value)) for m in group]
+        for (variable, value), other in zip(held, values, strict=True):
+            variable.assign(ops.cast(other, value.dtype))
+        try:
+            found = float(self.problem.step(looking=False).loss)
+        finally:
+            for variable, value in held:
+                variable.assign(value)
+        return not abs(found - loss) <= _UNUSED * abs(loss)
 
     def _averages(self):
         """How far outside the averages are that the optimizer keeps, where it does."""
@@ -230,3 +238,9 @@ class Training:
                 average = a_set.project(slot) if self.problem.projects_averages else slot
                 found.append((record, float(a_set.violation(average))))
         return [(record, outside) for record, outside in found if outside > 0]
+
+
+def _moved(value, draws):
+    """A weight with noise of its own size."""
+    size = max(float(np.max(np.abs(value), initial=0.0)), 1e-2)
+    return value + size * draws.normal(size=value.shape)

@@ -24,8 +24,10 @@ class WrongAxis(Rule):
         keras.Sequential([keras.Input((8, 8, 3)), kernel])
 
     Known limits:
-        Knows the layers of Keras. Along which axes a layer of the user's own has its units is not
-        known, nor what axis a constraint of the user's own works along.
+        Knows the layers of Keras, not along which axes a layer of the user's own has its units. A
+        constraint of the user's own is reported where it scales weights along axes that have no
+        meaning for the layer, such as the rows of all filters; not the columns of a `Dense` kernel,
+        nor one channel of a filter, as that may be meant.
 
     Source:
         keras-team/keras#474, keras-team/keras#3628 and vlawhern/arl-eegmodels#1; the shapes of the
@@ -37,6 +39,8 @@ class WrongAxis(Rule):
     def find(self, evidence):
         for made in evidence.constraints:
             axes = wrong_axes(made.record)
+            if axes is None and made.axes is not None and made.record.axes is not None:
+                axes = made.axes, made.record.axes
             if axes is None:
                 continue
             used, right = (list(axis) for axis in axes)

@@ -31,13 +31,17 @@ class NonfiniteLoss(Rule):
     code, name, level = "CW502", "nonfinite-loss", "error"
 
     def find(self, evidence):
-        more, where = at_operation(evidence, "loss")
+        # What a layer adds to the loss is computed in the forward pass.
+        found = [at_operation(evidence, stage) for stage in ("loss", "forward")]
+        more, where = next((pair for pair in found if pair[0]), found[0])
         for stage, outputs, loss in evidence.moments:
             if loss is None or math.isfinite(loss) or any(o.nonfinite for o in outputs):
                 continue
             yield self.made(
                 f"the loss is {loss} although every output is finite" + more,
-                "look for the logarithm of zero in the loss, and for NaN in the targets",
+                "look for the logarithm of zero in the loss"
+                + (f" that {where['layer']!r} adds" if "layer" in where else "")
+                + ", and for NaN in the targets",
                 {"loss": str(loss)},
                 **{"stage": "loss" if stage == "forward" else stage, **where},
             )

@@ -2,6 +2,8 @@
 
 from constrainit.doctor.rules._rule import Rule
 
+_ROUNDING = 1e-5
+
 
 class NoGradient(Rule):
     """A trainable weight gets no gradient at any step, and something cuts it off.
@@ -27,9 +29,11 @@ class NoGradient(Rule):
         [Gate(), layers.Dense(1)]
 
     Known limits:
-        A weight whose gradient is merely tiny is not reported. Dead and saturated units that cut
-        off a whole layer have their own rules. Where the loss does not depend on a layer at all,
-        or its code says `stop_gradient`, it is a note: that may be meant.
+        A weight whose gradient is merely tiny is not reported. One without which the loss is the
+        same, such as a bias that cancels in a difference, is a note, unless a softmax over a single
+        entry, which gives 1 whatever it is given, was called behind it. Dead and saturated units
+        that cut off a whole layer have their own rules. Where the loss does not depend on a layer
+        at all, or its code says `stop_gradient`, it is a note: that may be meant.
 
     Source:
         StackOverflow 60889308 (a trainable width that is used in a condition only); Bengio,
@@ -41,7 +45,13 @@ class NoGradient(Rule):
 
     def find(self, evidence):
         never = [g for g in evidence.gradients if g.never]
-        if not never or evidence.fault_step is not None:
+        if evidence.fault_step is not None:
+            return
+        lost = _lost_in_rounding(evidence) if evidence.alone else []
+        if lost:
+            yield self._behind_softmax_of_one(evidence, lost, *evidence.alone[0])
+            never = [g for g in never if g not in lost]
+        if not never:
             return
         cut = [e for e in evidence.entries if e.leaves and not e.gradient]
         for entry in cut[:1]:
@@ -65,9 +75,16 @@ class NoGradient(Rule):
             behind = _behind(evidence, record.layer)
             if cut or (behind is not None and _is_flat(behind)):
                 continue
-            reached = behind is not None and bool(behind.gradient)
+            reached = _is_reached(evidence, gradient)
             says = any(entry.stops for entry in evidence.entries)
-            if reached:
+            fix = (
+                "use it where it has a derivative, not in a condition or a rounding, or make it "
+                "trainable=False"
+            )
+            if reached and gradient.used is False:
+                why = ": what it changes cancels out before the loss"
+                fix = "leave it out, such as by use_bias=False, or make it trainable=False"
+            elif reached:
                 why = f", although the loss depends on what {record.layer.name!r} gives"
             elif gradient.used:
                 why = ", although the loss changes with it"
@@ -75,11 +92,39 @@ class NoGradient(Rule):
                 why = ": the loss does not depend on it"
             yield self.made(
                 f"it gets no gradient at any of {len(evidence.losses)} steps{why}",
-                "use it where it has a derivative, not in a condition or a rounding, or make it "
-                "trainable=False",
+                fix,
                 {"gradient": 0.0}, layer=record.layer.name, weight=record.path,
-                level="warning" if reached or (gradient.used and not says) else "info",
+                level="warning" if _counts(gradient, reached, says) else "info",
             )  # fmt: skip
+
+    def _behind_softmax_of_one(self, evidence, lost, layer, source):
+        record = lost[0].record
+        return self.made(
+            f"it gets no gradient at any of {len(evidence.losses)} steps: the softmax"
+            f"{f' in {layer!r}' if layer else ''} runs over a single entry, for which it gives 1 "
+            "whatever it is given",
+            "let the softmax run along the axis of what is weighed, such as axis=1 for the time "
+            "steps; for a single share take a sigmoid",
+            {"gradient": 0.0}, layer=record.layer.name, weight=record.path, source=source,
+        )  # fmt: skip
+
+
+def _lost_in_rounding(evidence):
+    """The gradients that are never more than the rounding of the largest one."""
+    norms = [[g.norm or 0.0, *g.later] for g in evidence.gradients if not g.nonfinite]
+    least = _ROUNDING * max((max(of) for of in norms), default=0.0)
+    return [g for g in evidence.gradients if max(g.norm or 0.0, *g.later, 0.0) <= least]
+
+
+def _is_reached(evidence, gradient):
+    """Whether the loss has a gradient by what the layer of a weight gives."""
+    behind = _behind(evidence, gradient.record.layer)
+    return behind is not None and bool(behind.gradient)
+
+
+def _counts(gradient, reached, says):
+    """Whether a weight without a gradient is more than a note: it was meant to do something."""
+    return gradient.used is not False if reached else bool(gradient.used and not says)
 
 
 def _comes_before(evidence, record, entry):

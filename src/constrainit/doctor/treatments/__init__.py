@@ -34,6 +34,7 @@ REMEDIES = (
     Remedy(("CW604",), training.finite_rows, saved=False),
     Remedy(("CW603",), training.other_logits),
     Remedy(("CW301",), constraints.along_the_right_axes),
+    Remedy(("CW301",), source.along_units, saved=False),
     Remedy((*_CONSTRAINT, "CW206"), source.edited, brings=("CW208",), saved=False),
     Remedy(_CONSTRAINT, constraints.exact_set),
     Remedy(("CW204",), source.along_inputs, brings=("CW208",), saved=False),
@@ -61,6 +62,7 @@ REMEDIES = (
     Remedy(_SIGNAL, models.scaled_outputs),
     Remedy(("CW504",), both(models.scaled_outputs, training.lower_rate(0.1))),
     Remedy((*_BROKEN, *_SIGNAL, "CW506", "CW210"), models.in_float32),
+    Remedy(("CW503",), source.softmax_along_time, saved=False),
     Remedy(("CW503",), source.with_a_gradient, saved=False),
     Remedy(("CW503",), starts.redrawn),
     *(

@@ -67,16 +67,91 @@ def along_inputs(text):
     return ("reductions run along the inputs of a unit (axis=0)", new) if new != text else None
 
 
+def along(used, right):
+    """An edit: the axes of reductions that are `used`, written as numbers, become `right`."""
+
+    def edit(text):
+        found = [
+            word.value
+            for node in ast.walk(ast.parse(text))
+            for word in getattr(node, "keywords", ())
+            if word.arg == "axis" and _numbers(word.value) == used
+        ]
+        for node in sorted(found, key=_end, reverse=True):
+            text = _replaced(text, node, str(right))
+        return (f"reductions run along the axes {right} of a unit", text) if found else None
+
+    return edit
+
+
+def _numbers(node):
+    """The axes that an expression names, in order; None if it is no number or list of them."""
+    try:
+        value = ast.literal_eval(node)
+    except ValueError:
+        return None
+    return sorted(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def softmax_along_time(line_text):
+    """An edit: on a line, a softmax along the last axis runs along the one before it."""
+
+    def edit(text):
+        lines = text.splitlines()
+        nodes = [
+            node
+            for node in _method_calls(text)
+            if node.func.attr == "softmax" and lines[node.lineno - 1].strip() == line_text
+        ]
+        for node in sorted(nodes, key=_end, reverse=True):
+            own, module = ast.unparse(node.args[0]), ast.unparse(node.func.value)
+            text = _replaced(text, node, f"{module}.softmax({own}, axis=-2)")
+        return ("the softmax runs along the axis before the last", text) if nodes else None
+
+    return edit
+
+
+def without_a_memory(text):
+    """No attribute is set in `__call__`: what the constraint does no longer depends on its past."""
+    calls = [n for n in ast.walk(ast.parse(text)) if getattr(n, "name", "") == "__call__"]
+    found = [n for call in calls for n in ast.walk(call) if _sets_an_attribute(n)]
+    for node in sorted(found, key=_end, reverse=True):
+        text = _without(text, node)
+    return ("the constraint no longer changes its own attributes", text) if found else None
+
+
+def _without(text, node):
+    """A source without a statement, which is `pass` where it is the only one."""
+    lines = text.splitlines(keepends=True)
+    shorter = "".join(lines[: node.lineno - 1] + lines[_end(node)[0] :])
+    try:
+        ast.parse(shorter)
+    except SyntaxError:
+        return _replaced(text, node, "pass")
+    return shorter
+
+
+def _sets_an_attribute(node):
+    if isinstance(node, ast.Assign):
+        targets = node.targets
+    elif isinstance(node, ast.AugAssign):
+        targets = [node.target]
+    else:
+        return False
+    return any(isinstance(t, ast.Attribute) and ast.unparse(t.value) == "self" for t in targets)
+
+
 def with_a_gradient(text):
     """`sign`, `round` and the like with the gradient of what they take; no `stop_gradient`."""
     calls = _method_calls(text)
     stopped = [node for node in calls if node.func.attr == "stop_gradient"]
-    steps = [node for node in calls if node.func.attr in _STEPS]
+    steps = [node for node in calls if _stepped(node) is not None]
     # Both together are an estimator that passes the gradient through already.
     if bool(stopped) == bool(steps):
         return None
     node = max(stopped or steps, key=lambda one: (one.lineno, one.col_offset))
-    own, module, inner = (ast.unparse(part) for part in (node, node.func.value, node.args[0]))
+    taken = node.args[0] if stopped else _stepped(node)
+    own, module, inner = (ast.unparse(part) for part in (node, node.func.value, taken))
     if stopped:
         return "no stop_gradient", _replaced(text, node, f"({inner})")
     new = f"({inner} + {module}.stop_gradient({own} - {inner}))"
@@ -85,6 +160,21 @@ def with_a_gradient(text):
 
 
 _STEPS = ("sign", "round", "floor", "ceil")
+
+
+def _stepped(node: Any) -> Any:
+    """What a step is taken of: that of `sign` and the like, or of a choice between two numbers."""
+    if node.func.attr in _STEPS:
+        return node.args[0]
+    if (
+        node.func.attr != "where"
+        or len(node.args) != 3
+        or not isinstance(node.args[0], ast.Compare)
+    ):
+        return None
+    are_numbers = [_numbers(choice) is not None for choice in node.args[1:]]
+    compared = node.args[0].left
+    return compared if all(are_numbers) and _numbers(compared) is None else None
 
 
 def _method_calls(text) -> list[Any]:
@@ -195,5 +285,5 @@ EDITS = {
     "CW205": keeps_dimensions,
     "CW201": _first_of(without_item_assignment, seeded, keras_ops, keeps_dimensions),
     "CW204": keeps_dimensions,
-    "CW207": _first_of(seeded, seeded_numpy),
+    "CW207": _first_of(seeded, seeded_numpy, without_a_memory),
 }

@@ -50,13 +50,15 @@ def _held_by(record, paths):
 
 def along_the_right_axes(problem, evidence, found):
     """The same set, along the axes that feed a unit."""
-    sets = []
+    sets: list[str] = []
     for record in walk(problem.model):
         if record.constraint is not None and wrong_axes(record) is not None:
             a_set = as_set(record.constraint)
             arguments = {**a_set._arguments(), "axis": list(record.axes or ())}
             record.variable.constraint = type(a_set)(**arguments)
             sets.append(f"{record.path!r}: {_written(record.variable.constraint)}")
+    if not sets:
+        return None
     prepare(problem.model, seed=problem.seed)
     code = f"ci.constrain(model, {{{', '.join(sets)}}})\nci.prepare(model)"
     return Changed("the axes of each unit, and a start inside", code=code)
@@ -101,12 +103,9 @@ def exact_set(problem, evidence, found):
 
 def definite(problem, evidence, found):
     """Positive definite matrices in place of the free square ones of a layer that needs them."""
-    operation = evidence.operation
-    if all(finding.code != "CW001" for finding in found) and (
-        operation is None or operation.name not in _OF_DEFINITE
-    ):
-        return None
-    layers, sets = {finding.layer for finding in found}, []
+    operation, sets = evidence.operation, []
+    is_known = operation is not None and operation.name in _OF_DEFINITE
+    layers = {f.layer for f in found if is_known or f.code == "CW001"}
     for record in walk(problem.model):
         square = len(record.shape) == 2 and record.shape[0] == record.shape[1]
         if square and record.layer.name in layers and record.constraint is None:

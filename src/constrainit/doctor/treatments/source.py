@@ -51,6 +51,13 @@ def along_inputs(problem, evidence, found):
     return _edited(problem, found, dict.fromkeys(EDITS, _edits.along_inputs))
 
 
+def along_units(problem, evidence, found):
+    """The class of a constraint with its norms along the axes that feed a unit."""
+    numbers = found[0].evidence
+    edit = _edits.along(numbers["axis"], tuple(numbers["unit_axes"]))
+    return _edited(problem, found, {found[0].code: edit})
+
+
 def _edited(problem, found, edits):
     kinds, changes, diffs = {}, [], []
     for finding in found:
@@ -126,12 +133,27 @@ def guarded(problem, evidence, found):
 
 def with_a_gradient(problem, evidence, found):
     """The class of a layer that cuts the gradient off, with an operation that lets it through."""
+    names = [finding.layer for finding in found]
+    return _edited_layer(problem, names, _edits.with_a_gradient)
+
+
+def softmax_along_time(problem, evidence, found):
+    """The class of a layer with its softmax of single entries along the axis before the last."""
+    place = next(((name, line) for name, line in evidence.alone if name and line), None)
+    if place is None:
+        return None
+    name, line = place
+    return _edited_layer(problem, [name], _edits.softmax_along_time(line.text))
+
+
+def _edited_layer(problem, names, edit):
+    """The first of the named layers whose class can be edited so, with its edited class."""
     layers = problem.model._flatten_layers()
-    for layer in [one for f in found for one in layers if one.name == f.layer]:
+    for layer in [one for name in names for one in layers if one.name == name]:
         owner = _kind(layer)
         if owner.__module__.split(".")[0] in ("keras", "constrainit", "builtins"):
             continue
-        made = _rewritten(owner, _edits.with_a_gradient)
+        made = _rewritten(owner, edit)
         if made is None:
             continue
         new, sentence, diff = made

@@ -1,0 +1,75 @@
+"""Along which axes a constraint of the user's own takes its norms, seen from what it gives."""
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+from constrainit.model import WeightRecord
+
+_FAR = 100.0
+_SAME = 1e-3
+_MOST = 1_000_000
+_CONVOLVES = (
+    keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D, keras.layers.Conv1DTranspose,
+    keras.layers.Conv2DTranspose, keras.layers.Conv3DTranspose, keras.layers.DepthwiseConv1D,
+    keras.layers.DepthwiseConv2D, keras.layers.SeparableConv1D, keras.layers.SeparableConv2D,
+)  # fmt: skip
+
+
+def norm_axes(
+    record: WeightRecord, image: Callable[[np.ndarray], np.ndarray | None]
+) -> tuple[int, ...] | None:
+    """The axes along which a constraint scales all entries alike, by a factor that is their own.
+
+    None if scaling is not what it does to weights far outside, if it scales the whole weight, or
+    if the weight is so large that asking is dear.
+
+    Args:
+        record: The weight.
+        image: What the constraint makes of a value, None where it fails.
+    """
+    if len(record.shape) < 2 or np.prod(record.shape) > _MOST:
+        return None
+    draws = np.random.default_rng(0)
+    factors = []
+    for size in (_FAR, 3 * _FAR):
+        value = size * draws.normal(size=record.shape)
+        found = image(value)
+        if found is None:
+            return None
+        factors.append(found / value)
+    along = [_scaled_alike(factor) for factor in factors]
+    wide = [axis for axis, size in enumerate(record.shape) if size > 1]
+    # A mask scales alike, too, but by the same factors whatever it is given.
+    fixed = np.allclose(factors[0], factors[1], rtol=_SAME)
+    if along[0] != along[1] or not along[0] or fixed or set(wide) <= set(along[0]):
+        return None
+    return along[0]
+
+
+def _scaled_alike(factor):
+    """The axes along which a factor is the same, those of a single entry among them."""
+    if not np.isfinite(factor).all() or not (factor > 0).all():
+        return ()
+    return tuple(
+        axis
+        for axis in range(factor.ndim)
+        if np.allclose(factor, np.take(factor, [0], axis=axis), rtol=_SAME)
+    )
+
+
+def are_meant(record: WeightRecord, axes: tuple[int, ...]) -> bool:
+    """Whether norms along these axes mean something for a weight: not only those of its units.
+
+    A matrix has rows and columns, and a filter its part for one channel.
+    """
+    if record.axes is None or len(record.shape) < 2:
+        return True
+    narrow = {axis for axis, size in enumerate(record.shape) if size == 1}
+    units = [set(record.axes)]
+    if isinstance(record.layer, _CONVOLVES):
+        units.append(set(range(len(record.shape) - 2)))
+    elif len(record.shape) == 2 and not isinstance(record.layer, keras.layers.Embedding):
+        return True
+    return any(set(axes) - narrow == unit - narrow for unit in units)
