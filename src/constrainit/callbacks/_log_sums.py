@@ -54,6 +54,7 @@ def squares(x: Any) -> Any:
     if EAGER:
         flat = ops.reshape(x, (-1,))
         return ops.dot(flat, flat)
+    x = at_once(x)[0]
     return total(ops.square(x))
 
 
