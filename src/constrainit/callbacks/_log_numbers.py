@@ -111,13 +111,19 @@ def _careful(w):
 def _way(before, after, a_set, share, first):
     """How far outside `before` is, given what its constraint made of it, and how far it moved."""
     old, new = _wide(before), _wide(after)
-    known = a_set is not None and not isinstance(a_set, (Custom, _Applied))
-    if known and not a_set.counterpart_of and type(a_set)._distance is ConstraintSet._distance:
+    if _is_projected(a_set):
         if bounds_of(a_set) is not None:
             return _beyond(before, after, a_set, first), _moved(old, new, share)
         if units := a_set._units(len(before.shape)):
             return _units_way(before, after, a_set, units, share)
     return _violation(before, after, a_set), _moved(old, new, share)
+
+
+def _is_projected(a_set):
+    """Whether the nearest member was made, and distances are Euclidean ones of units."""
+    if a_set is None or isinstance(a_set, (Custom, _Applied)) or a_set.counterpart_of:
+        return False
+    return type(a_set)._distance is ConstraintSet._distance
 
 
 def _moved(old, new, share):

@@ -118,7 +118,7 @@ class Tap:
             if id(variable) in self._watched:
                 noted.start[id(variable)] = self._value(variable)
                 whole = self._whole(gradient, variable)
-                noted.gradients[id(variable)] = self._soon(functools.partial(_norm_of, whole))
+                noted.gradients[id(variable)] = self._soon(lambda whole=whole: norm(whole()))
         self._noted.step = noted
 
     def middle(self, variables: Any) -> None:
@@ -129,12 +129,9 @@ class Tap:
         for variable in variables:
             key = id(variable)
             if key in self._watched:
-                before, start = variable.value, noted.start.pop(key)
-                if not self._eager:
-                    before = self._value(variable)
-                noted.updates[key] = self._soon(functools.partial(distance, before, start))
-                del start
-                noted.before[key] = self._value(variable)
+                before = self._value(variable)
+                change = functools.partial(distance, before, noted.start.pop(key))
+                noted.before[key], noted.updates[key] = before, self._soon(change)
 
     def finish(self) -> None:
         """An `apply` has ended; the optimizer has counted it."""
@@ -199,7 +196,3 @@ class Tap:
             return [(step, np.asarray(ops.convert_to_numpy(row))) for step, row in found]
         steps, rows = (np.asarray(value_of(v)) for v in (self.steps, self.numbers))
         return [(int(steps[i]), rows[i]) for i in np.argsort(steps) if steps[i] >= 0]
-
-
-def _norm_of(whole):
-    return norm(whole())
