@@ -256,6 +256,7 @@ def test_sums_and_shares_are_those_of_numpy(shape):
     assert float(_log_sums.share_other(a, b)) == pytest.approx(np.mean(one != other))
     ends = np.mean((one <= -1.0) | (one >= 2.0))
     assert float(_log_sums.share_at(a, -1.0, 2.0)) == pytest.approx(ends)
+    assert float(_log_sums.share_at(a, 0.0, 0.0)) == 1.0
     assert float(_log_sums.share_at(a, None, 2.0)) == pytest.approx(np.mean(one >= 2.0))
     assert float(_log_sums.squares(_log_sums.rows(a))) == pytest.approx(np.square(one).sum())
     assert float(_log_sums.largest(_log_sums.rows(a))) == np.abs(one).max()

@@ -17,8 +17,8 @@ class _Bounds(ConstraintSet):
     """`{w : lower <= w <= upper}` entry by entry, either bound may be None.
 
     Weights outside go to the bound, as the storage dtype holds it without stepping over it
-    (0.1 is 0.1001 in bfloat16, never 0.0999). A weight at the bound as the dtype rounds it counts
-    as inside. Exact; one pass over the weights.
+    (0.1 is 0.1001 in bfloat16, never 0.0999). A weight at the bound as the dtype rounds it
+    violates nothing; projected, it goes there too. Exact; one pass over the weights.
     """
 
     def _bounds(self) -> tuple[float | None, float | None]:
@@ -49,9 +49,12 @@ class _Bounds(ConstraintSet):
         return inside
 
     def _image(self, w):
+        return between(w, *self._stored_bounds(dtype_of(w)))
+
+    def _outside(self, w, image):
         dtype = dtype_of(w)
-        low, high = (None if b is None else nearest(b, dtype) for b in self._bounds())
-        return between(w, low, high, *self._stored_bounds(dtype))
+        inside = self._holds(w, image, dtype)
+        return ops.where(inside, 0.0, super()._outside(w, image))
 
     def _usable(self, w):
         return ops.logical_not(ops.isnan(w))
