@@ -75,11 +75,11 @@ def main():
     """Prints the tables; writes figures and picture set by set, unless it is the quick run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small sizes, nothing is written")
-    parser.add_argument("--sets", default="", help="only sets whose name holds this")
+    parser.add_argument("--sets", default=[""], nargs="+", help="only sets whose name holds one")
     parser.add_argument("--folder", type=Path, default=Path(__file__).parents[1] / "docs")
     parser.add_argument("--patience", type=float, default=1.0, help="times the usual seconds")
     given = parser.parse_args()
-    chosen = [match for match in MATCHES if given.sets in match.set]
+    chosen = [match for match in MATCHES if any(name in match.set for name in given.sets)]
     how = given.quick, given.patience
     name = "benchmarks-gpu" if timing.ON_GPU else "benchmarks"
     for match in chosen:

@@ -63,7 +63,10 @@ def test_decimal_bounds(lower, upper, dtype):
         w = ops.convert_to_tensor(np.concatenate([*drawn, ends]), dtype=dtype)
         found, w = array(ci.Box(lower, upper).project(w)), array(w)
         rounded = ops.convert_to_tensor([low, high], dtype=dtype)
-        assert float(ci.Box(lower, upper).violation(rounded)) == 0.0
+        box = ci.Box(lower, upper)
+        for a_set in (box, ci.Masked(box, [True, True]), ci.Blocks(box, 2), ci.Every(box, 2)):
+            assert float(a_set.violation(rounded)) == 0.0
+        assert float((box & ci.Box(upper=upper)).violation(rounded)) == 0.0
     below, above = inward(lower, dtype, +1), inward(upper, dtype, -1)
     assert lower <= below
     assert above <= upper

@@ -40,21 +40,17 @@ class _Bounds(ConstraintSet):
         return low, high
 
     def _holds(self, w, image, dtype):
-        inside = ops.ones_like(w, dtype="bool")
-        lower, upper = self._bounds()
-        if lower is not None:
-            inside = ops.logical_and(inside, w >= nearest(lower, dtype))
-        if upper is not None:
-            inside = ops.logical_and(inside, w <= nearest(upper, dtype))
-        return inside
+        return ops.equal(w, image)
 
     def _image(self, w):
         return between(w, *self._stored_bounds(dtype_of(w)))
 
     def _outside(self, w, image):
-        dtype = dtype_of(w)
-        inside = self._holds(w, image, dtype)
-        return ops.where(inside, 0.0, super()._outside(w, image))
+        moved = super()._outside(w, image)
+        low, high = (None if b is None else nearest(b, dtype_of(w)) for b in self._bounds())
+        # What a bound is rounded to violates nothing, on whichever side of it.
+        moved = moved if low is None else ops.where(w == low, 0.0, moved)
+        return moved if high is None else ops.where(w == high, 0.0, moved)
 
     def _usable(self, w):
         return ops.logical_not(ops.isnan(w))
