@@ -32,7 +32,7 @@ def _array(name, part, integer):
     some = finite if finite.size else np.zeros(1)
     return DataEvidence(
         name, integer, float(some.mean()), float(some.std()), float(some.min()), float(some.max()),
-        int(value.size - finite.size), int(value.size),
+        int(value.size - finite.size), int(value.size), bool((value[:1] != value).any()),
     )  # fmt: skip
 
 
