@@ -85,15 +85,21 @@ def print_growth(rows):
 
 
 def write(rows, folder):
-    """The rows of this backend in place of its former ones, and the picture of all of them."""
+    """The rows of these sets in place of this backend's former ones, and the picture of all."""
     path, backend = folder / "benchmarks.csv", keras.backend.backend()
-    former = []
+    former, measured = [], {row["set"] for row in rows}
     if path.exists():
         with path.open(newline="") as file:
-            former = [row for row in csv.DictReader(file) if row["backend"] != backend]
+            former = [
+                row
+                for row in csv.DictReader(file)
+                if row["backend"] != backend or row["set"] not in measured
+            ]
     found = [{name: short(row.get(name, "")) for name in COLUMNS[1:]} for row in rows]
     every = [*former, *({"backend": backend, **row} for row in found)]
-    every.sort(key=lambda row: row["backend"])
+    tasks = list(dict.fromkeys(row["task"] for row in every))
+    every.sort(key=lambda row: (row["backend"], tasks.index(row["task"])))
+    folder.mkdir(exist_ok=True)
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()

@@ -10,9 +10,10 @@ import keras
 import numpy as np
 import pytest
 from conftest import array
+from keras import ops
 
 import constrainit as ci
-from constrainit.callbacks import WeightLog
+from constrainit.callbacks import WeightLog, _log_sums
 from constrainit.log._storage import COLUMNS, LogError, Weight, Writer
 
 # TensorFlow takes longer to compile a step than to take some eagerly.
@@ -245,6 +246,19 @@ def _database(path, statement):
     database.execute(statement)
     database.commit()
     database.close()
+
+
+@pytest.mark.parametrize("shape", [(1,), (33,), (16, 3), (40, 5), (2, 2, 20, 4)])
+def test_sums_and_shares_are_those_of_numpy(shape):
+    """Whatever blocks of rows a weight is counted in, and what is left over behind them."""
+    one, other = np.random.default_rng(0).integers(-2, 3, (2, *shape)).astype("float32")
+    a, b = ops.convert_to_tensor(one), ops.convert_to_tensor(other)
+    assert float(_log_sums.share_other(a, b)) == pytest.approx(np.mean(one != other))
+    ends = np.mean((one <= -1.0) | (one >= 2.0))
+    assert float(_log_sums.share_at(a, -1.0, 2.0)) == pytest.approx(ends)
+    assert float(_log_sums.share_at(a, None, 2.0)) == pytest.approx(np.mean(one >= 2.0))
+    assert float(_log_sums.squares(_log_sums.rows(a))) == pytest.approx(np.square(one).sum())
+    assert float(_log_sums.largest(_log_sums.rows(a))) == np.abs(one).max()
 
 
 def test_two_writers_are_told(tmp_path):

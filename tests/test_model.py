@@ -9,6 +9,7 @@ from conftest import array, same_bits
 from keras import layers, ops
 
 import constrainit as ci
+from constrainit._patterns import ends_as
 from constrainit.model import constrained_records, walk
 
 
@@ -249,6 +250,18 @@ def test_last_matching_pattern_counts_and_none_removes():
     assert ci.constrain(model, {"*": None}) == {}
     assert not constrained_records(model)
     assert model.get_layer("head").kernel_constraint is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "ends"),
+    [
+        ("a/kernel", True), ("*/a/kernel", True), ("kernel", True), ("m/*", True), ("*", True),
+        ("*/m/a/kernel", True), ("/kernel", False), ("ernel", False), ("m/kernel", False),
+    ],
+)  # fmt: skip
+def test_patterns_are_of_the_end_of_a_path(pattern, ends):
+    """From a name on, with or without a star for what stands before it."""
+    assert ends_as("m/a/kernel", pattern) is ends
 
 
 def test_pattern_without_a_match_names_paths_and_changes_nothing():

@@ -6,12 +6,14 @@ import warnings
 import numpy as np
 import pytest
 import scipy.optimize
-from conftest import array
+from conftest import arithmetic, array, same_bits
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from keras import ops
 
 import constrainit as ci
+from constrainit._precision import inward, nearest
 
 QUICK = settings(max_examples=40, deadline=None, derandomize=True, database=None)
 SLOW = settings(QUICK, max_examples=6, suppress_health_check=[HealthCheck.too_slow])
@@ -43,6 +45,27 @@ def close(found, expected, w, share=1e-5):
     """Agreement to the rounding of float32, relative to the result."""
     scale = max(np.abs(expected).max(), 1e-30)
     np.testing.assert_allclose(found, expected, rtol=0, atol=share * scale)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+@pytest.mark.parametrize(
+    ("lower", "upper"), [(-0.05, 0.05), (-0.3, 0.1), (0.1, 0.7), (0.1, 1 - 1e-12)]
+)
+def test_decimal_bounds(lower, upper, dtype):
+    """To the number next to the bound from outside, unmoved from inside: to the bit, zeros too.
+
+    A bound that the dtype rounds outward is inside; no weight goes there.
+    """
+    with arithmetic(dtype):
+        low, high = (nearest(bound, dtype) for bound in (lower, upper))
+        drawn = [np.random.default_rng(0).normal(size=500) * size for size in (0.01, 0.3, 1e4)]
+        ends = [low, high, 0.0, -0.0, -np.inf, np.inf, np.nan]
+        w = ops.convert_to_tensor(np.concatenate([*drawn, ends]), dtype=dtype)
+        found, w = array(ci.Box(lower, upper).project(w)), array(w)
+    below, above = inward(lower, dtype, +1), inward(upper, dtype, -1)
+    assert lower <= below
+    assert above <= upper
+    assert same_bits(found, np.where(w < low, below, np.where(w > high, above, w)))
 
 
 @pytest.mark.parametrize("total", [0.1, 1.0, 50.0])

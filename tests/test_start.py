@@ -613,6 +613,8 @@ WRONG = [
     (np.zeros((0, 6), "float32"), r"must hold examples\. Received: shape=\(0, 6\)"),
     (np.full((4, 6), np.nan, "float32"), r"must be finite\. Received: 24 of 24 numbers"),
     (np.ones((8, 6), "float32"), "must tell examples apart in every layer"),
+    (np.ones((1, 6), "float32"), r"must hold several examples\. Received: a batch of one"),
+    ({"kernel": ci.NonNegative()}, r"Received: x=NonNegative\(\)\. Give a model its sets with con"),
 ]
 
 
@@ -636,7 +638,7 @@ def test_prepare_with_a_batch():
     rows = [layers.Dense(16, "tanh", kernel_constraint="non_neg") for _ in range(10)]
     model = keras.Sequential([keras.Input((16,)), *rows])
     done = ci.prepare(model, x, seed=0)
-    assert len(done) == 20
+    assert len(done) == len(str(done).splitlines()) == 20
     assert ci.check(model).ok
     assert 0.3 < min(deviations(model, x)) < max(deviations(model, x)) < 3
     kernels = [array(layer.kernel).copy() for layer in model.layers]
@@ -755,6 +757,7 @@ WRONG_ARGUMENTS = [
         "must hold at least one weight",
     ),
     (lambda: Feasible(ci.UnitNorm(), depth=-1), "`depth` of `Feasible` must be an integer"),
+    (lambda: ci.constrained(), r"must be given a set\. Received: none"),
     (lambda: ci.constrained(kernel="non_neg", depth=3), "must be given with `depth`"),
     (lambda: ci.constrained(bias="non_neg", activation="relu"), "decides the start of a kernel"),
     (lambda: ci.constrained(kernl="non_neg"), r"Received: kernl='non_neg'\. Write kernel=\.\.\. "),

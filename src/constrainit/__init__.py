@@ -8,7 +8,7 @@ from constrainit._bake import bake as bake
 from constrainit._calibrate import Calibrated as Calibrated
 from constrainit._calibrate import calibrate as calibrate
 from constrainit._constrain import constrain as constrain
-from constrainit._constrain import constrained as constrained
+from constrainit._constrained import constrained as constrained
 from constrainit._hold import held as held
 from constrainit._hold import hold as hold
 from constrainit._hold import hold_after as hold_after

@@ -10,7 +10,7 @@ from keras import ops
 
 from constrainit import _checks
 from constrainit._joint import Member
-from constrainit._watched import Calibrated, Watched
+from constrainit._watched import Calibrated, Lines, Watched
 from constrainit.model import WeightRecord, walk
 
 _CELLS = (keras.layers.LSTMCell, keras.layers.GRUCell, keras.layers.SimpleRNNCell)
@@ -35,7 +35,7 @@ def calibrate(model: keras.Model, x: Any) -> list[Calibrated]:
         x: One batch of inputs, as the model takes them. A few hundred examples are enough.
 
     Returns:
-        What was done, in the order in which the layers ran.
+        What was done, in the order in which the layers ran; printed, a line for each.
 
     Raises:
         ValueError: The batch is no array, is empty or holds NaN or infinities, or a layer's output
@@ -74,7 +74,7 @@ def _fitted(model, x, watched):
             break
     if shared:
         _run(model, x, watched)
-    return [one.row() for one in sorted(watched, key=lambda one: one.place)]
+    return Lines(one.row() for one in sorted(watched, key=lambda one: one.place))
 
 
 def _run(model, x, watched):
@@ -109,7 +109,9 @@ def _check_batch(x):
     for part in keras.tree.flatten(x):
         if not getattr(part, "shape", ()):
             must = "be an array of examples, or a list or a dictionary of such"
-            raise _checks.fail("calibrate", "x", must, part)
+            sets = isinstance(part, keras.constraints.Constraint)
+            instead = "Give a model its sets with constrain(model, {...})." if sets else ""
+            raise _checks.fail("calibrate", "x", must, part, instead)
         value = np.asarray(ops.convert_to_numpy(part))
         if not value.size:
             raise ValueError(

@@ -12,6 +12,7 @@ from constrainit._calibrate import Calibrated, calibrate, can_be_fitted
 from constrainit._effective import EffectiveRecord, effective_records
 from constrainit._reparametrized import seen_weights
 from constrainit._set import ConstraintSet, measure
+from constrainit._watched import Lines
 from constrainit.initializers import Feasible
 from constrainit.layers import OutputScale
 from constrainit.model import STARTS, GroupRecord, constrained_records, wrong_axes
@@ -218,7 +219,8 @@ def prepare(
         seed: None, or an integer for reproducible draws.
 
     Returns:
-        What was changed, in the order of the weights, then what `calibrate` did.
+        What was changed, in the order of the weights, then what `calibrate` did; printed, a line
+        for each.
 
     Raises:
         ValueError: A constraint can not be applied to its weight, or the batch is of no use; no
@@ -247,11 +249,11 @@ def prepare(
     kept = [ops.copy(record.value) for record, _, _ in changes]
     for record, value, _ in changes:
         record.assign(value)
-    redrawn = [row for _, _, row in changes]
+    redrawn = Lines(row for _, _, row in changes)
     if x is None:
         return redrawn
     try:
-        return [*redrawn, *calibrate(model, x)]
+        return Lines([*redrawn, *calibrate(model, x)])
     # A batch that is of no use, or a model that raises: the weights must be what they were.
     except BaseException:
         for (record, _, _), value in zip(changes, kept, strict=True):

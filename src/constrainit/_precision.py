@@ -21,10 +21,26 @@ Sets of bounds (`Box` and its kin) need no tolerance: see `inward` and `nearest`
 import functools
 import math
 
+import keras
 import ml_dtypes
 import numpy as np
+from keras import ops
 
 STORAGE_DTYPES = ("float16", "bfloat16", "float32", "float64")
+
+
+def dtype_of(x) -> str:
+    """The Keras name of the dtype of a tensor."""
+    return _name(x.dtype)
+
+
+# Asked several times at each step, where Keras takes the name apart each time.
+_name = functools.cache(keras.backend.standardize_dtype)
+
+
+def as_dtype(x, dtype: str):
+    """A tensor in a dtype; as it is where it has that already, which Keras takes long to see."""
+    return x if dtype_of(x) == dtype else ops.cast(x, dtype)
 
 
 def numpy_dtype(dtype: str) -> np.dtype:

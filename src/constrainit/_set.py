@@ -10,7 +10,14 @@ from keras import ops
 
 from constrainit import _checks
 from constrainit._compile import compiled, exact_products
-from constrainit._precision import STORAGE_DTYPES, smallest_normal, tolerance, wide_dtype
+from constrainit._precision import (
+    STORAGE_DTYPES,
+    as_dtype,
+    dtype_of,
+    smallest_normal,
+    tolerance,
+    wide_dtype,
+)
 from constrainit._saving import pack, unpack
 from constrainit._starting import Starting
 from constrainit.numerics import computed_once, safe_norm
@@ -192,15 +199,15 @@ class ConstraintSet(Starting, keras.constraints.Constraint):
 
     def _image(self, w) -> Any:
         """The projection of a tensor; a set may say the same in fewer passes over the weights."""
-        dtype = keras.backend.standardize_dtype(w.dtype)
+        dtype = dtype_of(w)
         w = computed_once(w) if self.to_the_bit else w
-        wide = ops.cast(w, wide_dtype(dtype))
+        wide = as_dtype(w, wide_dtype(dtype))
         usable = self._usable(wide)
         safe = ops.where(usable, wide, ops.ones_like(wide))
         with exact_products():
             image = self._nearest(safe, dtype)
         stays = ops.logical_or(self._holds(safe, image, dtype), ops.logical_not(usable))
-        return ops.where(stays, w, ops.cast(image, dtype))
+        return ops.where(stays, w, as_dtype(image, dtype))
 
     def _tensor(self, w) -> Any:
         """`w` as a tensor that the set can take."""
@@ -212,7 +219,7 @@ class ConstraintSet(Starting, keras.constraints.Constraint):
             raise _checks.fail(
                 type(self).__name__, "w", "be an array, a tensor or a keras.Variable", w
             ) from fault
-        dtype = keras.backend.standardize_dtype(w.dtype)
+        dtype = dtype_of(w)
         if dtype not in STORAGE_DTYPES:
             raise ValueError(
                 f"`w` of `{type(self).__name__}` must be of a float dtype "
@@ -285,6 +292,6 @@ def _distances(sets, tensors):
 
 
 def _distance(a_set: ConstraintSet, w, image) -> Any:
-    wide = ops.cast(w, wide_dtype(keras.backend.standardize_dtype(w.dtype)))
+    wide = as_dtype(w, wide_dtype(dtype_of(w)))
     moved = wide - ops.cast(image, wide.dtype)
     return ops.max(a_set._distance(ops.where(ops.isfinite(wide), moved, wide * 0.0)))

@@ -17,6 +17,13 @@ from constrainit.model import WeightRecord
 from constrainit.sets import as_set
 
 
+class Lines(list):
+    """A list that is printed as a line for each of its entries."""
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self)) or "nothing was changed"
+
+
 @dataclass(frozen=True, repr=False)
 class Calibrated:
     """A layer that `calibrate` looked at.
@@ -229,6 +236,11 @@ def _check_spread(record, free, spread):
     size = float(np.abs(free).max())
     if not math.isfinite(spread) or not spread > 1e-6 * size:
         what = "is not finite" if not math.isfinite(size) else "is the same for all examples"
+        if len(free) == 1:
+            raise ValueError(
+                "`x` of `calibrate` must hold several examples. Received: a batch of one. A few "
+                "hundred are enough."
+            )
         raise ValueError(
             f"`x` of `calibrate` must tell examples apart in every layer. Received: a batch for "
             f"which the output of {record.path.rsplit('/', 1)[0]!r} {what}. Use more examples, or "

@@ -1,7 +1,6 @@
 """The only code that walks a Keras model: which weight, which layer, which axes, which set."""
 
 import difflib
-import fnmatch
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from keras import ops
 
 from constrainit._axes import resolve, unit_axes
 from constrainit._joint import Member
+from constrainit._patterns import ends_as
 from constrainit._set import ConstraintSet
 from constrainit.sets import as_set
 
@@ -120,12 +120,7 @@ class GroupRecord(WeightRecord):
 
 def matches(record: WeightRecord, pattern: str) -> bool:
     """Whether a glob pattern is that of a weight's path, of its place, or of the end of either."""
-    for full in (record.path, record.place):
-        parts = full.split("/")
-        ends = ("/".join(parts[start:]) for start in range(len(parts)))
-        if any(fnmatch.fnmatchcase(end, pattern) for end in ends):
-            return True
-    return False
+    return ends_as(record.path, pattern) or ends_as(record.place, pattern)
 
 
 def matching(owner: str, records: list[WeightRecord], pattern: Any) -> list[WeightRecord]:

@@ -13,7 +13,7 @@ import numpy as np
 from keras import ops
 
 from constrainit import _checks
-from constrainit._constrain import constrained
+from constrainit._constrained import constrained
 from constrainit.atlas._grid import DTYPES, WAYS, applies
 from constrainit.initializers._plan import plan
 from constrainit.layers import OutputScale

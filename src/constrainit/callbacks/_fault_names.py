@@ -92,14 +92,14 @@ def _is_number(part):
 def _first_layer(model, state, data):
     """The first layer whose output is not finite, or an empty string."""
     from constrainit.doctor._problem import Problem, _as_it_is
-    from constrainit.doctor.engines import engine
+    from constrainit.doctor._statistics import summarize
 
     x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
     before, named = state.copy(), []
     # A model with a step of its own may take its batch in another way.
     with contextlib.suppress(Exception):
         problem = Problem(model, x, y, None, None, 0, 1)
-        with problem._recording(_as_it_is, engine().summarize) as outputs:
+        with problem._recording(_as_it_is, summarize) as outputs:
             model(problem.x, training=True)
         named = [name for name, *_ in problem.named]
     state.put(before)

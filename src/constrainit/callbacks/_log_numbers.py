@@ -8,13 +8,11 @@ from keras import ops
 from constrainit._compile import choose
 from constrainit._precision import nearest, tolerance, wide_dtype
 from constrainit._set import ConstraintSet, _distance
+from constrainit.callbacks import _log_sums as sums
 from constrainit.sets import Custom
 from constrainit.sets.combine import _Applied
 from constrainit.sets.elementwise import bounds_of
 from constrainit.sets.norms import _Norms
-
-_EAGER = keras.backend.backend() == "torch"
-"""PyTorch computes each operation by itself, XLA what leads to a sum together with the sum."""
 
 
 def numbers(before: Any, after: Any, a_set: ConstraintSet | None) -> list[Any]:
@@ -25,35 +23,37 @@ def numbers(before: Any, after: Any, a_set: ConstraintSet | None) -> list[Any]:
         after: The weight after it; `before` itself where there is no constraint.
         a_set: The set of the weight, or None.
     """
-    wide = wide_dtype(keras.backend.standardize_dtype(before.dtype))
-    old = _rows(ops.cast(before, wide))
-    first = _moments(old)
+    old = sums.rows(_wide(before))
+    first = _moments(old, sums.squares(old))
     if after is before:
-        return [*first, *first, *[_nothing()] * 4]
-    new = _rows(ops.cast(after, wide))
-    moved = old - new
+        return [*ops.unstack(first, 6), *ops.unstack(first, 6), *[_nothing()] * 4]
+    new = sums.rows(_wide(after))
+    share = sums.share_other(old, new)
+    at_bound, squares = _at_bound(after, a_set)
+
+    def second():
+        return _moments(new, sums.squares(new) if squares is None else squares)
+
+    # Where nothing moved nothing new is to be said of it.
+    found = choose(share > 0, second, lambda: first)
     return [
-        *first,
-        *_moments(new),
-        _violation(before, after, a_set, moved),
-        norm(moved),
-        _share(ops.not_equal(old, new)),
-        _at_bound(after, a_set),
-    ]
+        *ops.unstack(first, 6), *ops.unstack(found, 6), *_way(before, after, a_set, share, first),
+        share, at_bound,
+    ]  # fmt: skip
 
 
 def norm(x: Any) -> Any:
     """The Euclidean norm of all entries, also where their squares overflow or vanish."""
-    x = _rows(ops.cast(x, wide_dtype(keras.backend.standardize_dtype(x.dtype))))
+    x = sums.rows(_wide(x))
+    squares = sums.squares(x)
+    return choose(_is_tame(squares), lambda: ops.sqrt(squares), lambda: _scaled_norm(x))
 
-    def scaled():
-        scale = ops.maximum(_largest(x), 1e-30)
-        return scale * ops.sqrt(_squares(x / scale))
 
-    if not _EAGER:
-        return scaled()
-    squares = _squares(x)
-    return choose(_is_tame(squares), lambda: ops.sqrt(squares), scaled)
+def distance(x: Any, y: Any) -> Any:
+    """The norm of `x - y`."""
+    x, y = sums.rows(_wide(x)), sums.rows(_wide(y))
+    squares = sums.squares(x - y)
+    return choose(_is_tame(squares), lambda: ops.sqrt(squares), lambda: _scaled_norm(x - y))
 
 
 def histogram(flat: Any, bins: int) -> Any:
@@ -64,138 +64,148 @@ def histogram(flat: Any, bins: int) -> Any:
     return ops.segment_sum(ops.ones_like(flat), place, num_segments=bins)
 
 
-def _moments(w):
+def _scaled_norm(x):
+    scale = ops.maximum(sums.largest(x), 1e-30)
+    return scale * ops.sqrt(sums.squares(x / scale))
+
+
+def _moments(w, squares):
     """Of the finite entries minimum, maximum, mean, deviation, norm; how many are not finite."""
-    squares, count = _squares(w), float(_count(w))
-    mean = _sum(w) / count
+    count = float(sums.count_of(w))
+    mean = sums.total(w) / count
     spread = squares / count - ops.square(mean)
     # The deviation of weights near one would be lost in the square of their mean.
     wide = spread > 0.01 * ops.square(mean)
     tame = ops.logical_and(wide, _is_tame(squares))
+    least, most = sums.least(w), sums.most(w)
 
     def plain():
         return ops.stack(
-            [_ends(w, ops.min), _ends(w, ops.max), mean, ops.sqrt(spread), ops.sqrt(squares),
-             ops.zeros_like(mean)]
-        )  # fmt: skip
+            [least, most, mean, ops.sqrt(spread), ops.sqrt(squares), ops.zeros_like(mean)]
+        )
 
-    return ops.unstack(choose(tame, plain, lambda: _careful(w)), 6)
+    return choose(tame, plain, lambda: _careful(w))
 
 
 def _careful(w):
     """As `_moments`, of what is not finite or too large to be squared."""
     finite = ops.isfinite(w)
     held = ops.cast(finite, w.dtype)
-    count = _sum(held)
+    count = sums.total(held)
     clean = ops.where(finite, w, 0.0)
-    scale = ops.maximum(_largest(clean), 1e-30)
+    scale = ops.maximum(sums.largest(clean), 1e-30)
     unit = clean / scale
-    mean = _sum(unit) / ops.maximum(count, 1.0)
-    spread = _sum(held * ops.square(unit - mean)) / ops.maximum(count, 1.0)
+    mean = sums.total(unit) / ops.maximum(count, 1.0)
+    spread = sums.total(held * ops.square(unit - mean)) / ops.maximum(count, 1.0)
     infinite = float("inf")
-    least = _ends(ops.where(finite, w, infinite), ops.min)
-    most = _ends(ops.where(finite, w, -infinite), ops.max)
+    least = sums.least(ops.where(finite, w, infinite))
+    most = sums.most(ops.where(finite, w, -infinite))
     found = ops.stack(
         [least, most, scale * mean, scale * ops.sqrt(spread),
-         scale * ops.sqrt(_squares(unit))]
+         scale * ops.sqrt(sums.squares(unit))]
     )  # fmt: skip
     found = ops.where(count > 0, found, float("nan"))
-    return ops.concatenate([found, ops.reshape(_count(w) - count, (1,))])
+    return ops.concatenate([found, ops.reshape(sums.count_of(w) - count, (1,))])
 
 
-def _violation(before, after, a_set, moved):
-    """How far outside `before` is, given what its constraint made of it."""
+def _way(before, after, a_set, share, first):
+    """How far outside `before` is, given what its constraint made of it, and how far it moved."""
+    old, new = _wide(before), _wide(after)
+    if _is_projected(a_set):
+        if bounds_of(a_set) is not None:
+            return _beyond(before, after, a_set, first), _moved(old, new, share)
+        if units := a_set._units(len(before.shape)):
+            return _units_way(before, after, a_set, units, share)
+    return _violation(before, after, a_set), _moved(old, new, share)
+
+
+def _is_projected(a_set):
+    """Whether the nearest member was made, and distances are Euclidean ones of units."""
+    if a_set is None or isinstance(a_set, (Custom, _Applied)) or a_set.counterpart_of:
+        return False
+    return type(a_set)._distance is ConstraintSet._distance
+
+
+def _moved(old, new, share):
+    """As `distance`, where the share that moved is known."""
+    old, new = sums.rows(old), sums.rows(new)
+    squares = sums.squares(old - new)
+    plain = ops.logical_or(_is_tame(squares), ops.equal(share, 0))
+    return choose(plain, lambda: ops.sqrt(squares), lambda: _scaled_norm(old - new))
+
+
+def _violation(before, after, a_set):
     if a_set is None or isinstance(a_set, Custom):
         return _nothing()
     if isinstance(a_set, _Applied) or a_set.counterpart_of:
         # What it made of it is not the projection.
-        return _distance(a_set, before, a_set._image(before))
+        after = a_set._image(before)
+    return _distance(a_set, before, after)
 
-    def whole():
-        return _distance(a_set, before, after)
 
-    units = a_set._units(len(before.shape))
-    if not _EAGER or type(a_set)._distance is not ConstraintSet._distance:
-        return whole()
-    if not units:
-        return choose(ops.isfinite(largest := _largest(moved)), lambda: largest, whole)
-    squares = ops.sum(ops.square(ops.reshape(moved, before.shape)), axis=units)
-    most = ops.max(squares)
-    return choose(_is_tame(most), lambda: ops.sqrt(most), whole)
+def _beyond(before, after, a_set, first):
+    """For bounds: nobody is further outside than the least and the largest entry."""
+    dtype = keras.backend.standardize_dtype(before.dtype)
+    (lower, upper), (low, high) = a_set._bounds(), a_set._stored_bounds(dtype)
+    least, most = first[0], first[1]
+    found = ops.zeros_like(least)
+    if lower is not None:
+        below = ops.where(least < nearest(lower, dtype), low - least, 0.0)
+        found = ops.maximum(found, below)
+    if upper is not None:
+        above = ops.where(most > nearest(upper, dtype), most - high, 0.0)
+        found = ops.maximum(found, above)
+    is_finite = ops.equal(first[5], 0)
+    return choose(is_finite, lambda: found, lambda: _distance(a_set, before, after))
+
+
+def _units_way(before, after, a_set, units, share):
+    """Where a unit is an array: its squares give both."""
+    old, new = _wide(before), _wide(after)
+    squares = sums.squares_of_units(old - new, units)
+    furthest, all_squares = ops.max(squares), ops.sum(squares)
+    tame = ops.logical_and(_is_tame(furthest), _is_tame(all_squares))
+    found = choose(
+        ops.logical_or(tame, ops.equal(share, 0)),
+        lambda: ops.sqrt(ops.stack([furthest, all_squares])),
+        lambda: ops.stack([_distance(a_set, before, after), distance(before, after)]),
+    )
+    return ops.unstack(found, 2)
 
 
 def _at_bound(after, a_set):
-    """The share of entries at a bound, of units at a norm, where the set has one."""
+    """The share of entries at a bound, of units at a norm, where the set has one.
+
+    And the sum of squares, if it was found on the way.
+    """
     dtype = keras.backend.standardize_dtype(after.dtype)
     bounds = bounds_of(a_set)
-    wide = ops.cast(after, wide_dtype(dtype))
+    wide = _wide(after)
     if bounds is not None:
         low, high = bounds
-        at = (
-            []
-            if low is None
-            else [wide <= max(a_set._stored_bounds(dtype)[0], nearest(low, dtype))]
-        )
-        if high is not None:
-            at.append(wide >= min(a_set._stored_bounds(dtype)[1], nearest(high, dtype)))
-        one = at[0] if len(at) == 1 else ops.logical_or(*at)
-        return _share(_rows(one))
+        stored = a_set._stored_bounds(dtype)
+        at_low = None if low is None else max(stored[0], nearest(low, dtype))
+        at_high = None if high is None else min(stored[1], nearest(high, dtype))
+        return sums.share_at(wide, at_low, at_high), None
     if isinstance(a_set, _Norms):
         lower, upper = a_set._range()
-        sizes = ops.sqrt(ops.sum(ops.square(wide), axis=a_set._units(len(wide.shape))))
-        margin = 4 * tolerance(dtype)
+        squares = sums.squares_of_units(wide, a_set._units(len(wide.shape)))
+        sizes, margin = ops.sqrt(squares), 4 * tolerance(dtype)
         at = sizes >= upper * (1 - margin)
         if lower > 0:
             at = ops.logical_or(at, sizes <= lower * (1 + margin))
-        return ops.mean(ops.cast(at, "float32"))
-    return _nothing()
+        return ops.mean(ops.cast(at, "float32")), ops.sum(squares)
+    return _nothing(), None
+
+
+def _wide(w):
+    return ops.cast(w, wide_dtype(keras.backend.standardize_dtype(w.dtype)))
 
 
 def _nothing():
     return ops.convert_to_tensor(float("nan"), "float32")
 
 
-def _count(w):
-    count = 1
-    for size in w.shape:
-        count *= size
-    return count
-
-
-def _rows(w):
-    """A weight of any rank as a matrix, units last."""
-    return ops.reshape(w, (-1, w.shape[-1]) if len(w.shape) > 1 else (-1, 1))
-
-
-# Down the rows first: neighbours in memory then go through the processor side by side, where
-# XLA adds up a whole array number by number (16 times slower on a CPU).
-def _sum(x):
-    return ops.sum(ops.sum(x, axis=0))
-
-
-def _ends(x, reduce):
-    return reduce(reduce(x, axis=0))
-
-
-def _largest(x):
-    """The largest magnitude, without a copy of all magnitudes."""
-    return ops.maximum(_ends(x, ops.max), -_ends(x, ops.min))
-
-
-def _squares(x):
-    if _EAGER:
-        flat = ops.reshape(x, (-1,))
-        return ops.dot(flat, flat)
-    return _sum(ops.square(x))
-
-
 def _is_tame(squares):
     """Whether nothing that counts was lost when numbers were squared."""
     return ops.logical_and(squares > 1e-20, squares < 1e30)
-
-
-def _share(flags):
-    """The share of entries that are true."""
-    if _EAGER:
-        return ops.cast(flags.count_nonzero(), "float32") / _count(flags)
-    return _sum(ops.cast(flags, "float32")) / float(_count(flags))

@@ -1,8 +1,9 @@
 """A row of numbers about weights at every so many steps of an optimizer, computed in the step."""
 
+import functools
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -10,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from constrainit.callbacks._log_hub import carried
+from constrainit.callbacks._log_numbers import distance, norm
 from constrainit.callbacks._train_function import Reader
 
 
@@ -18,14 +20,16 @@ class Noted:
     """One optimizer step from inside, while it is being computed.
 
     Attributes:
-        start: By variable id, the weight before the step.
-        gradients: By variable id, what the optimizer was given.
+        start: By variable id, the weight before the step, until that is done.
+        gradients: By variable id, what gives the norm of what the optimizer was given.
         before: By variable id, the weight before its constraint.
+        updates: By variable id, what gives the norm of the change so far.
     """
 
-    start: dict[int, Any]
-    gradients: dict[int, Any]
-    before: dict[int, Any]
+    start: dict[int, Any] = field(default_factory=dict)
+    gradients: dict[int, Callable[[], Any]] = field(default_factory=dict)
+    before: dict[int, Any] = field(default_factory=dict)
+    updates: dict[int, Callable[[], Any]] = field(default_factory=dict)
 
 
 class Tap:
@@ -109,20 +113,25 @@ class Tap:
         """The update is about to be computed."""
         if not self.looks or (self._eager and not self._is_due()):
             return
-        noted = Noted({}, {}, {})
+        noted = Noted()
         for gradient, variable in zip(gradients, variables, strict=True):
             if id(variable) in self._watched:
                 noted.start[id(variable)] = self._value(variable)
-                noted.gradients[id(variable)] = self._whole(gradient, variable)
+                whole = self._whole(gradient, variable)
+                noted.gradients[id(variable)] = self._soon(lambda whole=whole: norm(whole()))
         self._noted.step = noted
 
     def middle(self, variables: Any) -> None:
         """The update is done, the constraints are about to run."""
         noted = self._noted.step
-        if noted is not None:
-            for variable in variables:
-                if id(variable) in self._watched:
-                    noted.before[id(variable)] = self._value(variable)
+        if noted is None:
+            return
+        for variable in variables:
+            key = id(variable)
+            if key in self._watched:
+                before = self._value(variable)
+                change = functools.partial(distance, before, noted.start.pop(key))
+                noted.before[key], noted.updates[key] = before, self._soon(change)
 
     def finish(self) -> None:
         """An `apply` has ended; the optimizer has counted it."""
@@ -150,6 +159,13 @@ class Tap:
 
     def _is_due(self):
         return (int(self.optimizer._iterations) + 1) % self.period == 0
+
+    def _soon(self, act):
+        """What gives the result: found at once where the step goes on to change what it is of."""
+        if not self._eager:
+            return act
+        found = act()
+        return lambda: found
 
     def _value(self, variable):
         # PyTorch changes a weight in place, and TensorFlow reads a variable when it is used.

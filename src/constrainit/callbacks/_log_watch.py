@@ -10,7 +10,7 @@ from keras import ops
 
 from constrainit._joint import Member
 from constrainit._set import ConstraintSet
-from constrainit.callbacks._log_numbers import histogram, norm, numbers
+from constrainit.callbacks._log_numbers import histogram, numbers
 from constrainit.callbacks._log_tap import Noted
 from constrainit.log._storage import COLUMNS, Weight
 from constrainit.model import WeightRecord, matching, walk
@@ -90,19 +90,18 @@ class Watch:
         for one in self.watched:
             key = id(one.variable)
             after = ops.convert_to_tensor(one.variable)
-            before, gradient, ratio = after, np.float32("nan"), np.float32("nan")
+            before, gradient, update = after, np.float32("nan"), np.float32("nan")
             # A weight without a gradient is not touched by the step.
             if key in noted.before:
                 before = noted.before[key]
-                gradient = norm(noted.gradients[key]())
-                ratio = norm(before - noted.start[key])
-            parts += self._parts(one, before, after, gradient, ratio)
+                gradient, update = noted.gradients[key](), noted.updates[key]()
+            parts += self._parts(one, before, after, gradient, update)
         return ops.concatenate(parts)
 
-    def _parts(self, one, before, after, gradient, ratio):
+    def _parts(self, one, before, after, gradient, update):
         unconstrained = one.constraint is None
         found = numbers(before, before if unconstrained else after, one.a_set)
-        ratio = ratio / found[_NORM]
+        ratio = update / found[_NORM]
         found = [ops.reshape(ops.cast(n, "float32"), ()) for n in (*found, gradient, ratio)]
         parts = [ops.stack(found)]
         for side in (before, after):

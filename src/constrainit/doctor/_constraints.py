@@ -11,11 +11,13 @@ from keras import ops
 from constrainit._joint import Member
 from constrainit._set import ConstraintSet, measure
 from constrainit.doctor._axes import are_meant, norm_axes
+from constrainit.doctor._blocks import change, distance
 from constrainit.doctor._evidence import ConstraintEvidence, Evidence
 from constrainit.doctor._frames import fault
 from constrainit.doctor._state import snapshot
-from constrainit.doctor._statistics import numbers, to_numpy
+from constrainit.doctor._statistics import as_array, numbers, to_numpy
 from constrainit.doctor.engines import engine
+from constrainit.doctor.engines._result import Stepped
 from constrainit.model import WeightRecord
 from constrainit.sets import Custom, as_set
 from constrainit.sets.combine import _Applied
@@ -39,12 +41,13 @@ class Constraints:
         self._held = {id(r.variable): r.constraint for r in known}
         self.records = [r for r in records if _overrides_call(r.constraint)]
         self.apply = engine().compile_constraints(self.records)
-        self._start = {id(r.variable): snapshot(r.variable) for r in records}
+        self._groups = engine().groups(self.records)
+        self._start: dict[int, Any] = {}
         for record in records:
             made = ConstraintEvidence(
                 record,
                 *_describe(record),
-                start=numbers(to_numpy(record.variable), binned=True),
+                start=numbers(as_array(record.variable), binned=True),
             )
             made.overrides = _overrides_call(record.constraint)
             evidence.constraints.append(made)
@@ -61,48 +64,60 @@ class Constraints:
 
     def image(self, record: WeightRecord, value: np.ndarray) -> np.ndarray | None:
         """What one constraint makes of a value, None if it raises or gives something else."""
-        values = [to_numpy(r.variable) if r is not record else value for r in self.records]
-        tensors = [ops.cast(v, r.dtype) for v, r in zip(values, self.records, strict=True)]
-        image = self.apply(tensors)[self.records.index(record)]
+        group = next(group for group in self._groups if record in group)
+        values = [
+            ops.cast(value, r.dtype) if r is record else ops.convert_to_tensor(r.variable)
+            for r in group
+        ]
+        image = self.apply(group, values)[group.index(record)]
         if isinstance(image, Exception) or tuple(image.shape) != record.shape:
             return None
         found = to_numpy(image)
         return found if np.isfinite(found).all() else None
 
+    def hold(self, variables: list[Any]) -> None:
+        """Keeps the present values of variables, as the start of those that have a constraint."""
+        self._start = {id(v): snapshot(v) for v in variables if self.of(v) is not None}
+
     def run(self) -> None:
         """Every constraint on a copy of its weight: once, again on its image, and repeated."""
-        values = [ops.convert_to_tensor(r.variable) for r in self.records]
-        images = self.apply(values)
-        for record, value, image in zip(self.records, values, images, strict=True):
-            self._first(self.made[id(record.variable)], record, value, image)
-        sound = [
-            value if isinstance(image, Exception) or image.shape != value.shape else image
-            for value, image in zip(values, images, strict=True)
-        ]
-        sound = [ops.cast(s, r.dtype) for s, r in zip(sound, self.records, strict=True)]
-        for record, image, again in zip(self.records, sound, self.apply(sound), strict=True):
-            made = self.made[id(record.variable)]
-            # A set that is applied part of the way is meant to move its own result.
-            if isinstance(record.constraint, _Applied):
-                continue
-            if made.fault is None and made.image is not None and not isinstance(again, Exception):
-                made.again = _distance(to_numpy(again), to_numpy(image), to_numpy(image))
-        self._measure(values, sound)
+        for group in self._groups:
+            self._run(group)
         for made in self.evidence.constraints:
             if made.custom:
                 made.repeat = _repeat(made.record) if made.fault is None else 0.0
                 made.axes = self._axes(made)
                 made.saving = _saving_fault(made.record, made.repeat > 0 or bool(made.fault))
 
-    def _measure(self, values, images):
+    def _run(self, group):
+        values = [ops.convert_to_tensor(r.variable) for r in group]
+        images = self.apply(group, values)
+        for record, value, image in zip(group, values, images, strict=True):
+            self._first(self.made[id(record.variable)], record, value, image)
+        sound = [
+            value if isinstance(image, Exception) or image.shape != value.shape else image
+            for value, image in zip(values, images, strict=True)
+        ]
+        sound = [ops.cast(s, r.dtype) for s, r in zip(sound, group, strict=True)]
+        for record, image, again in zip(group, sound, self.apply(group, sound), strict=True):
+            made = self.made[id(record.variable)]
+            # A set that is applied part of the way is meant to move its own result.
+            if isinstance(record.constraint, _Applied):
+                continue
+            if made.fault is None and made.image is not None and not isinstance(again, Exception):
+                made.again = distance(as_array(again), as_array(image))
+        self._measure(group, values, sound)
+
+    def _measure(self, group, values, images):
         """How far the starts and their images are outside, where the set is known.
 
         A start that its constraint leaves alone is inside, but for zero vectors, which the
         built-in constraints of Keras leave alone wherever they should be.
         """
         known = []
-        for index, record in enumerate(self.records):
-            made, a_set = self._of(index), self.known(record)
+        evidence = [self.made[id(record.variable)] for record in group]
+        for index, (record, made) in enumerate(zip(group, evidence, strict=True)):
+            a_set = self.known(record)
             if a_set is None or made.image is None:
                 continue
             made.violation = 0.0
@@ -113,9 +128,8 @@ class Constraints:
         pairs = measure(sets, weights)
         found = [violation for violation, _ in pairs]
         for at, i in enumerate(places):
-            self._of(i).violation, self._of(i).stuck = found[at], found[at + len(places)]
-            nearest = to_numpy(pairs[at][1])
-            self._of(i).bias = _distance(to_numpy(images[i]), nearest, nearest)
+            evidence[i].violation, evidence[i].stuck = found[at], found[at + len(places)]
+            evidence[i].bias = distance(as_array(images[i]), as_array(pairs[at][1]))
 
     def _axes(self, made):
         """Along which axes it takes norms, where that is no meaning of the weight."""
@@ -125,9 +139,6 @@ class Constraints:
         axes = norm_axes(record, lambda value: _called(record, value))
         return None if axes is None or are_meant(record, axes) else axes
 
-    def _of(self, index):
-        return self.made[id(self.records[index].variable)]
-
     def _first(self, made, record, value, image):
         if isinstance(image, Exception):
             made.fault = fault(image)
@@ -136,45 +147,59 @@ class Constraints:
         made.dtype = keras.backend.standardize_dtype(image.dtype)
         if made.shape != record.shape or "complex" in made.dtype:
             return
-        before, after = to_numpy(self._start[id(record.variable)]), to_numpy(image)
+        after = as_array(image)
+        axes = record.axes if record.axes is not None else tuple(range(len(record.shape) - 1))
+        moved = change(as_array(value), after, axes)
         made.image = numbers(after, binned=True)
-        peak = np.max(np.abs(before), initial=0.0)
-        with np.errstate(invalid="ignore"):
-            made.share_moved = float(np.mean(~(np.abs(after - before) <= 1e-5 * peak)))
-        made.jump = _distance(after, before, before)
-        with np.errstate(invalid="ignore"):
-            made.violation = _largest(after - before)
-        made.units = _unit_norms(record, before)
-        made.rescaled = _rescaled(record, before, after)
-        made.zeroed = (float(np.mean(before == 0)), float(np.mean(after == 0)))
+        made.share_moved, made.jump, made.violation = moved.share, moved.distance, moved.largest
+        if record.axes is not None and len(record.shape) > 1:
+            norms = moved.norms[0]
+            made.units = {
+                "smallest unit norm": float(norms.min()), "largest unit norm": float(norms.max())
+            }  # fmt: skip
+        made.rescaled = moved.factors if axes else None
+        made.zeroed = moved.zeros
 
-    def move(self, trainable: list[Any], updated: list[Any], first: bool) -> list[Any]:
-        """The updated weights, projected by the constraints that work.
+    def move(self, trainable: list[Any], stepped: Stepped, first: bool) -> None:
+        """Gives the variables what a step makes of them, as the constraints that work leave it.
 
         After the first step it is noted how far the gradient and the constraint have moved each.
         """
-        new = {id(v): u for v, u in zip(trainable, updated, strict=True)}
-        records = [r for r in self.records if id(r.variable) in new]
-        values = [new.get(id(r.variable), r.variable.value) for r in self.records]
-        images = dict(zip((id(r.variable) for r in self.records), self.apply(values), strict=True))
-        for record in records:
-            key = id(record.variable)
-            image = images[key]
-            sound = not isinstance(image, Exception) and tuple(image.shape) == record.shape
-            if first:
-                self._first_step(record, new[key], image if sound else None)
-            if sound:
-                new[key] = ops.cast(image, record.dtype)
-        return [new[id(v)] for v in trainable]
+        places = {id(v): place for place, v in enumerate(trainable)}
+        left = set(places)
+        for group in self._groups:
+            if left.isdisjoint(id(r.variable) for r in group):
+                continue
+            at = [places.get(id(r.variable)) for r in group]
+            values = [
+                r.variable.value if place is None else stepped.updated[place]
+                for r, place in zip(group, at, strict=True)
+            ]
+            images = self.apply(group, values)
+            for record, place, value, image in zip(group, at, values, images, strict=True):
+                if place is not None:
+                    left.discard(id(record.variable))
+                    self._move(record, stepped, place, value, image, first)
+        for variable in trainable:
+            if id(variable) in left:
+                variable.assign(stepped.updated[places[id(variable)]])
 
-    def _first_step(self, record, updated, image):
-        key = id(record.variable)
-        made, before = self.made[key], to_numpy(self._start.pop(key))
-        made.update = _distance(to_numpy(updated), before, before)
+    def _move(self, record, stepped, place, value, image, first):
+        sound = not isinstance(image, Exception) and tuple(image.shape) == record.shape
+        if first:
+            before = self._start.pop(id(record.variable), stepped.before[place])
+            self._first_step(record, before, value, image if sound else None)
+        if sound:
+            engine().keep_updated(stepped, place, image)
+        record.variable.assign(ops.cast(image, record.dtype) if sound else value)
+
+    def _first_step(self, record, start, updated, image):
+        made, before = self.made[id(record.variable)], as_array(start)
+        made.update = distance(as_array(updated), before)
         if image is None:
             return
-        after = to_numpy(image)
-        made.step = _distance(after, before, before)
+        after = as_array(image)
+        made.step = distance(after, before)
         # What it makes of a weight that an update has lost is not its fault.
         if math.isfinite(made.update):
             made.after_step = numbers(after)
@@ -196,11 +221,6 @@ def _describe(record):
     return a_set.describe(), False
 
 
-def _largest(moved):
-    """The largest move of an entry: all that is known of a constraint of the user's own."""
-    return float(np.max(np.abs(moved), initial=0.0)) if np.isfinite(moved).all() else float("nan")
-
-
 def _known_set(record):
     """The set of a constraint that is one, or an exact counterpart; else None."""
     try:
@@ -208,33 +228,6 @@ def _known_set(record):
     except ValueError:
         return None
     return None if isinstance(a_set, Custom) else a_set
-
-
-def _unit_norms(record, before):
-    """The range of the norms of the units, where it is known what a unit is."""
-    if record.axes is None or len(record.shape) < 2:
-        return {}
-    norms = np.sqrt(np.sum(np.square(before), axis=record.axes))
-    return {"smallest unit norm": float(norms.min()), "largest unit norm": float(norms.max())}
-
-
-def _rescaled(record, before, after):
-    """The range of the factors between units before and after, if they keep their direction."""
-    axes = record.axes if record.axes is not None else tuple(range(len(record.shape) - 1))
-    norms = [np.sqrt(np.sum(np.square(w), axis=axes)) for w in (before, after)]
-    if not axes or not np.isfinite(after).all() or not all((n > 0).all() for n in norms):
-        return None
-    cosine = np.sum(before * after, axis=axes) / (norms[0] * norms[1])
-    factors = norms[1] / norms[0]
-    return (float(factors.min()), float(factors.max())) if cosine.min() > 0.999 else None
-
-
-def _distance(a, b, relative_to):
-    """Euclidean distance relative to a norm (to one if that is zero); NaN if not finite."""
-    if not (np.isfinite(a).all() and np.isfinite(b).all()):
-        return float("nan")
-    size = np.linalg.norm(relative_to)
-    return float(np.linalg.norm(a - b) / (size if size > 0 else 1.0))
 
 
 def _repeat(record):
@@ -253,7 +246,7 @@ def _repeat(record):
         # It ran inside the step; that it can not run outside is not what is asked here.
         except Exception:
             return apart
-        found = _distance(first, second, first)
+        found = distance(first, second)
         apart = apart or (found if math.isfinite(found) else 0.0)
     return apart
 

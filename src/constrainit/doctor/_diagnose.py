@@ -110,9 +110,9 @@ def examine(
     problem = Problem(model, x, y, loss, optimizer, seed, steps)
     if drawn:
         problem.said.append("inputs drawn at random, as none were given")
-    with borrowed(model):
-        with borrowed(model):
-            evidence = probe(problem)
+    with borrowed(model) as put_back:
+        evidence = probe(problem)
+        put_back()
         found = findings(evidence)
         names = missing_names(evidence)
         if names:

@@ -18,7 +18,7 @@ def histogram(value: np.ndarray, low: float, high: float) -> tuple[int, ...]:
     flat = value.reshape(-1)
     # A stride that is odd does not stay in one column of the weights that layers have.
     sample = flat[:: (flat.size - 1) // _MOST | 1] if flat.size > _MOST else flat
-    finite = sample[np.isfinite(sample)]
+    finite = sample[np.isfinite(sample)].astype("float64")
     # Halves, because the range of float64 may not fit into float64.
     width = high / 2 - low / 2
     places = np.zeros(finite.size, int)

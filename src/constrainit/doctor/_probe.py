@@ -28,6 +28,7 @@ def probe(problem: Problem) -> Evidence:
     evidence.data = describe_data(problem)
     assigned = {id(variable) for variable in problem.assigned}
     evidence.assigned = [r for r in evidence.weights if id(r.variable) in assigned]
+    constraints.hold(problem.assigned)
     evidence.alone = problem.alone
     training = Training(problem, constraints, evidence)
     _stage(problem, evidence, "gradients", training.run)

@@ -188,12 +188,14 @@ class Problem:
 
     def advance(self, stepped: Stepped) -> None:
         """Keeps what a step left in the optimizer and in the model's other variables."""
-        pairs = list(zip(self.optimizer.variables, stepped.slots, strict=True))
+        pairs = []
+        if stepped.slots is not None:
+            pairs += zip(self.optimizer.variables, stepped.slots, strict=True)
         if stepped.others is not None:
             pairs += zip(self.others, stepped.others, strict=True)
         for variable, value in pairs:
             variable.assign(value)
-        stepped.slots = []
+        stepped.slots = stepped.others = None
 
     def with_rate(self, rate: float) -> "Problem":
         """This problem with another learning rate, until the optimizer is put back."""
@@ -212,12 +214,12 @@ class Problem:
     def keeping_optimizer(self) -> Iterator[None]:
         """Restores the optimizer's variables, the learning rate among them."""
         optimizer = self.optimizer
-        held = [] if optimizer is None else [(v, snapshot(v)) for v in optimizer.variables]
+        held = [] if optimizer is None else [(v, _state(v)) for v in optimizer.variables]
         try:
             yield
         finally:
             for variable, value in held:
-                variable.assign(value)
+                variable.assign(ops.zeros_like(variable) if value is None else value)
 
     @property
     def loss_scale(self) -> float:
@@ -331,6 +333,15 @@ def _observable(model):
         if not isinstance(layer, (keras.layers.RNN, keras.layers.TimeDistributed)):
             layers.extend(inner for inner in layer._layers if inner not in layers)
     return [layer for layer in layers if not isinstance(layer, keras.layers.InputLayer)]
+
+
+def _state(variable):
+    """The value of a variable; None for zeros, which fill an optimizer that has not stepped."""
+    value = ops.convert_to_tensor(variable)
+    zeros = keras.backend.backend() != "jax" and "float" in _dtype(value) and len(value.shape) > 0
+    if zeros and float(ops.max(value)) == 0 == float(ops.min(value)):
+        return None
+    return snapshot(variable)
 
 
 def _loss_name(loss):

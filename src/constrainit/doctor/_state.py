@@ -1,7 +1,7 @@
 """A model borrowed: whatever happens in between, it comes back as it was."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -12,8 +12,11 @@ _CONTAINERS = (list, dict, set, TrackedList, TrackedDict, TrackedSet)
 
 
 @contextlib.contextmanager
-def borrowed(model: keras.Model) -> Iterator[None]:
-    """Restores every variable of `model` and every attribute of its layers and constraints."""
+def borrowed(model: keras.Model) -> Iterator[Callable[[], None]]:
+    """Restores every variable of `model` and every attribute of its layers and constraints.
+
+    What it gives does so before the end, too.
+    """
     variables = [*model.variables, *model.metrics_variables]
     constraints = [(v, v.constraint) for v in variables if hasattr(v, "constraint")]
     owners = [*model._flatten_layers(), *(c for _, c in constraints if hasattr(c, "__dict__"))]
@@ -24,9 +27,8 @@ def borrowed(model: keras.Model) -> Iterator[None]:
         (part, part.copy()) for _, parts in held for part in parts.values()
         if type(part) in _CONTAINERS
     ]  # fmt: skip
-    try:
-        yield
-    finally:
+
+    def put_back():
         for variable, value in values:
             variable.assign(value)
         for variable, constraint in constraints:
@@ -38,10 +40,15 @@ def borrowed(model: keras.Model) -> Iterator[None]:
         for part, content in contents:
             _refill(part, content)
 
+    try:
+        yield put_back
+    finally:
+        put_back()
+
 
 def snapshot(variable: Any) -> Any:
     """The value of a variable, which stays what it is when the variable changes."""
-    value = ops.convert_to_tensor(variable)
+    value = ops.stop_gradient(ops.convert_to_tensor(variable))
     # An array of JAX never changes; what the others give is the variable's own memory.
     return value if keras.backend.backend() == "jax" else ops.copy(value)
 

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from constrainit.doctor._blocks import moments as moments_of
+from constrainit.doctor._blocks import range_of
 from constrainit.doctor._histogram import histogram
 from constrainit.layers import OutputScale
 
@@ -41,20 +43,25 @@ class Numbers:
 
 def numbers(value: np.ndarray, binned: bool = False) -> Numbers:
     """`value` in a few numbers, with the counts of `bins` if they are asked for."""
-    finite = value[np.isfinite(value)]
-    lost = int(value.size - finite.size)
-    if not finite.size:
-        return Numbers(float("nan"), float("nan"), float("nan"), lost, int(value.size))
-    low, high, norm = float(finite.min()), float(finite.max()), float(np.linalg.norm(finite))
-    bins = histogram(value, low, high) if binned else ()
-    return Numbers(low, high, norm, lost, int(value.size), bins)
+    found = range_of(value)
+    known = binned and found.lost < value.size
+    bins = histogram(value, found.low, found.high) if known else ()
+    return Numbers(found.low, found.high, found.norm, found.lost, int(value.size), bins)
+
+
+def as_array(value) -> np.ndarray:
+    """A weight or tensor of any backend in float32, or float64 if it is; no copy if none needs be.
+
+    It is not to be kept: the backend may lend its own memory.
+    """
+    tensor = ops.convert_to_tensor(value)
+    wide = "float64" if keras.backend.standardize_dtype(tensor.dtype) == "float64" else "float32"
+    return np.asarray(ops.convert_to_numpy(ops.cast(tensor, wide)))
 
 
 def to_numpy(value) -> np.ndarray:
     """A weight or tensor of any backend and float dtype in float64."""
-    tensor = ops.convert_to_tensor(value)
-    wide = "float64" if keras.backend.standardize_dtype(tensor.dtype) == "float64" else "float32"
-    return np.asarray(ops.convert_to_numpy(ops.cast(tensor, wide)), "float64")
+    return np.array(as_array(value), "float64")
 
 
 @dataclass(frozen=True)
@@ -117,11 +124,16 @@ def summarize(value, activation: str):
     return ops.stack([mean, deviation, lowest, highest, ops.mean(1.0 - held), flat, dead, spread])
 
 
-def summarize_at_once(value, activation: str):
+def moments(batch):
+    """The mean and the variance of each unit over a batch."""
+    return ops.mean(batch, axis=0), ops.var(batch, axis=0)
+
+
+def summarize_at_once(value, activation: str, moments=moments):
     """As `summarize`, outside of a traced call: fewer passes, where they tell everything."""
     wide = ops.cast(value, "float32")
     batch = ops.reshape(wide, (-1, wide.shape[-1])) if len(wide.shape) > 1 else wide[:, None]
-    means, variances = ops.mean(batch, axis=0), ops.var(batch, axis=0)
+    means, variances = moments(batch)
     lowest, highest = ops.min(wide), ops.max(wide)
     zero = ops.zeros_like(lowest)
     flat = dead = zero
@@ -134,17 +146,36 @@ def summarize_at_once(value, activation: str):
     spread = ops.sqrt(ops.max(variances))
     found = [ops.mean(means), deviation, lowest, highest, zero, flat, dead, spread]
     numbers_of = ops.convert_to_numpy(ops.stack(found))
-    peak = np.max(np.abs(numbers_of[2:4]))
-    # Squares of small entries are zero; what is not finite needs care.
-    told = np.isfinite(numbers_of).all() and (peak > _SMALL or peak == 0)
-    return numbers_of if told else summarize(value, activation)
+    return numbers_of if _is_told(numbers_of) else summarize(value, activation)
+
+
+def summarize_array(value: np.ndarray, activation: str) -> np.ndarray | None:
+    """As `summarize`, of an array of NumPy; None where its fewer passes do not tell everything."""
+    wide = value.astype("float32", copy=False)
+    batch = wide.reshape(-1, wide.shape[-1]) if wide.ndim > 1 else wide[:, None]
+    low, high = float(wide.min()), float(wide.max())
+    if not np.isfinite([low, high]).all():
+        return None
+    with np.errstate(over="ignore"):
+        means, variances = moments_of(batch)
+    flat = np.mean(_flat(wide, activation)) if activation in _BOUNDED else 0.0
+    still = activation in _RECTIFIED and np.mean((means == 0) & (variances == 0))
+    deviation = np.sqrt(np.mean(variances) + np.var(means))
+    found = [np.mean(means), deviation, low, high, 0, flat, still, np.sqrt(np.max(variances))]
+    return np.array(found) if _is_told(np.array(found)) else None
+
+
+def _is_told(found):
+    """Whether what was found is finite, and no square of a small entry was lost."""
+    peak = np.max(np.abs(found[2:4]))
+    return np.isfinite(found).all() and (peak > _SMALL or peak == 0)
 
 
 def _flat(value, activation):
     if activation == "tanh":
-        return ops.abs(value) > float(np.tanh(_SATURATED))
+        return abs(value) > float(np.tanh(_SATURATED))
     low = float(1 / (1 + np.exp(_SATURATED)))
-    return ops.logical_or(value < low, value > 1 - low)
+    return (value < low) | (value > 1 - low)
 
 
 def as_output(

@@ -66,10 +66,10 @@ class Training:
             evidence.corners = corners(problem, self.constraints, evidence)
         same = identical(evidence.weights)
         for index in range(1, self.steps + 1):
-            updated = self.constraints.move(problem.trainable, stepped.updated, index == 1)
-            for variable, value in zip(problem.trainable, updated, strict=True):
-                variable.assign(value)
+            self._update(stepped, index == 1)
+            self.constraints.move(problem.trainable, stepped, index == 1)
             problem.advance(stepped)
+            stepped.before = []
             before, stepped = stepped, problem.step(looking=index in (1, self.steps))
             weights = self._numbers(stepped)
             if index == 1:
@@ -83,6 +83,9 @@ class Training:
         evidence.averages = self._averages()
         if evidence.fault_step is None:
             self._ask_for_use(float(stepped.loss))
+        # What has moved already needs no further update, which takes time.
+        if any(made.still for made in evidence.gradients):
+            self._update(stepped)
 
     def _first(self, stepped):
         evidence, weights = self.evidence, self._numbers(stepped)
@@ -96,13 +99,20 @@ class Training:
             if record is None:
                 continue
             norm = numbers_of[_AT["gradient"]] if connected else None
-            size = numbers_of[_AT["size"]]
-            moved = float(numbers_of[_AT["moved"]] / size) if size > 0 else None
             lost = int(numbers_of[_AT["nonfinite"]])
-            made = GradientEvidence(record, norm, lost, moved)
-            made.still = not numbers_of[_AT["moved"]] > 0
-            evidence.gradients.append(made)
+            evidence.gradients.append(GradientEvidence(record, norm, lost))
         return weights
+
+    def _update(self, stepped, first=False):
+        """Lets the optimizer step, and notes what moves."""
+        stepped.update()
+        weights = self._numbers(stepped)
+        known = [w for r, w in zip(self.records, weights, strict=True) if r is not None]
+        for made, numbers_of in zip(self.evidence.gradients, known, strict=True):
+            moved, size = numbers_of[_AT["moved"]], numbers_of[_AT["size"]]
+            if first:
+                made.moved = float(moved / size) if size > 0 else None
+            made.still = made.still and not moved > 0
 
     def _second(self, stepped, weights):
         evidence = self.evidence
@@ -121,7 +131,6 @@ class Training:
             # A gradient that is not finite is one.
             lost = numbers_of[_AT["nonfinite"]] > 0
             made.later.append(1.0 if lost else float(numbers_of[_AT["gradient"]]))
-            made.still = made.still and not numbers_of[_AT["moved"]] > 0
 
     def _numbers(self, stepped):
         found = [np.asarray(ops.convert_to_numpy(w), "float64") for w in stepped.weights]

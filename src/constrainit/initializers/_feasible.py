@@ -1,5 +1,6 @@
 """The initializer that every set has, and the bias that goes with it."""
 
+import inspect
 import random
 import warnings
 from typing import Any
@@ -186,8 +187,13 @@ class Feasible(keras.initializers.Initializer):
         }
 
     def __repr__(self) -> str:
-        more = "" if self.activation is None else f", activation={self.activation!r}"
-        return f"Feasible({self.set!r}, seed={self.seed!r}{more})"
+        named = inspect.signature(type(self)).parameters.values()
+        given = [
+            f"{p.name}={value!r}"
+            for p in named
+            if p.name != "set" and (value := getattr(self, p.name)) != p.default
+        ]
+        return f"Feasible({', '.join([repr(self.set), *given])})"
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Feasible":
@@ -232,6 +238,9 @@ class MatchingBias(keras.initializers.Initializer):
         copy = MatchingBias(set)
         copy.value = value
         return copy
+
+    def __repr__(self) -> str:
+        return f"MatchingBias({'' if self.set is None else repr(self.set)})"
 
     def get_config(self) -> dict[str, Any]:
         """The set."""

@@ -1,12 +1,12 @@
 """What a log holds, for people and programs."""
 
-import fnmatch
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from constrainit._patterns import ends_as
 from constrainit.log._storage import (
     COLUMNS,
     LogError,
@@ -80,7 +80,7 @@ def chosen(
         LogError: None does.
     """
     held = weights(database, run)
-    found = {i: w for i, w in held.items() if pattern is None or _matches(w.path, pattern)}
+    found = {i: w for i, w in held.items() if pattern is None or ends_as(w.path, pattern)}
     if not found:
         shown = ", ".join(repr(w.path) for w in list(held.values())[:5])
         more = f", and {len(held) - 5} more" if len(held) > 5 else ""
@@ -88,12 +88,6 @@ def chosen(
             f"No weight of the log {str(path)!r} matches {pattern!r}. It has: {shown}{more}."
         )
     return found
-
-
-def _matches(path, pattern):
-    parts = path.split("/")
-    ends = ("/".join(parts[start:]) for start in range(len(parts)))
-    return any(fnmatch.fnmatchcase(end, pattern) for end in ends)
 
 
 def trajectories(

@@ -12,6 +12,8 @@ import ml_dtypes
 import numpy as np
 from keras import ops
 
+from constrainit._precision import dtype_of
+
 
 def at_least(x, bound):
     """`x`, or `bound` where `x` is below it."""
@@ -63,20 +65,25 @@ def _between_on_tensorflow(x, low, high, below, above):
 
 
 def _between_on_torch(x, low, high, below, above):
+    from torch import threshold
+
     if (low, high) == (below, above):
         return x.clamp(low, high)
+    if low is not None and high is not None and _neighbours(x, low, high, below, above):
+        image = x.clamp(low, high)
+        # One digit further for what was taken to the bound as the dtype rounds it.
+        return image.sub_((x - image).clamp_(low - below, high - above))
     # One pass, where a comparison and a choice take eight.
     if low is not None:
-        x = ops.threshold(x, _before(low, keras.backend.standardize_dtype(x.dtype)), below)
+        x = threshold(x, _before(low, dtype_of(x)), below)
     if high is not None:
-        before = _before(-high, keras.backend.standardize_dtype(x.dtype))
-        x = -ops.threshold(-x, before, -above)
+        x = -threshold(-x, _before(-high, dtype_of(x)), -above)
     return x
 
 
 def _neighbours(x, low, high, below, above):
     """Whether no number of the dtype lies between `low` and `below`, nor `above` and `high`."""
-    name = keras.backend.standardize_dtype(x.dtype)
+    name = dtype_of(x)
     return (low == below or _before(-low, name) == -below) and (
         high == above or _before(high, name) == above
     )

@@ -1,5 +1,6 @@
 """Norms that neither overflow nor underflow."""
 
+import keras
 from keras import ops
 
 from ._limits import at_least
@@ -24,6 +25,14 @@ def safe_norm(w, axis):
         return ops.abs(w)
     peak, _, size = _parts(w, axis)
     return peak * size
+
+
+def plain_norm(w, axis):
+    """As `safe_norm` in fewer passes, for a `w` whose squares neither over- nor underflow."""
+    if keras.backend.backend() == "torch":
+        # At each step of training, where the bookkeeping of `keras.ops` is a third of the time.
+        return w.square().sum(axis, keepdim=True).sqrt()
+    return ops.sqrt(ops.sum(ops.square(w), axis=axis, keepdims=True))
 
 
 def _parts(w, axis):

@@ -3,11 +3,10 @@
 import math
 from typing import Any
 
-import keras
 from keras import ops
 
 from constrainit import _checks
-from constrainit._precision import inward, nearest
+from constrainit._precision import dtype_of, inward, nearest
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws_of_bounds
 from constrainit.numerics import at_least, at_most, between
@@ -50,7 +49,7 @@ class _Bounds(ConstraintSet):
         return inside
 
     def _image(self, w):
-        dtype = keras.backend.standardize_dtype(w.dtype)
+        dtype = dtype_of(w)
         low, high = (None if b is None else nearest(b, dtype) for b in self._bounds())
         return between(w, low, high, *self._stored_bounds(dtype))
 

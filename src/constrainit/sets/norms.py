@@ -3,15 +3,14 @@
 import math
 from typing import Any
 
-import keras
 from keras import ops
 
 from constrainit import _checks
 from constrainit._compile import choose
-from constrainit._precision import smallest_normal, tolerance, wide_dtype
+from constrainit._precision import as_dtype, dtype_of, smallest_normal, tolerance, wide_dtype
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws
-from constrainit.numerics import at_least, at_most, between, polar, project_l1_ball
+from constrainit.numerics import at_least, at_most, between, plain_norm, polar, project_l1_ball
 from constrainit.transforms import Diamond, of_norms
 
 
@@ -39,20 +38,22 @@ class _Norms(ConstraintSet):
         return ops.logical_and(norm >= low, norm <= high)
 
     def _image(self, w):
-        dtype = keras.backend.standardize_dtype(w.dtype)
-        wide = ops.cast(w, wide_dtype(dtype))
-        norm = ops.sqrt(ops.sum(ops.square(wide), axis=self._units(len(w.shape)), keepdims=True))
+        dtype = dtype_of(w)
+        wide = as_dtype(w, wide_dtype(dtype))
+        norm = plain_norm(wide, self._units(len(w.shape)))
         # Between these norms no square that matters over- or underflows.
         root = smallest_normal(wide_dtype(dtype)) ** 0.5
         least, most = 1e9 * root, 1e-3 / root
         size = between(norm, least, most, least, most)
-        low, high = self._margins(dtype)
-        tame = norm <= most if low < 0 and least < high else norm == size
+        (low, high), (below, above) = self._margins(dtype), self._targets(dtype)
+        if low < 0:
+            low = below = None
+        tame = norm <= most if low is None and least < high else norm == size
         # One for a unit inside, which comes back bit for bit.
-        factor = between(size, low, high, *self._targets(dtype)) / size
+        factor = between(size, low, high, below, above) / size
 
         def scaled():
-            return ops.cast(wide * factor, dtype)
+            return as_dtype(wide * factor, dtype)
 
         def each_by_its_size():
             # A unit must not depend on its neighbours, not even in its last digit.

@@ -6,47 +6,62 @@ import keras
 from keras import ops
 
 from constrainit.doctor._state import snapshot
-from constrainit.doctor.engines._result import Stepped, as_tensor, weigh_at_once
+from constrainit.doctor.engines._result import (
+    Stepped,
+    as_tensor,
+    is_finite,
+    weigh_at_once,
+    weigh_update,
+)
 
 
 def compile_step(problem, gradients_of):
     """As `_jax.compile_step`; `gradients_of(problem)` gives the backend's gradients."""
 
     def step():
-        loss, outputs, gradients, signals = gradients_of(problem)
+        loss, outputs, found, signals = gradients_of(problem)
+        gradients = list(found)
         connected = [gradient is not None for gradient in gradients]
-        gradients = list(gradients)
-        weights, updated = [], []
-        before = [snapshot(v) for v in problem.trainable]
-        held = [snapshot(v) for v in problem.optimizer.variables]
-        try:
-            with warnings.catch_warnings():
-                # Weights without a gradient are a finding; Keras' warning names them again.
-                warnings.filterwarnings("ignore", message="Gradients do not exist")
-                if any(connected):
-                    problem.optimizer.apply(list(gradients), problem.trainable)
-            # One at a time, and let go of: all at once would be several copies of the model.
-            for place, value in _taken(problem.trainable, before):
-                updated.append(value)
-                weights.append(weigh_at_once(before[place], gradients[place], value))
-                gradients[place] = None
-            slots = [value for _, value in _taken(problem.optimizer.variables, held)]
-        finally:
-            for _ in _taken([*problem.trainable, *problem.optimizer.variables], [*before, *held]):
-                pass
-        return Stepped(loss, outputs, signals, weights, connected, updated, slots, None)
+        weights = [
+            weigh_at_once(_value(variable), gradient)
+            for variable, gradient in zip(problem.trainable, gradients, strict=True)
+        ]
+        stepped = Stepped(loss, outputs, signals, weights, connected)
+        stepped.update = lambda: _update(problem, stepped, gradients)
+        return stepped
 
     return step
 
 
-def _taken(variables, values):
-    """Gives what each variable holds and its place, and puts its value back, if that is left."""
-    for place, variable in enumerate(variables):
-        if values[place] is not None:
-            value = snapshot(variable)
-            variable.assign(values[place])
-            yield place, value
-            values[place] = None
+def _update(problem, stepped, gradients):
+    """Lets the optimizer step; the variables then hold what is updated, so that none is copied."""
+    stepped.before = [snapshot(variable) for variable in problem.trainable]
+    with warnings.catch_warnings():
+        # Weights without a gradient are a finding; Keras' warning names them again.
+        warnings.filterwarnings("ignore", message="Gradients do not exist")
+        if any(stepped.connected):
+            problem.optimizer.apply(list(gradients), problem.trainable)
+    gradients.clear()
+    stepped.updated = [_value(variable) for variable in problem.trainable]
+    for numbers, before, value in zip(
+        stepped.weights, stepped.before, stepped.updated, strict=True
+    ):
+        weigh_update(numbers, before, value)
+
+
+def _value(variable):
+    return ops.stop_gradient(ops.convert_to_tensor(variable))
+
+
+def keep_updated(stepped, place, image):
+    """Keeps what an update made of a weight, where its constraint makes NaN of that."""
+    if not is_finite(image):
+        stepped.updated[place] = ops.copy(stepped.updated[place])
+
+
+def groups(records):
+    """The records whose constraints are called together: one at a time, which takes less memory."""
+    return [[record] for record in records]
 
 
 def compile_constraints(records, also_traced=None):
@@ -65,9 +80,9 @@ def compile_constraints(records, also_traced=None):
             also_traced(held[id(record)], copy)
         return result
 
-    def apply(values):
+    def apply(group, values):
         results = []
-        for record, value in zip(records, values, strict=True):
+        for record, value in zip(group, values, strict=True):
             try:
                 results.append(call(record, value))
             # A user's constraint may raise anything; it is reported, with its own line.

@@ -3,15 +3,29 @@
 import jax
 import jax.numpy as jnp
 import keras
+import numpy as np
 from keras import ops
 
 from constrainit.doctor import _statistics
 from constrainit.doctor.engines import _result
-from constrainit.doctor.engines._result import Stepped, as_tensor
+from constrainit.doctor.engines._result import Stepped, as_tensor, weigh
 
-# Traced once for each shape, not for each weight and output.
-summarize = jax.jit(_statistics.summarize, static_argnums=1)
-_norm_of, _weigh = jax.jit(_result.norm_of), jax.jit(_result.weigh)
+_summarize = jax.jit(_statistics.summarize, static_argnums=1)
+_norm_of = jax.jit(_result.norm_of)
+
+
+def summarize(value, _):
+    """`value`, which the compiled step gives back.
+
+    The statistics of outputs and weights are taken outside of it, in NumPy: as a part of the step
+    they took its compiler as long as all the rest.
+    """
+    return value
+
+
+def _summary(value, activation):
+    found = _statistics.summarize_array(np.asarray(value), activation)
+    return _summarize(value, activation) if found is None else found
 
 
 def _compiled(function):
@@ -49,8 +63,7 @@ def compile_step(problem):
             objective, argnums=(0, 1), has_aux=True
         )(values, sinks, rest, slots, x, y)
         updated, moved = optimizer.stateless_apply(slots, gradients, values)
-        weights = [_weigh(*one) for one in zip(values, gradients, updated, strict=True)]
-        return loss, outputs, signals, weights, updated, moved, state
+        return loss, outputs, signals, gradients, updated, moved, state
 
     compiled = _compiled(run)
 
@@ -58,12 +71,27 @@ def compile_step(problem):
         values, rest = [v.value for v in trainable], [v.value for v in others]
         slots = [v.value for v in optimizer.variables]
         sinks = [jnp.zeros(())] * len(problem.watched)
-        loss, outputs, signals, weights, *after = compiled(
+        loss, outputs, signals, gradients, updated, *after = compiled(
             values, sinks, rest, slots, problem.x, problem.y
         )
-        return Stepped(loss, outputs, signals, weights, [True] * len(values), *after)
+        weights = [weigh(*one) for one in zip(values, gradients, updated, strict=True)]
+        found = [
+            _summary(value, activation)
+            for value, (_, _, activation) in zip(outputs, problem.named, strict=True)
+        ]
+        connected = [True] * len(values)
+        return Stepped(loss, found, signals, weights, connected, values, updated, *after)
 
     return step
+
+
+def keep_updated(stepped, place, image):
+    """As `_eager.keep_updated`; arrays of JAX stay what they are."""
+
+
+def groups(records):
+    """As `_eager.groups`: all of them, as they are compiled together."""
+    return [records] if records else []
 
 
 def compile_constraints(records):
@@ -88,7 +116,7 @@ def compile_constraints(records):
     sound = [record for index, record in enumerate(records) if index not in faults]
     compiled = _compiled(lambda values: [call(r, v) for r, v in zip(sound, values, strict=True)])
 
-    def apply(values):
+    def apply(_, values):
         kept = [value for index, value in enumerate(values) if index not in faults]
         results = iter(compiled([ops.convert_to_tensor(value) for value in kept]))
         return [faults[i] if i in faults else next(results) for i in range(len(values))]

@@ -1,10 +1,13 @@
 """What the engines give: a step in parts, and what a constraint returned."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from keras import ops
+
+from constrainit.doctor._blocks import move_of, size_of
 
 WEIGHT_NUMBERS = ("gradient", "nonfinite", "lost", "moved", "size", "entered")
 """What `weigh` says of a weight: the norm of its gradient and how many entries of that are not
@@ -15,21 +18,26 @@ and how many entries of the weight itself are not finite."""
 _SMALL = 1e-15
 """Below this size squares are no longer told apart from zero."""
 
+_BLOCK = 1 << 16
+
 
 @dataclass
 class Stepped:
-    """One training step without constraints.
+    """One training step without constraints; on some backends its update waits until asked for.
 
     Attributes:
         loss: The loss.
         outputs: For each recorded output its statistics, as `summarize` gives them.
         signals: For each watched tensor the norm of the loss's gradient there, None where the
             loss does not depend on it.
-        weights: For each trainable variable the numbers that `weigh` gives.
+        weights: For each trainable variable the numbers `WEIGHT_NUMBERS`; what they say of the
+            update only after it.
         connected: For each trainable variable whether the backend gave it a gradient at all.
+        before: The trainable variables before the step.
         updated: The trainable variables after the step.
-        slots: The optimizer's variables after the step.
+        slots: The optimizer's variables after the step, or None where they hold it already.
         others: The model's other variables after the step, or None where they hold it already.
+        update: Lets the optimizer step, where that was left to be asked for.
     """
 
     loss: Any
@@ -37,9 +45,11 @@ class Stepped:
     signals: list[Any]
     weights: list[Any]
     connected: list[bool]
-    updated: list[Any]
-    slots: list[Any]
-    others: list[Any] | None
+    before: list[Any] = field(default_factory=list)
+    updated: list[Any] = field(default_factory=list)
+    slots: list[Any] | None = None
+    others: list[Any] | None = None
+    update: Callable[[], None] = lambda: None
 
 
 def norm_of(gradient: Any) -> Any:
@@ -56,33 +66,57 @@ def norm_at_once(gradient: Any) -> Any:
     return ops.sqrt(square) if _told(ops.convert_to_numpy(square)) else norm_of(gradient)
 
 
-def weigh(value: Any, gradient: Any, updated: Any) -> Any:
-    """One weight in a step as one tensor of the numbers `WEIGHT_NUMBERS`."""
-    value, updated = ops.cast(value, "float32"), ops.cast(updated, "float32")
-    gradient = ops.zeros_like(value) if gradient is None else ops.cast(gradient, "float32")
-    held = ops.isfinite(gradient)
-    return ops.stack(
-        [
-            norm_of(ops.where(held, gradient, ops.zeros_like(gradient))),
-            _lost(held),
-            _lost(ops.isfinite(updated)),
-            norm_of(updated - value),
-            norm_of(value),
-            _lost(ops.isfinite(value)),
-        ]
-    )
+def weigh(value: Any, gradient: Any, updated: Any) -> np.ndarray:
+    """One weight in a step as the numbers `WEIGHT_NUMBERS`, for arrays that NumPy can read."""
+    value, gradient, updated = (np.asarray(one) for one in (value, gradient, updated))
+    (norm, nonfinite), (size, entered) = size_of(gradient), size_of(value)
+    moved, lost = move_of(value, updated)
+    return np.array([norm, nonfinite, lost, moved, np.nan if entered else size, entered])
 
 
-def weigh_at_once(value: Any, gradient: Any, updated: Any) -> Any:
-    """As `weigh`, outside of a compiled step: three products, where they tell everything."""
+def weigh_at_once(value: Any, gradient: Any) -> np.ndarray:
+    """The numbers `WEIGHT_NUMBERS` of a weight before its update, outside of a compiled step."""
+    size, entered = _size(value)
+    norm, lost = (0.0, 0.0) if gradient is None else _size(gradient)
+    return np.array([norm, lost, 0, 0, np.nan if entered else size, entered], "float32")
+
+
+def weigh_update(numbers: np.ndarray, value: Any, updated: Any) -> None:
+    """Completes the numbers of a weight by what an update has made of it."""
+    pairs = zip(_blocks(value), _blocks(updated), strict=True)
+    square = float(ops.convert_to_numpy(sum(_square(b - a) for a, b in pairs)))
+    moved, lost = np.sqrt(square), 0.0
+    if not _told(square):
+        wide = ops.cast(updated, "float32")
+        moved = float(ops.convert_to_numpy(norm_of(wide - ops.cast(value, "float32"))))
+        lost = 0.0 if np.isfinite(square) else _size(wide)[1]
+    numbers[WEIGHT_NUMBERS.index("lost")] = lost
+    numbers[WEIGHT_NUMBERS.index("moved")] = moved
+
+
+def is_finite(value: Any) -> bool:
+    """Whether all entries are finite, outside of a compiled step."""
+    return _size(value)[1] == 0
+
+
+def _size(value):
+    """The norm of the finite entries, and how many others there are."""
     wide = ops.cast(value, "float32")
-    parts = [ops.cast(updated, "float32") - wide, wide]
-    parts += [] if gradient is None else [ops.cast(gradient, "float32")]
-    squares = ops.convert_to_numpy(ops.stack([_square(part) for part in parts]))
-    if not _told(squares).all():
-        return weigh(value, gradient, updated)
-    moved, size, norm = (*np.sqrt(squares), np.float32(0))[:3]
-    return np.array([norm, 0, 0, moved, size, 0], "float32")
+    square = float(ops.convert_to_numpy(_square(wide)))
+    if _told(square):
+        return np.sqrt(square), 0.0
+    if np.isfinite(square):
+        return float(ops.convert_to_numpy(norm_of(wide))), 0.0
+    held = ops.isfinite(wide)
+    clean = ops.where(held, wide, ops.zeros_like(wide))
+    return tuple(float(ops.convert_to_numpy(found)) for found in (norm_of(clean), _lost(held)))
+
+
+def _blocks(value):
+    """A tensor in float32, in parts that stay in a processor's cache."""
+    flat = ops.reshape(value, (-1,))
+    for at in range(0, max(flat.shape[0], 1), _BLOCK):
+        yield ops.cast(flat[at : at + _BLOCK], "float32")
 
 
 def _square(wide):
@@ -90,9 +124,9 @@ def _square(wide):
     return ops.dot(flat, flat)
 
 
-def _told(squares):
-    """Whether sums of squares say that all is finite, and no square was lost as too small."""
-    return np.isfinite(squares) & (squares > _SMALL**2)
+def _told(square):
+    """Whether a sum of squares says that all is finite, and no square was lost as too small."""
+    return np.isfinite(square) & (square > _SMALL**2)
 
 
 def _lost(finite):

@@ -6,7 +6,10 @@ import tensorflow as tf
 
 from constrainit.doctor import _statistics
 from constrainit.doctor.engines import _eager
+from constrainit.doctor.engines._eager import groups, keep_updated
 from constrainit.doctor.engines._result import as_tensor, norm_at_once
+
+__all__ = ["compile_constraints", "compile_step", "groups", "keep_updated", "summarize"]
 
 
 def summarize(value, activation):
