@@ -30,7 +30,7 @@ def make_model():
         use_bias=False,
         name="blur",
     )(image)
-    h = layers.Conv2D(4, 1, activation="relu", name="mix")(h)
+    h = layers.Conv2D(4, 1, activation="swish", name="mix")(h)
     model = keras.Model(image, layers.Dense(1)(layers.GlobalAveragePooling2D()(h)))
     model.compile(keras.optimizers.Adam(1e-3), "mse")
     return model
