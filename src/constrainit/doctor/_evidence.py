@@ -183,6 +183,7 @@ class LossEvidence:
         why: What bounds it, in a few words.
         predicted: The first predictions, None if there are none.
         target: The targets.
+        pairs: Whether each target is compared with the predictions of all examples.
     """
 
     name: str
@@ -195,6 +196,7 @@ class LossEvidence:
     why: str
     predicted: Output | None
     target: DataEvidence
+    pairs: bool = False
 
 
 @dataclass
