@@ -509,6 +509,16 @@ def test_a_softmax_of_one_entry_is_named_and_a_bias_that_cancels_is_a_note(axis)
     assert not [f for f in bias if f.counts], str(report)
 
 
+def test_a_batch_of_one_accuses_nobody():
+    """One example has no deviation over the batch, and many units are zero for it by chance."""
+    keras.utils.set_random_seed(0)
+    model = sequential(layers.Dense(8, "relu", bias_initializer=constant(-0.3)), layers.Dense(1))
+    report = ci.diagnose(model, X[:1], Y[:1])
+    assert report.ok, str(report)
+    assert any((o.dead or 0) >= 0.5 for o in report.evidence.outputs), "the test shows nothing"
+    assert not report.evidence.varies
+
+
 def test_rules_are_complete():
     """Every rule has its own code and name, and a page, whose example is run by its own test."""
     codes, names = [r.code for r in RULES], [r.name for r in RULES]

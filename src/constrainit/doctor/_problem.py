@@ -262,7 +262,7 @@ class Problem:
         else:
             predictions, outputs = self.model(x, training=True), []
         with attribute(self.model, "_compile_loss", self._compiled_loss):
-            loss = self.model.compute_loss(x=x, y=y, y_pred=predictions, sample_weight=None)
+            loss = loss_of(self.model, x, y, predictions)
         return ops.cast(loss, "float32"), outputs
 
     @contextlib.contextmanager
@@ -307,6 +307,20 @@ class Problem:
             return keras.tree.map_structure(leave, result)
 
         return record
+
+
+def loss_of(model: keras.Model, x: Any, y: Any, predictions: Any) -> Any:
+    """The loss of predictions; NaN where PyTorch raises because they are not finite.
+
+    Its binary cross-entropy refuses a NaN, for which the other backends give NaN.
+    """
+    try:
+        return model.compute_loss(x=x, y=y, y_pred=predictions, sample_weight=None)
+    except RuntimeError:
+        total = sum(ops.sum(one) for one in keras.tree.flatten(predictions) if _is_float(one))
+        if keras.backend.backend() != "torch" or bool(ops.isfinite(total)):
+            raise
+        return total * math.nan
 
 
 def is_custom(layer: Any) -> bool:
