@@ -1,5 +1,7 @@
 """`WeightLog`: what it says of a step is what happened in it, on every backend."""
 
+import errno
+import os
 import signal
 import sqlite3
 import subprocess
@@ -130,10 +132,10 @@ def test_accumulation_logs_changes_with_the_whole_gradient(tmp_path):
         model = _model()
         model.compile(keras.optimizers.SGD(0.1, gradient_accumulation_steps=accumulated), "mse")
         ci.prepare(model, seed=1)
-        log = WeightLog(tmp_path / f"{size}.db", every=1)
-        model.fit(*_data(16), batch_size=size, shuffle=False, verbose=0, callbacks=[log])
+        log = WeightLog(tmp_path / f"{size}.db", every=2)
+        model.fit(*_data(40), batch_size=size, shuffle=False, verbose=0, callbacks=[log])
         found.append(WeightLog.read(tmp_path / f"{size}.db"))
-    assert found[0]["step"].tolist() == found[1]["step"].tolist() == [0, 0, 1, 1, 2, 2]
+    assert found[0]["step"].tolist() == found[1]["step"].tolist() == [0, 0, 2, 2, 4, 4, 5, 5]
     for name in ("gradient_norm", "update_ratio", "after_norm"):
         np.testing.assert_allclose(found[0][name], found[1][name], rtol=1e-4)
 
@@ -269,6 +271,31 @@ def test_two_writers_are_told(tmp_path):
     writer.close()
     _fit(_compiled(_model()), tmp_path / "run.db")
     assert {f.name for f in tmp_path.iterdir()} == {"run.db"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks in another way")
+def test_a_folder_without_locks_is_no_other_training(tmp_path, monkeypatch):
+    """What can not be locked is told as such; a lock that vanished is taken anew."""
+    import fcntl
+
+    def unsupported(handle, how):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", unsupported)
+    with pytest.raises(LogError, match=r"takes no lock, .*No locks available.* local disk"):
+        Writer(tmp_path / "run.db")
+    monkeypatch.undo()
+    take, turns = fcntl.flock, []
+
+    def removed_meanwhile(handle, how):
+        take(handle, how)
+        if not turns:
+            (tmp_path / "run.db.lock").unlink()
+        turns.append(os.fstat(handle).st_nlink)
+
+    monkeypatch.setattr(fcntl, "flock", removed_meanwhile)
+    Writer(tmp_path / "run.db").close()
+    assert turns == [0, 1]
 
 
 def test_a_disk_that_is_full_ends_no_training(tmp_path):

@@ -167,6 +167,32 @@ def test_training_goes_on_with_a_lower_rate(tmp_path):
     assert [fault.path for fault in healed.faults] == [None, None]
 
 
+def test_a_log_holds_the_steps_that_were_not_undone(tmp_path, monkeypatch):
+    """Undone steps are taken out, repeated ones are there once, and more than the device keeps."""
+    monkeypatch.setattr("constrainit.callbacks._log._ROWS", 4)
+    x, y = data()
+    x[BAD * BATCH] = np.nan
+    sick, path = model(ci.NonNegative()), tmp_path / "run.db"
+    ci.project(sick)
+    start = sick.get_weights()
+    log, stop = ci.WeightLog(path, every=1), ci.StopAtFault(None, roll_backs=1, factor=0.25)
+    with pytest.warns(UserWarning, match="At step 6 its batch .* goes on"):
+        sick.fit(x, y, batch_size=BATCH, shuffle=False, verbose=0, callbacks=[log, stop])
+    alone = model(ci.NonNegative())
+    alone.set_weights(start)
+    norms = [np.linalg.norm(start[1])]
+    for place in range(COUNT):
+        if place == BAD:
+            alone.optimizer.learning_rate = 0.0025
+            continue
+        rows = slice(place * BATCH, (place + 1) * BATCH)
+        alone.train_on_batch(x[rows], y[rows])
+        norms.append(np.linalg.norm(alone.get_weights()[1]))
+    frame = ci.WeightLog.read(path)
+    assert frame["step"].tolist() == [*range(COUNT)]
+    np.testing.assert_allclose(frame["after_norm"], norms, rtol=1e-5)
+
+
 @pytest.mark.parametrize("a_set", [ci.NonNegative(), ci.Orthogonal()])
 def test_sound_training_is_as_without_it(a_set, tmp_path):
     """With a log and held weights, in float16 with skipped steps: no fault and the same weights.
