@@ -16,6 +16,7 @@ from keras import ops
 
 import constrainit as ci
 from constrainit.callbacks import WeightLog, _log_sums
+from constrainit.callbacks._log_tap import Tap
 from constrainit.log._storage import COLUMNS, LogError, Weight, Writer
 
 # TensorFlow takes longer to compile a step than to take some eagerly.
@@ -138,6 +139,17 @@ def test_accumulation_logs_changes_with_the_whole_gradient(tmp_path):
     assert found[0]["step"].tolist() == found[1]["step"].tolist() == [0, 0, 2, 2, 4, 4, 5, 5]
     for name in ("gradient_norm", "update_ratio", "after_norm"):
         np.testing.assert_allclose(found[0][name], found[1][name], rtol=1e-4)
+
+
+def test_a_step_between_two_logged_ones_is_one_without_a_log(tmp_path, monkeypatch):
+    """Nobody looks at it, be it taken or compiled."""
+    looked, begin = [], Tap.begin
+    monkeypatch.setattr(Tap, "begin", lambda tap: (looked.append(tap.looks), begin(tap)))
+    model = _compiled(_model())
+    _fit(model, tmp_path / "run.db", every=4)
+    assert set(looked) == {False, True}
+    if keras.backend.backend() == "torch":
+        assert looked == 2 * [False, False, False, True]
 
 
 def test_saved_models_and_training_are_as_without_a_log(tmp_path):

@@ -68,7 +68,8 @@ class Tap:
         self._noted = threading.local()
         self._eager = keras.backend.backend() == "torch"
         self._found: dict[int, Any] = {}
-        self._last, self._back = -1, None
+        self._last = -1
+        self._back: int | None = None
         if not self._eager:
             self.numbers = carried(optimizer, (rows, width), "float32", "numbers")
             self.steps = carried(optimizer, (rows,), "int32", "steps", -1)
@@ -115,8 +116,7 @@ class Tap:
         self._found = {step: row for step, row in self._found.items() if step <= now}
         if not self._eager:
             self.steps.assign(ops.full_like(self.steps.value, -1))
-        self._last, self._known = min(self._last, now), None
-        self._back = now if self._back is None else min(self._back, now)
+        self._last, self._back, self._known = min(self._last, now), now, None
 
     # While a step is computed
 
