@@ -197,6 +197,30 @@ def test_training_that_goes_on_adds_no_step_twice(tmp_path):
     assert WeightLog.read(tmp_path / "run.db", run=1)["step"].max() == 21
 
 
+@pytest.mark.parametrize("same", [True, False])
+def test_an_interrupted_training_is_let_go_of(tmp_path, same):
+    """The same log or another one goes on in the same file, and nothing stays in the optimizer."""
+    model, path = _compiled(_model()), tmp_path / "run.db"
+
+    class Interrupt(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            if batch == 3:
+                raise KeyboardInterrupt
+
+    log = WeightLog(path, every=1)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(*_data(), batch_size=2, verbose=0, callbacks=[log, Interrupt()])
+    if hasattr(model, "jax_state_sync"):
+        model.jax_state_sync()
+    again = log if same else WeightLog(path, every=1)
+    model.fit(*_data(), batch_size=2, verbose=0, callbacks=[again])
+    # What the first had not read from the device is lost.
+    steps = [*WeightLog.read(path, _place(model, 0))["step"]]
+    assert (steps[0], steps[-8:]) == (0, [*range(4, 12)])
+    assert "apply" not in vars(model.optimizer)
+    assert "make_train_function" not in vars(model)
+
+
 def test_weights_without_a_constraint_and_half_precision(tmp_path):
     """Any weight can be logged by pattern, in mixed precision; frozen ones are there, too."""
     model = _model(dtype="mixed_float16")
