@@ -1,5 +1,6 @@
 """`WeightLog`: what it says of a step is what happened in it, on every backend."""
 
+import contextlib
 import errno
 import os
 import signal
@@ -230,6 +231,7 @@ def test_weights_without_a_constraint_and_half_precision(tmp_path):
     frame = WeightLog.read(tmp_path / "run.db")
     assert sorted(set(frame["weight"])) == sorted(v.path.split("/", 1)[1] for v in model.weights)
     assert sorted(set(frame["step"])) == [0, 4, 8]
+    assert (frame["weight"].value_counts() == 3).all()
     bias = frame[frame["weight"] == _place(model, 0, "bias")]
     assert bias["violation"].isna().all()
     assert bias["gradient_norm"].notna().tolist() == [False, True, True]
@@ -404,6 +406,55 @@ def test_a_log_is_read_while_it_is_written(tmp_path):
         writer.tick()
         assert WeightLog.read(tmp_path / "run.db", "b")["step"].tolist() == [*range(step + 1)]
     writer.close()
+
+
+def _written(path):
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        return [
+            [
+                step
+                for (step,) in database.execute(f"SELECT step FROM {table} ORDER BY weight, step")
+            ]
+            for table in ("records", "arrays")
+        ]
+
+
+def test_runs_and_steps_of_a_file(tmp_path):
+    """A run goes on where training does, with the same weights; no step is there twice."""
+    one, other = Weight("w", (2,), "float32", None), Weight("v", (2,), "float32", None)
+    writer = Writer(tmp_path / "run.db", seconds=1e9)
+
+    def add(*steps, number=0.0):
+        for step in steps:
+            writer.add("w", step, [number] * len(COLUMNS))
+            writer.add_array("w", step, "tensor after", bytes(8))
+
+    assert writer.begin({}, [one], 0)
+    add(0, 3, 6)
+    writer.commit()
+    assert not writer.begin({}, [one], 4)
+    assert _written(tmp_path / "run.db") == 2 * [[0, 3]]
+    add(3, 5, 7, number=1.0)
+    writer.go_back(5)
+    writer.commit()
+    assert _written(tmp_path / "run.db") == 2 * [[0, 3, 5]]
+    writer.go_back(3)
+    assert _written(tmp_path / "run.db") == 2 * [[0, 3]]
+    assert WeightLog.read(tmp_path / "run.db")["after_norm"].tolist() == [0.0, 1.0]
+    assert writer.begin({}, [other], 4)
+    assert writer.begin({}, [one], 0)
+    add(*range(100))
+    writer.tick()
+    assert _written(tmp_path / "run.db") == 2 * [[0, 3, *range(100)]]
+    writer.close()
+
+
+def test_a_model_without_an_optimizer_is_told(tmp_path):
+    """Where a loop calls callbacks itself."""
+    log = WeightLog(tmp_path / "run.db")
+    log.set_model(_model())
+    with pytest.raises(ValueError, match="compiled with an optimizer"):
+        log.on_train_begin()
 
 
 @pytest.mark.parametrize(

@@ -205,7 +205,7 @@ def test_a_log_holds_the_steps_that_were_not_undone(tmp_path, monkeypatch):
     ci.project(sick)
     start = sick.get_weights()
     stop = ci.StopAtFault(None, roll_backs=2, factor=0.25)
-    logs = [ci.WeightLog(tmp_path / f"{every}.db", every=every, tensors=99) for every in (1, 3)]
+    logs = [ci.WeightLog(tmp_path / f"{every}.db", every=every, tensors=99) for every in (3, 1)]
     with pytest.warns(UserWarning, match="At step [67] its batch .* goes on"):
         sick.fit(
             x, y, batch_size=BATCH, shuffle=False, verbose=0, callbacks=[logs[0], stop, logs[1]]
@@ -220,7 +220,7 @@ def test_a_log_holds_the_steps_that_were_not_undone(tmp_path, monkeypatch):
         rows = slice(place * BATCH, (place + 1) * BATCH)
         alone.train_on_batch(x[rows], y[rows])
         norms.append(np.linalg.norm(alone.get_weights()[1]))
-    for steps, log in zip(([*range(11)], [0, 3, 6, 9, 10]), logs, strict=True):
+    for steps, log in zip(([0, 3, 6, 9, 10], [*range(11)]), logs, strict=True):
         frame = ci.WeightLog.read(log.path)
         assert frame["step"].tolist() == steps
         np.testing.assert_allclose(frame["after_norm"], np.array(norms)[steps], rtol=1e-5)
