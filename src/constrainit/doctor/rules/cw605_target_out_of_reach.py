@@ -58,7 +58,7 @@ class TargetOutOfReach(Rule):
                     "write labels as 0 and 1, such as (y + 1) / 2 for labels of -1 and 1, or take "
                     "a hinge loss; for numbers take a loss of distances, such as mse",
                     {"target_low": target.low, "target_high": target.high},
-                    layer=made.layer,
+                    level="error", layer=made.layer,
                 )  # fmt: skip
                 continue
             margin = _MARGIN * (target.high - target.low)
