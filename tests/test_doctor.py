@@ -275,6 +275,20 @@ class Subclassed(keras.Model):
         return self.last(self.first(x))
 
 
+class OfLayers(keras.Model):
+    """Keras can not write its argument into a config."""
+
+    def __init__(self, given):
+        super().__init__(name="model")
+        self.given = given
+
+    def get_config(self):
+        raise NotImplementedError
+
+    def call(self, x):
+        return self.given[0](x)
+
+
 def subclassed():
     model = Subclassed()
     model(X)
@@ -349,6 +363,7 @@ MODELS = {
         ), X, TARGET,
     ),
     "not built": (lambda: keras.Sequential([by_absolute_value()], name="model"), X, None),
+    "subclassed, not built": (Subclassed, X, TARGET),
 }  # fmt: skip
 
 
@@ -368,6 +383,8 @@ def test_model_is_left_as_it_was(kind):
     counted = [f for f in report.findings if f.counts]
     assert {f.code for f in counted} == wanted, str(report)
     assert all(f.cause or f.treatment.healed for f in counted)
+    named = [layer.name for layer in model._flatten_layers()]
+    assert {f.layer for f in report.findings} <= {"", None, *named}, str(report)
 
 
 @keras.saving.register_keras_serializable("test_doctor")
@@ -510,7 +527,7 @@ def test_seed_reproduces_a_report():
     [
         ({"model": 3}, r"`model` of `diagnose` must be a keras\.Model. Received: model=3"),
         ({"seed": "one"}, r"`seed` of `diagnose` must be an integer.*Received: seed='one'"),
-        ({"model": Subclassed()}, r"must be built: 'model'.*`model\(x\)`"),
+        ({"model": OfLayers([layers.Dense(1)])}, r"must be built: 'model'.*`model\(x\)`"),
         ({"model": keras.Sequential([layers.Dense(1)], name="new"), "x": None}, "`x` must be"),
         ({"loss": "no such"}, "no such"),
         ({"optimizer": "no such"}, "no such"),

@@ -1,5 +1,6 @@
 """`diagnose`: probe, judge, treat, report."""
 
+import inspect
 import platform
 from dataclasses import replace
 from typing import Any
@@ -159,7 +160,7 @@ def _twin(model: keras.Model) -> keras.Model:
             custom[type(part).__name__] = type(part)
     try:
         with keras.saving.custom_object_scope(custom):
-            twin = type(model).from_config(model.get_config())
+            twin = _from_config(type(model), model.get_config())
     # A user's `get_config` may raise anything, or not exist.
     except Exception as exception:
         raise ValueError(
@@ -168,11 +169,24 @@ def _twin(model: keras.Model) -> keras.Model:
             "`model(x)`, before."
         ) from None
     for original, copy in zip(model._flatten_layers(), twin._flatten_layers(), strict=True):
+        copy.name = original.name
         for name, value in vars(original).items():
             if name.endswith("_constraint") and value is not None:
                 setattr(copy, name, value)
     twin._compile_loss, twin.optimizer = model._compile_loss, getattr(model, "optimizer", None)
     return twin
+
+
+def _from_config(kind, config):
+    try:
+        return kind.from_config(config)
+    except TypeError:
+        # Keras puts these into the config of a model whose `__init__` may not take them.
+        taken = inspect.signature(kind.__init__).parameters
+        lost = {name for name in ("name", "trainable", "dtype") if name not in taken}
+        if not lost & set(config):
+            raise
+        return kind.from_config({k: v for k, v in config.items() if k not in lost})
 
 
 def _report(
