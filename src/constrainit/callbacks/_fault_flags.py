@@ -139,8 +139,10 @@ def is_finite(value: Any) -> Any:
     value = ops.convert_to_tensor(value)
     if "float" not in keras.backend.standardize_dtype(value.dtype) or 0 in value.shape:
         return ops.convert_to_tensor(True)
-    if keras.backend.backend() == "tensorflow":
-        # In what XLA compiles for it a maximum passes over NaN.
-        return ops.all(ops.isfinite(value))
+    if keras.backend.backend() == "tensorflow" or keras.distribution.distribution() is not None:
+        # A maximum passes over NaN where XLA compiles for TensorFlow, and where JAX's devices
+        # compare theirs.
+        finite = ops.isfinite(value)
+        return ops.all(ops.all(finite, axis=0)) if len(value.shape) > 1 else ops.all(finite)
     # What is no number is the largest, too: a fifth of the time of a look at each entry.
     return ops.isfinite(sums.largest(sums.rows(value)))

@@ -114,7 +114,8 @@ class Tap:
         now = int(on_host(self.optimizer._iterations)) // self._micro
         self._fetch(on_host)
         self._found = {step: row for step, row in self._found.items() if step <= now}
-        if not self._eager:
+        # On JAX they are the optimizer's, and were set back with it.
+        if keras.backend.backend() == "tensorflow":
             self.steps.assign(ops.full_like(self.steps.value, -1))
         self._last, self._back, self._known = min(self._last, now), now, None
 
