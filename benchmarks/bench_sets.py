@@ -20,7 +20,7 @@ def quick_shape(shape):
     return tuple(max(n // 16, 4) for n in shape)
 
 
-def compare(match, quick):
+def compare(match, quick, patience):
     """A row for each input: ours and the peers in turns, with errors and violations."""
     shape = quick_shape(match.shape) if quick else match.shape
     if "LowRank" in match.set and quick:
@@ -33,7 +33,7 @@ def compare(match, quick):
             who: run for who, run in runners.items() if name in MAIN or who not in match.spared
         }
         calls = [lambda run=run, w=w: run(w) for run in taking_part.values()]
-        seconds = 0.05 if quick else (8.0 if name in MAIN else 1.0)
+        seconds = 0.05 if quick else patience * (8.0 if name in MAIN else 1.0)
         times = timing.race(calls, seconds, new=name in ("one step", "bfloat16"))
         # Of zeros and of a matrix of rank one several orthogonal ones are nearest.
         several = match.name == "Orthogonal" and name in ("zeros", "rank one")
@@ -56,14 +56,14 @@ def error(image, reference):
     return np.abs(image - reference).max() / (np.abs(reference).max() or 1.0)
 
 
-def growth(match, quick):
+def growth(match, quick, patience):
     """The time of a projection of a Glorot draw for sizes up to where it takes too long."""
     a_set, median = match.make(), 0.0
     for n in SIZES[:2] if quick else SIZES:
         if 8 * median > LONGEST:
             return
         run, w = timing.compiled(a_set), tensor(glorot((n, n)))
-        [time] = timing.race([lambda run=run, w=w: run(w)], 0.05 if quick else 1.0)
+        [time] = timing.race([lambda run=run, w=w: run(w)], 0.05 if quick else patience)
         median = time.median
         yield {
             "task": "growth", "set": match.set, "size": f"{n}x{n}", "input": "Glorot",
@@ -72,26 +72,27 @@ def growth(match, quick):
 
 
 def main():
-    """Prints the tables; writes the figures and the picture unless it is the quick run."""
+    """Prints the tables; writes figures and picture set by set, unless it is the quick run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small sizes, nothing is written")
-    parser.add_argument("--sets", default="", help="only sets whose name holds this")
+    parser.add_argument("--sets", default=[""], nargs="+", help="only sets whose name holds one")
     parser.add_argument("--folder", type=Path, default=Path(__file__).parents[1] / "docs")
+    parser.add_argument("--patience", type=float, default=1.0, help="times the usual seconds")
     given = parser.parse_args()
-    chosen = [match for match in MATCHES if given.sets in match.set]
-    rows = []
+    chosen = [match for match in MATCHES if any(name in match.set for name in given.sets)]
+    how = given.quick, given.patience
+    name = "benchmarks-gpu" if timing.ON_GPU else "benchmarks"
     for match in chosen:
-        found = list(compare(match, given.quick))
-        output.print_projections(match, found)
-        rows += found
-    found = list(steps([m for m in chosen if not m.heavy or m.name == "Simplex"], given.quick))
-    output.print_steps(found)
-    rows += found
-    found = [row for match in chosen if match.heavy for row in growth(match, given.quick)]
-    output.print_growth(found)
-    rows += found
-    if not given.quick:
-        output.write(rows, given.folder)
+        rows = list(compare(match, *how))
+        output.print_projections(match, rows)
+        if not match.heavy or match.name == "Simplex":
+            rows += (found := list(steps(match, *how)))
+            output.print_steps(found)
+        if match.heavy:
+            rows += (found := list(growth(match, *how)))
+            output.print_growth(found)
+        if not given.quick:
+            output.write(rows, given.folder / f"{name}.csv")
 
 
 if __name__ == "__main__":

@@ -99,7 +99,8 @@ def geotorch(name, *arguments, **options):
     def make(shape):
         import geotorch
 
-        return in_float32(getattr(geotorch, name)(shape, *arguments, **options))
+        map_of = getattr(geotorch, name)(shape, *arguments, **options)
+        return in_float32(map_of.to(ops.zeros(()).device))
 
     return make
 

@@ -84,9 +84,9 @@ def print_growth(rows):
     CONSOLE.print(table)
 
 
-def write(rows, folder):
+def write(rows, path):
     """The rows of these sets in place of this backend's former ones, and the picture of all."""
-    path, backend = folder / "benchmarks.csv", keras.backend.backend()
+    backend = keras.backend.backend()
     former, measured = [], {row["set"] for row in rows}
     if path.exists():
         with path.open(newline="") as file:
@@ -99,12 +99,12 @@ def write(rows, folder):
     every = [*former, *({"backend": backend, **row} for row in found)]
     tasks = list(dict.fromkeys(row["task"] for row in every))
     every.sort(key=lambda row: (row["backend"], tasks.index(row["task"])))
-    folder.mkdir(exist_ok=True)
+    path.parent.mkdir(exist_ok=True)
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(every)
-    draw([row for row in every if row["task"] == "growth"], folder / "benchmarks.svg")
+    draw([row for row in every if row["task"] == "growth"], path.with_suffix(".svg"))
 
 
 def draw(rows, path):

@@ -18,20 +18,19 @@ def model(width, constraint):
     return made
 
 
-def steps(matches, quick):
-    """Rows for each set: steps without it, with it and with Keras' own constraint, in turns."""
+def steps(match, quick, patience):
+    """Steps without the set, with it and with Keras' own constraint, in turns: a row for each."""
     width = 64 if quick else WIDTH
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(2, BATCH, width)).astype("float32")
-    for match in matches:
-        runners = {"unconstrained": None, "ours": match.make()}
-        if not match.heavy:
-            runners |= {name: make((width, width)) for name, make in match.peers.items()}
-        models = [model(width, constraint) for constraint in runners.values()]
-        calls = [lambda m=m: m.train_on_batch(x, y) for m in models]
-        times = timing.race(calls, 0.1 if quick else 20.0)
-        for who, time in zip(runners, times, strict=True):
-            yield {
-                "task": "step", "set": match.set, "size": f"{width}x{width}", "input": "",
-                "who": who, **output.figures(time), "ratio": time.median / times[0].median,
-            }  # fmt: skip
+    runners = {"unconstrained": None, "ours": match.make()}
+    if not match.heavy:
+        runners |= {name: make((width, width)) for name, make in match.peers.items()}
+    models = [model(width, constraint) for constraint in runners.values()]
+    calls = [lambda m=m: m.train_on_batch(x, y) for m in models]
+    times = timing.race(calls, 0.1 if quick else 20.0 * patience)
+    for who, time in zip(runners, times, strict=True):
+        yield {
+            "task": "step", "set": match.set, "size": f"{width}x{width}", "input": "",
+            "who": who, **output.figures(time), "ratio": time.median / times[0].median,
+        }  # fmt: skip

@@ -22,21 +22,44 @@ if BACKEND == "torch":
     import torch
 
     torch.set_num_threads(1)
+    ON_GPU = torch.cuda.is_available()
 elif BACKEND == "tensorflow":
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
+    ON_GPU = bool(tf.config.list_physical_devices("GPU"))
 else:
     import jax
 
+    ON_GPU = jax.default_backend() == "gpu"
+
 
 def compiled(function):
-    """As a train step runs it: `jax.jit`, `tf.function`, eager torch without gradients."""
+    """As a train step runs it: `jax.jit`, `tf.function`, eager torch without gradients.
+
+    A call ends when the device has ended.
+    """
     if BACKEND == "jax":
         run = jax.jit(function)
         return lambda w: run(w).block_until_ready()
-    return tf.function(function) if BACKEND == "tensorflow" else torch.no_grad()(function)
+    if BACKEND == "tensorflow":
+        run = tf.function(function)
+        return (lambda w: on_host(run(w))) if ON_GPU else run
+    run = torch.no_grad()(function)
+    return (lambda w: synchronized(run(w))) if ON_GPU else run
+
+
+def synchronized(x):
+    """A tensor of PyTorch, once it is there."""
+    torch.cuda.synchronize()
+    return x
+
+
+def on_host(x):
+    """A tensor of TensorFlow, once its last entry is on the host."""
+    x[(-1,) * len(x.shape)].numpy()
+    return x
 
 
 @dataclasses.dataclass

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import ml_dtypes
 import numpy as np
 from conftest import as_stored
 
@@ -23,6 +24,14 @@ TOLERANCE = {
     "bfloat16": 2.0**-8 + 16 * 2.0**-23,
 }
 TINY = {"float64": 2.0**-1022, "float32": 2.0**-126, "float16": 2.0**-14, "bfloat16": 2.0**-126}
+
+
+def inner(bound, dtype, side):
+    """The number that `dtype` stores next to a bound, above it (+1) or below it (-1), or it."""
+    storage = np.dtype(ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype).type
+    stored = storage(bound)
+    beyond = float(stored) * side < bound * side
+    return float(np.nextafter(stored, storage(side * np.inf)) if beyond else stored)
 
 
 def slack(v, dtype):
@@ -178,6 +187,7 @@ class Case:
         nearest: Whether the projection gives the nearest point, as all but one do.
         accuracy: Relative accuracy that the set documents, where it is not exact.
         bounded_below: What no entry of any result may be below, by any tolerance.
+        bounded_above: The same, above.
         elementwise: Whether infinite weights have a nearest point.
         variance: What the draws have for variance on a given shape `(inputs, units)`; None where
             it follows from no simple rule.
@@ -193,6 +203,7 @@ class Case:
     nearest: bool = True
     accuracy: float = 0.0
     bounded_below: float = -math.inf
+    bounded_above: float = math.inf
     elementwise: bool = False
     variance: Callable[[tuple[int, ...]], float] | None = None
     is_inside: Callable[[Any, str], bool] | None = None
@@ -378,7 +389,7 @@ SYMMETRIC_MASK = [[1, 1, 0, 0], [1, 1, 1, 0], [0, 0, 1, 1], [0, 0, 1, 0]]
 
 
 def bounds(name, make, shape, low=-math.inf, high=math.inf, **facts):
-    facts = {"elementwise": True, "bounded_below": low, **facts}
+    facts = {"elementwise": True, "bounded_below": low, "bounded_above": high, **facts}
     return by_unit(name, make, shape, Bounds(low, high), entries(shape), **facts)
 
 
@@ -417,5 +428,6 @@ def hard_weights(shape, dtype, rng):
 
 
 def members(case, dtype, rng, count=12):
-    """Members as `dtype` stores them."""
-    return [as_stored(case.sample(rng), dtype) for _ in range(count)]
+    """Members as `dtype` stores them, at bounds on the inner side."""
+    low, high = inner(case.bounded_below, dtype, +1), inner(case.bounded_above, dtype, -1)
+    return [np.clip(as_stored(case.sample(rng), dtype), low, high) for _ in range(count)]

@@ -166,6 +166,7 @@ def test_the_page_of_a_log(show, tmp_path):
     assert curve.is_visible()
     assert curve.bounding_box()["width"] > 100
     assert page.locator("svg rect").count() == 49
+    assert page.locator(".heat svg").bounding_box()["width"] > 100
     assert page.evaluate("document.scripts.length") == 0
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 

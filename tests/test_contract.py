@@ -127,6 +127,7 @@ def test_result_is_member(subject):
     out = {n for n, p in subject.images.items() if not subject.case.is_member(p, subject.dtype)}
     assert not out
     assert min(p.min() for p in subject.images.values()) >= subject.case.bounded_below
+    assert max(p.max() for p in subject.images.values()) <= subject.case.bounded_above
 
 
 def test_no_tolerance_below_a_bound(subject):

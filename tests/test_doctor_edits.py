@@ -57,6 +57,11 @@ EDITS = {
         "def call(self, x):\n    return x * ops.where(self.w >= 0, 1.0, -1.0)\n",
         "(self.w + ops.stop_gradient(ops.where(self.w >= 0, 1.0, -1.0) - self.w))",
     ),
+    "clip": (
+        _edits.with_a_gradient,
+        "def call(self, x):\n    return ops.clip(x, 0.0, 1.0)\n",
+        "(x + ops.stop_gradient(ops.clip(x, 0.0, 1.0) - x))",
+    ),
     "axes of a unit": (
         _edits.along([0], (0, 1, 2)),
         "def __call__(self, w):\n    return w / ops.norm(w, axis=0, keepdims=True)\n",

@@ -509,6 +509,16 @@ def test_a_softmax_of_one_entry_is_named_and_a_bias_that_cancels_is_a_note(axis)
     assert not [f for f in bias if f.counts], str(report)
 
 
+def test_a_batch_of_one_accuses_nobody():
+    """One example has no deviation over the batch, and many units are zero for it by chance."""
+    keras.utils.set_random_seed(0)
+    model = sequential(layers.Dense(8, "relu", bias_initializer=constant(-0.3)), layers.Dense(1))
+    report = ci.diagnose(model, X[:1], Y[:1])
+    assert report.ok, str(report)
+    assert any((o.dead or 0) >= 0.5 for o in report.evidence.outputs), "the test shows nothing"
+    assert not report.evidence.varies
+
+
 def test_rules_are_complete():
     """Every rule has its own code and name, and a page, whose example is run by its own test."""
     codes, names = [r.code for r in RULES], [r.name for r in RULES]
@@ -568,3 +578,53 @@ def test_probe_judges_nothing():
     assert report.evidence.gradients
     assert report.evidence.outputs
     assert _probe.__doc__
+
+
+class Differences(keras.losses.Loss):
+    """A class of one's own, whose `call` Keras gives the targets as they are."""
+
+    def call(self, y_true, y_pred):
+        return ops.mean(ops.square(y_true - y_pred))
+
+
+def differences(y_true, y_pred):
+    return ops.mean(ops.square(y_true - y_pred), axis=-1)
+
+
+def rounded(y_true, y_pred):
+    return ops.mean(ops.abs(y_true - ops.round(y_pred)), axis=-1)
+
+
+ABOVE = (Y > 0).astype("float32")
+LOSSES = {
+    "all pairs": (Differences(), ABOVE[:, 0], "CW603", "all examples"),
+    "a column": (Differences(), ABOVE, None, ""),
+    "a function": (differences, ABOVE[:, 0], None, ""),
+    "minus one": ("binary_crossentropy", 2 * ABOVE - 1, "CW605", "shares between 0 and 1"),
+    "zero and one": ("binary_crossentropy", ABOVE, None, ""),
+    "rounded": (rounded, ABOVE, "CW503", "flat in the predictions"),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_loss_that_no_weight_is_to_blame_for(name):
+    """The first finding names what is wrong with the loss or its targets, if something is."""
+    loss, y, code, words = LOSSES[name]
+    model = sequential(layers.Dense(8, "tanh"), layers.Dense(1, "sigmoid"))
+    model.compile("sgd", loss)
+    report = ci.diagnose(model, X, y, steps=2)
+    counted = [f for f in report.findings if f.counts]
+    assert [f.code for f in counted][:1] == ([code] if code else []), str(report)
+    assert not code or words in counted[0].message
+
+
+def test_a_masked_row_is_named_where_the_loss_refuses_nan():
+    """PyTorch's cross-entropy raises on NaN; the layer that made it is named all the same."""
+    model = sequential(
+        Applies(lambda x, w: ops.softmax(ops.where(x < 9, -np.inf, x) + w)),
+        layers.Dense(1, "sigmoid"),
+    )
+    model.compile("sgd", "binary_crossentropy")
+    first = ci.diagnose(model, X, np.ones((16, 1), "float32"), steps=1).findings[0]
+    assert (first.code, first.evidence["nonfinite_share"]) == ("CW401", 1.0)
+    assert "masked in full" in first.fix

@@ -1,5 +1,8 @@
 """`WeightLog`: what it says of a step is what happened in it, on every backend."""
 
+import contextlib
+import errno
+import os
 import signal
 import sqlite3
 import subprocess
@@ -14,6 +17,7 @@ from keras import ops
 
 import constrainit as ci
 from constrainit.callbacks import WeightLog, _log_sums
+from constrainit.callbacks._log_tap import Tap
 from constrainit.log._storage import COLUMNS, LogError, Weight, Writer
 
 # TensorFlow takes longer to compile a step than to take some eagerly.
@@ -130,12 +134,23 @@ def test_accumulation_logs_changes_with_the_whole_gradient(tmp_path):
         model = _model()
         model.compile(keras.optimizers.SGD(0.1, gradient_accumulation_steps=accumulated), "mse")
         ci.prepare(model, seed=1)
-        log = WeightLog(tmp_path / f"{size}.db", every=1)
-        model.fit(*_data(16), batch_size=size, shuffle=False, verbose=0, callbacks=[log])
+        log = WeightLog(tmp_path / f"{size}.db", every=2)
+        model.fit(*_data(40), batch_size=size, shuffle=False, verbose=0, callbacks=[log])
         found.append(WeightLog.read(tmp_path / f"{size}.db"))
-    assert found[0]["step"].tolist() == found[1]["step"].tolist() == [0, 0, 1, 1, 2, 2]
+    assert found[0]["step"].tolist() == found[1]["step"].tolist() == [0, 0, 2, 2, 4, 4, 5, 5]
     for name in ("gradient_norm", "update_ratio", "after_norm"):
         np.testing.assert_allclose(found[0][name], found[1][name], rtol=1e-4)
+
+
+def test_a_step_between_two_logged_ones_is_one_without_a_log(tmp_path, monkeypatch):
+    """Nobody looks at it, be it taken or compiled."""
+    looked, begin = [], Tap.begin
+    monkeypatch.setattr(Tap, "begin", lambda tap: (looked.append(tap.looks), begin(tap)))
+    model = _compiled(_model())
+    _fit(model, tmp_path / "run.db", every=4)
+    assert set(looked) == {False, True}
+    if keras.backend.backend() == "torch":
+        assert looked == 2 * [False, False, False, True]
 
 
 def test_saved_models_and_training_are_as_without_a_log(tmp_path):
@@ -183,6 +198,30 @@ def test_training_that_goes_on_adds_no_step_twice(tmp_path):
     assert WeightLog.read(tmp_path / "run.db", run=1)["step"].max() == 21
 
 
+@pytest.mark.parametrize("same", [True, False])
+def test_an_interrupted_training_is_let_go_of(tmp_path, same):
+    """The same log or another one goes on in the same file, and nothing stays in the optimizer."""
+    model, path = _compiled(_model()), tmp_path / "run.db"
+
+    class Interrupt(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            if batch == 3:
+                raise KeyboardInterrupt
+
+    log = WeightLog(path, every=1)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(*_data(), batch_size=2, verbose=0, callbacks=[log, Interrupt()])
+    if hasattr(model, "jax_state_sync"):
+        model.jax_state_sync()
+    again = log if same else WeightLog(path, every=1)
+    model.fit(*_data(), batch_size=2, verbose=0, callbacks=[again])
+    # What the first had not read from the device is lost.
+    steps = [*WeightLog.read(path, _place(model, 0))["step"]]
+    assert (steps[0], steps[-8:]) == (0, [*range(4, 12)])
+    assert "apply" not in vars(model.optimizer)
+    assert "make_train_function" not in vars(model)
+
+
 def test_weights_without_a_constraint_and_half_precision(tmp_path):
     """Any weight can be logged by pattern, in mixed precision; frozen ones are there, too."""
     model = _model(dtype="mixed_float16")
@@ -192,6 +231,7 @@ def test_weights_without_a_constraint_and_half_precision(tmp_path):
     frame = WeightLog.read(tmp_path / "run.db")
     assert sorted(set(frame["weight"])) == sorted(v.path.split("/", 1)[1] for v in model.weights)
     assert sorted(set(frame["step"])) == [0, 4, 8]
+    assert (frame["weight"].value_counts() == 3).all()
     bias = frame[frame["weight"] == _place(model, 0, "bias")]
     assert bias["violation"].isna().all()
     assert bias["gradient_norm"].notna().tolist() == [False, True, True]
@@ -256,6 +296,7 @@ def test_sums_and_shares_are_those_of_numpy(shape):
     assert float(_log_sums.share_other(a, b)) == pytest.approx(np.mean(one != other))
     ends = np.mean((one <= -1.0) | (one >= 2.0))
     assert float(_log_sums.share_at(a, -1.0, 2.0)) == pytest.approx(ends)
+    assert float(_log_sums.share_at(a, 0.0, 0.0)) == 1.0
     assert float(_log_sums.share_at(a, None, 2.0)) == pytest.approx(np.mean(one >= 2.0))
     assert float(_log_sums.squares(_log_sums.rows(a))) == pytest.approx(np.square(one).sum())
     assert float(_log_sums.largest(_log_sums.rows(a))) == np.abs(one).max()
@@ -269,6 +310,31 @@ def test_two_writers_are_told(tmp_path):
     writer.close()
     _fit(_compiled(_model()), tmp_path / "run.db")
     assert {f.name for f in tmp_path.iterdir()} == {"run.db"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks in another way")
+def test_a_folder_without_locks_is_no_other_training(tmp_path, monkeypatch):
+    """What can not be locked is told as such; a lock that vanished is taken anew."""
+    import fcntl
+
+    def unsupported(handle, how):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", unsupported)
+    with pytest.raises(LogError, match=r"takes no lock, .*No locks available.* local disk"):
+        Writer(tmp_path / "run.db")
+    monkeypatch.undo()
+    take, turns = fcntl.flock, []
+
+    def removed_meanwhile(handle, how):
+        take(handle, how)
+        if not turns:
+            (tmp_path / "run.db.lock").unlink()
+        turns.append(os.fstat(handle).st_nlink)
+
+    monkeypatch.setattr(fcntl, "flock", removed_meanwhile)
+    Writer(tmp_path / "run.db").close()
+    assert turns == [0, 1]
 
 
 def test_a_disk_that_is_full_ends_no_training(tmp_path):
@@ -341,6 +407,55 @@ def test_a_log_is_read_while_it_is_written(tmp_path):
         writer.tick()
         assert WeightLog.read(tmp_path / "run.db", "b")["step"].tolist() == [*range(step + 1)]
     writer.close()
+
+
+def _written(path):
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        return [
+            [
+                step
+                for (step,) in database.execute(f"SELECT step FROM {table} ORDER BY weight, step")
+            ]
+            for table in ("records", "arrays")
+        ]
+
+
+def test_runs_and_steps_of_a_file(tmp_path):
+    """A run goes on where training does, with the same weights; no step is there twice."""
+    one, other = Weight("w", (2,), "float32", None), Weight("v", (2,), "float32", None)
+    writer = Writer(tmp_path / "run.db", seconds=1e9)
+
+    def add(*steps, number=0.0):
+        for step in steps:
+            writer.add("w", step, [number] * len(COLUMNS))
+            writer.add_array("w", step, "tensor after", bytes(8))
+
+    assert writer.begin({}, [one], 0)
+    add(0, 3, 6)
+    writer.commit()
+    assert not writer.begin({}, [one], 4)
+    assert _written(tmp_path / "run.db") == 2 * [[0, 3]]
+    add(3, 5, 7, number=1.0)
+    writer.go_back(5)
+    writer.commit()
+    assert _written(tmp_path / "run.db") == 2 * [[0, 3, 5]]
+    writer.go_back(3)
+    assert _written(tmp_path / "run.db") == 2 * [[0, 3]]
+    assert WeightLog.read(tmp_path / "run.db")["after_norm"].tolist() == [0.0, 1.0]
+    assert writer.begin({}, [other], 4)
+    assert writer.begin({}, [one], 0)
+    add(*range(100))
+    writer.tick()
+    assert _written(tmp_path / "run.db") == 2 * [[0, 3, *range(100)]]
+    writer.close()
+
+
+def test_a_model_without_an_optimizer_is_told(tmp_path):
+    """Where a loop calls callbacks itself."""
+    log = WeightLog(tmp_path / "run.db")
+    log.set_model(_model())
+    with pytest.raises(ValueError, match="compiled with an optimizer"):
+        log.on_train_begin()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """`constrainit log`: what a log holds, for people."""
 
 import csv
+import os
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -69,6 +70,39 @@ def test_page_needs_nothing_else_and_escapes_names(path, tmp_path):
     captions = [c.text for c in tree.iter("figcaption")]
     assert "outside by, before the constraint: 0 to 77" in captions
     assert len(list(tree.iter("rect"))) > 100
+
+
+def test_the_end_takes_nothing_down_to_zero(tmp_path):
+    """Where training ends no step was taken: what constraints did is that of the last step."""
+    writer = Writer(tmp_path / "run.db")
+    writer.begin(ABOUT, [Weight("w", (2, 3), "float32", "a box")], 0)
+    for step, gradient, moved in ((0, None, 0.0), (5, 1.0, 0.25), (10, 1.0, 0.5), (11, None, 0.0)):
+        numbers = dict.fromkeys(COLUMNS, 1.0) | {"share_moved": moved, "violation": 4.0 + moved}
+        numbers |= {"gradient_norm": gradient, "after_norm": 7.0 + step, "after_nonfinite": 0.0}
+        writer.add("w", step, [numbers[name] for name in COLUMNS])
+    writer.commit()
+    writer.close()
+    line = _run(tmp_path / "run.db").output.splitlines()[-1]
+    assert " 50 % " in line
+    assert "7 → 18" in line
+    _run(tmp_path / "run.db", "--html", tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text()
+    assert "outside by, before the constraint: 4 to 4.5" in text
+    outside = text[text.index("outside by") :]
+    points = outside[outside.index("points=") :].split('"')[1].split()
+    assert points == ["0.0,96.0", "140.0,48.0", "280.0,0.0"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="rights of another kind")
+def test_a_page_is_as_readable_as_other_files(path, tmp_path):
+    """The rights of a new file; those of the file that is replaced."""
+    page, other = tmp_path / "page.html", tmp_path / "other"
+    other.touch()
+    _run(path, "--html", page)
+    assert page.stat().st_mode == other.stat().st_mode
+    page.chmod(0o640)
+    _run(path, "--html", page)
+    assert page.stat().st_mode & 0o777 == 0o640
 
 
 def test_tables_hold_every_record(path, tmp_path):

@@ -54,7 +54,7 @@ def close(found, expected, w, share=1e-5):
 def test_decimal_bounds(lower, upper, dtype):
     """To the number next to the bound from outside, unmoved from inside: to the bit, zeros too.
 
-    A bound that the dtype rounds outward is inside; no weight goes there.
+    A bound that the dtype rounds outward goes there too, and violates nothing.
     """
     with arithmetic(dtype):
         low, high = (nearest(bound, dtype) for bound in (lower, upper))
@@ -62,10 +62,15 @@ def test_decimal_bounds(lower, upper, dtype):
         ends = [low, high, 0.0, -0.0, -np.inf, np.inf, np.nan]
         w = ops.convert_to_tensor(np.concatenate([*drawn, ends]), dtype=dtype)
         found, w = array(ci.Box(lower, upper).project(w)), array(w)
+        rounded = ops.convert_to_tensor([low, high], dtype=dtype)
+        box = ci.Box(lower, upper)
+        for a_set in (box, ci.Masked(box, [True, True]), ci.Blocks(box, 2), ci.Every(box, 2)):
+            assert float(a_set.violation(rounded)) == 0.0
+        assert float((box & ci.Box(upper=upper)).violation(rounded)) == 0.0
     below, above = inward(lower, dtype, +1), inward(upper, dtype, -1)
     assert lower <= below
     assert above <= upper
-    assert same_bits(found, np.where(w < low, below, np.where(w > high, above, w)))
+    assert same_bits(found, np.where(w < below, below, np.where(w > above, above, w)))
 
 
 @pytest.mark.parametrize("total", [0.1, 1.0, 50.0])

@@ -1,6 +1,8 @@
 """`StopAtFault`: a fault that is planted at a stage of a step is found, named, kept, replayed."""
 
+import contextlib
 import json
+import sqlite3
 
 import keras
 import numpy as np
@@ -10,6 +12,7 @@ from conftest import array
 from keras import ops
 
 import constrainit as ci
+from constrainit.callbacks._fault_flags import is_finite
 from constrainit.cli import cli
 from constrainit.doctor import _fault_file
 from constrainit.doctor._limits import ArchiveError
@@ -167,6 +170,65 @@ def test_training_goes_on_with_a_lower_rate(tmp_path):
     assert [fault.path for fault in healed.faults] == [None, None]
 
 
+@pytest.mark.parametrize("shape", [(), (7,), (64, 33), (3, 3, 2, 5)])
+def test_nothing_that_is_not_finite_is_passed_over(shape):
+    """Wherever it stands, whatever it is, in a compiled function as well."""
+    ways, sound = [is_finite], np.random.default_rng(0).normal(size=shape).astype("float32")
+    if keras.backend.backend() == "jax":
+        import jax
+
+        ways.append(jax.jit(is_finite))
+    elif keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        ways.append(tf.function(is_finite, jit_compile=True))
+    for way in ways:
+        assert bool(way(ops.convert_to_tensor(sound)))
+        for bad in (np.nan, np.inf, -np.inf):
+            for place in {0, sound.size // 2, sound.size - 1}:
+                lost = sound.copy()
+                lost.flat[place] = bad
+                assert not bool(way(ops.convert_to_tensor(lost))), (bad, place)
+
+
+def test_a_log_holds_the_steps_that_were_not_undone(tmp_path, monkeypatch):
+    """What is undone is taken out, be it written or not; what is repeated is there once.
+
+    And none is lost of more steps than the device keeps.
+    """
+    monkeypatch.setattr("constrainit.callbacks._log._ROWS", 4)
+    x, y = data()
+    bad = (BAD, BAD + 2)
+    for place in bad:
+        x[place * BATCH] = np.nan
+    sick = model(ci.NonNegative())
+    ci.project(sick)
+    start = sick.get_weights()
+    stop = ci.StopAtFault(None, roll_backs=2, factor=0.25)
+    logs = [ci.WeightLog(tmp_path / f"{every}.db", every=every, tensors=99) for every in (3, 1)]
+    with pytest.warns(UserWarning, match="At step [67] its batch .* goes on"):
+        sick.fit(
+            x, y, batch_size=BATCH, shuffle=False, verbose=0, callbacks=[logs[0], stop, logs[1]]
+        )
+    alone = model(ci.NonNegative())
+    alone.set_weights(start)
+    norms = [np.linalg.norm(start[1])]
+    for place in range(COUNT):
+        if place in bad:
+            alone.optimizer.learning_rate = 0.25 * alone.optimizer.learning_rate
+            continue
+        rows = slice(place * BATCH, (place + 1) * BATCH)
+        alone.train_on_batch(x[rows], y[rows])
+        norms.append(np.linalg.norm(alone.get_weights()[1]))
+    for steps, log in zip(([0, 3, 6, 9, 10], [*range(11)]), logs, strict=True):
+        frame = ci.WeightLog.read(log.path)
+        assert frame["step"].tolist() == steps
+        np.testing.assert_allclose(frame["after_norm"], np.array(norms)[steps], rtol=1e-5)
+        with contextlib.closing(sqlite3.connect(log.path)) as database:
+            kept = database.execute("SELECT DISTINCT step FROM arrays ORDER BY step").fetchall()
+        assert [step for (step,) in kept] == steps
+
+
 @pytest.mark.parametrize("a_set", [ci.NonNegative(), ci.Orthogonal()])
 def test_sound_training_is_as_without_it(a_set, tmp_path):
     """With a log and held weights, in float16 with skipped steps: no fault and the same weights.
@@ -195,7 +257,10 @@ def test_sound_training_is_as_without_it(a_set, tmp_path):
     assert float(scaled.dynamic_scale) < 2.0**20
     assert callbacks[-1].faults == []
     assert not (tmp_path / "fault.npz").exists()
-    assert ci.WeightLog.read(tmp_path / "run.db")["step"].max() > 3
+    steps = int(sgd.iterations)
+    logged = {*range(0, steps + 1, 3), steps}
+    assert set(ci.WeightLog.read(tmp_path / "run.db")["step"]) == logged
+    assert 3 < steps < 2 * COUNT
     for one, other in zip(*found, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 

@@ -43,6 +43,11 @@ def as_dtype(x, dtype: str):
     return x if dtype_of(x) == dtype else ops.cast(x, dtype)
 
 
+def widened(x):
+    """A tensor in the dtype that arithmetic on it runs in."""
+    return as_dtype(x, wide_dtype(dtype_of(x)))
+
+
 def numpy_dtype(dtype: str) -> np.dtype:
     """The NumPy dtype of a Keras dtype name, bfloat16 included."""
     return np.dtype(ml_dtypes.bfloat16) if dtype == "bfloat16" else np.dtype(dtype)

@@ -16,7 +16,7 @@ from constrainit._precision import (
     dtype_of,
     smallest_normal,
     tolerance,
-    wide_dtype,
+    widened,
 )
 from constrainit._saving import pack, unpack
 from constrainit._starting import Starting
@@ -191,6 +191,10 @@ class ConstraintSet(Starting, keras.constraints.Constraint):
         finite = ops.isfinite(w)
         return ops.all(finite, axis=units, keepdims=True) if units else finite
 
+    def _outside(self, w, image) -> Any:
+        """What of `w` lies outside, entry by entry: its difference from its image."""
+        return widened(w) - widened(image)
+
     def _distance(self, moved) -> Any:
         """The distance of each unit, from the differences of its entries."""
         return safe_norm(moved, self._units(len(moved.shape)))
@@ -201,7 +205,7 @@ class ConstraintSet(Starting, keras.constraints.Constraint):
         """The projection of a tensor; a set may say the same in fewer passes over the weights."""
         dtype = dtype_of(w)
         w = computed_once(w) if self.to_the_bit else w
-        wide = as_dtype(w, wide_dtype(dtype))
+        wide = widened(w)
         usable = self._usable(wide)
         safe = ops.where(usable, wide, ops.ones_like(wide))
         with exact_products():
@@ -292,6 +296,6 @@ def _distances(sets, tensors):
 
 
 def _distance(a_set: ConstraintSet, w, image) -> Any:
-    wide = as_dtype(w, wide_dtype(dtype_of(w)))
-    moved = wide - ops.cast(image, wide.dtype)
+    wide = widened(w)
+    moved = a_set._outside(w, image)
     return ops.max(a_set._distance(ops.where(ops.isfinite(wide), moved, wide * 0.0)))

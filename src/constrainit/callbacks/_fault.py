@@ -114,6 +114,8 @@ class StopAtFault(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Looks at the steps since the last look."""
         self._look()
+        # The copy is made where the next epoch begins.
+        self._good, self._window, self._size = [], [], 0
 
     def on_train_end(self, logs: Any = None) -> None:
         """Lets go of the optimizer."""
@@ -144,6 +146,7 @@ class StopAtFault(keras.callbacks.Callback):
                 give(model, *state)
                 model.jax_state_sync()
             self._look()
+            self._begin()
             state = (taken(model),) if state else ()
             if model.stop_training:
                 return (self._logs, *state) if state else self._logs
@@ -165,15 +168,14 @@ class StopAtFault(keras.callbacks.Callback):
         while self._state.is_bad(self._good):
             place, found = self._find()
             self._tell(self._window[place], found)
-            self._good, rest = self._state.copy(), self._window[place + 1 :]
             if not self._left:
                 self.model.stop_training = True
                 break
             self._left -= 1
             self._slow_down()
-            self._window = rest
-            self._again(rest)
-        self._begin()
+            # With the lower rate: a second fault goes back to it.
+            self._good, self._window = self._state.copy(), self._window[place + 1 :]
+            self._again(self._window)
 
     def _again(self, batches):
         for batch in batches:

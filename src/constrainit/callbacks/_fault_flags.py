@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from constrainit._set import ConstraintSet
+from constrainit.callbacks import _log_sums as sums
 from constrainit.callbacks._log_hub import carried
 from constrainit.callbacks._train_function import Reader
 
@@ -138,9 +139,8 @@ def is_finite(value: Any) -> Any:
     value = ops.convert_to_tensor(value)
     if "float" not in keras.backend.standardize_dtype(value.dtype) or 0 in value.shape:
         return ops.convert_to_tensor(True)
-    if keras.backend.backend() == "torch":
-        # Twenty times as fast as a look at each entry: what is not a number is the largest, too.
-        return ops.logical_and(ops.isfinite(ops.max(value)), ops.isfinite(ops.min(value)))
-    # Down the rows first, see `_log_numbers`.
-    finite = ops.isfinite(value)
-    return ops.all(ops.all(finite, axis=0)) if len(value.shape) > 1 else ops.all(finite)
+    if keras.backend.backend() == "tensorflow":
+        # In what XLA compiles for it a maximum passes over NaN.
+        return ops.all(ops.isfinite(value))
+    # What is no number is the largest, too: a fifth of the time of a look at each entry.
+    return ops.isfinite(sums.largest(sums.rows(value)))

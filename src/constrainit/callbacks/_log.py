@@ -20,7 +20,7 @@ from constrainit.callbacks._train_function import on_host
 from constrainit.log._storage import COLUMNS, Writer
 
 _ROWS, _NUMBERS, _SECONDS = 50, 2**16, 0.5
-"""How many steps and numbers wait at most, and how long, until they are read from the device."""
+"""How many steps and numbers wait at most on the device, and how long, until they are read."""
 
 _writing: "weakref.WeakValueDictionary[str, WeightLog]" = weakref.WeakValueDictionary()
 
@@ -126,17 +126,15 @@ class WeightLog(keras.callbacks.Callback):
         if is_chief():
             self._open()
         spread = getattr(self.model, "steps_per_execution", 1) or 1
-        self._room = _ROWS
         for inner in inner_optimizers(optimizer):
             part = self._watch.of(inner)
             if part.watched:
                 period = self.every * (inner.gradient_accumulation_steps or 1)
                 most = math.ceil(spread / period) + 1
                 rows = max(most, min(_ROWS, _NUMBERS // part.width))
-                tap = Tap(inner, part.variables, part.row, part.width, self.every, rows)
+                tap = Tap(inner, part.variables, part.row, part.width, self.every, rows, most)
                 attach(tap, inner, self.model)
                 self._taps.append((tap, part))
-                self._room = min(self._room, rows - most)
         self._trained = {id(v) for _, part in self._taps for v in part.variables}
         self._is_running = False
         self._thread = threading.get_ident()
@@ -156,7 +154,7 @@ class WeightLog(keras.callbacks.Callback):
             return
         self._is_running = True
         step = self._step()
-        self._last = {id(tap): step for tap, _ in self._taps}
+        self._last = step
         self._read = time.monotonic()
         fresh = True
         if self._writer is not None:
@@ -173,8 +171,8 @@ class WeightLog(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Reads what the steps before have left, now and then."""
-        waiting = max((tap.waiting for tap, _ in self._taps), default=0)
-        if waiting > self._room or (waiting and time.monotonic() - self._read > _SECONDS):
+        waits = any(tap.waits for tap, _ in self._taps)
+        if waits and time.monotonic() - self._read > _SECONDS:
             self._drain()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -187,7 +185,7 @@ class WeightLog(keras.callbacks.Callback):
         self._drain()
         if self._watch is not None and self._is_running:
             step = self._step()
-            if step > max(self._last.values(), default=-1):
+            if step > self._last:
                 self._put(step, self._watch.now())
         self._commit()
         self.close()
@@ -239,16 +237,25 @@ class WeightLog(keras.callbacks.Callback):
     def _drain(self):
         if self._watch is None or not self._is_running:
             return
-        for tap, part in self._taps:
-            for step, row in tap.read(self._value):
-                if step > self._last[id(tap)]:
-                    self._last[id(tap)] = step
-                    self._put(step, part.split(row))
-                    if tap is self._taps[0][0]:
-                        self._put(step, self._watch.rest(self._trained, self._other))
+        found = [(*tap.read(self._value), part) for tap, part in self._taps]
+        undone = [back for back, *_ in found if back is not None]
+        if undone:
+            self._go_back(min(undone))
+        for place, (_, rows, part) in enumerate(found):
+            for step, row in rows:
+                self._last = max(self._last, step)
+                self._put(step, part.split(row))
+                if place == 0:
+                    self._put(step, self._watch.rest(self._trained, self._other))
         self._read = time.monotonic()
         if self._writer is not None:
             self._guarded(self._writer.tick)
+
+    def _go_back(self, step):
+        """Another callback has undone what came behind a step."""
+        self._last = min(self._last, step)
+        if self._writer is not None:
+            self._guarded(self._writer.go_back, step)
 
     def _put(self, step, found):
         if not found or not is_chief():

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from constrainit._compile import choose
-from constrainit._precision import nearest, tolerance, wide_dtype
+from constrainit._precision import dtype_of, nearest, tolerance, widened
 from constrainit._set import ConstraintSet, _distance
 from constrainit.callbacks import _log_sums as sums
 from constrainit.sets import Custom
@@ -23,11 +22,11 @@ def numbers(before: Any, after: Any, a_set: ConstraintSet | None) -> list[Any]:
         after: The weight after it; `before` itself where there is no constraint.
         a_set: The set of the weight, or None.
     """
-    old = sums.rows(_wide(before))
+    old = sums.rows(widened(before))
     first = _moments(old, sums.squares(old))
     if after is before:
         return [*ops.unstack(first, 6), *ops.unstack(first, 6), *[_nothing()] * 4]
-    new = sums.rows(_wide(after))
+    new = sums.rows(widened(after))
     share = sums.share_other(old, new)
     at_bound, squares = _at_bound(after, a_set)
 
@@ -44,14 +43,14 @@ def numbers(before: Any, after: Any, a_set: ConstraintSet | None) -> list[Any]:
 
 def norm(x: Any) -> Any:
     """The Euclidean norm of all entries, also where their squares overflow or vanish."""
-    x = sums.rows(_wide(x))
+    x = sums.rows(widened(x))
     squares = sums.squares(x)
     return choose(_is_tame(squares), lambda: ops.sqrt(squares), lambda: _scaled_norm(x))
 
 
 def distance(x: Any, y: Any) -> Any:
     """The norm of `x - y`."""
-    x, y = sums.rows(_wide(x)), sums.rows(_wide(y))
+    x, y = sums.rows(widened(x)), sums.rows(widened(y))
     squares = sums.squares(x - y)
     return choose(_is_tame(squares), lambda: ops.sqrt(squares), lambda: _scaled_norm(x - y))
 
@@ -110,7 +109,7 @@ def _careful(w):
 
 def _way(before, after, a_set, share, first):
     """How far outside `before` is, given what its constraint made of it, and how far it moved."""
-    old, new = _wide(before), _wide(after)
+    old, new = widened(before), widened(after)
     if _is_projected(a_set):
         if bounds_of(a_set) is not None:
             return _beyond(before, after, a_set, first), _moved(old, new, share)
@@ -145,7 +144,7 @@ def _violation(before, after, a_set):
 
 def _beyond(before, after, a_set, first):
     """For bounds: nobody is further outside than the least and the largest entry."""
-    dtype = keras.backend.standardize_dtype(before.dtype)
+    dtype = dtype_of(before)
     (lower, upper), (low, high) = a_set._bounds(), a_set._stored_bounds(dtype)
     least, most = first[0], first[1]
     found = ops.zeros_like(least)
@@ -161,7 +160,7 @@ def _beyond(before, after, a_set, first):
 
 def _units_way(before, after, a_set, units, share):
     """Where a unit is an array: its squares give both."""
-    old, new = _wide(before), _wide(after)
+    old, new = widened(before), widened(after)
     squares = sums.squares_of_units(old - new, units)
     furthest, all_squares = ops.max(squares), ops.sum(squares)
     tame = ops.logical_and(_is_tame(furthest), _is_tame(all_squares))
@@ -178,9 +177,9 @@ def _at_bound(after, a_set):
 
     And the sum of squares, if it was found on the way.
     """
-    dtype = keras.backend.standardize_dtype(after.dtype)
+    dtype = dtype_of(after)
     bounds = bounds_of(a_set)
-    wide = _wide(after)
+    wide = widened(after)
     if bounds is not None:
         low, high = bounds
         stored = a_set._stored_bounds(dtype)
@@ -196,10 +195,6 @@ def _at_bound(after, a_set):
             at = ops.logical_or(at, sizes <= lower * (1 + margin))
         return ops.mean(ops.cast(at, "float32")), ops.sum(squares)
     return _nothing(), None
-
-
-def _wide(w):
-    return ops.cast(w, wide_dtype(keras.backend.standardize_dtype(w.dtype)))
 
 
 def _nothing():

@@ -79,11 +79,17 @@ def share_other(a: Any, b: Any) -> Any:
 
 
 def share_at(x: Any, low: float | None, high: float | None) -> Any:
-    """The share of entries that are not between two bounds, of which one may be None."""
+    """The share of entries that are not between two bounds, of which one may be None.
+
+    All of them where the bounds meet.
+    """
     if low is None:
         return _share("greater_equal", x, high)
     at_low = _share("less_equal", x, low)
-    return at_low if high is None else at_low + _share("greater_equal", x, high)
+    if high is None:
+        return at_low
+    # Where the bounds meet, an entry is at both.
+    return ops.minimum(at_low + _share("greater_equal", x, high), 1.0)
 
 
 def _share(compare, x, y):

@@ -12,7 +12,7 @@ from keras import ops
 
 from constrainit.callbacks._log_hub import carried
 from constrainit.callbacks._log_numbers import distance, norm
-from constrainit.callbacks._train_function import Reader
+from constrainit.callbacks._train_function import Reader, on_host
 
 
 @dataclass
@@ -41,11 +41,11 @@ class Tap:
         row: From what was noted to the row, a float32 tensor of one axis.
         width: How long the row is.
         every: At which steps.
-        rows: How many rows are kept until they are read.
+        rows: How many rows are kept on the device; they are fetched when they might not suffice.
+        most: How many rows there may be in one call.
 
     Attributes:
         looks: Whether a row may be due in the steps of the last call, or of the one that comes.
-        waiting: How many rows may wait to be read.
     """
 
     def __init__(
@@ -56,17 +56,20 @@ class Tap:
         width: int,
         every: int,
         rows: int,
+        most: int,
     ):
         self.optimizer, self.variables, self.row, self.every = optimizer, variables, row, every
         self._watched = {id(v) for v in variables}
         self._micro = optimizer.gradient_accumulation_steps or 1
-        self.looks, self.waiting, self.rows = False, 0, rows
+        self.looks, self._due, self._room = False, 0, rows - most
         self._known: int | None = None
         self._steps = 1
         self._since = 0
         self._noted = threading.local()
         self._eager = keras.backend.backend() == "torch"
-        self._found: list[tuple[int, Any]] = []
+        self._found: dict[int, Any] = {}
+        self._last = -1
+        self._back: int | None = None
         if not self._eager:
             self.numbers = carried(optimizer, (rows, width), "float32", "numbers")
             self.steps = carried(optimizer, (rows,), "int32", "steps", -1)
@@ -75,6 +78,11 @@ class Tap:
     def period(self) -> int:
         """How many calls of `apply` lie between two rows."""
         return self.every * self._micro
+
+    @property
+    def waits(self) -> bool:
+        """Whether there may be rows to be read."""
+        return bool(self._due or self._found)
 
     @property
     def carried(self) -> list[Any]:
@@ -93,15 +101,22 @@ class Tap:
             # With a row in each execution there is nothing to be found out.
             self._known = 0 if steps >= self.period else int(read(self.optimizer._iterations))
             self._since = 0
+        if self._due > self._room:
+            self._fetch(read)
         self._steps = steps
         before = self._known + self._since
         self._since += steps
         self.looks = (before + steps) // self.period > before // self.period
-        self.waiting += -(-steps // self.period) if self.looks else 0
+        self._due += -(-steps // self.period) if self.looks else 0
 
     def forget(self) -> None:
-        """The optimizer may have been set back."""
-        self._known = None
+        """The optimizer was set back: of steps that are undone there are no rows."""
+        now = int(on_host(self.optimizer._iterations)) // self._micro
+        self._fetch(on_host)
+        self._found = {step: row for step, row in self._found.items() if step <= now}
+        if not self._eager:
+            self.steps.assign(ops.full_like(self.steps.value, -1))
+        self._last, self._back, self._known = min(self._last, now), now, None
 
     # While a step is computed
 
@@ -139,7 +154,7 @@ class Tap:
         if noted is None:
             return
         if self._eager:
-            self._found.append((int(self.optimizer.iterations), self.row(noted)))
+            self._found[int(self.optimizer.iterations)] = self.row(noted)
             return
         calls = ops.cast(ops.convert_to_tensor(self.optimizer._iterations), "int32")
         due = ops.equal(calls % self.period, 0)
@@ -184,15 +199,30 @@ class Tap:
 
     # On the host
 
-    def read(self, value_of: Callable[[Any], Any]) -> list[tuple[int, np.ndarray]]:
-        """The steps that have a row, and the rows, oldest first.
+    def _fetch(self, value_of):
+        """Takes new rows off the device."""
+        self._due = 0
+        if self._eager:
+            return
+        steps, rows = (np.asarray(value_of(v)) for v in (self.steps, self.numbers))
+        new = {int(step): row for step, row in zip(steps, rows, strict=True) if step > self._last}
+        self._found |= new
+        self._last = max(self._last, *new, -1)
+
+    def read(
+        self, value_of: Callable[[Any], Any]
+    ) -> tuple[int | None, list[tuple[int, np.ndarray]]]:
+        """What came about since it was read last.
 
         Args:
             value_of: Gives the value of a variable of the optimizer.
+
+        Returns:
+            The step to which training was set back, or None; the steps that have a row, and the
+            rows, oldest first.
         """
-        self.waiting = 0
-        if self._eager:
-            found, self._found = self._found, []
-            return [(step, np.asarray(ops.convert_to_numpy(row))) for step, row in found]
-        steps, rows = (np.asarray(value_of(v)) for v in (self.steps, self.numbers))
-        return [(int(steps[i]), rows[i]) for i in np.argsort(steps) if steps[i] >= 0]
+        self._fetch(value_of)
+        back, found = self._back, self._found
+        self._back, self._found = None, {}
+        rows = [(step, np.asarray(ops.convert_to_numpy(found[step]))) for step in sorted(found)]
+        return back, rows

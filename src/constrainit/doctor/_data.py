@@ -32,7 +32,7 @@ def _array(name, part, integer):
     some = finite if finite.size else np.zeros(1)
     return DataEvidence(
         name, integer, float(some.mean()), float(some.std()), float(some.min()), float(some.max()),
-        int(value.size - finite.size), int(value.size),
+        int(value.size - finite.size), int(value.size), bool((value[:1] != value).any()),
     )  # fmt: skip
 
 
@@ -60,9 +60,28 @@ def describe_losses(problem: Any, evidence: Evidence) -> list[LossEvidence]:
                 _name(loss), getattr(layer, "name", ""), _logits(loss),
                 int(spec.shape[-1]) if sparse else None,
                 activation, low, high, why, predicted[place], target,
+                _compares_all(loss, keras.tree.flatten(problem.y)[place], spec),
             )
         )  # fmt: skip
     return found
+
+
+def _compares_all(loss, targets, spec):
+    """Whether a loss broadcasts targets `(batch,)` against predictions `(batch, 1)`.
+
+    Keras brings both to one rank for a function, and leaves it to the `call` of a class.
+    """
+    column = tuple(spec.shape) == (*targets.shape, 1)
+    if len(targets.shape) != 1 or not column or targets.shape[0] < 2 or not callable(loss):
+        return False
+    guess = ops.cast(ops.linspace(0.2, 0.8, targets.shape[0]), "float32")[:, None]
+    try:
+        values = [to_numpy(loss(y, guess)) for y in (targets, targets[:, None])]
+    # A loss of the user's own may want another shape.
+    except Exception:
+        return False
+    same = values[0].shape == values[1].shape and np.allclose(*values, rtol=1e-4, equal_nan=True)
+    return not same
 
 
 def _name(loss):

@@ -135,6 +135,7 @@ class DataEvidence:
         high: The largest entry.
         nonfinite: How many entries are NaN or infinite.
         size: How many entries there are.
+        varies: Whether not all examples are the same, as they are in a batch of one.
     """
 
     name: str
@@ -145,6 +146,7 @@ class DataEvidence:
     high: float
     nonfinite: int
     size: int
+    varies: bool = True
 
 
 @dataclass
@@ -181,6 +183,7 @@ class LossEvidence:
         why: What bounds it, in a few words.
         predicted: The first predictions, None if there are none.
         target: The targets.
+        pairs: Whether each target is compared with the predictions of all examples.
     """
 
     name: str
@@ -193,6 +196,7 @@ class LossEvidence:
     why: str
     predicted: Output | None
     target: DataEvidence
+    pairs: bool = False
 
 
 @dataclass
@@ -258,6 +262,11 @@ class Evidence:
     weights: list[WeightRecord] = field(default_factory=list)
     rate: float | None = None
     trials: dict[str, "Trial"] = field(default_factory=dict)
+
+    @property
+    def varies(self) -> bool:
+        """Whether the examples of the batch differ in some input."""
+        return any(d.varies for d in self.data if d.name.startswith("x"))
 
     @property
     def moments(self) -> list[tuple[str, list[Output], float | None]]:

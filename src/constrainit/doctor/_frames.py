@@ -1,21 +1,26 @@
 """Where in the user's own code an exception came from."""
 
+import importlib.util
+import os
 import re
 import sysconfig
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
-_NOT_THE_USERS = tuple(
-    str(Path(path).resolve())
-    for path in (
-        sysconfig.get_path("stdlib"),
-        sysconfig.get_path("platstdlib"),
-        sysconfig.get_path("purelib"),
-        sysconfig.get_path("platlib"),
-        Path(__file__).parents[1],
-    )
-)
+
+def _folders():
+    """Where the code lies that is nobody's own: Python, what is installed, and where it may be."""
+    for kind in ("stdlib", "platstdlib", "purelib", "platlib"):
+        yield sysconfig.get_path(kind)
+    for package in ("keras", "jax", "jaxlib", "torch", "tensorflow", "numpy"):
+        spec = importlib.util.find_spec(package)
+        if spec is not None and spec.origin:
+            yield Path(spec.origin).parent
+    yield Path(__file__).parents[1]
+
+
+_NOT_THE_USERS = tuple(f"{Path(folder).resolve()}{os.sep}" for folder in _folders())
 
 
 EDITED_FILE = "<edited "

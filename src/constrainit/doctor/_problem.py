@@ -11,7 +11,7 @@ from keras.src.backend import compute_output_spec
 from keras.src.trainers.compile_utils import CompileLoss
 
 from constrainit.doctor import _batch, _own_optimizer
-from constrainit.doctor._recording import Recording, as_it_is, count_of, dtype_of
+from constrainit.doctor._recording import Recording, as_it_is, count_of, dtype_of, is_float
 from constrainit.doctor._state import attribute
 from constrainit.doctor.engines import engine
 from constrainit.doctor.engines._result import Stepped
@@ -202,8 +202,22 @@ class Problem:
         else:
             predictions, outputs = self.model(x, training=True), []
         with attribute(self.model, "_compile_loss", self._compiled_loss):
-            loss = self.model.compute_loss(x=x, y=y, y_pred=predictions, sample_weight=None)
+            loss = loss_of(self.model, x, y, predictions)
         return ops.cast(loss, "float32"), outputs
+
+
+def loss_of(model: keras.Model, x: Any, y: Any, predictions: Any) -> Any:
+    """The loss of predictions; NaN where PyTorch raises because they are not finite.
+
+    Its binary cross-entropy refuses a NaN, for which the other backends give NaN.
+    """
+    try:
+        return model.compute_loss(x=x, y=y, y_pred=predictions, sample_weight=None)
+    except RuntimeError:
+        total = sum(ops.sum(one) for one in keras.tree.flatten(predictions) if is_float(one))
+        if keras.backend.backend() != "torch" or bool(ops.isfinite(total)):
+            raise
+        return total * math.nan
 
 
 def _loss_name(loss):

@@ -89,10 +89,10 @@ class Recording:
             return watch(value, len(self.watched) - 1)
 
         def enter(value):
-            return seen(value) if _is_float(value) else value
+            return seen(value) if is_float(value) else value
 
         def leave(value):
-            if not _is_float(value):
+            if not is_float(value):
                 return value
             activation = activation_of(layer)
             self.named.append((layer.name, kind, activation))
@@ -134,7 +134,8 @@ def count_of(value: Any, *_: Any) -> int:
     return math.prod(size or 1 for size in value.shape)
 
 
-def _is_float(value):
+def is_float(value: Any) -> bool:
+    """Whether a value is a tensor of a float dtype that is no scalar."""
     return ops.is_tensor(value) and "float" in dtype_of(value) and len(value.shape) > 0
 
 

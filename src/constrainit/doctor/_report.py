@@ -121,10 +121,19 @@ def write_whole(target: Path, text: str) -> None:
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             stream.write(text)
+        # A file of `mkstemp` is for its owner only.
+        Path(name).chmod(target.stat().st_mode if target.exists() else 0o666 & ~_mask())
         Path(name).replace(target)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _mask() -> int:
+    """What the system takes from the rights of new files; it tells only whoever sets it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def _plain(value: Any) -> Any:

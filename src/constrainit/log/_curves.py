@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-WIDTH, HEIGHT = 320, 96
+WIDTH, HEIGHT = 280, 96
 _POINTS = 300
 _CELLS = 120
 

@@ -1,6 +1,7 @@
 """A file that one process holds: the system lets go of it when the process ends, however."""
 
 import contextlib
+import errno
 import os
 from pathlib import Path
 
@@ -8,6 +9,10 @@ try:
     import fcntl
 except ImportError:
     import msvcrt
+
+
+_HELD = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+"""What systems say of a file that somebody else holds."""
 
 
 class LockedError(Exception):
@@ -21,19 +26,16 @@ class Lock:
 
     Raises:
         LockedError: Somebody else holds it.
+        OSError: It can not be made, or its file system has no locks.
     """
 
     def __init__(self, path: Path):
         self.path = path
-        self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            _take(self._handle)
-            # Removed by its last holder between the two lines: whoever comes next makes another.
-            if os.fstat(self._handle).st_nlink == 0:
-                raise OSError
-        except OSError:
+        self._handle = _held(path)
+        # Removed by its last holder in between: the next one makes another.
+        while os.fstat(self._handle).st_nlink == 0:
             os.close(self._handle)
-            raise LockedError from None
+            self._handle = _held(path)
 
     def release(self) -> None:
         """Lets go, and removes the file."""
@@ -41,6 +43,18 @@ class Lock:
         with contextlib.suppress(OSError):
             self.path.unlink()
         os.close(self._handle)
+
+
+def _held(path):
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        _take(handle)
+    except OSError as reason:
+        os.close(handle)
+        if reason.errno in _HELD:
+            raise LockedError from None
+        raise
+    return handle
 
 
 if os.name == "nt":

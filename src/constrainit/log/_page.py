@@ -19,6 +19,10 @@ _PLOTS = (
 )
 
 
+_DONE = ("before_norm", "violation", "moved")
+"""What the end of a training, where no step is taken, would take down to nothing."""
+
+
 def page(path: Path, run: Run, held: list[Trajectory]) -> str:
     """The page of one run.
 
@@ -46,14 +50,18 @@ def page(path: Path, run: Run, held: list[Trajectory]) -> str:
 
 
 def _row(one, first, last):
-    pairs = list(zip(one.steps, one.of("share_moved"), strict=True))
+    pairs = list(zip(one.steps, one.done("share_moved"), strict=True))
     return {"name": one.weight.path, "cells": heat(pairs, first, last)}
+
+
+def _numbers(one, column):
+    return one.done(column) if column in _DONE else one.of(column)
 
 
 def _weight(one):
     plots = []
     for title, columns in _PLOTS:
-        pairs = {n: list(zip(one.steps, one.of(c), strict=True)) for n, c in columns.items()}
+        pairs = {n: list(zip(one.steps, _numbers(one, c), strict=True)) for n, c in columns.items()}
         drawn = curve(pairs)
         if drawn is not None and not (drawn["low"] == drawn["high"] == "0"):
             plots.append({"title": title, **drawn})

@@ -43,6 +43,16 @@ class Trajectory:
         """The steps."""
         return [row[0] for row in self.rows]
 
+    def done(self, column: str) -> list[float | None]:
+        """One number of what a step or its constraint did: the end, where none was done, has none.
+
+        The start has: what the constraint makes of it is where training begins.
+        """
+        found, gradients = self.of(column), self.of("gradient_norm")
+        if len(found) > 2 and gradients[-1] is None and gradients[-2] is not None:
+            found[-1] = None
+        return found
+
 
 def open_log(path: Path) -> sqlite3.Connection:
     """A log, to be read only.

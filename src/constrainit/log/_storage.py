@@ -191,6 +191,12 @@ class Writer:
                 f"The log {str(path)!r} is being written by another training. Give each its own "
                 "path."
             ) from None
+        except OSError as reason:
+            raise LogError(
+                f"The folder of the log {str(path)!r} takes no lock, without which two trainings "
+                f"might write into one file: {reason}. Give a path on a local disk where you may "
+                "write."
+            ) from None
         self._database = connect(path, write=True)
         self._records: list[tuple[Any, ...]] = []
         self._arrays: list[tuple[Any, ...]] = []
@@ -208,12 +214,7 @@ class Writer:
             held = runs(self._database)
             run = held[-1] if held and step > 0 else None
             if run is not None and set(weights(self._database, run.id).values()) == set(watched):
-                ids = [*weights(self._database, run.id)]
-                for table in ("records", "arrays"):
-                    self._database.executemany(
-                        f"DELETE FROM {table} WHERE weight = ? AND step > ?",
-                        [(i, step) for i in ids],
-                    )
+                self._delete(weights(self._database, run.id), step)
                 fresh = False
             else:
                 self._add_run(about, watched)
@@ -230,6 +231,23 @@ class Writer:
             "INSERT INTO weights (run, path, shape, dtype, rule) VALUES (?, ?, ?, ?, ?)",
             [(made.lastrowid, w.path, json.dumps(w.shape), w.dtype, w.rule) for w in watched],
         )
+
+    def _delete(self, ids, step):
+        for table in ("records", "arrays"):
+            self._database.executemany(
+                f"DELETE FROM {table} WHERE weight = ? AND step > ?", [(i, step) for i in ids]
+            )
+
+    def go_back(self, step: int) -> None:
+        """Takes back what the run holds behind a step, as training did.
+
+        Raises:
+            sqlite3.Error: The file can not be written.
+        """
+        self._records = [record for record in self._records if record[1] <= step]
+        self._arrays = [array for array in self._arrays if array[1] <= step]
+        with self._database:
+            self._delete(self._ids.values(), step)
 
     def add(self, path: str, step: int, numbers: Sequence[float | None]) -> None:
         """Takes a record; `commit` or the next `tick` writes it."""

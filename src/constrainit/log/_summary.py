@@ -41,7 +41,7 @@ def _line(one):
         str(len(one.rows)),
         _change(one.of("after_norm")),
         _most(one.of("violation")),
-        _last(one.of("share_moved"), share=True),
+        _last(one.done("share_moved"), share=True),
         _last(one.of("share_at_bound"), share=True),
         _last(one.of("update_ratio")),
         _last(one.of("after_nonfinite")),

@@ -6,13 +6,13 @@ costs nothing where the backend fuses it and several passes over memory where it
 """
 
 import functools
+from typing import Any
 
 import keras
-import ml_dtypes
 import numpy as np
 from keras import ops
 
-from constrainit._precision import dtype_of
+from constrainit._precision import dtype_of, numpy_dtype
 
 
 def at_least(x, bound):
@@ -32,47 +32,47 @@ def at_most(x, bound):
     return ops.where(x > bound, bound, x)
 
 
-def between(x, low, high, below, above):
-    """`x`, but `below` where it is less than `low`, and `above` where it is more than `high`.
-
-    The four are numbers of the dtype of `x`, or None for no bound. A NaN stays.
-    """
+def between(x, low, high):
+    """`x`, or the bound that it is beyond; either may be None. A NaN stays."""
     backend = keras.backend.backend()
     if backend == "torch":
-        return _between_on_torch(x, low, high, below, above)
-    if backend == "tensorflow" and _neighbours(x, low, high, below, above):
-        return _between_on_tensorflow(x, low, high, below, above)
-    image = x
-    if low is not None:
-        below = ops.convert_to_tensor(below, dtype=x.dtype)
-        image = ops.where(x < ops.convert_to_tensor(low, dtype=x.dtype), below, image)
-    if high is not None:
-        above = ops.convert_to_tensor(above, dtype=x.dtype)
-        image = ops.where(x > ops.convert_to_tensor(high, dtype=x.dtype), above, image)
-    return image
+        if 0.0 in (low, high) and x.device.type != "cpu":
+            # Elsewhere a clamp may give 0.0 for -0.0.
+            return _threshold(x, low, high, low, high)
+        return x.clamp(low, high)
+    if backend == "tensorflow":
+        return _between_on_tensorflow(x, low, high)
+    x = x if low is None else at_least(x, low)
+    return x if high is None else at_most(x, high)
 
 
-def _between_on_tensorflow(x, low, high, below, above):
+def _between_on_tensorflow(x, low, high):
     import tensorflow as tf
 
-    ends = -np.inf if below is None else below, np.inf if above is None else above
+    ends = -np.inf if low is None else low, np.inf if high is None else high
     least, most = (ops.convert_to_tensor(end, dtype=x.dtype) for end in ends)
-    image = tf.raw_ops.ClipByValue(t=x, clip_value_min=least, clip_value_max=most)
-    # What is a bound only as the dtype rounds it stays. One choice takes less than two.
-    rounded = [end for end, inner in ((low, below), (high, above)) if end != inner]
-    stays = [ops.equal(x, ops.convert_to_tensor(end, dtype=x.dtype)) for end in rounded]
-    return ops.where(functools.reduce(ops.logical_or, stays), x, image) if stays else image
+    return tf.raw_ops.ClipByValue(t=x, clip_value_min=least, clip_value_max=most)
 
 
-def _between_on_torch(x, low, high, below, above):
+def into(size, low, high, below, above) -> Any:
+    """The factor that takes a size to `below` where it is less than `low`, to `above` above `high`.
+
+    It is one to the bit for a size between them. The four are numbers of the dtype of `size`,
+    which is positive; None for no bound.
+    """
+    if keras.backend.backend() == "torch":
+        return _threshold(size, low, high, below, above) / size
+    # Not a quotient of equals: XLA may compute the two apart, or divide by a reciprocal.
+    factor = ops.ones_like(size)
+    if low is not None:
+        factor = ops.where(size < low, below / size, factor)
+    return factor if high is None else ops.where(size > high, above / size, factor)
+
+
+def _threshold(x, low, high, below, above):
+    """`x`, or `below` where it is less than `low`, or `above` where it is more than `high`."""
     from torch import threshold
 
-    if (low, high) == (below, above):
-        return x.clamp(low, high)
-    if low is not None and high is not None and _neighbours(x, low, high, below, above):
-        image = x.clamp(low, high)
-        # One digit further for what was taken to the bound as the dtype rounds it.
-        return image.sub_((x - image).clamp_(low - below, high - above))
     # One pass, where a comparison and a choice take eight.
     if low is not None:
         x = threshold(x, _before(low, dtype_of(x)), below)
@@ -81,16 +81,8 @@ def _between_on_torch(x, low, high, below, above):
     return x
 
 
-def _neighbours(x, low, high, below, above):
-    """Whether no number of the dtype lies between `low` and `below`, nor `above` and `high`."""
-    name = dtype_of(x)
-    return (low == below or _before(-low, name) == -below) and (
-        high == above or _before(high, name) == above
-    )
-
-
 @functools.cache
 def _before(number, name):
     """The largest number of the dtype below this one."""
-    number = np.asarray(number, ml_dtypes.bfloat16 if name == "bfloat16" else name)
+    number = numpy_dtype(name).type(number)
     return float(np.nextafter(number, number.dtype.type(-np.inf)))

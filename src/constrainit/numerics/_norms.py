@@ -30,7 +30,7 @@ def safe_norm(w, axis):
 def plain_norm(w, axis):
     """As `safe_norm` in fewer passes, for a `w` whose squares neither over- nor underflow."""
     if keras.backend.backend() == "torch":
-        # At each step of training, where the bookkeeping of `keras.ops` is a third of the time.
+        # At each step of training, where the bookkeeping of `keras.ops` would be seen.
         return w.square().sum(axis, keepdim=True).sqrt()
     return ops.sqrt(ops.sum(ops.square(w), axis=axis, keepdims=True))
 

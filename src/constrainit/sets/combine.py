@@ -82,6 +82,9 @@ class _Applied(_Wrapping):
     def _usable(self, w):
         return self.set._usable(w)
 
+    def _outside(self, w, image):
+        return self.set._outside(w, image)
+
     def _distance(self, moved):
         return self.set._distance(moved)
 
@@ -188,6 +191,9 @@ class Masked(_Wrapping):
         where = self._where(w)
         inner = self.set._holds(ops.where(where, w, ops.zeros_like(w)), image, dtype)
         return ops.where(where, ops.broadcast_to(inner, w.shape), ops.equal(w, 0))
+
+    def _outside(self, w, image):
+        return ops.where(self._where(w), self.set._outside(w, image), super()._outside(w, image))
 
     def _usable(self, w):
         return self.set._usable(w)

@@ -17,8 +17,8 @@ class _Bounds(ConstraintSet):
     """`{w : lower <= w <= upper}` entry by entry, either bound may be None.
 
     Weights outside go to the bound, as the storage dtype holds it without stepping over it
-    (0.1 is 0.1001 in bfloat16, never 0.0999). A weight at the bound as the dtype rounds it counts
-    as inside. Exact; one pass over the weights.
+    (0.1 is 0.1001 in bfloat16, never 0.0999). A weight at the bound as the dtype rounds it
+    violates nothing; projected, it goes there too. Exact; one pass over the weights.
     """
 
     def _bounds(self) -> tuple[float | None, float | None]:
@@ -40,18 +40,17 @@ class _Bounds(ConstraintSet):
         return low, high
 
     def _holds(self, w, image, dtype):
-        inside = ops.ones_like(w, dtype="bool")
-        lower, upper = self._bounds()
-        if lower is not None:
-            inside = ops.logical_and(inside, w >= nearest(lower, dtype))
-        if upper is not None:
-            inside = ops.logical_and(inside, w <= nearest(upper, dtype))
-        return inside
+        return ops.equal(w, image)
 
     def _image(self, w):
-        dtype = dtype_of(w)
-        low, high = (None if b is None else nearest(b, dtype) for b in self._bounds())
-        return between(w, low, high, *self._stored_bounds(dtype))
+        return between(w, *self._stored_bounds(dtype_of(w)))
+
+    def _outside(self, w, image):
+        moved = super()._outside(w, image)
+        low, high = (None if b is None else nearest(b, dtype_of(w)) for b in self._bounds())
+        # What a bound is rounded to violates nothing, on whichever side of it.
+        moved = moved if low is None else ops.where(w == low, 0.0, moved)
+        return moved if high is None else ops.where(w == high, 0.0, moved)
 
     def _usable(self, w):
         return ops.logical_not(ops.isnan(w))

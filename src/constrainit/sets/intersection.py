@@ -142,6 +142,13 @@ class Intersection(ConstraintSet):
         near = self._in_all([ops.abs(w - image) <= loose * scale, *bounds], w)
         return ops.logical_or(inside, near)
 
+    def _outside(self, w, image):
+        moved = super()._outside(w, image)
+        if not self._is_bounds():
+            return moved
+        inside = [ops.equal(one._outside(w, one._image(w)), 0) for one in self.sets]
+        return ops.where(self._in_all(inside, w), 0.0, moved)
+
     def _law(self, fan_in, fan_out, wanted):
         return (
             laws_of_bounds.bounded(*self._common_bounds(), fan_in, wanted)

@@ -7,10 +7,25 @@ from keras import ops
 
 from constrainit import _checks
 from constrainit._compile import choose
-from constrainit._precision import as_dtype, dtype_of, smallest_normal, tolerance, wide_dtype
+from constrainit._precision import (
+    as_dtype,
+    dtype_of,
+    smallest_normal,
+    tolerance,
+    wide_dtype,
+    widened,
+)
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws
-from constrainit.numerics import at_least, at_most, between, plain_norm, polar, project_l1_ball
+from constrainit.numerics import (
+    at_least,
+    at_most,
+    between,
+    into,
+    plain_norm,
+    polar,
+    project_l1_ball,
+)
 from constrainit.transforms import Diamond, of_norms
 
 
@@ -39,18 +54,17 @@ class _Norms(ConstraintSet):
 
     def _image(self, w):
         dtype = dtype_of(w)
-        wide = as_dtype(w, wide_dtype(dtype))
+        wide = widened(w)
         norm = plain_norm(wide, self._units(len(w.shape)))
         # Between these norms no square that matters over- or underflows.
         root = smallest_normal(wide_dtype(dtype)) ** 0.5
         least, most = 1e9 * root, 1e-3 / root
-        size = between(norm, least, most, least, most)
+        size = between(norm, least, most)
         (low, high), (below, above) = self._margins(dtype), self._targets(dtype)
         if low < 0:
             low = below = None
         tame = norm <= most if low is None and least < high else norm == size
-        # One for a unit inside, which comes back bit for bit.
-        factor = between(size, low, high, below, above) / size
+        factor = into(size, low, high, below, above)
 
         def scaled():
             return as_dtype(wide * factor, dtype)

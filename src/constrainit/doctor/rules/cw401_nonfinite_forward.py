@@ -48,9 +48,38 @@ class NonfiniteForward(Rule):
                         f"the output of {output.kind} {output.layer!r} is the first that is not "
                         f"finite: {percent(output.nonfinite)} of its entries are NaN or infinite"
                         + more,
-                        "look at the domain of its operations: a logarithm, root, power or "
-                        "quotient of a weight that its set allows to reach the bound",
+                        _fix(evidence.operation if more else None),
                         {"nonfinite_share": output.nonfinite},
-                        **{"stage": stage, "layer": output.layer, **where},
+                        **{"stage": stage, **where, "layer": _place(outputs, output, where)},
                     )
                     return
+
+
+def _fix(operation):
+    """What to write instead, by what can not be computed."""
+    limit = operation.limit if operation else ""
+    if "softmax" in limit:
+        return (
+            "leave no row masked in full: put a large negative number (-1e4) in place of minus "
+            "infinity, or take such examples out of the batch"
+        )
+    if "overflow" in limit:
+        return (
+            "bound what goes in: scale the data, take a bounded activation such as tanh in a "
+            "recurrence, and the exponential of ops.minimum(x, 0) where it is meant for x < 0"
+        )
+    if limit.startswith("0/0"):
+        return (
+            "add to the divisor an epsilon that its dtype can hold (1e-6 in float32, 1e-3 in "
+            "float16), inside of a root; take a norm by keras.ops.normalize"
+        )
+    return (
+        "look at the domain of its operations: a logarithm, root, power or quotient of a weight "
+        "that its set allows to reach the bound"
+    )
+
+
+def _place(outputs, output, where):
+    """The layer of the operation, or the one around it where that is a part such as a cell."""
+    inner = where.get("layer", output.layer)
+    return inner if any(o.layer == inner for o in outputs) else output.layer

@@ -33,7 +33,9 @@ class DeadStart(Rule):
 
     def find(self, evidence):
         for stage, outputs, _ in evidence.moments:
-            dead = [o for o in outputs if o.dead is not None and o.dead >= _MOST]
+            # Of a single example many units are zero by chance.
+            most = _MOST if evidence.varies else 1.0
+            dead = [o for o in outputs if o.dead is not None and o.dead >= most]
             for output in dead:
                 yield self.made(
                     f"{percent(output.dead)} of the units of {output.kind} {output.layer!r} are "

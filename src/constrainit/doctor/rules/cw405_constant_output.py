@@ -34,13 +34,16 @@ class ConstantOutput(Rule):
     code, name, stage = "CW405", "constant-output", "forward"
 
     def find(self, evidence):
-        varied = any(d.deviation > 0 for d in evidence.data if d.name.startswith("x"))
-        if not varied or not evidence.outputs_last:
+        if not evidence.varies or not evidence.outputs_last:
             return
+        # A step without a derivative that gives one value to all is told by its own rule.
+        cut = {e.layer for e in evidence.entries if e.leaves and not e.gradient}
         last = {(o.layer, i): o for i, o in enumerate(evidence.outputs_last)}
         for place, output in enumerate(evidence.outputs):
             later = last.get((output.layer, place))
-            if later is not None and _still(output, _ROUNDING) and _still(later, _LATER):
+            if later is None or output.layer in cut:
+                continue
+            if _still(output, _ROUNDING) and _still(later, _LATER):
                 yield self.made(
                     f"the output of {output.kind} {output.layer!r} is the same for every example "
                     f"of the batch (mean {output.mean:.3g}, deviation over the batch "

@@ -34,15 +34,32 @@ class NonfiniteLoss(Rule):
         # What a layer adds to the loss is computed in the forward pass.
         found = [at_operation(evidence, stage) for stage in ("loss", "forward")]
         more, where = next((pair for pair in found if pair[0]), found[0])
+        where = where | _penalized(evidence)
         for stage, outputs, loss in evidence.moments:
             if loss is None or math.isfinite(loss) or any(o.nonfinite for o in outputs):
                 continue
             yield self.made(
                 f"the loss is {loss} although every output is finite" + more,
-                "look for the logarithm of zero in the loss"
+                "look for the logarithm of zero or of a negative number in the loss"
                 + (f" that {where['layer']!r} adds" if "layer" in where else "")
                 + ", and for NaN in the targets",
                 {"loss": str(loss)},
                 **{"stage": "loss" if stage == "forward" else stage, **where},
             )
             return
+
+
+def _penalized(evidence):
+    """The layer whose own output a regularizer was given: Keras runs it in the model around."""
+    operation = evidence.operation
+    if operation is None or operation.stage != "forward":
+        return {}
+    penalized = [
+        record.layer
+        for record in evidence.weights
+        if getattr(record.layer, "activity_regularizer", None) is not None
+    ]
+    names = {layer.name for layer in penalized}
+    paths = {path for one in operation.operands for path in one.weights}
+    used = {r.layer.name for r in evidence.weights if r.path in paths} & names
+    return {"layer": used.pop()} if len(used) == 1 and operation.layer not in names else {}

@@ -10,7 +10,8 @@ class NoGradient(Rule):
 
     A comparison, `sign`, `round` and `argmax` have a derivative of zero wherever they have one:
     what they are computed from does not learn. A weight that is used in a condition only, or
-    behind `stop_gradient`, does not either. Nothing fails; the weight stays what it was.
+    behind `stop_gradient`, does not either. Nothing fails; the weight stays what it was. Where no
+    weight at all gets a gradient, the loss itself is flat: it rounds, or lies on a floor.
 
     Example:
         class Gate(layers.Layer):
@@ -54,6 +55,9 @@ class NoGradient(Rule):
         if not never:
             return
         cut = [e for e in evidence.entries if e.leaves and not e.gradient]
+        if not cut and _is_cut_in_the_loss(evidence, never):
+            yield self._in_the_loss(evidence, never)
+            return
         for entry in cut[:1]:
             before = [g.record.path for g in never if g.record.layer.name != entry.layer]
             own = [g.record.path for g in never if g.record.layer.name == entry.layer]
@@ -97,6 +101,18 @@ class NoGradient(Rule):
                 level="warning" if _counts(gradient, reached, says) else "info",
             )  # fmt: skip
 
+    def _in_the_loss(self, evidence, never):
+        moves = any(g.used for g in never)
+        return self.made(
+            f"no weight of the model gets a gradient at any of {len(evidence.losses)} steps"
+            + (", although the loss changes with the weights" if moves else "")
+            + ": the loss is flat in the predictions",
+            "look into the loss: it must not round, compare or take the argmax of the predictions, "
+            "nor clip them where they are; of a likelihood write the logarithm itself, as a "
+            "density of targets far away is 0 in rounding; and scale the targets",
+            {"gradient": 0.0},
+        )  # fmt: skip
+
     def _behind_softmax_of_one(self, evidence, lost, layer, source):
         record = lost[0].record
         return self.made(
@@ -107,6 +123,14 @@ class NoGradient(Rule):
             "steps; for a single share take a sigmoid",
             {"gradient": 0.0}, layer=record.layer.name, weight=record.path, source=source,
         )  # fmt: skip
+
+
+def _is_cut_in_the_loss(evidence, never):
+    """Whether predictions that differ from each other get no gradient, nor does any weight."""
+    if len(never) < len(evidence.gradients) or any(entry.stops for entry in evidence.entries):
+        return False
+    outputs = evidence.outputs
+    return bool(outputs) and not any(output.gradient or _is_flat(output) for output in outputs)
 
 
 def _lost_in_rounding(evidence):

@@ -12,6 +12,9 @@ class WrongLoss(Rule):
     that has done so, gradients become tiny. With `from_logits=False` it takes logarithms of the
     outputs; those of a linear layer are negative, and are clipped, without a gradient.
 
+    A loss of a class of its own is also told when it broadcasts targets of the shape `(batch,)`
+    against predictions `(batch, 1)`: it then compares all pairs of examples.
+
     Example:
         model = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation="softmax")])
         model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
@@ -34,7 +37,14 @@ class WrongLoss(Rule):
 
     def find(self, evidence):
         for made in evidence.losses_of:
-            if made.logits and made.activation in _BOUNDED:
+            if made.pairs:
+                message = (
+                    f"the targets have the shape (batch,) and the predictions (batch, 1): the loss "
+                    f"{made.name} compares each target with the predictions of all examples, and "
+                    "the best answer is their mean"
+                )
+                fix = "give it targets of the shape (batch, 1), such as y[:, None]"
+            elif made.logits and made.activation in _BOUNDED:
                 message = (
                     f"the loss {made.name} takes logits (from_logits=True), but the output has "
                     f"passed {made.activation} already"

@@ -12,7 +12,8 @@ class TargetOutOfReach(Rule):
 
     A sigmoid gives numbers between zero and one, a rectified layer none below zero, and labels
     count from zero to the number of classes less one. Training pushes against the end of the range
-    for ever; weights run off, units saturate or die.
+    for ever; weights run off, units saturate or die. A cross-entropy takes shares between 0 and 1
+    as targets; of a label of -1 its value has no lower end.
 
     Example:
         model = keras.Sequential([keras.Input((4,)), layers.Dense(1, activation="sigmoid")])
@@ -49,6 +50,16 @@ class TargetOutOfReach(Rule):
                         {"low": target.low, "high": target.high, "classes": made.classes},
                         level="error", layer=made.layer,
                     )  # fmt: skip
+                continue
+            if "crossentropy" in made.name and (target.low < 0 or target.high > 1 + _MARGIN):
+                yield self.made(
+                    f"the targets lie in [{target.low:.3g}, {target.high:.3g}], but the loss "
+                    f"{made.name} takes shares between 0 and 1: beyond them it falls without end",
+                    "write labels as 0 and 1, such as (y + 1) / 2 for labels of -1 and 1, or take "
+                    "a hinge loss; for numbers take a loss of distances, such as mse",
+                    {"target_low": target.low, "target_high": target.high},
+                    level="error", layer=made.layer,
+                )  # fmt: skip
                 continue
             margin = _MARGIN * (target.high - target.low)
             below, above = target.low < made.low - margin, target.high > made.high + margin

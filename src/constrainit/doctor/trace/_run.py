@@ -14,6 +14,7 @@ from keras import ops
 from keras.src.backend.common import global_state
 
 from constrainit.doctor._frames import Source, _is_users
+from constrainit.doctor._problem import loss_of
 from constrainit.doctor._state import attribute, borrowed
 from constrainit.doctor.trace._record import Recorder
 
@@ -72,7 +73,7 @@ def run(problem: Any, recorder: Recorder, x: Any, y: Any, mark: Any = None) -> t
         predictions = model(x, training=True)
     with recorder.during("loss"), mark(None):
         with attribute(model, "_compile_loss", problem._compiled_loss):
-            loss = model.compute_loss(x=x, y=y, y_pred=predictions, sample_weight=None)
+            loss = loss_of(model, x, y, predictions)
         loss = ops.cast(loss, "float32")
         optimizer = getattr(problem, "optimizer", None)
         if optimizer is not None:

@@ -159,7 +159,7 @@ def with_a_gradient(text):
     return sentence, _replaced(text, node, new)
 
 
-_STEPS = ("sign", "round", "floor", "ceil")
+_STEPS = ("sign", "round", "floor", "ceil", "clip")
 
 
 def _stepped(node: Any) -> Any:

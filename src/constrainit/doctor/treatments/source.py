@@ -22,7 +22,11 @@ from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.doctor.treatments.starts import start_inside
 
 _GUARDED = ("log", "log1p", "sqrt", "rsqrt", "power")
-_FLOOR = "1e-6"
+_FLOORS = {
+    **dict.fromkeys((*_GUARDED, "divide"), "1e-6"),
+    # An entry that is masked keeps no share, and float16 holds it.
+    **dict.fromkeys(("softmax", "log_softmax", "logsumexp"), "-1e4"),
+}
 _EDITED = "_constrainit_edited"
 _SOURCES: Any = weakref.WeakKeyDictionary()
 """What the classes and functions that were edited once were made from."""
@@ -202,9 +206,9 @@ def _guard(operation):
         names += [n for n in _GUARDED if _has_infinite_operand(operation)]
         for name in names:
             spans = [span for node in nodes for span in _operand_of(node, name)]
-            if spans:
-                text = _wrapped(text, spans)
-                return f"a floor of {_FLOOR} under the operand of {name}", text
+            if spans and name in _FLOORS:
+                text = _wrapped(text, spans, _FLOORS[name])
+                return f"a floor of {_FLOORS[name]} under the operand of {name}", text
         return None
 
     return edit
@@ -228,12 +232,12 @@ def _span(node):
     return node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0
 
 
-def _wrapped(text, spans):
+def _wrapped(text, spans, floor):
     """A source with a floor under each of the spans, which may lie in one another."""
     pieces = []
     for (first, start, last, end), module in spans:
         pieces.append(((first, start), f"{module}.maximum("))
-        pieces.append(((last, end), f", {_FLOOR})"))
+        pieces.append(((last, end), f", {floor})"))
     lines = [line.encode() for line in text.splitlines(keepends=True)]
     for (number, at), piece in sorted(pieces, reverse=True):
         line = lines[number - 1]
