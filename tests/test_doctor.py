@@ -514,6 +514,18 @@ def test_says_what_it_assumed():
     assert not model.compiled
 
 
+@pytest.mark.parametrize(
+    ("rate", "steps", "taken"), [(1e-3, None, 1), (50.0, None, 3), (50.0, 1, 1)]
+)
+def test_few_steps_are_more_where_the_loss_grows(rate, steps, taken, monkeypatch):
+    """A large model takes one step; one whose loss grows tenfold two more, so that it is named."""
+    monkeypatch.setattr("constrainit.doctor._problem._STEPS", ((1, np.inf),))
+    model = sequential(layers.Dense(1, name="dense"), optimizer=keras.optimizers.SGD(rate))
+    report = ci.diagnose(model, X, TARGET, steps=steps)
+    assert len(report.evidence.losses) == 1 + taken
+    assert ("CW505" in {f.code for f in report.findings}) == (taken == 3)
+
+
 def test_seed_reproduces_a_report():
     """Equal seeds give equal reports; another seed draws another batch."""
     model = keras.Sequential([keras.Input((5,)), by_absolute_value(3)])

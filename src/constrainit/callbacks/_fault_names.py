@@ -91,17 +91,17 @@ def _is_number(part):
 
 def _first_layer(model, state, data):
     """The first layer whose output is not finite, or an empty string."""
-    from constrainit.doctor._problem import Problem, _as_it_is
+    from constrainit.doctor._recording import Recording, as_it_is
     from constrainit.doctor._statistics import summarize
 
-    x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+    x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
     before, named = state.copy(), []
     # A model with a step of its own may take its batch in another way.
     with contextlib.suppress(Exception):
-        problem = Problem(model, x, y, None, None, 0, 1)
-        with problem._recording(_as_it_is, summarize) as outputs:
-            model(problem.x, training=True)
-        named = [name for name, *_ in problem.named]
+        recording = Recording(model)
+        with recording.of(as_it_is, summarize) as outputs:
+            model(keras.tree.map_structure(ops.convert_to_tensor, x), training=True)
+        named = [name for name, *_ in recording.named]
     state.put(before)
     for name, output in zip(named, outputs if named else (), strict=True):
         if np.asarray(ops.convert_to_numpy(output))[_NONFINITE] > 0:

@@ -4,7 +4,7 @@ import numpy as np
 from keras import ops
 
 from constrainit.doctor._evidence import CornerEvidence
-from constrainit.doctor._problem import is_custom
+from constrainit.doctor._recording import is_custom
 from constrainit.doctor._statistics import numbers, to_numpy
 from constrainit.doctor.trace import locate
 

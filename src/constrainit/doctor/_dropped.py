@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from constrainit.doctor._problem import is_custom
+from constrainit.doctor._recording import is_custom
 from constrainit.model import WeightRecord
 
 

@@ -10,7 +10,8 @@ from constrainit.doctor._data import describe_data, describe_losses
 from constrainit.doctor._dropped import dropped
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._frames import fault
-from constrainit.doctor._problem import Problem, is_custom
+from constrainit.doctor._problem import Problem
+from constrainit.doctor._recording import is_custom
 from constrainit.doctor._training import Training
 from constrainit.model import walk
 
@@ -29,7 +30,7 @@ def probe(problem: Problem) -> Evidence:
     assigned = {id(variable) for variable in problem.assigned}
     evidence.assigned = [r for r in evidence.weights if id(r.variable) in assigned]
     constraints.hold(problem.assigned)
-    evidence.alone = problem.alone
+    evidence.alone = problem.recording.alone
     training = Training(problem, constraints, evidence)
     _stage(problem, evidence, "gradients", training.run)
     evidence.losses_of = describe_losses(problem, evidence)
@@ -42,7 +43,7 @@ def _stage(problem: Problem, evidence: Evidence, name: str, run: Any) -> bool:
         run()
     # Whatever the user's model raises is what the doctor was called for.
     except Exception as exception:
-        evidence.faults[name] = replace(fault(exception), layer=problem.raised_in)
+        evidence.faults[name] = replace(fault(exception), layer=problem.recording.raised_in)
         return False
     return True
 

@@ -20,6 +20,9 @@ _ASKED = 4
 _UNUSED = 1e-4
 """A weight that cancels out still moves the rounding of the loss."""
 
+_GROWN = 10.0
+"""A loss so many times as large after the first step asks for more steps."""
+
 _AT = {name: place for place, name in enumerate(WEIGHT_NUMBERS)}
 
 
@@ -65,7 +68,9 @@ class Training:
         else:
             evidence.corners = corners(problem, self.constraints, evidence)
         same = identical(evidence.weights)
-        for index in range(1, self.steps + 1):
+        index = 0
+        while index < self.steps:
+            index += 1
             self._update(stepped, index == 1)
             self.constraints.move(problem.trainable, stepped, index == 1)
             problem.advance(stepped)
@@ -75,6 +80,8 @@ class Training:
             if index == 1:
                 self._second(stepped, weights)
             self._later(stepped, weights)
+            if index == 1 and evidence.losses[1] > _GROWN * abs(evidence.losses[0]):
+                self.steps += problem.more
             if evidence.fault_step is None and self._broken(index, stepped, weights, before):
                 stepped = problem.step()
                 break
@@ -175,10 +182,10 @@ class Training:
 
     def _outputs(self, stepped):
         norms: dict[int, float] = {}
-        for (_, place), signal in zip(self.problem.watched, stepped.signals, strict=True):
+        for (_, place), signal in zip(self.problem.recording.watched, stepped.signals, strict=True):
             if place is not None and signal is not None:
                 norms[place] = float(signal) / self.problem.loss_scale
-        named = zip(self.problem.named, stepped.outputs, strict=True)
+        named = zip(self.problem.recording.named, stepped.outputs, strict=True)
         return [
             as_output(*name, np.asarray(ops.convert_to_numpy(found)), norms.get(place))
             for place, (name, found) in enumerate(named)
@@ -187,7 +194,9 @@ class Training:
     def _entries(self, stepped):
         """For each layer of the user's own: the gradients at what enters and what leaves it."""
         entering: dict[str, list[Any]] = {}
-        for (layer, place), signal in zip(self.problem.watched, stepped.signals, strict=True):
+        for (layer, place), signal in zip(
+            self.problem.recording.watched, stepped.signals, strict=True
+        ):
             if place is None:
                 norm = 0.0 if signal is None else float(signal) / self.problem.loss_scale
                 entering.setdefault(layer, []).append(norm)
@@ -196,7 +205,7 @@ class Training:
             outputs = [o for o in self.evidence.outputs if o.layer == layer]
             leaves = max((o.gradient or 0.0 for o in outputs), default=0.0)
             kind = outputs[0].kind if outputs else ""
-            stops = self.problem.says(layer, "stop_gradient")
+            stops = self.problem.recording.says(layer, "stop_gradient")
             found.append(EntryEvidence(layer, kind, max(norms), leaves, stops))
         return found
 

@@ -15,10 +15,10 @@ from constrainit.doctor.engines._result import (
 )
 
 
-def compile_step(problem, gradients_of):
+def compile_step(gradients_of):
     """As `_jax.compile_step`; `gradients_of(problem)` gives the backend's gradients."""
 
-    def step():
+    def step(problem):
         loss, outputs, found, signals = gradients_of(problem)
         gradients = list(found)
         connected = [gradient is not None for gradient in gradients]
@@ -26,23 +26,30 @@ def compile_step(problem, gradients_of):
             weigh_at_once(_value(variable), gradient)
             for variable, gradient in zip(problem.trainable, gradients, strict=True)
         ]
-        stepped = Stepped(loss, outputs, signals, weights, connected)
-        stepped.update = lambda: _update(problem, stepped, gradients)
-        return stepped
+        # Nothing here holds the step or the problem, so that both are gone as soon as unused.
+        optimizer, trainable = problem.optimizer, problem.trainable
+        return Stepped(
+            loss,
+            outputs,
+            signals,
+            weights,
+            connected,
+            apply=lambda stepped: _update(stepped, optimizer, trainable, gradients),
+        )
 
     return step
 
 
-def _update(problem, stepped, gradients):
+def _update(stepped, optimizer, trainable, gradients):
     """Lets the optimizer step; the variables then hold what is updated, so that none is copied."""
-    stepped.before = [snapshot(variable) for variable in problem.trainable]
+    stepped.before = [snapshot(variable) for variable in trainable]
     with warnings.catch_warnings():
         # Weights without a gradient are a finding; Keras' warning names them again.
         warnings.filterwarnings("ignore", message="Gradients do not exist")
         if any(stepped.connected):
-            problem.optimizer.apply(list(gradients), problem.trainable)
+            optimizer.apply(list(gradients), trainable)
     gradients.clear()
-    stepped.updated = [_value(variable) for variable in problem.trainable]
+    stepped.updated = [_value(variable) for variable in trainable]
     for numbers, before, value in zip(
         stepped.weights, stepped.before, stepped.updated, strict=True
     ):

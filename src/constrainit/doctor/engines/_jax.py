@@ -46,7 +46,7 @@ _watched.defvjp(
 
 
 def compile_step(problem):
-    """A function that runs one training step without constraints from the present weights."""
+    """A function that runs one step of a problem, without constraints, from the present weights."""
     trainable, others = problem.trainable, problem.others
     optimizer = problem.optimizer
 
@@ -67,17 +67,17 @@ def compile_step(problem):
 
     compiled = _compiled(run)
 
-    def step():
+    def step(_):
         values, rest = [v.value for v in trainable], [v.value for v in others]
         slots = [v.value for v in optimizer.variables]
-        sinks = [jnp.zeros(())] * len(problem.watched)
+        sinks = [jnp.zeros(())] * len(problem.recording.watched)
         loss, outputs, signals, gradients, updated, *after = compiled(
             values, sinks, rest, slots, problem.x, problem.y
         )
         weights = [weigh(*one) for one in zip(values, gradients, updated, strict=True)]
         found = [
             _summary(value, activation)
-            for value, (_, _, activation) in zip(outputs, problem.named, strict=True)
+            for value, (_, _, activation) in zip(outputs, problem.recording.named, strict=True)
         ]
         connected = [True] * len(values)
         return Stepped(loss, found, signals, weights, connected, values, updated, *after)

@@ -37,7 +37,7 @@ class Stepped:
         updated: The trainable variables after the step.
         slots: The optimizer's variables after the step, or None where they hold it already.
         others: The model's other variables after the step, or None where they hold it already.
-        update: Lets the optimizer step, where that was left to be asked for.
+        apply: Given this step, lets the optimizer step, where that was left to be asked for.
     """
 
     loss: Any
@@ -49,7 +49,12 @@ class Stepped:
     updated: list[Any] = field(default_factory=list)
     slots: list[Any] | None = None
     others: list[Any] | None = None
-    update: Callable[[], None] = lambda: None
+    apply: Callable[["Stepped"], None] | None = None
+
+    def update(self) -> None:
+        """Lets the optimizer step, where that was left to be asked for."""
+        if self.apply is not None:
+            self.apply(self)
 
 
 def norm_of(gradient: Any) -> Any:

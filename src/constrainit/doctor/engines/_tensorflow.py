@@ -36,11 +36,11 @@ def _tapped(value, sink):
 
 def compile_step(problem):
     """As `_jax.compile_step`."""
-    return _eager.compile_step(problem, _gradients)
+    return _eager.compile_step(_gradients)
 
 
 def _gradients(problem):
-    sinks = [tf.zeros(()) for _ in problem.watched]
+    sinks = [tf.zeros(()) for _ in problem.recording.watched]
     with tf.GradientTape() as tape:
         for sink in sinks:
             tape.watch(sink)

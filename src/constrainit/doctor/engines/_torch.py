@@ -40,11 +40,11 @@ class _Watched(torch.autograd.Function):
 
 def compile_step(problem):
     """As `_jax.compile_step`."""
-    return _eager.compile_step(problem, _gradients)
+    return _eager.compile_step(_gradients)
 
 
 def _gradients(problem):
-    sinks = [torch.zeros((), requires_grad=True) for _ in problem.watched]
+    sinks = [torch.zeros((), requires_grad=True) for _ in problem.recording.watched]
     loss, outputs = problem.loss(
         problem.x, problem.y, lambda value, place: _Watched.apply(value, sinks[place])
     )

@@ -190,7 +190,7 @@ def with_other(problem: Problem, **changed: Any) -> Problem:
     """A problem like another one, but for what is given."""
     given = {
         "model": problem.model, "x": problem.x, "y": problem.y, "loss": problem.given_loss,
-        "optimizer": problem.given_optimizer, "seed": problem.seed, "steps": problem.steps,
+        "optimizer": problem.given_optimizer, "seed": problem.seed, "steps": problem.given_steps,
     }  # fmt: skip
     return Problem(**{**given, **changed})
 

@@ -1,0 +1,62 @@
+"""The optimizer of a problem: a copy of the user's, stepped and put back."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from constrainit.doctor._recording import dtype_of
+from constrainit.doctor._state import snapshot
+from constrainit.doctor._statistics import to_numpy
+from constrainit.doctor.engines._result import Stepped
+
+
+def copied(optimizer: Any, trainable: list[Any]) -> Any:
+    """An optimizer like another one, with its state, for the same variables."""
+    optimizer = keras.optimizers.get(optimizer)
+    copy = type(optimizer).from_config(optimizer.get_config())
+    copy.build(trainable)
+    if optimizer.built and len(optimizer.variables) == len(copy.variables):
+        for own, original in zip(copy.variables, optimizer.variables, strict=True):
+            own.assign(original)
+    return copy
+
+
+@contextlib.contextmanager
+def keeping(optimizer: Any) -> Iterator[None]:
+    """Restores the variables of an optimizer, the learning rate among them; None has none."""
+    held = [] if optimizer is None else [(v, _state(v)) for v in optimizer.variables]
+    try:
+        yield
+    finally:
+        for variable, value in held:
+            variable.assign(ops.zeros_like(variable) if value is None else value)
+
+
+def scale_of(optimizer: Any) -> float:
+    """The factor by which gradients are larger than those of the loss."""
+    scale = getattr(optimizer, "dynamic_scale", None)
+    return 1.0 if scale is None else float(to_numpy(scale))
+
+
+def would_skip(optimizer: Any, found: Stepped) -> bool:
+    """Whether a float16 loss scale makes the gradients overflow; halves it, as Keras does."""
+    scale = getattr(optimizer, "dynamic_scale", None)
+    if scale is None or not np.isfinite(to_numpy(found.loss)) or to_numpy(scale) <= 1:
+        return False
+    if all(to_numpy(weight)[1] == 0 for weight in found.weights):
+        return False
+    scale.assign(scale.value / 2)
+    return True
+
+
+def _state(variable):
+    """The value of a variable; None for zeros, which fill an optimizer that has not stepped."""
+    value = ops.convert_to_tensor(variable)
+    zeros = keras.backend.backend() != "jax" and "float" in dtype_of(value) and len(value.shape) > 0
+    if zeros and float(ops.max(value)) == 0 == float(ops.min(value)):
+        return None
+    return snapshot(variable)

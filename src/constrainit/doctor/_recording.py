@@ -1,0 +1,153 @@
+"""What the layers of a model give while it runs, and what goes wrong in them."""
+
+import contextlib
+import inspect
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+from keras import ops
+
+from constrainit.doctor._frames import Source, running_line
+from constrainit.doctor._state import attribute
+from constrainit.doctor._statistics import activation_of
+
+_SOFTMAX_OF_ONE = "You are using a softmax over axis"
+"""How Keras' warning of a softmax over an axis of size 1 begins."""
+
+
+class Recording:
+    """Records the outputs of the layers of a model.
+
+    Attributes:
+        named: For each recorded output, the layer's name, class and activation.
+        watched: For each tensor whose gradient is looked at, the layer's name, and the index of
+            the recorded output, or None for an input of the layer.
+        alone: Where a softmax runs over a single entry: the layer, and the user's own line.
+        raised_in: The name of the layer that raised in the last forward pass, or an empty string.
+    """
+
+    def __init__(self, model: keras.Model):
+        self.model = model
+        self.named: list[tuple[str, str, str]] = []
+        self.watched: list[tuple[str, int | None]] = []
+        self.alone: list[tuple[str, Source | None]] = []
+        self.raised_in = ""
+        self._running: list[str] = []
+
+    def says(self, layer: str, word: str) -> bool:
+        """Whether the code of the class of a layer holds a word."""
+        kinds = {type(one) for one in _observable(self.model) if one.name == layer}
+        try:
+            return any(word in inspect.getsource(kind) for kind in kinds)
+        # Classes made in a session have no source.
+        except (OSError, TypeError):
+            return False
+
+    @contextlib.contextmanager
+    def of(self, watch: Callable, summarize: Callable) -> Iterator[list[Any]]:
+        """While the model runs, a list is filled with what `summarize` makes of each output.
+
+        Args:
+            watch: Given a tensor and its place, is put into the flow of every output of a layer
+                and of every input of a layer that is not Keras' own; gives the tensor back.
+            summarize: Given an output and the name of the activation it comes out of.
+        """
+        self.named, self.watched, self.raised_in, outputs = [], [], "", []
+        with contextlib.ExitStack() as stack:
+            for layer in _observable(self.model):
+                record = self._recorder(layer, outputs, watch, summarize)
+                stack.enter_context(attribute(layer, "call", record))
+            yield outputs
+
+    @contextlib.contextmanager
+    def noting_softmax_of_one(self) -> Iterator[None]:
+        """Fills `alone`: Keras warns of it, without a word on where."""
+        self.alone = []
+        with warnings.catch_warnings():
+            show = warnings.showwarning
+
+            def note(message, *others, **named):
+                if not str(message).startswith(_SOFTMAX_OF_ONE):
+                    show(message, *others, **named)
+                    return
+                line = running_line(above=(__file__, "record"))
+                self.alone.append((self._running[-1] if self._running else "", line))
+
+            warnings.showwarning = note
+            warnings.filterwarnings("always", message=_SOFTMAX_OF_ONE)
+            yield
+
+    def _recorder(self, layer, outputs, watch, summarize):
+        call = layer.call
+        custom, kind = is_custom(layer), type(layer).__name__
+
+        def seen(value, place=None):
+            self.watched.append((layer.name, place))
+            return watch(value, len(self.watched) - 1)
+
+        def enter(value):
+            return seen(value) if is_float(value) else value
+
+        def leave(value):
+            if not is_float(value):
+                return value
+            activation = activation_of(layer)
+            self.named.append((layer.name, kind, activation))
+            outputs.append(summarize(ops.stop_gradient(value), activation))
+            return seen(value, len(outputs) - 1)
+
+        def record(*args, **kwargs):
+            if custom:
+                args = keras.tree.map_structure(enter, args)
+            self._running.append(layer.name)
+            try:
+                result = call(*args, **kwargs)
+            except Exception:
+                # The innermost layer comes first.
+                self.raised_in = self.raised_in or layer.name
+                raise
+            finally:
+                self._running.pop()
+            # Walking the structure leaves cycles behind, of which a collector has to be rid.
+            return (
+                leave(result) if ops.is_tensor(result) else keras.tree.map_structure(leave, result)
+            )
+
+        return record
+
+
+def is_custom(layer: Any) -> bool:
+    """Whether a layer or model is neither Keras' own nor one of this library."""
+    return type(layer).__module__.split(".")[0] not in ("keras", "constrainit")
+
+
+def as_it_is(value: Any, place: Any) -> Any:
+    """A `watch` that looks at no gradient."""
+    return value
+
+
+def count_of(value: Any, *_: Any) -> int:
+    """How many numbers a tensor holds, whose batch may be unknown."""
+    return math.prod(size or 1 for size in value.shape)
+
+
+def is_float(value: Any) -> bool:
+    """Whether a value is a tensor of a float dtype that is no scalar."""
+    return ops.is_tensor(value) and "float" in dtype_of(value) and len(value.shape) > 0
+
+
+def dtype_of(value: Any) -> str:
+    """The name of the dtype of a tensor of any backend."""
+    return keras.backend.standardize_dtype(value.dtype)
+
+
+def _observable(model):
+    """The layers whose outputs can be looked at: those not run inside a loop over time."""
+    layers = [model]
+    for layer in layers:
+        if not isinstance(layer, (keras.layers.RNN, keras.layers.TimeDistributed)):
+            layers.extend(inner for inner in layer._layers if inner not in layers)
+    return [layer for layer in layers if not isinstance(layer, keras.layers.InputLayer)]
