@@ -63,6 +63,11 @@ def _fix(operation):
             "leave no row masked in full: put a large negative number (-1e4) in place of minus "
             "infinity, or take such examples out of the batch"
         )
+    if limit.startswith("inf - inf"):
+        return (
+            "put large numbers, such as -1e4, in place of infinities: of a row that is masked in "
+            "full with minus infinity a softmax takes their difference"
+        )
     if "overflow" in limit:
         return (
             "bound what goes in: scale the data, take a bounded activation such as tanh in a "
