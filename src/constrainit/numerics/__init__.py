@@ -18,7 +18,7 @@ from ._largest import keep_largest as keep_largest
 from ._limits import at_least as at_least
 from ._limits import at_most as at_most
 from ._limits import between as between
-from ._limits import into as into
+from ._limits import factor_into as factor_into
 from ._mirror import computed_once as computed_once
 from ._mirror import symmetric_part as symmetric_part
 from ._norms import plain_norm as plain_norm
@@ -34,8 +34,8 @@ from ._spectral import with_singular_values as with_singular_values
 
 __all__ = [
     "at_least", "at_most", "between", "circulant", "computed_once", "convex_sequences",
-    "convolution_bound", "convolution_slack", "dykstra", "from_diagonals",
-    "from_first_row", "into", "inverse_by_halves", "is_rotation", "isotonic", "keep_largest",
+    "convolution_bound", "convolution_slack", "dykstra", "factor_into", "from_diagonals",
+    "from_first_row", "inverse_by_halves", "is_rotation", "isotonic", "keep_largest",
     "nearest_correlation", "plain_norm", "polar", "polar_factor", "polished", "project_birkhoff",
     "project_l1_ball", "project_simplex", "safe_norm", "spectral_bound", "spectral_slack",
     "symmetric_part", "toeplitz", "with_eigenvalues", "with_singular_values",

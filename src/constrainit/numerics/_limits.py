@@ -54,7 +54,7 @@ def _between_on_tensorflow(x, low, high):
     return tf.raw_ops.ClipByValue(t=x, clip_value_min=least, clip_value_max=most)
 
 
-def into(size, low, high, below, above) -> Any:
+def factor_into(size, low, high, below, above) -> Any:
     """The factor that takes a size to `below` where it is less than `low`, to `above` above `high`.
 
     It is one to the bit for a size between them. The four are numbers of the dtype of `size`,

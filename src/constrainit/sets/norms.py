@@ -21,7 +21,7 @@ from constrainit.numerics import (
     at_least,
     at_most,
     between,
-    into,
+    factor_into,
     plain_norm,
     polar,
     project_l1_ball,
@@ -64,7 +64,7 @@ class _Norms(ConstraintSet):
         if low < 0:
             low = below = None
         tame = norm <= most if low is None and least < high else norm == size
-        factor = into(size, low, high, below, above)
+        factor = factor_into(size, low, high, below, above)
 
         def scaled():
             return as_dtype(wide * factor, dtype)
