@@ -4,11 +4,10 @@ import csv
 import dataclasses
 import io
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
+from constrainit._files import write_whole
 from constrainit.atlas._cells import Row
 from constrainit.atlas._grid import Cell
 
@@ -42,7 +41,7 @@ class Storage:
         place = {known: n for n, known in enumerate(order)}
         self.found = dict(sorted(self.found.items(), key=lambda item: place[item[0]]))
         try:
-            _write_whole(self.path, self._text())
+            write_whole(self.path, self._text())
         except OSError as reason:
             raise AtlasError(f"{str(self.path)!r} can not be written: {reason}.") from None
 
@@ -117,21 +116,3 @@ def _parsed(texts):
     return Row(
         int(depth), float(mean), float(deviation), float(nonfinite), member == "1", *numbers
     )  # fmt: skip
-
-
-def _write_whole(target, text):
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=target.name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        Path(name).chmod(0o666 & ~_umask())
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _umask():
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

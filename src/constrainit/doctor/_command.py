@@ -10,10 +10,11 @@ import keras
 import numpy as np
 
 from constrainit._config import read_config
+from constrainit._files import write_whole
 from constrainit.doctor import _choice, _diagnose
 from constrainit.doctor._batch import inputs_for
 from constrainit.doctor._fix import is_same_file, write_fixed
-from constrainit.doctor._report import FORMS, Report, write_whole
+from constrainit.doctor._report import FORMS, Report
 from constrainit.doctor._target import (
     TargetError,
     check_batch,

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from constrainit.doctor._recording import dtype_of
+from constrainit._precision import dtype_of
 from constrainit.doctor._state import snapshot
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.engines._result import Stepped

@@ -10,8 +10,9 @@ from keras import ops
 from keras.src.backend import compute_output_spec
 from keras.src.trainers.compile_utils import CompileLoss
 
+from constrainit._precision import dtype_of
 from constrainit.doctor import _batch, _own_optimizer
-from constrainit.doctor._recording import Recording, as_it_is, count_of, dtype_of, is_float
+from constrainit.doctor._recording import Recording, as_it_is, count_of, is_float
 from constrainit.doctor._state import attribute
 from constrainit.doctor.engines import engine
 from constrainit.doctor.engines._result import Stepped

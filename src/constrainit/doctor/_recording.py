@@ -10,6 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from constrainit._precision import dtype_of
 from constrainit.doctor._frames import Source, running_line
 from constrainit.doctor._state import attribute
 from constrainit.doctor._statistics import activation_of
@@ -137,11 +138,6 @@ def count_of(value: Any, *_: Any) -> int:
 def is_float(value: Any) -> bool:
     """Whether a value is a tensor of a float dtype that is no scalar."""
     return ops.is_tensor(value) and "float" in dtype_of(value) and len(value.shape) > 0
-
-
-def dtype_of(value: Any) -> str:
-    """The name of the dtype of a tensor of any backend."""
-    return keras.backend.standardize_dtype(value.dtype)
 
 
 def _observable(model):

@@ -3,13 +3,13 @@
 import json
 import math
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from constrainit import _text
+from constrainit._files import write_whole
 from constrainit.doctor import _page
 from constrainit.doctor._evidence import ConstraintEvidence, Evidence
 from constrainit.doctor._finding import Finding
@@ -113,27 +113,6 @@ class Report:
     def parts(self) -> Iterator[Any]:
         """The report as parts that rich can print."""
         return _page.parts(self)
-
-
-def write_whole(target: Path, text: str) -> None:
-    """Writes a file by way of a second one beside it, so that it is never half there."""
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=target.name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        # A file of `mkstemp` is for its owner only.
-        Path(name).chmod(target.stat().st_mode if target.exists() else 0o666 & ~_mask())
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _mask() -> int:
-    """What the system takes from the rights of new files; it tells only whoever sets it."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
 
 
 def _plain(value: Any) -> Any:

@@ -80,7 +80,7 @@ def _follow(path, weights, number):
 
 
 def _write(path, weights, number, html, table, parquet):
-    from constrainit.doctor._report import write_whole
+    from constrainit._files import write_whole
 
     for option, target in (("--html", html), ("--csv", table), ("--parquet", parquet)):
         if target is not None and not Path(target).resolve().parent.is_dir():
