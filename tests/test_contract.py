@@ -433,6 +433,24 @@ def test_compiled(case, a_set):
             np.testing.assert_allclose(image, expected, rtol=1e-5, atol=loose)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="only there weights are written")
+def test_in_a_step(subject):
+    """What a step on PyTorch writes into the weight is to the bit what the set gives elsewhere."""
+    if type(subject.set)._image_into is ci.ConstraintSet._image_into:
+        return  # it makes a new tensor there, too
+    variable = keras.Variable(tensor(subject.weights["usual"], subject.dtype), dtype=subject.dtype)
+    variable.constraint = subject.set
+    optimizer = keras.optimizers.SGD(0.0)
+    optimizer.build([variable])
+    for name, w in subject.weights.items():
+        variable.assign(tensor(w, subject.dtype))
+        optimizer.apply([keras.ops.zeros_like(variable)], [variable])
+        assert same_bits(array(variable), subject.images[name]), name
+        variable.assign(tensor(w, subject.dtype))
+        subject.set(variable)
+        assert same_bits(array(variable), as_stored(w, subject.dtype)), name
+
+
 @pytest.mark.parametrize(
     "a_set",
     [

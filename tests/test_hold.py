@@ -134,6 +134,15 @@ def test_average_is_one_of_members(rng):
     assert (average == 0).any()
 
 
+def test_average_does_not_act_for_the_constraint(rng, tmp_path):
+    """The average is taken before the constraint acts, which still finds the weight outside."""
+    x, y = data(rng)
+    model = one_layer(keras.optimizers.SGD(0.5, use_ema=True))
+    log = ci.WeightLog(tmp_path / "run.db", every=1)
+    model.fit(x, -abs(y), batch_size=12, verbose=0, callbacks=[log])
+    assert ci.WeightLog.read(tmp_path / "run.db").violation.tolist()[1] > 0
+
+
 def test_average_of_a_joint_and_of_a_function(rng):
     """A `Joint` is inside when `fit` ends; a function of the user's own is called once a step."""
     x, y = data(rng)

@@ -11,6 +11,7 @@ from typing import Any
 
 from constrainit._joint import groups_of
 from constrainit._set import ConstraintSet
+from constrainit._step import looking
 
 
 def of_members(update: Callable[..., None]) -> Callable[..., None]:
@@ -52,7 +53,8 @@ def _held(variables: list[Any]) -> dict[int, Any]:
     for variable in variables:
         a_set = getattr(variable, "constraint", None)
         if isinstance(a_set, ConstraintSet):
-            held[id(variable)] = a_set(variable)
+            with looking():
+                held[id(variable)] = a_set(variable)
     for group in groups_of(variables):
         blocks = group.blocks(group.set(group.value()))
         held.update({id(variable): block for variable, block in blocks})

@@ -20,6 +20,7 @@ from constrainit._precision import (
 )
 from constrainit._saving import pack, unpack
 from constrainit._starting import Starting
+from constrainit._step import takes_image
 from constrainit.numerics import computed_once, safe_norm
 from constrainit.transforms import Transform
 
@@ -95,6 +96,8 @@ class ConstraintSet(Starting, keras.constraints.Constraint):
 
     def __call__(self, w) -> Any:
         """`project`, under the name by which Keras calls a constraint."""
+        if takes_image(w, self):
+            return self._image_into(self._tensor(w))
         return self.project(w)
 
     def violation(self, w) -> Any:
@@ -212,6 +215,10 @@ class ConstraintSet(Starting, keras.constraints.Constraint):
             image = self._nearest(safe, dtype)
         stays = ops.logical_or(self._holds(safe, image, dtype), ops.logical_not(usable))
         return ops.where(stays, w, as_dtype(image, dtype))
+
+    def _image_into(self, w) -> Any:
+        """The image of a PyTorch tensor that it may be written into, which saves two copies."""
+        return self._image(w)
 
     def _tensor(self, w) -> Any:
         """`w` as a tensor that the set can take."""

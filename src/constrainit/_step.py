@@ -8,7 +8,8 @@ step and is saved with the optimizer, which no state of a constraint would be on
 
 import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -51,6 +52,31 @@ def at_step(steps: int, act: Callable[[], Any], rest: Callable[[], Any]) -> Any:
     # Not `iterations`: with gradient accumulation that is the number of changes, rounded down.
     calls = ops.convert_to_tensor(optimizer._iterations) + ahead
     return ops.cond(ops.equal(calls % period, 0), act, rest)
+
+
+def takes_image(variable: Any, constraint: Any) -> bool:
+    """Whether an optimizer is about to copy what the constraint gives into the variable.
+
+    Only where the image may as well be written there at once: on PyTorch, whose every operation
+    makes a new tensor.
+    """
+    return (
+        keras.backend.backend() == "torch"
+        and getattr(_running, "step", None) is not None
+        and not getattr(_running, "looking", False)
+        and isinstance(variable, keras.Variable)
+        and variable.constraint is constraint
+    )
+
+
+@contextmanager
+def looking() -> Iterator[None]:
+    """What constraints make of variables is wanted, and is not put into them."""
+    _running.looking = True
+    try:
+        yield
+    finally:
+        _running.looking = False
 
 
 # Where an optimizer keeps momentum, and whether that is in the direction of the step or of the

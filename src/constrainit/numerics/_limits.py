@@ -32,14 +32,19 @@ def at_most(x, bound):
     return ops.where(x > bound, bound, x)
 
 
-def between(x, low, high):
-    """`x`, or the bound that it is beyond; either may be None. A NaN stays."""
+def between(x, low, high, out=None):
+    """`x`, or the bound that it is beyond; either may be None. A NaN stays.
+
+    `out` is a tensor of PyTorch that the result may be written into.
+    """
     backend = keras.backend.backend()
     if backend == "torch":
+        import torch
+
         if 0.0 in (low, high) and x.device.type != "cpu":
             # Elsewhere a clamp may give 0.0 for -0.0.
             return _threshold(x, low, high, low, high)
-        return x.clamp(low, high)
+        return torch.clamp(x, low, high, out=out)
     if backend == "tensorflow":
         return _between_on_tensorflow(x, low, high)
     x = x if low is None else at_least(x, low)

@@ -45,6 +45,9 @@ class _Bounds(ConstraintSet):
     def _image(self, w):
         return between(w, *self._stored_bounds(dtype_of(w)))
 
+    def _image_into(self, w):
+        return between(w, *self._stored_bounds(dtype_of(w)), out=w)
+
     def _outside(self, w, image):
         moved = super()._outside(w, image)
         low, high = (None if b is None else nearest(b, dtype_of(w)) for b in self._bounds())

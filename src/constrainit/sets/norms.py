@@ -53,6 +53,14 @@ class _Norms(ConstraintSet):
         return ops.logical_and(norm >= low, norm <= high)
 
     def _image(self, w):
+        return self._scaled(w, lambda wide, factor: wide * factor)
+
+    def _image_into(self, w):
+        # A half precision is widened by a copy, which may be overwritten as well.
+        return self._scaled(w, lambda wide, factor: wide.mul_(factor))
+
+    def _scaled(self, w, multiply):
+        """The image, where units are of a usual size by `multiply(w, factor of each unit)`."""
         dtype = dtype_of(w)
         wide = widened(w)
         norm = plain_norm(wide, self._units(len(w.shape)))
@@ -67,11 +75,11 @@ class _Norms(ConstraintSet):
         factor = factor_into(size, low, high, below, above)
 
         def scaled():
-            return as_dtype(wide * factor, dtype)
+            return as_dtype(multiply(wide, factor), dtype)
 
         def each_by_its_size():
             # A unit must not depend on its neighbours, not even in its last digit.
-            return ops.where(tame, scaled(), super(_Norms, self)._image(w))
+            return ops.where(tame, as_dtype(wide * factor, dtype), super(_Norms, self)._image(w))
 
         return choose(tame, scaled, each_by_its_size)
 
