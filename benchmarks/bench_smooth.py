@@ -10,7 +10,7 @@ from keras import layers
 
 import constrainit as ci
 
-UNITS, BATCH = 1024, 64
+UNITS, BATCH, BATCHES = 1024, 64, (64, 256)
 SETS = ("Positive()", "Box(-0.05, 0.05)", "Simplex()", "UnitNorm()", "MaxNorm(1.0)")
 GATES = "Blocks(Orthogonal(), 4)"
 
@@ -25,12 +25,12 @@ def model(a_set, units):
     return made
 
 
-def price(name, units, seconds):
-    """The time of a step over that of the plain layers."""
-    x = np.random.default_rng(0).normal(size=(BATCH, units)).astype("float32")
-    made = [model(None, units), model(eval(name, vars(ci)), units)]
-    times = timing.race([lambda m=m: m.train_on_batch(x, x) for m in made], seconds)
-    return times[1].median / times[0].median
+def prices(units, batch, seconds):
+    """The times of a step over that of the plain layers, one for each set, all in turns."""
+    x = np.random.default_rng(0).normal(size=(batch, units)).astype("float32")
+    made = [model(None, units), *[model(eval(name, vars(ci)), units) for name in SETS]]
+    plain, *others = timing.race([lambda m=m: m.train_on_batch(x, x) for m in made], seconds)
+    return plain.median, [one.median / plain.median for one in others]
 
 
 def recurrent(name, units, length):
@@ -60,15 +60,18 @@ def main():
     parser.add_argument("--only", choices=("price", "gates", "endure"), help="one table")
     parser.add_argument("--sets", nargs="+", help="the rows of the third table, as in the code")
     given = parser.parse_args()
-    units, seconds, steps = (64, 0.2, 200) if given.quick else (UNITS, 8.0, 10_000)
+    units, seconds, steps = (64, 0.2, 200) if given.quick else (UNITS, 4.0, 10_000)
     if given.only in (None, "price"):
         print(f"a training step, 2 x Dense({units}), Adam, over plain layers (goal: at most 1.10)")
-        for name in SETS:
-            print(f"  {name:18} {price(name, units, seconds):.2f}", flush=True)
+        for batch in BATCHES:
+            plain, ratios = prices(units, batch, 3 * seconds)
+            print(f"  batch {batch}, plain {plain:.1f} ms", flush=True)
+            for name, ratio in zip(SETS, ratios, strict=True):
+                print(f"    {name:18} {ratio:.2f}", flush=True)
     if given.only in (None, "gates"):
         size, length = (16, 8) if given.quick else (256, 128)
         print(f"a training step, LSTM({size}) with {GATES}, sequence {length}, over a plain LSTM "
-              f"(goal: at most 1.25): {price_of_gates(size, length, 4 * seconds):.2f}",
+              f"(goal: at most 1.25): {price_of_gates(size, length, 8 * seconds):.2f}",
               flush=True)  # fmt: skip
     if given.only in (None, "endure"):
         print(f"{steps} steps of AdamW, weight decay 0.004, rate {long.RATE}; "

@@ -34,10 +34,10 @@ def what_fails(dtype, steps, names=SETS):
 
     Half of the rows' steps follow the gradient of one linear function with noise, through the map,
     which drives the weight to the edge of its set. The free value is then pushed one way itself.
-    On JAX the steps are one compiled loop in which each of them is checked; elsewhere every
-    hundredth is.
+    On JAX and TensorFlow the steps are a compiled loop in which each of them is checked; on PyTorch
+    every hundredth is, and all of them push the free value itself.
     """
-    run = _compiled if keras.backend.backend() == "jax" else _one_by_one
+    run = {"jax": _on_jax, "tensorflow": _on_tensorflow}.get(keras.backend.backend(), _one_by_one)
     for name in names:
         seen, layer, x = _seen_through(name, dtype)
         smallest, largest, violation = run(seen, layer, x, steps)
@@ -63,7 +63,7 @@ def _measured(seen):
     return ops.max(ops.abs(ops.cast(w, "float32"))), ops.cast(seen.set.violation(w), "float32")
 
 
-def _compiled(seen, layer, x, steps):
+def _on_jax(seen, layer, x, steps):
     """The least and the most of the largest entry, and the largest violation, of all steps."""
     import jax
 
@@ -112,8 +112,40 @@ def _compiled(seen, layer, x, steps):
     return float(least), float(most), float(away)
 
 
+def _on_tensorflow(seen, layer, x, steps):
+    """As `_on_jax`."""
+    import tensorflow as tf
+
+    optimizer = keras.optimizers.AdamW(RATE)
+    optimizer.build([seen.free])
+    slope, push = (
+        tf.random.stateless_normal(one.shape, (0, i)) for i, one in enumerate([seen, seen.free])
+    )
+
+    @tf.function(jit_compile=True)
+    def run():
+        least, most, away = tf.constant(np.inf), tf.constant(0.0), tf.constant(0.0)
+        for step in tf.range(steps):
+            with tf.GradientTape() as tape:
+                layer(x, training=True)
+                w = seen.value
+                noise = tf.random.stateless_normal(slope.shape, (2, step))
+                value = tf.reduce_sum(tf.cast(w, "float32") * (slope + noise))
+            size, violation = _measured(seen)
+            gradient = tf.convert_to_tensor(tape.gradient(value, seen.free.value))
+            pushed = tf.cast(push, gradient.dtype)
+            optimizer.apply([tf.where(step < steps // 2, gradient, pushed)], [seen.free])
+            # Not `tf.minimum`: NaN has to be seen.
+            least = tf.where(size >= least, least, size)
+            most = tf.where(size <= most, most, size)
+            away = tf.where(violation <= away, away, violation)
+        return least, most, away
+
+    return tuple(float(one) for one in run())
+
+
 def _one_by_one(seen, layer, x, steps):
-    """As `_compiled`, with a look at every hundredth step."""
+    """As `_on_jax`, with a look at every hundredth step."""
     optimizer = keras.optimizers.AdamW(RATE)
     optimizer.build([seen.free])
     rng = np.random.default_rng(0)

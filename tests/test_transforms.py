@@ -8,6 +8,8 @@ from cases import BY_NAME, FEW
 from conftest import arithmetic, array, as_stored, tensor
 from keras import ops
 
+from constrainit.numerics import softplus
+
 DTYPES = ("float32", "bfloat16", "float16")
 
 
@@ -173,6 +175,66 @@ def test_gradient(subject, rng):
     found = np.sum(slope * way)
     size = np.linalg.norm((ahead - behind) / (2 * step)) * np.linalg.norm(cotangent)
     assert abs(found - expected) <= 1e-6 * size
+
+
+def bend(function, v, cotangent, way):
+    """The slope along `way` of the gradient's product with `way`."""
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        gradient = jax.grad(lambda v: ops.sum(function(v) * cotangent))
+        return jax.grad(lambda v: ops.sum(gradient(v) * way))(v)
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as outer:
+            outer.watch(v)
+            with tf.GradientTape() as inner:
+                inner.watch(v)
+                value = ops.sum(function(v) * cotangent)
+            along = ops.sum(inner.gradient(value, v) * way)
+        return outer.gradient(along, v)
+    import torch
+
+    leaf = v.detach().requires_grad_()
+    value = (function(leaf) * cotangent).sum()
+    [gradient] = torch.autograd.grad(value, leaf, create_graph=True)
+    return torch.autograd.grad((gradient * way).sum(), leaf)[0]
+
+
+RULED = ["Positive", "Simplex", "UnitNorm", "NormRange", "MaxNorm"]
+
+
+@pytest.mark.parametrize("name", RULED)
+def test_second_derivative(name, rng):
+    """The gradient of a map can be differentiated, where the map brings its own rule for it."""
+    subject = Subject(BY_NAME[name])
+    deviation = subject.map.deviation(subject.case.shape)
+    v = subject.free("start", subject.draw("float64"), "float64")
+    v = v + 0.1 * deviation * rng.normal(size=v.shape)
+    cotangent, way = rng.normal(size=v.shape), deviation * rng.normal(size=v.shape)
+    ahead, behind = (subject(v + step * way, "float64", cotangent)[1] for step in (1e-5, -1e-5))
+    with arithmetic("float64"):
+        tensors = (tensor(one, "float64") for one in (v, cotangent, way))
+        found = array(bend(subject.forward, *tensors))
+    expected = np.sum((ahead - behind) / 2e-5 * way)
+    assert abs(np.sum(found * way) - expected) <= 1e-6 * np.linalg.norm(found * way)
+
+
+@pytest.mark.parametrize(("temperature", "side"), [(1.0, 1.0), (0.03, -1.0)])
+def test_softplus(temperature, side):
+    """In float32 softplus keeps its digits where it is small, and its slope, too."""
+    x = as_stored(np.linspace(-80.0, 40.0, 4801), "float32")
+    v = as_stored(x * temperature * side, "float32")
+    w, slope = pulled(lambda v: softplus(v, temperature, side), tensor(v), tensor(np.ones_like(v)))
+    x = v * side / temperature
+    expected = side * temperature * (np.maximum(x, 0) + np.log1p(np.exp(-abs(x))))
+    # An exponential has the rounding of its argument, `-x`, many times over.
+    loose = eps("float32") * (4 + abs(x))
+    assert (abs(array(w) - expected) <= loose * abs(expected)).all()
+    expected = 1 / (1 + np.exp(-x))
+    assert (abs(array(slope) - expected) <= loose * expected).all()
 
 
 @pytest.mark.parametrize("name", ["SpectralNorm", "ConvSpectralNorm", "NuclearNorm", "LowRank"])

@@ -27,8 +27,10 @@ from ._norms import safe_norm as safe_norm
 from ._polar import is_rotation as is_rotation
 from ._polar import polar_factor as polar_factor
 from ._polar import polished as polished
+from ._rule import with_rule as with_rule
 from ._simplex import project_l1_ball as project_l1_ball
 from ._simplex import project_simplex as project_simplex
+from ._softplus import softplus as softplus
 from ._spectral import with_eigenvalues as with_eigenvalues
 from ._spectral import with_singular_values as with_singular_values
 
@@ -37,6 +39,7 @@ __all__ = [
     "convolution_bound", "convolution_slack", "dykstra", "factor_into", "from_diagonals",
     "from_first_row", "inverse_by_halves", "is_rotation", "isotonic", "keep_largest",
     "nearest_correlation", "plain_norm", "polar", "polar_factor", "polished", "project_birkhoff",
-    "project_l1_ball", "project_simplex", "safe_norm", "spectral_bound", "spectral_slack",
-    "symmetric_part", "toeplitz", "with_eigenvalues", "with_singular_values",
+    "project_l1_ball", "project_simplex", "safe_norm", "softplus", "spectral_bound",
+    "spectral_slack", "symmetric_part", "toeplitz", "with_eigenvalues", "with_rule",
+    "with_singular_values",
 ]  # fmt: skip

@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from constrainit._precision import inward, numpy_dtype, wide_dtype
+from constrainit.numerics import softplus
 from constrainit.transforms._transform import Transform
 
 _LEAST = 1e-30
@@ -28,8 +29,7 @@ class Softplus(Transform):
 
     def _map(self, v, dtype, where=None):
         bound, side = self._bound(dtype)
-        t = self.deviation(v.shape)
-        distance = ops.softplus(v * (side / t)) * (side * t)
+        distance = softplus(v, self.deviation(v.shape), side)
         return distance + bound if bound else distance
 
     def _inverse(self, w, dtype):

@@ -6,8 +6,8 @@ from keras import ops
 
 from constrainit._compile import choose
 from constrainit._precision import numpy_dtype, wide_dtype
-from constrainit.numerics import at_least, at_most
-from constrainit.transforms._transform import Transform, with_value
+from constrainit.numerics import at_least, at_most, with_rule
+from constrainit.transforms._transform import Transform
 
 # Squares of numbers up to the first do not overflow, the sum of a billion of them neither; below
 # the second they are lost, and a unit has no direction.
@@ -31,32 +31,26 @@ class Direction(Transform):
 
     def _map(self, v, dtype, where=None):
         units = self.set._units(len(v.shape))
-        v = at_most(at_least(v, -_MOST), _MOST)
-        square = _total(ops.square(v), units)
-        some = square > _LEAST**2
-        size = ops.sqrt(ops.where(some, square, ops.ones_like(square)))
+        least = _STEEP if dtype == "float16" else 0.0
         lower, upper = self.set._range()
-        if upper > lower:
-            fourth = (at_most(size * (2 / (lower + upper)), _LARGEST_RATIO)) ** 4
-            target = lower + (upper - lower) * (fourth / (1.0 + fourth))
-        else:
-            target = lower
 
-        def usual():
-            image = v * (target / size)
+        def factors(square):
+            size = ops.sqrt(square)
             # The slope is one over the norm: float16 could not hold it.
-            return (
-                image
-                if dtype != "float16"
-                else with_value(v * (target / at_least(size, _STEEP)), image)
-            )
+            slow = at_least(size, least)
+            if upper == lower:
+                return lower / size, lower / slow, -1 / (lower * slow)
+            x = at_most(size * (2 / (lower + upper)), _LARGEST_RATIO)
+            fourth = x**4
+            target = lower + (upper - lower) * (fourth / (1.0 + fourth))
+            rise = (upper - lower) * 4.0 * fourth / (1.0 + fourth) ** 2
+            return target / size, target / slow, (rise - target) / (slow * target**2)
 
-        def with_zeros():
+        def even():
             kept = ops.ones_like(v) if where is None else ops.cast(where, v.dtype)
-            even = kept * (lower / ops.sqrt(at_least(_total(kept, units), 1.0)))
-            return ops.where(some, usual(), even)
+            return kept * (lower / ops.sqrt(at_least(_total(kept, units), 1.0)))
 
-        return choose(some, usual, with_zeros)
+        return _radial(v, units, factors, even)
 
     def _inverse(self, w, dtype):
         lower, upper = self.set._range()
@@ -84,10 +78,20 @@ class Ball(Transform):
     maskable = True
 
     def _map(self, v, dtype, where=None):
-        radius = self.set._range()[1]
-        # In units of the radius, so that its own square can not be lost.
-        x = at_most(at_least(v * (1 / radius), -_MOST), _MOST)
-        return x * (radius / ops.sqrt(1.0 + _total(ops.square(x), self.set._units(len(v.shape)))))
+        radius, units = self.set._range()[1], self.set._units(len(v.shape))
+        # In units of the radius where its own square could be lost.
+        unit = 1.0 if 1e-4 < radius < 1e4 else radius
+        curvature = (unit / radius) ** 2
+
+        def factors(square):
+            factor = 1.0 / ops.sqrt(1.0 + square * curvature)
+            return factor, factor, factor * -curvature
+
+        return (
+            _radial(v, units, factors)
+            if unit == 1.0
+            else _radial(v * (1 / unit), units, factors) * unit
+        )
 
     def _inverse(self, w, dtype):
         x = w / self.set._range()[1]
@@ -140,6 +144,48 @@ def _room(w, dtype):
     """How many times the weights can be stored."""
     most = min(float(ml_dtypes.finfo(dtype).max), 1e30)
     return 0.25 * most / (np.abs(w).max() or 1.0)
+
+
+def _radial(v, units, factors, even=None):
+    """`a v` for each unit, with `a` from its squared norm.
+
+    Args:
+        v: The free value.
+        units: The axes of a unit.
+        factors: Gives `a`, `a` for the slope, and `c` with `a dv + c w w'dv` the differential, of
+            squared norms.
+        even: Gives the weights of units without a direction; None where zero is a member.
+    """
+
+    def image(v):
+        square = _total(ops.square(v), units)
+        fits = square < _MOST**2
+        if even is not None:
+            fits = ops.logical_and(fits, square > _LEAST**2)
+
+        def usual():
+            factor, slow, bend = factors(square)
+            return v * factor, slow, bend
+
+        def with_zeros_or_huge():
+            x = at_most(at_least(v, -_MOST), _MOST)
+            square = _total(ops.square(x), units)
+            if even is None:
+                factor, slow, bend = factors(square)
+                return x * factor, slow, bend
+            some = square > _LEAST**2
+            found = factors(ops.where(some, square, ops.ones_like(square)))
+            factor, slow, bend = (ops.where(some, one, ops.zeros_like(one)) for one in found)
+            return ops.where(some, x * factor, even()), slow, bend
+
+        return choose(fits, usual, with_zeros_or_huge)
+
+    def slope(step, v, w, slow, bend):
+        found = step * slow
+        found += w * (_total(step * w, units) * bend)
+        return found
+
+    return with_rule(image, slope, v)
 
 
 def of_norms(a_set) -> Transform:

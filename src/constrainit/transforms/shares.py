@@ -3,7 +3,8 @@
 import numpy as np
 from keras import ops
 
-from constrainit.numerics import at_least, at_most
+from constrainit._precision import dtype_of
+from constrainit.numerics import at_least, at_most, with_rule
 from constrainit.transforms._transform import Transform
 
 _LEAST, _LARGEST = 1e-30, 1e30
@@ -23,16 +24,29 @@ class Softmax(Transform):
         units = self.set._units(len(v.shape))
         if not units:
             return ops.zeros_like(v) * v + self.set.total
-        x = at_most(at_least(v, -_LARGEST), _LARGEST)
-        if where is not None:
-            x = ops.where(where, x, ops.full_like(x, -_LARGEST))
-        # The largest goes first: of a product less its peak a compiler may round the two apart.
-        x = x - ops.stop_gradient(ops.max(x, axis=units, keepdims=True))
-        x = ops.exp(x * (1.0 / self.deviation(v.shape)))
-        if where is not None:
-            x = ops.where(where, x, ops.zeros_like(x))
-        # At least the one of the peak, but for a unit without any entry in the mask.
-        return x * (self.set.total / at_least(ops.sum(x, axis=units, keepdims=True), 0.5))
+        total, warmth = self.set.total, 1.0 / self.deviation(v.shape)
+        lowest = float(np.finfo(dtype_of(v)).min)
+
+        def image(v):
+            # What is below all that can be stored has no share.
+            x = v if where is None else ops.where(where, v, ops.full_like(v, -np.inf))
+            peak = at_least(ops.max(x, axis=units, keepdims=True), lowest)
+            # The largest goes first: of a product less its peak a compiler may round the two apart.
+            x = x - peak
+            x *= warmth
+            x = ops.exp(x)
+            # At least the one of the peak, but for a unit without any entry in the mask.
+            x *= total / at_least(ops.sum(x, axis=units, keepdims=True), 0.5)
+            return (x,)
+
+        def slope(step, v, w):
+            mean = ops.sum(step * w, axis=units, keepdims=True) * (1 / total)
+            found = step - mean
+            found *= w
+            found *= warmth
+            return found
+
+        return with_rule(image, slope, v)
 
     def _inverse(self, w, dtype):
         units = self.set._units(w.ndim)
