@@ -299,6 +299,8 @@ def test_sums_and_shares_are_those_of_numpy(shape):
     assert float(_log_sums.share_at(a, 0.0, 0.0)) == 1.0
     assert float(_log_sums.share_at(a, None, 2.0)) == pytest.approx(np.mean(one >= 2.0))
     assert float(_log_sums.squares(_log_sums.rows(a))) == pytest.approx(np.square(one).sum())
+    assert float(_log_sums.total(_log_sums.rows(a))) == one.sum()
+    assert [float(end) for end in _log_sums.ends(_log_sums.rows(a))] == [one.min(), one.max()]
     assert float(_log_sums.largest(_log_sums.rows(a))) == np.abs(one).max()
 
 
