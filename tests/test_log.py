@@ -111,6 +111,16 @@ def test_compiled_steps_are_logged_as_they_were(tmp_path, steps):
         counts = np.histogram(after, 5, (after.min(), max(after.max(), 1e-30)))[0]
         assert held[path, row["step"], "histogram after"] == pytest.approx(counts, abs=1)
         assert held[path, row["step"], "histogram after"].sum() == after.size
+    for name in ("tensor", "histogram"):
+        read = WeightLog.read(tmp_path / "run.db", "dense*/kernel", arrays=f"{name}s")
+        assert read["step"].tolist() == frame["step"].tolist()
+        row = read[read["weight"] == path].iloc[-2]
+        assert row["after"].shape == ((3, 4) if name == "tensor" else (5,))
+        for side in ("before", "after"):
+            kept = held[path, row["step"], f"{name} {side}"]
+            np.testing.assert_array_equal(row[side].ravel(), kept)
+            numbers = frame[frame["weight"] == path].iloc[-2]
+            assert row[f"{side}_maximum"] == numbers[f"{side}_maximum"]
     norms = frame[frame["weight"] == _place(model, 1)]
     assert (norms["share_at_bound"] == 1).all()
     last = held[path, 8, "tensor after"]
@@ -478,6 +488,7 @@ def test_a_model_without_an_optimizer_is_told(tmp_path):
         (("no.db",), "There is no log"),
         (("run.db", "x/*"), "No weight of the log .* matches 'x/\\*'. It has: 'w'."),
         (("run.db", None, 7), "has no run 7. It has: 1."),
+        (("run.db", None, None, "bins"), "`arrays` of `WeightLog.read` must be one of"),
     ],
 )
 def test_what_can_not_be_read_is_said(tmp_path, arguments, message):

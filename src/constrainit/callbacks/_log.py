@@ -102,7 +102,10 @@ class WeightLog(keras.callbacks.Callback):
 
     @staticmethod
     def read(
-        path: str | os.PathLike[str], weights: str | None = None, run: int | None = None
+        path: str | os.PathLike[str],
+        weights: str | None = None,
+        run: int | None = None,
+        arrays: str | None = None,
     ) -> Any:
         """The records of a log as a pandas frame, one row for each weight and step.
 
@@ -112,9 +115,12 @@ class WeightLog(keras.callbacks.Callback):
             path: The file; it may still be written.
             weights: A pattern: `"dense/kernel"`, `"*/kernel"`. None: all.
             run: The number of a run, from 1. None: the last one.
+            arrays: `"histograms"` or `"tensors"`: not the numbers, but the arrays `before` and
+                `after` that were kept. The bins of a histogram are equally wide, from
+                `before_minimum` to `before_maximum`, and so on.
 
         Raises:
-            ValueError: There is no such file, run or weight, or it is no log.
+            ValueError: There is no such file, run, weight or kind of arrays, or it is no log.
             ImportError: pandas is not installed.
         """
         from constrainit.log._reading import frame
@@ -123,7 +129,7 @@ class WeightLog(keras.callbacks.Callback):
         writing = _writing.get(str(path.resolve()))
         if writing is not None and writing._thread == threading.get_ident():
             writing._flush()
-        return frame(path, weights, run)
+        return frame(path, weights, run, arrays)
 
     # As `fit` goes on. Not at the end of a batch: whoever asks for that makes `fit` wait for every
     # step.
