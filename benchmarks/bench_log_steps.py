@@ -1,6 +1,6 @@
 """What `WeightLog` and `StopAtFault` add to a training step.
 
-python benchmarks/bench_log_steps.py --model dense     # 2 x Dense(1024), batch 32
+python benchmarks/bench_log_steps.py --model dense     # 2 x Dense(1024), batch 64
 python benchmarks/bench_log_steps.py --model resnet    # ResNet50 of 224x224 images, batch 8
 
 On the backend that KERAS_BACKEND names. The trainings take turns, some steps each; the first turn,
@@ -37,7 +37,7 @@ def dense():
     ]
     model = keras.Sequential([keras.Input((1024,)), *layers])
     model.compile("adam", "mse")
-    x = np.random.default_rng(0).normal(size=(32, 1024)).astype("float32")
+    x = np.random.default_rng(0).normal(size=(64, 1024)).astype("float32")
     return model, (x, x)
 
 
@@ -118,14 +118,10 @@ def measure(make, count, rounds, parts):
         def train(name):
             model, (x, y) = make()
             begin = Begin(turns, name)
-
-            def batches():
-                while True:
-                    yield x, y
-
+            # Not a generator, for which TensorFlow gives back all memory after each operation.
             model.fit(
-                batches(), steps_per_epoch=count, epochs=rounds + 1, verbose=0,
-                callbacks=[begin, *watching[name](), End(begin)],
+                np.concatenate(count * [x]), np.concatenate(count * [y]), batch_size=len(x),
+                epochs=rounds + 1, verbose=0, callbacks=[begin, *watching[name](), End(begin)],
             )  # fmt: skip
 
         threads = [threading.Thread(target=train, args=(name,)) for name in turns.names]

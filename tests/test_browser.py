@@ -5,6 +5,7 @@ import itertools
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from reports import HOSTILE, healthy, sick
@@ -152,6 +153,8 @@ def test_the_page_of_a_log(show, tmp_path):
     for step in range(50):
         numbers = dict.fromkeys(COLUMNS, 1.0 + step) | {"share_moved": step / 50}
         writer.add(HOSTILE, step, [numbers[name] for name in COLUMNS])
+        for side in ("before", "after"):
+            writer.add_array(HOSTILE, step, f"histogram {side}", np.float32([2, 4]).tobytes())
     writer.commit()
     writer.close()
     done = CliRunner().invoke(
@@ -165,7 +168,11 @@ def test_the_page_of_a_log(show, tmp_path):
     curve = page.locator("figure polyline").first
     assert curve.is_visible()
     assert curve.bounding_box()["width"] > 100
-    assert page.locator("svg rect").count() == 49
+    assert page.locator(".heat rect").count() == 49
+    spread = page.locator(".spread svg")
+    assert spread.bounding_box()["width"] > 100
+    assert page.locator(".spread rect").first.is_visible()
+    assert page.get_by_text("weights afterwards, histograms over time: 1 to 50").is_visible()
     assert page.locator(".heat svg").bounding_box()["width"] > 100
     assert page.evaluate("document.scripts.length") == 0
     assert page.evaluate("document.documentElement.scrollWidth") <= 360

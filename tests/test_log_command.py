@@ -4,12 +4,13 @@ import csv
 import os
 import xml.etree.ElementTree as ElementTree
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from constrainit.cli import cli
 from constrainit.log import _command
-from constrainit.log._curves import curve, heat, thinned
+from constrainit.log._curves import curve, heat, spread, thinned
 from constrainit.log._storage import COLUMNS, Weight, Writer
 
 HOSTILE = "<script>alert(1)</script>/kernel"
@@ -166,3 +167,17 @@ def test_curves_keep_their_peaks():
     assert curve({"after": [(0, None)]}) is None
     assert curve({"after": [(3, 2.0)]})["lines"]["after"] == "0.0,48.0 0.0,48.0"
     assert heat([(0, 0.25), (3, 0.5)], 0, 3) == [0.25, 0.25, 0.25, 0.5]
+
+
+def test_histograms_are_spread_over_time():
+    """Each in bins that all share, every weight counted once; one that is lost has no cell."""
+    rows = [(0, np.array([6.0, 2.0]), 0.0, 12.0), (5, np.array([4.0, 4.0]), 24.0, 24.0)]
+    drawn = spread([*rows, (9, np.array([0.0, 8.0]), None, None)])
+    assert (drawn["across"], drawn["left"], drawn["right"]) == (2, 0, 5)
+    assert (drawn["low"], drawn["high"]) == ("0", "24")
+    first = {drawn["up"] - 1 - y: share**2 for x, y, share in drawn["cells"] if x == 0}
+    assert first == pytest.approx({y: (0.75 if y < 6 else 0.25) / 6 for y in range(12)})
+    assert [cell for cell in drawn["cells"] if cell[0] == 1] == [(1, 0, 1.0)]
+    assert spread([]) is None
+    many = spread([(step, np.ones(2), 0.0, 1.0) for step in range(1000)])
+    assert (many["across"], many["right"]) == (40, 999)

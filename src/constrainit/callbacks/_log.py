@@ -1,5 +1,7 @@
 """`WeightLog`: every constrained weight before and after its constraint, step by step."""
 
+import atexit
+import contextlib
 import math
 import os
 import sqlite3
@@ -23,6 +25,12 @@ _ROWS, _NUMBERS, _SECONDS = 50, 2**16, 0.5
 """How many steps and numbers wait at most on the device, and how long, until they are read."""
 
 _writing: "weakref.WeakValueDictionary[str, WeightLog]" = weakref.WeakValueDictionary()
+
+
+@atexit.register
+def _close_all():
+    for log in list(_writing.values()):
+        log.close()
 
 
 class WeightLog(keras.callbacks.Callback):
@@ -94,22 +102,34 @@ class WeightLog(keras.callbacks.Callback):
 
     @staticmethod
     def read(
-        path: str | os.PathLike[str], weights: str | None = None, run: int | None = None
+        path: str | os.PathLike[str],
+        weights: str | None = None,
+        run: int | None = None,
+        arrays: str | None = None,
     ) -> Any:
         """The records of a log as a pandas frame, one row for each weight and step.
+
+        What this thread is writing into the file is written first.
 
         Args:
             path: The file; it may still be written.
             weights: A pattern: `"dense/kernel"`, `"*/kernel"`. None: all.
             run: The number of a run, from 1. None: the last one.
+            arrays: `"histograms"` or `"tensors"`: not the numbers, but the arrays `before` and
+                `after` that were kept. The bins of a histogram are equally wide, from
+                `before_minimum` to `before_maximum`, and so on.
 
         Raises:
-            ValueError: There is no such file, run or weight, or it is no log.
+            ValueError: There is no such file, run, weight or kind of arrays, or it is no log.
             ImportError: pandas is not installed.
         """
         from constrainit.log._reading import frame
 
-        return frame(Path(path), weights, run)
+        path = Path(path)
+        writing = _writing.get(str(path.resolve()))
+        if writing is not None and writing._thread == threading.get_ident():
+            writing._flush()
+        return frame(path, weights, run, arrays)
 
     # As `fit` goes on. Not at the end of a batch: whoever asks for that makes `fit` wait for every
     # step.
@@ -192,9 +212,11 @@ class WeightLog(keras.callbacks.Callback):
 
     def close(self) -> None:
         """Lets go of the optimizer and of the file; `fit` does so unless it was interrupted."""
-        if self._taps:
-            for tap, _ in self._taps:
-                detach(tap, tap.optimizer, self.model)
+        # Within a step JAX has given the state away: what it had not read yet is gone.
+        with contextlib.suppress(RuntimeError):
+            self._drain()
+        for tap, _ in self._taps:
+            detach(tap, tap.optimizer, self.model)
         self._taps = []
         if self._writer is not None:
             self._guarded(self._writer.commit)
@@ -205,7 +227,17 @@ class WeightLog(keras.callbacks.Callback):
         self._writer = self._watch = None
         self._is_running = False
 
+    def __del__(self) -> None:
+        """A `fit` that was interrupted told nobody."""
+        if getattr(self, "_watch", None) is not None:
+            self.close()
+
     # What is new
+
+    def _flush(self):
+        with contextlib.suppress(RuntimeError):
+            self._drain()
+        self._commit()
 
     def _optimizer(self):
         return inner_optimizers(self.model.optimizer)[0]

@@ -76,7 +76,7 @@ def _moments(w, squares):
     # The deviation of weights near one would be lost in the square of their mean.
     wide = spread > 0.01 * ops.square(mean)
     tame = ops.logical_and(wide, _is_tame(squares))
-    least, most = sums.least(w), sums.most(w)
+    least, most = sums.ends(w)
 
     def plain():
         return ops.stack(
@@ -97,8 +97,8 @@ def _careful(w):
     mean = sums.total(unit) / ops.maximum(count, 1.0)
     spread = sums.total(held * ops.square(unit - mean)) / ops.maximum(count, 1.0)
     infinite = float("inf")
-    least = sums.least(ops.where(finite, w, infinite))
-    most = sums.most(ops.where(finite, w, -infinite))
+    least, _ = sums.ends(ops.where(finite, w, infinite))
+    _, most = sums.ends(ops.where(finite, w, -infinite))
     found = ops.stack(
         [least, most, scale * mean, scale * ops.sqrt(spread),
          scale * ops.sqrt(sums.squares(unit))]

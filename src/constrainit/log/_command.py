@@ -91,13 +91,32 @@ def _write(path, weights, number, html, table, parquet):
         if html:
             from constrainit.log._page import page
 
-            write_whole(Path(html), page(path, run, held))
+            write_whole(Path(html), page(path, run, held, _histograms(path, held)))
         if table:
             write_whole(Path(table), _table(held))
         if parquet:
             _parquet(path, weights, number, parquet)
     except OSError as reason:
         raise LogError(f"The log can not be written out: {reason}.") from None
+
+
+def _histograms(path, held):
+    import numpy as np
+
+    from constrainit.log._reading import open_log
+    from constrainit.log._storage import arrays
+
+    database = open_log(path)
+    try:
+        return {
+            one.id: [
+                (step, np.frombuffer(counts, "<f4"), least, most)
+                for step, _, counts, *_, least, most in arrays(database, one.id, "histogram")
+            ]
+            for one in held
+        }
+    finally:
+        database.close()
 
 
 def _table(held):

@@ -4,9 +4,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 WIDTH, HEIGHT = 280, 96
 _POINTS = 300
 _CELLS = 120
+_ACROSS, _UP = 40, 24
 
 Pairs = Sequence[tuple[int, float | None]]
 
@@ -77,3 +80,40 @@ def _carried(cells):
         known = known if cell is None else cell
         made.append(known)
     return made
+
+
+def spread(rows: Sequence[tuple[Any, ...]]) -> dict[str, Any] | None:
+    """Histograms over time as cells: how full they are, and the ends of both axes.
+
+    Args:
+        rows: Step, counts, least and largest entry, in order.
+
+    Returns:
+        None where there is no histogram of finite entries.
+    """
+    rows = [row for row in rows if row[2] is not None and row[3] is not None]
+    if not rows:
+        return None
+    # Of many the last of each stretch.
+    count = min(_ACROSS, len(rows))
+    rows = [rows[(i + 1) * len(rows) // count - 1] for i in range(count)]
+    low, high = min(row[2] for row in rows), max(row[3] for row in rows)
+    edges = np.linspace(low, high, _UP + 1)
+    columns = [_rebinned(edges, *row[1:]) for row in rows]
+    # The root: a few weights far away from many others are seen, too.
+    full = np.sqrt(np.array(columns))
+    return {
+        "cells": [(x, _UP - 1 - y, full[x, y]) for x, y in np.argwhere(full > 0.005).tolist()],
+        "across": len(rows), "up": _UP, "left": rows[0][0], "right": rows[-1][0],
+        "low": f"{low:.3g}", "high": f"{high:.3g}",
+    }  # fmt: skip
+
+
+def _rebinned(edges, counts, least, most):
+    """The shares of a histogram in other bins."""
+    if least == most or edges[0] == edges[-1]:
+        place = np.searchsorted(edges[1:-1], least, side="right")
+        return np.eye(len(edges) - 1)[place]
+    below = np.concatenate([[0.0], np.cumsum(counts, dtype="float64")])
+    own = np.linspace(least, most, len(below))
+    return np.diff(np.interp(edges, own, below / max(below[-1], 1.0)))

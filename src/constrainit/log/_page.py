@@ -1,8 +1,10 @@
 """A log as a page that needs no other file and no network."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from constrainit.log._curves import HEIGHT, WIDTH, curve, heat
+from constrainit.log._curves import HEIGHT, WIDTH, curve, heat, spread
 from constrainit.log._reading import Trajectory
 from constrainit.log._storage import Run
 from constrainit.log._summary import about
@@ -23,13 +25,19 @@ _DONE = ("before_norm", "violation", "moved")
 """What the end of a training, where no step is taken, would take down to nothing."""
 
 
-def page(path: Path, run: Run, held: list[Trajectory]) -> str:
+def page(
+    path: Path,
+    run: Run,
+    held: list[Trajectory],
+    histograms: Mapping[int, Sequence[tuple[Any, ...]]],
+) -> str:
     """The page of one run.
 
     Args:
         path: The file of the log, for the title.
         run: The run.
         held: Its weights.
+        histograms: By the number of a weight step, counts, least and largest entry afterwards.
     """
     import jinja2
 
@@ -41,7 +49,7 @@ def page(path: Path, run: Run, held: list[Trajectory]) -> str:
         title=f"{path.name}: run {run.id}",
         about=about(run),
         rows=[_row(one, first, last) for one in held if any(one.of("share_moved"))],
-        weights=[_weight(one) for one in held],
+        weights=[_weight(one, spread(histograms.get(one.id, ()))) for one in held],
         first=first,
         last=last,
         width=WIDTH,
@@ -58,7 +66,7 @@ def _numbers(one, column):
     return one.done(column) if column in _DONE else one.of(column)
 
 
-def _weight(one):
+def _weight(one, drawn_spread):
     plots = []
     for title, columns in _PLOTS:
         pairs = {n: list(zip(one.steps, _numbers(one, c), strict=True)) for n, c in columns.items()}
@@ -67,4 +75,7 @@ def _weight(one):
             plots.append({"title": title, **drawn})
     shape = "×".join(map(str, one.weight.shape))
     rule = one.weight.rule or "no constraint"
-    return {"name": one.weight.path, "rule": f"{shape} {one.weight.dtype}: {rule}", "plots": plots}
+    return {
+        "name": one.weight.path, "rule": f"{shape} {one.weight.dtype}: {rule}", "plots": plots,
+        "spread": drawn_spread,
+    }  # fmt: skip

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from constrainit import _checks
 from constrainit._patterns import ends_as
 from constrainit.log._storage import (
     COLUMNS,
     LogError,
     Run,
     Weight,
+    arrays,
     connect,
     records,
     runs,
@@ -108,13 +112,16 @@ def trajectories(
         yield Trajectory(id_, weight, list(records(database, id_, after)))
 
 
-def frame(path: Path, pattern: str | None, number: int | None) -> Any:
-    """The records as a pandas frame.
+def frame(path: Path, pattern: str | None, number: int | None, kind: str | None = None) -> Any:
+    """The records, or the arrays of a kind, as a pandas frame.
 
     Raises:
         LogError: There is no such log, run or weight.
+        ValueError: There is no such kind.
         ImportError: pandas is not installed.
     """
+    if kind not in (None, *_KINDS):
+        raise _checks.fail("WeightLog.read", "arrays", f"be one of {[*_KINDS]} or None", kind)
     try:
         import pandas as pd
     except ImportError:
@@ -125,13 +132,31 @@ def frame(path: Path, pattern: str | None, number: int | None) -> Any:
     try:
         run = run_of(database, path, number)
         held = chosen(database, path, run.id, pattern)
-        parts = list(trajectories(database, held))
+        rows = [
+            (weight.path, *row)
+            for id_, weight in held.items()
+            for row in (
+                records(database, id_) if kind is None else _unpacked(database, id_, weight, kind)
+            )
+        ]
     finally:
         database.close()
-    rows = [row for part in parts for row in part.rows]
-    made = pd.DataFrame(rows, columns=["step", *COLUMNS])
-    made = made.astype(dict.fromkeys(COLUMNS, "float64"))
+    columns = COLUMNS if kind is None else _ARRAYS
+    made = pd.DataFrame(rows, columns=["weight", "step", *columns])
+    made = made.astype({name: "float64" for name in COLUMNS if name in columns})
     made["step"] = made["step"].astype("int64")
-    names = [part.weight.path for part in parts for _ in part.rows]
-    made.insert(0, "weight", pd.Categorical(names, [part.weight.path for part in parts]))
+    made["weight"] = pd.Categorical(made["weight"], [weight.path for weight in held.values()])
     return made.sort_values(["step", "weight"], kind="stable", ignore_index=True)
+
+
+_KINDS = {"histograms": "histogram", "tensors": "tensor"}
+_ARRAYS = (
+    "before", "after", "before_minimum", "before_maximum", "after_minimum", "after_maximum",
+)  # fmt: skip
+
+
+def _unpacked(database, id_, weight, kind):
+    shape = weight.shape if kind == "tensors" else (-1,)
+    for step, before, after, *ends in arrays(database, id_, _KINDS[kind]):
+        pair = (np.frombuffer(side, "<f4").reshape(shape) for side in (before, after))
+        yield step, *pair, *ends

@@ -306,3 +306,24 @@ def records(
         f"SELECT step, {named} FROM records WHERE weight = ? AND step > ? ORDER BY step",
         (weight, after),
     )
+
+
+def arrays(database: sqlite3.Connection, weight: int, kind: str) -> Iterable[tuple[Any, ...]]:
+    """What was kept whole of a weight, in order of the steps.
+
+    The step; the bytes before the constraint and after it; the least and the largest entry before
+    and after.
+
+    Args:
+        database: A log.
+        weight: Its number.
+        kind: `"histogram"` or `"tensor"`.
+    """
+    return database.execute(
+        """SELECT step, old.content, new.content,
+               before_minimum, before_maximum, after_minimum, after_maximum
+           FROM arrays AS old JOIN arrays AS new USING (weight, step)
+           JOIN records USING (weight, step)
+           WHERE weight = ? AND old.kind = ? AND new.kind = ? ORDER BY step""",
+        (weight, f"{kind} before", f"{kind} after"),
+    )
