@@ -43,6 +43,7 @@ OF_KIND = {
     "negative_sum": ("CW204", "CW205"),
     "never_called": ("CW206", "CW209"),
     "never_moves": ("CW506",),
+    "nonfinite_loss": ("CW502",),
     "not_attached": ("CW209", "CW304"),
     "not_deterministic": ("CW207",),
     "not_idempotent": ("CW205",),
