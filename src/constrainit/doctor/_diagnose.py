@@ -2,6 +2,7 @@
 
 import inspect
 import platform
+import reprlib
 from dataclasses import replace
 from typing import Any
 
@@ -95,9 +96,8 @@ def examine(
     `shapes` are those of one sample, `target` is the file that the model came from, and `mend` is
     called at the end with the problem, its evidence, and what healed, while the model is borrowed.
     """
-    parts = [part for part in keras.tree.flatten((x, y)) if part is not None]
-    if any(np.shape(part)[:1] == (0,) for part in parts):
-        raise ValueError("`x` and `y` of `diagnose` must hold at least one sample. Received: none.")
+    _check_arrays("x", x)
+    _check_arrays("y", y)
     drawn = x is None
     if drawn:
         x = _batch.inputs_for(model, shapes, seed)
@@ -123,6 +123,20 @@ def examine(
         if mend is not None:
             mend(problem, evidence, found, healings)
     return _report(model, x, evidence, seed, problem.said, found, problem.loss_name, target)
+
+
+def _check_arrays(name, values):
+    parts = [part for part in keras.tree.flatten(values) if part is not None]
+    for shape in map(np.shape, parts):
+        if not shape:
+            raise ValueError(
+                f"`{name}` of `diagnose` must be an array, or arrays in lists and dicts, as `fit` "
+                f"takes them. Received: {name}={reprlib.repr(values)}."
+            )
+        if shape[0] == 0:
+            raise ValueError(
+                f"`{name}` of `diagnose` must hold at least one sample. Received: shape {shape}."
+            )
 
 
 def _with_keras_ops(problem, evidence, found, names):
