@@ -15,6 +15,7 @@ from constrainit.doctor._finding import Finding
 from constrainit.doctor._frames import fault
 from constrainit.doctor._probe import probe
 from constrainit.doctor._problem import Problem
+from constrainit.doctor._randomness import undisturbed
 from constrainit.doctor._report import Report
 from constrainit.doctor._state import borrowed
 from constrainit.doctor.rules import findings, in_order
@@ -40,8 +41,8 @@ def diagnose(
     Looks at training from inside: build, forward, loss, gradients, every constraint on a copy of
     its weight, the first optimizer step split into what the gradient and what the constraint
     moves, and some more steps on the same batch. Each finding with a known treatment is treated on
-    the borrowed model and looked at again. At the end the model is as it was, bit for bit, also
-    when something raised.
+    the borrowed model and looked at again. At the end the model and the random states of Python,
+    NumPy, Keras and the backend are as they were, bit for bit, also when something raised.
 
     Args:
         model: A Keras model, compiled or not. One that is not built is rebuilt from its config.
@@ -73,8 +74,9 @@ def diagnose(
         raise ValueError(
             f"`steps` of `diagnose` must be None or a positive integer. Received: steps={steps!r}."
         )
-    built = model if is_built(model) else _twin(model)
-    return examine(built, x, y, loss, optimizer, seed, steps=steps)
+    with undisturbed():
+        built = model if is_built(model) else _twin(model)
+        return examine(built, x, y, loss, optimizer, seed, steps=steps)
 
 
 def _known(name, value, get):
