@@ -3,8 +3,10 @@
 import importlib.util
 import json
 import os
+import random
 import re
 import sys
+import tempfile
 from pathlib import Path
 
 import keras
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 from conftest import array
 from keras import layers, ops
+from keras.src.backend.common import global_state
 
 import constrainit as ci
 from constrainit import _text
@@ -217,9 +220,30 @@ def shown(value):
     return id(value)
 
 
+def randomness():
+    """The states of all that draws without a seed of its own, by what draws from them."""
+    generator = global_state.get_global_attribute("global_seed_generator")
+    state = {
+        ("draws", "python"): random.getstate(),
+        ("draws", "numpy"): repr(np.random.get_state()),  # noqa: NPY002
+        ("draws", "keras"): None if generator is None else array(generator.state).tobytes(),
+    }
+    if keras.backend.backend() == "torch":
+        import torch
+
+        state["draws", "torch"] = torch.random.get_rng_state().numpy().tobytes()
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+        from tensorflow.python.eager import context
+
+        state["draws", "generator"] = array(tf.random.get_global_generator().state).tobytes()
+        state["draws", "tensorflow"] = getattr(context.context(), "_rng", random).getstate()
+    return state
+
+
 def snapshot(model):
-    """Everything about a model that a caller could see changed."""
-    state = {}
+    """Everything about a model and about chance that a caller could see changed."""
+    state = randomness()
     for number, layer in enumerate(all_layers(model)):
         state.update({(number, name): shown(v) for name, v in vars(layer).items()})
     optimizer = getattr(model, "optimizer", None)
@@ -258,6 +282,45 @@ class Remembers(layers.Layer):
         self.last = x
         self.seen.append(x)
         return x + keras.random.normal(ops.shape(x), seed=self.noise)
+
+
+class Draws(layers.Layer):
+    """Draws from every state that is not its own; is interrupted behind that once it is armed."""
+
+    armed = None
+
+    def compute_output_spec(self, x):
+        return keras.KerasTensor(x.shape, x.dtype)
+
+    def call(self, x):
+        noise = random.random() + np.random.random()  # noqa: NPY002
+        if keras.backend.backend() == "torch":
+            import torch
+
+            noise += float(torch.rand(()))
+        if keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
+
+            noise += tf.random.normal(()) + tf.random.get_global_generator().normal(())
+        if keras.backend.backend() != "jax":
+            noise += keras.random.normal(())
+        if self.armed is not None:
+            raise self.armed
+        return x + 0.01 * ops.cast(noise, x.dtype)
+
+
+def stateful():
+    """A model that keeps what it saw; on PyTorch Keras can not train a recurrence with a state."""
+    model = keras.Sequential(
+        [
+            keras.Input(batch_shape=(8, 4, 3)), layers.LSTM(3, stateful=True, trainable=False),
+            layers.BatchNormalization(), layers.Dropout(0.5), by_absolute_value(),
+        ], name="model",
+    )  # fmt: skip
+    model.compile("adam", "mse", metrics=["mae"])
+    model.fit(SERIES, TARGET, batch_size=8, verbose=0)
+    model.evaluate(SERIES, TARGET, batch_size=8, verbose=0)
+    return model
 
 
 class OwnStep(keras.Model):
@@ -347,6 +410,8 @@ def half():
 
 MODELS = {
     "trained": (trained, X, TARGET),
+    "draws": (lambda: sequential(Draws(), by_absolute_value()), X, TARGET),
+    "stateful": (stateful, SERIES, TARGET),
     "remembers": (lambda: sequential(Remembers(), by_absolute_value()), X, TARGET),
     "subclassed, frozen": (subclassed, X, TARGET),
     "functional, shared, own step": (own_step, X, TARGET),
@@ -368,17 +433,20 @@ MODELS = {
 
 
 @pytest.mark.parametrize("kind", MODELS)
-def test_model_is_left_as_it_was(kind):
+def test_model_is_left_as_it_was(kind, tmp_path, monkeypatch):
     """Weights, optimizer, metrics, constraints and attributes are the same, bit for bit."""
     make, x, y = MODELS[kind]
     model = make()
     before = snapshot(model)
-    report = ci.diagnose(model, x, y)
+    with monkeypatch.context() as patched:
+        patched.setattr(tempfile, "tempdir", str(tmp_path))
+        report = ci.diagnose(model, x, y)
+    assert list(tmp_path.iterdir()) == []
     assert changes(before, snapshot(model)) == {}
     assert report.evidence.faults == {}, str(report)
     assert report.evidence.loss is not None
     assert np.isfinite(report.evidence.loss_after)
-    wanted = {"CW101", "CW102"} if kind != "recurrent, attention" else set()
+    wanted = set() if kind in ("recurrent, attention", "stateful") else {"CW101", "CW102"}
     wanted |= {"CW303"} if kind == "averaging" else set()
     counted = [f for f in report.findings if f.counts]
     assert {f.code for f in counted} == wanted, str(report)
@@ -457,14 +525,14 @@ def breaking(stage, exception):
     def loss(y_true, y_pred):
         raise exception
 
-    breaks, constraint = Breaks(), BreakingConstraint(exception)
+    breaks, constraint = Breaks() if stage != "draw" else Draws(), BreakingConstraint(exception)
     model = sequential(
         by_absolute_value(),
         layers.Dense(1, kernel_constraint=constraint if stage == "constraint" else None),
         breaks, loss=loss if stage == "loss" else "mse",
         optimizer=StopsBehindTheUpdate() if stage == "update" else "sgd",
     )  # fmt: skip
-    breaks.armed = exception if stage == "forward" else None
+    breaks.armed = exception if stage in ("forward", "draw") else None
     return model
 
 
@@ -483,14 +551,16 @@ def test_model_is_left_as_it_was_when_the_probe_fails(stage):
     assert finding.stage == {"forward": "forward", "loss": "gradients"}.get(stage, "constraints")
 
 
-@pytest.mark.parametrize("stage", ["forward", "constraint", "loss", "update"])
-def test_model_is_left_as_it_was_when_interrupted(stage):
-    """Ctrl-C in the middle of a probe gets through, and leaves the model as it was."""
+@pytest.mark.parametrize("stage", ["forward", "draw", "constraint", "loss", "update"])
+def test_model_is_left_as_it_was_when_interrupted(stage, tmp_path, monkeypatch):
+    """Ctrl-C in the middle of a probe gets through, and leaves model, chance and disk alone."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     model = breaking(stage, KeyboardInterrupt())
     before = snapshot(model)
     with pytest.raises(KeyboardInterrupt):
         ci.diagnose(model, X, TARGET)
     assert changes(before, snapshot(model)) == {}
+    assert list(tmp_path.iterdir()) == []
 
 
 # What is assumed, and bad arguments

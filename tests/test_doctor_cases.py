@@ -14,7 +14,13 @@ import expected
 BACKEND = keras.backend.backend()
 # A diagnosis is compiled: each backend takes a share of the cases, and the quickest one more.
 EVERY, FIRST = {"torch": (4, 0), "tensorflow": (12, 1), "jax": (12, 3)}[BACKEND]
-FAULTY = [path for path in expected.faulty()[FIRST::EVERY] if expected.happens(path, BACKEND)]
+FAULTY = [
+    pytest.param(path, id=path.stem, marks=[
+        pytest.mark.xfail(strict=True, reason=reason)
+        for case, reason in expected.MISSED.items() if path.stem.startswith(case)
+    ])
+    for path in expected.faulty()[FIRST::EVERY] if expected.happens(path, BACKEND)
+]  # fmt: skip
 HEALTHY = expected.healthy()[FIRST // 3 :: EVERY // 4]
 
 
@@ -32,11 +38,12 @@ def diagnosed(monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("path", FAULTY, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FAULTY)
 def test_the_first_finding_names_the_cause(path, diagnosed):
     """And the layer or the weight."""
     report = diagnosed(path)
-    first = next(finding for finding in report.findings if finding.counts)
+    first = next((finding for finding in report.findings if finding.counts), None)
+    assert first is not None, str(report)
     assert expected.is_right(path, first), str(report)
 
 

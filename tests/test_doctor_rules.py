@@ -618,6 +618,67 @@ def test_a_loss_that_no_weight_is_to_blame_for(name):
     assert not code or words in counted[0].message
 
 
+SERIES = DRAWS.normal(size=(16, 5, 2)).astype("float32")
+
+
+def series(last, each=True, target=Y):
+    """What is said first of a recurrence that gives a number for each step, or one."""
+    layer = layers.SimpleRNN(3, return_sequences=each, name="recurrence")
+    model = sequential(layer, last, shape=(5, 2))
+    model.compile("sgd", "mse")
+    found = ci.diagnose(model, SERIES, target, steps=1).findings
+    return [(f.code, f.layer) for f in found if f.counts][:1]
+
+
+def test_one_target_for_each_step_of_a_series():
+    """A loss that broadcasts one target over time is named; what is meant so is not."""
+    assert series(layers.Dense(1)) == [("CW603", "recurrence")]
+    assert series(layers.Dense(1), each=False) == []
+    assert series(layers.Dense(2), each=False) == []
+    assert series(layers.Dense(1), target=np.ones((16, 1), "float32")) == []
+    assert series(layers.Dense(1), target=SERIES[..., :1]) == []
+
+
+class Exploding(Constraint):
+    """Finite for small weights only."""
+
+    def __call__(self, w):
+        return w * ops.exp(1e3 * ops.sum(ops.square(w)))
+
+
+def test_what_a_constraint_has_broken_follows_from_it():
+    """A forward pass that is NaN from the second step on is listed under the constraint."""
+    model = sequential(layers.Dense(8, kernel_constraint=Exploding(), name="first"))
+    first, *others = [f for f in ci.diagnose(model, X, X[:, :1], steps=2).findings if f.counts]
+    assert (first.code, first.layer, first.cause) == ("CW204", "first", "")
+    broken = [f for f in others if f.code in ("CW401", "CW502")]
+    assert broken
+    assert {f.cause for f in broken} == {f"CW204 {first.weight}"}
+
+
+def test_dead_units_behind_a_constant_follow_from_it():
+    """What stands first in the model comes first, with the advice for what it is."""
+    dead = layers.Dense(4, "relu", bias_initializer=constant(-1.0), name="dead")
+    model = sequential(layers.Dense(1), layers.LayerNormalization(name="norm"), dead)
+    first, *others = [f for f in ci.diagnose(model, X, np.eye(16, 4)).findings if f.counts]
+    assert (first.code, first.layer) == ("CW405", "norm")
+    assert "normalizes over a single number" in first.fix
+    assert "CW405 norm" in {f.cause for f in others if f.code == "CW403"}
+
+
+class Clips(Constraint):
+    def __call__(self, w):
+        return ops.clip(w, -0.5, 0.5)
+
+
+def test_a_clip_of_a_kernel_with_one_channel_has_no_axis():
+    """Along an axis of a single entry everything is scaled alike."""
+    kernel = layers.Conv2D(4, 3, kernel_constraint=Clips())
+    model = sequential(kernel, layers.Flatten(), layers.Dense(1), shape=(6, 6, 1))
+    found = ci.diagnose(model, IMAGES[..., :1], IMAGES[:, 0, 0, :1], steps=1).findings
+    assert "CW301" not in {f.code for f in found}
+
+
 def test_a_masked_row_is_named_where_the_loss_refuses_nan():
     """PyTorch's cross-entropy raises on NaN; the layer that made it is named all the same."""
     model = sequential(

@@ -31,12 +31,14 @@ def check(targets, imports, form, max_size) -> None:
     along other axes than its layer, 2 a model could not be loaded.
     """
     from constrainit._obey import check as look
-    from constrainit.doctor._target import TargetError, load_target
+    from constrainit.doctor._target import TargetError, load_target, running
 
     status, found = INSIDE, []
     for target in targets:
         try:
-            table = look(load_target(target, imports, max_size * 2**20)[0])
+            model, _ = load_target(target, imports, max_size * 2**20)
+            with running("Checking the model", only_ends=True):
+                table = look(model)
         except (TargetError, ValueError) as reason:
             click.echo(f"constrainit: {reason}", err=True)
             status = CAN_NOT_RUN

@@ -1,6 +1,7 @@
 """`[tool.constrainit]` of a project's pyproject.toml."""
 
 import difflib
+import reprlib
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Any
 
 FAIL_ON = ("error", "warning", "never")
 _KEYS = ("fail-on", "ignore", "select", "thresholds")
+_LARGEST = 2**20
+"""Bytes of a pyproject.toml; a parser in Python takes seconds for more."""
 
 
 class ConfigError(Exception):
@@ -46,10 +49,14 @@ def read_config(folder: Path) -> Config:
 
 def _table(path):
     try:
+        if path.stat().st_size > _LARGEST:
+            raise ValueError(f"it has more than {_LARGEST} bytes")
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as reason:
+    # Arrays in arrays beyond the depth of Python's calls are a RecursionError.
+    except (OSError, ValueError, RecursionError) as reason:
         raise ConfigError(f"{str(path)!r} can not be read: {reason}.") from None
-    return table.get("tool", {}).get("constrainit", {})
+    tools = table.get("tool", {})
+    return tools.get("constrainit", {}) if isinstance(tools, dict) else {}
 
 
 def _checked(path, table):
@@ -60,7 +67,7 @@ def _checked(path, table):
             near = difflib.get_close_matches(key, _KEYS, n=1)
             hint = f" Write {near[0]} instead." if near else ""
             raise ConfigError(
-                f"[tool.constrainit] of {str(path)!r} has no key {key!r}, only "
+                f"[tool.constrainit] of {str(path)!r} has no key {reprlib.repr(key)}, only "
                 f"{', '.join(_KEYS)}.{hint}"
             )
     fail_on = table.get("fail-on", "warning")
@@ -93,5 +100,6 @@ def _is_number(value: Any) -> bool:
 
 def _fail(path, name, must, came):
     raise ConfigError(
-        f"`{name}` of [tool.constrainit] in {str(path)!r} must {must}. Received: {came!r}."
+        f"`{name}` of [tool.constrainit] in {str(path)!r} must {must}. Received: "
+        f"{reprlib.repr(came)}."
     )

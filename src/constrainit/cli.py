@@ -41,7 +41,7 @@ def cli() -> None:
     help="Default: by the end of --output (.json, .html, .sarif), else text.",
 )  # fmt: skip
 @click.option("--output", metavar="FILE", help="Write the report there, whole or not at all.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @click.option(
     "--steps", type=click.IntRange(min=1),
     help="Optimizer steps to take. Default: 20, fewer for large models and batches.",

@@ -110,6 +110,13 @@ OF_SAMPLE = {
 # The loss is at fault, not the weight that the sample names; or it is one of several alike.
 ANYWHERE = ("25_mdn_underflow", "50_sn_wrapper_train_eval_mismatch")
 
+# What the doctor does not know, by the number of the case.
+MISSED = {
+    "H88": "a loss without a least value is told from one that falls only after hundreds of steps",
+    "H89": "the labels of a CTC loss are not compared with its steps",
+    "H90": "the schedule of a learning rate is not looked at",
+}
+
 
 def faulty():
     """The files of the faulty models."""

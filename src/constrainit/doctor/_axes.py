@@ -43,7 +43,10 @@ def norm_axes(
     wide = [axis for axis, size in enumerate(record.shape) if size > 1]
     # A mask scales alike, too, but by the same factors whatever it is given.
     fixed = np.allclose(factors[0], factors[1], rtol=_SAME)
-    if along[0] != along[1] or not along[0] or fixed or set(wide) <= set(along[0]):
+    if along[0] != along[1] or fixed or set(wide) <= set(along[0]):
+        return None
+    # Along axes of a single entry everything is scaled alike: a clip has no axes.
+    if not set(wide) & set(along[0]):
         return None
     return along[0]
 

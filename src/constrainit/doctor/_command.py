@@ -1,6 +1,8 @@
 """What `constrainit doctor` does."""
 
+import math
 import random
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,9 @@ import numpy as np
 from constrainit._config import read_config
 from constrainit._files import write_whole
 from constrainit.doctor import _choice, _diagnose
-from constrainit.doctor._batch import inputs_for
+from constrainit.doctor._batch import BATCH, inputs_for
 from constrainit.doctor._fix import is_same_file, write_fixed
+from constrainit.doctor._limits import shown
 from constrainit.doctor._report import FORMS, Report
 from constrainit.doctor._target import (
     TargetError,
@@ -21,6 +24,7 @@ from constrainit.doctor._target import (
     load_batch,
     load_fault,
     load_target,
+    running,
 )
 
 HEALTHY, FINDINGS = 0, 1
@@ -48,7 +52,7 @@ def run(
         TargetError: It can not be done, with one sentence that says why.
         ConfigError: The project's configuration is wrong.
     """
-    config, sizes = read_config(Path.cwd()), _shapes(shapes)
+    config, sizes = read_config(Path.cwd()), _shapes(shapes, max_size * 2**20)
     only, ignored = _codes("--select", select, config), _codes("--ignore", ignore, config)
     thresholds = _thresholds(config)
     _check_output(output)
@@ -71,12 +75,17 @@ def run(
         check_batch(model, inputs_for(model, sizes, seed), "--input-shape")
     source = source or str(getattr(module, "__file__", None) or "")
     try:
-        report = _diagnose.examine(
-            model, x, y, None, None, seed, sizes, steps, source, mended and mended.write
-        )
+        with running("Diagnosing the model", only_ends=True):
+            report = _diagnose.examine(
+                model, x, y, None, None, seed, sizes, steps, source, mended and mended.write
+            )
         report = _choice.chosen(report, only, ignored, thresholds)
     except ValueError as reason:
         raise TargetError(str(reason)) from None
+    except MemoryError as reason:
+        raise TargetError(
+            f"The memory does not suffice for this model and batch: {reason}"
+        ) from None
     report.environment["assumed"][:0] = said
     _show(report, form or FORMS.get(Path(output or "").suffix, "text"), output)
     if mended is not None:
@@ -98,7 +107,7 @@ class _Mended:
 
 def _fix_target(fix, source):
     path = Path(fix)
-    if path.suffix != ".keras" or not path.resolve().parent.is_dir():
+    if path.suffix != ".keras" or not _has_folder(path):
         raise TargetError(
             f"--fix must be the name of a .keras file in a folder that exists. Received: {fix!r}."
         )
@@ -135,8 +144,16 @@ def _thresholds(config):
 
 
 def _check_output(output):
-    if output is not None and not Path(output).resolve().parent.is_dir():
+    if output is not None and not _has_folder(Path(output)):
         raise TargetError(f"There is no folder {str(Path(output).parent)!r} to write --output to.")
+
+
+def _has_folder(path):
+    try:
+        return path.resolve().parent.is_dir()
+    # A name with a null in it, or one that is too long.
+    except (OSError, ValueError):
+        return False
 
 
 def _seed(seed):
@@ -151,16 +168,22 @@ def _seed(seed):
     np.random.seed(seed)  # noqa: NPY002
 
 
-def _shapes(texts):
+def _shapes(texts, max_size):
     shapes = []
     for text in texts:
-        parts = text.split(",")
-        if not all(part.strip().isdigit() and int(part) > 0 for part in parts):
+        parts = [part.strip() for part in text.split(",")]
+        if not all(re.fullmatch(r"0*[1-9][0-9]{0,17}", part, re.ASCII) for part in parts):
             raise TargetError(
                 "--input-shape must be positive integers with commas, such as 28,28,1. "
                 f"Received: {text!r}."
             )
         shapes.append(tuple(int(part) for part in parts))
+    size = sum(4 * BATCH * math.prod(shape) for shape in shapes)
+    if size > max_size:
+        raise TargetError(
+            f"--input-shape asks for a batch of {shown(size)}, more than {shown(max_size)} "
+            "(--max-size)."
+        )
     return shapes or None
 
 

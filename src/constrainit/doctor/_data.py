@@ -1,5 +1,6 @@
 """The batch and the losses in a few numbers."""
 
+import math
 from typing import Any
 
 import keras
@@ -8,6 +9,13 @@ from keras import ops
 
 from constrainit.doctor._evidence import DataEvidence, Evidence, LossEvidence
 from constrainit.doctor._statistics import to_numpy
+
+_BY_ENTRY = {
+    "mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error", "huber",
+    "mean_squared_logarithmic_error", "log_cosh", "poisson", "binary_crossentropy",
+    "binary_focal_crossentropy",
+}  # fmt: skip
+"""Losses of Keras that compare entry with entry, and broadcast."""
 
 _WIDE = 50.0
 """Pre-activations at which the range of an activation is read off."""
@@ -55,12 +63,15 @@ def describe_losses(problem: Any, evidence: Evidence) -> list[LossEvidence]:
         if low < 0 and _only_adds(layer, evidence):
             low, why = 0.0, "a last layer whose weights and inputs are not negative"
         sparse = "sparse" in _name(loss)
+        given = keras.tree.flatten(problem.y)[place]
+        each = _compares_each(loss, given, spec, target)
         found.append(
             LossEvidence(
                 _name(loss), getattr(layer, "name", ""), _logits(loss),
                 int(spec.shape[-1]) if sparse else None,
                 activation, low, high, why, predicted[place], target,
-                _compares_all(loss, keras.tree.flatten(problem.y)[place], spec),
+                _compares_all(loss, given, spec),
+                each, _over_time(problem.model) if each > 1 else "",
             )
         )  # fmt: skip
     return found
@@ -82,6 +93,35 @@ def _compares_all(loss, targets, spec):
         return False
     same = values[0].shape == values[1].shape and np.allclose(*values, rtol=1e-4, equal_nan=True)
     return not same
+
+
+def _compares_each(loss, targets, spec, target):
+    """How many predictions of an example a loss of Keras compares with its one target.
+
+    One target for several units may be meant, and a target that is the same for all examples, as
+    for a discriminator of patches, says the same of each prediction.
+    """
+    function = getattr(loss, "fn", loss)
+    own = getattr(function, "__module__", "") == keras.losses.mean_squared_error.__module__
+    predicted, given = tuple(spec.shape), tuple(targets.shape)
+    if not own or function.__name__ not in _BY_ENTRY or len(predicted) < 3 or not target.deviation:
+        return 1
+    if len(predicted) == len(given) + 1 and predicted[-1] == 1:
+        predicted = predicted[:-1]
+    if len(predicted) != len(given):
+        return 1
+    pairs = zip(predicted[1:-1] or predicted[1:], given[1:-1] or given[1:], strict=True)
+    return math.prod(many for many, one in pairs if one == 1)
+
+
+def _over_time(model):
+    """The last layer that gives an output for each step of a series."""
+    named = [
+        layer.name for layer in model._flatten_layers()
+        if isinstance(layer, (keras.layers.RNN, keras.layers.Bidirectional))
+        and getattr(layer, "return_sequences", False)
+    ]  # fmt: skip
+    return named[-1] if named else ""
 
 
 def _name(loss):

@@ -2,6 +2,7 @@
 
 import inspect
 import platform
+import reprlib
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from constrainit.doctor._finding import Finding
 from constrainit.doctor._frames import fault
 from constrainit.doctor._probe import probe
 from constrainit.doctor._problem import Problem
+from constrainit.doctor._randomness import undisturbed
 from constrainit.doctor._report import Report
 from constrainit.doctor._state import borrowed
 from constrainit.doctor.rules import findings, in_order
@@ -39,8 +41,8 @@ def diagnose(
     Looks at training from inside: build, forward, loss, gradients, every constraint on a copy of
     its weight, the first optimizer step split into what the gradient and what the constraint
     moves, and some more steps on the same batch. Each finding with a known treatment is treated on
-    the borrowed model and looked at again. At the end the model is as it was, bit for bit, also
-    when something raised.
+    the borrowed model and looked at again. At the end the model and the random states of Python,
+    NumPy, Keras and the backend are as they were, bit for bit, also when something raised.
 
     Args:
         model: A Keras model, compiled or not. One that is not built is rebuilt from its config.
@@ -72,8 +74,9 @@ def diagnose(
         raise ValueError(
             f"`steps` of `diagnose` must be None or a positive integer. Received: steps={steps!r}."
         )
-    built = model if is_built(model) else _twin(model)
-    return examine(built, x, y, loss, optimizer, seed, steps=steps)
+    with undisturbed():
+        built = model if is_built(model) else _twin(model)
+        return examine(built, x, y, loss, optimizer, seed, steps=steps)
 
 
 def _known(name, value, get):
@@ -95,9 +98,8 @@ def examine(
     `shapes` are those of one sample, `target` is the file that the model came from, and `mend` is
     called at the end with the problem, its evidence, and what healed, while the model is borrowed.
     """
-    parts = [part for part in keras.tree.flatten((x, y)) if part is not None]
-    if any(np.shape(part)[:1] == (0,) for part in parts):
-        raise ValueError("`x` and `y` of `diagnose` must hold at least one sample. Received: none.")
+    _check_arrays("x", x)
+    _check_arrays("y", y)
     drawn = x is None
     if drawn:
         x = _batch.inputs_for(model, shapes, seed)
@@ -123,6 +125,20 @@ def examine(
         if mend is not None:
             mend(problem, evidence, found, healings)
     return _report(model, x, evidence, seed, problem.said, found, problem.loss_name, target)
+
+
+def _check_arrays(name, values):
+    parts = [part for part in keras.tree.flatten(values) if part is not None]
+    for shape in map(np.shape, parts):
+        if not shape:
+            raise ValueError(
+                f"`{name}` of `diagnose` must be an array, or arrays in lists and dicts, as `fit` "
+                f"takes them. Received: {name}={reprlib.repr(values)}."
+            )
+        if shape[0] == 0:
+            raise ValueError(
+                f"`{name}` of `diagnose` must hold at least one sample. Received: shape {shape}."
+            )
 
 
 def _with_keras_ops(problem, evidence, found, names):

@@ -184,6 +184,8 @@ class LossEvidence:
         predicted: The first predictions, None if there are none.
         target: The targets.
         pairs: Whether each target is compared with the predictions of all examples.
+        each: How many predictions of an example its one target is compared with, if there are more.
+        along: Name of the layer that gives them, or an empty string.
     """
 
     name: str
@@ -197,6 +199,8 @@ class LossEvidence:
     predicted: Output | None
     target: DataEvidence
     pairs: bool = False
+    each: int = 1
+    along: str = ""
 
 
 @dataclass

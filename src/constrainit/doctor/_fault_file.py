@@ -115,7 +115,7 @@ def read(path: Path, max_size: int = MAX_SIZE) -> Kept:
         if told["format"] != FORMAT:
             raise ValueError
         version = int(told["version"])
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         refuse("is no file of StopAtFault: what it says of itself can not be read")
     if version > VERSION:
         refuse(
@@ -133,12 +133,13 @@ def read(path: Path, max_size: int = MAX_SIZE) -> Kept:
 
 
 def _get(arrays, one):
+    """An array; a number of a dtype that NumPy itself does not have is widened to float32."""
     value, dtype = arrays[one["name"]], one["dtype"]
     if value.dtype.name == dtype:
         return value
     import ml_dtypes
 
-    return value.view(np.dtype(getattr(ml_dtypes, dtype)))
+    return value.view(np.dtype(getattr(ml_dtypes, dtype))).astype("float32")
 
 
 def _build(node, arrays):
@@ -203,5 +204,4 @@ def _assign(what, variables, values):
         )
         refuse(f"is of another model: its {what} are not those of this one ({more})")
     for variable, value in zip(variables, values, strict=True):
-        wide = value.astype("float32") if value.dtype.kind not in "fiub" else value
-        variable.assign(ops.cast(ops.convert_to_tensor(wide), variable.dtype))
+        variable.assign(ops.cast(ops.convert_to_tensor(value), variable.dtype))

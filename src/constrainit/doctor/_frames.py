@@ -72,7 +72,7 @@ class Fault:
 def fault(exception: BaseException) -> Fault:
     """`exception` with the frames of Keras, the backend and this library left out."""
     own = _own(traceback.extract_tb(exception.__traceback__))
-    return Fault(type(exception).__name__, _message(str(exception))[:400] or "no message", own)
+    return Fault(type(exception).__name__, _message(_words(exception))[:400] or "no message", own)
 
 
 def running_line(above: tuple[str, str]) -> Source | None:
@@ -89,6 +89,14 @@ def _own(frames):
         for frame in frames
         if _is_users(frame.filename)
     )
+
+
+def _words(exception):
+    try:
+        return str(exception)
+    # A class of the user's own may raise even here.
+    except Exception:
+        return ""
 
 
 def _message(text):

@@ -1,8 +1,11 @@
 """TARGET and batch of the command line: from text to a model and arrays."""
 
+import contextlib
 import importlib
 import importlib.util
+import reprlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from constrainit._text import visible
 from constrainit.doctor import _fault_file
 from constrainit.doctor._archive import check_model, read_arrays
 from constrainit.doctor._batch import input_specs
@@ -17,12 +21,31 @@ from constrainit.doctor._frames import fault
 from constrainit.doctor._limits import MAX_SIZE, ArchiveError, refuse
 from constrainit.doctor._ration import check_activations, rationed
 
-_WHATEVER = (Exception, SystemExit)
-"""What a user's code may raise; its own exit status would be taken for the doctor's."""
+_MOST_NAMES, _MOST_FRAMES = 10, 20
 
 
 class TargetError(Exception):
     """What was asked for can not be done; the message is the one sentence for the user."""
+
+
+@contextlib.contextmanager
+def running(what: str, *, only_ends: bool = False) -> Iterator[None]:
+    """Turns what the user's own code raises into a TargetError with the user's own frames.
+
+    An interruption goes through. The exit status of a `sys.exit` would be taken for the doctor's.
+
+    Args:
+        what: What is done meanwhile: the subject of the message.
+        only_ends: Whether exceptions go through, and only what ends a program does not.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as exception:
+        if only_ends and isinstance(exception, Exception):
+            raise
+        raise TargetError(f"{what} failed: {_with_frames(exception)}") from None
 
 
 def load_target(
@@ -53,8 +76,7 @@ def load_target(
 
 
 def _saved(path, max_size):
-    if not path.is_file():
-        raise TargetError(f"There is no file {str(path)!r}.")
+    _must_exist(path)
     try:
         with rationed(check_model(path, max_size)):
             model = keras.saving.load_model(path, safe_mode=True)
@@ -76,6 +98,14 @@ def _saved(path, max_size):
     return model
 
 
+def _must_exist(path):
+    # A name that is too long is an error of the system.
+    with contextlib.suppress(OSError):
+        if path.is_file():
+            return
+    raise TargetError(f"There is no file {str(path)!r}.")
+
+
 def _one_line(text, longest=400):
     """Without what could steer a terminal: the text may quote a file that somebody else made."""
     line = "".join(c if c.isprintable() else " " for c in text)
@@ -90,20 +120,17 @@ def _missing_class(message):
 
 
 def _import(name):
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as exception:
-        if exception.name and name.split(".")[0] == exception.name.split(".")[0]:
-            raise TargetError(f"There is no module {name!r} here or on the path.") from None
-        raise TargetError(f"Importing {name!r} failed: {_with_frames(exception)}") from None
-    # Any code may be at the top level of a module.
-    except _WHATEVER as exception:
-        raise TargetError(f"Importing {name!r} failed: {_with_frames(exception)}") from None
+    with running(f"Importing {name!r}"):
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as exception:
+            if not exception.name or name.split(".")[0] != exception.name.split(".")[0]:
+                raise
+    raise TargetError(f"There is no module {name!r} here or on the path.")
 
 
 def _file(path):
-    if not path.is_file():
-        raise TargetError(f"There is no file {str(path)!r}.")
+    _must_exist(path)
     sys.path.insert(0, str(path.resolve().parent))
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
@@ -111,35 +138,56 @@ def _file(path):
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
     try:
-        spec.loader.exec_module(module)
-    # Any code may be at the top level of a file.
-    except _WHATEVER as exception:
-        del sys.modules[path.stem]
-        raise TargetError(f"Running {str(path)!r} failed: {_with_frames(exception)}") from None
+        with running(f"Running {str(path)!r}"):
+            spec.loader.exec_module(module)
+    except TargetError:
+        sys.modules.pop(path.stem, None)
+        raise
     return module
 
 
 def _made(module, factory):
-    make = getattr(module, factory, None)
+    with running(repr(factory)):
+        make = getattr(module, factory, None)
     if not callable(make):
-        names = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
         raise TargetError(
-            f"{module.__name__!r} has no function {factory!r}. "
-            f"It has: {', '.join(names) or 'none'}."
+            f"{module.__name__!r} has no function {factory!r}. It has: {_own_functions(module)}."
         )
-    try:
+    with running(repr(factory)):
         model = make()
-    # Whatever the user's factory raises is shown with the user's own frames.
-    except _WHATEVER as exception:
-        raise TargetError(f"{factory!r} failed: {_with_frames(exception)}") from None
     if not isinstance(model, keras.Model):
-        raise TargetError(f"{factory!r} must return a keras.Model. It returned: {model!r}.")
+        raise TargetError(f"{factory!r} must return a keras.Model. It returned: {_brief(model)}.")
+    if not hasattr(model, "name"):
+        raise TargetError(
+            f"{factory!r} returned a model that is not initialised. Write super().__init__() at "
+            f"the beginning of {type(model).__name__}.__init__."
+        )
     return model
+
+
+def _own_functions(module):
+    names = [
+        name for name, value in vars(module).items()
+        if callable(value) and not name.startswith("_")
+        and getattr(value, "__module__", None) == module.__name__
+    ]  # fmt: skip
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more or "none"
+
+
+def _brief(value):
+    """One line for whatever a function returned, also where its own `__repr__` raises."""
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = 100
+    return _one_line(" ".join(short.repr(value).split()))
 
 
 def _with_frames(exception):
     found = fault(exception)
-    return "\n".join([str(found), *(f"  at {source}" for source in found.sources)])
+    lines = [str(found), *(f"  at {source}" for source in found.sources)]
+    if len(lines) > _MOST_FRAMES:
+        lines[_MOST_FRAMES // 2 : -_MOST_FRAMES // 2] = ["  ..."]
+    return "\n".join(map(visible, lines))
 
 
 def load_batch(
@@ -155,19 +203,15 @@ def load_batch(
     make = getattr(module, "make_batch", None)
     if make is None:
         return None, None
-    try:
+    with running("'make_batch'"):
         batch = make()
-    # Whatever the user's function raises is shown with the user's own frames.
-    except _WHATEVER as exception:
-        raise TargetError(f"'make_batch' failed: {_with_frames(exception)}") from None
     if not isinstance(batch, tuple) or len(batch) != 2:
         raise TargetError(f"'make_batch' must return (x, y). It returned a {type(batch).__name__}.")
     return batch
 
 
 def _arrays(path, max_size):
-    if not path.is_file():
-        raise TargetError(f"There is no file {str(path)!r}.")
+    _must_exist(path)
     try:
         arrays = read_arrays(path, max_size)
     except ArchiveError as reason:
@@ -189,8 +233,7 @@ def load_fault(
         TargetError: The file can not be read, or is of another model.
     """
     path = Path(file)
-    if not path.is_file():
-        raise TargetError(f"There is no file {file!r}.")
+    _must_exist(path)
     try:
         kept = _fault_file.read(path, max_size)
         x, y, weights = _fault_file.parts(kept.data)

@@ -61,12 +61,39 @@ RULES = (
 _TRIALS = {"rate": (LearningRateTooHigh,), "data": (UnscaledData,)}
 
 
+_WITHOUT_GRADIENT = (NoGradient.code, FadingGradient.code)
+_BROKEN = (NonfiniteForward.code, NonfiniteGradient.code, NonfiniteLoss.code)
+_FIRST = ("forward", "loss", "gradients")
+"""The stages before a constraint has acted."""
+
 _OF_CONSTRAINTS = (NotAProjection.code, NotDeterministic.code, WrongDtype.code)
 
 
 def findings(evidence: Evidence) -> list[Finding]:
     """What every rule finds, causes first."""
-    return in_order(finding for rule in RULES for finding in rule.find(evidence))
+    found = [finding for rule in RULES for finding in rule.find(evidence)]
+    _follow_signal(found, [output.layer for output in evidence.outputs])
+    _follow_constraint(found)
+    return in_order(found)
+
+
+def _follow_signal(found, order):
+    """Units are dead behind a constant because of it."""
+    for still in (finding for finding in found if finding.code == ConstantOutput.code):
+        behind = order[order.index(still.layer) + 1 :] if still.layer in order else []
+        dead = [f for f in found if f.code == DeadStart.code and f.layer in behind]
+        cut = [f for f in found if f.code in _WITHOUT_GRADIENT and f.layer in behind]
+        for finding in dead and dead + cut:
+            finding.cause = f"{still.code} {still.layer}"
+
+
+def _follow_constraint(found):
+    """What is finite until a constraint has made NaN of a weight follows from that."""
+    made = next((f for f in found if f.code == ConstraintMakesNan.code), None)
+    broken = [f for f in found if f.code in _BROKEN]
+    if made is not None and not any(f.stage in _FIRST for f in broken):
+        for finding in broken:
+            finding.cause = f"{made.code} {made.weight}"
 
 
 def rules_of(trial: str) -> list[Rule]:

@@ -1,5 +1,7 @@
 """CW405 constant-output."""
 
+import keras
+
 from constrainit.doctor.rules._rule import Rule
 
 _ROUNDING, _LATER = 1e-6, 1e-4
@@ -48,12 +50,25 @@ class ConstantOutput(Rule):
                     f"the output of {output.kind} {output.layer!r} is the same for every example "
                     f"of the batch (mean {output.mean:.3g}, deviation over the batch "
                     f"{output.spread:.3g}), before and after the steps",
-                    "look at what feeds it: a saturated or dead layer, positive weights through "
-                    "many layers (constrainit.plan says how many are too many), or a softmax or "
-                    "normalization over a single unit",
+                    _fix(evidence, output),
                     {"spread": output.spread, "mean": output.mean}, layer=output.layer,
                 )  # fmt: skip
                 return
+
+
+def _fix(evidence, output):
+    layers = [record for record in evidence.weights if record.layer.name == output.layer]
+    norm = keras.layers.LayerNormalization
+    if any(isinstance(r.layer, norm) and tuple(r.shape) == (1,) for r in layers):
+        return (
+            f"{output.layer!r} normalizes over a single number, which less its own mean is zero: "
+            "normalize over an axis of several, or over examples by BatchNormalization"
+        )
+    return (
+        "look at what feeds it: a saturated or dead layer, positive weights through many layers "
+        "(constrainit.plan says how many are too many), or a softmax or normalization over a "
+        "single unit"
+    )
 
 
 def _still(output, share):

@@ -13,7 +13,8 @@ class WrongLoss(Rule):
     outputs; those of a linear layer are negative, and are clipped, without a gradient.
 
     A loss of a class of its own is also told when it broadcasts targets of the shape `(batch,)`
-    against predictions `(batch, 1)`: it then compares all pairs of examples.
+    against predictions `(batch, 1)`: it then compares all pairs of examples. A loss of Keras
+    broadcasts the one target of an example over the predictions for all steps of a series.
 
     Example:
         model = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation="softmax")])
@@ -27,7 +28,8 @@ class WrongLoss(Rule):
 
     Known limits:
         Losses of the user's own are not known. A linear output is reported only if it has been
-        outside [0, 1] on the batch.
+        outside [0, 1] on the batch. One target for several units of the last layer is not
+        reported, as it may be meant.
 
     Source:
         `keras.losses`, argument `from_logits`; the missing softmax of UMLAUT (Schoop et al., 2021).
@@ -44,6 +46,17 @@ class WrongLoss(Rule):
                     "the best answer is their mean"
                 )
                 fix = "give it targets of the shape (batch, 1), such as y[:, None]"
+            elif made.each > 1:
+                message = (
+                    f"the loss {made.name} compares the one target of an example with each of its "
+                    f"{made.each} predictions: the model learns to answer at every place"
+                )
+                fix = (
+                    f"give one prediction for an example: return_sequences=False in {made.along!r}"
+                    if made.along
+                    else "give one prediction for an example: put a pooling over them, or a "
+                    "Flatten, before the last layers"
+                )
             elif made.logits and made.activation in _BOUNDED:
                 message = (
                     f"the loss {made.name} takes logits (from_logits=True), but the output has "
@@ -59,7 +72,8 @@ class WrongLoss(Rule):
                 fix = "write from_logits=True, or give the last layer a sigmoid or softmax"
             else:
                 continue
-            yield self.made(message, fix, {"from_logits": made.logits}, layer=made.layer)
+            layer = made.along or made.layer
+            yield self.made(message, fix, {"from_logits": made.logits}, layer=layer)
 
 
 def _outside(made):
