@@ -14,6 +14,7 @@ from keras import ops
 
 import constrainit as ci
 from constrainit._precision import inward, nearest
+from constrainit.numerics import axis_sum
 
 QUICK = settings(max_examples=40, deadline=None, derandomize=True, database=None)
 SLOW = settings(QUICK, max_examples=6, suppress_health_check=[HealthCheck.too_slow])
@@ -45,6 +46,29 @@ def close(found, expected, w, share=1e-5):
     """Agreement to the rounding of float32, relative to the result."""
     scale = max(np.abs(expected).max(), 1e-30)
     np.testing.assert_allclose(found, expected, rtol=0, atol=share * scale)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "shape", [(7,), (24, 1), (1021, 3), (1024, 5), (3, 3, 512, 4), (65_536, 8)]
+)
+def test_sum_of_an_axis(shape, dtype):
+    """The sum of every unit to a few roundings, however many entries it has."""
+    w = abs(np.random.default_rng(0).normal(size=shape)).astype(dtype)
+    axis = tuple(range(max(len(shape) - 1, 1)))
+    with arithmetic(dtype):
+        found = array(axis_sum(ops.convert_to_tensor(w), axis))
+    expected = w.astype("longdouble").sum(axis, keepdims=True)
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found, expected, rtol=6 * np.finfo(dtype).eps)
+
+
+def test_sum_of_a_unit_beside_others():
+    """What is infinite or NaN in one unit stays in that unit."""
+    w = np.ones((64, 3), "float32")
+    w[1, 0], w[2, 2] = np.inf, np.nan
+    found = array(axis_sum(ops.convert_to_tensor(w), (0,)))
+    np.testing.assert_array_equal(found, [[np.inf, 64.0, np.nan]])
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])

@@ -33,9 +33,10 @@ from ._simplex import project_simplex as project_simplex
 from ._softplus import softplus as softplus
 from ._spectral import with_eigenvalues as with_eigenvalues
 from ._spectral import with_singular_values as with_singular_values
+from ._sums import axis_sum as axis_sum
 
 __all__ = [
-    "at_least", "at_most", "between", "circulant", "computed_once", "convex_sequences",
+    "at_least", "at_most", "axis_sum", "between", "circulant", "computed_once", "convex_sequences",
     "convolution_bound", "convolution_slack", "dykstra", "factor_into", "from_diagonals",
     "from_first_row", "inverse_by_halves", "is_rotation", "isotonic", "keep_largest",
     "nearest_correlation", "plain_norm", "polar", "polar_factor", "polished", "project_birkhoff",

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from ._limits import at_least
+from ._sums import axis_sum
 
 
 def polar(w, axis):
@@ -32,7 +33,7 @@ def plain_norm(w, axis):
     if keras.backend.backend() == "torch":
         # At each step of training, where the bookkeeping of `keras.ops` would be seen.
         return w.square().sum(axis, keepdim=True).sqrt()
-    return ops.sqrt(ops.sum(ops.square(w), axis=axis, keepdims=True))
+    return ops.sqrt(axis_sum(ops.square(w), axis))
 
 
 def _parts(w, axis):

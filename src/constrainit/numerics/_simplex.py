@@ -5,6 +5,7 @@ import math
 from keras import ops
 
 from ._limits import at_least
+from ._sums import axis_sum
 
 
 def project_simplex(w, total, axis, where=None):
@@ -37,10 +38,10 @@ def project_simplex(w, total, axis, where=None):
     v = at_least(kept - offset, floor)
 
     def surplus(t):
-        return ops.sum(at_least(v - t, 0.0), axis=axis, keepdims=True) - total
+        return axis_sum(at_least(v - t, 0.0), axis) - total
 
     def support(t):
-        return ops.sum(ops.cast(v > t, v.dtype), axis=axis, keepdims=True)
+        return axis_sum(ops.cast(v > t, v.dtype), axis)
 
     def grow(t, size, shrinking):
         # A unit that is done stays: what it becomes must not depend on its neighbours.
@@ -57,12 +58,12 @@ def project_simplex(w, total, axis, where=None):
     )
     # Once more from the weights themselves: exactly zero for weights that sum to `total` exactly.
     held = ops.where(v > threshold, v, ops.zeros_like(v))
-    threshold = (ops.sum(held, axis=axis, keepdims=True) - total) / at_least(size, 1.0)
+    threshold = (axis_sum(held, axis) - total) / at_least(size, 1.0)
     image = at_least(v - threshold, 0.0)
     for _ in range(2):
         used = image > 0
-        size = at_least(ops.sum(ops.cast(used, v.dtype), axis=axis, keepdims=True), 1.0)
-        share = (ops.sum(image, axis=axis, keepdims=True) - total) / size
+        size = at_least(axis_sum(ops.cast(used, v.dtype), axis), 1.0)
+        share = (axis_sum(image, axis) - total) / size
         image = ops.where(used, at_least(image - share, 0.0), ops.zeros_like(image))
     return image if where is None else ops.where(where, image, ops.zeros_like(image))
 
@@ -75,6 +76,6 @@ def project_l1_ball(w, radius, axis, where=None):
     Source: J. Duchi et al., "Efficient projections onto the l1-ball", 2008.
     """
     size = ops.abs(w)
-    inside = ops.sum(size, axis=axis, keepdims=True) <= radius
+    inside = axis_sum(size, axis) <= radius
     image = project_simplex(size, radius, axis, where)
     return ops.where(inside, w, ops.where(image > 0, ops.sign(w) * image, image))
