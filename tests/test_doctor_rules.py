@@ -656,6 +656,54 @@ def test_what_a_constraint_has_broken_follows_from_it():
     assert {f.cause for f in broken} == {f"CW204 {first.weight}"}
 
 
+def distances(y, predictions):
+    """The distance of a sample to itself is a root of zero, whatever the weights are."""
+    apart = ops.expand_dims(predictions, 0) - ops.expand_dims(predictions, 1)
+    return ops.mean(ops.sqrt(ops.sum(ops.square(apart), axis=-1)), axis=-1)
+
+
+def test_a_root_of_zero_that_no_weight_makes():
+    """The advice speaks of no weight, and what follows from the lost gradient stands under it."""
+    model = sequential(layers.Dense(8, kernel_constraint="max_norm"), layers.Dense(3))
+    model.compile("sgd", distances)
+    first, *others = [f for f in ci.diagnose(model, X, Y, steps=2).findings if f.counts]
+    assert (first.code, first.stage, first.cause) == ("CW501", "gradients", "")
+    assert "keep what enters that operation" in first.fix
+    assert others
+    assert {f.cause for f in others} == {f"CW501 {first.weight}"}
+
+
+def test_what_harms_training_comes_before_what_is_not_saved():
+    """A class that is not registered is an error, and no reason why the loss grows."""
+    kind = type(local_class())
+    kind.__call__ = lambda self, w: ops.clip(w, 8.0, 9.0)
+    slow = keras.optimizers.SGD(1e-5)
+    found = ci.diagnose(dense(kind()), X, Y, optimizer=slow).findings
+    found = [f for f in found if f.counts]
+    assert found[0].code != "CW208"
+    assert "CW505" in {f.code for f in found}
+    saved = next(f for f in found if f.code == "CW208")
+    assert saved.message.endswith("can not be loaded, as it is not registered with Keras")
+
+
+@pytest.mark.parametrize(("constrained", "wanted"), [(True, "whose constraint"), (False, "gelu")])
+def test_dead_units_are_mended_by_what_there_is(constrained, wanted):
+    """No constraint is spoken of where there is none."""
+    constraint = "non_neg" if constrained else None
+    dead = layers.Dense(8, "relu", bias_initializer=constant(-50.0), kernel_constraint=constraint)
+    found = ci.diagnose(sequential(dead, layers.Dense(1)), X, Y, steps=1).findings
+    assert wanted in next(f for f in found if f.code == "CW403").fix
+
+
+def test_an_axis_that_was_given_is_a_note_on_itself():
+    """What a set of ours is told to do may be meant; leaving the axis out is the other way."""
+    model = sequential(layers.Dense(4, **ci.constrained(kernel=ci.Simplex(axis=1))))
+    note = next(f for f in ci.diagnose(model, X, X).findings if f.code == "CW301")
+    assert note.level == "info"
+    assert "right if that is meant" in note.message
+    assert "leave `axis` out of Simplex" in note.fix
+
+
 def test_dead_units_behind_a_constant_follow_from_it():
     """What stands first in the model comes first, with the advice for what it is."""
     dead = layers.Dense(4, "relu", bias_initializer=constant(-1.0), name="dead")

@@ -469,6 +469,23 @@ def test_prepare_redraws_what_is_outside_and_keeps_the_rest():
             ci.prepare(model, seed=wrong)
 
 
+@pytest.mark.parametrize(("outside", "how"), [(2, "drawn in 2 of its 20 units"), (5, "drawn")])
+def test_prepare_keeps_a_table_of_which_a_few_rows_are_outside(outside, how):
+    """Rows of an embedding that was given are not drawn anew because of that of the padding."""
+    table = np.random.default_rng(0).normal(size=(20, 4))
+    table = (table / np.linalg.norm(table, axis=1, keepdims=True)).astype("float32")
+    table[:outside] = 0
+    words = layers.Embedding(20, 4, embeddings_constraint=ci.UnitNorm(), name="words")
+    model = keras.Sequential([keras.Input((3,)), words])
+    words.set_weights([table])
+    [change] = ci.prepare(model, seed=1)
+    assert change.how == how
+    found = array(words.embeddings)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, rtol=1e-5)
+    assert same_bits(found[outside:], table[outside:]) == (outside == 2)
+    assert len(np.unique(found[:outside], axis=0)) == outside
+
+
 def test_sets_are_resolved_as_layers_are_built():
     """`axis=None` of a set given to a layer becomes the axes of that layer, before any step."""
     model = sequential(

@@ -181,6 +181,23 @@ def _drawn(draw, a_set, record):
     return draw.over(a_set, record.axes, recurrent)(record.shape, record.dtype)
 
 
+def _beside_what_stays(drawn, a_set, record, image):
+    """The drawn weight, but for its units that are inside where those are nine in ten.
+
+    Such a weight is no draw gone wrong: it was given, such as an embedding whose rows have norm one
+    but for that of the padding.
+    """
+    value = record.value
+    moved = ops.not_equal(image, value)
+    units = a_set._units(len(record.shape))
+    moved = ops.any(moved, axis=units, keepdims=True) if units else moved
+    anew, total = int(ops.sum(ops.cast(moved, "int32"))), math.prod(moved.shape)
+    mixed = ops.where(moved, drawn, value)
+    if 10 * anew > total or float(a_set.violation(mixed)) != 0:
+        return drawn, "drawn"
+    return mixed, f"drawn in {anew} of its {total} units"
+
+
 @dataclass(frozen=True)
 class Redrawn:
     """A weight that `prepare` changed.
@@ -189,8 +206,8 @@ class Redrawn:
         weight: The path of the variable.
         set: Its set in one line.
         violation: How far outside it was, in the units of the weight.
-        how: `"drawn"` from the set's own law, or `"projected"` by a constraint of the user's own
-            or by one of several weights together.
+        how: `"drawn"` from the set's own law, `"drawn in 1 of its 500 units"`, or `"projected"` by
+            a constraint of the user's own or by one of several weights together.
     """
 
     weight: str
@@ -208,7 +225,9 @@ def prepare(
     """Gives every weight that starts outside its set a new start, from the set's own law.
 
     For a model that has not been trained: what is outside loses its values. What is inside stays
-    bit for bit. A constraint of the user's own has no law; its weights are projected by it.
+    bit for bit: whole weights, and single units where at least nine in ten of a weight are inside,
+    such as the rows of an embedding that was given. A constraint of the user's own has no law; its
+    weights are projected by it.
 
     With a batch, new kernels are drawn for the activation of their layer and for the number of
     layers with a constrained kernel, and `calibrate` then fits what is free to the batch.
@@ -244,7 +263,7 @@ def prepare(
                 phi = record.layer.activation
                 phi = phi.activation if isinstance(phi, OutputScale) else phi
                 draw = Feasible(a_set, own, activation=phi, depth=depth)
-            how, value = "drawn", _drawn(draw, a_set, record)
+            value, how = _beside_what_stays(_drawn(draw, a_set, record), a_set, record, image)
         changes.append((record, value, Redrawn(record.path, a_set.describe(), distance, how)))
     kept = [ops.copy(record.value) for record, _, _ in changes]
     for record, value, _ in changes:

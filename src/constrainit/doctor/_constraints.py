@@ -268,6 +268,8 @@ def _saving_fault(record, incomparable):
         again = keras.saving.deserialize_keras_object(config, safe_mode=True)
     # A user's `get_config` and `from_config` may raise anything.
     except Exception as exception:
+        if str(exception).startswith("Could not locate"):
+            return "can not be loaded, as it is not registered with Keras"
         return f"can not be loaded: {fault(exception)}"
     if not callable(again):
         return "can not be loaded: what comes back is not callable"

@@ -14,7 +14,7 @@ from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding
 from constrainit.doctor._frames import fault
 from constrainit.doctor._probe import probe
-from constrainit.doctor._problem import Problem
+from constrainit.doctor._problem import Problem, own_steps
 from constrainit.doctor._randomness import undisturbed
 from constrainit.doctor._report import Report
 from constrainit.doctor._state import borrowed
@@ -233,6 +233,7 @@ def _report(
         "model_class": type(model).__name__,
         "weights": int(sum(np.prod(record.shape) for record in evidence.weights)),
         "assumed": said,
+        "left_out": own_steps(model),
         "target": target,
     }
     return Report(environment, evidence, tuple(found))

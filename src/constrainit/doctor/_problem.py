@@ -71,8 +71,9 @@ class Problem:
         self._looking = True
         self.loss_name = ""
         self.given_steps, self.steps, self.more = steps, steps or 0, 0
-        if type(model).train_step is not keras.Model.train_step:
-            self.said.append("its own train_step is not run: the step is that of keras.Model")
+        self.said += [
+            f"{step} is not run: the step is that of keras.Model" for step in own_steps(model)
+        ]
 
     def _affordable(self):
         """The steps that a probe takes of itself: fewer where each is dear."""
@@ -205,6 +206,12 @@ class Problem:
         with attribute(self.model, "_compile_loss", self._compiled_loss):
             loss = loss_of(self.model, x, y, predictions)
         return ops.cast(loss, "float32"), outputs
+
+
+def own_steps(model: keras.Model) -> list[str]:
+    """The steps of a model's own that the doctor does not run."""
+    own = type(model).train_step is not keras.Model.train_step
+    return ["its own train_step"] if own else []
 
 
 def loss_of(model: keras.Model, x: Any, y: Any, predictions: Any) -> Any:

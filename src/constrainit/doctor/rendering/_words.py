@@ -19,6 +19,10 @@ def verdict(report: Any) -> str:
         for level in LEVELS
         if (count := sum(finding.level == level for finding in report.findings))
     ]
+    if report.ok and report.environment.get("left_out"):
+        left = " and ".join(report.environment["left_out"])
+        notes = f"; {counted[0]}" if counted else ""
+        return f"healthy as far as it was looked at, which leaves out {left}{notes}"
     if report.ok:
         return "healthy" + (f", with {counted[0]}" if counted else ": nothing found")
     return ", ".join(counted)

@@ -66,7 +66,8 @@ _BROKEN = (NonfiniteForward.code, NonfiniteGradient.code, NonfiniteLoss.code)
 _FIRST = ("forward", "loss", "gradients")
 """The stages before a constraint has acted."""
 
-_OF_CONSTRAINTS = (NotAProjection.code, NotDeterministic.code, WrongDtype.code)
+_BEFORE_HARM = (NotSaved.code, InfeasibleStart.code, StartJump.code, InexactConstraint.code)
+"""What may be found of a model that trains well."""
 
 
 def findings(evidence: Evidence) -> list[Finding]:
@@ -74,6 +75,7 @@ def findings(evidence: Evidence) -> list[Finding]:
     found = [finding for rule in RULES for finding in rule.find(evidence)]
     _follow_signal(found, [output.layer for output in evidence.outputs])
     _follow_constraint(found)
+    _follow_gradient(found)
     return in_order(found)
 
 
@@ -94,6 +96,14 @@ def _follow_constraint(found):
     if made is not None and not any(f.stage in _FIRST for f in broken):
         for finding in broken:
             finding.cause = f"{made.code} {made.weight}"
+
+
+def _follow_gradient(found):
+    """What the weights make of the batch once their first gradient was NaN follows from that."""
+    lost = [f for f in found if f.code == NonfiniteGradient.code and f.stage == "gradients"]
+    for finding in found if lost else []:
+        if finding.code in _BROKEN and finding.stage not in _FIRST:
+            finding.cause = f"{lost[0].code} {lost[0].weight or lost[0].layer}"
 
 
 def rules_of(trial: str) -> list[Rule]:
@@ -121,10 +131,10 @@ def in_order(found: Iterable[Finding]) -> list[Finding]:
     def level(finding):
         group = [finding, *following[id(finding)]]
         least = min(_LEVELS.index(one.level) for one in group)
-        # What a constraint does to its weight comes before how it is saved.
-        also = [f for f in found if f.code in _OF_CONSTRAINTS and f.weight == finding.weight]
-        if finding.code == NotSaved.code and also:
-            return max(least, min(_LEVELS.index(f.level) for f in also))
+        # What harms training comes before how a constraint is saved.
+        harm = [f for f in found if f.counts and f.code not in _BEFORE_HARM]
+        if finding.code == NotSaved.code and harm:
+            return max(least, min(_LEVELS.index(f.level) for f in harm))
         return least
 
     ordered = []

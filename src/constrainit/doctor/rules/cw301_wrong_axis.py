@@ -44,15 +44,33 @@ class WrongAxis(Rule):
             if axes is None:
                 continue
             used, right = (list(axis) for axis in axes)
-            largest = made.units.get("largest unit norm")
-            shown = "" if largest is None else f" (now up to {largest:.3g})"
             own = isinstance(made.record.constraint, ConstraintSet)
             yield self.at_weight(
                 made,
-                f"its constraint {type(made.record.constraint).__name__} works along axis {used}, "
-                f"but a unit of {type(made.record.layer).__name__} is fed along {right}: the norm "
-                f"of a whole unit{shown} is not what it bounds",
-                f"write axis={right}, or use a set of constrainit, which finds the axes itself",
+                f"its constraint {_name(made)} works along axis {used}, but a unit of "
+                f"{type(made.record.layer).__name__} is fed along {right}: {_harm(made, own)}",
+                _fix(made, own, right),
                 {"axis": used, "unit_axes": right, **made.units},
                 level="info" if own else "warning",
             )
+
+
+def _name(made):
+    return type(made.record.constraint).__name__
+
+
+def _harm(made, own):
+    if own:
+        return "right if that is meant"
+    largest = made.units.get("largest unit norm")
+    shown = "" if largest is None else f" (now up to {largest:.3g})"
+    return f"the norm of a whole unit{shown} is not what it bounds"
+
+
+def _fix(made, own, right):
+    if own:
+        return (
+            f"if it is to hold for each unit, leave `axis` out of {_name(made)}, which finds the "
+            "axes itself"
+        )
+    return f"write axis={right}, or use a set of constrainit, which finds the axes itself"

@@ -39,9 +39,18 @@ class DeadStart(Rule):
             for output in dead:
                 yield self.made(
                     f"{percent(output.dead)} of the units of {output.kind} {output.layer!r} are "
-                    "zero for the whole batch: no gradient reaches what lies before them",
-                    "start with weights whose constraint leaves a part of them positive",
+                    "zero for the whole batch: no gradient passes through them",
+                    _fix(evidence, output.layer),
                     {"dead_share": output.dead}, stage=stage, layer=output.layer,
                 )  # fmt: skip
             if dead:
                 return
+
+
+def _fix(evidence, layer):
+    if any(made.record.layer.name == layer for made in evidence.constraints):
+        return "start with weights whose constraint leaves a part of them positive"
+    return (
+        "start with weights and biases that leave most units positive for some examples "
+        "(he_normal, a bias of 0), or take an activation without a dead side (leaky_relu, gelu)"
+    )

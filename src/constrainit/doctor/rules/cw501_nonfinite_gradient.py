@@ -59,11 +59,24 @@ class NonfiniteGradient(Rule):
         yield self.made(
             f"{which} has {count or 'some'} entries that are NaN or infinite although every output "
             "is finite" + more,
-            "keep the weight away from the point where the derivative is infinite, for "
-            "example with Positive() or another start",
+            _fix(evidence),
             {"nonfinite": count},
             **{
                 "stage": "gradients" if step == 0 else "training",
                 "layer": record.layer.name, "weight": path, **where,
             },
         )  # fmt: skip
+
+
+def _fix(evidence):
+    operation = evidence.operation
+    operands = [] if operation is None or operation.stage != "gradients" else operation.operands
+    if operands and not any(one.weights for one in operands):
+        return (
+            "keep what enters that operation away from the point where its derivative is infinite: "
+            "add a small number under the root or norm, or leave out the pairs that are zero"
+        )
+    return (
+        "keep the weight away from the point where the derivative is infinite, for "
+        "example with Positive() or another start"
+    )
