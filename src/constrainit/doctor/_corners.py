@@ -1,5 +1,8 @@
 """Weights put at the bounds of their sets: does the layer that uses them stay finite?"""
 
+import math
+from typing import Any
+
 import numpy as np
 from keras import ops
 
@@ -9,6 +12,12 @@ from constrainit.doctor._statistics import numbers, to_numpy
 from constrainit.doctor.trace import locate
 
 _MOST = 8
+_SMALL = 1 << 16
+"""The most entries of a weight without a set that is looked at."""
+
+_TOUCHED = ("sqrt", "norm", "abs", "sign")
+"""Operations that have a value at zero, and a kink or a steep slope there."""
+
 _FAR = 100.0
 """How far outside, in peaks of the weight, a point is from which a bound is looked for."""
 
@@ -32,6 +41,38 @@ def corners(problem, constraints, evidence) -> list[CornerEvidence]:
     return found
 
 
+def free_weights(records) -> list[tuple[object, np.ndarray]]:
+    """The weights without a set of layers that are not Keras' own, and their values."""
+    own = [r for r in records if r is not None and r.constraint is None and is_custom(r.layer)]
+    return [(r, to_numpy(r.variable).copy()) for r in own if math.prod(r.shape) <= _SMALL]
+
+
+def passed(problem, free) -> list[CornerEvidence]:
+    """The weights of which steps took entries through zero, where the layer is not defined."""
+    crossed = []
+    for record, start in free:
+        now = to_numpy(record.variable)
+        through = np.isfinite(now) & (start * now < 0)
+        if through.any():
+            crossed.append((record, np.where(through, 0.0, now)))
+    held = [(record, ops.copy(ops.convert_to_tensor(record.variable))) for record, _ in crossed]
+    try:
+        for record, value in crossed[1:]:
+            record.variable.assign(ops.cast(value, record.dtype))
+        # All of them at once, as that is the rule: nothing fails.
+        if not crossed or _fails(problem, *crossed[0]) is None:
+            return []
+    finally:
+        for record, value in held:
+            record.variable.assign(value)
+    found = [(r, value, _fails(problem, r, value)) for r, value in crossed[:_MOST]]
+    return [
+        CornerEvidence(r, "", numbers(value), False, bad or None, free=True)
+        for r, value, bad in found
+        if bad is not None and (not bad or bad.name not in _TOUCHED)
+    ]
+
+
 def _candidates(constraints, record):
     """Members with entries at the bounds, and whether all entries had to go there."""
     start = to_numpy(record.variable)
@@ -53,7 +94,7 @@ def _candidates(constraints, record):
                 yield value, everywhere and start.size > 1
 
 
-def _fails(problem, record, value):
+def _fails(problem, record, value) -> Any:
     """The operation that fails there, False if it is not known, None if nothing fails."""
     kept = ops.copy(ops.convert_to_tensor(record.variable))
     record.variable.assign(ops.cast(value, record.dtype))

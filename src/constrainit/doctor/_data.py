@@ -17,6 +17,9 @@ _BY_ENTRY = {
 }  # fmt: skip
 """Losses of Keras that compare entry with entry, and broadcast."""
 
+_NEAR_ZERO = 1e-4
+"""Targets below this share of the largest are near zero."""
+
 _WIDE = 50.0
 """Pre-activations at which the range of an activation is read off."""
 
@@ -72,6 +75,7 @@ def describe_losses(problem: Any, evidence: Evidence) -> list[LossEvidence]:
                 activation, low, high, why, predicted[place], target,
                 _compares_all(loss, given, spec),
                 each, _over_time(problem.model) if each > 1 else "",
+                _weighs_zeros(loss, given, spec), *_aligned(loss, given, spec),
             )
         )  # fmt: skip
     return found
@@ -112,6 +116,52 @@ def _compares_each(loss, targets, spec, target):
         return 1
     pairs = zip(predicted[1:-1] or predicted[1:], given[1:-1] or given[1:], strict=True)
     return math.prod(many for many, one in pairs if one == 1)
+
+
+def _weighs_zeros(loss, targets, spec):
+    """By how much more an error counts where a target is near zero than elsewhere.
+
+    Of the losses of Keras only the percentage error divides by the targets.
+    """
+    function = getattr(loss, "fn", loss)
+    own = getattr(function, "__module__", "") == keras.losses.mean_squared_error.__module__
+    relative = "percentage" in getattr(function, "__name__", "")
+    dtype = keras.backend.standardize_dtype(targets.dtype)
+    if (own and not relative) or not callable(loss) or "float" not in dtype:
+        return 0.0
+    y = to_numpy(targets)
+    near = np.abs(y) <= _NEAR_ZERO * np.abs(y).max(initial=0.0)
+    if tuple(spec.shape) != y.shape or not near.any() or near.all():
+        return 0.0
+    far = max(float(y.std()), 1e-6)
+    try:
+        each = [
+            float(to_numpy(ops.mean(loss(targets, ops.cast(y + far * one, "float32")))))
+            for one in (np.zeros_like(y), near, ~near)
+        ]
+    # A loss of the user's own may want another shape or dtype.
+    except Exception:
+        return 0.0
+    at_zero = (each[1] - each[0]) / near.sum()
+    elsewhere = (each[2] - each[0]) / (~near).sum()
+    good = np.isfinite(each).all() and elsewhere > 0
+    return float(at_zero / elsewhere) if good else 0.0
+
+
+def _aligned(loss, targets, spec):
+    """For a loss that aligns labels with steps: the steps, the most needed, how many lack some."""
+    shape = tuple(spec.shape)
+    if not isinstance(loss, keras.losses.CTC) or len(shape) != 3 or len(targets.shape) != 2:
+        return 0, 0, 0
+    needed = needed_steps(to_numpy(targets))
+    return int(shape[1]), int(needed.max()), int((needed > shape[1]).sum())
+
+
+def needed_steps(labels: np.ndarray) -> np.ndarray:
+    """How many steps each of the labels of a CTC loss needs at least; zeros fill them up."""
+    # A letter that is there twice in a row needs a step without one in between.
+    twice = (labels[:, 1:] == labels[:, :-1]) & (labels[:, 1:] != 0)
+    return (labels != 0).sum(axis=1) + twice.sum(axis=1)
 
 
 def _over_time(model):

@@ -159,6 +159,7 @@ class CornerEvidence:
         value: Range of the weight there.
         everywhere: Whether every entry had to lie at the bound.
         operation: The operation that is at fault, where it was found.
+        free: Whether it has no set at all, and the steps have taken entries through zero.
     """
 
     record: WeightRecord
@@ -166,6 +167,54 @@ class CornerEvidence:
     value: Numbers
     everywhere: bool
     operation: Operation | None = None
+    free: bool = False
+
+
+@dataclass(frozen=True)
+class BeyondEvidence:
+    """A table that is asked for rows that it does not have.
+
+    Attributes:
+        layer: The layer's name.
+        low: The least index.
+        high: The largest index.
+        rows: How many rows there are.
+    """
+
+    layer: str
+    low: int
+    high: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class RoundingEvidence:
+    """What the last bit of every weight does to the loss.
+
+    Attributes:
+        change: The change of the loss, relative to it.
+        layer: The first layer whose output changes visibly, or an empty string.
+    """
+
+    change: float
+    layer: str
+
+
+@dataclass(frozen=True)
+class MadeEvidence:
+    """Weights that are made anew each time that a layer is called.
+
+    Attributes:
+        layer: Name of the layer that runs then.
+        kind: The class of the layer that gets the weights.
+        count: How many numbers they hold.
+        source: The user's own line.
+    """
+
+    layer: str
+    kind: str
+    count: int
+    source: Source | None
 
 
 @dataclass
@@ -186,6 +235,11 @@ class LossEvidence:
         pairs: Whether each target is compared with the predictions of all examples.
         each: How many predictions of an example its one target is compared with, if there are more.
         along: Name of the layer that gives them, or an empty string.
+        zeros: By how much more an error counts at targets near zero than at others; 0 for a loss
+            that does not weigh by the targets.
+        frames: For labels that are aligned with steps: how many steps there are; 0 for others.
+        needed: How many steps the longest of these labels needs.
+        short: For how many examples the steps do not suffice.
     """
 
     name: str
@@ -201,6 +255,10 @@ class LossEvidence:
     pairs: bool = False
     each: int = 1
     along: str = ""
+    zeros: float = 0.0
+    frames: int = 0
+    needed: int = 0
+    short: int = 0
 
 
 @dataclass
@@ -236,6 +294,12 @@ class Evidence:
         losses_of: The loss of each output.
         weights: Every weight of the model.
         rate: The learning rate at the first step.
+        rates: Those of a schedule at the next twenty steps and at three far ones.
+        further: The losses of more steps, where the loss falls below zero faster and faster.
+        added: What layers add to the loss, after those steps.
+        rounding: What the last bit of the weights does to a loss that does not fall.
+        beyond: Tables that are asked for rows that they do not have.
+        made: Weights that a call makes anew.
         trials: What the same look found after a change that asks for a cause, by its name.
     """
 
@@ -265,6 +329,12 @@ class Evidence:
     losses_of: list[LossEvidence] = field(default_factory=list)
     weights: list[WeightRecord] = field(default_factory=list)
     rate: float | None = None
+    rates: list[float] = field(default_factory=list)
+    further: list[float] = field(default_factory=list)
+    added: dict[str, float] = field(default_factory=dict)
+    rounding: RoundingEvidence | None = None
+    beyond: list[BeyondEvidence] = field(default_factory=list)
+    made: list[MadeEvidence] = field(default_factory=list)
     trials: dict[str, "Trial"] = field(default_factory=dict)
 
     @property

@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from constrainit.doctor._beyond import beyond
 from constrainit.doctor._constraints import Constraints
 from constrainit.doctor._data import describe_data, describe_losses
 from constrainit.doctor._dropped import dropped
@@ -24,7 +25,9 @@ def probe(problem: Problem) -> Evidence:
     evidence.quantized = _quantized(evidence.weights)
     constraints = Constraints(evidence)
     constraints.run()
-    if not _stage(problem, evidence, "forward", problem.set_loss):
+    sound = _stage(problem, evidence, "forward", problem.set_loss)
+    evidence.made = problem.recording.made
+    if not sound:
         return evidence
     evidence.data = describe_data(problem)
     assigned = {id(variable) for variable in problem.assigned}
@@ -33,6 +36,8 @@ def probe(problem: Problem) -> Evidence:
     evidence.alone = problem.recording.alone
     training = Training(problem, constraints, evidence)
     _stage(problem, evidence, "gradients", training.run)
+    if evidence.faults or evidence.fault_step == 0:
+        evidence.beyond = beyond(problem)
     evidence.losses_of = describe_losses(problem, evidence)
     return evidence
 

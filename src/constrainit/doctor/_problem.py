@@ -2,7 +2,7 @@
 
 import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -87,6 +87,22 @@ class Problem:
             )
         return steps
 
+    @property
+    def is_small(self) -> bool:
+        """Whether a step is cheap enough for many more of them."""
+        weights = sum(map(count_of, self.model.variables))
+        return weights + self._between <= _STEPS[0][1]
+
+    @contextlib.contextmanager
+    def taking(self, steps: int) -> Iterator[None]:
+        """A probe takes this many steps for a while, one of a problem made from this one, too."""
+        held = self.given_steps, self.steps, self.more
+        self.given_steps, self.steps, self.more = steps, steps, 0
+        try:
+            yield
+        finally:
+            self.given_steps, self.steps, self.more = held
+
     def losses(self) -> list[Any]:
         """The loss of each output, as Keras resolves it; an empty list for a model's own."""
         if self._compiled_loss is None:
@@ -101,6 +117,7 @@ class Problem:
                 keras.StatelessScope(collect_losses=True) as scope,
                 self.recording.of(as_it_is, count_of) as sizes,
                 self.recording.noting_softmax_of_one(),
+                self.recording.noting_new_weights(),
             ):
                 outputs = self.model(x, training=True)
                 self._between = sum(sizes)

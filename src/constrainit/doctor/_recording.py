@@ -1,6 +1,7 @@
 """What the layers of a model give while it runs, and what goes wrong in them."""
 
 import contextlib
+import functools
 import inspect
 import math
 import warnings
@@ -11,6 +12,7 @@ import keras
 from keras import ops
 
 from constrainit._precision import dtype_of
+from constrainit.doctor._evidence import MadeEvidence
 from constrainit.doctor._frames import Source, running_line
 from constrainit.doctor._state import attribute
 from constrainit.doctor._statistics import activation_of
@@ -27,6 +29,7 @@ class Recording:
         watched: For each tensor whose gradient is looked at, the layer's name, and the index of
             the recorded output, or None for an input of the layer.
         alone: Where a softmax runs over a single entry: the layer, and the user's own line.
+        made: Weights that a call of the model makes anew.
         raised_in: The name of the layer that raised in the last forward pass, or an empty string.
     """
 
@@ -35,6 +38,7 @@ class Recording:
         self.named: list[tuple[str, str, str]] = []
         self.watched: list[tuple[str, int | None]] = []
         self.alone: list[tuple[str, Source | None]] = []
+        self.made: list[MadeEvidence] = []
         self.raised_in = ""
         self._running: list[str] = []
 
@@ -80,6 +84,29 @@ class Recording:
             warnings.showwarning = note
             warnings.filterwarnings("always", message=_SOFTMAX_OF_ONE)
             yield
+
+    @contextlib.contextmanager
+    def noting_new_weights(self) -> Iterator[None]:
+        """Fills `made`: a model that is built has all its weights before it is called."""
+        self.made = []
+        known = {id(layer): layer.built for layer in self.model._flatten_layers()}
+        add = keras.layers.Layer.add_weight
+
+        @functools.wraps(add)
+        def note(layer, *args, **kwargs):
+            made = add(layer, *args, **kwargs)
+            # A layer inside of another one may be built as late as that.
+            if self._running and known.get(id(layer), True):
+                line = running_line(above=(__file__, "record"))
+                kind, count = type(layer).__name__, count_of(made)
+                self.made.append(MadeEvidence(self._running[-1], kind, count, line))
+            return made
+
+        keras.layers.Layer.add_weight = note
+        try:
+            yield
+        finally:
+            keras.layers.Layer.add_weight = add
 
     def _recorder(self, layer, outputs, watch, summarize):
         call = layer.call

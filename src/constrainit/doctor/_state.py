@@ -19,6 +19,7 @@ def borrowed(model: keras.Model) -> Iterator[Callable[[], None]]:
     """
     variables = [*model.variables, *model.metrics_variables]
     constraints = [(v, v.constraint) for v in variables if hasattr(v, "constraint")]
+    penalties = [(v, v.regularizer) for v in variables if hasattr(v, "regularizer")]
     owners = [*model._flatten_layers(), *(c for _, c in constraints if hasattr(c, "__dict__"))]
     held = [(owner, dict(vars(owner))) for owner in {id(o): o for o in owners}.values()]
     variables += [state for _, parts in held for state in _states(parts)]
@@ -33,6 +34,8 @@ def borrowed(model: keras.Model) -> Iterator[Callable[[], None]]:
             variable.assign(value)
         for variable, constraint in constraints:
             variable.constraint = constraint
+        for variable, penalty in penalties:
+            variable.regularizer = penalty
         # Not through `setattr`: a layer would wrap and track what is put back.
         for owner, parts in held:
             vars(owner).clear()

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from constrainit.doctor import _beyond
 from constrainit.doctor._constraints import Constraints
-from constrainit.doctor._corners import corners
+from constrainit.doctor._corners import corners, free_weights, passed
 from constrainit.doctor._evidence import EntryEvidence, Evidence, GradientEvidence
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._statistics import as_output, to_numpy
@@ -62,6 +63,8 @@ class Training:
     def _steps(self, stepped):
         problem, evidence = self.problem, self.evidence
         evidence.rate = float(to_numpy(problem.optimizer.learning_rate))
+        evidence.rates = _beyond.rates_of(problem.optimizer)
+        free = free_weights(self.records)
         weights = self._first(stepped)
         if self._broken(0, stepped, weights, None):
             self.steps = 1
@@ -93,6 +96,19 @@ class Training:
         # What has moved already needs no further update, which takes time.
         if any(made.still for made in evidence.gradients):
             self._update(stepped)
+        if evidence.fault_step is None:
+            self._doubts(free)
+
+    def _doubts(self, free):
+        """Looks further where the steps gave reason to."""
+        problem, evidence = self.problem, self.evidence
+        evidence.corners += passed(problem, free)
+        if not problem.is_small:
+            return
+        evidence.rounding = _beyond.rounding(problem, evidence)
+        if _beyond.falls_away(evidence.losses):
+            losses = _beyond.further(problem, self.constraints, problem.step(looking=False))
+            evidence.further, evidence.added = losses, _beyond.added(problem)
 
     def _first(self, stepped):
         evidence, weights = self.evidence, self._numbers(stepped)

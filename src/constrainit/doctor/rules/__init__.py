@@ -30,17 +30,23 @@ from constrainit.doctor.rules.cw403_dead_start import DeadStart
 from constrainit.doctor.rules.cw404_exploding_signal import ExplodingSignal
 from constrainit.doctor.rules.cw405_constant_output import ConstantOutput
 from constrainit.doctor.rules.cw406_assigned_in_call import AssignedInCall
+from constrainit.doctor.rules.cw407_made_in_call import MadeInCall
+from constrainit.doctor.rules.cw408_index_beyond_table import IndexBeyondTable
 from constrainit.doctor.rules.cw501_nonfinite_gradient import NonfiniteGradient
 from constrainit.doctor.rules.cw502_nonfinite_loss import NonfiniteLoss
 from constrainit.doctor.rules.cw503_no_gradient import NoGradient
 from constrainit.doctor.rules.cw504_fading_gradient import FadingGradient
 from constrainit.doctor.rules.cw505_loss_grows import LossGrows
 from constrainit.doctor.rules.cw506_lost_update import LostUpdate
+from constrainit.doctor.rules.cw507_rounding import Rounding
 from constrainit.doctor.rules.cw601_learning_rate_too_high import LearningRateTooHigh
 from constrainit.doctor.rules.cw602_unscaled_data import UnscaledData
 from constrainit.doctor.rules.cw603_wrong_loss import WrongLoss
 from constrainit.doctor.rules.cw604_nonfinite_data import NonfiniteData
 from constrainit.doctor.rules.cw605_target_out_of_reach import TargetOutOfReach
+from constrainit.doctor.rules.cw606_unbounded_loss import UnboundedLoss
+from constrainit.doctor.rules.cw607_relative_to_zero import RelativeToZero
+from constrainit.doctor.rules.cw608_fading_rate import FadingRate
 
 _STAGES = (
     "build", "forward", "loss", "gradients", "second forward", "training", "save and load",
@@ -50,8 +56,9 @@ _LEVELS = ("error", "warning", "info")
 RULES = (
     NonfiniteData(), NonfiniteStart(), ConstraintNeverRuns(), ConstraintRaises(), WrongShape(),
     WrongDtype(), ConstraintMakesNan(), NotDeterministic(), NotAProjection(), InexactConstraint(),
-    NotAttached(), QuantizedAway(), WrongAxis(), WrongLoss(), TargetOutOfReach(),
-    UndefinedAtBound(), UnscaledData(), LearningRateTooHigh(), AssignedInCall(), InfeasibleStart(),
+    NotAttached(), QuantizedAway(), MadeInCall(), IndexBeyondTable(), WrongAxis(), WrongLoss(),
+    TargetOutOfReach(), RelativeToZero(), UnboundedLoss(), UndefinedAtBound(), UnscaledData(),
+    LearningRateTooHigh(), FadingRate(), Rounding(), AssignedInCall(), InfeasibleStart(),
     IdenticalUnits(), StartJump(), AverageOutside(), ModelFails(), NonfiniteForward(),
     NonfiniteGradient(), NonfiniteLoss(), ExplodingSignal(), SaturatedStart(), DeadStart(),
     NoGradient(), ConstantOutput(), FadingGradient(), LostUpdate(), LossGrows(),
@@ -62,6 +69,7 @@ _TRIALS = {"rate": (LearningRateTooHigh,), "data": (UnscaledData,)}
 
 
 _WITHOUT_GRADIENT = (NoGradient.code, FadingGradient.code)
+_OF_GRADIENTS = (FadingGradient.code, LossGrows.code)
 _BROKEN = (NonfiniteForward.code, NonfiniteGradient.code, NonfiniteLoss.code)
 _FIRST = ("forward", "loss", "gradients")
 """The stages before a constraint has acted."""
@@ -76,6 +84,7 @@ def findings(evidence: Evidence) -> list[Finding]:
     _follow_signal(found, [output.layer for output in evidence.outputs])
     _follow_constraint(found)
     _follow_gradient(found)
+    _follow_training(found)
     return in_order(found)
 
 
@@ -104,6 +113,17 @@ def _follow_gradient(found):
     for finding in found if lost else []:
         if finding.code in _BROKEN and finding.stage not in _FIRST:
             finding.cause = f"{lost[0].code} {lost[0].weight or lost[0].layer}"
+
+
+def _follow_training(found):
+    """What shows in training only, where the loss itself is at fault: no rate would mend it."""
+    cause = next((f for f in found if f.code in (UnboundedLoss.code, Rounding.code)), None)
+    if cause is None:
+        return
+    for finding in found:
+        later = finding.stage in ("second forward", "training") or finding.code in _OF_GRADIENTS
+        if finding is not cause and finding.counts and later and not finding.cause:
+            finding.cause = f"{cause.code} {cause.layer}".rstrip()
 
 
 def rules_of(trial: str) -> list[Rule]:

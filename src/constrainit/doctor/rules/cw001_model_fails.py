@@ -9,6 +9,12 @@ _INSTEAD = {
 }
 
 
+_BEYOND = (
+    "an index is beyond what it is looked up in, which counts from 0: compare the largest label or "
+    "index of the batch with the size of the table, of one_hot, or of the last layer"
+)
+
+
 class ModelFails(Rule):
     """The model raises while it is built, called, or differentiated.
 
@@ -36,7 +42,8 @@ class ModelFails(Rule):
 
     def find(self, evidence):
         for stage, fault in evidence.faults.items():
+            fix = _BEYOND if fault.kind == "IndexError" else _INSTEAD[stage]
             yield self.made(
-                f"the {stage} stage raises {fault}", _INSTEAD[stage], {"exception": fault.kind},
+                f"the {stage} stage raises {fault}", fix, {"exception": fault.kind},
                 stage=stage, layer=fault.layer, source=last_source(fault.sources),
             )  # fmt: skip

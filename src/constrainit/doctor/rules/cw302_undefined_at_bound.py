@@ -8,7 +8,9 @@ class UndefinedAtBound(Rule):
 
     A closed set holds its bounds. `non_neg` holds zero, and the logarithm of zero is infinite; a
     clip to [-1, 1] holds one, and `1 / sqrt(1 - w * w)` is infinite there. A projection puts
-    weights exactly on the bound, so that it is reached, not merely approached.
+    weights exactly on the bound, so that it is reached, not merely approached. A weight without a
+    constraint is reported if the steps take it through zero and its layer is not defined there,
+    such as a temperature that divides.
 
     Example:
         class Scores(layers.Layer):
@@ -43,6 +45,9 @@ class UndefinedAtBound(Rule):
         reached = set(evidence.fault_weights) if evidence.fault_step is not None else set()
         for corner in evidence.corners:
             record, operation = corner.record, corner.operation
+            if corner.free:
+                yield self._through_zero(evidence, corner)
+                continue
             met = record.path in reached
             value = f"[{corner.value.minimum:.3g}, {corner.value.maximum:.3g}]"
             what = "" if operation is None else f": {operation.name}, {operation.limit}"
@@ -61,3 +66,16 @@ class UndefinedAtBound(Rule):
                 source=None if operation is None else operation.source,
                 level="error" if met else "info" if corner.everywhere else "warning",
             )  # fmt: skip
+
+    def _through_zero(self, evidence, corner):
+        record, operation = corner.record, corner.operation
+        what = "" if operation is None else f": {operation.name}, {operation.limit}"
+        return self.made(
+            f"it has no constraint, and {len(evidence.losses) - 1} steps take it through 0, where "
+            f"{record.layer.name!r} is not finite{what}; behind 0 its effect is turned around",
+            "learn its logarithm (ops.exp(w) in call), or keep it on its side: "
+            "constraint=constrainit.Positive(minimum)",
+            {"low": corner.value.minimum, "high": corner.value.maximum, "reached": True},
+            layer=record.layer.name, weight=record.path,
+            source=None if operation is None else operation.source,
+        )  # fmt: skip

@@ -78,6 +78,11 @@ def _fix(operation):
             "add to the divisor an epsilon that its dtype can hold (1e-6 in float32, 1e-3 in "
             "float16), inside of a root; take a norm by keras.ops.normalize"
         )
+    if limit == "0 to a negative power":
+        return (
+            "take the power only where there is one: ops.where(x > 0, ops.maximum(x, 1e-6) ** -0.5,"
+            " 0.0), such as for a node without neighbours"
+        )
     return (
         "look at the domain of its operations: a logarithm, root, power or quotient of a weight "
         "that its set allows to reach the bound"

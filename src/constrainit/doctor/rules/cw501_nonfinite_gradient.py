@@ -70,12 +70,18 @@ class NonfiniteGradient(Rule):
 
 def _fix(evidence):
     operation = evidence.operation
-    operands = [] if operation is None or operation.stage != "gradients" else operation.operands
-    if operands and not any(one.weights for one in operands):
-        return (
-            "keep what enters that operation away from the point where its derivative is infinite: "
-            "add a small number under the root or norm, or leave out the pairs that are zero"
-        )
+    if operation is not None and operation.stage == "gradients":
+        if "divisor of 0" in operation.limit:
+            return (
+                "replace the divisor where it is 0 before you divide, x / ops.where(d == 0, 1.0, "
+                "d): a where() behind the division hides its value, not its derivative"
+            )
+        if operation.operands and not any(one.weights for one in operation.operands):
+            return (
+                "keep what enters that operation away from the point where its derivative is "
+                "infinite: add a small number under the root or norm, or write it without the "
+                "pairs that are zero"
+            )
     return (
         "keep the weight away from the point where the derivative is infinite, for "
         "example with Positive() or another start"

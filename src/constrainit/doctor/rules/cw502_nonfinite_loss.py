@@ -40,13 +40,31 @@ class NonfiniteLoss(Rule):
                 continue
             yield self.made(
                 f"the loss is {loss} although every output is finite" + more,
-                "look for the logarithm of zero or of a negative number in the loss"
-                + (f" that {where['layer']!r} adds" if "layer" in where else "")
-                + ", and for NaN in the targets",
+                _fix(evidence.operation if more else None, where),
                 {"loss": str(loss)},
                 **{"stage": "loss" if stage == "forward" else stage, **where},
             )
             return
+
+
+def _fix(operation, where):
+    """What to write instead, by what can not be computed."""
+    limit = operation.limit if operation else ""
+    if operation and operation.name == "divide" and ("0/0" in limit or "by 0" in limit):
+        return (
+            "what it divides by is 0 in this batch, such as a count of pairs: divide by "
+            "ops.maximum(count, 1.0), and draw batches that hold some"
+        )
+    if "negative number" in limit:
+        return (
+            "find out why it is below zero; a floor would only hide it: shares out of a softmax, "
+            "scales out of a softplus, cutpoints in order by a cumulative sum"
+        )
+    return (
+        "look for the logarithm of zero or of a negative number in the loss"
+        + (f" that {where['layer']!r} adds" if "layer" in where else "")
+        + ", and for NaN in the targets"
+    )
 
 
 def _penalized(evidence):

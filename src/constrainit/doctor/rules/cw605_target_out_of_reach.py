@@ -13,7 +13,8 @@ class TargetOutOfReach(Rule):
     A sigmoid gives numbers between zero and one, a rectified layer none below zero, and labels
     count from zero to the number of classes less one. Training pushes against the end of the range
     for ever; weights run off, units saturate or die. A cross-entropy takes shares between 0 and 1
-    as targets; of a label of -1 its value has no lower end.
+    as targets; of a label of -1 its value has no lower end. Labels that are aligned with the steps
+    of a series (CTC) need at least as many steps as they have letters.
 
     Example:
         model = keras.Sequential([keras.Input((4,)), layers.Dense(1, activation="sigmoid")])
@@ -40,6 +41,17 @@ class TargetOutOfReach(Rule):
     def find(self, evidence):
         for made in evidence.losses_of:
             target = made.target
+            if made.short:
+                yield self.made(
+                    f"{made.short} of the labels need more steps than there are, up to "
+                    f"{made.needed} where the output has {made.frames}: no path spells them, and "
+                    f"{made.name} of them is infinite",
+                    "pool or stride less along the time, so that the output has more steps (a "
+                    "letter that comes twice in a row needs one more), or leave such labels out",
+                    {"needed": made.needed, "steps": made.frames, "short": made.short},
+                    level="error", layer=made.layer,
+                )  # fmt: skip
+                continue
             if made.classes is not None:
                 if target.low < 0 or target.high > made.classes - 1:
                     yield self.made(

@@ -12,6 +12,7 @@ from constrainit.doctor.rules import in_order, rules_of
 from constrainit.doctor.rules.cw201_constraint_raises import missing_backend_name
 from constrainit.doctor.treatments import constraints, models, source, starts, training
 from constrainit.doctor.treatments._chain import Attempt, Chains
+from constrainit.doctor.treatments._lasting import LATER, confirmed
 from constrainit.doctor.treatments._remedy import (
     Healing,
     Look,
@@ -38,16 +39,25 @@ REMEDIES = (
     Remedy((*_CONSTRAINT, "CW206"), source.edited, brings=("CW208",), saved=False),
     Remedy(_CONSTRAINT, constraints.exact_set),
     Remedy(("CW204",), source.along_inputs, brings=("CW208",), saved=False),
-    Remedy(("CW101", "CW102"), starts.inside),
+    Remedy(("CW101", "CW102"), starts.inside, moves=True),
+    Remedy(("CW101", "CW102"), constraints.off_the_scales),
     Remedy(("CW302",), constraints.inside_the_bounds),
     *(
-        Remedy(("CW302",), both(constraints.inside_the_bounds, training.lower_rate(factor)))
+        Remedy(
+            ("CW302",),
+            both(constraints.inside_the_bounds, training.lower_rate(factor)),
+            factor=factor,
+        )
         for factor in (0.1, 0.01)
     ),
     Remedy(("CW406",), models.spectral_constraint),
     Remedy(("CW303",), training.projected_averages, saved=False),
     Remedy(("CW605",), training.labels_from_zero, saved=False),
     Remedy(("CW605",), training.no_last_activation),
+    Remedy(("CW605",), training.labels_that_fit, saved=False),
+    Remedy(("CW607",), training.absolute_error),
+    Remedy(("CW608",), training.steady_rate),
+    Remedy(("CW408",), models.more_rows),
     Remedy(("CW605",), models.bias_at_the_end),
     Remedy(("CW605",), models.unit_for_each_class),
     Remedy(("CW405",), training.sigmoid_of_one),
@@ -56,17 +66,22 @@ REMEDIES = (
     Remedy(("CW001", *_BROKEN), constraints.definite),
     Remedy(_BROKEN, source.guarded, saved=False, again=True),
     Remedy((*_BROKEN, *_SIGNAL, *_TRAINING), training.scaled_data, trial="data", saved=False),
-    Remedy((*_BROKEN, *_SIGNAL), starts.of_the_right_size),
-    Remedy(_SIGNAL, starts.calibrated),
-    Remedy(("CW105", "CW001", *_BROKEN, *_SIGNAL), starts.redrawn),
+    Remedy((*_BROKEN, *_SIGNAL), starts.of_the_right_size, moves=True),
+    Remedy(_SIGNAL, starts.calibrated, moves=True),
+    Remedy(("CW105", "CW001", *_BROKEN, *_SIGNAL), starts.redrawn, moves=True),
     Remedy(_SIGNAL, models.scaled_outputs),
-    Remedy(("CW504",), both(models.scaled_outputs, training.lower_rate(0.1))),
+    Remedy(("CW504",), both(models.scaled_outputs, training.lower_rate(0.1)), factor=0.1),
     Remedy((*_BROKEN, *_SIGNAL, "CW506", "CW210"), models.in_float32),
     Remedy(("CW503",), source.softmax_along_time, saved=False),
     Remedy(("CW503",), source.with_a_gradient, saved=False),
     Remedy(("CW503",), starts.redrawn),
     *(
-        Remedy((*_BROKEN, *_SIGNAL, *_TRAINING), training.lower_rate(factor), trial="rate")
+        Remedy(
+            (*_BROKEN, *_SIGNAL, *_TRAINING),
+            training.lower_rate(factor),
+            trial="rate",
+            factor=factor,
+        )
         for factor in (0.1, 0.01, 0.001)
     ),
 )
@@ -103,14 +118,17 @@ def treat(problem: Problem, evidence: Evidence, found: list[Finding]) -> list[He
 
 
 def _treat(problem, evidence, found):
-    healings, attempts = [], []
+    healings, attempts, later = [], [], False
     for remedy in REMEDIES:
         wanted = [f for f in found if f.code in remedy.codes and f.counts and _open(f)]
-        if not wanted or (remedy.trial == "rate" and not _is_training(wanted)):
+        by_rate = remedy.trial == "rate"
+        if not wanted or (by_rate and (later or not _is_training(wanted, evidence))):
             continue
         after = look(remedy, problem, evidence, wanted)
         if after is None:
             continue
+        after = confirmed(remedy, problem, evidence, wanted, found, after)
+        later |= by_rate and after.doubt.startswith(LATER)
         if not write(wanted, after, found, brings=remedy.brings):
             attempts.append(Attempt(((remedy, evidence, wanted),), after))
             continue
@@ -133,9 +151,11 @@ def _in_turn(problem, evidence, found, attempts):
         if done is None:
             continue
         whole, after = done
+        after = confirmed(whole.remedy, problem, evidence, wanted, found, after)
         # What a later step was for is no consequence of what the first one was for.
         wanted += [f for f in found if key(f) in whole.asked and _open(f) and f not in wanted]
-        write(wanted, after, found, brings=whole.remedy.brings)
+        if not write(wanted, after, found, brings=whole.remedy.brings):
+            continue
         healings.append(Healing(whole.remedy, wanted, after.changed.change))
         own = [f for f in wanted if f.treatment is not None and f.treatment.healed]
         follow(own[0], found, after)
@@ -156,9 +176,11 @@ def _open(finding):
     return not healed and not finding.cause
 
 
-def _is_training(wanted):
+def _is_training(wanted, evidence):
     """Whether something only went wrong as the weights moved."""
-    return any(f.stage in ("second forward", "training") for f in wanted)
+    return evidence.fault_step != 0 and any(
+        f.stage in ("second forward", "training") for f in wanted
+    )
 
 
 def _is_located(evidence):

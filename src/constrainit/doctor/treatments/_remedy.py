@@ -1,7 +1,7 @@
 """The form of a remedy, and trying it: a change to the borrowed model, and the same look again."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from constrainit.doctor._evidence import Evidence
@@ -41,6 +41,8 @@ class Remedy:
         trial: Under what name the evidence is kept for rules that ask for it.
         saved: Whether a saved model holds the change; one to the user's file or data it does not.
         again: Whether it may be made a second time, at another place.
+        moves: Whether it only moves weights, which training may move back.
+        factor: By how much it makes the steps of training shorter.
     """
 
     codes: tuple[str, ...]
@@ -49,6 +51,8 @@ class Remedy:
     trial: str = ""
     saved: bool = True
     again: bool = False
+    moves: bool = False
+    factor: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -73,11 +77,18 @@ class Look:
         changed: The change.
         evidence: What was measured.
         found: What the rules found in it, while the change was in place.
+        doubt: Why it is no cure although what it was for is gone, or an empty string.
     """
 
     changed: Changed
     evidence: Evidence
     found: list[Finding]
+    doubt: str = ""
+
+    def doubted(self, doubt: str) -> "Look":
+        """The same, with the reason why it is no cure."""
+        change = f"{self.changed.change} ({doubt})"
+        return replace(self, changed=replace(self.changed, change=change), doubt=doubt)
 
 
 def look(
@@ -115,12 +126,10 @@ def write(
     `brings` names, finds something now.
     """
     now = {key(f): f for f in after.found if f.counts}
-    codes = {f.code for f in found}
-    news = [place for place in now if place[0] not in codes and place[0] not in brings]
     healed = False
     for finding in wanted:
         place = key(finding)
-        good = place not in now and not (alone and news)
+        good = is_good([finding], after, found, alone, brings)
         if finding.treatment is not None and (finding.treatment.healed or not good):
             continue
         healed |= good
@@ -134,6 +143,20 @@ def write(
             diff=after.changed.diff,
         )  # fmt: skip
     return healed
+
+
+def is_good(
+    wanted: list[Finding],
+    after: Look,
+    found: list[Finding],
+    alone: bool = True,
+    brings: tuple[str, ...] = (),
+) -> bool:
+    """Whether a change heals one of the findings that it was for, as `write` tells it."""
+    now = {key(f) for f in after.found if f.counts}
+    codes = {f.code for f in found}
+    news = alone and any(code not in codes and code not in brings for code, *_ in now)
+    return not news and not after.doubt and any(key(f) not in now for f in wanted)
 
 
 def follow(cause: Finding, found: list[Finding], after: Look) -> None:

@@ -14,6 +14,11 @@ from constrainit.model import walk, wrong_axes
 from constrainit.sets import Box, Custom, NonNegative, Positive, PositiveSemidefinite, as_set
 
 _MARGIN = 1e-2
+_NORMALIZATIONS = (
+    keras.layers.BatchNormalization,
+    keras.layers.LayerNormalization,
+    keras.layers.GroupNormalization,
+)
 _OF_DEFINITE = ("cholesky", "inverse", "solve", "logdet")
 
 
@@ -82,6 +87,24 @@ def along_an_axis_that_exists(problem, evidence, found):
     return Changed(f"the axis of a vector, {'; '.join(sets)}", code=code)
 
 
+def off_the_scales(problem, evidence, found):
+    """No constraint on the scales of normalizations, which give a signal its size."""
+    paths, named = {finding.weight for finding in found}, []
+    for record in walk(problem.model):
+        layer = record.layer
+        is_scale = isinstance(layer, _NORMALIZATIONS) and record.variable is layer.gamma
+        if is_scale and record.path in paths and record.variable.constraint is not None:
+            record.variable.constraint = vars(layer)["gamma_constraint"] = None
+            named.append(record.path)
+    if not named:
+        return None
+    more = f" and {len(named) - 3} more" if len(named) > 3 else ""
+    return Changed(
+        f"no constraint on {', '.join(named[:3])}{more}",
+        code="keras.layers.BatchNormalization(...)  # without gamma_constraint",
+    )
+
+
 def exact_set(problem, evidence, found):
     """The set that a constraint seems to mean, in its place, and a start inside."""
     sets, records = [], {record.path: record for record in walk(problem.model)}
@@ -123,7 +146,7 @@ def inside_the_bounds(problem, evidence, found):
     sets, corners = [], {corner.record.path: corner for corner in evidence.corners}
     for finding in found:
         corner = corners.get(finding.weight)
-        a_set = None if corner is None else _interior(corner.record)
+        a_set = None if corner is None else _interior(corner.record, corner.free)
         if corner is not None and a_set is not None:
             corner.record.variable.constraint = corner.record.resolved(a_set)
             sets.append(f"{corner.record.path!r}: {_written(a_set)}")
@@ -134,8 +157,19 @@ def inside_the_bounds(problem, evidence, found):
     return Changed(f"a distance from the bound, {'; '.join(sets)}", code=code)
 
 
-def _interior(record):
+def _own_side(record):
+    """The numbers on the side of zero that all entries are on, but for a tenth of the least."""
+    value = to_numpy(record.variable)
+    least = float(f"{0.1 * np.abs(value).min():.2g}")
+    if not least or (value > 0).any() == (value < 0).any():
+        return None
+    return Positive(least) if (value > 0).all() else Box(None, -least)
+
+
+def _interior(record, free=False):
     """The bounds of a constraint on entries, drawn in by a hundredth; None if it has none."""
+    if free:
+        return _own_side(record)
     far = 1e3 * max(float(np.max(np.abs(to_numpy(record.variable)))), 1.0)
     low, high = (_bound(record, end) for end in (-far, far))
     if low is None and high is None:

@@ -30,7 +30,7 @@ def in_float32(problem, evidence, found):
         return None
     other = _made(problem, config)
     return Changed(
-        f"{', '.join(map(str, changed[:3]))} computed and stored in float32", other,
+        f"{_listed(changed)} computed and stored in float32", other,
         'keras.layers.Dense(..., dtype="float32")',
     )  # fmt: skip
 
@@ -134,6 +134,28 @@ def unit_for_each_class(problem, evidence, found):
     return Changed(
         f"{_listed(changed)} with {units} units", _made(problem, config),
         f"keras.layers.Dense({units}, ...)",
+    )  # fmt: skip
+
+
+def more_rows(problem, evidence, found):
+    """As many rows in a table as it is asked for; those that are new are drawn at random."""
+    wanted = {table.layer: table.high + 1 for table in evidence.beyond if table.low >= 0}
+    changed = []
+
+    def edit(part):
+        own = part["config"]
+        if own.get("name") in wanted and "input_dim" in own:
+            own["input_dim"] = wanted[own["name"]]
+            changed.append(own["name"])
+
+    config = copy.deepcopy(_config(problem.model))
+    _each(config, edit)
+    if not changed:
+        return None
+    rows = wanted[changed[0]]
+    return Changed(
+        f"{_listed(changed)} with {rows} rows", _made(problem, config),
+        f"keras.layers.Embedding({rows}, ...)",
     )  # fmt: skip
 
 

@@ -27,6 +27,11 @@ _FLOORS = {
     # An entry that is masked keeps no share, and float16 holds it.
     **dict.fromkeys(("softmax", "log_softmax", "logsumexp"), "-1e4"),
 }
+_OF_SHARES = ("log", "sqrt", "rsqrt")
+"""What is taken of chances and variances; a power is taken of what layers give, too."""
+
+_ROUNDING = 1e-3
+"""Numbers below zero by less than this share of the largest are taken for rounding."""
 _EDITED = "_constrainit_edited"
 _SOURCES: Any = weakref.WeakKeyDictionary()
 """What the classes and functions that were edited once were made from."""
@@ -117,6 +122,8 @@ def guarded(problem, evidence, found):
     losses = problem.losses()
     if layer is not None:
         owner: Any = _kind(layer)
+    elif _penalty_at(problem, operation.source) is not None:
+        return _guarded_penalty(problem, operation)
     elif operation.stage in ("loss", "gradients") and len(losses) == 1:
         owner = getattr(losses[0], "fn", losses[0])
     else:
@@ -133,6 +140,30 @@ def guarded(problem, evidence, found):
         if _kind(other) is owner:
             _become(other, new)
     return Changed(sentence, with_other(problem), diff=diff)
+
+
+def _guarded_penalty(problem, operation):
+    """The penalty on weights in which an operation failed, with its operand guarded."""
+    owner = _penalty_at(problem, operation.source)
+    made = _rewritten(owner, _guard(operation))
+    if made is None:
+        return None
+    new, sentence, diff = made
+    for variable in problem.model.variables:
+        penalty = getattr(variable, "regularizer", None)
+        if penalty is not None and _kind_of(penalty) is owner:
+            variable.regularizer = new if penalty is owner else _as_kind(penalty, new)
+    return Changed(sentence, with_other(problem), diff=diff)
+
+
+def _penalty_at(problem, source):
+    """The class or function of the user's own that penalizes a weight and holds a line."""
+    penalties = [getattr(v, "regularizer", None) for v in problem.model.variables]
+    for kind in dict.fromkeys(_kind_of(one) for one in penalties if one is not None):
+        found = None if kind.__module__.split(".")[0] == "keras" else _source(kind)
+        if found is not None and any(line.strip() == source.text for line in found[0]):
+            return kind
+    return None
 
 
 def with_a_gradient(problem, evidence, found):
@@ -182,8 +213,12 @@ def _become(layer, kind):
 
 
 def _can_be_guarded(operation):
+    """Whether a floor mends it: one under numbers that are below zero would only hide them."""
     if operation.name == "divide":
         return len(operation.operands) > 1 and operation.operands[1].numbers.minimum >= 0
+    if operation.name in _OF_SHARES and operation.operands:
+        entered = operation.operands[0].numbers
+        return entered.minimum >= -_ROUNDING * abs(entered.maximum)
     return operation.name in _GUARDED or _has_infinite_operand(operation)
 
 

@@ -14,6 +14,12 @@ from constrainit.layers import OutputScale
 from constrainit.model import STARTS, constrained_records, walk
 from constrainit.sets import Custom
 
+_OF_PROGRAMS = ("AttributeError", "IndexError", "KeyError", "NameError", "TypeError")
+"""What is raised whatever the weights are."""
+
+_USUAL = 10.0
+"""By how much a random weight differs at most in size from what Keras draws by default."""
+
 
 def inside(problem, evidence, found):
     """Every weight that starts outside, drawn from its set."""
@@ -66,6 +72,7 @@ def start_inside(problem: Problem) -> None:
 
 def redrawn(problem, evidence, found):
     """The weights of the findings, drawn at random as Keras would by default, inside their sets."""
+    found = [f for f in found if f.evidence.get("exception") not in _OF_PROGRAMS]
     layers = {finding.layer for finding in found if finding.layer}
     paths = {f.weight for f in found if f.weight} | _of_layers(layers, evidence)
     named = []
@@ -78,6 +85,8 @@ def redrawn(problem, evidence, found):
         ):
             a_set = record.resolved(record.constraint)
             draw = Feasible(a_set, problem.seed + index).over(a_set, record.axes)
+        elif _is_drawn(record):
+            continue
         else:
             draw = keras.initializers.GlorotUniform(seed=problem.seed + index)
         record.assign(ops.cast(draw(record.shape, record.dtype), record.dtype))
@@ -88,6 +97,17 @@ def redrawn(problem, evidence, found):
         f"{', '.join(named[:3])} drawn at random"
         + (f", and {len(named) - 3} more" if len(named) > 3 else "")
     )
+
+
+def _is_drawn(record):
+    """Whether a weight is a random draw of a common size and of both signs already.
+
+    Another one is no remedy then.
+    """
+    value = to_numpy(record.variable)
+    usual = np.sqrt(2 / max(sum(value.shape[-2:]), 1))
+    mixed = len(np.unique(value)) > 0.5 * value.size and abs(np.mean(value)) < np.std(value)
+    return value.size > 1 and mixed and 1 / _USUAL < np.std(value) / usual < _USUAL
 
 
 def _of_layers(layers, evidence):

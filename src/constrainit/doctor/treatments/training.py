@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from constrainit.doctor._data import needed_steps
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.rules._symptoms import diverges
 from constrainit.doctor.treatments._remedy import Changed, with_other
@@ -69,21 +70,58 @@ def _scaled(values):
     return keras.tree.map_structure(one, values)
 
 
-def finite_rows(problem, evidence, found):
-    """The examples without NaN and infinity."""
-    parts = [to_numpy(part) for part in keras.tree.flatten((problem.x, problem.y))]
-    good = np.all([np.isfinite(p).reshape(len(p), -1).all(axis=1) for p in parts], axis=0)
+def steady_rate(problem, evidence, found):
+    """The largest rate of a schedule for all steps."""
+    peak = max(evidence.rates)
+    return Changed(
+        f"a learning rate of {peak:.3g} at every step",
+        problem.with_rate(peak),
+        f"model.compile(optimizer=...({peak:.3g}), ...)  # or a schedule with more decay_steps",
+    )
+
+
+def labels_that_fit(problem, evidence, found):
+    """The examples whose labels the steps of the output suffice for."""
+    if len(evidence.losses_of) != 1 or not evidence.losses_of[0].short:
+        return None
+    good = needed_steps(to_numpy(problem.y)) <= evidence.losses_of[0].frames
+    return _rows(problem, good, "whose labels fit into the steps", "")
+
+
+def _rows(problem, good, which, code):
+    """Only the examples of a batch that are good, if there are others."""
     if good.all() or not good.any():
         return None
     rows = np.flatnonzero(good)
     x, y = keras.tree.map_structure(
         lambda part: ops.take(part, rows, axis=0), (problem.x, problem.y)
     )
+    said = f"only the {len(rows)} of {len(good)} examples {which}"
+    return Changed(said, with_other(problem, x=x, y=y), code)
+
+
+def absolute_error(problem, evidence, found):
+    """The absolute error in place of one that divides by targets of zero."""
+    losses, layers = list(problem.losses()), {finding.layer for finding in found}
+    if len(losses) != len(evidence.losses_of):
+        return None
+    for place, made in enumerate(evidence.losses_of):
+        if made.layer in layers:
+            losses[place] = keras.losses.MeanAbsoluteError()
+    loss = losses[0] if len(losses) == 1 else keras.tree.pack_sequence_as(problem.specs, losses)
     return Changed(
-        f"only the {len(rows)} of {len(good)} examples that are finite",
-        with_other(problem, x=x, y=y),
-        "good = np.isfinite(x).all(axis=tuple(range(1, x.ndim)))\nx, y = x[good], y[good]",
+        "the absolute error, which does not divide by the targets",
+        with_other(problem, loss=loss),
+        'loss="mean_absolute_error"',
     )
+
+
+def finite_rows(problem, evidence, found):
+    """The examples without NaN and infinity."""
+    parts = [to_numpy(part) for part in keras.tree.flatten((problem.x, problem.y))]
+    good = np.all([np.isfinite(p).reshape(len(p), -1).all(axis=1) for p in parts], axis=0)
+    code = "good = np.isfinite(x).all(axis=tuple(range(1, x.ndim)))\nx, y = x[good], y[good]"
+    return _rows(problem, good, "that are finite", code)
 
 
 def other_logits(problem, evidence, found):

@@ -1,0 +1,138 @@
+"""What is looked at only where there is reason to: further steps, rounding, indices, schedules."""
+
+import contextlib
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from constrainit.doctor._evidence import BeyondEvidence, Evidence, RoundingEvidence
+from constrainit.doctor._state import attribute, snapshot
+from constrainit.doctor._statistics import to_numpy
+
+_FURTHER = 180
+"""How many more steps are taken where a loss falls below zero, faster and faster."""
+
+_LOWERED = 0.7
+"""A training whose loss stays above this share of the first one is asked for rounding."""
+
+_AGAIN = 1e-6
+"""By how much two losses of the same weights and batch may differ, relative to them."""
+
+_BIT = 2.0**-23
+_RATES = (*range(21), 40, 100, 1000)
+
+
+def rates_of(optimizer: Any) -> list[float]:
+    """The rates of a schedule at the next steps and at some far ones; none without a schedule."""
+    schedule: Any = getattr(optimizer, "_learning_rate", None)
+    if not isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+        return []
+    begin = int(to_numpy(optimizer.iterations))
+    return [float(to_numpy(schedule(begin + step))) for step in _RATES]
+
+
+def falls_away(losses: list[float]) -> bool:
+    """Whether a loss is negative and falls no slower at the end than in the middle."""
+    if len(losses) < 15 or not np.isfinite(losses).all() or not losses[-1] < 0:
+        return False
+    third = len(losses) // 3
+    middle, last = losses[third] - losses[2 * third], losses[2 * third] - losses[-1]
+    return middle > 0 and last > 0.9 * middle
+
+
+def further(problem: Any, constraints: Any, stepped: Any) -> list[float]:
+    """The losses of more steps, up to the first that is not finite."""
+    losses: list[float] = []
+    while len(losses) < _FURTHER:
+        stepped.update()
+        constraints.move(problem.trainable, stepped, False)
+        problem.advance(stepped)
+        stepped = problem.step(looking=False)
+        losses.append(float(stepped.loss))
+        if not np.isfinite(losses[-1]):
+            break
+    return losses
+
+
+def added(problem: Any) -> dict[str, float]:
+    """What each layer adds to the loss, where that is not zero."""
+    problem.model(problem.x, training=True)
+    found: dict[str, float] = {}
+    for layer in problem.model._flatten_layers():
+        own = sum(float(to_numpy(value)) for value in layer._losses)
+        if own:
+            found[layer.name] = found.get(layer.name, 0.0) + own
+    return found
+
+
+def rounding(problem: Any, evidence: Evidence) -> RoundingEvidence | None:
+    """By how much the loss changes with the last bit of the weights, if it does not fall."""
+    losses = evidence.losses
+    late = losses[len(losses) // 2 :]
+    if not np.isfinite(losses).all() or np.median(late) < _LOWERED * losses[0]:
+        return None
+    held = [snapshot(v) for v in problem.others]
+
+    def take():
+        for variable, value in zip(problem.others, held, strict=True):
+            variable.assign(value)
+        return problem.step()
+
+    first, again = take(), take()
+    loss = float(first.loss)
+    if not abs(float(again.loss) - loss) <= _AGAIN * abs(loss):
+        return None
+    kept = [snapshot(v) for v in problem.trainable]
+    draws = np.random.default_rng(0)
+    try:
+        for variable in problem.trainable:
+            value = to_numpy(variable)
+            bits = 1 + _BIT * draws.choice([-1.0, 1.0], size=value.shape)
+            variable.assign(ops.cast(value * bits, variable.dtype))
+        moved = take()
+    finally:
+        for variable, value in zip(problem.trainable, kept, strict=True):
+            variable.assign(value)
+    named = problem.recording.named
+    pairs = zip(named, first.outputs, moved.outputs, strict=True)
+    change = abs(float(moved.loss) - loss) / max(abs(loss), 1e-30)
+    layer = next((name for (name, *_), a, b in pairs if _differ(a, b)), "")
+    return RoundingEvidence(change, layer)
+
+
+def _differ(first, second):
+    """Whether the mean or the deviation of an output changes by more than a thousandth."""
+    one, two = (np.asarray(ops.convert_to_numpy(a), "float64")[:2] for a in (first, second))
+    return bool(np.abs(one - two).max() > 1e-3 * max(np.abs(one).max(), 1e-30))
+
+
+def beyond(problem: Any) -> list[BeyondEvidence]:
+    """The tables that are asked for rows that they do not have, in one pass as it is."""
+    found: dict[str, BeyondEvidence] = {}
+    tables = [
+        layer for layer in problem.model._flatten_layers()
+        if isinstance(layer, keras.layers.Embedding)
+    ]  # fmt: skip
+    with contextlib.ExitStack() as stack:
+        for layer in tables:
+            stack.enter_context(attribute(layer, "call", _noted(layer, found)))
+        # It raises there on some backends; that is what the pass is for.
+        with contextlib.suppress(Exception):
+            if tables:
+                problem.model(problem.x, training=False)
+    return list(found.values())
+
+
+def _noted(layer, found):
+    call = layer.call
+
+    def run(inputs, *args, **kwargs):
+        index = to_numpy(inputs)
+        low, high = int(index.min()), int(index.max())
+        if low < 0 or high >= layer.input_dim:
+            found.setdefault(layer.name, BeyondEvidence(layer.name, low, high, layer.input_dim))
+        return call(inputs, *args, **kwargs)
+
+    return run

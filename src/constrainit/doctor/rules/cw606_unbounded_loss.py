@@ -1,0 +1,74 @@
+"""CW606 unbounded-loss."""
+
+import math
+
+from constrainit.doctor.rules._rule import Rule
+
+_FAR, _BEYOND, _FEW = 10.0, 1e3, 9
+
+
+class UnboundedLoss(Rule):
+    """The loss has no least value, and training follows it down without end.
+
+    A minus that is missing, or one too many, turns a distance around: what should be small is made
+    as large as can be. The loss looks as if it trained well; the weights run off, units die, and
+    after some hundred steps numbers overflow. No learning rate mends it.
+
+    Example:
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((4,)), layers.Dense(8), layers.Dense(1)])
+        model.compile(keras.optimizers.Adam(0.01), lambda y, p: -ops.mean(ops.square(y - p)))
+        ci.diagnose(model, np.eye(4), np.arange(4.0)[:, None])
+
+    Use instead:
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((4,)), layers.Dense(8), layers.Dense(1)])
+        model.compile(keras.optimizers.Adam(0.01), lambda y, p: ops.mean(ops.square(y - p)))
+        ci.diagnose(model, np.eye(4), np.arange(4.0)[:, None])
+
+    Known limits:
+        Asked of a loss that is below zero after the steps and falls no slower than before: then up
+        to 180 more are taken. Reported if it ends ten times lower, faster and faster, or was a
+        thousand times lower before something overflowed. A likelihood of densities may be negative,
+        and slows down. A part that is still outweighed by another one is not seen, nor are models
+        whose steps are dear.
+
+    Source:
+        pytorch/examples#824 (a divergence without its minus), scikit-learn/scikit-learn#8087 (a
+        quantile loss). The losses are those of real steps.
+    """
+
+    code, name, stage = "CW606", "unbounded-loss", "loss"
+
+    def find(self, evidence):
+        seen = [loss for loss in evidence.losses if math.isfinite(loss)]
+        more = [loss for loss in evidence.further if math.isfinite(loss)]
+        if not (_falls_on(seen, more) if more else _has_fallen(evidence, seen)):
+            return
+        # What falls is a part that a layer adds, if that is most of it.
+        layer = min(evidence.added, key=lambda name: evidence.added[name], default="")
+        layer = layer if layer and evidence.added[layer] < 0.5 * more[-1] else ""
+        what = f"what {layer!r} adds to the loss" if layer else "the loss"
+        then = f" and to {more[-1]:.4g} in {len(more)} more" if more else ""
+        yield self.made(
+            f"{what} falls without end: the loss goes from {seen[0]:.4g} to {seen[-1]:.4g} in "
+            f"{len(seen) - 1} steps{then}",
+            "look at the signs: a distance, a divergence or minus a logarithm of chances must have "
+            "a least value; a critic needs its weights bounded",
+            {"loss": seen[0], "loss_after": [*seen, *more][-1]}, layer=layer,
+        )  # fmt: skip
+
+
+def _falls_on(seen, more):
+    """Whether the loss ends ten times lower after more steps, faster and faster."""
+    third = len(more) // 3
+    if len(more) < _FEW or not more[-1] < -_FAR * max(abs(seen[0]), abs(seen[-1])):
+        return False
+    middle, last = more[third] - more[2 * third], more[2 * third] - more[-1]
+    # At last it falls no faster only because the numbers become too large for their steps.
+    return last > middle > 0 or more[-1] < -_BEYOND * max(abs(seen[0]), abs(seen[-1]))
+
+
+def _has_fallen(evidence, seen):
+    """Whether the loss had fallen out of sight when something overflowed."""
+    return bool(evidence.fault_step) and len(seen) > 2 and seen[-1] < -_BEYOND * abs(seen[0])

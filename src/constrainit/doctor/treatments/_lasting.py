@@ -1,0 +1,157 @@
+"""Whether a cure is one: asked only of a change that is about to be claimed.
+
+What was at fault must not come back: not as training goes on, not where a penalty pulls the
+weights to, and not as a model that gives nothing any more.
+"""
+
+import numpy as np
+
+from constrainit.doctor._evidence import Evidence
+from constrainit.doctor._finding import Finding
+from constrainit.doctor._problem import Problem
+from constrainit.doctor.rules._symptoms import diverges
+from constrainit.doctor.treatments._remedy import (
+    Changed,
+    Look,
+    Remedy,
+    is_good,
+    key,
+    look,
+    seen,
+)
+
+_FARTHER = 5
+"""How many times as many steps are taken as a look takes."""
+
+_MOST_STEPS = 200
+
+LATER = "it only takes longer, "
+"""How the reason begins why no lower rate is a cure."""
+
+_ABOUT = 3.0
+
+_BY_TRAINING = ("CW302", "CW401", "CW501", "CW502", "CW505")
+
+_OF_SIGNAL = ("CW402", "CW403", "CW405", "CW504")
+
+_FALLS = 0.02
+"""A training that takes more than this share off its loss in a look is one."""
+
+_BETTER = 1.5
+"""How many times as much a loss has to fall where it falls by less."""
+
+_HIGHER = 10.0
+
+_MUTED = 1e-3
+"""A model whose output varies by less than this share of what it did has lost its signal."""
+
+_LOUD = 1e3
+"""From this magnitude on, outputs are meant to become smaller."""
+
+
+def confirmed(
+    remedy: Remedy,
+    problem: Problem,
+    evidence: Evidence,
+    wanted: list[Finding],
+    found: list[Finding],
+    after: Look,
+) -> Look:
+    """What was seen after a change, with the reason why it is no cure, if it seemed to be one."""
+    if not is_good(wanted, after, found, brings=remedy.brings):
+        return after
+    doubt = _of_penalty(remedy, evidence) or _muted(evidence, after)
+    if not doubt and remedy.moves:
+        now = after.evidence.losses
+        doubt = _worse(evidence.losses, now)
+        doubt = doubt or _no_better(remedy, problem, evidence, wanted, now)
+    if not doubt and _is_asked(remedy, wanted) and problem.is_small:
+        doubt = _later(remedy, problem, evidence, wanted)
+    return after.doubted(doubt) if doubt else after
+
+
+def _is_asked(remedy, wanted):
+    return remedy.factor < 1 or any(finding.code in _BY_TRAINING for finding in wanted)
+
+
+def _later(remedy, problem, evidence, wanted):
+    """What goes wrong again in more steps; a lower rate needs as many more as it is lower."""
+    steps = min(int(problem.steps * max(_FARTHER, 1 / remedy.factor)), _MOST_STEPS)
+    with problem.taking(steps):
+        further = look(remedy, problem, evidence, wanted)
+    if further is None:
+        return ""
+    later = further.evidence
+    if later.fault_step is not None:
+        late = _is_delayed(remedy, evidence, later)
+        return f"{LATER if late else ''}not finite again at step {later.fault_step}"
+    if diverges(later):
+        return f"the loss grows to {later.losses[-1]:.3g} in {steps} steps"
+    back = {key(f) for f in further.found if f.counts} & {key(f) for f in wanted}
+    return f"the same again after {steps} steps" if back else ""
+
+
+def _is_delayed(remedy, evidence, later):
+    """Whether steps that are so much shorter fail after as many more of them."""
+    if remedy.factor == 1 or not evidence.fault_step:
+        return False
+    return 1 / _ABOUT < later.fault_step * remedy.factor / evidence.fault_step < _ABOUT
+
+
+def _of_penalty(remedy, evidence):
+    """Whether weights are only moved away from where a penalty on them pulls them."""
+    operation = evidence.operation
+    if not remedy.moves or operation is None or operation.layer:
+        return ""
+    if operation.stage not in ("loss", "gradients"):
+        return ""
+    known = [operand for operand in operation.operands if operand.weights]
+    alone = bool(known) and not any(operand.data for operand in operation.operands)
+    return "the penalty that fails there pulls the weights back" if alone else ""
+
+
+def _worse(before, now):
+    """Whether another start only begins where the old one went."""
+    if not (len(before) > 1 and len(now) > 1 and np.isfinite([before[0], *now]).all()):
+        return ""
+    if now[0] > _HIGHER * abs(before[0]) and now[-1] > before[0]:
+        return f"the loss starts at {now[0]:.3g} in place of {before[0]:.3g}"
+    return ""
+
+
+def _no_better(remedy, problem, evidence, wanted, now):
+    """Whether a signal is there again that the loss falls no better with, in more steps, too."""
+    signal = all(finding.code in _OF_SIGNAL for finding in wanted)
+    if not signal or not problem.is_small or _trains(evidence.losses, now):
+        return ""
+    steps = min(problem.steps * _FARTHER, _MOST_STEPS)
+    with problem.taking(steps):
+        untreated, further = seen(Changed(""), problem), look(remedy, problem, evidence, wanted)
+    if further is None or _trains(untreated.evidence.losses, further.evidence.losses):
+        return ""
+    return f"the loss falls by {_fallen(further.evidence.losses):.1%} in {steps} steps, as before"
+
+
+def _trains(before, now):
+    """Whether a loss falls, and not only as before."""
+    if not np.isfinite([*before, *now]).all():
+        return True
+    fallen, falls = (_fallen(losses) for losses in (before, now))
+    return falls > _FALLS or falls > _BETTER * fallen
+
+
+def _fallen(losses):
+    return (losses[0] - min(losses)) / max(abs(losses[0]), 1e-30)
+
+
+def _muted(evidence, after):
+    """Whether the model's output has all but stopped to vary, that of a sound model before."""
+    before, now = evidence.outputs, after.evidence.outputs
+    if not before or not now or not evidence.varies:
+        return ""
+    if any(output.nonfinite or output.peak > _LOUD for output in before):
+        return ""
+    then, still = before[-1].spread, now[-1].spread
+    if not still < _MUTED * min(then, 1.0):
+        return ""
+    return f"the output varies by {still:.2g} in place of {then:.2g}"

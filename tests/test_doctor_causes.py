@@ -1,0 +1,269 @@
+"""Causes that no weight tells of itself, and changes that only seem to mend: small models."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import constrainit as ci
+
+DRAWS = np.random.default_rng(0)
+X = DRAWS.normal(size=(16, 4)).astype("float32")
+Y = X[:, :1].copy()
+KINDS = X[:, :3].argmax(axis=1)
+
+registered = keras.saving.register_keras_serializable("test_doctor_causes")
+
+
+def sequential(*parts, loss="mse", optimizer=None, shape=(4,)):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input(shape), *parts])
+    model.compile(optimizer or keras.optimizers.SGD(0.01), loss)
+    return model
+
+
+def counted(report):
+    return [finding for finding in report.findings if finding.counts]
+
+
+@pytest.fixture
+def _without_treatments(monkeypatch):
+    monkeypatch.setattr("constrainit.doctor._diagnose.treat", lambda *arguments: None)
+
+
+@registered
+class Sharpened(layers.Layer):
+    """The first numbers over a temperature that is learnt."""
+
+    def __init__(self, start=0.25, **kwargs):
+        super().__init__(**kwargs)
+        self.start = start
+
+    def build(self, shape):
+        start = keras.initializers.Constant(self.start)
+        self.t = self.add_weight(shape=(), initializer=start, name="t")
+
+    def call(self, x):
+        return ops.softmax(x[..., :3] / self.t)
+
+    def compute_output_shape(self, shape):
+        return (*shape[:-1], 3)
+
+    def get_config(self):
+        return {**super().get_config(), "start": self.start}
+
+
+@pytest.mark.parametrize(("start", "codes"), [(0.25, ["CW302"]), (9.0, [])])
+def test_a_divisor_that_training_takes_through_zero(start, codes):
+    """It is named with its line, and a set on its side of zero heals; far from zero it is sound."""
+    rate = keras.optimizers.Adam(0.1)
+    model = sequential(Sharpened(start), loss="sparse_categorical_crossentropy", optimizer=rate)
+    report = ci.diagnose(model, X, KINDS, steps=6)
+    assert [f.code for f in counted(report)][:1] == codes, str(report)
+    if codes:
+        first = report.findings[0]
+        assert first.weight.endswith("/t")
+        assert first.source.text == "return ops.softmax(x[..., :3] / self.t)"
+        assert first.treatment.healed, str(report)
+        assert "ci.Positive" in first.treatment.change
+
+
+@pytest.mark.parametrize(("letters", "codes"), [(2, []), (3, ["CW605"])])
+def test_labels_that_need_more_steps_than_there_are(letters, codes):
+    """A letter that comes twice in a row needs one more step."""
+    labels = np.tile([[1, 1, 2][-letters:] + [0] * (3 - letters)], (4, 1)).astype("int32")
+    labels[0] = [1, 0, 0]
+    model = sequential(layers.Dense(4), loss=keras.losses.CTC(), shape=(3, 5))
+    x = DRAWS.normal(size=(4, 3, 5)).astype("float32")
+    report = ci.diagnose(model, x, labels, steps=2)
+    assert [f.code for f in counted(report)][:1] == codes, str(report)
+    if codes:
+        numbers = report.findings[0].evidence
+        assert numbers == {"needed": 4, "steps": 3, "short": 3}
+        assert "only the 1 of 4 examples" in report.findings[0].treatment.change
+
+
+class Added(layers.Layer):
+    """Adds a square to the loss, with a sign."""
+
+    def __init__(self, sign, **kwargs):
+        super().__init__(**kwargs)
+        self.sign = sign
+
+    def call(self, x):
+        self.add_loss(self.sign * ops.mean(ops.square(x)))
+        return x
+
+
+@pytest.mark.usefixtures("_without_treatments")
+@pytest.mark.parametrize(
+    ("sign", "rate", "codes"), [(-3.0, 0.01, ["CW606"]), (-3.0, 9.0, ["CW606"]), (3.0, 0.01, [])]
+)
+def test_a_part_of_the_loss_that_falls_without_end(sign, rate, codes):
+    """The layer that adds it is named, if nothing overflows within the steps of a look."""
+    optimizer = keras.optimizers.SGD(rate)
+    small = keras.initializers.Constant(1e-3)
+    last = layers.Dense(1, kernel_initializer=small, trainable=False)
+    model = sequential(layers.Dense(2), Added(sign, name="part"), last, optimizer=optimizer)
+    report = ci.diagnose(model, X, Y)
+    assert [f.code for f in counted(report)][:1] == codes, str(report)
+    assert not codes or rate > 1 or report.findings[0].layer == "part"
+
+
+@pytest.mark.usefixtures("_without_treatments")
+def test_a_negative_loss_that_slows_down_is_sound():
+    """A likelihood of densities has a least value."""
+
+    def likelihood(y, p):
+        return ops.mean(0.5 * ops.exp(-2 * p) * ops.square(y) + p) - 3.0
+
+    report = ci.diagnose(sequential(layers.Dense(1), loss=likelihood), X, Y)
+    assert report.ok, str(report)
+    assert report.evidence.losses[-1] < 0
+
+
+@registered
+class Lasso(keras.regularizers.Regularizer):
+    """A norm, whose derivative at zero is 0/0."""
+
+    def __call__(self, w):
+        return 0.01 * ops.sum(ops.sqrt(ops.sum(ops.square(w), axis=0)))
+
+    def get_config(self):
+        return {}
+
+
+def test_another_start_is_no_cure_where_a_penalty_pulls_back():
+    """What heals is a floor in the penalty, whose objects are as they were afterwards."""
+    start = keras.initializers.Constant(np.outer(np.ones(4), [0.0, 1.0, -1.0]))
+    dense = layers.Dense(3, kernel_initializer=start, kernel_regularizer=Lasso())
+    model = sequential(dense, layers.Dense(1))
+    before = model.layers[0].kernel.regularizer
+    first = ci.diagnose(model, X, Y, steps=3).findings[0]
+    assert first.code == "CW501"
+    assert first.treatment.healed
+    assert "a floor of 1e-6 under the operand of sqrt" in first.treatment.change
+    assert model.layers[0].kernel.regularizer is before
+
+
+def root(x):
+    return ops.sqrt(x)
+
+
+@registered
+class FarLasso(Lasso):
+    """The root stands where no edit of a class reaches it."""
+
+    def __call__(self, w):
+        return 0.01 * ops.sum(root(ops.sum(ops.square(w), axis=0)))
+
+
+def test_another_start_alone_is_not_claimed_against_a_penalty():
+    """Where no floor can be tried, nothing heals."""
+    start = keras.initializers.Constant(np.outer(np.ones(4), [0.0, 1.0, -1.0]))
+    dense = layers.Dense(3, kernel_initializer=start, kernel_regularizer=FarLasso())
+    first = ci.diagnose(sequential(dense, layers.Dense(1)), X, Y, steps=3).findings[0]
+    assert first.code == "CW501"
+    assert not first.treatment.healed
+    assert "pulls the weights back" in first.treatment.change
+
+
+@registered
+class SumsToOne(keras.constraints.Constraint):
+    """Divides by sums of both signs, which may be small."""
+
+    def __call__(self, w):
+        return w / ops.sum(w, axis=0, keepdims=True)
+
+
+def test_a_start_inside_is_no_cure_where_it_begins_at_the_harm():
+    """It is as far from the data as the first step would have gone."""
+    near = keras.initializers.Constant(np.array([[0.5], [-0.5], [0.5], [-0.49]]))
+    dense = layers.Dense(1, kernel_initializer=near, kernel_constraint=SumsToOne())
+    first = ci.diagnose(sequential(dense), X, Y, steps=3).findings[0]
+    assert first.code == "CW101"
+    assert not first.treatment.healed
+    assert "the loss starts at" in first.treatment.change
+
+
+@pytest.mark.parametrize(("rate", "heals"), [(1e-9, False), (0.01, True)])
+def test_a_signal_that_the_loss_does_not_use_is_no_cure(rate, heals):
+    """Units that live again heal if the loss then falls, and falls better."""
+    start = keras.initializers.RandomUniform(-1, 0, seed=0)
+    dead = layers.Dense(8, "relu", kernel_initializer=start)
+    optimizer = keras.optimizers.SGD(rate)
+    model = sequential(layers.Dense(8, "relu"), dead, layers.Dense(1), optimizer=optimizer)
+    first = next(f for f in ci.diagnose(model, X, Y).findings if f.code == "CW403")
+    assert first.treatment.healed == heals
+    assert ("as before" in first.treatment.change) != heals
+
+
+def log_of(y, p):
+    return -ops.mean(ops.log(p))
+
+
+@pytest.mark.parametrize(("low", "heals"), [(-0.5, False), (0.0, True)])
+def test_a_floor_is_no_cure_for_numbers_below_zero(low, heals):
+    """It would hide them; zeros it keeps from the logarithm."""
+    shift = keras.initializers.Constant([0.5, 0.5, low])
+    dense = layers.Dense(3, kernel_initializer="zeros", bias_initializer=shift, trainable=False)
+    model = sequential(layers.Dense(4), dense, loss=log_of)
+    first = ci.diagnose(model, X, np.zeros((16, 3), "float32"), steps=2).findings[0]
+    assert first.code == "CW502"
+    assert "negative number" in first.message or heals
+    assert (first.treatment is not None and "floor" in first.treatment.change) == heals
+
+
+@registered
+class Clip(keras.constraints.Constraint):
+    def __call__(self, w):
+        return ops.clip(w, -1e-3, 1e-3)
+
+
+def test_a_start_inside_is_no_cure_where_it_mutes_the_model():
+    """The scale of a normalization is better left alone."""
+    parts = [layers.Dense(8), layers.BatchNormalization(gamma_constraint=Clip())]
+    parts += [layers.Dense(8), layers.BatchNormalization(gamma_constraint=Clip())]
+    model = sequential(*parts, layers.Dense(1))
+    first = ci.diagnose(model, X, Y, steps=3).findings[0]
+    assert first.code == "CW101"
+    assert "without a constraint" in first.fix
+    assert first.treatment.healed
+    assert "no constraint on" in first.treatment.change
+
+
+class Sinks(layers.Layer):
+    """A root of a weight that the loss pulls below zero."""
+
+    def build(self, shape):
+        self.w = self.add_weight(shape=(), initializer=keras.initializers.Constant(0.5))
+
+    def call(self, x):
+        return 0.0 * x[:, :1] + ops.sqrt(self.w)
+
+
+def test_a_lower_rate_is_no_cure_that_only_takes_longer():
+    """As many more steps as they are shorter lead to the same place."""
+    model = sequential(Sinks(), optimizer=keras.optimizers.SGD(0.01))
+    report = ci.diagnose(model, X, np.full((16, 1), -5.0, "float32"))
+    assert report.evidence.fault_step, str(report)
+    assert "CW601" not in {f.code for f in report.findings}, str(report)
+    assert not report.findings[0].treatment.healed or "floor" in report.findings[0].treatment.change
+
+
+class Sinc(layers.Layer):
+    """A quotient whose gap is filled behind it."""
+
+    def build(self, shape):
+        self.w = self.add_weight(shape=(4,), initializer="zeros")
+
+    def call(self, x):
+        return ops.where(self.w == 0, x, x * ops.sin(self.w) / self.w)
+
+
+@pytest.mark.usefixtures("_without_treatments")
+def test_a_division_whose_value_is_hidden():
+    """The advice is to change the divisor, not the weight."""
+    first = ci.diagnose(sequential(Sinc(), layers.Dense(1)), X, Y, steps=2).findings[0]
+    assert first.code == "CW501"
+    assert "replace the divisor where it is 0 before you divide" in first.fix
