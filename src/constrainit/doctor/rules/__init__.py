@@ -126,6 +126,14 @@ def _follow_training(found):
             finding.cause = f"{cause.code} {cause.layer}".rstrip()
 
 
+def _harms(finding):
+    """Whether a finding tells of harm to training, which a start inside may be no cure of."""
+    if finding.code not in _BEFORE_HARM:
+        return True
+    tried = finding.treatment
+    return finding.code != NotSaved.code and tried is not None and not tried.healed
+
+
 def rules_of(trial: str) -> list[Rule]:
     """The rules that name what a trial has shown."""
     return [rule for rule in RULES if isinstance(rule, _TRIALS[trial])]
@@ -152,7 +160,7 @@ def in_order(found: Iterable[Finding]) -> list[Finding]:
         group = [finding, *following[id(finding)]]
         least = min(_LEVELS.index(one.level) for one in group)
         # What harms training comes before how a constraint is saved.
-        harm = [f for f in found if f.counts and f.code not in _BEFORE_HARM]
+        harm = [f for f in found if f.counts and _harms(f)]
         if finding.code == NotSaved.code and harm:
             return max(least, min(_LEVELS.index(f.level) for f in harm))
         return least
