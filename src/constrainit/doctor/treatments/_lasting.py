@@ -61,11 +61,11 @@ def confirmed(
     if not is_good(wanted, after, found, brings=remedy.brings):
         return after
     doubt = _of_penalty(remedy, evidence) or _muted(evidence, after)
+    now = after.evidence.losses
     if not doubt and remedy.moves:
-        now = after.evidence.losses
         doubt = _worse(evidence.losses, now)
-        if not doubt and not _revived(evidence, after.evidence):
-            doubt = _no_better(remedy, problem, evidence, wanted, now)
+    if not doubt and (remedy.moves or remedy.factor < 1) and not _revived(evidence, after.evidence):
+        doubt = _no_better(remedy, problem, evidence, wanted, now)
     if not doubt and _is_asked(remedy, wanted) and problem.is_small:
         doubt = _later(remedy, problem, evidence, wanted)
     return after.doubted(doubt) if doubt else after
