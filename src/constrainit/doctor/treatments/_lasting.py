@@ -61,10 +61,11 @@ def confirmed(
     if not is_good(wanted, after, found, brings=remedy.brings):
         return after
     doubt = _of_penalty(remedy, evidence) or _muted(evidence, after)
+    now = after.evidence.losses
     if not doubt and remedy.moves:
-        now = after.evidence.losses
         doubt = _worse(evidence.losses, now)
-        doubt = doubt or _no_better(remedy, problem, evidence, wanted, now)
+    if not doubt and (remedy.moves or remedy.factor < 1) and not _revived(evidence, after.evidence):
+        doubt = _no_better(remedy, problem, evidence, wanted, now)
     if not doubt and _is_asked(remedy, wanted) and problem.is_small:
         doubt = _later(remedy, problem, evidence, wanted)
     return after.doubted(doubt) if doubt else after
@@ -117,6 +118,12 @@ def _worse(before, now):
     if now[0] > _HIGHER * abs(before[0]) and now[-1] > before[0]:
         return f"the loss starts at {now[0]:.3g} in place of {before[0]:.3g}"
     return ""
+
+
+def _revived(evidence, after):
+    """Whether weights get a gradient that got none."""
+    still = {made.record.path for made in evidence.gradients if made.never}
+    return any(made.norm and made.record.path in still for made in after.gradients)
 
 
 def _no_better(remedy, problem, evidence, wanted, now):
