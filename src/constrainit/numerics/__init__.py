@@ -33,6 +33,7 @@ from ._simplex import project_simplex as project_simplex
 from ._softplus import softplus as softplus
 from ._spectral import with_eigenvalues as with_eigenvalues
 from ._spectral import with_singular_values as with_singular_values
+from ._tanh import tanh as tanh
 
 __all__ = [
     "at_least", "at_most", "between", "circulant", "computed_once", "convex_sequences",
@@ -40,6 +41,6 @@ __all__ = [
     "from_first_row", "inverse_by_halves", "is_rotation", "isotonic", "keep_largest",
     "nearest_correlation", "plain_norm", "polar", "polar_factor", "polished", "project_birkhoff",
     "project_l1_ball", "project_simplex", "safe_norm", "softplus", "spectral_bound",
-    "spectral_slack", "symmetric_part", "toeplitz", "with_eigenvalues", "with_rule",
+    "spectral_slack", "symmetric_part", "tanh", "toeplitz", "with_eigenvalues", "with_rule",
     "with_singular_values",
 ]  # fmt: skip
