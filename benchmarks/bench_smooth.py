@@ -11,7 +11,10 @@ from keras import layers
 import constrainit as ci
 
 UNITS, BATCH, BATCHES = 1024, 64, (64, 256)
-SETS = ("Positive()", "Box(-0.05, 0.05)", "Simplex()", "UnitNorm()", "MaxNorm(1.0)")
+SETS = (
+    "Positive()", "Mapped(Positive(), 'exp')", "Box(-0.05, 0.05)",
+    "Mapped(Box(-0.05, 0.05), 'tanh')", "Simplex()", "UnitNorm()", "MaxNorm(1.0)",
+)  # fmt: skip
 GATES = "Blocks(Orthogonal(), 4)"
 
 
@@ -67,7 +70,7 @@ def main():
             plain, ratios = prices(units, batch, 3 * seconds)
             print(f"  batch {batch}, plain {plain:.1f} ms", flush=True)
             for name, ratio in zip(SETS, ratios, strict=True):
-                print(f"    {name:18} {ratio:.2f}", flush=True)
+                print(f"    {name:32} {ratio:.2f}", flush=True)
     if given.only in (None, "gates"):
         size, length = (16, 8) if given.quick else (256, 128)
         print(f"a training step, LSTM({size}) with {GATES}, sequence {length}, over a plain LSTM "

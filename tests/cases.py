@@ -53,6 +53,10 @@ CASES = [
     bounds("Box", lambda: ci.Box(-0.1, 0.3), M, -0.1, 0.3),
     bounds("Box_wide", lambda: ci.Box(-1.0, 1.0), M, -1.0, 1.0, variance=glorot),
     bounds("SelfStarting", lambda: ci.SelfStarting(ci.Box(0.25, 1), 1e30), M, 0.25, 1.0),
+    bounds("Mapped_exp", lambda: ci.Mapped(ci.Positive(), "exp"), M, 1e-4),
+    bounds("Mapped_exp_below", lambda: ci.Mapped(ci.Box(upper=-0.7), "exp"), V, high=-0.7),
+    bounds("Mapped_tanh", lambda: ci.Mapped(ci.Box(-0.1, 0.3), "tanh"), M, -0.1, 0.3),
+    bounds("Mapped_tanh_even", lambda: ci.Mapped(ci.MaxAbs(0.2), "tanh"), M, -0.2, 0.2),
     bounds("Box_above", lambda: ci.Box(0.7), V, 0.7),
     bounds("Box_below", lambda: ci.Box(upper=-0.7), V, high=-0.7),
     # Norms
@@ -107,6 +111,8 @@ CASES = [
            entries(M), MASK),
     masked("Masked_NonNegative", lambda: ci.Masked(ci.NonNegative(), MASK > 0), M, Bounds(0.0),
            entries(M), MASK, bounded_below=0.0),
+    masked("Masked_Mapped", lambda: ci.Masked(ci.Mapped(ci.NonNegative(), "exp"), MASK > 0), M,
+           Bounds(0.0), entries(M), MASK, bounded_below=0.0),
     # Intersections in one pass
     bounds("Intersection_bounds", lambda: ci.NonNegative() & ci.Box(-1.0, 0.1), M, 0.0, 0.1),
     by_unit("Intersection_sphere", lambda: ci.NonNegative() & ci.UnitNorm(), M, ConeShell(1, 1),

@@ -46,6 +46,18 @@ MODELS = {
         (6,),
         2,
     ),
+    "chosen maps": (
+        lambda: stack(
+            (6,),
+            over(
+                layers.Dense(8),
+                kernel=ci.Mapped(ci.Positive(), "exp"),
+                bias=ci.Mapped(ci.MaxAbs(0.5), "tanh"),
+            ),
+        ),
+        (6,),
+        2,
+    ),
     "convolution": (
         lambda: stack((6, 6, 3), over(layers.Conv2D(4, 3), kernel=ci.SumTo(0.0))), (6, 6, 3), 1,
     ),
@@ -211,6 +223,25 @@ def test_weights_are_kept_and_can_be_assigned():
     with pytest.warns(UserWarning, match=r"outside of its set .* at most 1 an entry"):
         layer.kernel.assign(np.full((6, 4), 3.0, "float32"))
     np.testing.assert_allclose(array(layer.kernel), 2.0, atol=1e-6)
+
+
+def test_a_chosen_map_is_kept():
+    """In the weight, in the constraint that `bake` gives back, and in what is made from that."""
+    kernel = ci.Mapped(ci.Box(upper=0.5), "exp")
+    plain = stack((6,), layers.Dense(4, kernel_constraint=kernel))
+    ci.project(plain)
+    model = ci.reparametrize(plain)
+    [weight] = seen(model)
+    weight.free.assign(weight.free + 0.1)
+    t = kernel.transform.deviation((6, 4))
+    np.testing.assert_allclose(
+        0.5 - array(weight), (0.5 - array(plain.layers[0].kernel)) * np.exp(-0.1 / t), rtol=1e-4
+    )
+    [again] = seen(ci.reparametrize(ci.bake(model)))
+    assert again.set == kernel
+    inner = array(weight) < 0.5
+    assert inner.sum() >= 6
+    np.testing.assert_allclose(array(again.free)[inner], array(weight.free)[inner], atol=1e-5)
 
 
 def test_the_map_runs_once_a_call(monkeypatch):

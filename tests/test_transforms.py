@@ -4,11 +4,13 @@ import keras
 import ml_dtypes
 import numpy as np
 import pytest
-from cases import BY_NAME, FEW
+from cases import BY_NAME, CASES, FEW
 from conftest import arithmetic, array, as_stored, tensor
 from keras import ops
 
+import constrainit as ci
 from constrainit.numerics import softplus
+from constrainit.numerics._softplus import _log_of_one_plus
 
 DTYPES = ("float32", "bfloat16", "float16")
 
@@ -92,7 +94,9 @@ class Subject:
             return array(self.case.make().initializer(seed)(self.case.shape, dtype=dtype))
 
 
-SMOOTH = [case for case in FEW if case.make().transform is not None]
+# Of each class of sets one row, but all rows with a map that was chosen.
+CHOSEN = [case for case in CASES if "Mapped" in case.name]
+SMOOTH = [c for c in FEW if c not in CHOSEN and c.make().transform is not None] + CHOSEN
 
 
 @pytest.fixture(scope="module", params=SMOOTH, ids=lambda case: case.name)
@@ -203,7 +207,9 @@ def bend(function, v, cotangent, way):
     return torch.autograd.grad((gradient * way).sum(), leaf)[0]
 
 
-RULED = ["Positive", "Simplex", "UnitNorm", "NormRange", "MaxNorm"]
+RULED = [
+    "Positive", "Mapped_exp", "Mapped_exp_below", "Simplex", "UnitNorm", "NormRange", "MaxNorm",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", RULED)
@@ -235,6 +241,35 @@ def test_softplus(temperature, side):
     assert (abs(array(w) - expected) <= loose * abs(expected)).all()
     expected = 1 / (1 + np.exp(-x))
     assert (abs(array(slope) - expected) <= loose * expected).all()
+
+
+def test_terms_of_softplus():
+    """The series in the place of a logarithm is as near as it says, with room for no wrong term."""
+    x = np.linspace(0.0, 1.0, 2001)[1:]
+    assert abs(_log_of_one_plus(x) / np.log1p(x) - 1.0).max() <= 5e-9
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "tanh"])
+@pytest.mark.parametrize("bounds", [(-1.0, -0.8), (-1.0, 0.2), (-0.7, 0.1), (0.1, 0.3)])
+def test_ends_at_the_bounds(name, bounds):
+    """Not one rounding beyond them, and not far from them."""
+    a_set = ci.Mapped(ci.Box(*bounds), name)
+    w = a_set.transform.forward(tensor(np.array([[-1e30, 1e30]])))
+    assert float(a_set.violation(w)) == 0.0
+    np.testing.assert_allclose(array(w), [bounds], atol=3e-7)
+
+
+@pytest.mark.parametrize(("a_set", "side"), [(ci.NonNegative(), 1), (ci.Box(upper=0.0), -1)])
+def test_an_exponential_goes_on_straight(a_set, side):
+    """From some size on, where Adam could not hold the squares of its gradients any more."""
+    smooth, shape = ci.Mapped(a_set, "exp").transform, (1, 6)
+    t, size = smooth.deviation(shape), smooth.size(shape)
+    x = np.array([[-1.0, 0.0, 6.0, 8.0, 1e3, 1e20]])
+    v = tensor(as_stored(side * t * x, "float32"))
+    w, slope = pulled(smooth.forward, v, tensor(np.ones(shape)))
+    expected = size * np.exp(np.minimum(x, 7.0))
+    np.testing.assert_allclose(array(slope), expected / t, rtol=1e-5)
+    np.testing.assert_allclose(side * array(w), expected * np.maximum(x - 6.0, 1.0), rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["SpectralNorm", "ConvSpectralNorm", "NuclearNorm", "LowRank"])

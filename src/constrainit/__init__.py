@@ -44,6 +44,7 @@ from constrainit.sets import Halfspace as Halfspace
 from constrainit.sets import Intersection as Intersection
 from constrainit.sets import L1Ball as L1Ball
 from constrainit.sets import LowRank as LowRank
+from constrainit.sets import Mapped as Mapped
 from constrainit.sets import Masked as Masked
 from constrainit.sets import MaxAbs as MaxAbs
 from constrainit.sets import MaxNorm as MaxNorm
@@ -112,6 +113,7 @@ __all__ = [
     "KeepFeasible",
     "L1Ball",
     "LowRank",
+    "Mapped",
     "Masked",
     "MaxAbs",
     "MaxNorm",

@@ -14,7 +14,8 @@ from constrainit import _text
 _FAMILIES = [
     "elementwise", "pattern", "grid", "norms", "sums", "stochastic", "order", "sparse",
     "structured", "definite", "orthogonal", "spectral", "combine", "blocks", "intersection",
-    "paced", "braked", "self_starting", "custom",
+    "paced", "braked", "self_starting",
+    "mapped", "custom",
 ]  # fmt: skip
 # The heads of the columns, and the attributes that they show.
 _FACES = {
@@ -177,7 +178,8 @@ def _start(one, inner):
 
 def _map(one, inner):
     if _own(one, "_transform"):
-        return "as the set" if inner else "yes"
+        chosen = "map" in inspect.signature(one).parameters
+        return "chosen" if chosen else "as the set" if inner else "yes"
     return f"no: {one.no_map}" if one.no_map else "no"
 
 

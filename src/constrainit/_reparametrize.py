@@ -7,7 +7,8 @@ import keras
 from keras import ops
 
 from constrainit import _checks
-from constrainit._reparametrized import Reparametrized, is_trained, refuse_seen, smooth_set, trained
+from constrainit._mappable import is_trained, smooth_set, trained
+from constrainit._reparametrized import Reparametrized, refuse_seen
 from constrainit.model import GroupRecord, constrained_records, matching, walk
 from constrainit.sets import as_set
 

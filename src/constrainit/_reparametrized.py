@@ -1,22 +1,18 @@
 """`Reparametrized`: a layer that sees weights through smooth maps."""
 
 import functools
-import inspect
 from typing import Any
 
 import keras
-from keras import ops, tree
+from keras import tree
 
 from constrainit import _checks
+from constrainit._mappable import first_value, smooth_set, trained
 from constrainit._precision import wide_dtype
-from constrainit._seen import inside, see
+from constrainit._seen import see
 from constrainit._set import ConstraintSet
-from constrainit.initializers import Feasible
-from constrainit.model import (
-    WeightRecord,
-    matches,
-    walk,
-)
+from constrainit._signatures import signed, takes_training
+from constrainit.model import WeightRecord, matches, walk
 from constrainit.sets import as_set
 
 _LAYER_ARGUMENTS = ("name", "dtype", "trainable", "activity_regularizer", "autocast")
@@ -75,8 +71,8 @@ class Reparametrized(keras.layers.Wrapper):
                 "Write Reparametrized(layer, kernel=ci.Box(0.1, 1.0))."
             )
         # Keras reads the signature: what the layer takes, this one takes.
-        self.__dict__["call"] = _signed(self._call, layer.call, training=None)
-        shape = _signed(self._compute_output_shape, layer.compute_output_shape)
+        self.__dict__["call"] = signed(self._call, layer.call, training=None)
+        shape = signed(self._compute_output_shape, layer.compute_output_shape)
         self.__dict__["compute_output_shape"] = shape
         super().__init__(layer, **own)
         self.sets = {name: as_set(one) for name, one in sets.items()}
@@ -144,7 +140,7 @@ class Reparametrized(keras.layers.Wrapper):
     # What stands in the place of `call` and `compute_output_shape`
 
     def _call(self, *args, training=None, **kwargs):
-        if training is not None and _takes_training(self.layer):
+        if training is not None and takes_training(self.layer):
             kwargs["training"] = training
         try:
             for seen in self.seen:
@@ -200,7 +196,7 @@ class Reparametrized(keras.layers.Wrapper):
         """The weight of a record, seen through the map of its set."""
         variable, smooth = record.variable, a_set.transform
         assert smooth is not None
-        value = _initial(record, a_set, self._given)
+        value = first_value(record, a_set, self._given)
 
         def initializer(_, dtype=None):
             if value is None:
@@ -237,32 +233,6 @@ def _save_what_is_tracked(layer):
         layer.__dict__[method] = functools.partial(plain, layer)
 
 
-def _signed(function, as_this, **more):
-    """A function with the signature of another, and more parameters that are keywords."""
-
-    @functools.wraps(as_this)
-    def wrapper(*args, **kwargs):
-        return function(*args, **kwargs)
-
-    signature = inspect.signature(as_this)
-    known = list(signature.parameters.values())
-    added = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=value)
-        for name, value in more.items()
-        if name not in signature.parameters
-    ]
-    last = known.pop() if known and known[-1].kind is inspect.Parameter.VAR_KEYWORD else None
-    parameters = [*known, *added, *([last] if last else [])]
-    wrapper.__dict__["__signature__"] = signature.replace(parameters=parameters)
-    return wrapper
-
-
-def _takes_training(layer):
-    """Whether the `call` of a layer can be told whether it is training."""
-    parameters = inspect.signature(layer.call).parameters.values()
-    return any(p.name == "training" or p.kind is p.VAR_KEYWORD for p in parameters)
-
-
 def refuse_seen(owner, model, pattern):
     """An error if a pattern names a weight that is seen through a map already."""
     for one in seen_weights(model):
@@ -275,26 +245,6 @@ def refuse_seen(owner, model, pattern):
             )
 
 
-def is_trained(record: WeightRecord) -> bool:
-    """Whether an optimizer may train a weight, be its layer frozen or not."""
-    return any(variable is record.variable for variable in record.layer._trainable_variables)
-
-
-def trained(owner: str, records: list[WeightRecord], pattern: str) -> list[WeightRecord]:
-    """Those that an optimizer may train.
-
-    Raises:
-        ValueError: There are none: only statistics, states or seeds that the layer sets itself.
-    """
-    kept = [record for record in records if is_trained(record)]
-    if not kept:
-        raise ValueError(
-            f"`{pattern}` of `{owner}` must name a weight that the optimizer trains. Received: "
-            f"{records[0].path!r}, which the layer sets itself."
-        )
-    return kept
-
-
 def seen_weights(model: Any) -> list[Any]:
     """The weights of a model that are computed from free values, each once."""
     found: dict[int, Any] = {}
@@ -302,29 +252,3 @@ def seen_weights(model: Any) -> list[Any]:
         if isinstance(layer, Reparametrized):
             found.update((id(one), one) for one in layer.seen)
     return list(found.values())
-
-
-def smooth_set(record, a_set, name, owner="Reparametrized"):
-    """The set of a weight, resolved for it, which has a smooth map."""
-    resolved = record.resolved(a_set)
-    if resolved.transform is None:
-        why = f": {resolved.no_map}" if resolved.no_map else ""
-        others = "" if owner == "Reparametrized" else " Name the other weights by patterns."
-        raise ValueError(
-            f"`{name}` of `{owner}` must be a set with a smooth map. Received: {name}="
-            f"{a_set!r}, which has none{why}. Use its projection: ci.constrained(...) for the "
-            f"layer, or ci.constrain(model, ...).{others}"
-        )
-    return resolved
-
-
-def _initial(record, a_set, given):
-    """The value that a weight starts from; None for a draw of the set."""
-    if record.variable._value is None:
-        # The layer is being built by a step that is traced: variables get their values later.
-        return None
-    value = ops.stop_gradient(ops.copy(record.value))
-    if given:
-        return inside(a_set, value, record.path)
-    own = getattr(record.layer, f"{record.variable.name}_initializer", None)
-    return a_set.project(value) if isinstance(own, Feasible) else None

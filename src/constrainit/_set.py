@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import keras
@@ -167,6 +167,10 @@ class ConstraintSet(Starting, keras.constraints.Constraint):
     def _transform(self) -> Transform | None:
         """The smooth map of `transform`."""
         return None
+
+    def _maps(self) -> Mapping[str, Callable[["ConstraintSet"], Transform]]:
+        """The smooth maps that `Mapped` chooses from, by name."""
+        return {}
 
     def _phrase(self) -> str:
         """The line of `describe`, without the axis."""

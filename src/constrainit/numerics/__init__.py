@@ -34,6 +34,7 @@ from ._softplus import softplus as softplus
 from ._spectral import with_eigenvalues as with_eigenvalues
 from ._spectral import with_singular_values as with_singular_values
 from ._sums import axis_sum as axis_sum
+from ._tanh import tanh as tanh
 
 __all__ = [
     "at_least", "at_most", "axis_sum", "between", "circulant", "computed_once", "convex_sequences",
@@ -41,6 +42,6 @@ __all__ = [
     "from_first_row", "inverse_by_halves", "is_rotation", "isotonic", "keep_largest",
     "nearest_correlation", "plain_norm", "polar", "polar_factor", "polished", "project_birkhoff",
     "project_l1_ball", "project_simplex", "safe_norm", "softplus", "spectral_bound",
-    "spectral_slack", "symmetric_part", "toeplitz", "with_eigenvalues", "with_rule",
+    "spectral_slack", "symmetric_part", "tanh", "toeplitz", "with_eigenvalues", "with_rule",
     "with_singular_values",
 ]  # fmt: skip

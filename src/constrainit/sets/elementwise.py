@@ -10,7 +10,7 @@ from constrainit._precision import dtype_of, inward, nearest
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws_of_bounds
 from constrainit.numerics import at_least, at_most, between
-from constrainit.transforms import of_bounds
+from constrainit.transforms import maps_of_bounds
 
 
 class _Bounds(ConstraintSet):
@@ -58,8 +58,11 @@ class _Bounds(ConstraintSet):
     def _usable(self, w):
         return ops.logical_not(ops.isnan(w))
 
+    def _maps(self):
+        return maps_of_bounds(self)
+
     def _transform(self):
-        return of_bounds(self)
+        return next(iter(self._maps().values()))(self)
 
     def _law(self, fan_in, fan_out, wanted):
         return laws_of_bounds.bounded(*self._bounds(), fan_in, wanted)

@@ -1,7 +1,7 @@
 """Smooth maps onto sets: what stands behind `set.transform`."""
 
 from constrainit.transforms._transform import Transform
-from constrainit.transforms.bounds import of_bounds
+from constrainit.transforms.bounds import maps_of_bounds
 from constrainit.transforms.combine import Joined, UnderMask
 from constrainit.transforms.definite import Rows, Square
 from constrainit.transforms.factors import Factors, FactorsInBall
@@ -17,5 +17,5 @@ from constrainit.transforms.signs import Signs
 __all__ = [
     "Bends", "ConvBall", "Cubic", "Diamond", "Factors", "FactorsInBall", "Identity", "Increments",
     "Joined", "Linear", "Polar", "Rows", "Signs", "Sinkhorn", "Slack", "Softmax", "Square",
-    "Transform", "UnderMask", "of_bounds", "of_norms",
+    "Transform", "UnderMask", "maps_of_bounds", "of_norms",
 ]  # fmt: skip

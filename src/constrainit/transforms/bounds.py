@@ -1,24 +1,25 @@
-"""Smooth maps onto sets of bounds: softplus for one bound, sigmoid for two."""
+"""Smooth maps onto sets of bounds: softplus or an exponential for one, a sigmoid for two."""
 
 import functools
 import math
+from collections.abc import Callable
+from typing import Any
 
+import ml_dtypes
 import numpy as np
 from keras import ops
 
 from constrainit._precision import inward, numpy_dtype, wide_dtype
-from constrainit.numerics import softplus
+from constrainit.numerics import at_least, at_most, softplus, tanh, with_rule
 from constrainit.transforms._transform import Transform
 
 _LEAST = 1e-30
+# Whole, so that one less is one less in every dtype.
+_STRAIGHT = 7.0
 
 
-class Softplus(Transform):
-    """`bound + t * softplus(v / t)`, or `bound - t * softplus(-v / t)` for an upper bound.
-
-    The temperature `t` is `deviation`. Near the bound a step of Adam changes the distance from it
-    by the share by which it changes a free kernel; far from it the map is the identity.
-    """
+class _Beyond(Transform):
+    """A distance from the one bound, above it or below."""
 
     maskable = True
 
@@ -29,14 +30,12 @@ class Softplus(Transform):
 
     def _map(self, v, dtype, where=None):
         bound, side = self._bound(dtype)
-        distance = softplus(v, self.deviation(v.shape), side)
+        distance = self._distance(v, side, dtype)
         return distance + bound if bound else distance
 
-    def _inverse(self, w, dtype):
-        bound, side = self._bound(dtype)
-        t = self.deviation(w.shape)
-        x = np.maximum(side * (w - bound) / t, _LEAST)
-        return side * t * (x + np.log(-np.expm1(-x)))
+    def _distance(self, v, side, dtype):
+        """The distance from the bound, which is negative below it."""
+        raise TypeError(f"`{type(self).__name__}` must define `_distance(v, side, dtype)`.")
 
     def _inside(self, w, dtype):
         bound, side = self._bound(dtype)
@@ -46,18 +45,70 @@ class Softplus(Transform):
         return bound + side * np.maximum(distance, least)
 
 
-class Sigmoid(Transform):
-    """`lower + (upper - lower) * sigmoid(v / t)`.
+class Softplus(_Beyond):
+    """`bound + t * softplus(v / t)`, or `bound - t * softplus(-v / t)` for an upper bound.
+
+    The temperature `t` is `deviation`. Near the bound a step of Adam changes the distance from it
+    by the share by which it changes a free kernel; far from it the map is the identity.
+    """
+
+    def _distance(self, v, side, dtype):
+        return softplus(v, self.deviation(v.shape), side)
+
+    def _inverse(self, w, dtype):
+        bound, side = self._bound(dtype)
+        t = self.deviation(w.shape)
+        x = np.maximum(side * (w - bound) / t, _LEAST)
+        return side * t * (x + np.log(-np.expm1(-x)))
+
+
+class Exponential(_Beyond):
+    """`bound + s * exp(v / t)`, or `bound - s * exp(-v / t)` for an upper bound.
+
+    The temperature `t` is `deviation`: a step of Adam changes each distance from the bound by the
+    share by which it changes a free kernel. The scale `s` is the `size` of an initial weight: half
+    precision, which stores a logarithm here, stores it best for those. From 1100 times that
+    size on the map goes on straight: the squares that Adam keeps of gradients would overflow.
+    """
+
+    def _distance(self, v, side, dtype):
+        t, size = self.deviation(v.shape), self.size(v.shape)
+        bent = size * math.exp(_STRAIGHT)
+        largest = min(float(ml_dtypes.finfo(dtype).max) / 8, 1e30) / bent
+
+        def image(v):
+            x = v * (side / t)
+            found = ops.exp(at_most(x, _STRAIGHT))
+            found *= side * size
+            x = at_most(at_least(x, _STRAIGHT), _STRAIGHT + largest)
+            x -= _STRAIGHT - 1.0
+            found *= x
+            return (found,)
+
+        def slope(step, v, distance):
+            found = at_most(distance, bent) if side > 0 else at_least(distance, -bent)
+            found = step * found
+            found *= side / t
+            return found
+
+        return with_rule(image, slope, v)
+
+    def _inverse(self, w, dtype):
+        bound, side = self._bound(dtype)
+        x = np.maximum(side * (w - bound), _LEAST) / self.size(w.shape)
+        most = math.exp(_STRAIGHT)
+        x = np.log(np.minimum(x, most)) + np.maximum(x / most - 1.0, 0.0)
+        return side * self.deviation(w.shape) * x
+
+
+class _Between(Transform):
+    """A share of the way from the lower bound to the upper one.
 
     At the middle a step of Adam moves the weight by the share of its initial size by which it moves
     a free kernel.
     """
 
     maskable = True
-
-    def _map(self, v, dtype, where=None):
-        low, width = _reach(*self.set._stored_bounds(dtype), dtype)
-        return low + width * ops.sigmoid(v * (1.0 / self._temperature(v.shape, dtype)))
 
     def _temperature(self, shape, dtype):
         low, high = self.set._stored_bounds(dtype)
@@ -75,6 +126,28 @@ class Sigmoid(Transform):
         return np.clip(w, low + 0.05 * (high - low), high - 0.05 * (high - low))
 
 
+class Sigmoid(_Between):
+    """`lower + (upper - lower) * sigmoid(v / t)`."""
+
+    def _map(self, v, dtype, where=None):
+        low, width = _reach(*self.set._stored_bounds(dtype), dtype)
+        return low + width * ops.sigmoid(v * (1.0 / self._temperature(v.shape, dtype)))
+
+
+class Tanh(_Between):
+    """`middle + (upper - lower) / 2 * tanh(v / (2 t))`.
+
+    The function of `Sigmoid`, computed from the middle: a weight that is small beside the bounds,
+    between two of which zero lies halfway, keeps its digits, and one close to a lower bound of zero
+    does not.
+    """
+
+    def _map(self, v, dtype, where=None):
+        middle, half = _halves(*self.set._stored_bounds(dtype), dtype)
+        moved = half * tanh(v * (0.5 / self._temperature(v.shape, dtype)))
+        return moved + middle if middle else moved
+
+
 @functools.cache
 def _reach(low, high, dtype):
     """The lower bound and the width, whose sum in the wide dtype steps not over the upper bound."""
@@ -85,8 +158,19 @@ def _reach(low, high, dtype):
     return float(low), float(width)
 
 
-def of_bounds(a_set) -> Transform:
-    """The map for a set with one bound or two."""
+@functools.cache
+def _halves(low, high, dtype):
+    """The middle and half of the width, whose sum and difference step not over the bounds."""
+    wide = numpy_dtype(wide_dtype(dtype)).type
+    middle, half = wide((low + high) / 2), wide((high - low) / 2)
+    while middle + half > high or middle - half < low:
+        half = np.nextafter(half, wide(0))
+    return float(middle), float(half)
+
+
+def maps_of_bounds(a_set) -> dict[str, Callable[[Any], Transform]]:
+    """The maps onto a set with one bound or two, by name; the first unless another is chosen."""
     lower, upper = a_set._bounds()
-    one = lower is None or upper is None or not math.isfinite(upper - lower)
-    return (Softplus if one else Sigmoid)(a_set)
+    if lower is None or upper is None or not math.isfinite(upper - lower):
+        return {"softplus": Softplus, "exp": Exponential}
+    return {"sigmoid": Sigmoid, "tanh": Tanh}

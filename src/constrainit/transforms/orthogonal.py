@@ -100,48 +100,85 @@ def _turned(matrix, function):
 
 
 def _length(x):
-    """The largest norm of a column."""
-    x = at_most(at_least(x, -_LARGEST), _LARGEST)
+    """The largest norm of a column; infinite where its square is."""
     return ops.sqrt(ops.max(ops.sum(ops.square(x), axis=0)))
 
 
+def _within(x, length):
+    """`x` where its length is below `_MOST`, else what of that length lies the same way."""
+
+    def drawn_in():
+        held = _clipped(x)
+        return held * _share(held)
+
+    return choose(length <= _FAR, lambda: x, drawn_in)
+
+
+def _clipped(x):
+    return at_most(at_least(x, -_LARGEST), _LARGEST)
+
+
+def _share(x):
+    return ops.stop_gradient(_MOST / ops.maximum(_length(x), _MOST))
+
+
 def _cayley(x, base):
-    x = at_most(at_least(x, -_LARGEST), _LARGEST)
+    if x.shape[0] == x.shape[1]:
+        return _around_square(base)(x)
     length = ops.stop_gradient(_length(x))
-    x = x * (_MOST / ops.maximum(length, _MOST))
-    rows, columns = x.shape
-    if rows == columns:
-        q = _around_square(base)(0.5 * symmetric_part(x, -1.0))
-    else:
-        along = ops.transpose(base) @ x
-        p = x - 0.5 * (base @ along)
-        eye = ops.eye(columns, dtype=x.dtype)
-        # `V'U` and `V'B` of `A = U V'` with `U = [P, B]` and `V = [B, -P]`.
-        inner = ops.concatenate([
-            ops.concatenate([0.5 * along, eye], axis=1),
-            ops.concatenate([-(ops.transpose(p) @ p), -0.5 * ops.transpose(along)], axis=1),
-        ])  # fmt: skip
-        seen = ops.concatenate([eye, -0.5 * ops.transpose(along)])
-        share = ops.solve(ops.eye(2 * columns, dtype=x.dtype) - 0.5 * inner, seen)
-        q = base + p @ share[:columns] + base @ share[columns:]
+    q = _around_tall(_within(x, length), base)
     return choose(length <= _FAR, lambda: q, lambda: with_value(q, _nearer(ops.stop_gradient(q))))
 
 
+def _around_tall(x, base):
+    columns = x.shape[1]
+    along = ops.transpose(base) @ x
+    p = x - 0.5 * (base @ along)
+    eye = ops.eye(columns, dtype=x.dtype)
+    # `V'U` and `V'B` of `A = U V'` with `U = [P, B]` and `V = [B, -P]`.
+    inner = ops.concatenate([
+        ops.concatenate([0.5 * along, eye], axis=1),
+        ops.concatenate([-(ops.transpose(p) @ p), -0.5 * ops.transpose(along)], axis=1),
+    ])  # fmt: skip
+    seen = ops.concatenate([eye, -0.5 * ops.transpose(along)])
+    share = ops.solve(ops.eye(2 * columns, dtype=x.dtype) - 0.5 * inner, seen)
+    return base + p @ share[:columns] + base @ share[columns:]
+
+
 def _around_square(base):
-    """`(I - S)^-1 (I + S) B` as a function of a skew `S`, with the gradient in two products."""
+    """`(I - A / 2)^-1 (I + A / 2) B` as a function of `x`, with the gradient in two products."""
 
     @ops.custom_gradient
-    def member(skew):
-        inverse = inverse_by_halves(ops.eye(skew.shape[0], dtype=skew.dtype) - skew)
-        twice = 2.0 * (inverse @ base)
+    def member(x):
+        length = _length(x)
+        near = length <= _FAR
+        inverse = inverse_by_halves(
+            ops.eye(x.shape[0], dtype=x.dtype) - _quarter(_within(x, length))
+        )
+        twice = inverse @ base
+        twice *= 2.0
+        q = twice - base
 
         def gradient(*args, upstream=None):
             upstream = args[0] if upstream is None else upstream
-            return (ops.transpose(inverse) @ upstream) @ ops.transpose(twice)
+            slope = _quarter((ops.transpose(inverse) @ upstream) @ ops.transpose(twice))
 
-        return twice - base, gradient
+            def drawn_in():
+                held = _clipped(x)
+                return ops.where(held == x, slope * _share(held), ops.zeros_like(slope))
+
+            return choose(near, lambda: slope, drawn_in)
+
+        return choose(near, lambda: q, lambda: _nearer(q)), gradient
 
     return member
+
+
+def _quarter(x):
+    """`(X - X') / 4`: half of `A`, and of its gradient half goes to `X`."""
+    found = x - ops.transpose(x)
+    found *= 0.25
+    return found
 
 
 def _nearer(q):

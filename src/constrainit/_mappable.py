@@ -1,0 +1,62 @@
+"""Which weights may be seen through a smooth map, and the value that they start from."""
+
+from typing import Any
+
+from keras import ops
+
+from constrainit._seen import inside
+from constrainit._set import ConstraintSet
+from constrainit.initializers import Feasible
+from constrainit.model import WeightRecord
+
+
+def is_trained(record: WeightRecord) -> bool:
+    """Whether an optimizer may train a weight, be its layer frozen or not."""
+    return any(variable is record.variable for variable in record.layer._trainable_variables)
+
+
+def trained(owner: str, records: list[WeightRecord], pattern: str) -> list[WeightRecord]:
+    """Those that an optimizer may train.
+
+    Raises:
+        ValueError: There are none: only statistics, states or seeds that the layer sets itself.
+    """
+    kept = [record for record in records if is_trained(record)]
+    if not kept:
+        raise ValueError(
+            f"`{pattern}` of `{owner}` must name a weight that the optimizer trains. Received: "
+            f"{records[0].path!r}, which the layer sets itself."
+        )
+    return kept
+
+
+def smooth_set(
+    record: WeightRecord, a_set: ConstraintSet, name: str, owner: str = "Reparametrized"
+) -> ConstraintSet:
+    """The set of a weight, resolved for it, which has a smooth map.
+
+    Raises:
+        ValueError: It has none.
+    """
+    resolved = record.resolved(a_set)
+    if resolved.transform is None:
+        why = f": {resolved.no_map}" if resolved.no_map else ""
+        others = "" if owner == "Reparametrized" else " Name the other weights by patterns."
+        raise ValueError(
+            f"`{name}` of `{owner}` must be a set with a smooth map. Received: {name}="
+            f"{a_set!r}, which has none{why}. Use its projection: ci.constrained(...) for the "
+            f"layer, or ci.constrain(model, ...).{others}"
+        )
+    return resolved
+
+
+def first_value(record: WeightRecord, a_set: ConstraintSet, given: bool) -> Any:
+    """The value that a weight starts from; None for a draw of the set."""
+    if record.variable._value is None:
+        # The layer is being built by a step that is traced: variables get their values later.
+        return None
+    value = ops.stop_gradient(ops.copy(record.value))
+    if given:
+        return inside(a_set, value, record.path)
+    own = getattr(record.layer, f"{record.variable.name}_initializer", None)
+    return a_set.project(value) if isinstance(own, Feasible) else None
