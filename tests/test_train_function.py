@@ -47,12 +47,12 @@ class Traced:
 
         self.model.compile(keras.optimizers.SGD(rate), loss)
 
-    def fit(self, name):
+    def fit(self, name, batches=8):
         """Gives how often the step was traced."""
         self.traces = 0
-        x = np.random.default_rng(0).normal(size=(16, 3)).astype("float32")
+        x = np.random.default_rng(0).normal(size=(2 * batches, 3)).astype("float32")
         self.model.fit(
-            x, np.ones((16, 2), "float32"), batch_size=2, shuffle=False, verbose=0,
+            x, np.ones((2 * batches, 2), "float32"), batch_size=2, shuffle=False, verbose=0,
             callbacks=CALLBACKS[name](self.folder),
         )  # fmt: skip
         return self.traces
@@ -132,12 +132,16 @@ def test_what_was_kept_is_that_of_this_fit(tmp_path):
     The second run begins at step 0 again.
     """
     traced = Traced(tmp_path)
-    for _ in range(2):
-        traced.fit("log")
+    for batches in (8, 4):
+        traced.fit("log", batches)
         traced.model.optimizer.iterations.assign(0)
-    for run in (1, 2):
+    for run, expected in ((1, [0, 2, 4, 6, 8]), (2, [0, 2, 4])):
         steps = ci.WeightLog.read(tmp_path / "run.db", run=run)["step"]
-        assert sorted(set(steps)) == [0, 2, 4, 6, 8]
+        assert sorted(set(steps)) == expected
+    traced.fit("other log", 7)
+    traced.model.optimizer.iterations.assign(2)
+    traced.fit("other log", 4)
+    assert sorted(set(ci.WeightLog.read(tmp_path / "other.db")["step"])) == [0, 3, 6]
     x = np.full((4, 3), np.nan, "float32")
     stops = [ci.StopAtFault(None) for _ in range(2)]
     with pytest.warns(UserWarning, match="its batch is not finite"):
