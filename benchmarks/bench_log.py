@@ -22,7 +22,8 @@ from pathlib import Path
 from types import ModuleType
 package = sys.modules["constrainit"] = ModuleType("constrainit")
 package.__path__ = [sys.argv[2]]
-from constrainit.log._storage import COLUMNS, Weight, Writer
+from constrainit.log._storage import COLUMNS, Weight
+from constrainit.log._writer import Writer
 writer = Writer(Path(sys.argv[1]), seconds=0)
 writer.begin({}, [Weight("w", (2,), "float32", None)], 0)
 for step in range(10**9):
@@ -37,18 +38,18 @@ def _storage():
     """The file of a log without Keras."""
     package = sys.modules["constrainit"] = ModuleType("constrainit")
     package.__path__ = [str(SOURCE)]
-    from constrainit.log import _reading, _storage
+    from constrainit.log import _reading, _storage, _writer
 
-    return _storage, _reading
+    return _storage, _reading, _writer
 
 
 def read(count: int) -> None:
     """A log of a million records: the trajectory of one weight of a hundred."""
-    storage, reading = _storage()
+    storage, reading, writing = _storage()
     weights = [storage.Weight(f"layer_{i}/kernel", (9, 9), "float32", None) for i in range(100)]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run.db"
-        writer = storage.Writer(path)
+        writer = writing.Writer(path)
         writer.begin({}, weights, 0)
         numbers, started = [0.5] * len(storage.COLUMNS), time.perf_counter()
         for step in range(count // len(weights)):
@@ -74,7 +75,7 @@ def kill(times: int) -> None:
     """A writer killed at random moments: what it had committed is there, the file is sound."""
     import random
 
-    _, reading = _storage()
+    _, reading, _ = _storage()
     draw, committed, lost = random.Random(0), 0, 0
     for _ in range(times):
         with tempfile.TemporaryDirectory() as folder:

@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from reports import HOSTILE, healthy, sick
 
 from constrainit.cli import cli
-from constrainit.log._storage import COLUMNS, Weight, Writer
+from constrainit.log._storage import COLUMNS, Weight
+from constrainit.log._writer import Writer
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 SYSTEM = ("chromium", "chromium-browser", "google-chrome")

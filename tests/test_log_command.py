@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from constrainit.cli import cli
 from constrainit.log import _command
 from constrainit.log._curves import curve, heat, spread, thinned
-from constrainit.log._storage import COLUMNS, Weight, Writer
+from constrainit.log._storage import COLUMNS, Weight
+from constrainit.log._writer import Writer
 
 HOSTILE = "<script>alert(1)</script>/kernel"
 ABOUT = {
@@ -179,5 +180,8 @@ def test_histograms_are_spread_over_time():
     assert first == pytest.approx({y: (0.75 if y < 6 else 0.25) / 6 for y in range(12)})
     assert [cell for cell in drawn["cells"] if cell[0] == 1] == [(1, 0, 1.0)]
     assert spread([]) is None
+    # A weight of one number is in the bin that begins with it.
+    one = spread([rows[0], (1, np.array([8.0, 0.0]), 6.0, 6.0)])
+    assert [cell for cell in one["cells"] if cell[0] == 1] == [(1, one["up"] - 1 - 12, 1.0)]
     many = spread([(step, np.ones(2), 0.0, 1.0) for step in range(1000)])
     assert (many["across"], many["right"]) == (40, 999)

@@ -101,6 +101,7 @@ def test_a_fault_is_named_and_its_step_kept(tmp_path, stage):
     (fault,) = stop.faults
     assert (fault.step, fault.stage, fault.layer) == (bad + 1, stage, layer)
     assert fault.weights == (weights or ())
+    assert fault.path == str(path)
     assert int(sick.optimizer.iterations) == bad
 
     alone = make()
@@ -170,6 +171,17 @@ def test_training_goes_on_with_a_lower_rate(tmp_path):
     assert [fault.path for fault in healed.faults] == [None, None]
 
 
+def test_no_more_is_kept_than_the_memory_allows(monkeypatch):
+    """It looks earlier where the batches are large, and begins anew there."""
+    monkeypatch.setattr("constrainit.callbacks._fault._MOST", 3 * BATCH * (3 + 2) * 4)
+    looked, look = [], ci.StopAtFault._look
+    monkeypatch.setattr(
+        ci.StopAtFault, "_look", lambda stop: (looked.append(len(stop._window)), look(stop))
+    )
+    model().fit(*data(), batch_size=BATCH, verbose=0, callbacks=[ci.StopAtFault(None)])
+    assert looked == COUNT // 3 * [3]
+
+
 @pytest.mark.parametrize("shape", [(), (7,), (64, 33), (3, 3, 2, 5)])
 def test_nothing_that_is_not_finite_is_passed_over(shape):
     """Wherever it stands, whatever it is, in a compiled function as well."""
@@ -191,7 +203,8 @@ def test_nothing_that_is_not_finite_is_passed_over(shape):
                 assert not bool(way(ops.convert_to_tensor(lost))), (bad, place)
 
 
-def test_a_log_holds_the_steps_that_were_not_undone(tmp_path, monkeypatch):
+@pytest.mark.parametrize("every", [4, 100])
+def test_a_log_holds_the_steps_that_were_not_undone(tmp_path, monkeypatch, every):
     """What is undone is taken out, be it written or not; what is repeated is there once.
 
     And none is lost of more steps than the device keeps.
@@ -204,11 +217,11 @@ def test_a_log_holds_the_steps_that_were_not_undone(tmp_path, monkeypatch):
     sick = model(ci.NonNegative())
     ci.project(sick)
     start = sick.get_weights()
-    stop = ci.StopAtFault(None, roll_backs=2, factor=0.25)
-    logs = [ci.WeightLog(tmp_path / f"{every}.db", every=every, tensors=99) for every in (3, 1)]
+    stop = ci.StopAtFault(None, every=every, roll_backs=2, factor=0.25)
+    logs = [ci.WeightLog(tmp_path / f"{each}.db", every=each, tensors=99) for each in (5, 3, 1)]
     with pytest.warns(UserWarning, match="At step [67] its batch .* goes on"):
         sick.fit(
-            x, y, batch_size=BATCH, shuffle=False, verbose=0, callbacks=[logs[0], stop, logs[1]]
+            x, y, batch_size=BATCH, shuffle=False, verbose=0, callbacks=[*logs[:2], stop, logs[2]]
         )
     alone = model(ci.NonNegative())
     alone.set_weights(start)
@@ -220,7 +233,7 @@ def test_a_log_holds_the_steps_that_were_not_undone(tmp_path, monkeypatch):
         rows = slice(place * BATCH, (place + 1) * BATCH)
         alone.train_on_batch(x[rows], y[rows])
         norms.append(np.linalg.norm(alone.get_weights()[1]))
-    for steps, log in zip(([0, 3, 6, 9, 10], [*range(11)]), logs, strict=True):
+    for steps, log in zip(([0, 5, 10], [0, 3, 6, 9, 10], [*range(11)]), logs, strict=True):
         frame = ci.WeightLog.read(log.path)
         assert frame["step"].tolist() == steps
         np.testing.assert_allclose(frame["after_norm"], np.array(norms)[steps], rtol=1e-5)
@@ -241,6 +254,7 @@ def test_sound_training_is_as_without_it(a_set, tmp_path):
         [
             ci.KeepFeasible(),
             ci.WeightLog(tmp_path / "run.db", every=3),
+            ci.WeightLog(tmp_path / "other.db", every=4),
             ci.StopAtFault(tmp_path / "fault.npz", every=5),
         ],
     ):
@@ -258,8 +272,9 @@ def test_sound_training_is_as_without_it(a_set, tmp_path):
     assert callbacks[-1].faults == []
     assert not (tmp_path / "fault.npz").exists()
     steps = int(sgd.iterations)
-    logged = {*range(0, steps + 1, 3), steps}
-    assert set(ci.WeightLog.read(tmp_path / "run.db")["step"]) == logged
+    for name, every in (("run", 3), ("other", 4)):
+        logged = {*range(0, steps + 1, every), steps}
+        assert set(ci.WeightLog.read(tmp_path / f"{name}.db")["step"]) == logged
     assert 3 < steps < 2 * COUNT
     for one, other in zip(*found, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import os
 import warnings
 from pathlib import Path
@@ -13,7 +14,14 @@ from constrainit import _checks
 from constrainit.callbacks._fault_flags import Flags
 from constrainit.callbacks._fault_names import Fault, judged
 from constrainit.callbacks._fault_state import State, batches_of, give, size_of, step, taken
-from constrainit.callbacks._log_hub import attach, detach, inner_optimizers, is_chief
+from constrainit.callbacks._log_hub import (
+    attach,
+    detach,
+    inner_optimizers,
+    is_chief,
+    observer_of,
+)
+from constrainit.callbacks._train_function import Through
 from constrainit.model import is_built
 
 _MOST = 2**28
@@ -88,7 +96,8 @@ class StopAtFault(keras.callbacks.Callback):
                     "`roll_backs` of `StopAtFault` needs a learning rate that is a number, as it "
                     f"is lowered. Received: {inner._learning_rate!r}."
                 )
-            flags = Flags(inner)
+            recipe = Flags.recipe_of(inner)
+            flags = observer_of(self.model, recipe, functools.partial(Flags, inner))
             attach(flags, inner, self.model)
             self._flags.append(flags)
 
@@ -107,7 +116,7 @@ class StopAtFault(keras.callbacks.Callback):
         if self._function is None and self._flags:
             self._function = self.model.train_function
             # The function that Keras calls, whatever other callbacks made of it before.
-            self.model.train_function = self._stepping
+            self.model.train_function = Through(self._stepping, self._function)
         self._state = State(self.model, self._flags)
         self._begin()
 
@@ -124,10 +133,17 @@ class StopAtFault(keras.callbacks.Callback):
     def close(self) -> None:
         """Lets go of the optimizer and of what was kept; `fit` does so unless interrupted."""
         model: Any = self._model
+        if self._flags and isinstance(model.train_function, Through):
+            model.train_function = model.train_function.without(self)
         for flags in self._flags:
             detach(flags, flags.optimizer, model)
         self._flags, self._function = [], None
         self._window, self._good, self._size = [], [], 0
+
+    def __del__(self) -> None:
+        """A `fit` that was interrupted told nobody."""
+        if getattr(self, "_flags", None):
+            self.close()
 
     # While training goes on
 

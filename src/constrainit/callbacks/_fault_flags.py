@@ -45,9 +45,21 @@ class Flags:
         self._place = {id(v): i for i, v in enumerate(self.variables)}
         self._hidden = {id(v) for v in self.variables if _hides(v.constraint)}
         self._step = threading.local()
+        self.recipe: Any = None
         self.looks = False
         shape = (len(STAGES), len(self.variables))
         self.first = carried(optimizer, shape, "int32", "faults", -1)
+
+    def reset(self) -> None:
+        """A fit begins: nothing has been found."""
+        self.looks = False
+        self.first.assign(ops.full(self.first.shape, -1, "int32"))
+
+    @staticmethod
+    def recipe_of(optimizer: Any) -> tuple[Any, ...]:
+        """What a step depends on in which it looks at an optimizer."""
+        pairs = ((id(v), id(v.constraint)) for v in optimizer._trainable_variables)
+        return "faults", id(optimizer), *pairs
 
     @property
     def carried(self) -> list[Any]:

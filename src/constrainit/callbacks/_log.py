@@ -2,12 +2,11 @@
 
 import atexit
 import contextlib
+import functools
 import math
 import os
-import sqlite3
 import threading
 import time
-import warnings
 import weakref
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,17 @@ from typing import Any
 import keras
 
 from constrainit import _checks
-from constrainit.callbacks._log_hub import attach, detach, inner_optimizers, is_chief
+from constrainit.callbacks._log_hub import (
+    attach,
+    detach,
+    inner_optimizers,
+    is_chief,
+    observer_of,
+)
+from constrainit.callbacks._log_output import Output
 from constrainit.callbacks._log_tap import Tap
 from constrainit.callbacks._log_watch import Watch, chosen
 from constrainit.callbacks._train_function import on_host
-from constrainit.log._storage import COLUMNS, Writer
 
 _ROWS, _NUMBERS, _SECONDS = 50, 2**16, 0.5
 """How many steps and numbers wait at most on the device, and how long, until they are read."""
@@ -27,10 +32,18 @@ _ROWS, _NUMBERS, _SECONDS = 50, 2**16, 0.5
 _writing: "weakref.WeakValueDictionary[str, WeightLog]" = weakref.WeakValueDictionary()
 
 
-@atexit.register
-def _close_all():
-    for log in list(_writing.values()):
-        log.close()
+@functools.cache
+def _close_at_exit():
+    """To be called behind the opening of a file: what is registered last is done first.
+
+    The file is closed by a `weakref.finalize`, whose time is that of the first one in the program.
+    """
+
+    def close_all():
+        for log in list(_writing.values()):
+            log.close()
+
+    atexit.register(close_all)
 
 
 class WeightLog(keras.callbacks.Callback):
@@ -89,16 +102,25 @@ class WeightLog(keras.callbacks.Callback):
         super().__init__()
         if not isinstance(path, (str, os.PathLike)):
             raise _checks.fail("WeightLog", "path", "be the path of a file", path)
-        self.path = Path(path)
         self.every = _checks.count("WeightLog", "every", every)
         self.weights = weights
         self.histograms = _checks.count("WeightLog", "histograms", histograms, least=0)
         self.tensors = _checks.count("WeightLog", "tensors", tensors, least=0)
-        self.sinks = list(sinks) if isinstance(sinks, (list, tuple)) else [sinks]
-        self._writer: Writer | None = None
+        sinks = list(sinks) if isinstance(sinks, (list, tuple)) else [sinks]
+        self._output = Output(path, sinks)
         self._watch: Watch | None = None
         self._taps: list[tuple[Tap, Any]] = []
         self._is_running = False
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._output.path
+
+    @property
+    def sinks(self) -> list[Any]:
+        """What else gets the numbers."""
+        return self._output.sinks
 
     @staticmethod
     def read(
@@ -152,7 +174,12 @@ class WeightLog(keras.callbacks.Callback):
                 period = self.every * (inner.gradient_accumulation_steps or 1)
                 most = math.ceil(spread / period) + 1
                 rows = max(most, min(_ROWS, _NUMBERS // part.width))
-                tap = Tap(inner, part.variables, part.row, part.width, self.every, rows, most)
+                given = (self.every, rows, most)
+                tap = observer_of(
+                    self.model,
+                    ("log", id(inner), inner.gradient_accumulation_steps, *given, part.recipe),
+                    functools.partial(Tap, inner, part.variables, part.row, part.width, *given),
+                )
                 attach(tap, inner, self.model)
                 self._taps.append((tap, part))
         self._trained = {id(v) for _, part in self._taps for v in part.variables}
@@ -165,7 +192,8 @@ class WeightLog(keras.callbacks.Callback):
         # A fit that was interrupted told nobody: its log is still open.
         if other is not None and other._is_running and other._thread == threading.get_ident():
             other.close()
-        self._writer = Writer(self.path)
+        self._output.open()
+        _close_at_exit()
         _writing[key] = self
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -176,18 +204,11 @@ class WeightLog(keras.callbacks.Callback):
         step = self._step()
         self._last = step
         self._read = time.monotonic()
-        fresh = True
-        if self._writer is not None:
-            fresh = self._guarded(self._begin_run, step)
+        fresh = self._output.begin(self.model, self.every, self._watch, step)
         now = self._watch.now()
         if fresh:
-            self._put(step, now)
-        self._commit()
-
-    def _begin_run(self, step):
-        assert self._writer is not None
-        assert self._watch is not None
-        return self._writer.begin(_about(self.model, self.every), self._watch.weights, step)
+            self._output.put(step, now)
+        self._output.commit()
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Reads what the steps before have left, now and then."""
@@ -198,7 +219,7 @@ class WeightLog(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Reads and writes what there is."""
         self._drain()
-        self._commit()
+        self._output.commit()
 
     def on_train_end(self, logs: Any = None) -> None:
         """Logs the end, if its step was not, and lets go of the optimizer and of the file."""
@@ -206,8 +227,8 @@ class WeightLog(keras.callbacks.Callback):
         if self._watch is not None and self._is_running:
             step = self._step()
             if step > self._last:
-                self._put(step, self._watch.now())
-        self._commit()
+                self._output.put(step, self._watch.now())
+        self._output.commit()
         self.close()
 
     def close(self) -> None:
@@ -218,13 +239,10 @@ class WeightLog(keras.callbacks.Callback):
         for tap, _ in self._taps:
             detach(tap, tap.optimizer, self.model)
         self._taps = []
-        if self._writer is not None:
-            self._guarded(self._writer.commit)
-        if self._writer is not None:
-            self._writer.close()
-        for sink in self.sinks if self._watch is not None else ():
-            sink.close()
-        self._writer = self._watch = None
+        self._output.close()
+        if self._watch is not None:
+            self._output.close_sinks()
+        self._watch = None
         self._is_running = False
 
     def __del__(self) -> None:
@@ -237,7 +255,7 @@ class WeightLog(keras.callbacks.Callback):
     def _flush(self):
         with contextlib.suppress(RuntimeError):
             self._drain()
-        self._commit()
+        self._output.commit()
 
     def _optimizer(self):
         return inner_optimizers(self.model.optimizer)[0]
@@ -254,7 +272,7 @@ class WeightLog(keras.callbacks.Callback):
         if variable._value is None:
             known = self.model.optimizer.variables
             place = next(i for i, v in enumerate(known) if v is variable)
-            return self.model._jax_state["optimizer_variables"][place]
+            return self._held("optimizer_variables")[place]
         return on_host(variable)
 
     def _other(self, variable):
@@ -263,8 +281,14 @@ class WeightLog(keras.callbacks.Callback):
             if variable._value is None:
                 for i, v in enumerate(getattr(self.model, name)):
                     if v is variable:
-                        return self.model._jax_state[name][i]
+                        return self._held(name)[i]
         return variable
+
+    def _held(self, name):
+        state = self.model._jax_state
+        if state is None:
+            raise RuntimeError("JAX has given the state away to a step that failed.")
+        return state[name]
 
     def _drain(self):
         if self._watch is None or not self._is_running:
@@ -276,62 +300,13 @@ class WeightLog(keras.callbacks.Callback):
         for place, (_, rows, part) in enumerate(found):
             for step, row in rows:
                 self._last = max(self._last, step)
-                self._put(step, part.split(row))
+                self._output.put(step, part.split(row))
                 if place == 0:
-                    self._put(step, self._watch.rest(self._trained, self._other))
+                    self._output.put(step, self._watch.rest(self._trained, self._other))
         self._read = time.monotonic()
-        if self._writer is not None:
-            self._guarded(self._writer.tick)
+        self._output.tick()
 
     def _go_back(self, step):
         """Another callback has undone what came behind a step."""
         self._last = min(self._last, step)
-        if self._writer is not None:
-            self._guarded(self._writer.go_back, step)
-
-    def _put(self, step, found):
-        if not found or not is_chief():
-            return
-        for path, record in found.items():
-            if self._writer is not None:
-                self._writer.add(path, step, record.numbers)
-                for kind, content in record.arrays.items():
-                    self._writer.add_array(path, step, kind, content)
-        for sink in self.sinks:
-            sink.write(
-                step, {p: dict(zip(COLUMNS, r.numbers, strict=True)) for p, r in found.items()}
-            )
-
-    def _commit(self):
-        if self._writer is not None:
-            self._guarded(self._writer.commit)
-
-    def _guarded(self, act, *args):
-        """Does something to the file; a training must not end because a disk is full."""
-        try:
-            return act(*args)
-        except sqlite3.Error as reason:
-            warnings.warn(
-                f"The log {str(self.path)!r} can not be written any more: {reason}. Training goes "
-                "on without it; what was committed stays.",
-                stacklevel=2,
-            )
-            assert self._writer is not None
-            self._writer.close()
-            self._writer = None
-            return None
-
-
-def _about(model, every):
-    from constrainit import __version__
-
-    backend = keras.backend.backend()
-    return {
-        "model": model.name,
-        "class": type(model).__name__,
-        "backend": backend,
-        "backend_version": __import__(backend).__version__,
-        "keras": keras.__version__,
-        "constrainit": __version__,
-        "every": every,
-    }
+        self._output.go_back(step)

@@ -8,18 +8,27 @@ optimizer's for as long as somebody looks, and that are left out when the optimi
 
 import contextlib
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import keras
 
-from constrainit.callbacks._train_function import Reader, install, remove
+from constrainit.callbacks._train_function import Reader, install, kept, remove
 
 _SAVING = ("save_own_variables", "load_own_variables")
 
 
 class Observer(Protocol):
-    """What is told of an optimizer's step, in this order, while it is computed or traced."""
+    """What is told of an optimizer's step, in this order, while it is computed or traced.
+
+    Attributes:
+        recipe: Equal where what it computes in a step is the same.
+    """
+
+    recipe: Any
+
+    def reset(self) -> None:
+        """A fit begins: of what an earlier one left nothing counts."""
 
     @property
     def carried(self) -> list[Any]:
@@ -105,6 +114,23 @@ def all_carried(optimizer: Any) -> list[Any]:
     """The variables that its steps carry for those who look at them."""
     observers = getattr(vars(optimizer).get("apply"), "observers", [])
     return [variable for one in observers for variable in one.carried]
+
+
+def observer_of(model: Any, recipe: Any, make: Callable[[], Any]) -> Any:
+    """An observer that is made so; one of an earlier fit, for which steps have been compiled.
+
+    Args:
+        model: The model whose train function keeps them.
+        recipe: What its computation depends on.
+        make: Gives a new one.
+    """
+    found = kept(model, recipe)
+    if found is None:
+        found = make()
+        found.recipe = recipe
+    else:
+        found.reset()
+    return found
 
 
 def attach(observer: Observer, optimizer: Any, model: Any) -> None:

@@ -61,18 +61,28 @@ class Tap:
         self.optimizer, self.variables, self.row, self.every = optimizer, variables, row, every
         self._watched = {id(v) for v in variables}
         self._micro = optimizer.gradient_accumulation_steps or 1
-        self.looks, self._due, self._room = False, 0, rows - most
-        self._known: int | None = None
-        self._steps = 1
-        self._since = 0
+        self.recipe: Any = None
+        self._room = rows - most
         self._noted = threading.local()
         self._eager = keras.backend.backend() == "torch"
-        self._found: dict[int, Any] = {}
-        self._last = -1
-        self._back: int | None = None
         if not self._eager:
             self.numbers = carried(optimizer, (rows, width), "float32", "numbers")
             self.steps = carried(optimizer, (rows,), "int32", "steps", -1)
+        self._begin()
+
+    def _begin(self):
+        self.looks, self._due, self._since, self._steps = False, 0, 0, 1
+        self._known: int | None = None
+        self._found: dict[int, Any] = {}
+        self._last = -1
+        self._back: int | None = None
+
+    def reset(self) -> None:
+        """A fit begins: of the rows of an earlier one there are none."""
+        self._begin()
+        # Both: of a fit that was interrupted JAX may have taken the values.
+        for variable, fill in ((self.numbers, 0), (self.steps, -1)) if not self._eager else ():
+            variable.assign(ops.full(variable.shape, fill, variable.dtype))
 
     @property
     def period(self) -> int:

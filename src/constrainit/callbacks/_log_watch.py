@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from constrainit._compile import compiled
 from constrainit._joint import Member
 from constrainit._set import ConstraintSet
 from constrainit.callbacks._log_numbers import histogram, numbers
@@ -37,6 +38,16 @@ class Watched:
     variable: Any
     a_set: ConstraintSet | None
     constraint: Any
+    whole: bool
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What the numbers of a weight depend on beside its values; equal for equal sets."""
+
+    a_set: ConstraintSet | None
+    is_free: bool
+    bins: int
     whole: bool
 
 
@@ -75,6 +86,17 @@ class Watch:
         """The length of a row."""
         return sum(self._size(one) for one in self.watched)
 
+    @property
+    def recipe(self) -> tuple[Any, ...]:
+        """What a row depends on beside the step."""
+        rows = (
+            (one.weight, id(one.variable), id(one.constraint), one.whole) for one in self.watched
+        )
+        return self.bins, *rows
+
+    def _kind(self, one):
+        return _Kind(one.a_set, one.constraint is None, self.bins, one.whole)
+
     def _size(self, one):
         entries = int(np.prod(one.weight.shape)) if one.whole else 0
         return len(COLUMNS) + 2 * (self.bins + entries)
@@ -95,20 +117,8 @@ class Watch:
             if key in noted.before:
                 before = noted.before[key]
                 gradient, update = noted.gradients[key](), noted.updates[key]()
-            parts += self._parts(one, before, after, gradient, update)
+            parts += _parts(self._kind(one), before, after, gradient, update)
         return ops.concatenate(parts)
-
-    def _parts(self, one, before, after, gradient, update):
-        unconstrained = one.constraint is None
-        found = numbers(before, before if unconstrained else after, one.a_set)
-        ratio = update / found[_NORM]
-        found = [ops.reshape(ops.cast(n, "float32"), ()) for n in (*found, gradient, ratio)]
-        parts = [ops.stack(found)]
-        for side in (before, after):
-            flat = ops.reshape(ops.cast(side, "float32"), (-1,))
-            parts += [histogram(flat, self.bins)] if self.bins else []
-            parts += [flat] if one.whole else []
-        return parts
 
     def split(self, row: np.ndarray) -> dict[str, Record]:
         """A row as records, by the paths of the weights."""
@@ -134,12 +144,10 @@ class Watch:
 
     def now(self) -> dict[str, Record]:
         """Records of the weights as they are, with what their constraints would make of them."""
-        found = {}
-        for one in self.watched:
-            value = ops.convert_to_tensor(one.variable)
-            image = value if one.a_set is None else one.a_set.project(value)
-            found[one.weight.path] = self._at_rest(one, value, image)
-        return found
+        return {
+            one.weight.path: self._at_rest(one, ops.convert_to_tensor(one.variable), _projected)
+            for one in self.watched
+        }
 
     def rest(self, known: set[int], value_of: Callable[[Any], Any]) -> dict[str, Record]:
         """Records of the weights that no optimizer trains, as they are.
@@ -152,17 +160,40 @@ class Watch:
         for one in self.watched:
             if id(one.variable) not in known:
                 value = ops.convert_to_tensor(value_of(one.variable))
-                record = self._at_rest(one, value, value)
+                record = self._at_rest(one, value, _as_it_is)
                 if one.a_set is not None:
                     record.numbers[_VIOLATION] = _or_none(float(one.a_set.violation(value)))
                 found[one.weight.path] = record
         return found
 
-    def _at_rest(self, one, before, after):
-        nothing = np.float32("nan")
-        parts = self._parts(one, before, after, nothing, nothing)
-        row = np.concatenate([np.asarray(ops.convert_to_numpy(part)) for part in parts])
-        return self._record(one, row)
+    def _at_rest(self, one, value, row):
+        kind = self._kind(one)
+        traceable = kind.a_set is None or kind.a_set.traceable
+        found = (compiled(row) if traceable else row)(kind, value)
+        return self._record(one, np.asarray(ops.convert_to_numpy(found)))
+
+
+def _projected(kind, value):
+    """The row of a weight at rest, with what its constraint would make of it."""
+    image = value if kind.a_set is None else kind.a_set.project(value)
+    return ops.concatenate(_parts(kind, value, image, np.float32("nan"), np.float32("nan")))
+
+
+def _as_it_is(kind, value):
+    """The row of a weight that no constraint acts upon."""
+    return ops.concatenate(_parts(kind, value, value, np.float32("nan"), np.float32("nan")))
+
+
+def _parts(kind, before, after, gradient, update):
+    found = numbers(before, before if kind.is_free else after, kind.a_set)
+    ratio = update / found[_NORM]
+    found = [ops.reshape(ops.cast(n, "float32"), ()) for n in (*found, gradient, ratio)]
+    parts = [ops.stack(found)]
+    for side in (before, after):
+        flat = ops.reshape(ops.cast(side, "float32"), (-1,))
+        parts += [histogram(flat, kind.bins)] if kind.bins else []
+        parts += [flat] if kind.whole else []
+    return parts
 
 
 def _or_none(number):

@@ -6,7 +6,9 @@ without us. A step that looks is compiled when it is needed first.
 
 import functools
 import itertools
+import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -20,38 +22,87 @@ Reader = Callable[[Any], np.ndarray]
 class TrainFunction:
     """In place of a model's train function; asks its observers before each call.
 
+    It outlives a fit: what was compiled for some observers serves the next fit in which they look,
+    as long as the weights, what is trained of them and their constraints are the same. Keras lets
+    go of it where a model is compiled or its train function is made anew.
+
     Args:
         model: A compiled model.
         make: Its own `make_train_function`.
         observers: What looks at its optimizers.
+        plain: What its own `make_train_function` has made, if it has.
     """
 
-    def __init__(self, model: Any, make: Callable[..., Any], observers: list[Any]):
-        self._model, self._make_own, self._observers = model, make, observers
+    def __init__(self, model: Any, make: Callable[..., Any], observers: list[Any], plain: Any):
+        self._model, self._make_own, self.observers = model, make, observers
+        self._plain = plain
+        self._made: dict[Any, _Made] = {}
+        self._now: _Made | None = None
+        if observers:
+            self.prepare()
+
+    def prepare(self) -> "_Made":
+        """For each way in which its observers may look a function, compiled at its first step."""
         # Now: under a distribution JAX asks for the values of variables, which a step takes away.
-        # None is compiled before its first step.
-        ways = itertools.product((False, True), repeat=len(observers))
-        self._made = {way: self._make() for way in ways}
+        self._made = {key: made for key, made in self._made.items() if made.is_used}
+        depends, held = _depends(self._model)
+        key = (tuple(map(id, self.observers)), depends)
+        made = self._made.pop(key, None)
+        if made is None:
+            ways = itertools.product((False, True), repeat=len(self.observers))
+            made = _Made([*self.observers], held, {way: self._make() for way in ways})
+        self._made[key] = self._now = made
+        for oldest in [*self._made][:-_KEPT]:
+            del self._made[oldest]
+        return made
+
+    def kept(self, recipe: Any) -> Any:
+        """An observer of an earlier fit that would be computed in the same way, or None."""
+        for made in self._made.values():
+            for one in made.observers:
+                if one.recipe == recipe and not any(one is other for other in self.observers):
+                    return one
+        return None
 
     def __call__(self, *arguments: Any) -> Any:
         """Takes the steps of one execution."""
+        if not self.observers:
+            return self._without(*arguments)
         steps = getattr(self._model, "steps_per_execution", 1) or 1
-        for observer in self._observers:
+        for observer in self.observers:
             observer.ahead(steps, self._reader(arguments))
-        way = tuple(observer.looks for observer in self._observers)
-        return self._made[way](*arguments)
+        way = tuple(observer.looks for observer in self.observers)
+        made = self._now or self.prepare()
+        made.is_used = True
+        return made.ways[way](*arguments)
+
+    def leave(self) -> None:
+        """One of its observers is gone."""
+        self._now = None
+
+    def _without(self, *arguments):
+        """A step at which nobody looks, as Keras makes it."""
+        if self._plain is None:
+            self._plain = self._own()
+        return self._plain(*arguments)
 
     def _make(self):
-        own, step, present = vars(self._model), self._model.train_step, self._model.train_function
+        own, step = vars(self._model), self._model.train_step
         held = {name: own[name] for name in ("train_step",) if name in own}
         # JAX takes what it has traced once for functions that are equal, as bound methods are.
         own["train_step"] = functools.wraps(step)(lambda *args, **kwargs: step(*args, **kwargs))
         try:
-            self._make_own(force=True)
-            return self._model.train_function
+            return self._own()
         finally:
             del own["train_step"]
             own.update(held)
+
+    def _own(self):
+        present = self._model.train_function
+        try:
+            self._make_own(force=True)
+            return self._model.train_function
+        finally:
             self._model.train_function = present
 
     def _reader(self, arguments):
@@ -65,23 +116,92 @@ class TrainFunction:
         return of
 
 
+_KEPT = 4
+"""For how many sets of observers what was compiled is kept."""
+
+
+@dataclass
+class _Made:
+    """Functions by the way in which observers look, and what must live as long as they do."""
+
+    observers: list[Any]
+    held: list[Any]
+    ways: dict[tuple[bool, ...], Any]
+    is_used: bool = False
+
+
+def _depends(model):
+    """What a compiled step depends on beside its observers, by identity; and these objects."""
+    step = getattr(model.train_step, "__func__", model.train_step)
+    trained, other = model.trainable_variables, model.non_trainable_variables
+    held = [
+        step, keras.distribution.distribution(), model.optimizer, *trained,
+        *(v.constraint for v in trained), None, *other,
+    ]  # fmt: skip
+    names = ("run_eagerly", "jit_compile", "steps_per_execution")
+    return (*(getattr(model, name, None) for name in names), *map(id, held)), held
+
+
+class Through:
+    """A train function whose steps a callback takes, for as long as the callback lives.
+
+    Args:
+        take: A bound method of the callback.
+        inner: The train function.
+    """
+
+    def __init__(self, take: Callable[..., Any], inner: Any):
+        self._take, self.inner = weakref.WeakMethod(take), inner
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Takes the steps of one execution."""
+        return (self._take() or self.inner)(*arguments)
+
+    def without(self, owner: Any) -> Any:
+        """The train function with the callback taken out."""
+        if isinstance(self.inner, Through):
+            self.inner = self.inner.without(owner)
+        return self.inner if getattr(self._take(), "__self__", owner) is owner else self
+
+
+def _inmost(function):
+    while isinstance(function, Through):
+        function = function.inner
+    return function
+
+
 def install(model: Any, observer: Any) -> None:
     """Lets an observer be asked before each call of the train function."""
-    own = vars(model)
+    own, function = vars(model), _inmost(model.train_function)
+    is_ours = isinstance(function, TrainFunction)
     if not hasattr(own.get("make_train_function"), "observers"):
-        own["make_train_function"] = _making(model, model.make_train_function)
-    own["make_train_function"].observers.append(observer)
-    model.make_train_function(force=True)
+        observers = function.observers if is_ours else []
+        own["make_train_function"] = _making(model, model.make_train_function, observers)
+    observers = own["make_train_function"].observers
+    observers.append(observer)
+    if not is_ours or function.observers is not observers:
+        make = own["make_train_function"].__wrapped__
+        function = TrainFunction(model, make, observers, None if is_ours else function)
+    else:
+        function.prepare()
+    model.train_function = function
 
 
 def remove(model: Any, observer: Any) -> None:
-    """The opposite of `install`."""
+    """The opposite of `install`; what was compiled is kept for the next time."""
     own = vars(model)
     observers = getattr(own.get("make_train_function"), "observers", [])
     observers[:] = [one for one in observers if one is not observer]
     if not observers:
         own.pop("make_train_function", None)
-    model.train_function = None
+    if isinstance(function := _inmost(model.train_function), TrainFunction):
+        function.leave()
+
+
+def kept(model: Any, recipe: Any) -> Any:
+    """An observer of an earlier fit of the model with this recipe that is free, or None."""
+    function = _inmost(model.train_function)
+    return function.kept(recipe) if isinstance(function, TrainFunction) else None
 
 
 def forget(model: Any) -> None:
@@ -90,13 +210,11 @@ def forget(model: Any) -> None:
         observer.forget()
 
 
-def _making(model, make):
-    observers: list[Any] = []
-
+def _making(model, make, observers):
     @functools.wraps(make)
     def wrapper(force: bool = False) -> None:
         if force or model.train_function is None:
-            model.train_function = TrainFunction(model, make, observers)
+            model.train_function = TrainFunction(model, make, observers, None)
 
     wrapper.observers = observers  # pyright: ignore[reportAttributeAccessIssue]
     return wrapper
