@@ -16,6 +16,7 @@ OF_KIND = {
     "bias_by_epsilon": ("CW205",),
     "called_once": ("CW209",),
     "clip": ("CW503",),
+    "constraint_kills_signal": (),
     "constraint_nan": ("CW204",),
     "constraint_raises": ("CW201",),
     "dead_units": ("CW403",),
@@ -32,6 +33,7 @@ OF_KIND = {
     "float32_cancellation": ("CW507",),
     "frozen_weights": ("CW506",),
     "gradient_cut": ("CW503",),
+    "gradients_add_up": (),
     "identical_units": ("CW105",),
     "impossible_alignment": ("CW605",),
     "index_out_of_range": ("CW408",),
@@ -39,6 +41,7 @@ OF_KIND = {
     "infeasible_start": ("CW101",),
     "labels_out_of_range": ("CW605",),
     "learning_rate": ("CW601", "CW608"),
+    "loss_floor": (),
     "loss_underflow": ("CW503", "CW502"),
     "nan_after_first_step": ("CW401", "CW501"),
     "nan_forward": ("CW401",),
@@ -47,6 +50,7 @@ OF_KIND = {
     "negative_sum": ("CW204", "CW205"),
     "never_called": ("CW206", "CW209"),
     "never_moves": ("CW506",),
+    "no_second_derivative": (),
     "nonfinite_loss": ("CW502",),
     "not_attached": ("CW209", "CW304"),
     "not_deterministic": ("CW207",),
@@ -116,7 +120,13 @@ OF_SAMPLE = {
 ANYWHERE = ("25_mdn_underflow", "50_sn_wrapper_train_eval_mismatch")
 
 # What the doctor does not know, by the number of the case.
-MISSED: dict[str, str] = {}
+MISSED = {
+    "H110": "a division by a sum near zero is told as a start outside",
+    "H112": "a set that kills the signal is told as a start outside",
+    "H115": "the least loss that bounded logits allow is not reckoned",
+    "H118": "an activation without a second derivative is told as units that are dead",
+    "H119": "what a train_step of one's own does is not looked at",
+}
 
 
 def faulty():
@@ -144,7 +154,8 @@ def is_told_by_a_trial(path, backend):
     """Whether treatments tell the cause: of a rate, of data, of what only training breaks."""
     case = _case(path)
     label = case["observed"].get(backend, {}).get("label", "")
-    return label.startswith("nonfinite_at_step") or not _TRIED.isdisjoint(case.get("kinds", ()))
+    told = case.get("told_by_a_trial", label.startswith("nonfinite_at_step"))
+    return told or not _TRIED.isdisjoint(case.get("kinds", ()))
 
 
 def load(path):
