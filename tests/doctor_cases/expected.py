@@ -125,6 +125,12 @@ MISSED = {
     "H104": "an index beyond a table is told as an error of the layer, without its cause",
     "H106": "differences that cancel are told as gradients that explode",
     "H107": "targets of zero in a relative loss are not looked at",
+    "H110": "a division by a sum near zero is told as a start outside",
+    "H112": "a set that kills the signal is told as a start outside",
+    "H115": "the least loss that bounded logits allow is not reckoned",
+    "H118": "an activation without a second derivative is told as units that are dead",
+    "H119": "what a train_step of one's own does is not looked at",
+    "H120": "a loss that runs away below zero counts as good training",
 }
 
 
