@@ -154,8 +154,7 @@ def is_told_by_a_trial(path, backend):
     """Whether treatments tell the cause: of a rate, of data, of what only training breaks."""
     case = _case(path)
     label = case["observed"].get(backend, {}).get("label", "")
-    told = case.get("told_by_a_trial", label.startswith("nonfinite_at_step"))
-    return told or not _TRIED.isdisjoint(case.get("kinds", ()))
+    return label.startswith("nonfinite_at_step") or not _TRIED.isdisjoint(case.get("kinds", ()))
 
 
 def load(path):
