@@ -1,11 +1,14 @@
 """Causes that no weight tells of itself, and changes that only seem to mend: small models."""
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
 from keras import layers, ops
 
 import constrainit as ci
+from constrainit.doctor.treatments._lasting import _is_delayed
 
 DRAWS = np.random.default_rng(0)
 X = DRAWS.normal(size=(16, 4)).astype("float32")
@@ -249,6 +252,19 @@ def test_a_lower_rate_is_no_cure_that_only_takes_longer():
     assert report.evidence.fault_step, str(report)
     assert "CW601" not in {f.code for f in report.findings}, str(report)
     assert not report.findings[0].treatment.healed or "floor" in report.findings[0].treatment.change
+
+
+@pytest.mark.parametrize(
+    ("factor", "first", "later", "delayed"),
+    [(0.1, 2, 20, True), (0.1, 2, 45, True), (0.1, 2, 3, False), (0.1, 2, 90, False),
+     (1.0, 2, 2, False), (0.1, 0, 10, False)],
+)  # fmt: skip
+def test_a_fault_is_delayed_by_as_much_as_its_steps_are_shorter(factor, first, later, delayed):
+    """Up to three times sooner or later; what fails at once is not a matter of steps."""
+    remedy, before, after = (
+        SimpleNamespace(factor=factor), *(SimpleNamespace(fault_step=s) for s in (first, later)),
+    )  # fmt: skip
+    assert _is_delayed(remedy, before, after) == delayed
 
 
 class Sinc(layers.Layer):
