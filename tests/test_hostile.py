@@ -472,6 +472,15 @@ def test_programs_that_can_not_be_used(folder, number, monkeypatch):
     sys.modules.pop("hostile", None)
 
 
+@pytest.fixture
+def _heeding_interruptions():
+    """A process in the background of a shell inherits that SIGINT is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_heeding_interruptions")
 @pytest.mark.parametrize("where", ["model", "constraint", "batch"])
 def test_a_program_that_hangs_is_left_by_an_interruption(folder, where, monkeypatch, capsys):
     """Ctrl-C in the user's own endless loop: one line, status 2, nothing left behind."""
