@@ -8,6 +8,7 @@ import pytest
 from keras import layers, ops
 
 import constrainit as ci
+from constrainit.doctor.rules.cw606_unbounded_loss import _falls_on
 from constrainit.doctor.treatments._lasting import _is_delayed
 
 DRAWS = np.random.default_rng(0)
@@ -252,6 +253,22 @@ def test_a_lower_rate_is_no_cure_that_only_takes_longer():
     assert report.evidence.fault_step, str(report)
     assert "CW601" not in {f.code for f in report.findings}, str(report)
     assert not report.findings[0].treatment.healed or "floor" in report.findings[0].treatment.change
+
+
+FALLS = {
+    "faster and faster": ([-float(i * i) for i in range(1, 13)], True),
+    "a few steps only": ([-float(i**3) for i in range(1, 9)], False),
+    "not ten times lower": ([-0.05 * i * i for i in range(1, 13)], False),
+    "slower and slower": ([-100.0 * (1 - 0.7**i) for i in range(1, 13)], False),
+    "out of sight": ([-1e6 * (1 - 0.7**i) for i in range(1, 13)], True),
+}
+
+
+@pytest.mark.parametrize("name", FALLS)
+def test_what_falls_without_end(name):
+    """Ten times lower and faster and faster, or a thousand times lower; from one to minus one."""
+    more, without_end = FALLS[name]
+    assert _falls_on([1.0, -1.0], more) == without_end
 
 
 @pytest.mark.parametrize(
