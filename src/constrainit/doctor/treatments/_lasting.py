@@ -88,7 +88,9 @@ def _later(remedy, problem, evidence, wanted):
         return f"{LATER if late else ''}not finite again at step {later.fault_step}"
     if diverges(later):
         return f"the loss grows to {later.losses[-1]:.3g} in {steps} steps"
-    back = {key(f) for f in further.found if f.counts} & {key(f) for f in wanted}
+    # Units may die in a training that is sound, and be no reason to doubt it.
+    broken = [f for f in wanted if f.code in _BY_TRAINING] or wanted
+    back = {key(f) for f in further.found if f.counts} & {key(f) for f in broken}
     return f"the same again after {steps} steps" if back else ""
 
 
