@@ -451,6 +451,42 @@ def test_in_a_step(subject):
         assert same_bits(array(variable), as_stored(w, subject.dtype)), name
 
 
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="only there a GPU has its own way")
+def test_norms_on_a_gpu(subject, monkeypatch):
+    """Taken in float64 with nothing for the host to wait for; tried on a CPU."""
+    if not isinstance(subject.set, ci.MaxNorm | ci.UnitNorm | ci.NormRange):
+        return
+    if subject.dtype == "float64":
+        return  # its squares can overflow there too: the way is that of a CPU
+    monkeypatch.setattr("constrainit.sets.norms.in_double", lambda w: True)
+    for name, w in subject.weights.items():
+        found, expected = subject.project(w), subject.images[name]
+        assert same_bits(subject.project(found), found), name
+        near = 4 * TOLERANCE[subject.dtype]
+        np.testing.assert_allclose(found, expected, rtol=near, err_msg=name)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="only there a GPU has its own way")
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+@pytest.mark.parametrize(
+    "a_set",
+    [ci.UnitNorm(), ci.MaxNorm(2.0), ci.NormRange(1.0, 2.0)],
+    ids=repr,
+)
+def test_odd_units_on_a_gpu(a_set, dtype, monkeypatch):
+    """Units with a NaN, an infinity, zeros of both signs, nothing but zeros, and a scalar."""
+    odd = [[np.nan, np.inf, -np.inf, 0.0, -0.0, 0.6, 1.0], [0.25, -0.0, 3.0, 0.0, 1.0, -0.8, -0.0]]
+    for w in (odd, -7.0):
+        w = tensor(as_stored(np.array(w), dtype), dtype)
+        expected = array(a_set.project(w))
+        with monkeypatch.context() as there:
+            there.setattr("constrainit.sets.norms.in_double", lambda w: True)
+            found = array(a_set.project(w))
+        stays = expected == array(w)
+        assert same_bits(found[stays], expected[stays])
+        np.testing.assert_allclose(found, expected, rtol=4 * TOLERANCE[dtype])
+
+
 @pytest.mark.parametrize(
     "a_set",
     [

@@ -24,6 +24,8 @@ from ._mirror import symmetric_part as symmetric_part
 from ._norms import plain_norm as plain_norm
 from ._norms import polar as polar
 from ._norms import safe_norm as safe_norm
+from ._norms_on_gpu import in_double as in_double
+from ._norms_on_gpu import scale_in_double as scale_in_double
 from ._polar import is_rotation as is_rotation
 from ._polar import polar_factor as polar_factor
 from ._polar import polished as polished
@@ -39,9 +41,9 @@ from ._tanh import tanh as tanh
 __all__ = [
     "at_least", "at_most", "axis_sum", "between", "circulant", "computed_once", "convex_sequences",
     "convolution_bound", "convolution_slack", "dykstra", "factor_into", "from_diagonals",
-    "from_first_row", "inverse_by_halves", "is_rotation", "isotonic", "keep_largest",
+    "from_first_row", "in_double", "inverse_by_halves", "is_rotation", "isotonic", "keep_largest",
     "nearest_correlation", "plain_norm", "polar", "polar_factor", "polished", "project_birkhoff",
-    "project_l1_ball", "project_simplex", "safe_norm", "softplus", "spectral_bound",
-    "spectral_slack", "symmetric_part", "tanh", "toeplitz", "with_eigenvalues", "with_rule",
-    "with_singular_values",
+    "project_l1_ball", "project_simplex", "safe_norm", "scale_in_double", "softplus",
+    "spectral_bound", "spectral_slack", "symmetric_part", "tanh", "toeplitz", "with_eigenvalues",
+    "with_rule", "with_singular_values",
 ]  # fmt: skip

@@ -22,9 +22,11 @@ from constrainit.numerics import (
     at_most,
     between,
     factor_into,
+    in_double,
     plain_norm,
     polar,
     project_l1_ball,
+    scale_in_double,
 )
 from constrainit.transforms import Diamond, of_norms
 
@@ -53,9 +55,13 @@ class _Norms(ConstraintSet):
         return ops.logical_and(norm >= low, norm <= high)
 
     def _image(self, w):
+        if in_double(w):
+            return self._image_into(w.clone())
         return self._scaled(w, lambda wide, factor: wide * factor)
 
     def _image_into(self, w):
+        if in_double(w):
+            return scale_in_double(w, self._units(len(w.shape)), *self._ends(dtype_of(w)))
         # A half precision is widened by a copy, which may be overwritten as well.
         return self._scaled(w, lambda wide, factor: wide.mul_(factor))
 
@@ -68,9 +74,7 @@ class _Norms(ConstraintSet):
         root = smallest_normal(wide_dtype(dtype)) ** 0.5
         least, most = 1e9 * root, 1e-3 / root
         size = between(norm, least, most)
-        (low, high), (below, above) = self._margins(dtype), self._targets(dtype)
-        if low < 0:
-            low = below = None
+        (low, high), (below, above) = self._ends(dtype)
         tame = norm <= most if low is None and least < high else norm == size
         factor = factor_into(size, low, high, below, above)
 
@@ -82,6 +86,11 @@ class _Norms(ConstraintSet):
             return ops.where(tame, as_dtype(wide * factor, dtype), super(_Norms, self)._image(w))
 
         return choose(tame, scaled, each_by_its_size)
+
+    def _ends(self, dtype):
+        """`_margins` and `_targets`, with None for a bound that no norm is below."""
+        (low, high), (below, above) = self._margins(dtype), self._targets(dtype)
+        return ((None, high), (None, above)) if low < 0 else ((low, high), (below, above))
 
     def _margins(self, dtype):
         """The norms between which a unit counts as inside."""
