@@ -27,7 +27,11 @@ def compare(match, quick, patience):
         return
     a_set = match.make()
     runners = {"ours": timing.compiled(a_set)}
-    runners |= {name: timing.compiled(make(shape)) for name, make in match.peers.items()}
+    for name, make in match.peers.items():
+        try:
+            runners[name] = timing.compiled(make(shape))
+        except ModuleNotFoundError as missing:
+            print(f"{match.set}: without {name}, as {missing.name} is not installed")
     for name, w in inputs(a_set, shape).items():
         taking_part = {
             who: run for who, run in runners.items() if name in MAIN or who not in match.spared

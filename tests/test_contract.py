@@ -462,7 +462,7 @@ def test_norms_on_a_gpu(subject, monkeypatch):
     for name, w in subject.weights.items():
         found, expected = subject.project(w), subject.images[name]
         assert same_bits(subject.project(found), found), name
-        near = 4 * TOLERANCE[subject.dtype]
+        near = TOLERANCE[subject.dtype]
         np.testing.assert_allclose(found, expected, rtol=near, err_msg=name)
 
 
@@ -484,7 +484,7 @@ def test_odd_units_on_a_gpu(a_set, dtype, monkeypatch):
             found = array(a_set.project(w))
         stays = expected == array(w)
         assert same_bits(found[stays], expected[stays])
-        np.testing.assert_allclose(found, expected, rtol=4 * TOLERANCE[dtype])
+        np.testing.assert_allclose(found, expected, rtol=TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,6 @@ import keras
 
 from constrainit._precision import dtype_of
 
-from ._limits import factor_into
-
-# Below every norm of a float32 that is not zero, and far above what float64 can not divide by.
-_LEAST = 1e-60
-
 
 def in_double(w) -> bool:
     """Whether norms of `w` are best taken in float64: no square of a float32 is beyond it.
@@ -26,7 +21,8 @@ def scale_in_double(w, axis, margins, targets):
     """Takes the norm of each unit of `w` between two bounds, in place, and gives `w`.
 
     A unit inside, or one that holds a NaN or an infinity, stays to the bit. A zero vector that may
-    not stay goes to equal entries.
+    not stay goes to equal entries. Each operation on the norms is a kernel, and the start of one
+    is what they cost.
 
     Args:
         w: Tensor of PyTorch of less than 64 bits.
@@ -36,11 +32,11 @@ def scale_in_double(w, axis, margins, targets):
     """
     import torch
 
+    (low, high), (below, above) = margins, targets
     norm = torch.linalg.vector_norm(w, dim=axis, keepdim=True, dtype=torch.float64)
-    factor = factor_into(norm.clamp(min=_LEAST), *margins, *targets)
-    w.mul_(torch.where(norm < math.inf, factor, 1.0))
-    if margins[0] is None:
-        return w
-    even = targets[0] / math.sqrt(math.prod(w.shape[a] for a in axis))
-    # Not 0.0, which would make one of each -0.0.
-    return w.add_(torch.where(norm == 0, even, -0.0))
+    norm.nan_to_num_(nan=above, posinf=above)
+    divisor = torch.threshold_(norm / above, high / above, 1.0)
+    if low is None:
+        return w.div_(divisor)
+    w.div_(torch.where(norm < low, norm / below, divisor))
+    return w.masked_fill_(norm == 0, below / math.sqrt(math.prod(w.shape[a] for a in axis)))
