@@ -300,3 +300,130 @@ def test_a_division_whose_value_is_hidden():
     first = ci.diagnose(sequential(Sinc(), layers.Dense(1)), X, Y, steps=2).findings[0]
     assert first.code == "CW501"
     assert "replace the divisor where it is 0 before you divide" in first.fix
+
+
+def rounded(w):
+    return ops.round(w)
+
+
+def shares(w):
+    w = ops.maximum(w, 0.0)
+    return w / (ops.sum(w, axis=1, keepdims=True) + 1e-7)
+
+
+@pytest.mark.parametrize(
+    ("units", "start", "constraint", "codes"),
+    [
+        (3, "random_normal", rounded, ["CW211"]),
+        (1, keras.initializers.Constant(0.25), shares, ["CW211"]),
+        (2, "zeros", keras.constraints.NonNeg(), []),
+        (3, "random_normal", ci.UnitNorm(), []),
+        (3, "random_normal", ci.Fixed(np.ones((4, 3), bool), 0.5), []),
+    ],
+    ids=["rounded", "of one", "at a bound", "of a norm", "fixed"],
+)
+@pytest.mark.usefixtures("_without_treatments")
+def test_updates_that_a_constraint_takes_back(units, start, constraint, codes):
+    """At a bound they could come back; a weight that is fixed is meant to stay."""
+    dense = layers.Dense(units, kernel_initializer=start, kernel_constraint=constraint)
+    falls = X[:, :1] * -np.ones((1, units), "float32")
+    found = counted(ci.diagnose(sequential(dense), X, falls))
+    assert [f.code for f in found if f.code == "CW211"] == codes
+    assert not codes or found[0].code == "CW211"
+
+
+@registered
+class Shares(keras.constraints.Constraint):
+    def __call__(self, w):
+        w = ops.maximum(w, 0.0)
+        return w / (ops.sum(w, axis=1, keepdims=True) + 1e-7)
+
+
+def test_a_sum_along_an_axis_of_one_entry_is_mended_in_the_class():
+    """Another axis is tried; a start inside alone would change nothing."""
+    start = keras.initializers.Constant(0.25)
+    dense = layers.Dense(1, kernel_initializer=start, kernel_constraint=Shares())
+    target = (X @ [[0.4], [0.3], [0.2], [0.1]]).astype("float32")
+    first, *others = counted(ci.diagnose(sequential(dense), X, target))
+    assert first.code == "CW211"
+    assert first.treatment.healed
+    assert "+        return w / (ops.sum(w, axis=0, keepdims=True)" in first.treatment.diff
+    assert all(other.cause for other in others)
+
+
+def product(y, p):
+    return ops.mean(y * p)
+
+
+def half_a_cross_entropy(y, p):
+    return -ops.mean(y * ops.log(p))
+
+
+def masked(y, p):
+    return ops.mean(ops.where(y == 0, 0.0, ops.square(y - p)))
+
+
+@pytest.mark.parametrize(
+    ("loss", "codes"),
+    [(product, ["CW605"]), (half_a_cross_entropy, ["CW605"]), (masked, []), ("mse", [])],
+    ids=["product", "half", "masked", "distance"],
+)
+def test_labels_of_zero_that_a_loss_does_not_look_at(loss, codes):
+    """Zeros that a distance leaves out are masked; those of a product are lost."""
+    labels = (X[:, :1] > 0).astype("float32")
+    activation = "sigmoid" if loss is half_a_cross_entropy else None
+    report = ci.diagnose(sequential(layers.Dense(1, activation), loss=loss), X, labels)
+    found = [f for f in counted(report) if f.code == "CW605"]
+    assert [f.code for f in found] == codes
+    if loss is product:
+        assert found[0].treatment.healed
+        assert "-1" in found[0].treatment.code
+
+
+@pytest.mark.parametrize(
+    ("target", "codes"),
+    [
+        (lambda x, noise: x**2, ["CW610"]),
+        (lambda x, noise: x + 0.2 * noise, []),
+        (lambda x, noise: -x, ["CW610"]),
+        (lambda x, noise: noise, []),
+    ],
+    ids=["bends", "rises", "falls", "noise"],
+)
+@pytest.mark.usefixtures("_without_treatments")
+def test_targets_that_fall_where_the_model_only_rises(target, codes):
+    """Noise goes against it as well, and nothing can be told of that."""
+    x = np.linspace(-1, 1, 64)[:, None].astype("float32")
+    noise = np.random.default_rng(1).normal(size=x.shape).astype("float32")
+    inside = ci.constrained(kernel=ci.NonNegative())
+    parts = [layers.Dense(8, "softplus", **inside), layers.Dense(1, **inside)]
+    found = counted(ci.diagnose(sequential(*parts, shape=(1,)), x, target(x, noise)))
+    assert [f.code for f in found] == codes
+
+
+def test_a_bias_that_was_chosen_is_not_moved_into_a_set():
+    """A start inside would begin where the first step went; the bias needs no constraint."""
+    inside = ci.constrained(kernel=ci.NonNegative())
+    bias = {"bias_initializer": keras.initializers.Constant(-4.0), "bias_constraint": "non_neg"}
+    rare = (np.arange(16) == 3).astype("float32")[:, None]
+    dense = layers.Dense(1, "sigmoid", **inside, **bias)
+    model = sequential(dense, loss="binary_crossentropy")
+    first = ci.diagnose(model, np.abs(X), rare).findings[0]
+    assert (first.code, first.weight) == ("CW101", dense.bias.path)
+    assert first.treatment.healed
+    assert "no constraint on" in first.treatment.change
+
+
+@pytest.mark.filterwarnings("ignore:You are using a softmax over axis")
+def test_a_softmax_layer_over_one_entry_runs_along_time():
+    """The weight before it is named, and the axis of the layer is what is tried."""
+    x = DRAWS.normal(size=(16, 5, 4)).astype("float32")
+    inputs = keras.Input((5, 4))
+    shares = layers.Softmax(name="shares")(layers.Dense(1, name="score")(inputs))
+    keras.utils.set_random_seed(0)
+    model = keras.Model(inputs, layers.Dense(1)(ops.sum(shares * inputs, axis=1)))
+    model.compile(keras.optimizers.SGD(0.01), "mse")
+    first = counted(ci.diagnose(model, x, x[:, 0, :1]))[0]
+    assert (first.code, first.layer) == ("CW503", "score")
+    assert first.treatment.healed
+    assert "shares" in first.treatment.change

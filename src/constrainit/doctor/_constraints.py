@@ -25,6 +25,9 @@ from constrainit.sets.combine import _Applied
 _FAR = 100.0
 """A weight so many times as large is more likely to be outside of its set."""
 
+_LEFT = 0.01
+"""The share of an update that is no more than the rounding of what takes it back."""
+
 
 class Constraints:
     """The constraints of a model's weights, compiled once.
@@ -189,6 +192,8 @@ class Constraints:
         if first:
             before = self._start.pop(id(record.variable), stepped.before[place])
             self._first_step(record, before, value, image if sound else None)
+        elif sound:
+            self._later(record, *map(as_array, (stepped.before[place], value, image)))
         if sound:
             engine().keep_updated(stepped, place, image)
         record.variable.assign(ops.cast(image, record.dtype) if sound else value)
@@ -203,6 +208,26 @@ class Constraints:
         # What it makes of a weight that an update has lost is not its fault.
         if math.isfinite(made.update):
             made.after_step = numbers(after)
+
+    def _later(self, record, before, updated, image):
+        """Counts updates of which nothing is left, nor would be of their opposites."""
+        made = self.made[id(record.variable)]
+        most = np.abs(updated - before).max()
+        if made.undone is None or most == 0:
+            return
+
+        def undone(value):
+            return value is not None and np.abs(value - before).max() <= _LEFT * most
+
+        # At a bound the constraint takes back what points outward, and nothing else.
+        opposite = 2 * before - updated
+        if not undone(image) or (made.undone == 0 and not undone(self.image(record, opposite))):
+            made.undone = None
+            return
+        made.undone += 1
+        if made.undone == 1:
+            draw = np.abs(np.random.default_rng(0).normal(size=record.shape))
+            made.always = undone(self.image(record, draw * np.abs(before).max()))
 
 
 def _overrides_call(constraint):

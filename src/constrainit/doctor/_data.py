@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from constrainit.doctor._evidence import DataEvidence, Evidence, LossEvidence
+from constrainit.doctor._labels import passed_over
 from constrainit.doctor._statistics import to_numpy
 
 _BY_ENTRY = {
@@ -76,6 +77,7 @@ def describe_losses(problem: Any, evidence: Evidence) -> list[LossEvidence]:
                 _compares_all(loss, given, spec),
                 each, _over_time(problem.model) if each > 1 else "",
                 _weighs_zeros(loss, given, spec), *_aligned(loss, given, spec),
+                passed_over=passed_over(loss, given, spec),
             )
         )  # fmt: skip
     return found

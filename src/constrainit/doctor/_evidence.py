@@ -47,6 +47,9 @@ class ConstraintEvidence:
         zeroed: Share of the entries that are zero at the start, and after the constraint.
         bias: How far the image is from the nearest member, where the set is known, relative to
             the norm of that member.
+        undone: How many updates in a row, from the second on, the constraint took back, as it would
+            do with the opposite of the first of them; None once one got through.
+        always: Whether it gives the same for other weights, too, where updates are undone.
     """
 
     record: WeightRecord
@@ -73,6 +76,8 @@ class ConstraintEvidence:
     units: dict[str, float] = field(default_factory=dict)
     zeroed: tuple[float, float] = (0.0, 0.0)
     bias: float = 0.0
+    undone: int | None = 0
+    always: bool = False
 
 
 @dataclass
@@ -188,6 +193,21 @@ class BeyondEvidence:
 
 
 @dataclass(frozen=True)
+class FallingEvidence:
+    """How the targets go against a model that can only rise.
+
+    Attributes:
+        record: The first kernel of those that may not be negative.
+        share: The share of the targets' differences that goes the other way.
+        pairs: The number of pairs of examples that tell it.
+    """
+
+    record: WeightRecord
+    share: float
+    pairs: int
+
+
+@dataclass(frozen=True)
 class RoundingEvidence:
     """What the last bit of every weight does to the loss.
 
@@ -240,6 +260,7 @@ class LossEvidence:
         frames: For labels that are aligned with steps: how many steps there are; 0 for others.
         needed: How many steps the longest of these labels needs.
         short: For how many examples the steps do not suffice.
+        passed_over: Share of the targets, all of them zero, that the loss does not look at.
     """
 
     name: str
@@ -259,6 +280,7 @@ class LossEvidence:
     frames: int = 0
     needed: int = 0
     short: int = 0
+    passed_over: float = 0.0
 
 
 @dataclass
@@ -300,6 +322,8 @@ class Evidence:
         rounding: What the last bit of the weights does to a loss that does not fall.
         beyond: Tables that are asked for rows that they do not have.
         made: Weights that a call makes anew.
+        copied: Weights that were the transpose of a trained one at the start, with that one.
+        falling: How the targets go against a model that can only rise.
         trials: What the same look found after a change that asks for a cause, by its name.
     """
 
@@ -335,6 +359,8 @@ class Evidence:
     rounding: RoundingEvidence | None = None
     beyond: list[BeyondEvidence] = field(default_factory=list)
     made: list[MadeEvidence] = field(default_factory=list)
+    copied: list[tuple[WeightRecord, WeightRecord]] = field(default_factory=list)
+    falling: FallingEvidence | None = None
     trials: dict[str, "Trial"] = field(default_factory=dict)
 
     @property

@@ -7,10 +7,12 @@ import keras
 
 from constrainit.doctor._beyond import beyond
 from constrainit.doctor._constraints import Constraints
+from constrainit.doctor._copies import copies, left_behind
 from constrainit.doctor._data import describe_data, describe_losses
 from constrainit.doctor._dropped import dropped
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._frames import fault
+from constrainit.doctor._monotone import falling
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor._training import Training
@@ -34,11 +36,15 @@ def probe(problem: Problem) -> Evidence:
     evidence.assigned = [r for r in evidence.weights if id(r.variable) in assigned]
     constraints.hold(problem.assigned)
     evidence.alone = problem.recording.alone
+    pairs = copies(evidence.weights)
     training = Training(problem, constraints, evidence)
     _stage(problem, evidence, "gradients", training.run)
+    evidence.copied = left_behind(pairs)
     if evidence.faults or evidence.fault_step == 0:
         evidence.beyond = beyond(problem)
     evidence.losses_of = describe_losses(problem, evidence)
+    if evidence.fault_step is None and not evidence.faults:
+        evidence.falling = falling(problem, evidence)
     return evidence
 
 

@@ -20,6 +20,7 @@ from constrainit.doctor.rules.cw207_not_deterministic import NotDeterministic
 from constrainit.doctor.rules.cw208_not_saved import NotSaved
 from constrainit.doctor.rules.cw209_not_attached import NotAttached
 from constrainit.doctor.rules.cw210_inexact_constraint import InexactConstraint
+from constrainit.doctor.rules.cw211_update_undone import UpdateUndone
 from constrainit.doctor.rules.cw301_wrong_axis import WrongAxis
 from constrainit.doctor.rules.cw302_undefined_at_bound import UndefinedAtBound
 from constrainit.doctor.rules.cw303_average_outside import AverageOutside
@@ -32,6 +33,7 @@ from constrainit.doctor.rules.cw405_constant_output import ConstantOutput
 from constrainit.doctor.rules.cw406_assigned_in_call import AssignedInCall
 from constrainit.doctor.rules.cw407_made_in_call import MadeInCall
 from constrainit.doctor.rules.cw408_index_beyond_table import IndexBeyondTable
+from constrainit.doctor.rules.cw410_copied_not_tied import CopiedNotTied
 from constrainit.doctor.rules.cw501_nonfinite_gradient import NonfiniteGradient
 from constrainit.doctor.rules.cw502_nonfinite_loss import NonfiniteLoss
 from constrainit.doctor.rules.cw503_no_gradient import NoGradient
@@ -47,6 +49,7 @@ from constrainit.doctor.rules.cw605_target_out_of_reach import TargetOutOfReach
 from constrainit.doctor.rules.cw606_unbounded_loss import UnboundedLoss
 from constrainit.doctor.rules.cw607_relative_to_zero import RelativeToZero
 from constrainit.doctor.rules.cw608_fading_rate import FadingRate
+from constrainit.doctor.rules.cw610_target_falls import TargetFalls
 
 _STAGES = (
     "build", "forward", "loss", "gradients", "second forward", "training", "save and load",
@@ -55,14 +58,14 @@ _LEVELS = ("error", "warning", "info")
 
 RULES = (
     NonfiniteData(), NonfiniteStart(), ConstraintNeverRuns(), ConstraintRaises(), WrongShape(),
-    WrongDtype(), ConstraintMakesNan(), NotDeterministic(), NotAProjection(), InexactConstraint(),
-    NotAttached(), QuantizedAway(), MadeInCall(), IndexBeyondTable(), WrongAxis(), WrongLoss(),
-    TargetOutOfReach(), RelativeToZero(), UnboundedLoss(), UndefinedAtBound(), UnscaledData(),
+    WrongDtype(), ConstraintMakesNan(), NotDeterministic(), NotAProjection(), UpdateUndone(),
+    InexactConstraint(), NotAttached(), QuantizedAway(), MadeInCall(), CopiedNotTied(),
+    IndexBeyondTable(), WrongAxis(), WrongLoss(), TargetOutOfReach(), TargetFalls(),
+    RelativeToZero(), UnboundedLoss(), UndefinedAtBound(), UnscaledData(),
     LearningRateTooHigh(), FadingRate(), Rounding(), AssignedInCall(), InfeasibleStart(),
     IdenticalUnits(), StartJump(), AverageOutside(), ModelFails(), NonfiniteForward(),
     NonfiniteGradient(), NonfiniteLoss(), ExplodingSignal(), SaturatedStart(), DeadStart(),
-    NoGradient(), ConstantOutput(), FadingGradient(), LostUpdate(), LossGrows(),
-    NotSaved(),
+    NoGradient(), ConstantOutput(), FadingGradient(), LostUpdate(), LossGrows(), NotSaved(),
 )  # fmt: skip
 
 _TRIALS = {"rate": (LearningRateTooHigh,), "data": (UnscaledData,)}
@@ -71,6 +74,7 @@ _TRIALS = {"rate": (LearningRateTooHigh,), "data": (UnscaledData,)}
 _WITHOUT_GRADIENT = (NoGradient.code, FadingGradient.code)
 _OF_GRADIENTS = (FadingGradient.code, LossGrows.code)
 _BROKEN = (NonfiniteForward.code, NonfiniteGradient.code, NonfiniteLoss.code)
+_BY_START = (InfeasibleStart.code, StartJump.code, LostUpdate.code)
 _FIRST = ("forward", "loss", "gradients")
 """The stages before a constraint has acted."""
 
@@ -82,7 +86,9 @@ def findings(evidence: Evidence) -> list[Finding]:
     """What every rule finds, causes first."""
     found = [finding for rule in RULES for finding in rule.find(evidence)]
     _follow_signal(found, [output.layer for output in evidence.outputs])
+    _follow_softmax(found, evidence)
     _follow_constraint(found)
+    _follow_undone(found)
     _follow_gradient(found)
     _follow_training(found)
     return in_order(found)
@@ -98,6 +104,15 @@ def _follow_signal(found, order):
             finding.cause = f"{still.code} {still.layer}"
 
 
+def _follow_softmax(found, evidence):
+    """A softmax over a single entry is constant because of that, unless it ends the model."""
+    alone = {layer for layer, _ in evidence.alone} - {o.layer for o in evidence.outputs[-1:]}
+    lost = [f for f in found if f.code == NoGradient.code]
+    for finding in found if lost else []:
+        if finding.code == ConstantOutput.code and finding.layer in alone:
+            finding.cause = f"{lost[0].code} {lost[0].weight}"
+
+
 def _follow_constraint(found):
     """What is finite until a constraint has made NaN of a weight follows from that."""
     made = next((f for f in found if f.code == ConstraintMakesNan.code), None)
@@ -105,6 +120,17 @@ def _follow_constraint(found):
     if made is not None and not any(f.stage in _FIRST for f in broken):
         for finding in broken:
             finding.cause = f"{made.code} {made.weight}"
+
+
+def _follow_undone(found):
+    """Where a weight starts is of no matter if it can not move from where it is put."""
+    undone = {f.weight: f for f in found if f.code == UpdateUndone.code}
+    for finding in found:
+        own = undone.get(finding.weight) if finding.code in _BY_START else None
+        if own is None and finding.code == LossGrows.code and undone:
+            own = next(iter(undone.values()))
+        if own is not None:
+            finding.cause = f"{own.code} {own.weight}"
 
 
 def _follow_gradient(found):

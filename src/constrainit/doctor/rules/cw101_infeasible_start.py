@@ -96,6 +96,11 @@ def _fix(made, scaled):
             f"leave this scale of {record.layer.name!r} without a constraint: inside its set it "
             f"makes the signal {scaled:.3g} times as large"
         )
+    if record.argument == "bias":
+        return (
+            "start inside, or leave the bias without a constraint: neither a monotone nor a convex "
+            "model asks for its sign"
+        )
     return (
         "start inside: give the layer **constrainit.constrained(...) or call "
         "constrainit.prepare(model)"

@@ -2,7 +2,7 @@
 
 import math
 
-from constrainit.doctor.rules._rule import Rule
+from constrainit.doctor.rules._rule import Rule, percent
 
 _MARGIN = 0.05
 
@@ -14,7 +14,8 @@ class TargetOutOfReach(Rule):
     count from zero to the number of classes less one. Training pushes against the end of the range
     for ever; weights run off, units saturate or die. A cross-entropy takes shares between 0 and 1
     as targets; of a label of -1 its value has no lower end. Labels that are aligned with the steps
-    of a series (CTC) need at least as many steps as they have letters.
+    of a series (CTC) need at least as many steps as they have letters. A loss that multiplies by
+    the labels, as that of a Wasserstein critic, does not look at those of zero: it wants -1 and 1.
 
     Example:
         model = keras.Sequential([keras.Input((4,)), layers.Dense(1, activation="sigmoid")])
@@ -71,6 +72,17 @@ class TargetOutOfReach(Rule):
                     "a hinge loss; for numbers take a loss of distances, such as mse",
                     {"target_low": target.low, "target_high": target.high},
                     level="error", layer=made.layer,
+                )  # fmt: skip
+                continue
+            if made.passed_over:
+                yield self.made(
+                    f"the loss {made.name} does not look at {percent(made.passed_over)} of the "
+                    "targets, those of zero: it is the same whatever is predicted there, and of "
+                    "the others it only falls or only rises with the prediction",
+                    "write labels as -1 and 1 for a loss that multiplies by them (Wasserstein, "
+                    "hinge); of a cross-entropy write both terms",
+                    {"passed_over": made.passed_over},
+                    layer=made.layer,
                 )  # fmt: skip
                 continue
             margin = _MARGIN * (target.high - target.low)

@@ -67,7 +67,7 @@ def along_inputs(text):
     return ("reductions run along the inputs of a unit (axis=0)", new) if new != text else None
 
 
-def along(used, right):
+def along(used, right, or_used=None):
     """An edit: the axes of reductions that are `used`, written as numbers, become `right`."""
 
     def edit(text):
@@ -75,11 +75,11 @@ def along(used, right):
             word.value
             for node in ast.walk(ast.parse(text))
             for word in getattr(node, "keywords", ())
-            if word.arg == "axis" and _numbers(word.value) == used
+            if word.arg == "axis" and _numbers(word.value) in (used, or_used or used)
         ]
         for node in sorted(found, key=_end, reverse=True):
             text = _replaced(text, node, str(right))
-        return (f"reductions run along the axes {right} of a unit", text) if found else None
+        return (f"reductions run along axis={right}, as a unit does", text) if found else None
 
     return edit
 

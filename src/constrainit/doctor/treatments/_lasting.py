@@ -42,6 +42,9 @@ _BETTER = 1.5
 
 _HIGHER = 10.0
 
+_TWICE = 2.0
+"""The same for biases that do not start at zero, which a person has chosen."""
+
 _MUTED = 1e-3
 """A model whose output varies by less than this share of what it did has lost its signal."""
 
@@ -63,7 +66,8 @@ def confirmed(
     doubt = _of_penalty(remedy, evidence) or _muted(evidence, after)
     now = after.evidence.losses
     if not doubt and remedy.moves:
-        doubt = _worse(evidence.losses, now)
+        given = any(finding.weight.endswith("/bias") for finding in wanted)
+        doubt = _worse(evidence.losses, now, _TWICE if given else _HIGHER)
     if not doubt and (remedy.moves or remedy.factor < 1) and not _revived(evidence, after.evidence):
         doubt = _no_better(remedy, problem, evidence, wanted, now)
     if not doubt and _is_asked(remedy, wanted) and problem.is_small:
@@ -113,11 +117,11 @@ def _of_penalty(remedy, evidence):
     return "the penalty that fails there pulls the weights back" if alone else ""
 
 
-def _worse(before, now):
+def _worse(before, now, factor):
     """Whether another start only begins where the old one went."""
     if not (len(before) > 1 and len(now) > 1 and np.isfinite([before[0], *now]).all()):
         return ""
-    if now[0] > _HIGHER * abs(before[0]) and now[-1] > before[0]:
+    if now[0] > factor * abs(before[0]) and now[-1] > before[0]:
         return f"the loss starts at {now[0]:.3g} in place of {before[0]:.3g}"
     return ""
 

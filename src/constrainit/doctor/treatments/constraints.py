@@ -87,21 +87,26 @@ def along_an_axis_that_exists(problem, evidence, found):
     return Changed(f"the axis of a vector, {'; '.join(sets)}", code=code)
 
 
-def off_the_scales(problem, evidence, found):
-    """No constraint on the scales of normalizations, which give a signal its size."""
-    paths, named = {finding.weight for finding in found}, []
+def off_scales_and_biases(problem, evidence, found):
+    """No constraint on the scales of normalizations, which give a signal its size, nor on biases.
+
+    A bias shifts what a unit gives; neither a monotone nor a convex model asks for its sign.
+    """
+    paths, named = {finding.weight for finding in found}, {}
     for record in walk(problem.model):
-        layer = record.layer
-        is_scale = isinstance(layer, _NORMALIZATIONS) and record.variable is layer.gamma
-        if is_scale and record.path in paths and record.variable.constraint is not None:
-            record.variable.constraint = vars(layer)["gamma_constraint"] = None
-            named.append(record.path)
+        layer, variable = record.layer, record.variable
+        if record.path not in paths or variable.constraint is None:
+            continue
+        is_scale = isinstance(layer, _NORMALIZATIONS) and variable is layer.gamma
+        if is_scale or record.argument == "bias":
+            variable.constraint = vars(layer)[f"{record.argument}_constraint"] = None
+            named[record.path] = f"keras.layers.{type(layer).__name__}(...)  # without "
+            named[record.path] += f"{record.argument}_constraint"
     if not named:
         return None
     more = f" and {len(named) - 3} more" if len(named) > 3 else ""
     return Changed(
-        f"no constraint on {', '.join(named[:3])}{more}",
-        code="keras.layers.BatchNormalization(...)  # without gamma_constraint",
+        f"no constraint on {', '.join(list(named)[:3])}{more}", code=next(iter(named.values()))
     )
 
 

@@ -67,6 +67,16 @@ def along_units(problem, evidence, found):
     return _edited(problem, found, {found[0].code: edit})
 
 
+def along_a_longer_axis(problem, evidence, found):
+    """The class of a constraint whose reductions run along an axis of length one, along another."""
+    numbers = found[0].evidence
+    if "axis" not in numbers:
+        return None
+    [axis], other = numbers["axis"], numbers["unit_axes"][0]
+    rank = 1 + len(numbers["unit_axes"])
+    return _edited(problem, found, {found[0].code: _edits.along([axis], other, [axis - rank])})
+
+
 def _edited(problem, found, edits):
     kinds, changes, diffs = {}, [], []
     for finding in found:

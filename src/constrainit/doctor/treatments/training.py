@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from constrainit.doctor._data import needed_steps
+from constrainit.doctor._labels import both_signs
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.rules._symptoms import diverges
 from constrainit.doctor.treatments._remedy import Changed, with_other
@@ -182,6 +183,17 @@ def labels_from_zero(problem, evidence, found):
     )
 
 
+def labels_of_both_signs(problem, evidence, found):
+    """Labels of -1 in place of those of zero, which the loss does not look at."""
+    if len(evidence.losses_of) != 1 or not evidence.losses_of[0].passed_over:
+        return None
+    return Changed(
+        "labels of -1 in place of 0",
+        with_other(problem, y=both_signs(problem.y)),
+        "y = np.where(y == 0, -1, y)",
+    )
+
+
 def sigmoid_of_one(problem, evidence, found):
     """A sigmoid in place of a softmax over a single unit, which gives one whatever comes in."""
     names, changed = {finding.layer for finding in found}, []
@@ -196,6 +208,22 @@ def sigmoid_of_one(problem, evidence, found):
         f"{', '.join(changed)} with a sigmoid in place of the softmax over one unit",
         with_other(problem),
         'keras.layers.Dense(1, activation="sigmoid")',
+    )
+
+
+def softmax_along_time(problem, evidence, found):
+    """`Softmax` layers that run over a single entry, along the axis before the last."""
+    names, changed = {layer for layer, _ in evidence.alone}, []
+    for layer in problem.model._flatten_layers():
+        is_one = isinstance(layer, keras.layers.Softmax) and layer.name in names
+        if is_one and layer.axis == -1 and len(layer.output.shape) > 2:
+            vars(layer)["axis"] = -2
+            changed.append(layer.name)
+    if not changed:
+        return None
+    return Changed(
+        f"the softmax in {', '.join(changed)} runs along the axis before the last",
+        code="keras.layers.Softmax(axis=-2)",
     )
 
 

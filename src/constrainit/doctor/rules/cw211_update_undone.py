@@ -1,0 +1,83 @@
+"""CW211 update-undone."""
+
+from constrainit.doctor.rules._rule import Rule, percent
+from constrainit.sets import Fixed
+
+_ENOUGH = 3
+
+
+class UpdateUndone(Rule):
+    """A constraint takes every update of its weight back.
+
+    A constraint that rounds, to whole numbers, to signs or to a grid, has the last word: the step
+    of the optimizer is smaller than what it rounds away, and the weight never changes. The same is
+    true of a sum or norm along an axis of length one, which divides each weight by itself. The
+    gradients are sound, and the other weights learn, so that the loss still falls a little.
+
+    Example:
+        def ternary(w):
+            return ops.clip(ops.round(w), -1, 1)
+
+        layers.Dense(8, kernel_initializer="random_normal", kernel_constraint=ternary)
+
+    Use instead:
+        grid = ci.Grid(1.0, -1.0, 1.0)
+        class Ternary(layers.Dense):
+            def call(self, x):
+                return x @ grid.straight_through(self.kernel) + self.bias
+        Ternary(8)
+
+    Known limits:
+        Reported where the opposites of the updates are taken back as well: a weight that is held at
+        a bound of its set, from where it can come back, is not. Models of which fewer than four
+        steps are taken are not looked at, nor is a `Fixed` weight, which is meant to stay.
+
+    Source:
+        datascience.stackexchange.com/questions/14533; Courbariaux, Bengio and David, BinaryConnect
+        (2015): the weights that are rounded need others beside them that are not.
+    """
+
+    code, name, stage = "CW211", "update-undone", "training"
+
+    def find(self, evidence):
+        for made in evidence.constraints:
+            if (made.undone or 0) < _ENOUGH or isinstance(made.record.constraint, Fixed):
+                continue
+            alone = [axis for axis, size in enumerate(made.record.shape) if size == 1]
+            axis = alone[0] if made.always and alone and len(made.record.shape) > 1 else None
+            where = {} if axis is None else {"axis": [axis], "unit_axes": _others(made, axis)}
+            yield self.at_weight(
+                made,
+                f"its constraint {made.text} takes back what each of {made.undone} steps "
+                f"moved: {_why(made, axis)}",
+                _fix(made, axis),
+                {"moved": 0.0, "update": made.update or 0.0, **where},
+            )
+
+
+def _others(made, axis):
+    return [other for other in range(len(made.record.shape)) if other != axis]
+
+
+def _why(made, axis):
+    if axis is not None:
+        return (
+            f"it gives the same whatever the weight is, as a sum or norm along its axis {axis}, of "
+            "length 1, divides each number by itself"
+        )
+    if made.always:
+        return "it gives the same whatever the weight is"
+    return f"an update of {percent(made.update)} of its norm is less than what it rounds away"
+
+
+def _fix(made, axis):
+    if axis is not None:
+        return (
+            f"add up along axis={_others(made, axis)[0]}, of which the weights share a sum or norm"
+        )
+    if made.always:
+        return "leave the weight free to move inside of a set, or make it trainable=False"
+    return (
+        "keep a free weight without this constraint, and compute with the rounded one and a "
+        "gradient of one: constrainit.Grid(...).straight_through(kernel)"
+    )

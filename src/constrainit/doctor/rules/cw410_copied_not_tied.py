@@ -1,0 +1,50 @@
+"""CW410 copied-not-tied."""
+
+from constrainit.doctor.rules._rule import Rule
+
+
+class CopiedNotTied(Rule):
+    """A weight starts as the transpose of another one, and does not follow it.
+
+    A decoder whose kernel is that of the encoder, turned, has half as many weights to learn. If its
+    layer copies the values when it is built, they are those of the first moment for ever: the
+    encoder is trained, the copy is not, and no constraint of the one holds for the other.
+
+    Example:
+        encoder = layers.Dense(3)
+        encoder.build((None, 4))
+        turned = encoder.get_weights()[0].T.copy()
+        copy = layers.Dense(4, kernel_initializer=lambda *_, **__: turned, trainable=False)
+        [encoder, copy]
+
+    Use instead:
+        class Turned(layers.Layer):
+            def __init__(self, encoder):
+                super().__init__()
+                self.encoder = encoder
+            def call(self, x):
+                return x @ ops.transpose(self.encoder.kernel)
+        encoder = layers.Dense(3)
+        [encoder, Turned(encoder)]
+
+    Known limits:
+        Only weights that are not trained, and start as the transpose of a trained one, are looked
+        at: a copy as it stands may be the target that a network is trained towards.
+
+    Source:
+        cognitivehub.in/decoders-weights-of-autoencoder-with-tied-weights-in-keras, and other pages
+        on tied autoencoders, some of which copy the values.
+    """
+
+    code, name, stage = "CW410", "copied-not-tied", "training"
+
+    def find(self, evidence):
+        for copy, own in evidence.copied:
+            yield self.made(
+                f"it was made from the transpose of {own.path} and stays what it was while that "
+                "is trained: the two are not tied",
+                "keep the layer, not its values: let `call` compute with ops.transpose of "
+                f"{own.path}",
+                {"size": float(copy.shape[0] * copy.shape[1])},
+                layer=copy.layer.name, weight=copy.path,
+            )  # fmt: skip
