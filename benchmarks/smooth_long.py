@@ -6,6 +6,7 @@ from keras import layers, ops
 
 import constrainit as ci
 from constrainit._catalogue import entries
+from constrainit.numerics import computed_once
 
 # Every set of the catalogue that has a map of its own, and some that have that of another set.
 SETS = (
@@ -60,7 +61,8 @@ def _seen_through(name, dtype):
 
 def _measured(seen):
     """The largest entry of a weight, and how far it is outside."""
-    w = ops.stop_gradient(seen.value)
+    # The very numbers that the layer used: a compiler may compute them anew, rounded otherwise.
+    w = computed_once(ops.stop_gradient(seen.value))
     return ops.max(ops.abs(ops.cast(w, "float32"))), ops.cast(seen.set.violation(w), "float32")
 
 
