@@ -33,7 +33,7 @@ OF_KIND = {
     "float32_cancellation": ("CW507",),
     "frozen_weights": ("CW506",),
     "gradient_cut": ("CW503",),
-    "gradients_add_up": (),
+    "gradients_add_up": ("CW704",),
     "identical_units": ("CW105",),
     "impossible_alignment": ("CW605",),
     "index_out_of_range": ("CW408",),
@@ -125,7 +125,6 @@ MISSED = {
     "H112": "a set that kills the signal is told as a start outside",
     "H115": "the least loss that bounded logits allow is not reckoned",
     "H118": "an activation without a second derivative is told as units that are dead",
-    "H119": "what a train_step of one's own does is not looked at",
 }
 
 

@@ -28,7 +28,7 @@ def describe_data(problem: Any) -> list[DataEvidence]:
     """Every array of the inputs and of the targets."""
     found = []
     for name, values in (("x", problem.x), ("y", problem.y)):
-        parts = keras.tree.flatten(values)
+        parts = [part for part in keras.tree.flatten(values) if part is not None]
         for place, part in enumerate(parts):
             shown = name if len(parts) == 1 else f"{name}[{place}]"
             dtype = keras.backend.standardize_dtype(part.dtype)

@@ -262,6 +262,38 @@ class LossEvidence:
 
 
 @dataclass
+class OwnEvidence:
+    """What the steps of a model's own `train_step` tell beside what any steps do.
+
+    Attributes:
+        steps: How many were taken.
+        reported: The numbers that they return, by name, one for each step.
+        bad: Which of the losses among them the last step gave as NaN or infinite.
+        odd: Which of the others were ever so.
+        ruined: The weights that the last step made NaN or infinite, with finite gradients.
+        handed: The trainable weights that they hand to an optimizer of Keras, by path.
+        moved: The trainable weights that they move, by path.
+        outside: Weights that they move and leave outside of their sets, and how far.
+        adding_up: Weights whose gradients are added to those of the step before, by path.
+        as_usual: Whether the step of `keras.Model` gives the same losses: then all that is known
+            of that step holds for them, too.
+        source: Where the step is written.
+    """
+
+    steps: int = 0
+    reported: dict[str, list[float]] = field(default_factory=dict)
+    bad: list[str] = field(default_factory=list)
+    odd: list[str] = field(default_factory=list)
+    ruined: list[str] = field(default_factory=list)
+    handed: set[str] = field(default_factory=set)
+    moved: set[str] = field(default_factory=set)
+    outside: list[tuple[WeightRecord, float]] = field(default_factory=list)
+    adding_up: list[str] = field(default_factory=list)
+    as_usual: bool = False
+    source: Source | None = None
+
+
+@dataclass
 class Evidence:
     """Everything that one probe measured.
 
@@ -300,6 +332,7 @@ class Evidence:
         rounding: What the last bit of the weights does to a loss that does not fall.
         beyond: Tables that are asked for rows that they do not have.
         made: Weights that a call makes anew.
+        own: What the steps of the model's own did, None if it has none or they could not be taken.
         trials: What the same look found after a change that asks for a cause, by its name.
     """
 
@@ -335,6 +368,7 @@ class Evidence:
     rounding: RoundingEvidence | None = None
     beyond: list[BeyondEvidence] = field(default_factory=list)
     made: list[MadeEvidence] = field(default_factory=list)
+    own: OwnEvidence | None = None
     trials: dict[str, "Trial"] = field(default_factory=dict)
 
     @property
@@ -347,9 +381,10 @@ class Evidence:
         """Stage, outputs and loss of each forward pass that was looked at."""
         last = self.losses[-1] if self.losses else None
         found = [("forward", self.outputs, self.loss)]
-        if len(self.losses) > 1:
+        # A step of the model's own may report no loss, or several.
+        if len(self.losses) > 1 or (not self.losses and self.outputs_after):
             found.append(("second forward", self.outputs_after, self.loss_after))
-        if len(self.losses) > 2:
+        if len(self.losses) > 2 or (not self.losses and self.outputs_after):
             found.append(("training", self.outputs_last, last))
         return found
 

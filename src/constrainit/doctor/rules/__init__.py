@@ -47,6 +47,10 @@ from constrainit.doctor.rules.cw605_target_out_of_reach import TargetOutOfReach
 from constrainit.doctor.rules.cw606_unbounded_loss import UnboundedLoss
 from constrainit.doctor.rules.cw607_relative_to_zero import RelativeToZero
 from constrainit.doctor.rules.cw608_fading_rate import FadingRate
+from constrainit.doctor.rules.cw701_own_step_breaks import OwnStepBreaks
+from constrainit.doctor.rules.cw702_step_trains_nothing import StepTrainsNothing
+from constrainit.doctor.rules.cw703_step_leaves_set import StepLeavesSet
+from constrainit.doctor.rules.cw704_gradients_add_up import GradientsAddUp
 
 _STAGES = (
     "build", "forward", "loss", "gradients", "second forward", "training", "save and load",
@@ -58,11 +62,11 @@ RULES = (
     WrongDtype(), ConstraintMakesNan(), NotDeterministic(), NotAProjection(), InexactConstraint(),
     NotAttached(), QuantizedAway(), MadeInCall(), IndexBeyondTable(), WrongAxis(), WrongLoss(),
     TargetOutOfReach(), RelativeToZero(), UnboundedLoss(), UndefinedAtBound(), UnscaledData(),
-    LearningRateTooHigh(), FadingRate(), Rounding(), AssignedInCall(), InfeasibleStart(),
-    IdenticalUnits(), StartJump(), AverageOutside(), ModelFails(), NonfiniteForward(),
-    NonfiniteGradient(), NonfiniteLoss(), ExplodingSignal(), SaturatedStart(), DeadStart(),
-    NoGradient(), ConstantOutput(), FadingGradient(), LostUpdate(), LossGrows(),
-    NotSaved(),
+    LearningRateTooHigh(), FadingRate(), Rounding(), AssignedInCall(), GradientsAddUp(),
+    StepLeavesSet(), InfeasibleStart(), IdenticalUnits(), StartJump(), AverageOutside(),
+    ModelFails(), NonfiniteForward(), NonfiniteGradient(), NonfiniteLoss(), OwnStepBreaks(),
+    StepTrainsNothing(), ExplodingSignal(), SaturatedStart(), DeadStart(), NoGradient(),
+    ConstantOutput(), FadingGradient(), LostUpdate(), LossGrows(), NotSaved(),
 )  # fmt: skip
 
 _TRIALS = {"rate": (LearningRateTooHigh,), "data": (UnscaledData,)}
@@ -117,7 +121,8 @@ def _follow_gradient(found):
 
 def _follow_training(found):
     """What shows in training only, where the loss itself is at fault: no rate would mend it."""
-    cause = next((f for f in found if f.code in (UnboundedLoss.code, Rounding.code)), None)
+    causes = (UnboundedLoss.code, Rounding.code, GradientsAddUp.code)
+    cause = next((f for f in found if f.code in causes), None)
     if cause is None:
         return
     for finding in found:

@@ -10,7 +10,7 @@ from constrainit.doctor._finding import Finding
 from constrainit.doctor._problem import Problem
 from constrainit.doctor.rules import in_order, rules_of
 from constrainit.doctor.rules.cw201_constraint_raises import missing_backend_name
-from constrainit.doctor.treatments import constraints, models, source, starts, training
+from constrainit.doctor.treatments import constraints, models, source, starts, steps, training
 from constrainit.doctor.treatments._chain import Attempt, Chains
 from constrainit.doctor.treatments._lasting import LATER, confirmed
 from constrainit.doctor.treatments._remedy import (
@@ -32,6 +32,8 @@ _CONSTRAINT = ("CW201", "CW202", "CW203", "CW204", "CW205", "CW207", "CW208", "C
 REMEDIES = (
     Remedy(("CW206",), constraints.run_call, brings=("CW208",), saved=False),
     Remedy(("CW209",), constraints.attach),
+    Remedy(("CW704",), steps.cleared, saved=False),
+    Remedy(("CW703",), steps.projected, saved=False),
     Remedy(("CW604",), training.finite_rows, saved=False),
     Remedy(("CW603",), training.other_logits),
     Remedy(("CW301",), constraints.along_the_right_axes),

@@ -6,6 +6,7 @@ from typing import Any
 
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding, Treatment
+from constrainit.doctor._own_step import has_own_step
 from constrainit.doctor._probe import probe
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._state import borrowed
@@ -101,9 +102,15 @@ def look(
         # The change can not be made to this model; the finding that asks for it says why.
         except Exception:
             return None
-        if changed is None:
+        if changed is None or _loses_its_step(evidence, changed):
             return None
         return seen(changed, changed.problem or problem)
+
+
+def _loses_its_step(evidence, changed):
+    """Whether the model would be another one, that does not train as its own step does."""
+    own = evidence.own is not None and not evidence.own.as_usual
+    return own and changed.problem is not None and not has_own_step(changed.problem.model)
 
 
 def seen(changed: Changed, problem: Problem) -> Look:
@@ -215,7 +222,11 @@ def with_other(problem: Problem, **changed: Any) -> Problem:
         "model": problem.model, "x": problem.x, "y": problem.y, "loss": problem.given_loss,
         "optimizer": problem.given_optimizer, "seed": problem.seed, "steps": problem.given_steps,
     }  # fmt: skip
-    return Problem(**{**given, **changed})
+    other = Problem(**{**given, **changed})
+    other.drawn = problem.drawn
+    if "y" not in changed:
+        other.given_y = problem.given_y
+    return other
 
 
 def both(first: Any, second: Any) -> Any:
