@@ -188,6 +188,38 @@ def test_what_comes_near_to_it(name):
         assert [(f.code, f.level) for f in report.findings] == [("CW701", "info")]
 
 
+class Drawn(Autoencoder):
+    """What the decoder is given is drawn from the distribution, not made of its mean."""
+
+    def __init__(self, stopped=True):
+        super().__init__()
+        self.stopped = stopped
+
+    def objectives(self, data):
+        mean = self.encoder(data)[:, :2]
+        drawn = mean + keras.random.normal(ops.shape(mean), seed=self.noise)
+        passed = STOP(drawn) if self.stopped else drawn
+        return {"loss": ops.mean(ops.square(self.decoder(passed) - data))}
+
+
+# Under its own name the word would say that it is meant.
+STOP = ops.stop_gradient
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+@pytest.mark.filterwarnings("ignore:Gradients do not exist")
+def test_a_part_whose_gradient_is_cut_although_the_loss_changes_with_it(stopped):
+    """The encoder that a sample is drawn from, and not made of, learns nothing."""
+    report = ci.diagnose(Drawn(stopped), X)
+    codes = {f.code for f in counted(report)}
+    assert codes == ({"CW503"} if stopped else set()), str(report)
+    if stopped:
+        layers_of = {f.layer for f in counted(report)}
+        assert len(layers_of) == 2
+        assert "although the loss changes with it" in report.findings[0].message
+        assert "at any of 21 steps" in report.findings[0].message
+
+
 def test_one_of_two_that_is_not_trained_is_a_note():
     """It may be meant: a teacher, or features that are only read."""
     report = ci.diagnose(adversaries(critic=False), X)

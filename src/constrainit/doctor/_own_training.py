@@ -5,14 +5,21 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from keras import ops
 
 from constrainit.doctor._constraints import Constraints
-from constrainit.doctor._evidence import Evidence, GradientEvidence, OwnEvidence
+from constrainit.doctor._evidence import (
+    EntryEvidence,
+    Evidence,
+    GradientEvidence,
+    OwnEvidence,
+)
 from constrainit.doctor._frames import fault, line_of
 from constrainit.doctor._own_step import OwnStep, Seen
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._randomness import undisturbed
 from constrainit.doctor._statistics import to_numpy
+from constrainit.doctor._training import ASKED, UNUSED, moved_weight
 from constrainit.doctor._units import identical
 from constrainit.doctor.engines import engine
 
@@ -25,6 +32,8 @@ _ALIKE = 0.02
 """Two trainings are the same if their losses differ by less than this share of what they change."""
 
 _DOUBLED = 1e-3
+
+_STOPS = ("stop_gradient", ".detach()")
 
 
 class OwnTraining:
@@ -57,6 +66,7 @@ class OwnTraining:
                 self.step.trace()
             if kept and evidence.fault_step is None:
                 self.own.adding_up = self._adding_up()
+            self._ask_for_use()
         # Whatever the user's step raises is what the doctor was called for.
         except Exception as exception:
             raised_in = self.problem.recording.raised_in
@@ -90,6 +100,7 @@ class OwnTraining:
             fault_step=mine.fault_step, fault_weights=mine.fault_weights, alone=usual.alone,
             assigned=usual.assigned, identical=mine.identical, quantized=usual.quantized,
             data=usual.data, weights=usual.weights, made=usual.made, rate=mine.rate,
+            entries=mine.entries,
         )  # fmt: skip
 
     def _steps(self):
@@ -183,6 +194,35 @@ class OwnTraining:
             return 0.0
         image = self.constraints.image(record, value)
         return 0.0 if image is None else float(np.abs(image - value).max(initial=0.0))
+
+    def _ask_for_use(self):
+        """Moves the weights that get no gradient and stay, a layer at a time: does the loss change?
+
+        Of several losses it is not known which one should train them.
+        """
+        never: dict[int, list[GradientEvidence]] = {}
+        for made in self._gradients.values():
+            if made.never and made.still:
+                never.setdefault(id(made.record.layer), []).append(made)
+        model = self.problem.model
+        if never and any(self.problem.recording.says(model.name, word) for word in _STOPS):
+            entry = EntryEvidence(model.name, type(model).__name__, None, None, stops=True)
+            self.evidence.entries.append(entry)
+        for group in list(never.values())[:ASKED]:
+            before, after = (_main_loss(self._reported(group, moved)) for moved in (False, True))
+            if before is None or after is None:
+                return
+            for made in group:
+                made.used = not abs(after - before) <= UNUSED * abs(before)
+
+    def _reported(self, group, moved):
+        """What the first step reports, with other values in some weights if they are moved."""
+        draws = np.random.default_rng(0)
+        with undisturbed(), self.step.lent():
+            for made in group if moved else ():
+                value = moved_weight(to_numpy(made.record.variable), draws)
+                made.record.variable.assign(ops.cast(value, made.record.dtype))
+            return self.step.take().reported
 
     def _adding_up(self):
         """The weights whose gradient is twice as large if the same step is taken a second time."""
