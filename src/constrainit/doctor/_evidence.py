@@ -45,6 +45,8 @@ class ConstraintEvidence:
         overrides: Whether the class defines `__call__` at all.
         units: The least and largest norm of a unit at the start, where it is known what a unit is.
         zeroed: Share of the entries that are zero at the start, and after the constraint.
+        sums: If it divides units of both signs by their sums: the least sum, relative to that of
+            the magnitudes, and by how much the largest entry grows; else None.
         bias: How far the image is from the nearest member, where the set is known, relative to
             the norm of that member.
     """
@@ -72,6 +74,7 @@ class ConstraintEvidence:
     overrides: bool = True
     units: dict[str, float] = field(default_factory=dict)
     zeroed: tuple[float, float] = (0.0, 0.0)
+    sums: tuple[float, float] | None = None
     bias: float = 0.0
 
 
@@ -240,6 +243,8 @@ class LossEvidence:
         frames: For labels that are aligned with steps: how many steps there are; 0 for others.
         needed: How many steps the longest of these labels needs.
         short: For how many examples the steps do not suffice.
+        floor: The least cross-entropy that its logits can give, whatever the weights are.
+        apart: How far they can be apart.
     """
 
     name: str
@@ -259,6 +264,8 @@ class LossEvidence:
     frames: int = 0
     needed: int = 0
     short: int = 0
+    floor: float = 0.0
+    apart: float = 0.0
 
 
 @dataclass

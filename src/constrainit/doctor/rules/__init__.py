@@ -20,6 +20,7 @@ from constrainit.doctor.rules.cw207_not_deterministic import NotDeterministic
 from constrainit.doctor.rules.cw208_not_saved import NotSaved
 from constrainit.doctor.rules.cw209_not_attached import NotAttached
 from constrainit.doctor.rules.cw210_inexact_constraint import InexactConstraint
+from constrainit.doctor.rules.cw211_signed_sum import SignedSum
 from constrainit.doctor.rules.cw301_wrong_axis import WrongAxis
 from constrainit.doctor.rules.cw302_undefined_at_bound import UndefinedAtBound
 from constrainit.doctor.rules.cw303_average_outside import AverageOutside
@@ -59,10 +60,11 @@ _LEVELS = ("error", "warning", "info")
 
 RULES = (
     NonfiniteData(), NonfiniteStart(), ConstraintNeverRuns(), ConstraintRaises(), WrongShape(),
-    WrongDtype(), ConstraintMakesNan(), NotDeterministic(), NotAProjection(), InexactConstraint(),
-    NotAttached(), QuantizedAway(), MadeInCall(), IndexBeyondTable(), WrongAxis(), WrongLoss(),
-    TargetOutOfReach(), RelativeToZero(), UnboundedLoss(), UndefinedAtBound(), UnscaledData(),
-    LearningRateTooHigh(), FadingRate(), Rounding(), AssignedInCall(), GradientsAddUp(),
+    WrongDtype(), ConstraintMakesNan(), NotDeterministic(), NotAProjection(), SignedSum(),
+    InexactConstraint(), NotAttached(), QuantizedAway(), MadeInCall(), IndexBeyondTable(),
+    WrongAxis(), WrongLoss(), TargetOutOfReach(), RelativeToZero(), UnboundedLoss(),
+    UndefinedAtBound(), UnscaledData(), LearningRateTooHigh(), FadingRate(), Rounding(),
+    AssignedInCall(), GradientsAddUp(),
     StepLeavesSet(), InfeasibleStart(), IdenticalUnits(), StartJump(), AverageOutside(),
     ModelFails(), NonfiniteForward(), NonfiniteGradient(), NonfiniteLoss(), OwnStepBreaks(),
     StepTrainsNothing(), ExplodingSignal(), SaturatedStart(), DeadStart(), NoGradient(),
