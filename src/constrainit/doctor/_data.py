@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from constrainit.doctor._evidence import DataEvidence, Evidence, LossEvidence
+from constrainit.doctor._floor import floor_of
 from constrainit.doctor._statistics import to_numpy
 
 _BY_ENTRY = {
@@ -56,7 +57,7 @@ def describe_losses(problem: Any, evidence: Evidence) -> list[LossEvidence]:
     layers = _last_layers(problem.model, count)
     known = [o for o in evidence.outputs if o.layer == problem.model.name][-count:]
     predicted = known if len(known) == count else [None] * count
-    found = []
+    found, healthy = [], bool(evidence.losses) and evidence.fault_step is None
     for place, (loss, target, layer) in enumerate(zip(losses, targets, layers, strict=True)):
         if loss is None:
             continue
@@ -76,6 +77,7 @@ def describe_losses(problem: Any, evidence: Evidence) -> list[LossEvidence]:
                 _compares_all(loss, given, spec),
                 each, _over_time(problem.model) if each > 1 else "",
                 _weighs_zeros(loss, given, spec), *_aligned(loss, given, spec),
+                *(floor_of(problem, loss, layer, place) if healthy else (0.0, 0.0)),
             )
         )  # fmt: skip
     return found
@@ -233,6 +235,8 @@ def _range(layer):
         activation = keras.activations.softmax
     if isinstance(layer, keras.layers.ReLU):
         activation = keras.activations.relu
+    if getattr(activation, "activation", None) is keras.activations.softmax:
+        activation = keras.activations.softmax  # Behind an `OutputScale`.
     if not callable(activation):
         return "", -np.inf, np.inf
     name = getattr(activation, "__name__", type(activation).__name__)

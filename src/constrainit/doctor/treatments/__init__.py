@@ -27,7 +27,7 @@ from constrainit.doctor.treatments._remedy import (
 _BROKEN = ("CW401", "CW501", "CW502")
 _SIGNAL = ("CW402", "CW403", "CW404", "CW405", "CW504")
 _TRAINING = ("CW505",)
-_CONSTRAINT = ("CW201", "CW202", "CW203", "CW204", "CW205", "CW207", "CW208", "CW210")
+_CONSTRAINT = ("CW201", "CW202", "CW203", "CW204", "CW205", "CW207", "CW208", "CW210", "CW211")
 
 REMEDIES = (
     Remedy(("CW206",), constraints.run_call, brings=("CW208",), saved=False),
@@ -60,6 +60,7 @@ REMEDIES = (
     Remedy(("CW607",), training.absolute_error),
     Remedy(("CW608",), training.steady_rate),
     Remedy(("CW408",), models.more_rows),
+    Remedy(("CW605",), models.scaled_logits),
     Remedy(("CW605",), models.bias_at_the_end),
     Remedy(("CW605",), models.unit_for_each_class),
     Remedy(("CW405",), training.sigmoid_of_one),
