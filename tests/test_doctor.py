@@ -584,20 +584,6 @@ def test_says_what_it_assumed():
     assert not model.compiled
 
 
-@pytest.mark.parametrize("own", [False, True])
-def test_what_was_not_run_is_not_called_healthy(own):
-    """A step of the model's own may do anything; the verdict says that it is left out."""
-    inputs = keras.Input((5,))
-    model = (OwnStep if own else keras.Model)(inputs, layers.Dense(1)(inputs))
-    model.compile("sgd", "mse")
-    report = ci.diagnose(model, X, TARGET)
-    assert report.ok
-    assert report.environment["left_out"] == (["its own train_step"] if own else [])
-    last = str(report).splitlines()[-1]
-    assert ("which leaves out its own train_step" in last) == own
-    assert last.startswith("healthy as far as" if own else "healthy")
-
-
 @pytest.mark.parametrize(
     ("rate", "steps", "taken"), [(1e-3, None, 1), (50.0, None, 3), (50.0, 1, 1)]
 )

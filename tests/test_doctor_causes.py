@@ -87,6 +87,42 @@ def test_labels_that_need_more_steps_than_there_are(letters, codes):
         assert "only the 1 of 4 examples" in report.findings[0].treatment.change
 
 
+def cosines(scale, activation="softmax", normalized=True):
+    """Sixteen classes by the angle between what is given and a direction for each."""
+    if scale != 1:
+        activation = ci.OutputScale(activation, scale=scale)
+    last = {"use_bias": False, "kernel_constraint": "unit_norm", "name": "angles"}
+    between = [layers.UnitNormalization()] if normalized else []
+    return [layers.Dense(8), *between, layers.Dense(16, activation, **last)]
+
+
+BOUNDED = {
+    "cosines": (cosines(1.0), True),
+    "cosines with a scale": (cosines(30.0), False),
+    "lengths": (cosines(1.0, normalized=False), False),
+    "zeros at the start": ([layers.Dense(16, "softmax", kernel_initializer="zeros")], False),
+    "a normalized layer": ([layers.LayerNormalization(), layers.Dense(16, "softmax")], False),
+}
+
+
+@pytest.mark.parametrize("name", BOUNDED)
+@pytest.mark.parametrize("sparse", [True, False])
+def test_logits_that_are_bounded_whatever_the_weights_are(name, sparse):
+    """The least loss that they allow is named, and a scale heals; weights come back."""
+    parts, bounded = BOUNDED[name]
+    parts = [part.__class__.from_config(part.get_config()) for part in parts]
+    loss = "sparse_categorical_crossentropy" if sparse else "categorical_crossentropy"
+    model = sequential(*parts, loss=loss)
+    labels = np.arange(16)
+    x = DRAWS.normal(size=(16, 4)).astype("float32")
+    report = ci.diagnose(model, x, labels if sparse else np.eye(16)[labels], steps=3)
+    found = [f for f in counted(report) if f.code == "CW605"]
+    assert bool(found) == bounded, str(report)
+    if bounded:
+        assert found[0].evidence["floor"] == pytest.approx(np.log1p(15 * np.exp(-2)), rel=1e-3)
+        assert found[0].treatment.healed, str(report)
+
+
 class Added(layers.Layer):
     """Adds a square to the loss, with a sign."""
 
@@ -314,8 +350,8 @@ def shares(w):
 @pytest.mark.parametrize(
     ("units", "start", "constraint", "codes"),
     [
-        (3, "random_normal", rounded, ["CW211"]),
-        (1, keras.initializers.Constant(0.25), shares, ["CW211"]),
+        (3, "random_normal", rounded, ["CW212"]),
+        (1, keras.initializers.Constant(0.25), shares, ["CW212"]),
         (2, "zeros", keras.constraints.NonNeg(), []),
         (3, "random_normal", ci.UnitNorm(), []),
         (3, "random_normal", ci.Fixed(np.ones((4, 3), bool), 0.5), []),
@@ -328,8 +364,8 @@ def test_updates_that_a_constraint_takes_back(units, start, constraint, codes):
     dense = layers.Dense(units, kernel_initializer=start, kernel_constraint=constraint)
     falls = X[:, :1] * -np.ones((1, units), "float32")
     found = counted(ci.diagnose(sequential(dense), X, falls))
-    assert [f.code for f in found if f.code == "CW211"] == codes
-    assert not codes or found[0].code == "CW211"
+    assert [f.code for f in found if f.code == "CW212"] == codes
+    assert not codes or found[0].code == "CW212"
 
 
 @registered
@@ -345,7 +381,7 @@ def test_a_sum_along_an_axis_of_one_entry_is_mended_in_the_class():
     dense = layers.Dense(1, kernel_initializer=start, kernel_constraint=Shares())
     target = (X @ [[0.4], [0.3], [0.2], [0.1]]).astype("float32")
     first, *others = counted(ci.diagnose(sequential(dense), X, target))
-    assert first.code == "CW211"
+    assert first.code == "CW212"
     assert first.treatment.healed
     assert "+        return w / (ops.sum(w, axis=0, keepdims=True)" in first.treatment.diff
     assert all(other.cause for other in others)

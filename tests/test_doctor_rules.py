@@ -57,6 +57,13 @@ class SumsToOne(Constraint):
         return w / ops.sum(w, axis=0, keepdims=True)
 
 
+class SignedShares(Constraint):
+    """The quotient of weights of both signs."""
+
+    def __call__(self, w):
+        return w / (1e-7 + ops.sum(w, axis=0, keepdims=True))
+
+
 class OverWrongAxis(Constraint):
     """Without keepdims, the sum of a square kernel broadcasts along the other axis."""
 
@@ -279,6 +286,7 @@ FAULTY = {
     "CW203": {"integers": (lambda: dense(Integers()), EVERY)},
     "CW204": {"0/0": (lambda: dense(SumsToOne(), "zeros"), EVERY)},
     "CW205": {"axis": (lambda: dense(OverWrongAxis(), "random_uniform"), EVERY)},
+    "CW211": {"signs": (lambda: dense(SignedShares(), "glorot_uniform", units=32), EVERY)},
     "CW206": {
         "call": (lambda: dense(Call()), EVERY),
         "project": (lambda: dense(Project()), EVERY),
@@ -551,6 +559,7 @@ REPAIRED = {
     "CW209": lambda: sequential(MadeByVariable(by_hand=True), layers.Dense(1)),
     "CW101": lambda: dense("non_neg", keras.initializers.RandomUniform(0, 0.5, seed=0)),
     "CW204": sums_to_one_repaired,
+    "CW211": lambda: dense(SignedShares(), constant(0.25)),
     "CW301": lambda: embedding(1),
     "CW401": lambda: sequential(
         Applies(lambda x, w: x + ops.log(w + 1.0)), layers.Dense(1)

@@ -144,9 +144,14 @@ def matching(owner: str, records: list[WeightRecord], pattern: Any) -> list[Weig
 
 
 def is_built(model: keras.layers.Layer) -> bool:
-    """Whether a model has its weights; to Keras a subclassed one is built before its layers."""
+    """Whether a model has its weights; to Keras a subclassed one is built before its layers.
+
+    One that consists of built parts only, as of a generator and a critic, need not be called.
+    """
     inner = model._flatten_layers(include_self=False)
-    return model.built and (bool(model.variables) or all(layer.built for layer in inner))
+    whole = all(layer.built for layer in inner)
+    parts = whole and bool(model.variables) and type(model).build is keras.Model.build
+    return parts or (model.built and (bool(model.variables) or whole))
 
 
 def walk(model: keras.Model) -> list[WeightRecord]:

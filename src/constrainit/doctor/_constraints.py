@@ -16,6 +16,7 @@ from constrainit.doctor._evidence import ConstraintEvidence, Evidence
 from constrainit.doctor._frames import fault
 from constrainit.doctor._state import snapshot
 from constrainit.doctor._statistics import as_array, numbers, to_numpy
+from constrainit.doctor._sums import divided_by_sums
 from constrainit.doctor.engines import engine
 from constrainit.doctor.engines._result import Stepped
 from constrainit.model import WeightRecord
@@ -162,6 +163,8 @@ class Constraints:
             }  # fmt: skip
         made.rescaled = moved.factors if axes else None
         made.zeroed = moved.zeros
+        if made.custom:
+            made.sums = divided_by_sums(as_array(value), after)
 
     def move(self, trainable: list[Any], stepped: Stepped, first: bool) -> None:
         """Gives the variables what a step makes of them, as the constraints that work leave it.

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from constrainit.doctor._evidence import DataEvidence, Evidence, LossEvidence
+from constrainit.doctor._floor import floor_of
 from constrainit.doctor._labels import passed_over
 from constrainit.doctor._statistics import to_numpy
 
@@ -29,7 +30,7 @@ def describe_data(problem: Any) -> list[DataEvidence]:
     """Every array of the inputs and of the targets."""
     found = []
     for name, values in (("x", problem.x), ("y", problem.y)):
-        parts = keras.tree.flatten(values)
+        parts = [part for part in keras.tree.flatten(values) if part is not None]
         for place, part in enumerate(parts):
             shown = name if len(parts) == 1 else f"{name}[{place}]"
             dtype = keras.backend.standardize_dtype(part.dtype)
@@ -57,7 +58,7 @@ def describe_losses(problem: Any, evidence: Evidence) -> list[LossEvidence]:
     layers = _last_layers(problem.model, count)
     known = [o for o in evidence.outputs if o.layer == problem.model.name][-count:]
     predicted = known if len(known) == count else [None] * count
-    found = []
+    found, healthy = [], bool(evidence.losses) and evidence.fault_step is None
     for place, (loss, target, layer) in enumerate(zip(losses, targets, layers, strict=True)):
         if loss is None:
             continue
@@ -77,7 +78,8 @@ def describe_losses(problem: Any, evidence: Evidence) -> list[LossEvidence]:
                 _compares_all(loss, given, spec),
                 each, _over_time(problem.model) if each > 1 else "",
                 _weighs_zeros(loss, given, spec), *_aligned(loss, given, spec),
-                passed_over=passed_over(loss, given, spec),
+                passed_over(loss, given, spec),
+                *(floor_of(problem, loss, layer, place) if healthy else (0.0, 0.0)),
             )
         )  # fmt: skip
     return found
@@ -235,6 +237,8 @@ def _range(layer):
         activation = keras.activations.softmax
     if isinstance(layer, keras.layers.ReLU):
         activation = keras.activations.relu
+    if getattr(activation, "activation", None) is keras.activations.softmax:
+        activation = keras.activations.softmax  # Behind an `OutputScale`.
     if not callable(activation):
         return "", -np.inf, np.inf
     name = getattr(activation, "__name__", type(activation).__name__)

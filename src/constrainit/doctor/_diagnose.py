@@ -13,8 +13,9 @@ from constrainit.doctor import _batch
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding
 from constrainit.doctor._frames import fault
+from constrainit.doctor._own_step import has_own_step
 from constrainit.doctor._probe import probe
-from constrainit.doctor._problem import Problem, own_steps
+from constrainit.doctor._problem import Problem
 from constrainit.doctor._randomness import undisturbed
 from constrainit.doctor._report import Report
 from constrainit.doctor._state import borrowed
@@ -112,6 +113,7 @@ def examine(
             return _report(model, x, evidence, seed, [], target=target)
     problem = Problem(model, x, y, loss, optimizer, seed, steps)
     if drawn:
+        problem.drawn = True
         problem.said.append("inputs drawn at random, as none were given")
     with borrowed(model) as put_back:
         evidence = probe(problem)
@@ -233,7 +235,7 @@ def _report(
         "model_class": type(model).__name__,
         "weights": int(sum(np.prod(record.shape) for record in evidence.weights)),
         "assumed": said,
-        "left_out": own_steps(model),
+        "left_out": ["its own train_step"] if has_own_step(model) and not evidence.own else [],
         "target": target,
     }
     return Report(environment, evidence, tuple(found))

@@ -45,6 +45,8 @@ class ConstraintEvidence:
         overrides: Whether the class defines `__call__` at all.
         units: The least and largest norm of a unit at the start, where it is known what a unit is.
         zeroed: Share of the entries that are zero at the start, and after the constraint.
+        sums: If it divides units of both signs by their sums: the least sum, relative to that of
+            the magnitudes, and by how much the largest entry grows; else None.
         bias: How far the image is from the nearest member, where the set is known, relative to
             the norm of that member.
         undone: How many updates in a row, from the second on, the constraint took back, as it would
@@ -75,6 +77,7 @@ class ConstraintEvidence:
     overrides: bool = True
     units: dict[str, float] = field(default_factory=dict)
     zeroed: tuple[float, float] = (0.0, 0.0)
+    sums: tuple[float, float] | None = None
     bias: float = 0.0
     undone: int | None = 0
     always: bool = False
@@ -261,6 +264,8 @@ class LossEvidence:
         needed: How many steps the longest of these labels needs.
         short: For how many examples the steps do not suffice.
         passed_over: Share of the targets, all of them zero, that the loss does not look at.
+        floor: The least cross-entropy that its logits can give, whatever the weights are.
+        apart: How far they can be apart.
     """
 
     name: str
@@ -281,6 +286,40 @@ class LossEvidence:
     needed: int = 0
     short: int = 0
     passed_over: float = 0.0
+    floor: float = 0.0
+    apart: float = 0.0
+
+
+@dataclass
+class OwnEvidence:
+    """What the steps of a model's own `train_step` tell beside what any steps do.
+
+    Attributes:
+        steps: How many were taken.
+        reported: The numbers that they return, by name, one for each step.
+        bad: Which of the losses among them the last step gave as NaN or infinite.
+        odd: Which of the others were ever so.
+        ruined: The weights that the last step made NaN or infinite, with finite gradients.
+        handed: The trainable weights that they hand to an optimizer of Keras, by path.
+        moved: The trainable weights that they move, by path.
+        outside: Weights that they move and leave outside of their sets, and how far.
+        adding_up: Weights whose gradients are added to those of the step before, by path.
+        as_usual: Whether the step of `keras.Model` gives the same losses: then all that is known
+            of that step holds for them, too.
+        source: Where the step is written.
+    """
+
+    steps: int = 0
+    reported: dict[str, list[float]] = field(default_factory=dict)
+    bad: list[str] = field(default_factory=list)
+    odd: list[str] = field(default_factory=list)
+    ruined: list[str] = field(default_factory=list)
+    handed: set[str] = field(default_factory=set)
+    moved: set[str] = field(default_factory=set)
+    outside: list[tuple[WeightRecord, float]] = field(default_factory=list)
+    adding_up: list[str] = field(default_factory=list)
+    as_usual: bool = False
+    source: Source | None = None
 
 
 @dataclass
@@ -324,6 +363,7 @@ class Evidence:
         made: Weights that a call makes anew.
         copied: Weights that were the transpose of a trained one at the start, with that one.
         falling: How the targets go against a model that can only rise.
+        own: What the steps of the model's own did, None if it has none or they could not be taken.
         trials: What the same look found after a change that asks for a cause, by its name.
     """
 
@@ -361,6 +401,7 @@ class Evidence:
     made: list[MadeEvidence] = field(default_factory=list)
     copied: list[tuple[WeightRecord, WeightRecord]] = field(default_factory=list)
     falling: FallingEvidence | None = None
+    own: OwnEvidence | None = None
     trials: dict[str, "Trial"] = field(default_factory=dict)
 
     @property
@@ -373,9 +414,10 @@ class Evidence:
         """Stage, outputs and loss of each forward pass that was looked at."""
         last = self.losses[-1] if self.losses else None
         found = [("forward", self.outputs, self.loss)]
-        if len(self.losses) > 1:
+        # A step of the model's own may report no loss, or several.
+        if len(self.losses) > 1 or (not self.losses and self.outputs_after):
             found.append(("second forward", self.outputs_after, self.loss_after))
-        if len(self.losses) > 2:
+        if len(self.losses) > 2 or (not self.losses and self.outputs_after):
             found.append(("training", self.outputs_last, last))
         return found
 

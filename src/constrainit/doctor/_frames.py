@@ -1,10 +1,12 @@
 """Where in the user's own code an exception came from."""
 
 import importlib.util
+import inspect
 import os
 import re
 import sysconfig
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,6 +83,19 @@ def running_line(above: tuple[str, str]) -> Source | None:
     callers = [i for i, frame in enumerate(frames) if (frame.filename, frame.name) == above]
     own = _own(frames[callers[-1] :] if callers else ())
     return own[-1] if own else None
+
+
+def line_of(function: Callable) -> Source | None:
+    """The line that a function of the user's own begins with, None where it is not known."""
+    try:
+        function = inspect.unwrap(function)
+        lines, number = inspect.getsourcelines(function)
+        file = inspect.getsourcefile(function) or ""
+    # Functions made in a session have no source.
+    except (OSError, TypeError):
+        return None
+    skipped = next((i for i, text in enumerate(lines) if "def " in text), 0)
+    return Source(file, number + skipped, function.__name__, lines[skipped].strip())
 
 
 def _own(frames):

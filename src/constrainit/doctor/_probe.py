@@ -13,6 +13,8 @@ from constrainit.doctor._dropped import dropped
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._frames import fault
 from constrainit.doctor._monotone import falling
+from constrainit.doctor._own_step import has_own_step
+from constrainit.doctor._own_training import OwnTraining
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor._training import Training
@@ -27,15 +29,47 @@ def probe(problem: Problem) -> Evidence:
     evidence.quantized = _quantized(evidence.weights)
     constraints = Constraints(evidence)
     constraints.run()
-    sound = _stage(problem, evidence, "forward", problem.set_loss)
-    evidence.made = problem.recording.made
-    if not sound:
+    if not has_own_step(problem.model):
+        _usual(problem, constraints, evidence)
         return evidence
+    return _own(problem, constraints, evidence)
+
+
+def _own(problem, constraints, evidence):
+    """A look at the steps of the model's own, with all else if that turns out to be theirs, too."""
+    training = OwnTraining(problem, constraints, evidence)
+    why = "" if problem.model.compiled else "the model is not compiled"
+    if not why:
+        training.run()
+    said, failed = len(problem.said), training.evidence.faults.get("train_step")
+    if failed is not None and problem.drawn:
+        why = f"it does not take what was drawn ({failed})"
+    if why:
+        problem.said.append(f"its own train_step is left out, as {why}: the step is Keras'")
+        _usual(problem, constraints, evidence)
+        return evidence
+    own = training.own
+    if training.evidence.losses and failed is None:
+        _usual(problem, constraints, evidence)
+        own.as_usual = training.is_as_usual(evidence)
+    else:
+        _called(problem, evidence, problem.trace_outputs)
+        evidence.data = describe_data(problem)
+    if not own.as_usual:
+        del problem.said[said:]
+        problem.said.append("the steps are those of its own train_step, and of no other")
+        problem.loss_name = "the model's own"
+        evidence = training.alone(evidence)
+    evidence.own = own
+    return evidence
+
+
+def _usual(problem, constraints, evidence):
+    """A look at the steps of `keras.Model`."""
+    if not _called(problem, evidence, problem.set_loss):
+        return
     evidence.data = describe_data(problem)
-    assigned = {id(variable) for variable in problem.assigned}
-    evidence.assigned = [r for r in evidence.weights if id(r.variable) in assigned]
     constraints.hold(problem.assigned)
-    evidence.alone = problem.recording.alone
     pairs = copies(evidence.weights)
     training = Training(problem, constraints, evidence)
     _stage(problem, evidence, "gradients", training.run)
@@ -45,7 +79,15 @@ def probe(problem: Problem) -> Evidence:
     evidence.losses_of = describe_losses(problem, evidence)
     if evidence.fault_step is None and not evidence.faults:
         evidence.falling = falling(problem, evidence)
-    return evidence
+
+
+def _called(problem, evidence, trace):
+    """Traces a call of the model, and notes what goes on in it; whether it does not raise."""
+    sound = _stage(problem, evidence, "forward", trace)
+    evidence.made, evidence.alone = problem.recording.made, problem.recording.alone
+    assigned = {id(variable) for variable in problem.assigned}
+    evidence.assigned = [r for r in evidence.weights if id(r.variable) in assigned]
+    return sound
 
 
 def _stage(problem: Problem, evidence: Evidence, name: str, run: Any) -> bool:

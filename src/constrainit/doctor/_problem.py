@@ -40,6 +40,11 @@ class Problem:
         said: What was chosen for the user, in sentences.
         assigned: The trainable variables that a forward pass assigns to.
         recording: The layers' outputs, as the loss is computed.
+        given_y: The targets as they were given, None if none were.
+        drawn: Whether the inputs were drawn at random.
+        before_own: Is called before each step of the model's own.
+        after_own: Is called after it.
+        factor_of_own: What the learning rates of such steps are multiplied by.
     """
 
     def __init__(
@@ -71,9 +76,16 @@ class Problem:
         self._looking = True
         self.loss_name = ""
         self.given_steps, self.steps, self.more = steps, steps or 0, 0
-        self.said += [
-            f"{step} is not run: the step is that of keras.Model" for step in own_steps(model)
-        ]
+        self.given_y = None if y is None else _tensors(y)
+        self.drawn = False
+        self.before_own: Callable[[], Any] = _nothing
+        self.after_own: Callable[[], Any] = _nothing
+        self.factor_of_own = 1.0
+
+    def count_steps(self, between: int) -> None:
+        """Chooses how many steps are taken where the layers give so many numbers in one."""
+        self._between = self._between or between
+        self.steps = self.steps or self._affordable()
 
     def _affordable(self):
         """The steps that a probe takes of itself: fewer where each is dear."""
@@ -135,7 +147,7 @@ class Problem:
         if self._loss_is_set:
             return
         self._loss_is_set = True
-        self.steps = self.steps or self._affordable()
+        self.count_steps(self._between)
         own = getattr(self.model, "_compile_loss", None)
         loss, weights = self.given_loss, None
         if loss is None and own is not None:
@@ -225,12 +237,6 @@ class Problem:
         return ops.cast(loss, "float32"), outputs
 
 
-def own_steps(model: keras.Model) -> list[str]:
-    """The steps of a model's own that the doctor does not run."""
-    own = type(model).train_step is not keras.Model.train_step
-    return ["its own train_step"] if own else []
-
-
 def loss_of(model: keras.Model, x: Any, y: Any, predictions: Any) -> Any:
     """The loss of predictions; NaN where PyTorch raises because they are not finite.
 
@@ -243,6 +249,10 @@ def loss_of(model: keras.Model, x: Any, y: Any, predictions: Any) -> Any:
         if keras.backend.backend() != "torch" or bool(ops.isfinite(total)):
             raise
         return total * math.nan
+
+
+def _nothing() -> None:
+    """What is done before and after a step that is taken as it is."""
 
 
 def _loss_name(loss):

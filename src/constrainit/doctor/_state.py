@@ -1,7 +1,7 @@
 """A model borrowed: whatever happens in between, it comes back as it was."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import keras
@@ -12,15 +12,25 @@ _CONTAINERS = (list, dict, set, TrackedList, TrackedDict, TrackedSet)
 
 
 @contextlib.contextmanager
-def borrowed(model: keras.Model) -> Iterator[Callable[[], None]]:
+def borrowed(model: keras.Model, also: Iterable[Any] = ()) -> Iterator[Callable[[], None]]:
     """Restores every variable of `model` and every attribute of its layers and constraints.
 
     What it gives does so before the end, too.
+
+    Args:
+        model: What is borrowed.
+        also: What is restored with it: optimizers, and other objects by their attributes.
     """
+    also = list(also)
+    steppers = [one for one in also if isinstance(one, keras.optimizers.Optimizer)]
     variables = [*model.variables, *model.metrics_variables]
+    variables += [variable for one in steppers for variable in one.variables]
     constraints = [(v, v.constraint) for v in variables if hasattr(v, "constraint")]
     penalties = [(v, v.regularizer) for v in variables if hasattr(v, "regularizer")]
-    owners = [*model._flatten_layers(), *(c for _, c in constraints if hasattr(c, "__dict__"))]
+    owners = [*model._flatten_layers(), *also]
+    # TensorFlow wraps the lists of an optimizer, and the wrapper holds the list.
+    owners += [part for one in also for part in vars(one).values() if hasattr(part, "_storage")]
+    owners += [c for _, c in constraints if hasattr(c, "__dict__")]
     held = [(owner, dict(vars(owner))) for owner in {id(o): o for o in owners}.values()]
     variables += [state for _, parts in held for state in _states(parts)]
     values = [(v, snapshot(v)) for v in {id(v): v for v in variables}.values()]

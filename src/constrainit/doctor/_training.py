@@ -15,10 +15,10 @@ from constrainit.doctor._units import identical
 from constrainit.doctor.engines._result import WEIGHT_NUMBERS
 from constrainit.doctor.trace import locate, locate_constraint
 
-_ASKED = 4
+ASKED = 4
 """How many layers without a gradient are asked whether the loss depends on them."""
 
-_UNUSED = 1e-4
+UNUSED = 1e-4
 """A weight that cancels out still moves the rounding of the loss."""
 
 _GROWN = 10.0
@@ -232,8 +232,8 @@ class Training:
             if made.never:
                 never.setdefault(id(made.record.layer), []).append(made)
         draws = np.random.default_rng(0)
-        for group in list(never.values())[:_ASKED]:
-            moved = [_moved(to_numpy(made.record.value), draws) for made in group]
+        for group in list(never.values())[:ASKED]:
+            moved = [moved_weight(to_numpy(made.record.value), draws) for made in group]
             # One of the two has another sign at each entry, for what only the sign counts of.
             used = any(self._changes(loss, group, [way * w for w in moved]) for way in (1, -1))
             for made in group:
@@ -249,7 +249,7 @@ class Training:
         finally:
             for variable, value in held:
                 variable.assign(value)
-        return not abs(found - loss) <= _UNUSED * abs(loss)
+        return not abs(found - loss) <= UNUSED * abs(loss)
 
     def _averages(self):
         """How far outside the averages are that the optimizer keeps, where it does."""
@@ -265,7 +265,7 @@ class Training:
         return [(record, outside) for record, outside in found if outside > 0]
 
 
-def _moved(value, draws):
+def moved_weight(value: np.ndarray, draws: np.random.Generator) -> np.ndarray:
     """A weight with noise of its own size."""
     size = max(float(np.max(np.abs(value), initial=0.0)), 1e-2)
     return value + size * draws.normal(size=value.shape)

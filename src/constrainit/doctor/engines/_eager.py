@@ -3,6 +3,7 @@
 import warnings
 
 import keras
+import numpy as np
 from keras import ops
 
 from constrainit.doctor._state import snapshot
@@ -54,6 +55,21 @@ def _update(stepped, optimizer, trainable, gradients):
         stepped.weights, stepped.before, stepped.updated, strict=True
     ):
         weigh_update(numbers, before, value)
+
+
+def own_step(model, data):
+    """What a model's own `train_step` reports of a batch; its variables are updated."""
+    return model.train_step(data)
+
+
+def build_for_fit(model, data):
+    """Builds what `fit` builds before its first step; what it raises `fit` raises, too."""
+    model._symbolic_build(data_batch=data)
+
+
+def looked(found):
+    """What `look` has kept of an output, as `summarize` gives it; None if it could not be seen."""
+    return None if found is None else np.asarray(ops.convert_to_numpy(found))
 
 
 def _value(variable):

@@ -1,5 +1,7 @@
 """JAX: one compiled call gives loss, outputs, gradients and updated weights, as in `fit`."""
 
+import contextlib
+
 import jax
 import jax.numpy as jnp
 import keras
@@ -8,6 +10,7 @@ from keras import ops
 
 from constrainit.doctor import _statistics
 from constrainit.doctor.engines import _result
+from constrainit.doctor.engines._eager import build_for_fit as build_for_fit
 from constrainit.doctor.engines._result import Stepped, as_tensor, weigh
 
 _summarize = jax.jit(_statistics.summarize, static_argnums=1)
@@ -83,6 +86,54 @@ def compile_step(problem):
         return Stepped(loss, found, signals, weights, connected, values, updated, *after)
 
     return step
+
+
+_STATE = ("trainable_variables", "non_trainable_variables", "optimizer_variables")
+
+
+def own_step(model, data):
+    """As `_eager.own_step`, from the state that `fit` hands over."""
+    reported, state = model.train_step(_state_of(model), data)
+    model._jax_state = dict(zip((*_STATE, "metrics_variables"), state, strict=False))
+    model._jax_state_synced = False
+    model.jax_state_sync()
+    return reported
+
+
+def _state_of(model):
+    return model._get_jax_state(
+        metrics_variables=True, purge_model_variables=False, **dict.fromkeys(_STATE, True)
+    )
+
+
+def trace_own_step(model, data):
+    """Traces a step as `fit` does, unless it was told not to compile; what it raises goes on."""
+    if not model.run_eagerly:
+        jax.eval_shape(model.train_step, _state_of(model), data)
+
+
+def look(value, activation):
+    """Keeps an output, also of a call that is differentiated or compiled, for `looked`."""
+    seen = []
+    jax.debug.callback(lambda found: seen.append(np.asarray(found)), value)
+    return seen, activation
+
+
+def looked(found):
+    """As `_eager.looked`; None also where a `vmap` has called a layer once for each example."""
+    jax.effects_barrier()
+    seen, activation = found
+    return np.asarray(_summary(seen[0], activation)) if len(seen) == 1 else None
+
+
+def kept_gradients(variables):
+    """As `_torch.kept_gradients`: none are kept."""
+    return []
+
+
+def set_aside(model):
+    """As `_torch.set_aside`: everything is a variable or an attribute."""
+    return contextlib.nullcontext()
 
 
 def keep_updated(stepped, place, image):

@@ -1,15 +1,19 @@
 """TensorFlow: an eager step; constraints are also traced, as `fit` would trace them."""
 
+import contextlib
 from typing import Any
 
 import tensorflow as tf
 
 from constrainit.doctor import _statistics
 from constrainit.doctor.engines import _eager
-from constrainit.doctor.engines._eager import groups, keep_updated
+from constrainit.doctor.engines._eager import groups, keep_updated, looked, own_step
 from constrainit.doctor.engines._result import as_tensor, norm_at_once
 
-__all__ = ["compile_constraints", "compile_step", "groups", "keep_updated", "summarize"]
+__all__ = [
+    "build_for_fit", "compile_constraints", "compile_step", "groups", "keep_updated",
+    "kept_gradients", "look", "looked", "own_step", "set_aside", "summarize", "trace_own_step",
+]  # fmt: skip
 
 
 def summarize(value, activation):
@@ -17,6 +21,31 @@ def summarize(value, activation):
     if tf.executing_eagerly():
         return _statistics.summarize_at_once(value, activation)
     return _statistics.summarize(value, activation)
+
+
+def look(value, activation):
+    """As `summarize`; None inside of a `tf.function`, where there are no values yet."""
+    return summarize(value, activation) if tf.executing_eagerly() else None
+
+
+def build_for_fit(model, data):
+    """As `_eager.build_for_fit`: `fit` builds nothing beforehand."""
+
+
+def trace_own_step(model, data):
+    """As `_jax.trace_own_step`."""
+    if not model.run_eagerly:
+        tf.function(lambda: model.train_step(data), autograph=False).get_concrete_function()
+
+
+def kept_gradients(variables):
+    """As `_torch.kept_gradients`: none are kept."""
+    return []
+
+
+def set_aside(model):
+    """As `_torch.set_aside`: everything is a variable or an attribute."""
+    return contextlib.nullcontext()
 
 
 @tf.custom_gradient

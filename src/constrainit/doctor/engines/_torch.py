@@ -1,13 +1,19 @@
 """PyTorch: an eager step; `fit` runs constraints as they are."""
 
+import contextlib
+import copy
+
 import torch
 
 from constrainit.doctor._statistics import summarize_at_once
 from constrainit.doctor.engines import _eager
-from constrainit.doctor.engines._eager import groups, keep_updated
+from constrainit.doctor.engines._eager import build_for_fit, groups, keep_updated, looked, own_step
 from constrainit.doctor.engines._result import norm_at_once
 
-__all__ = ["compile_constraints", "compile_step", "groups", "keep_updated", "summarize"]
+__all__ = [
+    "build_for_fit", "compile_constraints", "compile_step", "groups", "keep_updated",
+    "kept_gradients", "look", "looked", "own_step", "set_aside", "summarize", "trace_own_step",
+]  # fmt: skip
 
 _ENTRIES = 1 << 16
 """How many numbers of an output are looked at together: what stays in a processor's cache."""
@@ -16,6 +22,47 @@ _ENTRIES = 1 << 16
 def summarize(value, activation):
     """As `_statistics.summarize_at_once`."""
     return summarize_at_once(value, activation, _moments)
+
+
+def look(value, activation):
+    """As `summarize`; None inside of a transformation, where there are no values yet."""
+    try:
+        return summarize(value, activation)
+    # Functions such as `torch.func.grad` and `vmap` hand over wrapped tensors.
+    except RuntimeError:
+        return None
+
+
+def trace_own_step(model, data):
+    """As `_jax.trace_own_step`: `fit` takes the step as it is."""
+
+
+def kept_gradients(variables):
+    """Which of the variables hold a gradient once a step is over."""
+    return [variable for variable in variables if variable.value.grad is not None]
+
+
+@contextlib.contextmanager
+def set_aside(model):
+    """Puts back what is kept beside the variables: gradients, and PyTorch's own optimizers.
+
+    In between there are no gradients, as in a model that has not been trained yet.
+    """
+    held = [(variable.value, variable.value.grad) for variable in model.variables]
+    native = [
+        (part, copy.deepcopy(part.state_dict()))
+        for layer in model._flatten_layers() for part in vars(layer).values()
+        if isinstance(part, torch.optim.Optimizer)
+    ]  # fmt: skip
+    for parameter, _ in held:
+        parameter.grad = None
+    try:
+        yield
+    finally:
+        for parameter, gradient in held:
+            parameter.grad = gradient
+        for optimizer, state in native:
+            optimizer.load_state_dict(state)
 
 
 def _moments(batch):

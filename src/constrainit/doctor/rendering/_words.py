@@ -83,6 +83,10 @@ def outcome(treatment: Treatment) -> str:
 
 def losses(evidence: Any) -> str:
     """The loss around the first step, or why there is none."""
+    if evidence.own is not None and not evidence.own.as_usual and not evidence.faults:
+        reported = evidence.own.reported
+        shown = [f"{name} {of[0]:.4g} to {of[-1]:.4g}" for name, of in reported.items()]
+        return f"{evidence.own.steps} steps, which report {', '.join(shown) or 'nothing'}"
     if evidence.loss is None:
         stage = next(iter(evidence.faults), "forward")
         return f"no loss: the {stage} stage raised"

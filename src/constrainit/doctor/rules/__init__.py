@@ -20,7 +20,8 @@ from constrainit.doctor.rules.cw207_not_deterministic import NotDeterministic
 from constrainit.doctor.rules.cw208_not_saved import NotSaved
 from constrainit.doctor.rules.cw209_not_attached import NotAttached
 from constrainit.doctor.rules.cw210_inexact_constraint import InexactConstraint
-from constrainit.doctor.rules.cw211_update_undone import UpdateUndone
+from constrainit.doctor.rules.cw211_signed_sum import SignedSum
+from constrainit.doctor.rules.cw212_update_undone import UpdateUndone
 from constrainit.doctor.rules.cw301_wrong_axis import WrongAxis
 from constrainit.doctor.rules.cw302_undefined_at_bound import UndefinedAtBound
 from constrainit.doctor.rules.cw303_average_outside import AverageOutside
@@ -50,6 +51,10 @@ from constrainit.doctor.rules.cw606_unbounded_loss import UnboundedLoss
 from constrainit.doctor.rules.cw607_relative_to_zero import RelativeToZero
 from constrainit.doctor.rules.cw608_fading_rate import FadingRate
 from constrainit.doctor.rules.cw610_target_falls import TargetFalls
+from constrainit.doctor.rules.cw701_own_step_breaks import OwnStepBreaks
+from constrainit.doctor.rules.cw702_step_trains_nothing import StepTrainsNothing
+from constrainit.doctor.rules.cw703_step_leaves_set import StepLeavesSet
+from constrainit.doctor.rules.cw704_gradients_add_up import GradientsAddUp
 
 _STAGES = (
     "build", "forward", "loss", "gradients", "second forward", "training", "save and load",
@@ -58,14 +63,15 @@ _LEVELS = ("error", "warning", "info")
 
 RULES = (
     NonfiniteData(), NonfiniteStart(), ConstraintNeverRuns(), ConstraintRaises(), WrongShape(),
-    WrongDtype(), ConstraintMakesNan(), NotDeterministic(), NotAProjection(), UpdateUndone(),
-    InexactConstraint(), NotAttached(), QuantizedAway(), MadeInCall(), CopiedNotTied(),
-    IndexBeyondTable(), WrongAxis(), WrongLoss(), TargetOutOfReach(), TargetFalls(),
-    RelativeToZero(), UnboundedLoss(), UndefinedAtBound(), UnscaledData(),
-    LearningRateTooHigh(), FadingRate(), Rounding(), AssignedInCall(), InfeasibleStart(),
-    IdenticalUnits(), StartJump(), AverageOutside(), ModelFails(), NonfiniteForward(),
-    NonfiniteGradient(), NonfiniteLoss(), ExplodingSignal(), SaturatedStart(), DeadStart(),
-    NoGradient(), ConstantOutput(), FadingGradient(), LostUpdate(), LossGrows(), NotSaved(),
+    WrongDtype(), ConstraintMakesNan(), NotDeterministic(), NotAProjection(), SignedSum(),
+    UpdateUndone(), InexactConstraint(), NotAttached(), QuantizedAway(), MadeInCall(),
+    CopiedNotTied(), IndexBeyondTable(), WrongAxis(), WrongLoss(), TargetOutOfReach(),
+    TargetFalls(), RelativeToZero(), UnboundedLoss(), UndefinedAtBound(), UnscaledData(),
+    LearningRateTooHigh(), FadingRate(), Rounding(), AssignedInCall(), GradientsAddUp(),
+    StepLeavesSet(), InfeasibleStart(), IdenticalUnits(), StartJump(), AverageOutside(),
+    ModelFails(), NonfiniteForward(), NonfiniteGradient(), NonfiniteLoss(), OwnStepBreaks(),
+    StepTrainsNothing(), ExplodingSignal(), SaturatedStart(), DeadStart(), NoGradient(),
+    ConstantOutput(), FadingGradient(), LostUpdate(), LossGrows(), NotSaved(),
 )  # fmt: skip
 
 _TRIALS = {"rate": (LearningRateTooHigh,), "data": (UnscaledData,)}
@@ -143,7 +149,8 @@ def _follow_gradient(found):
 
 def _follow_training(found):
     """What shows in training only, where the loss itself is at fault: no rate would mend it."""
-    cause = next((f for f in found if f.code in (UnboundedLoss.code, Rounding.code)), None)
+    causes = (UnboundedLoss.code, Rounding.code, GradientsAddUp.code)
+    cause = next((f for f in found if f.code in causes), None)
     if cause is None:
         return
     for finding in found:

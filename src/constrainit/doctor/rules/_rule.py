@@ -15,7 +15,7 @@ class Rule(ABC):
 
     1. A fact about the model, on one line, with a period.
     2. Why it matters: paragraphs without a heading, before the first section.
-    3. "Example:", and indented under it 2 to 8 lines of Python that have the fault. They are run
+    3. "Example:", and indented under it 2 to 10 lines of Python that have the fault. They are run
        by the tests, with `keras`, `layers`, `ops`, `np` and `ci` imported. The last statement is
        an expression: a layer or a list of layers (a model that takes 4 numbers is made of them), a
        model, or the report of `ci.diagnose(model, x, y)`. The rule must find something there.
@@ -31,12 +31,14 @@ class Rule(ABC):
         name: Named for the fault.
         level: The level of its findings, unless a finding says otherwise.
         stage: The stage at which it shows, unless a finding says otherwise.
+        backends: The backends that the example is written for; empty for all of them.
     """
 
     code: ClassVar[str]
     name: ClassVar[str]
     level: ClassVar[str] = "warning"
     stage: ClassVar[str] = "constraints"
+    backends: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def page(cls) -> Page:

@@ -66,7 +66,7 @@ class NoGradient(Rule):
                 yield self.made(
                     f"the loss depends on what {entry.kind} {entry.layer!r} gives, but no gradient "
                     f"gets through it: {named} did not get one at any of "
-                    f"{len(evidence.losses)} steps",
+                    f"{_steps(evidence)} steps",
                     "replace the operation without a derivative (a comparison, sign, round, "
                     "argmax) by a smooth one, or pass the gradient through "
                     "(constrainit.Grid(...).straight_through)",
@@ -95,7 +95,7 @@ class NoGradient(Rule):
             else:
                 why = ": the loss does not depend on it"
             yield self.made(
-                f"it gets no gradient at any of {len(evidence.losses)} steps{why}",
+                f"it gets no gradient at any of {_steps(evidence)} steps{why}",
                 fix,
                 {"gradient": 0.0}, layer=record.layer.name, weight=record.path,
                 level="warning" if _counts(gradient, reached, says) else "info",
@@ -104,7 +104,7 @@ class NoGradient(Rule):
     def _in_the_loss(self, evidence, never):
         moves = any(g.used for g in never)
         return self.made(
-            f"no weight of the model gets a gradient at any of {len(evidence.losses)} steps"
+            f"no weight of the model gets a gradient at any of {_steps(evidence)} steps"
             + (", although the loss changes with the weights" if moves else "")
             + ": the loss is flat in the predictions",
             "look into the loss: it must not round, compare or take the argmax of the predictions, "
@@ -116,13 +116,18 @@ class NoGradient(Rule):
     def _behind_softmax_of_one(self, evidence, lost, layer, source):
         record = lost[0].record
         return self.made(
-            f"it gets no gradient at any of {len(evidence.losses)} steps: the softmax"
+            f"it gets no gradient at any of {_steps(evidence)} steps: the softmax"
             f"{f' in {layer!r}' if layer else ''} runs over a single entry, for which it gives 1 "
             "whatever it is given",
             "let the softmax run along the axis of what is weighed, such as axis=1 for the time "
             "steps; for a single share take a sigmoid",
             {"gradient": 0.0}, layer=record.layer.name, weight=record.path, source=source,
         )  # fmt: skip
+
+
+def _steps(evidence):
+    """At how many steps there was a look at gradients."""
+    return 1 + max((len(gradient.later) for gradient in evidence.gradients), default=0)
 
 
 def _is_cut_in_the_loss(evidence, never):

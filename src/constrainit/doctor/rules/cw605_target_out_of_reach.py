@@ -5,6 +5,7 @@ import math
 from constrainit.doctor.rules._rule import Rule, percent
 
 _MARGIN = 0.05
+_FLOOR = 0.5
 
 
 class TargetOutOfReach(Rule):
@@ -13,9 +14,11 @@ class TargetOutOfReach(Rule):
     A sigmoid gives numbers between zero and one, a rectified layer none below zero, and labels
     count from zero to the number of classes less one. Training pushes against the end of the range
     for ever; weights run off, units saturate or die. A cross-entropy takes shares between 0 and 1
-    as targets; of a label of -1 its value has no lower end. Labels that are aligned with the steps
-    of a series (CTC) need at least as many steps as they have letters. A loss that multiplies by
-    the labels, as that of a Wasserstein critic, does not look at those of zero: it wants -1 and 1.
+    as targets; of a label of -1 its value has no lower end. Logits that are bounded, such as
+    cosines, can not tell many classes apart: the loss ends far above zero. Labels that are aligned
+    with the steps of a series (CTC) need at least as many steps as they have letters. A loss that
+    multiplies by the labels, as that of a Wasserstein critic, does not look at those of zero: it
+    wants -1 and 1.
 
     Example:
         model = keras.Sequential([keras.Input((4,)), layers.Dense(1, activation="sigmoid")])
@@ -30,11 +33,14 @@ class TargetOutOfReach(Rule):
     Known limits:
         The range is that of the last activation, and of a last layer without bias whose weights
         and inputs are not negative. Targets that reach beyond it by less than 5 % of their range
-        are not reported. The losses of a margin, such as hinge, are left out.
+        are not reported. The losses of a margin, such as hinge, are left out. Bounded logits are
+        looked for by a pass with large weights, in models whose steps are cheap, and reported
+        where a hard label among several classes costs at least half a nat.
 
     Source:
         The range of the output against that of the labels is a rule of DeepDiagnosis (Wardat et
-        al., 2022); here the range is that of the activation, not of the first outputs.
+        al., 2022); here the range is that of the activation, not of the first outputs. The least
+        loss of bounded logits: Wang et al., NormFace (2017), proposition 2.
     """
 
     code, name, stage = "CW605", "target-out-of-reach", "loss"
@@ -42,6 +48,9 @@ class TargetOutOfReach(Rule):
     def find(self, evidence):
         for made in evidence.losses_of:
             target = made.target
+            if _FLOOR < made.floor < min(evidence.losses):
+                yield self._bounded(evidence, made)
+                continue
             if made.short:
                 yield self.made(
                     f"{made.short} of the labels need more steps than there are, up to "
@@ -102,3 +111,13 @@ class TargetOutOfReach(Rule):
                 },
                 layer=made.layer,
             )  # fmt: skip
+
+    def _bounded(self, evidence, made):
+        return self.made(
+            f"the logits of {made.layer!r} are less than {made.apart:.3g} apart whatever the "
+            f"weights are: {made.name} can not fall below {made.floor:.3g} (it is "
+            f"{evidence.losses[-1]:.3g} after {len(evidence.losses) - 1} steps)",
+            "multiply them before the softmax, by a fixed or a trained scale such as "
+            "activation=constrainit.OutputScale('softmax', scale=20.0)",
+            {"floor": made.floor, "apart": made.apart}, layer=made.layer,
+        )  # fmt: skip

@@ -10,7 +10,7 @@ from constrainit.doctor._finding import Finding
 from constrainit.doctor._problem import Problem
 from constrainit.doctor.rules import in_order, rules_of
 from constrainit.doctor.rules.cw201_constraint_raises import missing_backend_name
-from constrainit.doctor.treatments import constraints, models, source, starts, training
+from constrainit.doctor.treatments import constraints, models, source, starts, steps, training
 from constrainit.doctor.treatments._chain import Attempt, Chains
 from constrainit.doctor.treatments._lasting import LATER, confirmed
 from constrainit.doctor.treatments._remedy import (
@@ -27,16 +27,18 @@ from constrainit.doctor.treatments._remedy import (
 _BROKEN = ("CW401", "CW501", "CW502")
 _SIGNAL = ("CW402", "CW403", "CW404", "CW405", "CW504")
 _TRAINING = ("CW505",)
-_CONSTRAINT = ("CW201", "CW202", "CW203", "CW204", "CW205", "CW207", "CW208", "CW210")
+_CONSTRAINT = ("CW201", "CW202", "CW203", "CW204", "CW205", "CW207", "CW208", "CW210", "CW211")
 
 REMEDIES = (
     Remedy(("CW206",), constraints.run_call, brings=("CW208",), saved=False),
     Remedy(("CW209",), constraints.attach),
+    Remedy(("CW704",), steps.cleared, saved=False),
+    Remedy(("CW703",), steps.projected, saved=False),
     Remedy(("CW604",), training.finite_rows, saved=False),
     Remedy(("CW603",), training.other_logits),
     Remedy(("CW301",), constraints.along_the_right_axes),
     Remedy(("CW301",), source.along_units, saved=False),
-    Remedy(("CW211",), source.along_a_longer_axis, saved=False),
+    Remedy(("CW212",), source.along_a_longer_axis, saved=False),
     Remedy((*_CONSTRAINT, "CW206"), source.edited, brings=("CW208",), saved=False),
     Remedy(_CONSTRAINT, constraints.exact_set),
     Remedy(("CW204",), source.along_inputs, brings=("CW208",), saved=False),
@@ -60,6 +62,7 @@ REMEDIES = (
     Remedy(("CW607",), training.absolute_error),
     Remedy(("CW608",), training.steady_rate),
     Remedy(("CW408",), models.more_rows),
+    Remedy(("CW605",), models.scaled_logits),
     Remedy(("CW605",), models.bias_at_the_end),
     Remedy(("CW605",), models.unit_for_each_class),
     Remedy(("CW405",), training.sigmoid_of_one),

@@ -6,10 +6,12 @@ from typing import Any
 
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding, Treatment
+from constrainit.doctor._own_step import has_own_step
 from constrainit.doctor._probe import probe
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._state import borrowed
 from constrainit.doctor.rules import findings
+from constrainit.doctor.rules.cw208_not_saved import NotSaved
 
 
 @dataclass(frozen=True)
@@ -101,9 +103,15 @@ def look(
         # The change can not be made to this model; the finding that asks for it says why.
         except Exception:
             return None
-        if changed is None:
+        if changed is None or _loses_its_step(evidence, changed):
             return None
         return seen(changed, changed.problem or problem)
+
+
+def _loses_its_step(evidence, changed):
+    """Whether the model would be another one, that does not train as its own step does."""
+    own = evidence.own is not None and not evidence.own.as_usual
+    return own and changed.problem is not None and not has_own_step(changed.problem.model)
 
 
 def seen(changed: Changed, problem: Problem) -> Look:
@@ -162,8 +170,11 @@ def is_good(
 def follow(cause: Finding, found: list[Finding], after: Look) -> None:
     """Marks the findings that are gone after a change made for another one as its consequences.
 
-    Of several findings of the rule that were healed, the one of the same weight is the cause.
+    Of several findings of the rule that were healed, the one of the same weight is the cause. That
+    a constraint is not saved causes nothing.
     """
+    if cause.code == NotSaved.code:
+        return
     now = {key(f) for f in after.found if f.counts}
     alike = {f.weight: f for f in found if f.code == cause.code and f.weight and not f.cause}
     for finding in found:
@@ -215,7 +226,11 @@ def with_other(problem: Problem, **changed: Any) -> Problem:
         "model": problem.model, "x": problem.x, "y": problem.y, "loss": problem.given_loss,
         "optimizer": problem.given_optimizer, "seed": problem.seed, "steps": problem.given_steps,
     }  # fmt: skip
-    return Problem(**{**given, **changed})
+    other = Problem(**{**given, **changed})
+    other.drawn = problem.drawn
+    if "y" not in changed:
+        other.given_y = problem.given_y
+    return other
 
 
 def both(first: Any, second: Any) -> Any:

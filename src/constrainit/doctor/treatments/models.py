@@ -12,6 +12,8 @@ from constrainit.model import walk
 from constrainit.sets import SpectralNorm
 
 _HALF = ("float16", "bfloat16")
+_LOGITS = 20.0
+"""How far logits should be able to be apart."""
 
 
 def in_float32(problem, evidence, found):
@@ -92,6 +94,29 @@ def scaled_outputs(problem, evidence, found):
         "keras.layers.Dense(..., activation=ci.OutputScale(activation, scale=1.0))\n"
         "ci.calibrate(model, x)  # once the model is built",
     )
+
+
+def scaled_logits(problem, evidence, found):
+    """A scale in front of the softmax of logits that are bounded."""
+    wanted = {f.layer: f.evidence["apart"] for f in found if "apart" in f.evidence}
+    config, changed = copy.deepcopy(_config(problem.model)), []
+
+    def edit(part):
+        own = part["config"]
+        if own.get("name") in wanted and isinstance(own.get("activation"), str):
+            scale = round(_LOGITS / wanted[own["name"]], 1)
+            scaled = OutputScale(own["activation"], scale=scale)
+            own["activation"] = keras.saving.serialize_keras_object(scaled)
+            changed.append((own["name"], own["activation"], scale))
+
+    _each(config, edit)
+    if not changed:
+        return None
+    name, _, scale = changed[0]
+    return Changed(
+        f"the logits of {name} times {scale:g}", _made(problem, config, exact=True),
+        f"keras.layers.Dense(..., activation=ci.OutputScale('softmax', scale={scale:g}))",
+    )  # fmt: skip
 
 
 def bias_at_the_end(problem, evidence, found):

@@ -26,17 +26,24 @@ def lower_rate(factor):
         rate = evidence.rate
         if rate is None:
             return None
+        if evidence.own is not None and not evidence.own.as_usual:
+            other = with_other(problem)
+            other.factor_of_own = factor
+            return _of_rate(rate, factor, other)
         # Another model, made by a remedy before this one, has none yet.
         if problem.optimizer is None:
             problem.set_optimizer()
-        other = problem.with_rate(rate * factor)
-        return Changed(
-            f"a learning rate of {rate * factor:.3g} in place of {rate:.3g}",
-            other,
-            code=f"model.optimizer.learning_rate = {rate * factor:.3g}",
-        )
+        return _of_rate(rate, factor, problem.with_rate(rate * factor))
 
     return apply
+
+
+def _of_rate(rate, factor, other):
+    return Changed(
+        f"a learning rate of {rate * factor:.3g} in place of {rate:.3g}",
+        other,
+        code=f"model.optimizer.learning_rate = {rate * factor:.3g}",
+    )
 
 
 def scaled_data(problem, evidence, found):

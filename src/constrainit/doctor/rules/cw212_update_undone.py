@@ -1,4 +1,4 @@
-"""CW211 update-undone."""
+"""CW212 update-undone."""
 
 from constrainit.doctor.rules._rule import Rule, percent
 from constrainit.sets import Fixed
@@ -37,7 +37,7 @@ class UpdateUndone(Rule):
         (2015): the weights that are rounded need others beside them that are not.
     """
 
-    code, name, stage = "CW211", "update-undone", "training"
+    code, name, stage = "CW212", "update-undone", "training"
 
     def find(self, evidence):
         for made in evidence.constraints:

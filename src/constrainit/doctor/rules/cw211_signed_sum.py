@@ -1,0 +1,49 @@
+"""CW211 signed-sum."""
+
+from constrainit.doctor.rules._rule import Rule, percent
+
+_NEAR = 0.1
+
+
+class SignedSum(Rule):
+    """A constraint divides weights of both signs by their sum.
+
+    The sum of many weights of both signs is near zero: the quotient is large, turns around where
+    the sum is negative, and jumps from one to the other as training moves the sum through zero.
+    What comes out does sum to one, so that the constraint seems to work. A start whose sums are
+    one only puts it off.
+
+    Example:
+        def sum_to_one(w):
+            return w / ops.sum(w, axis=0, keepdims=True)
+
+        layers.Dense(64, kernel_constraint=sum_to_one)
+
+    Use instead:
+        layers.Dense(64, **ci.constrained(kernel=ci.Simplex()))
+
+        # shares of at least zero; ci.SumTo(1.0) for both signs, by a shift and not by a quotient
+
+    Known limits:
+        Asked of constraints of the user's own, at the start. Reported if a unit sums to less than a
+        tenth of what its magnitudes sum to.
+
+    Source:
+        keras-team/keras#13234 and keras-team/keras#13112, where weights shall sum to one.
+    """
+
+    code, name = "CW211", "signed-sum"
+
+    def find(self, evidence):
+        for made in evidence.constraints:
+            least, factor = made.sums or (1.0, 0.0)
+            if least < _NEAR:
+                yield self.at_weight(
+                    made,
+                    f"its constraint {made.text} divides units of both signs by their sum, which "
+                    f"is down to {percent(least)} of the sum of their magnitudes: the largest "
+                    f"weight becomes {factor:.3g} times as large",
+                    "take ci.Simplex() for shares of at least zero, or ci.SumTo(1.0), the nearest "
+                    "weights of that sum",
+                    {"least_sum_share": least, "times": factor},
+                )  # fmt: skip
