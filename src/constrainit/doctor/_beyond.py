@@ -7,7 +7,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from constrainit.doctor._evidence import BeyondEvidence, Evidence, RoundingEvidence
+from constrainit.doctor._evidence import (
+    BeyondEvidence,
+    Evidence,
+    OverwriteEvidence,
+    RoundingEvidence,
+)
 from constrainit.doctor._state import attribute, snapshot
 from constrainit.doctor._statistics import to_numpy
 
@@ -31,6 +36,24 @@ def rates_of(optimizer: Any) -> list[float]:
         return []
     begin = int(to_numpy(optimizer.iterations))
     return [float(to_numpy(schedule(begin + step))) for step in _RATES]
+
+
+def overwrites(optimizer: Any) -> OverwriteEvidence | None:
+    """What is left of the steps where the optimizer overwrites the weights by their average."""
+    inner: Any = getattr(optimizer, "inner_optimizer", optimizer)
+    every = getattr(inner, "ema_overwrite_frequency", None)
+    if not every or not getattr(inner, "use_ema", False):
+        return None
+    keeps = float(inner.ema_momentum)
+    # So far behind is the average of steps of one size, after as many of them.
+    lag = every if keeps == 1 else keeps * (1 - keeps**every) / (1 - keeps)
+    return OverwriteEvidence(int(every), keeps, 1 - lag / every)
+
+
+def epsilon_of(optimizer: Any) -> float | None:
+    """What an optimizer adds to the root that it divides by."""
+    value = getattr(getattr(optimizer, "inner_optimizer", optimizer), "epsilon", None)
+    return None if value is None else float(value)
 
 
 def falls_away(losses: list[float]) -> bool:

@@ -93,6 +93,8 @@ class GradientEvidence:
         nonfinite: How many entries of the first one are NaN or infinite.
         moved: How far the first update moves the weight, relative to its norm; None for zeros.
         later: The norms at the steps after it, 0.0 where there is no gradient.
+        stride: The largest root mean square of an update, over the steps; infinite if a gradient
+            that is finite has made an update that is not.
         still: Whether no update has moved the weight at all.
         used: Whether the loss changes with the weight, where that was asked.
     """
@@ -102,6 +104,7 @@ class GradientEvidence:
     nonfinite: int
     moved: float | None = None
     later: list[float] = field(default_factory=list)
+    stride: float = 0.0
     still: bool = True
     used: bool | None = None
 
@@ -240,6 +243,21 @@ class MadeEvidence:
     source: Source | None
 
 
+@dataclass(frozen=True)
+class OverwriteEvidence:
+    """An average that the optimizer puts in place of the weights again and again.
+
+    Attributes:
+        every: After how many steps.
+        momentum: The share of the average that each step keeps.
+        left: The share that is left of a steady movement of the weights.
+    """
+
+    every: int
+    momentum: float
+    left: float
+
+
 @dataclass
 class LossEvidence:
     """What is known of the loss of one output.
@@ -356,6 +374,8 @@ class Evidence:
         weights: Every weight of the model.
         rate: The learning rate at the first step.
         rates: Those of a schedule at the next twenty steps and at three far ones.
+        epsilon: What the optimizer adds to its divisor, None if it has none.
+        overwrites: The average that the optimizer puts in place of the weights, if it does.
         further: The losses of more steps, where the loss falls below zero faster and faster.
         added: What layers add to the loss, after those steps.
         rounding: What the last bit of the weights does to a loss that does not fall.
@@ -394,6 +414,8 @@ class Evidence:
     weights: list[WeightRecord] = field(default_factory=list)
     rate: float | None = None
     rates: list[float] = field(default_factory=list)
+    epsilon: float | None = None
+    overwrites: OverwriteEvidence | None = None
     further: list[float] = field(default_factory=list)
     added: dict[str, float] = field(default_factory=dict)
     rounding: RoundingEvidence | None = None

@@ -1,5 +1,6 @@
 """The steps of a probe: what the gradient moves, what the constraints move, where it breaks."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,8 @@ class Training:
         problem, evidence = self.problem, self.evidence
         evidence.rate = float(to_numpy(problem.optimizer.learning_rate))
         evidence.rates = _beyond.rates_of(problem.optimizer)
+        evidence.epsilon = _beyond.epsilon_of(problem.optimizer)
+        evidence.overwrites = _beyond.overwrites(problem.optimizer)
         free = free_weights(self.records)
         weights = self._first(stepped)
         if self._broken(0, stepped, weights, None):
@@ -136,6 +139,7 @@ class Training:
             if first:
                 made.moved = float(moved / size) if size > 0 else None
             made.still = made.still and not moved > 0
+            made.stride = max(made.stride, _stride(made.record, numbers_of))
 
     def _second(self, stepped, weights):
         evidence = self.evidence
@@ -263,6 +267,14 @@ class Training:
                 average = a_set.project(slot) if self.problem.projects_averages else slot
                 found.append((record, float(a_set.violation(average))))
         return [(record, outside) for record, outside in found if outside > 0]
+
+
+def _stride(record, numbers_of):
+    """The root mean square of an update, infinite where only the update is not finite."""
+    lost, moved = numbers_of[_AT["lost"]], numbers_of[_AT["moved"]]
+    if lost and not numbers_of[_AT["nonfinite"]] and not numbers_of[_AT["entered"]]:
+        return math.inf
+    return float(moved) / math.sqrt(max(math.prod(record.shape), 1)) if moved > 0 else 0.0
 
 
 def moved_weight(value: np.ndarray, draws: np.random.Generator) -> np.ndarray:

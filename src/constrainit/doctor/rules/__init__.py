@@ -26,6 +26,7 @@ from constrainit.doctor.rules.cw301_wrong_axis import WrongAxis
 from constrainit.doctor.rules.cw302_undefined_at_bound import UndefinedAtBound
 from constrainit.doctor.rules.cw303_average_outside import AverageOutside
 from constrainit.doctor.rules.cw304_quantized_away import QuantizedAway
+from constrainit.doctor.rules.cw305_average_overwrites import AverageOverwrites
 from constrainit.doctor.rules.cw401_nonfinite_forward import NonfiniteForward
 from constrainit.doctor.rules.cw402_saturated_start import SaturatedStart
 from constrainit.doctor.rules.cw403_dead_start import DeadStart
@@ -42,6 +43,7 @@ from constrainit.doctor.rules.cw504_fading_gradient import FadingGradient
 from constrainit.doctor.rules.cw505_loss_grows import LossGrows
 from constrainit.doctor.rules.cw506_lost_update import LostUpdate
 from constrainit.doctor.rules.cw507_rounding import Rounding
+from constrainit.doctor.rules.cw508_epsilon_underflows import EpsilonUnderflows
 from constrainit.doctor.rules.cw601_learning_rate_too_high import LearningRateTooHigh
 from constrainit.doctor.rules.cw602_unscaled_data import UnscaledData
 from constrainit.doctor.rules.cw603_wrong_loss import WrongLoss
@@ -66,12 +68,13 @@ RULES = (
     WrongDtype(), ConstraintMakesNan(), NotDeterministic(), NotAProjection(), SignedSum(),
     UpdateUndone(), InexactConstraint(), NotAttached(), QuantizedAway(), MadeInCall(),
     CopiedNotTied(), IndexBeyondTable(), WrongAxis(), WrongLoss(), TargetOutOfReach(),
-    TargetFalls(), RelativeToZero(), UnboundedLoss(), UndefinedAtBound(), UnscaledData(),
-    LearningRateTooHigh(), FadingRate(), Rounding(), AssignedInCall(), GradientsAddUp(),
-    StepLeavesSet(), InfeasibleStart(), IdenticalUnits(), StartJump(), AverageOutside(),
-    ModelFails(), NonfiniteForward(), NonfiniteGradient(), NonfiniteLoss(), OwnStepBreaks(),
-    StepTrainsNothing(), ExplodingSignal(), SaturatedStart(), DeadStart(), NoGradient(),
-    ConstantOutput(), FadingGradient(), LostUpdate(), LossGrows(), NotSaved(),
+    TargetFalls(), RelativeToZero(), UnboundedLoss(), UndefinedAtBound(), EpsilonUnderflows(),
+    AverageOverwrites(), UnscaledData(), LearningRateTooHigh(), FadingRate(), Rounding(),
+    AssignedInCall(), GradientsAddUp(), StepLeavesSet(), InfeasibleStart(), IdenticalUnits(),
+    StartJump(), AverageOutside(), ModelFails(), NonfiniteForward(), NonfiniteGradient(),
+    NonfiniteLoss(), OwnStepBreaks(), StepTrainsNothing(), ExplodingSignal(), SaturatedStart(),
+    DeadStart(), NoGradient(), ConstantOutput(), FadingGradient(), LostUpdate(), LossGrows(),
+    NotSaved(),
 )  # fmt: skip
 
 _TRIALS = {"rate": (LearningRateTooHigh,), "data": (UnscaledData,)}
@@ -81,6 +84,7 @@ _WITHOUT_GRADIENT = (NoGradient.code, FadingGradient.code)
 _OF_GRADIENTS = (FadingGradient.code, LossGrows.code)
 _BROKEN = (NonfiniteForward.code, NonfiniteGradient.code, NonfiniteLoss.code)
 _BY_START = (InfeasibleStart.code, StartJump.code, LostUpdate.code)
+_OF_TRAINING = (UnboundedLoss.code, EpsilonUnderflows.code, Rounding.code, GradientsAddUp.code)
 _FIRST = ("forward", "loss", "gradients")
 """The stages before a constraint has acted."""
 
@@ -148,9 +152,8 @@ def _follow_gradient(found):
 
 
 def _follow_training(found):
-    """What shows in training only, where the loss itself is at fault: no rate would mend it."""
-    causes = (UnboundedLoss.code, Rounding.code, GradientsAddUp.code)
-    cause = next((f for f in found if f.code in causes), None)
+    """What shows in training only, where loss or optimizer is at fault: no rate would mend it."""
+    cause = next((f for f in found if f.code in _OF_TRAINING), None)
     if cause is None:
         return
     for finding in found:

@@ -54,6 +54,8 @@ REMEDIES = (
         for factor in (0.1, 0.01)
     ),
     Remedy(("CW406",), models.spectral_constraint),
+    Remedy(("CW508",), training.larger_epsilon),
+    Remedy(("CW305",), training.average_at_the_end),
     Remedy(("CW303",), training.projected_averages, saved=False),
     Remedy(("CW605",), training.labels_from_zero, saved=False),
     Remedy(("CW605",), training.labels_of_both_signs, saved=False),

@@ -30,9 +30,12 @@ LATER = "it only takes longer, "
 
 _ABOUT = 3.0
 
-_BY_TRAINING = ("CW302", "CW401", "CW501", "CW502", "CW505")
+_BY_TRAINING = ("CW302", "CW401", "CW501", "CW502", "CW505", "CW508")
 
 _OF_SIGNAL = ("CW402", "CW403", "CW405", "CW504")
+
+_OF_LOSS = ("CW305",)
+"""What is told by a change of the training alone: its cure has to show in the loss."""
 
 _FALLS = 0.02
 """A training that takes more than this share off its loss in a look is one."""
@@ -68,7 +71,8 @@ def confirmed(
     if not doubt and remedy.moves:
         given = any(finding.weight.endswith("/bias") for finding in wanted)
         doubt = _worse(evidence.losses, now, _TWICE if given else _HIGHER)
-    if not doubt and (remedy.moves or remedy.factor < 1) and not _revived(evidence, after.evidence):
+    asks = remedy.moves or remedy.factor < 1 or any(f.code in _OF_LOSS for f in wanted)
+    if not doubt and asks and not _revived(evidence, after.evidence):
         doubt = _no_better(remedy, problem, evidence, wanted, now)
     if not doubt and _is_asked(remedy, wanted) and problem.is_small:
         doubt = _later(remedy, problem, evidence, wanted)
@@ -134,7 +138,7 @@ def _revived(evidence, after):
 
 def _no_better(remedy, problem, evidence, wanted, now):
     """Whether a signal is there again that the loss falls no better with, in more steps, too."""
-    signal = all(finding.code in _OF_SIGNAL for finding in wanted)
+    signal = all(finding.code in (*_OF_SIGNAL, *_OF_LOSS) for finding in wanted)
     if not signal or not problem.is_small or _trains(evidence.losses, now):
         return ""
     steps = min(problem.steps * _FARTHER, _MOST_STEPS)

@@ -11,6 +11,7 @@ from constrainit.doctor.rules._symptoms import diverges
 from constrainit.doctor.treatments._remedy import Changed, with_other
 
 _LARGE = 10.0
+_EPSILON = 1e-3
 _OF_RATES = ("poisson", "mean_squared_logarithmic_error", "kl_divergence")
 _CROSS_ENTROPIES = {
     "sparse_categorical_crossentropy": keras.losses.SparseCategoricalCrossentropy,
@@ -86,6 +87,27 @@ def steady_rate(problem, evidence, found):
         problem.with_rate(peak),
         f"model.compile(optimizer=...({peak:.3g}), ...)  # or a schedule with more decay_steps",
     )
+
+
+def larger_epsilon(problem, evidence, found):
+    """An optimizer whose epsilon is a number that half precision holds."""
+    return _other_optimizer(
+        problem, f"an epsilon of {_EPSILON:g} in place of {evidence.epsilon:.3g}", epsilon=_EPSILON
+    )
+
+
+def average_at_the_end(problem, evidence, found):
+    """An optimizer that does not overwrite the weights by their average between the steps."""
+    said = "the average does not overwrite the weights as they are trained"
+    return _other_optimizer(problem, said, ema_overwrite_frequency=None)
+
+
+def _other_optimizer(problem, said, **changed):
+    own = getattr(problem.optimizer, "inner_optimizer", problem.optimizer)
+    other = type(own).from_config({**own.get_config(), **changed})
+    written = ", ".join(f"{name}={value!r}" for name, value in changed.items())
+    code = f"model.compile(optimizer=keras.optimizers.{type(own).__name__}(..., {written}), ...)"
+    return Changed(said, with_other(problem, optimizer=other), code)
 
 
 def labels_that_fit(problem, evidence, found):
