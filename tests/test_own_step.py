@@ -352,3 +352,28 @@ def adding_up():
     model = Regression()
     model.zero_grad = lambda: None
     return model
+
+
+class Price(Regression):
+    """Its loss broadcasts, unless the targets are made a column."""
+
+    def __init__(self, column=False):
+        super().__init__()
+        self.column = column
+
+    def objectives(self, data):
+        x, y = data
+        y = ops.expand_dims(y, -1) if self.column else y
+        return {"distance": ops.mean(ops.square(y - self(x)))}
+
+
+@pytest.mark.parametrize(
+    ("column", "y", "codes"), [(False, Y[:, 0], ["CW603"]), (True, Y[:, 0], []), (False, Y, [])]
+)
+def test_targets_that_a_step_compares_with_all_predictions_treated(column, y, codes):
+    """Their order makes no difference then; a column of them is the cure."""
+    model = Price(column)
+    model.compile(keras.optimizers.SGD(0.1))
+    found = counted(ci.diagnose(model, X, y))
+    assert [f.code for f in found] == codes
+    assert all(f.treatment.healed and "y[:, None]" in f.treatment.code for f in found)

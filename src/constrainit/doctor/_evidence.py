@@ -322,6 +322,8 @@ class OwnEvidence:
         moved: The trainable weights that they move, by path.
         outside: Weights that they move and leave outside of their sets, and how far.
         adding_up: Weights whose gradients are added to those of the step before, by path.
+        pairs: Whether targets `(batch,)` may change places against predictions `(batch, 1)`,
+            although the step depends on them.
         as_usual: Whether the step of `keras.Model` gives the same losses: then all that is known
             of that step holds for them, too.
         source: Where the step is written.
@@ -336,6 +338,7 @@ class OwnEvidence:
     moved: set[str] = field(default_factory=set)
     outside: list[tuple[WeightRecord, float]] = field(default_factory=list)
     adding_up: list[str] = field(default_factory=list)
+    pairs: bool = False
     as_usual: bool = False
     source: Source | None = None
 

@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -18,6 +19,7 @@ from constrainit.doctor._frames import fault, line_of
 from constrainit.doctor._own_step import OwnStep, Seen
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._randomness import undisturbed
+from constrainit.doctor._state import attribute
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor._training import ASKED, UNUSED, moved_weight
 from constrainit.doctor._units import identical
@@ -66,6 +68,8 @@ class OwnTraining:
                 self.step.trace()
             if kept and evidence.fault_step is None:
                 self.own.adding_up = self._adding_up()
+            if evidence.fault_step is None:
+                self.own.pairs = self._compares_all()
             self._ask_for_use()
         # Whatever the user's step raises is what the doctor was called for.
         except Exception as exception:
@@ -239,6 +243,41 @@ class OwnTraining:
             if abs(again[0] / gradient[0] - 2) <= _DOUBLED:
                 found.append(paths[key])
         return found
+
+    def _compares_all(self):
+        """Whether targets `(batch,)` are compared with the predictions of all examples.
+
+        Then it makes no difference in which order they stand, while it does what they are.
+        """
+        x, y = self.step.data[:2] if isinstance(self.step.data, tuple) else (self.step.data, None)
+        if y is None or keras.tree.is_nested(y) or len(y.shape) != 1 or len(self.step.data) > 2:
+            return False
+        try:
+            with undisturbed():
+                predicted = self.problem.model(x, training=False)
+        # Some models have parts that are called, and no `call` of their own.
+        except Exception:
+            return False
+        if keras.tree.is_nested(predicted) or tuple(predicted.shape) != (*y.shape, 1):
+            return False
+        first = self._first((x, y))
+        others = (ops.flip(y, axis=0), y + ops.cast(ops.arange(y.shape[0]) % 3, y.dtype))
+        turned, other = (self._first((x, one)) for one in others)
+        return _are_alike(first, turned) and not _are_alike(first, other)
+
+    def _first(self, data):
+        """The first step on other data."""
+        with undisturbed(), self.step.lent(), attribute(self.step, "data", data):
+            return self.step.take()
+
+
+def _are_alike(one: Seen, other: Seen):
+    """Whether two steps report the same and move the weights as far, up to rounding."""
+    numbers = [
+        [*seen.reported.values(), *(moved for moved, _ in seen.moved.values())]
+        for seen in (one, other)
+    ]
+    return len(numbers[0]) == len(numbers[1]) and np.allclose(*numbers, rtol=1e-4, atol=1e-7)
 
 
 def _main_loss(reported):

@@ -36,6 +36,7 @@ REMEDIES = (
     Remedy(("CW703",), steps.projected, saved=False),
     Remedy(("CW604",), training.finite_rows, saved=False),
     Remedy(("CW603",), training.other_logits),
+    Remedy(("CW603",), training.targets_in_a_column, saved=False),
     Remedy(("CW301",), constraints.along_the_right_axes),
     Remedy(("CW301",), source.along_units, saved=False),
     Remedy(("CW212",), source.along_a_longer_axis, saved=False),

@@ -154,6 +154,17 @@ def finite_rows(problem, evidence, found):
     return _rows(problem, good, "that are finite", code)
 
 
+def targets_in_a_column(problem, evidence, found):
+    """Targets `(batch, 1)` for a `train_step` that compares them with all predictions."""
+    if evidence.own is None or not evidence.own.pairs:
+        return None
+    return Changed(
+        "targets of the shape (batch, 1)",
+        with_other(problem, y=ops.expand_dims(problem.y, axis=-1)),
+        "y = y[:, None]",
+    )
+
+
 def other_logits(problem, evidence, found):
     """The same cross-entropies, with `from_logits` the other way where a finding asks for it."""
     losses, layers = list(problem.losses()), {finding.layer for finding in found}
