@@ -83,6 +83,12 @@ def test_what_is_not_finite_is_told_and_not_hidden(rng):
     with pytest.warns(UserWarning, match="kernel is not finite"):
         model.predict(x, verbose=0, callbacks=[ci.KeepFeasible()])
     assert np.isnan(array(model.layers[0].kernel)).all()
+    kernel = -np.ones((4, 3), "f4")
+    kernel[0, 0] = -np.inf
+    model.layers[0].kernel.assign(kernel)
+    with pytest.warns(UserWarning, match="kernel is not finite"):
+        model.predict(x, verbose=0, callbacks=[ci.KeepFeasible()])
+    np.testing.assert_array_equal(array(model.layers[0].kernel), kernel)
 
 
 def test_paced_sets_keep_their_pace(rng):

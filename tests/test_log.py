@@ -173,7 +173,9 @@ def test_saved_models_and_training_are_as_without_a_log(tmp_path):
         model.compile("adam", "mse")
         log = [WeightLog(tmp_path / "run.db", every=3)] if logged else []
         save = keras.callbacks.ModelCheckpoint(str(tmp_path / f"{logged}.keras"))
-        model.fit(*_data(), batch_size=2, verbose=0, shuffle=False, callbacks=[*log, save])
+        model.fit(
+            *_data(), batch_size=4, epochs=2, verbose=0, shuffle=False, callbacks=[*log, save]
+        )  # fmt: skip
         weights.append([array(v) for v in model.weights])
         size = len(model.optimizer.variables)
         loaded = keras.saving.load_model(tmp_path / f"{logged}.keras")
@@ -248,7 +250,11 @@ def test_weights_without_a_constraint_and_half_precision(tmp_path):
     assert sorted(set(frame["step"])) == [0, 4, 8]
     assert (frame["weight"].value_counts() == 3).all()
     bias = frame[frame["weight"] == _place(model, 0, "bias")]
-    assert bias["violation"].isna().all()
+    for name in ("violation", "moved", "share_moved", "share_at_bound"):
+        assert bias[name].isna().all()
+    frozen = frame[frame["weight"] == _place(model, 1)]
+    outside = np.abs(np.linalg.norm(array(model.layers[1].kernel), axis=0) - 1).max()
+    assert frozen["violation"].tolist() == pytest.approx(3 * [outside], rel=1e-3)
     assert bias["gradient_norm"].notna().tolist() == [False, True, True]
 
 
@@ -265,6 +271,56 @@ def test_a_weight_that_is_lost_is_counted(tmp_path):
     assert row["before_nonfinite"] == 2
     assert row["before_norm"] == pytest.approx(np.linalg.norm(finite))
     assert row["before_maximum"] == pytest.approx(finite.max())
+
+
+class Twins(keras.layers.Layer):
+    """Two weights of one name."""
+
+    def build(self, shape):
+        for _ in range(2):
+            self.add_weight((shape[-1],), name="w", constraint=ci.NonNegative())
+
+    def call(self, z):
+        return z * self.weights[0] + self.weights[1]
+
+
+def test_weights_of_one_name_are_told_apart(tmp_path):
+    """The second has a number."""
+    model = _compiled(keras.Sequential([keras.Input((3,)), Twins(name="twins")]))
+    x, _ = _data()
+    model.fit(x, x, verbose=0, callbacks=[WeightLog(tmp_path / "run.db")])
+    assert WeightLog.read(tmp_path / "run.db")["weight"].tolist()[:2] == ["twins/w", "twins/w#2"]
+
+
+class Sink:
+    """Notes when a step reaches it."""
+
+    def __init__(self):
+        self.steps = []
+
+    def write(self, step, records):
+        self.steps.append(step)
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize("seconds", [0, 1e9])
+def test_rows_are_read_while_an_epoch_goes_on(tmp_path, monkeypatch, seconds):
+    """Now and then, be it seldom; of more steps than the device keeps none is lost."""
+    monkeypatch.setattr("constrainit.callbacks._log._ROWS", 4)
+    monkeypatch.setattr("constrainit.callbacks._log._SECONDS", seconds)
+    model, sink, seen = _compiled(_model()), Sink(), []
+
+    class See(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            seen.append(max(sink.steps))
+
+    log = WeightLog(tmp_path / "run.db", every=1, sinks=[sink])
+    model.fit(*_data(40), batch_size=2, verbose=0, callbacks=[log, See()])
+    assert sink.steps == [*range(21)]
+    # On JAX and TensorFlow callbacks may be called behind the steps.
+    assert (max(seen) >= 10) == (seconds == 0)
 
 
 def _compiled(model):

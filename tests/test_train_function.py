@@ -58,6 +58,14 @@ class Traced:
         return self.traces
 
 
+class Interrupt(keras.callbacks.Callback):
+    """Ctrl-C before the fourth batch."""
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if batch == 3:
+            raise KeyboardInterrupt
+
+
 COMPILES = pytest.mark.skipif(BACKEND == "torch", reason="compiles no step")
 
 
@@ -98,11 +106,53 @@ def test_what_changes_is_compiled_anew(tmp_path, name):
         traced.first.trainable = True
         assert traced.fit(name) == 0
         assert not np.array_equal(array(traced.first.kernel), start)
+        # Others with the same constraints.
+        traced.last.kernel.trainable = False
+        for layer in (traced.first, traced.last):
+            layer.bias.trainable, start = False, array(layer.bias)
+            assert traced.fit(name) > 0
+            np.testing.assert_array_equal(array(layer.bias), start)
+            layer.bias.trainable = True
+        traced.last.kernel.trainable = True
     # Not by `constrain`, which has the train function made anew itself.
     traced.last.kernel.constraint = ci.UnitNorm().resolve((0,)) & ci.NonNegative()
     assert traced.fit(name) > 0
     assert (array(traced.last.kernel) >= 0).all()
     assert traced.fit("other log") > 0
+
+
+@COMPILES
+def test_a_constraint_that_nobody_watches_is_compiled_anew(tmp_path, monkeypatch):
+    """A log of one weight does not keep what was compiled for the others as they were."""
+    traced = Traced(tmp_path)
+    name = f"{traced.first.name}/kernel"
+
+    def watching(folder):
+        return [ci.WeightLog(folder / "run.db", every=2, weights=name)]
+
+    monkeypatch.setitem(CALLBACKS, "one weight", watching)
+    traced.fit("one weight")
+    assert traced.fit("one weight") == 0
+    traced.last.kernel.constraint = ci.UnitNorm().resolve((0,)) & ci.NonNegative()
+    assert traced.fit("one weight") > 0
+    assert (array(traced.last.kernel) >= 0).all()
+
+
+@COMPILES
+@pytest.mark.parametrize("count", [4, 5])
+def test_what_was_compiled_for_some_is_kept(tmp_path, monkeypatch, count):
+    """Of four sets of callbacks the first is traced for once; of more it is let go."""
+    traced = Traced(tmp_path)
+
+    def watching(every):
+        return lambda folder: [
+            ci.WeightLog(folder / f"{every}.db", every=every), ci.StopAtFault(None),
+        ]  # fmt: skip
+
+    for every in range(2, 2 + count):
+        monkeypatch.setitem(CALLBACKS, every, watching(every))
+        assert traced.fit(every) > 0
+    assert (traced.fit(2) == 0) == (count == 4)
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="JAX tells what it compiles")
@@ -156,9 +206,45 @@ def test_what_was_kept_is_that_of_this_fit(tmp_path):
     assert left.equals(right)
 
 
-@pytest.mark.parametrize("name", ["log", "three"])
+def test_a_fault_of_an_interrupted_fit_is_not_found_again():
+    """What it has noted, or lost, is not that of the next fit: an infinity that was clipped."""
+    dense = keras.layers.Dense(1, use_bias=False, kernel_constraint=ci.NonNegative())
+    model = keras.Sequential([keras.Input((3,)), dense])
+    model.compile(keras.optimizers.SGD(1e30), "mse")
+    dense.kernel.assign(np.full((3, 1), 0.1, "float32"))
+    x, y = np.ones((16, 3), "float32"), np.zeros((16, 1), "float32")
+    x[:2] = 1e5
+    stops = [ci.StopAtFault(None) for _ in range(2)]
+    with contextlib.suppress(KeyboardInterrupt):
+        model.fit(
+            x, y, batch_size=2, shuffle=False, verbose=0, callbacks=[stops[0], Interrupt()]
+        )  # fmt: skip
+    stops[0].close()
+    dense.kernel.assign(np.zeros((3, 1), "float32"))
+    model.fit(x[2:], y[2:], batch_size=2, verbose=0, callbacks=[stops[1]])
+    assert [stop.faults for stop in stops] == [[], []]
+
+
+@pytest.mark.parametrize("closed", [0, 1])
+def test_one_of_two_may_be_closed_while_training_goes_on(tmp_path, closed):
+    """The other looks on."""
+    traced = Traced(tmp_path)
+    logs = [ci.WeightLog(tmp_path / f"{name}.db", every=2) for name in "ab"]
+
+    class Close(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs_=None):
+            logs[closed].close()
+
+    x, y = np.ones((8, 3), "float32"), np.ones((8, 2), "float32")
+    traced.model.fit(x, y, batch_size=2, epochs=2, verbose=0, callbacks=[*logs, Close()])
+    steps = [sorted(set(ci.WeightLog.read(log.path)["step"])) for log in logs]
+    assert steps[closed] == [0, 2, 4]
+    assert steps[1 - closed] == [0, 2, 4, 6, 8]
+
+
+@pytest.mark.parametrize("name", ["log", "stop", "three"])
 def test_a_fit_that_fails_in_a_step_is_let_go_of(tmp_path, name):
-    """On JAX the state is lost with it: nothing else goes wrong."""
+    """On JAX the state is lost with it: nothing else goes wrong. `StopAtFault` lets go at once."""
     traced, begun = Traced(tmp_path), []
 
     class Begin(keras.callbacks.Callback):
@@ -176,33 +262,37 @@ def test_a_fit_that_fails_in_a_step_is_let_go_of(tmp_path, name):
     with pytest.raises(ValueError, match="no loss"):
         traced.model.fit(x, y, verbose=0, callbacks=[*callbacks, Begin()])
     for one in callbacks:
-        getattr(one, "close", str)()
+        if isinstance(one, ci.WeightLog):
+            one.close()
     assert "apply" not in vars(traced.model.optimizer)
+    if name == "stop":
+        assert callbacks[0]._window == []
+        return
     assert set(ci.WeightLog.read(tmp_path / "run.db")["step"]) == {0}
 
 
-def test_a_loop_may_call_the_callbacks_itself(tmp_path):
+@pytest.mark.parametrize("name", ["log", "stop"])
+def test_a_loop_may_call_the_callbacks_itself(tmp_path, name):
     """Also before the optimizer was used first."""
     traced = Traced(tmp_path)
-    log = ci.WeightLog(tmp_path / "run.db", every=1)
-    log.set_model(traced.model)
-    log.on_train_begin()
-    log.on_epoch_begin(0)
+    log, stop = ci.WeightLog(tmp_path / "run.db", every=1), ci.StopAtFault(None)
+    called = keras.callbacks.CallbackList([log if name == "log" else stop], model=traced.model)
+    batch = np.ones((2, 3), "float32"), np.ones((2, 2), "float32")
+    assert not traced.model.optimizer.built
+    called.on_train_begin()
+    called.on_epoch_begin(0)
     for _ in range(3):
-        traced.model.train_on_batch(np.ones((2, 3), "float32"), np.ones((2, 2), "float32"))
-    log.on_epoch_end(0)
-    log.on_train_end()
-    frame = ci.WeightLog.read(tmp_path / "run.db", f"{traced.last.name}/kernel")
-    assert frame["step"].tolist() == [0, 1, 2, 3]
-    assert frame["gradient_norm"].notna().tolist() == [False, True, True, True]
-
-
-class Interrupt(keras.callbacks.Callback):
-    """Ctrl-C before the fourth batch."""
-
-    def on_train_batch_begin(self, batch, logs=None):
-        if batch == 3:
-            raise KeyboardInterrupt
+        traced.model.train_on_batch(*batch)
+    assert name == "log" or len(stop._window) == 3
+    assert name == "log" or len(stop._flags[0].variables) == 4
+    called.on_epoch_end(0)
+    called.on_train_end()
+    traced.model.train_on_batch(*batch)
+    assert name == "log" or stop._window == []
+    if name == "log":
+        frame = ci.WeightLog.read(tmp_path / "run.db", f"{traced.last.name}/kernel")
+        assert frame["step"].tolist() == [0, 1, 2, 3]
+        assert frame["gradient_norm"].notna().tolist() == [False, True, True, True]
 
 
 def _interrupted(traced, name):

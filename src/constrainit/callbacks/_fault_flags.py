@@ -1,4 +1,4 @@
-"""The first step at which a gradient or a weight is not finite, found inside of the step."""
+"""Whether a gradient or a weight was not finite, found inside of a step."""
 
 import threading
 from typing import Any
@@ -25,7 +25,7 @@ STAGES = ("gradient", "update", "constraint")
 
 
 class Flags:
-    """For each weight and each of `STAGES` the first step that gave something not finite.
+    """For each of `STAGES` and each weight whether a step gave something not finite.
 
     An `Observer` of an optimizer. It keeps one small variable in the optimizer, which is read when
     somebody asks: no step waits for it. What is not finite in a weight stays so, and is found
@@ -48,12 +48,12 @@ class Flags:
         self.recipe: Any = None
         self.looks = False
         shape = (len(STAGES), len(self.variables))
-        self.first = carried(optimizer, shape, "int32", "faults", -1)
+        self.bad = carried(optimizer, shape, "int32", "faults")
 
     def reset(self) -> None:
         """A fit begins: nothing has been found."""
         self.looks = False
-        self.first.assign(ops.full(self.first.shape, -1, "int32"))
+        self.bad.assign(ops.zeros(self.bad.shape, "int32"))
 
     @staticmethod
     def recipe_of(optimizer: Any) -> tuple[Any, ...]:
@@ -64,7 +64,7 @@ class Flags:
     @property
     def carried(self) -> list[Any]:
         """The variable that a compiled step has to carry."""
-        return [self.first]
+        return [self.bad]
 
     def ahead(self, steps: int, read: Reader) -> None:
         """Nothing: whoever searches says when to look."""
@@ -111,31 +111,23 @@ class Flags:
         none = ops.convert_to_tensor(False)
         count = range(len(self.variables))
         now = ops.stack([ops.stack([of.get(i, none) for i in count]) for of in bad])
-        step = ops.cast(ops.convert_to_tensor(self.optimizer._iterations), "int32") - 1
-        first = ops.convert_to_tensor(self.first)
-        self.first.assign(ops.where(ops.logical_and(now, first < 0), step, first))
+        self.bad.assign(ops.maximum(ops.cast(now, "int32"), ops.convert_to_tensor(self.bad)))
 
     def _note(self, stage, variable, value):
         place = self._place.get(id(variable))
         if place is not None:
             self._step.bad[stage][place] = ops.logical_not(is_finite(value))
 
-    def found(self, value: np.ndarray) -> tuple[int, int, list[Any]] | None:
-        """Call of the optimizer, stage and weights of the first fault, or None.
+    def found(self, value: np.ndarray) -> tuple[int, list[Any]] | None:
+        """The first stage with something not finite, and the weights there, or None.
 
         Args:
-            value: What `first` holds.
+            value: What `bad` holds.
         """
-        steps = np.where(value < 0, np.iinfo("int32").max, value)
-        if not (value >= 0).any():
+        if not value.any():
             return None
-        call = int(steps.min())
-        stage = int(np.argmax((steps == call).any(axis=1)))
-        return (
-            call,
-            stage,
-            [v for v, s in zip(self.variables, steps[stage], strict=True) if s == call],
-        )
+        stage = int(np.argmax(value.any(axis=1)))
+        return stage, [v for v, bad in zip(self.variables, value[stage], strict=True) if bad]
 
 
 def _hides(constraint):

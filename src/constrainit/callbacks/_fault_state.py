@@ -40,7 +40,7 @@ class State:
     def __init__(self, model: keras.Model, flags: list[Flags]):
         self.model, self.flags = model, flags
         every = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
-        every += [one.first for one in flags]
+        every += [one.bad for one in flags]
         # In a row of a log a number that does not exist is NaN.
         ours = {id(v) for one in flags for v in all_carried(one.optimizer)}
         slots = (v for v in model.optimizer.variables if "float" in v.dtype)
@@ -60,7 +60,7 @@ class State:
 
     def is_bad(self, good: list[Any]) -> bool:
         """Whether something is not finite that was in a copy, or was so in a step since then."""
-        found = any(one.found(on_host(one.first)) for one in self.flags)
+        found = any(one.found(on_host(one.bad)) for one in self.flags)
         return found or not np.isfinite(self._loss(good)) or bool(self._lost(good))
 
     def evidence(self, good: list[Any]) -> Evidence:
@@ -68,9 +68,9 @@ class State:
         steps = self.flags[0].optimizer
         calls = int(np.asarray(ops.convert_to_numpy(self._of(good, steps._iterations))))
         number = calls // (steps.gradient_accumulation_steps or 1) + 1
-        noted = [pair for one in self.flags if (pair := one.found(on_host(one.first)))]
+        noted = [pair for one in self.flags if (pair := one.found(on_host(one.bad)))]
         if noted:
-            _, stage, weights = min(noted, key=lambda pair: pair[:2])
+            stage, weights = min(noted, key=lambda pair: pair[0])
             return Evidence(number, STAGES[stage], weights, self._loss(good))
         return Evidence(number, "state", self._lost(good), self._loss(good))
 

@@ -187,7 +187,7 @@ class Tap:
         return (int(self.optimizer._iterations) + 1) % self.period == 0
 
     def _soon(self, act):
-        """What gives the result: found at once where the step goes on to change what it is of."""
+        """What gives the result: found at once where what it is of would be held until then."""
         if not self._eager:
             return act
         found = act()

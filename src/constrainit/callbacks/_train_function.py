@@ -44,16 +44,15 @@ class TrainFunction:
     def prepare(self) -> "_Made":
         """For each way in which its observers may look a function, compiled at its first step."""
         # Now: under a distribution JAX asks for the values of variables, which a step takes away.
-        self._made = {key: made for key, made in self._made.items() if made.is_used}
-        depends, held = _depends(self._model)
-        key = (tuple(map(id, self.observers)), depends)
+        used = [key for key, made in self._made.items() if made.is_used]
+        self._made = {key: self._made[key] for key in used[-_KEPT:]}
+        held = [*self.observers, None, *_depends(self._model)]
+        key = tuple(map(id, held))
         made = self._made.pop(key, None)
         if made is None:
             ways = itertools.product((False, True), repeat=len(self.observers))
             made = _Made([*self.observers], held, {way: self._make() for way in ways})
         self._made[key] = self._now = made
-        for oldest in [*self._made][:-_KEPT]:
-            del self._made[oldest]
         return made
 
     def kept(self, recipe: Any) -> Any:
@@ -117,7 +116,7 @@ class TrainFunction:
 
 
 _KEPT = 4
-"""For how many sets of observers what was compiled is kept."""
+"""For how many sets of observers what was compiled is kept, beside those of the present fit."""
 
 
 @dataclass
@@ -131,15 +130,8 @@ class _Made:
 
 
 def _depends(model):
-    """What a compiled step depends on beside its observers, by identity; and these objects."""
-    step = getattr(model.train_step, "__func__", model.train_step)
-    trained, other = model.trainable_variables, model.non_trainable_variables
-    held = [
-        step, keras.distribution.distribution(), model.optimizer, *trained,
-        *(v.constraint for v in trained), None, *other,
-    ]  # fmt: skip
-    names = ("run_eagerly", "jit_compile", "steps_per_execution")
-    return (*(getattr(model, name, None) for name in names), *map(id, held)), held
+    """What a compiled step depends on beside its observers and what Keras asks `compile` for."""
+    return [one for v in model.trainable_variables for one in (v, v.constraint)]
 
 
 class Through:
