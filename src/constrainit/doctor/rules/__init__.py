@@ -40,6 +40,7 @@ from constrainit.doctor.rules.cw504_fading_gradient import FadingGradient
 from constrainit.doctor.rules.cw505_loss_grows import LossGrows
 from constrainit.doctor.rules.cw506_lost_update import LostUpdate
 from constrainit.doctor.rules.cw507_rounding import Rounding
+from constrainit.doctor.rules.cw508_no_second_derivative import NoSecondDerivative
 from constrainit.doctor.rules.cw601_learning_rate_too_high import LearningRateTooHigh
 from constrainit.doctor.rules.cw602_unscaled_data import UnscaledData
 from constrainit.doctor.rules.cw603_wrong_loss import WrongLoss
@@ -64,7 +65,7 @@ RULES = (
     InexactConstraint(), NotAttached(), QuantizedAway(), MadeInCall(), IndexBeyondTable(),
     WrongAxis(), WrongLoss(), TargetOutOfReach(), RelativeToZero(), UnboundedLoss(),
     UndefinedAtBound(), UnscaledData(), LearningRateTooHigh(), FadingRate(), Rounding(),
-    AssignedInCall(), GradientsAddUp(),
+    NoSecondDerivative(), AssignedInCall(), GradientsAddUp(),
     StepLeavesSet(), InfeasibleStart(), IdenticalUnits(), StartJump(), AverageOutside(),
     ModelFails(), NonfiniteForward(), NonfiniteGradient(), NonfiniteLoss(), OwnStepBreaks(),
     StepTrainsNothing(), ExplodingSignal(), SaturatedStart(), DeadStart(), NoGradient(),
@@ -123,7 +124,8 @@ def _follow_gradient(found):
 
 def _follow_training(found):
     """What shows in training only, where the loss itself is at fault: no rate would mend it."""
-    causes = (UnboundedLoss.code, Rounding.code, GradientsAddUp.code)
+    at_fault = (UnboundedLoss, Rounding, NoSecondDerivative, GradientsAddUp)
+    causes = [rule.code for rule in at_fault]
     cause = next((f for f in found if f.code in causes), None)
     if cause is None:
         return
