@@ -463,3 +463,76 @@ def test_a_softmax_layer_over_one_entry_runs_along_time():
     assert (first.code, first.layer) == ("CW503", "score")
     assert first.treatment.healed
     assert "shares" in first.treatment.change
+
+
+class Equation(keras.Model):
+    """Its loss is of the output, or of the first or second derivative by what is given."""
+
+    def __init__(self, activation, order):
+        super().__init__(name="equation")
+        self.body = keras.Sequential(
+            [keras.Input((1,)), *[layers.Dense(32, activation) for _ in range(2)], layers.Dense(1)]
+        )
+        self.order = order
+
+    def call(self, x):
+        return self.body(x)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, **named):
+        found = derivative(self.body, ops.convert_to_tensor(x), self.order)
+        return ops.mean(ops.square(found - 9.0)) + ops.mean(ops.square(self.body(EDGES)))
+
+
+EDGES = np.array([[-1.0], [1.0]], "float32")
+
+
+def derivative(body, x, order):
+    """Of an order, by the backend's own means."""
+    if order == 0:
+        return body(x)
+    if keras.backend.backend() == "jax":
+        import jax
+
+        function = lambda t: body(t[None])[0, 0]  # noqa: E731
+        for _ in range(order):
+            function = lambda t, of=function: jax.grad(of)(t)[0]  # noqa: E731
+        return jax.vmap(function)(x)[:, None]
+    if keras.backend.backend() == "torch":
+        import torch
+
+        t = x.detach().requires_grad_()
+        with torch.enable_grad():
+            value = body(t)
+            for _ in range(order):
+                (found,) = torch.autograd.grad(value.sum(), t, create_graph=True, allow_unused=True)
+                value = 0.0 * t if found is None else found
+        return value
+    import tensorflow as tf
+
+    if order == 1:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = body(x)
+        return tape.gradient(value, x)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        value = derivative(body, x, order - 1)
+    return tape.gradient(value, x, unconnected_gradients="zero")
+
+
+@pytest.mark.parametrize(
+    ("activation", "order", "codes"),
+    [("relu", 2, ["CW509"]), ("tanh", 2, []), ("relu", 1, []), ("relu", 0, [])],
+)
+def test_a_loss_of_second_derivatives_of_straight_pieces(activation, order, codes):
+    """It is named, and another activation heals; lower derivatives are sound."""
+    keras.utils.set_random_seed(0)
+    model = Equation(activation, order)
+    model.build((None, 1))
+    model.compile(keras.optimizers.Adam(1e-4))
+    x = np.linspace(-1, 1, 256, dtype="float32")[:, None]
+    report = ci.diagnose(model, x, x)
+    assert [f.code for f in counted(report)][:1] == codes, str(report)
+    if codes:
+        assert report.findings[0].treatment.healed, str(report)
+        assert {layer.activation for layer in model.body.layers[:2]} == {keras.activations.relu}

@@ -20,8 +20,7 @@ BACKENDS = ("torch", "jax", "tensorflow")
 TURN = [
     rule
     for index, rule in enumerate(RULES)
-    if keras.backend.backend() in ("torch", BACKENDS[1 + index % 2])
-    and keras.backend.backend() in (rule.backends or BACKENDS)
+    if keras.backend.backend() in (rule.backends or ("torch", BACKENDS[1 + index % 2]))
 ]
 
 

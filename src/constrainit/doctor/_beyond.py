@@ -65,6 +65,12 @@ def falls_away(losses: list[float]) -> bool:
     return middle > 0 and last > 0.9 * middle
 
 
+def hardly_falls(losses: list[float]) -> bool:
+    """Whether a loss stays finite, and above most of what it was."""
+    late = losses[len(losses) // 2 :]
+    return bool(np.isfinite(losses).all() and np.median(late) >= _LOWERED * losses[0])
+
+
 def further(problem: Any, constraints: Any, stepped: Any) -> list[float]:
     """The losses of more steps, up to the first that is not finite."""
     losses: list[float] = []
@@ -92,9 +98,7 @@ def added(problem: Any) -> dict[str, float]:
 
 def rounding(problem: Any, evidence: Evidence) -> RoundingEvidence | None:
     """By how much the loss changes with the last bit of the weights, if it does not fall."""
-    losses = evidence.losses
-    late = losses[len(losses) // 2 :]
-    if not np.isfinite(losses).all() or np.median(late) < _LOWERED * losses[0]:
+    if not hardly_falls(evidence.losses):
         return None
     held = [snapshot(v) for v in problem.others]
 

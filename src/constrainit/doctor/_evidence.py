@@ -227,6 +227,21 @@ class RoundingEvidence:
 
 
 @dataclass(frozen=True)
+class KinkEvidence:
+    """What it does to a loss that the corners of activations are made round.
+
+    Attributes:
+        layers: The layers whose activation is of straight pieces.
+        rounder: The change of the loss, relative to it.
+        change: The same where the corners are ten times sharper.
+    """
+
+    layers: list[str]
+    rounder: float
+    change: float
+
+
+@dataclass(frozen=True)
 class MadeEvidence:
     """Weights that are made anew each time that a layer is called.
 
@@ -382,6 +397,7 @@ class Evidence:
         further: The losses of more steps, where the loss falls below zero faster and faster.
         added: What layers add to the loss, after those steps.
         rounding: What the last bit of the weights does to a loss that does not fall.
+        kinks: What round corners do to a loss that does not fall.
         beyond: Tables that are asked for rows that they do not have.
         made: Weights that a call makes anew.
         copied: Weights that were the transpose of a trained one at the start, with that one.
@@ -422,6 +438,7 @@ class Evidence:
     further: list[float] = field(default_factory=list)
     added: dict[str, float] = field(default_factory=dict)
     rounding: RoundingEvidence | None = None
+    kinks: KinkEvidence | None = None
     beyond: list[BeyondEvidence] = field(default_factory=list)
     made: list[MadeEvidence] = field(default_factory=list)
     copied: list[tuple[WeightRecord, WeightRecord]] = field(default_factory=list)

@@ -107,7 +107,7 @@ class OwnStep:
         self.model.reset_metrics()
         self.problem.before_own()
         with contextlib.ExitStack() as stack:
-            outputs = stack.enter_context(self.recording.of(as_it_is, _look))
+            outputs = stack.enter_context(self.recording.of(as_it_is, _look, anywhere=True))
             for optimizer in self.optimizers:
                 note = _noting(optimizer, seen.gradients)
                 stack.enter_context(attribute(optimizer, "apply", note))

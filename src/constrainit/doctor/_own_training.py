@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from constrainit.doctor._beyond import hardly_falls
 from constrainit.doctor._constraints import Constraints
 from constrainit.doctor._evidence import (
     EntryEvidence,
@@ -16,6 +17,7 @@ from constrainit.doctor._evidence import (
     OwnEvidence,
 )
 from constrainit.doctor._frames import fault, line_of
+from constrainit.doctor._kinks import kinks
 from constrainit.doctor._own_step import OwnStep, Seen
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._randomness import undisturbed
@@ -71,6 +73,8 @@ class OwnTraining:
             if evidence.fault_step is None:
                 self.own.pairs = self._compares_all()
             self._ask_for_use()
+            if self.problem.is_small and self.evidence.losses and hardly_falls(evidence.losses):
+                evidence.kinks = kinks(self.problem, evidence, self._loss)
         # Whatever the user's step raises is what the doctor was called for.
         except Exception as exception:
             raised_in = self.problem.recording.raised_in
@@ -104,7 +108,7 @@ class OwnTraining:
             fault_step=mine.fault_step, fault_weights=mine.fault_weights, alone=usual.alone,
             assigned=usual.assigned, identical=mine.identical, quantized=usual.quantized,
             data=usual.data, weights=usual.weights, made=usual.made, rate=mine.rate,
-            entries=mine.entries,
+            entries=mine.entries, kinks=mine.kinks,
         )  # fmt: skip
 
     def _steps(self):
@@ -218,6 +222,9 @@ class OwnTraining:
                 return
             for made in group:
                 made.used = not abs(after - before) <= UNUSED * abs(before)
+
+    def _loss(self):
+        return _main_loss(self._reported([], False))
 
     def _reported(self, group, moved):
         """What the first step reports, with other values in some weights if they are moved."""

@@ -16,6 +16,7 @@ from constrainit.doctor._evidence import MadeEvidence
 from constrainit.doctor._frames import Source, running_line
 from constrainit.doctor._state import attribute
 from constrainit.doctor._statistics import activation_of
+from constrainit.doctor.engines import engine
 
 _SOFTMAX_OF_ONE = "You are using a softmax over axis"
 """How Keras' warning of a softmax over an axis of size 1 begins."""
@@ -41,6 +42,7 @@ class Recording:
         self.made: list[MadeEvidence] = []
         self.raised_in = ""
         self._running: list[str] = []
+        self._outside: Any = None
 
     def says(self, layer: str, word: str) -> bool:
         """Whether the code of the class of a layer holds a word."""
@@ -52,15 +54,22 @@ class Recording:
             return False
 
     @contextlib.contextmanager
-    def of(self, watch: Callable, summarize: Callable) -> Iterator[list[Any]]:
+    def of(
+        self, watch: Callable, summarize: Callable, anywhere: bool = False
+    ) -> Iterator[list[Any]]:
         """While the model runs, a list is filled with what `summarize` makes of each output.
+
+        Layers that the user's code calls inside of a transformation of JAX, such as `vmap` or
+        `grad`, are left out: what they give does not exist outside of it.
 
         Args:
             watch: Given a tensor and its place, is put into the flow of every output of a layer
                 and of every input of a layer that is not Keras' own; gives the tensor back.
             summarize: Given an output and the name of the activation it comes out of.
+            anywhere: Whether outputs are looked at inside of transformations, too.
         """
         self.named, self.watched, self.raised_in, outputs = [], [], "", []
+        self._outside = None if anywhere else engine().transformation()
         with contextlib.ExitStack() as stack:
             for layer in _observable(self.model):
                 record = self._recorder(layer, outputs, watch, summarize)
@@ -128,7 +137,8 @@ class Recording:
             return seen(value, len(outputs) - 1)
 
         def record(*args, **kwargs):
-            if custom:
+            seen_here = self._outside is None or self._outside == engine().transformation()
+            if custom and seen_here:
                 args = keras.tree.map_structure(enter, args)
             self._running.append(layer.name)
             try:
@@ -139,6 +149,8 @@ class Recording:
                 raise
             finally:
                 self._running.pop()
+            if not seen_here:
+                return result
             # Walking the structure leaves cycles behind, of which a collector has to be rid.
             return (
                 leave(result) if ops.is_tensor(result) else keras.tree.map_structure(leave, result)

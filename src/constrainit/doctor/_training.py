@@ -10,6 +10,7 @@ from constrainit.doctor import _beyond
 from constrainit.doctor._constraints import Constraints
 from constrainit.doctor._corners import corners, free_weights, passed
 from constrainit.doctor._evidence import EntryEvidence, Evidence, GradientEvidence
+from constrainit.doctor._kinks import kinks
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._statistics import as_output, to_numpy
 from constrainit.doctor._units import identical
@@ -109,6 +110,8 @@ class Training:
         if not problem.is_small:
             return
         evidence.rounding = _beyond.rounding(problem, evidence)
+        if _beyond.hardly_falls(evidence.losses):
+            evidence.kinks = kinks(problem, evidence, problem.loss_anew)
         if _beyond.falls_away(evidence.losses):
             losses = _beyond.further(problem, self.constraints, problem.step(looking=False))
             evidence.further, evidence.added = losses, _beyond.added(problem)

@@ -57,6 +57,10 @@ def _update(stepped, optimizer, trainable, gradients):
         weigh_update(numbers, before, value)
 
 
+def transformation():
+    """As `_jax.transformation`: what is seen inside of one may be kept."""
+
+
 def own_step(model, data):
     """What a model's own `train_step` reports of a batch; its variables are updated."""
     return model.train_step(data)

@@ -7,12 +7,20 @@ import torch
 
 from constrainit.doctor._statistics import summarize_at_once
 from constrainit.doctor.engines import _eager
-from constrainit.doctor.engines._eager import build_for_fit, groups, keep_updated, looked, own_step
+from constrainit.doctor.engines._eager import (
+    build_for_fit,
+    groups,
+    keep_updated,
+    looked,
+    own_step,
+    transformation,
+)
 from constrainit.doctor.engines._result import norm_at_once
 
 __all__ = [
     "build_for_fit", "compile_constraints", "compile_step", "groups", "keep_updated",
     "kept_gradients", "look", "looked", "own_step", "set_aside", "summarize", "trace_own_step",
+    "transformation",
 ]  # fmt: skip
 
 _ENTRIES = 1 << 16

@@ -44,6 +44,7 @@ from constrainit.doctor.rules.cw505_loss_grows import LossGrows
 from constrainit.doctor.rules.cw506_lost_update import LostUpdate
 from constrainit.doctor.rules.cw507_rounding import Rounding
 from constrainit.doctor.rules.cw508_epsilon_underflows import EpsilonUnderflows
+from constrainit.doctor.rules.cw509_no_second_derivative import NoSecondDerivative
 from constrainit.doctor.rules.cw601_learning_rate_too_high import LearningRateTooHigh
 from constrainit.doctor.rules.cw602_unscaled_data import UnscaledData
 from constrainit.doctor.rules.cw603_wrong_loss import WrongLoss
@@ -70,11 +71,11 @@ RULES = (
     CopiedNotTied(), IndexBeyondTable(), WrongAxis(), WrongLoss(), TargetOutOfReach(),
     TargetFalls(), RelativeToZero(), UnboundedLoss(), UndefinedAtBound(), EpsilonUnderflows(),
     AverageOverwrites(), UnscaledData(), LearningRateTooHigh(), FadingRate(), Rounding(),
-    AssignedInCall(), GradientsAddUp(), StepLeavesSet(), InfeasibleStart(), IdenticalUnits(),
-    StartJump(), AverageOutside(), ModelFails(), NonfiniteForward(), NonfiniteGradient(),
-    NonfiniteLoss(), OwnStepBreaks(), StepTrainsNothing(), ExplodingSignal(), SaturatedStart(),
-    DeadStart(), NoGradient(), ConstantOutput(), FadingGradient(), LostUpdate(), LossGrows(),
-    NotSaved(),
+    NoSecondDerivative(), AssignedInCall(), GradientsAddUp(), StepLeavesSet(), InfeasibleStart(),
+    IdenticalUnits(), StartJump(), AverageOutside(), ModelFails(), NonfiniteForward(),
+    NonfiniteGradient(), NonfiniteLoss(), OwnStepBreaks(), StepTrainsNothing(), ExplodingSignal(),
+    SaturatedStart(), DeadStart(), NoGradient(), ConstantOutput(), FadingGradient(), LostUpdate(),
+    LossGrows(), NotSaved(),
 )  # fmt: skip
 
 _TRIALS = {"rate": (LearningRateTooHigh,), "data": (UnscaledData,)}
@@ -84,7 +85,10 @@ _WITHOUT_GRADIENT = (NoGradient.code, FadingGradient.code)
 _OF_GRADIENTS = (FadingGradient.code, LossGrows.code)
 _BROKEN = (NonfiniteForward.code, NonfiniteGradient.code, NonfiniteLoss.code)
 _BY_START = (InfeasibleStart.code, StartJump.code, LostUpdate.code)
-_OF_TRAINING = (UnboundedLoss.code, EpsilonUnderflows.code, Rounding.code, GradientsAddUp.code)
+_OF_TRAINING = (
+    UnboundedLoss.code, EpsilonUnderflows.code, Rounding.code, NoSecondDerivative.code,
+    GradientsAddUp.code,
+)  # fmt: skip
 _FIRST = ("forward", "loss", "gradients")
 """The stages before a constraint has acted."""
 

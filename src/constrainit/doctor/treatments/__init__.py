@@ -65,6 +65,7 @@ REMEDIES = (
     Remedy(("CW607",), training.absolute_error),
     Remedy(("CW608",), training.steady_rate),
     Remedy(("CW408",), models.more_rows),
+    Remedy(("CW509",), models.with_derivatives),
     Remedy(("CW605",), models.scaled_logits),
     Remedy(("CW605",), models.bias_at_the_end),
     Remedy(("CW605",), models.unit_for_each_class),

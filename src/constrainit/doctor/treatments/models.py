@@ -96,6 +96,18 @@ def scaled_outputs(problem, evidence, found):
     )
 
 
+def with_derivatives(problem, evidence, found):
+    """The hyperbolic tangent in place of activations of straight pieces."""
+    layers = evidence.kinks.layers
+    for layer in problem.model._flatten_layers():
+        if layer.name in layers:
+            layer.activation = keras.activations.tanh
+    return Changed(
+        f"tanh as the activation of {_listed(layers)}", with_other(problem),
+        'keras.layers.Dense(..., activation="tanh")',
+    )  # fmt: skip
+
+
 def scaled_logits(problem, evidence, found):
     """A scale in front of the softmax of logits that are bounded."""
     wanted = {f.layer: f.evidence["apart"] for f in found if "apart" in f.evidence}
