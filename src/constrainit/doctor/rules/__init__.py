@@ -49,6 +49,7 @@ from constrainit.doctor.rules.cw605_target_out_of_reach import TargetOutOfReach
 from constrainit.doctor.rules.cw606_unbounded_loss import UnboundedLoss
 from constrainit.doctor.rules.cw607_relative_to_zero import RelativeToZero
 from constrainit.doctor.rules.cw608_fading_rate import FadingRate
+from constrainit.doctor.rules.cw609_penalty_outweighs import PenaltyOutweighs
 
 _STAGES = (
     "build", "forward", "loss", "gradients", "second forward", "training", "save and load",
@@ -60,11 +61,11 @@ RULES = (
     WrongDtype(), ConstraintMakesNan(), NotDeterministic(), NotAProjection(), InexactConstraint(),
     NotAttached(), QuantizedAway(), MadeInCall(), IndexBeyondTable(), WrongAxis(), WrongLoss(),
     TargetOutOfReach(), RelativeToZero(), UnboundedLoss(), UndefinedAtBound(), EpsilonUnderflows(),
-    AverageOverwrites(), UnscaledData(), LearningRateTooHigh(), FadingRate(), Rounding(),
-    AssignedInCall(), InfeasibleStart(), IdenticalUnits(), StartJump(), AverageOutside(),
-    ModelFails(), NonfiniteForward(), NonfiniteGradient(), NonfiniteLoss(), ExplodingSignal(),
-    SaturatedStart(), DeadStart(), NoGradient(), ConstantOutput(), FadingGradient(), LostUpdate(),
-    LossGrows(), NotSaved(),
+    PenaltyOutweighs(), AverageOverwrites(), UnscaledData(), LearningRateTooHigh(), FadingRate(),
+    Rounding(), AssignedInCall(), InfeasibleStart(), IdenticalUnits(), StartJump(),
+    AverageOutside(), ModelFails(), NonfiniteForward(), NonfiniteGradient(), NonfiniteLoss(),
+    ExplodingSignal(), SaturatedStart(), DeadStart(), NoGradient(), ConstantOutput(),
+    FadingGradient(), LostUpdate(), LossGrows(), NotSaved(),
 )  # fmt: skip
 
 _TRIALS = {"rate": (LearningRateTooHigh,), "data": (UnscaledData,)}
