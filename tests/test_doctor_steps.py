@@ -132,10 +132,17 @@ def test_a_penalty_that_outweighs_the_data(penalty, named, heals):
     assert named or report.evidence.outweighed == []
 
 
-def test_a_penalty_is_not_blamed_where_less_of_it_learns_no_better():
-    """The targets are at zero already: all that is left to do is the penalty's."""
-    keras.utils.set_random_seed(0)
-    dense = layers.Dense(8, kernel_regularizer=keras.regularizers.L2(0.01))
-    model = sequential(dense, optimizer=keras.optimizers.SGD(0.0))
-    report = ci.diagnose(model, X, Y)
-    assert not [f for f in report.findings if f.code == "CW609"], str(report)
+@pytest.mark.parametrize(
+    ("strength", "rate", "named"), [(0.05, 0.02, False), (3.0, 0.02, True), (3.0, 1e-4, False)]
+)
+def test_a_penalty_is_blamed_where_the_weights_follow_it(strength, rate, named):
+    """One of more than half of the loss is sound where the data hold against it."""
+    dense = layers.Dense(
+        32, use_bias=False, kernel_regularizer=keras.regularizers.L2(strength),
+        kernel_initializer=keras.initializers.Constant(0.5),
+    )  # fmt: skip
+    model = sequential(dense, optimizer=keras.optimizers.Adam(rate))
+    report = ci.diagnose(model, X, np.tile(X.sum(axis=1, keepdims=True), (1, 32)))
+    assert report.evidence.penalties[0] > 0.5 * report.evidence.losses[0], "it shows nothing"
+    found = [f.code for f in counted(report) if f.code == "CW609"]
+    assert found == ["CW609"] * named, str(report)

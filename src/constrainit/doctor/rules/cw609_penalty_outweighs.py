@@ -5,6 +5,7 @@ import math
 from constrainit.doctor.rules._rule import Rule, percent
 
 _TIMES = 3.0
+_LEFT = 0.9
 
 
 class PenaltyOutweighs(Rule):
@@ -32,10 +33,11 @@ class PenaltyOutweighs(Rule):
 
     Known limits:
         Reported where penalties are more than half of the loss at the start, the loss of the data
-        does not fall by 2 % in the steps while they fall, and the gradient of all weights is three
-        times as large with them as without. Only penalties on weights are looked at, not those on
-        activities or by `add_loss`, nor the weight decay of an optimizer, and no models whose steps
-        are dear. What only shows after more steps than are taken is not seen.
+        does not fall by 2 % in the steps while they fall, the gradient of all weights is three
+        times as large with them as without, and a weight loses a tenth of itself. Only penalties on
+        weights are looked at, not those on activities or by `add_loss`, nor the weight decay of an
+        optimizer, and no models whose steps are dear. Where the start is noise, the loss of the
+        data falls as the weights go to zero, and nothing is said.
 
     Source:
         `keras.regularizers.L1` and `L2` are sums over the weight; keras-team/tf-keras#16. The
@@ -47,9 +49,11 @@ class PenaltyOutweighs(Rule):
     def find(self, evidence):
         steps = max(len(evidence.losses) - 1, 1)
         for made in evidence.outweighed:
-            if made.times_of_all < _TIMES or (made.left > 0 and made.times < _TIMES):
+            if made.times_of_all < _TIMES or made.left > _LEFT:
                 continue
-            zero = math.ceil(steps / (1 - made.left)) if 0 < made.left < 1 else 0
+            if made.left > 0 and made.times < _TIMES:
+                continue
+            zero = math.ceil(steps / (1 - made.left)) if made.left > 0 else 0
             then = f", and nothing after {zero} at this pace" if zero else ""
             before, after = made.losses
             yield self.made(
