@@ -82,3 +82,67 @@ def test_an_epsilon_that_half_precision_does_not_hold(dtype, optimizer, named):
         assert found[0].treatment.healed
         assert "epsilon of 0.001" in found[0].treatment.change
         assert found[0].evidence["times"] > 50
+
+
+def factors(penalty):
+    """A table as the product of two, which it can hold."""
+    keras.utils.set_random_seed(0)
+    start = keras.initializers.RandomUniform(0.2, 1.0)
+    ids = keras.Input((2,), dtype="int32")
+    tables = [
+        layers.Embedding(
+            20, 3, start, embeddings_constraint="non_neg", embeddings_regularizer=penalty, name=name
+        )(ids[:, place])
+        for place, name in enumerate(("row", "column"))
+    ]
+    model = keras.Model(ids, layers.Dot(axes=1)(tables))
+    model.compile(keras.optimizers.Adam(0.02), "mse")
+    pairs = DRAWS.integers(0, 20, (256, 2))
+    return model, pairs.astype("int32"), (1.0 + pairs[:, :1] / 10).astype("float32")
+
+
+def steep(weight):
+    """A penalty of one's own."""
+    return 0.3 * keras.ops.sum(keras.ops.abs(weight))
+
+
+@pytest.mark.parametrize(
+    ("penalty", "named", "heals"),
+    [
+        (keras.regularizers.L1(0.3), True, True),
+        (keras.regularizers.L2(0.5), True, True),
+        (steep, True, None),
+        (keras.regularizers.L1(1e-3), False, None),
+        (keras.regularizers.L2(1e-2), False, None),
+        (None, False, None),
+    ],
+    ids=["much l1", "much l2", "own", "little l1", "little l2", "none"],
+)
+def test_a_penalty_that_outweighs_the_data(penalty, named, heals):
+    """It is named at each weight, and the data are learnt with less of it."""
+    model, x, y = factors(penalty)
+    report = ci.diagnose(model, x, y)
+    found = [f for f in report.findings if f.code == "CW609"]
+    where = [f.weight for f in found]
+    assert where == (["row/embeddings", "column/embeddings"] if named else []), str(report)
+    assert model.get_layer("row").embeddings_regularizer is penalty or heals
+    for finding in found:
+        assert finding.evidence["data_loss_after"] > 0.98 * finding.evidence["data_loss"]
+        assert (finding.treatment and finding.treatment.healed) == heals, str(report)
+    assert named or report.evidence.outweighed == []
+
+
+@pytest.mark.parametrize(
+    ("strength", "rate", "named"), [(0.05, 0.02, False), (3.0, 0.02, True), (3.0, 1e-4, False)]
+)
+def test_a_penalty_is_blamed_where_the_weights_follow_it(strength, rate, named):
+    """One of more than half of the loss is sound where the data hold against it."""
+    dense = layers.Dense(
+        32, use_bias=False, kernel_regularizer=keras.regularizers.L2(strength),
+        kernel_initializer=keras.initializers.Constant(0.5),
+    )  # fmt: skip
+    model = sequential(dense, optimizer=keras.optimizers.Adam(rate))
+    report = ci.diagnose(model, X, np.tile(X.sum(axis=1, keepdims=True), (1, 32)))
+    assert report.evidence.penalties[0] > 0.5 * report.evidence.losses[0], "it shows nothing"
+    found = [f.code for f in counted(report) if f.code == "CW609"]
+    assert found == ["CW609"] * named, str(report)

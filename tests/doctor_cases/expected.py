@@ -62,6 +62,7 @@ OF_KIND = {
     "not_traceable": ("CW201",),
     "optimizer": ("CW303", "CW506"),
     "output_range": ("CW605",),
+    "penalty_outweighs": ("CW609",),
     "quantization": ("CW304",),
     "reload_differs": ("CW208",),
     "saturation": ("CW402",),

@@ -1,5 +1,6 @@
 """What a probe of a model measured. Rules read it; nothing here judges."""
 
+import math
 from dataclasses import dataclass, field
 
 from constrainit.doctor._frames import Fault, Source
@@ -273,6 +274,46 @@ class OverwriteEvidence:
     left: float
 
 
+@dataclass(frozen=True)
+class PenaltyEvidence:
+    """A weight with a penalty, where penalties are most of a loss of which only they fall.
+
+    Attributes:
+        record: The weight.
+        share: The share of all penalties in the loss at the start.
+        gradient: The norm of its gradient after the steps.
+        of_data: The same without penalties.
+        everywhere: The norm of the gradients of all weights after the steps.
+        all_of_data: The same without penalties.
+        left: Its norm after the steps, relative to that at the start.
+        losses: The loss without penalties, at the start and after the steps.
+    """
+
+    record: WeightRecord
+    share: float
+    gradient: float
+    of_data: float
+    everywhere: float
+    all_of_data: float
+    left: float
+    losses: tuple[float, float]
+
+    @property
+    def times(self) -> float:
+        """How many times as large its gradient is with penalties as without."""
+        return self.gradient / self.of_data if self.of_data > 0 else math.inf
+
+    @property
+    def times_of_all(self) -> float:
+        """How many times as large the gradients of all weights are."""
+        return self.everywhere / self.all_of_data if self.all_of_data > 0 else math.inf
+
+    @property
+    def scale(self) -> float:
+        """The power of ten by which penalties have at most a tenth of the gradient of the data."""
+        return 10.0 ** math.floor(math.log10(0.1 / min(self.times_of_all, 1e3)))
+
+
 @dataclass
 class LossEvidence:
     """What is known of the loss of one output.
@@ -393,6 +434,9 @@ class Evidence:
         rate: The learning rate at the first step.
         rates: Those of a schedule at the next twenty steps and at three far ones.
         epsilon: What the optimizer adds to its divisor, None if it has none.
+        penalties: What penalties on weights add to the loss, at the start and after the steps;
+            empty if there are none.
+        outweighed: Weights with a penalty, where only penalties fall and are most of the loss.
         overwrites: The average that the optimizer puts in place of the weights, if it does.
         further: The losses of more steps, where the loss falls below zero faster and faster.
         added: What layers add to the loss, after those steps.
@@ -435,6 +479,8 @@ class Evidence:
     rates: list[float] = field(default_factory=list)
     epsilon: float | None = None
     overwrites: OverwriteEvidence | None = None
+    penalties: list[float] = field(default_factory=list)
+    outweighed: list[PenaltyEvidence] = field(default_factory=list)
     further: list[float] = field(default_factory=list)
     added: dict[str, float] = field(default_factory=dict)
     rounding: RoundingEvidence | None = None

@@ -1,6 +1,7 @@
 """A model, a batch, a loss and an optimizer: one training problem that can be stepped."""
 
 import contextlib
+import copy
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -114,6 +115,12 @@ class Problem:
             yield
         finally:
             self.given_steps, self.steps, self.more = held
+
+    def afresh(self) -> "Problem":
+        """This problem with a step of its own, for a model that has changed since the last one."""
+        other = copy.copy(self)
+        other._step = None
+        return other
 
     def losses(self) -> list[Any]:
         """The loss of each output, as Keras resolves it; an empty list for a model's own."""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from constrainit.doctor import _beyond
+from constrainit.doctor import _beyond, _penalty
 from constrainit.doctor._constraints import Constraints
 from constrainit.doctor._corners import corners, free_weights, passed
 from constrainit.doctor._evidence import EntryEvidence, Evidence, GradientEvidence
@@ -69,6 +69,8 @@ class Training:
         evidence.epsilon = _beyond.epsilon_of(problem.optimizer)
         evidence.overwrites = _beyond.overwrites(problem.optimizer)
         free = free_weights(self.records)
+        began = _penalty.sizes(problem)
+        self._weigh_penalties()
         weights = self._first(stepped)
         if self._broken(0, stepped, weights, None):
             self.steps = 1
@@ -102,6 +104,12 @@ class Training:
             self._update(stepped)
         if evidence.fault_step is None:
             self._doubts(free)
+            self._weigh_penalties()
+            _penalty.measure(problem, evidence, began)
+
+    def _weigh_penalties(self):
+        found = _penalty.total(self.problem)
+        self.evidence.penalties += [] if found is None else [found]
 
     def _doubts(self, free):
         """Looks further where the steps gave reason to."""

@@ -53,6 +53,7 @@ from constrainit.doctor.rules.cw605_target_out_of_reach import TargetOutOfReach
 from constrainit.doctor.rules.cw606_unbounded_loss import UnboundedLoss
 from constrainit.doctor.rules.cw607_relative_to_zero import RelativeToZero
 from constrainit.doctor.rules.cw608_fading_rate import FadingRate
+from constrainit.doctor.rules.cw609_penalty_outweighs import PenaltyOutweighs
 from constrainit.doctor.rules.cw610_target_falls import TargetFalls
 from constrainit.doctor.rules.cw701_own_step_breaks import OwnStepBreaks
 from constrainit.doctor.rules.cw702_step_trains_nothing import StepTrainsNothing
@@ -70,12 +71,12 @@ RULES = (
     UpdateUndone(), InexactConstraint(), NotAttached(), QuantizedAway(), MadeInCall(),
     CopiedNotTied(), IndexBeyondTable(), WrongAxis(), WrongLoss(), TargetOutOfReach(),
     TargetFalls(), RelativeToZero(), UnboundedLoss(), UndefinedAtBound(), EpsilonUnderflows(),
-    AverageOverwrites(), UnscaledData(), LearningRateTooHigh(), FadingRate(), Rounding(),
-    NoSecondDerivative(), AssignedInCall(), GradientsAddUp(), StepLeavesSet(), InfeasibleStart(),
-    IdenticalUnits(), StartJump(), AverageOutside(), ModelFails(), NonfiniteForward(),
-    NonfiniteGradient(), NonfiniteLoss(), OwnStepBreaks(), StepTrainsNothing(), ExplodingSignal(),
-    SaturatedStart(), DeadStart(), NoGradient(), ConstantOutput(), FadingGradient(), LostUpdate(),
-    LossGrows(), NotSaved(),
+    PenaltyOutweighs(), AverageOverwrites(), UnscaledData(), LearningRateTooHigh(), FadingRate(),
+    Rounding(), NoSecondDerivative(), AssignedInCall(), GradientsAddUp(), StepLeavesSet(),
+    InfeasibleStart(), IdenticalUnits(), StartJump(), AverageOutside(), ModelFails(),
+    NonfiniteForward(), NonfiniteGradient(), NonfiniteLoss(), OwnStepBreaks(),
+    StepTrainsNothing(), ExplodingSignal(), SaturatedStart(), DeadStart(), NoGradient(),
+    ConstantOutput(), FadingGradient(), LostUpdate(), LossGrows(), NotSaved(),
 )  # fmt: skip
 
 _TRIALS = {"rate": (LearningRateTooHigh,), "data": (UnscaledData,)}

@@ -10,7 +10,15 @@ from constrainit.doctor._finding import Finding
 from constrainit.doctor._problem import Problem
 from constrainit.doctor.rules import in_order, rules_of
 from constrainit.doctor.rules.cw201_constraint_raises import missing_backend_name
-from constrainit.doctor.treatments import constraints, models, source, starts, steps, training
+from constrainit.doctor.treatments import (
+    constraints,
+    models,
+    penalties,
+    source,
+    starts,
+    steps,
+    training,
+)
 from constrainit.doctor.treatments._chain import Attempt, Chains
 from constrainit.doctor.treatments._lasting import LATER, confirmed
 from constrainit.doctor.treatments._remedy import (
@@ -56,6 +64,7 @@ REMEDIES = (
     ),
     Remedy(("CW406",), models.spectral_constraint),
     Remedy(("CW508",), training.larger_epsilon),
+    Remedy(("CW609",), penalties.weaker_penalty),
     Remedy(("CW305",), training.average_at_the_end),
     Remedy(("CW303",), training.projected_averages, saved=False),
     Remedy(("CW605",), training.labels_from_zero, saved=False),

@@ -8,6 +8,7 @@ import numpy as np
 
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding
+from constrainit.doctor._penalty import falls
 from constrainit.doctor._problem import Problem
 from constrainit.doctor.rules._symptoms import diverges
 from constrainit.doctor.treatments._remedy import (
@@ -66,7 +67,7 @@ def confirmed(
     """What was seen after a change, with the reason why it is no cure, if it seemed to be one."""
     if not is_good(wanted, after, found, brings=remedy.brings):
         return after
-    doubt = _of_penalty(remedy, evidence) or _muted(evidence, after)
+    doubt = _of_penalty(remedy, evidence) or _muted(evidence, after) or _unlearnt(wanted, after)
     now = after.evidence.losses
     if not doubt and remedy.moves:
         given = any(finding.weight.endswith("/bias") for finding in wanted)
@@ -119,6 +120,12 @@ def _of_penalty(remedy, evidence):
     known = [operand for operand in operation.operands if operand.weights]
     alone = bool(known) and not any(operand.data for operand in operation.operands)
     return "the penalty that fails there pulls the weights back" if alone else ""
+
+
+def _unlearnt(wanted, after):
+    """Whether a weaker penalty leaves the loss of the data as it is."""
+    stays = any(finding.code == "CW609" for finding in wanted) and not falls(after.evidence)
+    return "the loss of the data does not fall either" if stays else ""
 
 
 def _worse(before, now, factor):

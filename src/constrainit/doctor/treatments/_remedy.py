@@ -7,6 +7,7 @@ from typing import Any
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding, Treatment
 from constrainit.doctor._own_step import has_own_step
+from constrainit.doctor._penalty import of_data
 from constrainit.doctor._probe import probe
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._state import borrowed
@@ -213,6 +214,8 @@ def measured(finding: Finding, evidence: Evidence) -> dict[str, Any]:
     peaks = [output.peak for output in evidence.outputs]
     last = evidence.losses[-1] if evidence.losses else None
     numbers |= {"loss": evidence.loss, "loss_after": last, "peak": max(peaks, default=0.0)}
+    if len(evidence.penalties) > 1:
+        numbers["data_loss"], numbers["data_loss_after"] = of_data(evidence)
     numbers.setdefault("exception", "none" if not evidence.faults else "still raises")
     gradients = [g for g in evidence.gradients if g.record.path == finding.weight]
     if gradients:

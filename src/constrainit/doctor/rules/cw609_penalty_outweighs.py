@@ -1,0 +1,69 @@
+"""CW609 penalty-outweighs."""
+
+import math
+
+from constrainit.doctor.rules._rule import Rule, percent
+
+_TIMES = 3.0
+_LEFT = 0.9
+
+
+class PenaltyOutweighs(Rule):
+    """A penalty on a weight is larger than the loss of the data, and the steps follow it alone.
+
+    A regularizer sums over all entries, while a loss is a mean over the examples: what is small
+    for one weight is large for a table of thousands. The loss falls, but by the penalty only; the
+    weights go to zero, where products of them have no gradient that could bring them back.
+
+    Example:
+        keras.utils.set_random_seed(0)
+        large = keras.regularizers.L1(0.5)
+        layer = layers.Dense(32, use_bias=False, kernel_regularizer=large)
+        model = keras.Sequential([keras.Input((4,)), layer])
+        model.compile(keras.optimizers.Adam(0.01), "mse")
+        ci.diagnose(model, np.eye(4), 3 * np.ones((4, 32)))
+
+    Use instead:
+        keras.utils.set_random_seed(0)
+        small = keras.regularizers.L1(1e-4)
+        layer = layers.Dense(32, use_bias=False, kernel_regularizer=small)
+        model = keras.Sequential([keras.Input((4,)), layer])
+        model.compile(keras.optimizers.Adam(0.01), "mse")
+        ci.diagnose(model, np.eye(4), 3 * np.ones((4, 32)))
+
+    Known limits:
+        Reported where penalties are more than half of the loss at the start, the loss of the data
+        does not fall by 2 % in the steps while they fall, the gradient of all weights is three
+        times as large with them as without, and a weight loses a tenth of itself. Only penalties on
+        weights are looked at, not those on activities or by `add_loss`, nor the weight decay of an
+        optimizer, and no models whose steps are dear. Where the start is noise, the loss of the
+        data falls as the weights go to zero, and nothing is said.
+
+    Source:
+        `keras.regularizers.L1` and `L2` are sums over the weight; keras-team/tf-keras#16. The
+        gradients are those of a step with and without the penalties.
+    """
+
+    code, name, stage = "CW609", "penalty-outweighs", "training"
+
+    def find(self, evidence):
+        steps = max(len(evidence.losses) - 1, 1)
+        for made in evidence.outweighed:
+            if made.times_of_all < _TIMES or made.left > _LEFT:
+                continue
+            if made.left > 0 and made.times < _TIMES:
+                continue
+            zero = math.ceil(steps / (1 - made.left)) if made.left > 0 else 0
+            then = f", and nothing after {zero} at this pace" if zero else ""
+            before, after = made.losses
+            yield self.made(
+                f"penalties are {percent(made.share)} of the loss, and its gradient is "
+                f"{made.times:.3g} times as large with them as without: {percent(made.left)} of it "
+                f"is left after {steps} steps{then}, while the loss of the data goes from "
+                f"{before:.4g} to {after:.4g}",
+                f"a penalty about {made.scale:g} times as strong: it is a sum over the weight, "
+                "while the loss is a mean over the examples",
+                {"share": made.share, "times": made.times, "left": made.left,
+                 "data_loss": before, "data_loss_after": after},
+                layer=made.record.layer.name, weight=made.record.path,
+            )  # fmt: skip
