@@ -536,3 +536,15 @@ def test_a_loss_of_second_derivatives_of_straight_pieces(activation, order, code
     if codes:
         assert report.findings[0].treatment.healed, str(report)
         assert {layer.activation for layer in model.body.layers[:2]} == {keras.activations.relu}
+
+
+def test_rows_of_a_table_are_not_moved():
+    """Numbers that name rows have no direction, whatever may not be negative behind them."""
+    inputs = keras.Input((2,))
+    inside = ci.constrained(embeddings=ci.NonNegative())
+    rows = layers.Embedding(4, 3, **inside)(ops.cast(inputs, "int32"))
+    keras.utils.set_random_seed(0)
+    model = keras.Model(inputs, ops.sum(rows[:, 0] * rows[:, 1], axis=-1, keepdims=True))
+    model.compile("adam", "mse")
+    x = np.random.default_rng(0).integers(0, 4, size=(64, 2)).astype("float32")
+    assert counted(ci.diagnose(model, x, x.sum(axis=1, keepdims=True))) == []

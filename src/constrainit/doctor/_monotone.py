@@ -23,12 +23,14 @@ _ROUNDING = 1e-6
 def falling(problem: Any, evidence: Evidence) -> FallingEvidence | None:
     """What share of the targets' differences goes against a model that is monotone.
 
-    Asked only of a model of one output whose kernels all keep from being negative, where the
+    Asked only of a model of numbers with one output, whose kernels all keep from being negative, where the
     targets depend on the inputs. Pairs are those of which one is at least as large in each input
     that the output rises with, and as small in each that it falls with.
     """
     x, y = problem.x, problem.y
     if keras.tree.is_nested(x) or keras.tree.is_nested(y) or len(x.shape) != 2:
+        return None
+    if "float" not in keras.backend.standardize_dtype(x.dtype):
         return None
     constraints = {id(made.record.variable): made for made in evidence.constraints}
     kernels = [r for r in evidence.weights if r.variable.trainable and len(r.shape) > 1]
@@ -39,7 +41,11 @@ def falling(problem: Any, evidence: Evidence) -> FallingEvidence | None:
     if y.ndim > 2 or y.size != len(x) or not np.isfinite(x).all() or not np.isfinite(y).all():
         return None
     y = y.ravel()
-    signs = _directions(problem.model, x)
+    try:
+        signs = _directions(problem.model, x)
+    # A number may stand for a row of a table, and there is none a little further on.
+    except Exception:
+        return None
     if signs is None or not _is_known(x, y):
         return None
     share, pairs = _against(x * signs, y)
