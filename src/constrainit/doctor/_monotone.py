@@ -23,9 +23,9 @@ _ROUNDING = 1e-6
 def falling(problem: Any, evidence: Evidence) -> FallingEvidence | None:
     """What share of the targets' differences goes against a model that is monotone.
 
-    Asked only of a model of numbers with one output, whose kernels all keep from being negative, where the
-    targets depend on the inputs. Pairs are those of which one is at least as large in each input
-    that the output rises with, and as small in each that it falls with.
+    Asked only of a model of numbers with one output, whose kernels all keep from being negative,
+    where the targets depend on the inputs. Pairs are those of which one is at least as large in
+    each input that the output rises with, and as small in each that it falls with.
     """
     x, y = problem.x, problem.y
     if keras.tree.is_nested(x) or keras.tree.is_nested(y) or len(x.shape) != 2:
