@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 from constrainit.doctor._frames import Fault, Source
 from constrainit.doctor._statistics import Numbers, Output
@@ -237,6 +238,27 @@ class OverwriteEvidence:
 
 
 @dataclass(frozen=True)
+class PlainEvidence:
+    """A tensor that a layer computes with and that is no weight.
+
+    Attributes:
+        holder: The layer.
+        name: The attribute that it is.
+        shape: Its shape.
+        value: Its value.
+        alone: Whether the model has nothing to train but biases.
+        meant: Whether it was to be trained, as far as the layer tells.
+    """
+
+    holder: Any
+    name: str
+    shape: tuple[int, ...]
+    value: Any
+    alone: bool
+    meant: bool
+
+
+@dataclass(frozen=True)
 class PenaltyEvidence:
     """A weight with a penalty, where penalties are most of a loss of which only they fall.
 
@@ -364,6 +386,7 @@ class Evidence:
         rounding: What the last bit of the weights does to a loss that does not fall.
         beyond: Tables that are asked for rows that they do not have.
         made: Weights that a call makes anew.
+        plain: Tensors that layers compute with and that are no weights.
         trials: What the same look found after a change that asks for a cause, by its name.
     """
 
@@ -403,6 +426,7 @@ class Evidence:
     rounding: RoundingEvidence | None = None
     beyond: list[BeyondEvidence] = field(default_factory=list)
     made: list[MadeEvidence] = field(default_factory=list)
+    plain: list[PlainEvidence] = field(default_factory=list)
     trials: dict[str, "Trial"] = field(default_factory=dict)
 
     @property

@@ -11,6 +11,7 @@ from constrainit.doctor._data import describe_data, describe_losses
 from constrainit.doctor._dropped import dropped
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._frames import fault
+from constrainit.doctor._plain import plain_tensors
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor._training import Training
@@ -30,6 +31,7 @@ def probe(problem: Problem) -> Evidence:
     if not sound:
         return evidence
     evidence.data = describe_data(problem)
+    evidence.plain = plain_tensors(problem)
     assigned = {id(variable) for variable in problem.assigned}
     evidence.assigned = [r for r in evidence.weights if id(r.variable) in assigned]
     constraints.hold(problem.assigned)

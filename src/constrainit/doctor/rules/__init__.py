@@ -33,6 +33,7 @@ from constrainit.doctor.rules.cw405_constant_output import ConstantOutput
 from constrainit.doctor.rules.cw406_assigned_in_call import AssignedInCall
 from constrainit.doctor.rules.cw407_made_in_call import MadeInCall
 from constrainit.doctor.rules.cw408_index_beyond_table import IndexBeyondTable
+from constrainit.doctor.rules.cw409_not_a_variable import NotAVariable
 from constrainit.doctor.rules.cw501_nonfinite_gradient import NonfiniteGradient
 from constrainit.doctor.rules.cw502_nonfinite_loss import NonfiniteLoss
 from constrainit.doctor.rules.cw503_no_gradient import NoGradient
@@ -59,13 +60,13 @@ _LEVELS = ("error", "warning", "info")
 RULES = (
     NonfiniteData(), NonfiniteStart(), ConstraintNeverRuns(), ConstraintRaises(), WrongShape(),
     WrongDtype(), ConstraintMakesNan(), NotDeterministic(), NotAProjection(), InexactConstraint(),
-    NotAttached(), QuantizedAway(), MadeInCall(), IndexBeyondTable(), WrongAxis(), WrongLoss(),
-    TargetOutOfReach(), RelativeToZero(), UnboundedLoss(), UndefinedAtBound(), EpsilonUnderflows(),
-    PenaltyOutweighs(), AverageOverwrites(), UnscaledData(), LearningRateTooHigh(), FadingRate(),
-    Rounding(), AssignedInCall(), InfeasibleStart(), IdenticalUnits(), StartJump(),
-    AverageOutside(), ModelFails(), NonfiniteForward(), NonfiniteGradient(), NonfiniteLoss(),
-    ExplodingSignal(), SaturatedStart(), DeadStart(), NoGradient(), ConstantOutput(),
-    FadingGradient(), LostUpdate(), LossGrows(), NotSaved(),
+    NotAttached(), QuantizedAway(), MadeInCall(), NotAVariable(), IndexBeyondTable(), WrongAxis(),
+    WrongLoss(), TargetOutOfReach(), RelativeToZero(), UnboundedLoss(), UndefinedAtBound(),
+    EpsilonUnderflows(), PenaltyOutweighs(), AverageOverwrites(), UnscaledData(),
+    LearningRateTooHigh(), FadingRate(), Rounding(), AssignedInCall(), InfeasibleStart(),
+    IdenticalUnits(), StartJump(), AverageOutside(), ModelFails(), NonfiniteForward(),
+    NonfiniteGradient(), NonfiniteLoss(), ExplodingSignal(), SaturatedStart(), DeadStart(),
+    NoGradient(), ConstantOutput(), FadingGradient(), LostUpdate(), LossGrows(), NotSaved(),
 )  # fmt: skip
 
 _TRIALS = {"rate": (LearningRateTooHigh,), "data": (UnscaledData,)}
