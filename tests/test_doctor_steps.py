@@ -1,9 +1,9 @@
-"""Causes that lie in what the steps add to the gradient: the optimizer's numbers, averages."""
+"""Causes that lie in what is stepped, and how: numbers of the optimizer, penalties, weights."""
 
 import keras
 import numpy as np
 import pytest
-from keras import layers
+from keras import layers, ops
 
 import constrainit as ci
 
@@ -103,7 +103,7 @@ def factors(penalty):
 
 def steep(weight):
     """A penalty of one's own."""
-    return 0.3 * keras.ops.sum(keras.ops.abs(weight))
+    return 0.3 * ops.sum(ops.abs(weight))
 
 
 @pytest.mark.parametrize(
@@ -146,3 +146,53 @@ def test_a_penalty_is_blamed_where_the_weights_follow_it(strength, rate, named):
     assert report.evidence.penalties[0] > 0.5 * report.evidence.losses[0], "it shows nothing"
     found = [f.code for f in counted(report) if f.code == "CW609"]
     assert found == ["CW609"] * named, str(report)
+
+
+@keras.saving.register_keras_serializable("test_doctor_steps")
+class Positive(layers.Layer):
+    """A positive kernel; what it is made from is a weight, or only a tensor."""
+
+    def __init__(self, units, kind="tensor", constraint=None, **kwargs):
+        super().__init__(**kwargs)
+        self.units, self.kind, self.own = units, kind, constraint
+
+    def build(self, shape):
+        start = keras.initializers.RandomNormal(-2.0, 0.5, seed=0)
+        if self.kind == "weight":
+            self.free = self.add_weight(shape=(shape[-1], self.units), initializer=start)
+        elif self.kind == "mask":
+            self.free = ops.tril(ops.ones((shape[-1], self.units)))
+        else:
+            self.free = start((shape[-1], self.units))
+        self.unused = start((8, 8))
+        self.bias = self.add_weight(shape=(self.units,), initializer="zeros", name="bias")
+
+    def call(self, x):
+        return ops.matmul(x, ops.softplus(self.free)) + self.bias
+
+
+@pytest.mark.parametrize(
+    ("parts", "levels"),
+    [
+        ([lambda: Positive(8), lambda: Positive(1)], ["warning", "warning"]),
+        ([lambda: Positive(8), lambda: layers.Dense(1)], ["info"]),
+        (
+            [lambda: Positive(8, constraint=keras.constraints.NonNeg()), lambda: layers.Dense(1)],
+            ["warning"],
+        ),
+        ([lambda: Positive(8, "weight"), lambda: layers.Dense(1)], []),
+        ([lambda: Positive(8, "mask"), lambda: Positive(1, "weight")], []),
+    ],
+    ids=["alone", "features", "constrained", "weight", "mask"],
+)
+def test_a_tensor_that_is_no_weight(parts, levels):
+    """It is named, and the loss falls once it is a weight; a constant may be meant."""
+    parts = [make() for make in parts]
+    model = sequential(*parts, optimizer=keras.optimizers.Adam(0.05))
+    report = ci.diagnose(model, X, Y + X[:, 1:2])
+    found = [f for f in report.findings if f.code == "CW409"]
+    assert [f.level for f in found] == levels, str(report)
+    for finding, part in zip(found, parts, strict=False):
+        assert finding.layer == part.name
+        assert finding.counts == bool(finding.treatment and finding.treatment.healed)
+    assert not isinstance(getattr(parts[0], "free", 0), keras.Variable) or not levels

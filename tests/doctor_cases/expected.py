@@ -55,6 +55,7 @@ OF_KIND = {
     "never_moves": ("CW506",),
     "no_second_derivative": ("CW509",),
     "nonfinite_loss": ("CW502",),
+    "not_a_variable": ("CW409",),
     "not_attached": ("CW209", "CW304"),
     "not_deterministic": ("CW207",),
     "not_idempotent": ("CW205",),

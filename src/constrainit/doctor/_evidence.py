@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 from constrainit.doctor._frames import Fault, Source
 from constrainit.doctor._statistics import Numbers, Output
@@ -275,6 +276,27 @@ class OverwriteEvidence:
 
 
 @dataclass(frozen=True)
+class PlainEvidence:
+    """A tensor that a layer computes with and that is no weight.
+
+    Attributes:
+        holder: The layer.
+        name: The attribute that it is.
+        shape: Its shape.
+        value: Its value.
+        alone: Whether the model has nothing to train but biases.
+        meant: Whether it was to be trained, as far as the layer tells.
+    """
+
+    holder: Any
+    name: str
+    shape: tuple[int, ...]
+    value: Any
+    alone: bool
+    meant: bool
+
+
+@dataclass(frozen=True)
 class PenaltyEvidence:
     """A weight with a penalty, where penalties are most of a loss of which only they fall.
 
@@ -447,6 +469,7 @@ class Evidence:
         copied: Weights that were the transpose of a trained one at the start, with that one.
         falling: How the targets go against a model that can only rise.
         own: What the steps of the model's own did, None if it has none or they could not be taken.
+        plain: Tensors that layers compute with and that are no weights.
         trials: What the same look found after a change that asks for a cause, by its name.
     """
 
@@ -490,6 +513,7 @@ class Evidence:
     copied: list[tuple[WeightRecord, WeightRecord]] = field(default_factory=list)
     falling: FallingEvidence | None = None
     own: OwnEvidence | None = None
+    plain: list[PlainEvidence] = field(default_factory=list)
     trials: dict[str, "Trial"] = field(default_factory=dict)
 
     @property

@@ -15,6 +15,7 @@ from constrainit.doctor._frames import fault
 from constrainit.doctor._monotone import falling
 from constrainit.doctor._own_step import has_own_step
 from constrainit.doctor._own_training import OwnTraining
+from constrainit.doctor._plain import plain_tensors
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor._training import Training
@@ -69,6 +70,7 @@ def _usual(problem, constraints, evidence):
     if not _called(problem, evidence, problem.set_loss):
         return
     evidence.data = describe_data(problem)
+    evidence.plain = plain_tensors(problem)
     constraints.hold(problem.assigned)
     pairs = copies(evidence.weights)
     training = Training(problem, constraints, evidence)

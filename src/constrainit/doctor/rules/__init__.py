@@ -35,6 +35,7 @@ from constrainit.doctor.rules.cw405_constant_output import ConstantOutput
 from constrainit.doctor.rules.cw406_assigned_in_call import AssignedInCall
 from constrainit.doctor.rules.cw407_made_in_call import MadeInCall
 from constrainit.doctor.rules.cw408_index_beyond_table import IndexBeyondTable
+from constrainit.doctor.rules.cw409_not_a_variable import NotAVariable
 from constrainit.doctor.rules.cw410_copied_not_tied import CopiedNotTied
 from constrainit.doctor.rules.cw501_nonfinite_gradient import NonfiniteGradient
 from constrainit.doctor.rules.cw502_nonfinite_loss import NonfiniteLoss
@@ -69,14 +70,14 @@ RULES = (
     NonfiniteData(), NonfiniteStart(), ConstraintNeverRuns(), ConstraintRaises(), WrongShape(),
     WrongDtype(), ConstraintMakesNan(), NotDeterministic(), NotAProjection(), SignedSum(),
     UpdateUndone(), InexactConstraint(), NotAttached(), QuantizedAway(), MadeInCall(),
-    CopiedNotTied(), IndexBeyondTable(), WrongAxis(), WrongLoss(), TargetOutOfReach(),
-    TargetFalls(), RelativeToZero(), UnboundedLoss(), UndefinedAtBound(), EpsilonUnderflows(),
-    PenaltyOutweighs(), AverageOverwrites(), UnscaledData(), LearningRateTooHigh(), FadingRate(),
-    Rounding(), NoSecondDerivative(), AssignedInCall(), GradientsAddUp(), StepLeavesSet(),
-    InfeasibleStart(), IdenticalUnits(), StartJump(), AverageOutside(), ModelFails(),
-    NonfiniteForward(), NonfiniteGradient(), NonfiniteLoss(), OwnStepBreaks(),
-    StepTrainsNothing(), ExplodingSignal(), SaturatedStart(), DeadStart(), NoGradient(),
-    ConstantOutput(), FadingGradient(), LostUpdate(), LossGrows(), NotSaved(),
+    NotAVariable(), CopiedNotTied(), IndexBeyondTable(), WrongAxis(), WrongLoss(),
+    TargetOutOfReach(), TargetFalls(), RelativeToZero(), UnboundedLoss(), UndefinedAtBound(),
+    EpsilonUnderflows(), PenaltyOutweighs(), AverageOverwrites(), UnscaledData(),
+    LearningRateTooHigh(), FadingRate(), Rounding(), NoSecondDerivative(), AssignedInCall(),
+    GradientsAddUp(), StepLeavesSet(), InfeasibleStart(), IdenticalUnits(), StartJump(),
+    AverageOutside(), ModelFails(), NonfiniteForward(), NonfiniteGradient(), NonfiniteLoss(),
+    OwnStepBreaks(), StepTrainsNothing(), ExplodingSignal(), SaturatedStart(), DeadStart(),
+    NoGradient(), ConstantOutput(), FadingGradient(), LostUpdate(), LossGrows(), NotSaved(),
 )  # fmt: skip
 
 _TRIALS = {"rate": (LearningRateTooHigh,), "data": (UnscaledData,)}

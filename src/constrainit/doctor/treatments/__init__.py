@@ -64,6 +64,7 @@ REMEDIES = (
     ),
     Remedy(("CW406",), models.spectral_constraint),
     Remedy(("CW508",), training.larger_epsilon),
+    Remedy(("CW409",), models.made_weights, saved=False),
     Remedy(("CW609",), penalties.weaker_penalty),
     Remedy(("CW305",), training.average_at_the_end),
     Remedy(("CW303",), training.projected_averages, saved=False),

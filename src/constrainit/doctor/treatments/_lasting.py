@@ -35,7 +35,7 @@ _BY_TRAINING = ("CW302", "CW401", "CW501", "CW502", "CW505", "CW508")
 
 _OF_SIGNAL = ("CW402", "CW403", "CW405", "CW504")
 
-_OF_LOSS = ("CW305",)
+_OF_LOSS = ("CW305", "CW409")
 """What is told by a change of the training alone: its cure has to show in the loss."""
 
 _FALLS = 0.02

@@ -196,6 +196,26 @@ def more_rows(problem, evidence, found):
     )  # fmt: skip
 
 
+def made_weights(problem, evidence, found):
+    """Weights in place of plain tensors."""
+    names, lines = {finding.layer for finding in found}, []
+    for made in evidence.plain:
+        if made.holder.name in names:
+            weight = keras.Variable(made.value, name=made.name)
+            # Not through the layer, which takes no more weights once it is built.
+            list.append(made.holder._trainable_variables, weight)
+            vars(made.holder)[made.name] = weight
+            shape = f"self.add_weight(shape={made.shape}, name={made.name!r}, initializer=...)"
+            lines.append(f"self.{made.name} = {shape}  # in build of {type(made.holder).__name__}")
+    if not lines:
+        return None
+    return Changed(
+        f"weights in place of {_listed([made.name for made in evidence.plain])}",
+        with_other(problem),
+        "\n".join(dict.fromkeys(lines)),
+    )
+
+
 def _listed(names):
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return f"{', '.join(map(str, names[:3]))}{more}"

@@ -1,0 +1,88 @@
+"""Tensors that a layer keeps and computes with as if they were weights."""
+
+import contextlib
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from constrainit._precision import dtype_of
+from constrainit.doctor._evidence import PlainEvidence
+from constrainit.doctor._recording import is_custom
+from constrainit.doctor._state import attribute
+from constrainit.doctor._statistics import to_numpy
+
+_FEW = 3
+
+_DISTINCT = 0.5
+"""Masks, unit matrices and ranges have fewer different entries, or no two dimensions."""
+
+_BIASES = ("bias", "beta")
+
+
+def plain_tensors(problem: Any) -> list[PlainEvidence]:
+    """The float tensors of the user's own layers that are no weights, where outputs use them."""
+    candidates = [
+        (layer, *kept) for layer in _layers(problem.model)
+        if not any(_is_wide(v) for v in layer.trainable_variables) for kept in _kept(layer)
+    ]  # fmt: skip
+    if not candidates or not problem.is_small:
+        return []
+    others = [v for v in problem.trainable if not _is_bias(v)]
+    found = []
+    # What the user's model raises here it has raised before.
+    with contextlib.suppress(Exception):
+        before = _outputs(problem)
+        for layer, name, tensor in candidates:
+            with attribute(layer, name, tensor * 0.5):
+                after = _outputs(problem)
+            if any(not np.array_equal(a, b) for a, b in zip(before, after, strict=True)):
+                shape = tuple(tensor.shape)
+                meant = _is_meant(layer, tensor)
+                found.append(PlainEvidence(layer, name, shape, tensor, not others, meant))
+    return found
+
+
+def _layers(model) -> Iterator[Any]:
+    return (layer for layer in {id(o): o for o in model._flatten_layers()}.values()
+            if is_custom(layer))  # fmt: skip
+
+
+def _kept(layer):
+    """The attributes of a layer that are tensors whose entries differ, with their names."""
+    for name, value in list(vars(layer).items()):
+        is_one = ops.is_tensor(value) and not isinstance(value, (keras.Variable, keras.KerasTensor))
+        if not is_one or "float" not in dtype_of(value) or not _is_wide(value):
+            continue
+        # A tensor of a graph has no entries outside of it.
+        with contextlib.suppress(Exception):
+            entries = to_numpy(ops.stop_gradient(value))
+            if len(np.unique(entries)) > _DISTINCT * entries.size:
+                yield name, value
+
+
+def _is_wide(value):
+    """Whether a tensor has two dimensions or more, and more than a few entries."""
+    return len(value.shape) > 1 and math.prod(value.shape) > _FEW
+
+
+def _is_bias(variable):
+    return len(variable.shape) < 2 and any(word in variable.name for word in _BIASES)
+
+
+def _is_meant(layer, tensor):
+    """Whether a tensor was made to be trained, or a constraint of the layer to act on it."""
+    attached = {id(v.constraint) for v in layer.trainable_variables}
+    free = any(
+        isinstance(value, keras.constraints.Constraint) and id(value) not in attached
+        for value in vars(layer).values()
+    )
+    return free or bool(getattr(tensor, "requires_grad", False))
+
+
+def _outputs(problem):
+    given = problem.model(problem.x, training=False)
+    return [to_numpy(ops.stop_gradient(one)) for one in keras.tree.flatten(given)]
