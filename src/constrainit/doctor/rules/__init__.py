@@ -33,6 +33,7 @@ from constrainit.doctor.rules.cw405_constant_output import ConstantOutput
 from constrainit.doctor.rules.cw406_assigned_in_call import AssignedInCall
 from constrainit.doctor.rules.cw407_made_in_call import MadeInCall
 from constrainit.doctor.rules.cw408_index_beyond_table import IndexBeyondTable
+from constrainit.doctor.rules.cw409_muted_signal import MutedSignal
 from constrainit.doctor.rules.cw501_nonfinite_gradient import NonfiniteGradient
 from constrainit.doctor.rules.cw502_nonfinite_loss import NonfiniteLoss
 from constrainit.doctor.rules.cw503_no_gradient import NoGradient
@@ -65,7 +66,7 @@ RULES = (
     InexactConstraint(), NotAttached(), QuantizedAway(), MadeInCall(), IndexBeyondTable(),
     WrongAxis(), WrongLoss(), TargetOutOfReach(), RelativeToZero(), UnboundedLoss(),
     UndefinedAtBound(), UnscaledData(), LearningRateTooHigh(), FadingRate(), Rounding(),
-    NoSecondDerivative(), AssignedInCall(), GradientsAddUp(),
+    NoSecondDerivative(), AssignedInCall(), GradientsAddUp(), MutedSignal(),
     StepLeavesSet(), InfeasibleStart(), IdenticalUnits(), StartJump(), AverageOutside(),
     ModelFails(), NonfiniteForward(), NonfiniteGradient(), NonfiniteLoss(), OwnStepBreaks(),
     StepTrainsNothing(), ExplodingSignal(), SaturatedStart(), DeadStart(), NoGradient(),
