@@ -64,6 +64,13 @@ class SignedShares(Constraint):
         return w / (1e-7 + ops.sum(w, axis=0, keepdims=True))
 
 
+class Narrow(Constraint):
+    """Weights that are all but nothing."""
+
+    def __call__(self, w):
+        return ops.clip(w, -1e-3, 1e-3)
+
+
 class OverWrongAxis(Constraint):
     """Without keepdims, the sum of a square kernel broadcasts along the other axis."""
 
@@ -200,6 +207,12 @@ def dense(constraint, start="ones", units=4):
     return sequential(layers.Dense(units, name="here", **kernel), layers.Dense(1))
 
 
+def muted(constraint):
+    """Two layers whose weights are held to a size."""
+    last = layers.Dense(1, kernel_constraint=constraint)
+    return sequential(layers.Dense(4, kernel_constraint=constraint, name="here"), last)
+
+
 def constant(value):
     return keras.initializers.Constant(value)
 
@@ -286,6 +299,7 @@ FAULTY = {
     "CW203": {"integers": (lambda: dense(Integers()), EVERY)},
     "CW204": {"0/0": (lambda: dense(SumsToOne(), "zeros"), EVERY)},
     "CW205": {"axis": (lambda: dense(OverWrongAxis(), "random_uniform"), EVERY)},
+    "CW411": {"clip": (lambda: muted(Narrow()), EVERY)},
     "CW211": {"signs": (lambda: dense(SignedShares(), "glorot_uniform", units=32), EVERY)},
     "CW206": {
         "call": (lambda: dense(Call()), EVERY),
@@ -559,6 +573,7 @@ REPAIRED = {
     "CW209": lambda: sequential(MadeByVariable(by_hand=True), layers.Dense(1)),
     "CW101": lambda: dense("non_neg", keras.initializers.RandomUniform(0, 0.5, seed=0)),
     "CW204": sums_to_one_repaired,
+    "CW411": lambda: muted(keras.constraints.MaxNorm(2.0)),
     "CW211": lambda: dense(SignedShares(), constant(0.25)),
     "CW301": lambda: embedding(1),
     "CW401": lambda: sequential(

@@ -37,6 +37,7 @@ from constrainit.doctor.rules.cw407_made_in_call import MadeInCall
 from constrainit.doctor.rules.cw408_index_beyond_table import IndexBeyondTable
 from constrainit.doctor.rules.cw409_not_a_variable import NotAVariable
 from constrainit.doctor.rules.cw410_copied_not_tied import CopiedNotTied
+from constrainit.doctor.rules.cw411_muted_signal import MutedSignal
 from constrainit.doctor.rules.cw501_nonfinite_gradient import NonfiniteGradient
 from constrainit.doctor.rules.cw502_nonfinite_loss import NonfiniteLoss
 from constrainit.doctor.rules.cw503_no_gradient import NoGradient
@@ -74,10 +75,11 @@ RULES = (
     TargetOutOfReach(), TargetFalls(), RelativeToZero(), UnboundedLoss(), UndefinedAtBound(),
     EpsilonUnderflows(), PenaltyOutweighs(), AverageOverwrites(), UnscaledData(),
     LearningRateTooHigh(), FadingRate(), Rounding(), NoSecondDerivative(), AssignedInCall(),
-    GradientsAddUp(), StepLeavesSet(), InfeasibleStart(), IdenticalUnits(), StartJump(),
-    AverageOutside(), ModelFails(), NonfiniteForward(), NonfiniteGradient(), NonfiniteLoss(),
-    OwnStepBreaks(), StepTrainsNothing(), ExplodingSignal(), SaturatedStart(), DeadStart(),
-    NoGradient(), ConstantOutput(), FadingGradient(), LostUpdate(), LossGrows(), NotSaved(),
+    GradientsAddUp(), MutedSignal(), StepLeavesSet(), InfeasibleStart(), IdenticalUnits(),
+    StartJump(), AverageOutside(), ModelFails(), NonfiniteForward(), NonfiniteGradient(),
+    NonfiniteLoss(), OwnStepBreaks(), StepTrainsNothing(), ExplodingSignal(), SaturatedStart(),
+    DeadStart(), NoGradient(), ConstantOutput(), FadingGradient(), LostUpdate(), LossGrows(),
+    NotSaved(),
 )  # fmt: skip
 
 _TRIALS = {"rate": (LearningRateTooHigh,), "data": (UnscaledData,)}

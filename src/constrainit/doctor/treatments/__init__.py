@@ -52,7 +52,7 @@ REMEDIES = (
     Remedy(_CONSTRAINT, constraints.exact_set),
     Remedy(("CW204",), source.along_inputs, brings=("CW208",), saved=False),
     Remedy(("CW101", "CW102"), starts.inside, moves=True),
-    Remedy(("CW101", "CW102"), constraints.off_scales_and_biases),
+    Remedy(("CW411", "CW101", "CW102"), constraints.off_scales_and_biases),
     Remedy(("CW302",), constraints.inside_the_bounds),
     *(
         Remedy(

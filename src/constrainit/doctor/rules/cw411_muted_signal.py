@@ -1,0 +1,81 @@
+"""CW411 muted-signal."""
+
+from constrainit.doctor.rules._rule import Rule
+
+_MUTED, _SHARE, _SHRUNK = 1e-3, 0.1, 0.5
+
+
+class MutedSignal(Rule):
+    """The first step all but silences the model: a constraint makes weights far smaller.
+
+    The set of a weight holds only numbers that are too small for the signal, such as a clip to 0.01
+    of a scale that starts at one. Each layer passes on a hundredth of what it is given. The loss
+    may stay what it is, as near to nothing is learnt, and a start inside the set is no cure: it
+    begins where the first step leads.
+
+    Example:
+        def clip(w):
+            return ops.clip(w, -1e-3, 1e-3)
+
+        [layers.Dense(8, kernel_constraint=clip), layers.Dense(1, kernel_constraint=clip)]
+
+    Use instead:
+        def clip(w):
+            return ops.clip(w, -1.0, 1.0)
+
+        [layers.Dense(8, kernel_constraint=clip), layers.Dense(1, kernel_constraint=clip)]
+
+    Known limits:
+        Reported if the output of the model varies over the batch by less than a thousandth of what
+        it did before the first step. Named is the first layer with a constrained weight that loses
+        half of its norm, behind which nine tenths of the signal are gone. Dead units and constant
+        outputs have their own rules, and a start that varies by more than a thousand is meant to
+        become smaller.
+
+    Source:
+        A critic whose weights are clipped to 0.01 (Arjovsky et al., Wasserstein GAN, 2017) with the
+        scales of its normalizations. The bound is that by which a cure is told from a silence.
+    """
+
+    code, name, stage = "CW411", "muted-signal", "second forward"
+
+    def find(self, evidence):
+        before, after = evidence.outputs, evidence.outputs_after
+        names = [output.layer for output in before]
+        if not before or names != [output.layer for output in after] or not evidence.varies:
+            return
+        if any(one.nonfinite or one.peak > 1 / _MUTED for one in (*before, *after)):
+            return
+        if any((one.dead or 0) >= 0.5 for one in after):
+            return
+        pairs = zip(before, after, strict=True)
+        left = [now.spread / then.spread if then.spread > 0 else 1.0 for then, now in pairs]
+        if not 0 < left[-1] < _MUTED:
+            return
+        for made in _in_order(evidence.constraints, names):
+            place = names.index(made.record.layer.name)
+            kept = left[place] / (left[place - 1] if place else 1.0)
+            if kept > _SHARE:
+                continue
+            now = made.after_step.norm / made.start.norm
+            yield self.at_weight(
+                made,
+                f"its constraint ({made.text}) makes it {now:.2g} times as large in the first "
+                f"step, and what {made.record.layer.name!r} gives varies by "
+                f"{after[place].spread:.2g} in place of {before[place].spread:.2g}; what the model "
+                f"gives, by {after[-1].spread:.2g} in place of {before[-1].spread:.2g}",
+                "leave scales of a normalization without a constraint; give kernels a set that "
+                "holds weights of the usual size, or their signal back by constrainit.OutputScale",
+                {"spread": before[-1].spread, "spread_after": after[-1].spread},
+            )  # fmt: skip
+            return
+
+
+def _in_order(constraints, names):
+    """The weights that their constraint has made small, in the order of their layers."""
+    small = [
+        made for made in constraints
+        if made.after_step is not None and made.record.layer.name in names
+        and made.after_step.norm < _SHRUNK * made.start.norm
+    ]  # fmt: skip
+    return sorted(small, key=lambda made: names.index(made.record.layer.name))
