@@ -14,8 +14,11 @@ from constrainit.sets.elementwise import bounds_of
 from constrainit.sets.norms import _Norms
 
 
-def numbers(before: Any, after: Any, a_set: ConstraintSet | None) -> list[Any]:
+def numbers(before: Any, after: Any, a_set: ConstraintSet | None) -> Any:
     """What can be said of a weight before and after its constraint: the first sixteen numbers.
+
+    On PyTorch an operation on one number costs as much as a pass over a small weight: operators of
+    tensors, which cost least, are written rather than functions, and numbers stay together.
 
     Args:
         before: The weight before its constraint.
@@ -25,7 +28,7 @@ def numbers(before: Any, after: Any, a_set: ConstraintSet | None) -> list[Any]:
     old = sums.rows(widened(before))
     first = _moments(old, sums.squares(old))
     if after is before:
-        return [*ops.unstack(first, 6), *ops.unstack(first, 6), *[_nothing()] * 4]
+        return ops.concatenate([first, first, ops.full((4,), float("nan"), first.dtype)])
     new = sums.rows(widened(after))
     share = sums.share_other(old, new)
     at_bound, squares = _at_bound(after, a_set)
@@ -35,10 +38,8 @@ def numbers(before: Any, after: Any, a_set: ConstraintSet | None) -> list[Any]:
 
     # Where nothing moved nothing new is to be said of it.
     found = choose(share > 0, second, lambda: first)
-    return [
-        *ops.unstack(first, 6), *ops.unstack(found, 6), *_way(before, after, a_set, share, first),
-        share, at_bound,
-    ]  # fmt: skip
+    way = [*_way(before, after, a_set, share, first), share, at_bound]
+    return ops.concatenate([first, found, ops.stack([_as(n, first.dtype) for n in way])])
 
 
 def norm(x: Any) -> Any:
@@ -63,6 +64,10 @@ def histogram(flat: Any, bins: int) -> Any:
     return ops.segment_sum(ops.ones_like(flat), place, num_segments=bins)
 
 
+def _as(number, dtype):
+    return number if number.dtype == dtype else ops.cast(number, dtype)
+
+
 def _scaled_norm(x):
     scale = ops.maximum(sums.largest(x), 1e-30)
     return scale * ops.sqrt(sums.squares(x / scale))
@@ -72,16 +77,13 @@ def _moments(w, squares):
     """Of the finite entries minimum, maximum, mean, deviation, norm; how many are not finite."""
     count = float(sums.count_of(w))
     mean = sums.total(w) / count
-    spread = squares / count - ops.square(mean)
+    spread = squares / count - mean * mean
     # The deviation of weights near one would be lost in the square of their mean.
-    wide = spread > 0.01 * ops.square(mean)
-    tame = ops.logical_and(wide, _is_tame(squares))
+    tame = (spread > 0.01 * mean * mean) & _is_tame(squares)
     least, most = sums.ends(w)
 
     def plain():
-        return ops.stack(
-            [least, most, mean, ops.sqrt(spread), ops.sqrt(squares), ops.zeros_like(mean)]
-        )
+        return ops.stack([least, most, mean, spread**0.5, squares**0.5, 0.0 * mean])
 
     return choose(tame, plain, lambda: _careful(w))
 
@@ -129,7 +131,7 @@ def _moved(old, new, share):
     """As `distance`, where the share that moved is known."""
     old, new = sums.rows(old), sums.rows(new)
     squares = sums.squares(old - new)
-    plain = ops.logical_or(_is_tame(squares), ops.equal(share, 0))
+    plain = _is_tame(squares) | (share == 0)
     return choose(plain, lambda: ops.sqrt(squares), lambda: _scaled_norm(old - new))
 
 
@@ -154,7 +156,7 @@ def _beyond(before, after, a_set, first):
     if upper is not None:
         above = ops.where(most > nearest(upper, dtype), most - high, 0.0)
         found = ops.maximum(found, above)
-    is_finite = ops.equal(first[5], 0)
+    is_finite = first[5] == 0
     return choose(is_finite, lambda: found, lambda: _distance(a_set, before, after))
 
 
@@ -163,9 +165,9 @@ def _units_way(before, after, a_set, units, share):
     old, new = widened(before), widened(after)
     squares = sums.squares_of_units(old - new, units)
     furthest, all_squares = ops.max(squares), ops.sum(squares)
-    tame = ops.logical_and(_is_tame(furthest), _is_tame(all_squares))
+    tame = _is_tame(furthest) & _is_tame(all_squares)
     found = choose(
-        ops.logical_or(tame, ops.equal(share, 0)),
+        tame | (share == 0),
         lambda: ops.sqrt(ops.stack([furthest, all_squares])),
         lambda: ops.stack([_distance(a_set, before, after), distance(before, after)]),
     )
@@ -203,4 +205,4 @@ def _nothing():
 
 def _is_tame(squares):
     """Whether nothing that counts was lost when numbers were squared."""
-    return ops.logical_and(squares > 1e-20, squares < 1e30)
+    return (squares > 1e-20) & (squares < 1e30)

@@ -1,6 +1,7 @@
 """The passes over a weight that a log is made of, each as cheap as the backend has it.
 
-PyTorch computes each operation by itself: few temporaries, products of vectors, no comparisons. XLA
+PyTorch computes each operation by itself: few temporaries, products of vectors, no comparisons, and
+its own operations, as Keras takes some ten microseconds to find each of them. XLA
 computes what leads to a sum together with the sum, unless two sums share it: then it is written out
 in full, which costs more than the sums.
 """
@@ -16,7 +17,8 @@ _JAX = keras.backend.backend() == "jax"
 
 def rows(w: Any) -> Any:
     """A weight of any rank as a matrix, units last."""
-    return ops.reshape(w, (-1, w.shape[-1]) if len(w.shape) > 1 else (-1, 1))
+    shape = (-1, w.shape[-1]) if len(w.shape) > 1 else (-1, 1)
+    return w.reshape(shape) if EAGER else ops.reshape(w, shape)
 
 
 def count_of(w: Any) -> int:
@@ -32,6 +34,8 @@ def count_of(w: Any) -> int:
 # compile a step for a CPU, is twice as slow so, and has the sum of squares as one operation.
 def total(x: Any) -> Any:
     """The sum of all entries."""
+    if EAGER:
+        return x.sum()
     return ops.sum(ops.sum(x, axis=0)) if _JAX else ops.sum(x)
 
 
@@ -53,8 +57,8 @@ def largest(x: Any) -> Any:
 def squares(x: Any) -> Any:
     """The sum of all squares."""
     if EAGER:
-        flat = ops.reshape(x, (-1,))
-        return ops.dot(flat, flat)
+        flat = x.reshape(-1)
+        return flat.dot(flat)
     if _JAX:
         return total(ops.square(at_once(x)[0]))
     import tensorflow as tf

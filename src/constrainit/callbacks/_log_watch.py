@@ -187,8 +187,8 @@ def _as_it_is(kind, value):
 def _parts(kind, before, after, gradient, update):
     found = numbers(before, before if kind.is_free else after, kind.a_set)
     ratio = update / found[_NORM]
-    found = [ops.reshape(ops.cast(n, "float32"), ()) for n in (*found, gradient, ratio)]
-    parts = [ops.stack(found)]
+    ends = ops.stack([ops.cast(n, "float32") for n in (gradient, ratio)])
+    parts = [ops.cast(found, "float32"), ends]
     for side in (before, after):
         flat = ops.reshape(ops.cast(side, "float32"), (-1,))
         parts += [histogram(flat, kind.bins)] if kind.bins else []
