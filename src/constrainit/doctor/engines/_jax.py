@@ -30,7 +30,9 @@ def summarize(value, _):
 
 def transformation() -> Any:
     """What tells apart the transformations, such as `vmap` and `grad`, that code runs inside of."""
-    return jax.extend.core.get_opaque_trace_state(convention="constrainit")
+    # It was in `jax.core` first.
+    home = jax.extend.core if hasattr(jax.extend.core, "get_opaque_trace_state") else jax.core
+    return home.get_opaque_trace_state(convention="constrainit")
 
 
 def _summary(value, activation):
