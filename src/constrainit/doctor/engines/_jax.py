@@ -30,8 +30,10 @@ def summarize(value, _):
 
 def transformation() -> Any:
     """What tells apart the transformations, such as `vmap` and `grad`, that code runs inside of."""
+    from jax import core
+
     # It was in `jax.core` first.
-    home = jax.extend.core if hasattr(jax.extend.core, "get_opaque_trace_state") else jax.core
+    home: Any = jax.extend.core if hasattr(jax.extend.core, "get_opaque_trace_state") else core
     return home.get_opaque_trace_state(convention="constrainit")
 
 
