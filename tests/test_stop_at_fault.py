@@ -135,7 +135,9 @@ class Clips(keras.constraints.Constraint):
         return ops.clip(w, -1.0, 1.0)
 
 
-@pytest.mark.parametrize("constraint", [ci.NonNegative(), Clips(), None], ids=repr)
+@pytest.mark.parametrize(
+    "constraint", [ci.NonNegative(), Clips(), None], ids=["non-negative", "own", "none"]
+)
 def test_what_a_constraint_hides_is_found(constraint):
     """An infinite update, clipped at once, of a batch in the midst of others that are sound."""
     sick = model(constraint)
