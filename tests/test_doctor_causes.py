@@ -548,3 +548,21 @@ def test_rows_of_a_table_are_not_moved():
     model.compile("adam", "mse")
     x = np.random.default_rng(0).integers(0, 4, size=(64, 2)).astype("float32")
     assert counted(ci.diagnose(model, x, x.sum(axis=1, keepdims=True))) == []
+
+
+@pytest.mark.parametrize(("activation", "codes"), [("relu", ["CW404"]), ("tanh", [])])
+def test_a_recurrence_that_feeds_back_without_bound(activation, codes):
+    """What the loss makes of such numbers follows; a bounded activation is what is tried."""
+    start = keras.initializers.Constant(0.5 * np.eye(4) + 0.19)
+    draws = {"kernel_initializer": keras.initializers.RandomUniform(0.1, 0.3, seed=1)}
+    cell = layers.SimpleRNN(4, activation, recurrent_initializer=start, name="recurrence", **draws)
+    parts = [cell, layers.Dense(1, **draws)]
+    model = sequential(*parts, optimizer=keras.optimizers.SGD(1e-4), shape=(60, 4))
+    x = np.ones((8, 60, 4), "float32") * np.linspace(0.5, 1, 8, dtype="float32")[:, None, None]
+    found = counted(ci.diagnose(model, x, x[:, 0, :1], steps=3))
+    assert [f.code for f in found[:1]] == codes
+    if codes:
+        assert found[0].layer == "recurrence"
+        assert found[0].treatment.healed
+        assert 'SimpleRNN(..., activation="tanh")' in found[0].treatment.code
+        assert all(f.cause for f in found[1:])

@@ -105,6 +105,7 @@ def findings(evidence: Evidence) -> list[Finding]:
     found = [finding for rule in RULES for finding in rule.find(evidence)]
     _follow_signal(found, [output.layer for output in evidence.outputs])
     _follow_softmax(found, evidence)
+    _follow_explosion(found)
     _follow_constraint(found)
     _follow_undone(found)
     _follow_gradient(found)
@@ -120,6 +121,14 @@ def _follow_signal(found, order):
         cut = [f for f in found if f.code in _WITHOUT_GRADIENT and f.layer in behind]
         for finding in dead and dead + cut:
             finding.cause = f"{still.code} {still.layer}"
+
+
+def _follow_explosion(found):
+    """A loss overflows by outputs that have grown; what it computes of them is sound."""
+    grown = [f for f in found if f.code == ExplodingSignal.code]
+    for finding in found if grown else []:
+        if finding.code == NonfiniteLoss.code and "overflow of" in finding.message:
+            finding.cause = f"{grown[0].code} {grown[0].weight or grown[0].layer}"
 
 
 def _follow_softmax(found, evidence):

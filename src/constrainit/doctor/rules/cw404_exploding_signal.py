@@ -1,12 +1,17 @@
 """CW404 exploding-signal."""
 
 import math
+from typing import Any
+
+import numpy as np
+from keras import ops
 
 from constrainit.doctor.rules._rule import Rule
 
 _LARGE = 1e4
 """From this magnitude on, outputs of some faulty models collected and of no healthy one."""
 _GROWTH = 1e3
+_FAR = 1e4
 
 
 class ExplodingSignal(Rule):
@@ -14,7 +19,7 @@ class ExplodingSignal(Rule):
 
     Weights of one sign add up: a layer of `n` inputs multiplies the level of the signal by `n`
     times the mean of its weights. An initializer that is right for weights of mean zero is far too
-    large for them, and each layer multiplies again.
+    large for them, and each layer multiplies again. A recurrence with a relu does so at each step.
 
     Example:
         [
@@ -58,16 +63,43 @@ class ExplodingSignal(Rule):
         first = next((o for o in growing if o.layer in bounded), None) or next(
             (o for o in growing if o.peak > 10 * base), most
         )
+        begin = f"from {first.peak:.3g} in {first.layer!r} " if first is not most else ""
         yield self.made(
-            f"the outputs grow from {first.peak:.3g} in {first.layer!r} to {most.peak:.3g} in "
-            f"{most.layer!r}, for inputs of up to {base:.3g}",
-            "start with weights whose sum over the inputs is near one: "
-            "constrainit.constrained(kernel=..., activation=..., depth=...), or call "
-            "constrainit.prepare(model, x)",
+            f"the outputs grow {begin}to {most.peak:.3g} in {most.layer!r}, for inputs of up to "
+            f"{base:.3g}",
+            _fix(evidence, first.layer),
             {"peak": most.peak, "first_peak": first.peak, "input_peak": base},
             layer=first.layer, weight=_kernel(evidence, first.layer),
             level=self.level if math.isfinite(evidence.loss or 0.0) else "error",
         )  # fmt: skip
+
+
+def _fix(evidence, layer):
+    """What to write instead: of a recurrence it is what it feeds back that has to be bounded."""
+    cells = [r.layer for r in evidence.weights if f"/{layer}/" in f"/{r.path}"]
+    if any(feeds_back_without_bound(cell) for cell in cells):
+        return (
+            "give the recurrence an activation that is bounded, such as tanh: at each step it is "
+            "fed what it gave at the step before"
+        )
+    return (
+        "start with weights whose sum over the inputs is near one: "
+        "constrainit.constrained(kernel=..., activation=..., depth=...), or call "
+        "constrainit.prepare(model, x)"
+    )
+
+
+def feeds_back_without_bound(cell: Any) -> bool:
+    """Whether a cell of Keras' recurrences has an activation without an upper end."""
+    activation = getattr(cell, "activation", None)
+    if not hasattr(cell, "recurrent_kernel") or not callable(activation):
+        return False
+    try:
+        value: Any = activation(ops.convert_to_tensor(np.full((1, 1), _FAR, "float32")))
+        return float(ops.convert_to_numpy(value)[0, 0]) > math.sqrt(_FAR)
+    # An activation of the user's own may want another shape.
+    except Exception:
+        return False
 
 
 def _kernel(evidence, layer):

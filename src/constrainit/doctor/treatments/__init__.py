@@ -81,6 +81,7 @@ REMEDIES = (
     Remedy(("CW605",), models.unit_for_each_class),
     Remedy(("CW405",), training.sigmoid_of_one),
     Remedy(("CW502",), training.softplus_at_the_end),
+    Remedy(("CW404",), models.bounded_recurrence),
     Remedy(("CW201",), constraints.along_an_axis_that_exists),
     Remedy(("CW001", *_BROKEN), constraints.definite),
     Remedy(_BROKEN, source.guarded, saved=False, again=True),

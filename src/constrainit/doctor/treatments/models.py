@@ -6,6 +6,7 @@ import keras
 
 from constrainit._calibrate import calibrate, can_be_fitted
 from constrainit._obey import prepare
+from constrainit.doctor.rules.cw404_exploding_signal import feeds_back_without_bound
 from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.layers import OutputScale
 from constrainit.model import walk
@@ -129,6 +130,23 @@ def scaled_logits(problem, evidence, found):
         f"the logits of {name} times {scale:g}", _made(problem, config, exact=True),
         f"keras.layers.Dense(..., activation=ci.OutputScale('softmax', scale={scale:g}))",
     )  # fmt: skip
+
+
+def bounded_recurrence(problem, evidence, found):
+    """A hyperbolic tangent in recurrences whose activation has no upper end."""
+    names, changed = {finding.layer for finding in found}, {}
+    for layer in problem.model._flatten_layers():
+        cell = getattr(layer, "cell", None)
+        if layer.name in names and feeds_back_without_bound(cell):
+            vars(cell)["activation"] = keras.activations.tanh
+            changed[layer.name] = f'keras.layers.{type(layer).__name__}(..., activation="tanh")'
+    if not changed:
+        return None
+    return Changed(
+        f"a hyperbolic tangent in {', '.join(changed)}",
+        with_other(problem),
+        "\n".join(dict.fromkeys(changed.values())),
+    )
 
 
 def bias_at_the_end(problem, evidence, found):

@@ -263,7 +263,8 @@ def softmax_along_time(problem, evidence, found):
         return None
     return Changed(
         f"the softmax in {', '.join(changed)} runs along the axis before the last",
-        code="keras.layers.Softmax(axis=-2)",
+        with_other(problem),
+        "keras.layers.Softmax(axis=-2)",
     )
 
 
