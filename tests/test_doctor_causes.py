@@ -266,7 +266,7 @@ def test_a_start_inside_is_no_cure_where_it_mutes_the_model():
     parts += [layers.Dense(8), layers.BatchNormalization(gamma_constraint=Clip())]
     model = sequential(*parts, layers.Dense(1))
     first = ci.diagnose(model, X, Y, steps=3).findings[0]
-    assert first.code == "CW101"
+    assert first.code == "CW411"
     assert "without a constraint" in first.fix
     assert first.treatment.healed
     assert "no constraint on" in first.treatment.change
@@ -366,6 +366,14 @@ def test_updates_that_a_constraint_takes_back(units, start, constraint, codes):
     found = counted(ci.diagnose(sequential(dense), X, falls))
     assert [f.code for f in found if f.code == "CW212"] == codes
     assert not codes or found[0].code == "CW212"
+
+
+@pytest.mark.usefixtures("_without_treatments")
+def test_updates_far_beyond_a_ball_are_not_undone():
+    """A weight that is brought back to its ball points elsewhere, whatever share that is."""
+    dense = layers.Dense(3, kernel_constraint=ci.MaxNorm(1.0))
+    report = ci.diagnose(sequential(dense, optimizer=keras.optimizers.SGD(1e4)), X, 9 * X[:, :3])
+    assert "CW212" not in {f.code for f in report.findings}
 
 
 @registered

@@ -27,7 +27,9 @@ _FAR = 100.0
 """A weight so many times as large is more likely to be outside of its set."""
 
 _LEFT = 0.01
-"""The share of an update that is no more than the rounding of what takes it back."""
+_ROUNDING = 1e-5
+"""The shares of an update, and of a weight, that are no more than the rounding of what takes it
+back."""
 
 
 class Constraints:
@@ -219,8 +221,10 @@ class Constraints:
         if made.undone is None or most == 0:
             return
 
+        least = min(_LEFT * most, _ROUNDING * np.abs(before).max())
+
         def undone(value):
-            return value is not None and np.abs(value - before).max() <= _LEFT * most
+            return value is not None and np.abs(value - before).max() <= least
 
         # At a bound the constraint takes back what points outward, and nothing else.
         opposite = 2 * before - updated

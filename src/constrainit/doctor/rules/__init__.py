@@ -133,7 +133,7 @@ def _follow_explosion(found):
 
 def _follow_softmax(found, evidence):
     """A softmax over a single entry is constant because of that, unless it ends the model."""
-    alone = {layer for layer, _ in evidence.alone} - {o.layer for o in evidence.outputs[-1:]}
+    alone = {layer for layer, _ in evidence.alone} - {made.layer for made in evidence.losses_of}
     lost = [f for f in found if f.code == NoGradient.code]
     for finding in found if lost else []:
         if finding.code == ConstantOutput.code and finding.layer in alone:
