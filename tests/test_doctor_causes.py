@@ -574,3 +574,20 @@ def test_a_recurrence_that_feeds_back_without_bound(activation, codes):
         assert found[0].treatment.healed
         assert 'SimpleRNN(..., activation="tanh")' in found[0].treatment.code
         assert all(f.cause for f in found[1:])
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "relu", "softmax"])
+def test_logits_that_nothing_bounds_have_no_floor(activation):
+    """Numbers of one sign, and shares that round to zero, say nothing of how far they reach."""
+    inside = ci.constrained(kernel=ci.NonNegative())
+    dense = layers.Dense(10, activation, **inside)
+    x = np.abs(np.random.default_rng(0).normal(size=(64, 10))).astype("float32")
+    model = sequential(dense, loss="sparse_categorical_crossentropy", shape=(10,))
+    report = ci.diagnose(model, x, x.argmax(axis=1))
+    assert "CW605" not in {f.code for f in report.findings}
+
+
+def test_as_many_targets_as_examples():
+    """Said at once, with both numbers."""
+    with pytest.raises(ValueError, match=r"as many examples.*x=16, y=5"):
+        ci.diagnose(sequential(layers.Dense(1)), X, Y[:5])

@@ -60,7 +60,7 @@ def diagnose(
 
     Raises:
         ValueError: `model` is no Keras model, or says too little to be built or fed; an argument
-            is not what Keras takes.
+            is not what Keras takes; `x` and `y` are not of as many examples.
     """
     if not isinstance(model, keras.Model):
         raise ValueError(f"`model` of `diagnose` must be a keras.Model. Received: model={model!r}.")
@@ -75,9 +75,22 @@ def diagnose(
         raise ValueError(
             f"`steps` of `diagnose` must be None or a positive integer. Received: steps={steps!r}."
         )
+    _as_many(x, y)
     with undisturbed():
         built = model if is_built(model) else _twin(model)
         return examine(built, x, y, loss, optimizer, seed, steps=steps)
+
+
+def _as_many(x, y):
+    counts = [
+        {len(part) for part in keras.tree.flatten(values) if getattr(part, "shape", None)}
+        for values in (x, y)
+    ]
+    if counts[0] and counts[1] and len(counts[0] | counts[1]) > 1:
+        x, y = (" and ".join(map(str, sorted(some))) for some in counts)
+        raise ValueError(
+            f"`x` and `y` of `diagnose` must hold as many examples each. Received: x={x}, y={y}."
+        )
 
 
 def _known(name, value, get):

@@ -36,6 +36,8 @@ def floor_of(problem: Any, loss: Any, layer: Any, place: int) -> tuple[float, fl
     """
     name = str(getattr(loss, "name", ""))
     asked = "categorical_crossentropy" in name and not getattr(loss, "label_smoothing", 0)
+    # Of other activations, such as a sigmoid, the shares are not those of their logarithms alone.
+    asked = asked and (getattr(loss, "from_logits", False) or _gives_shares(layer))
     targets = to_numpy(keras.tree.flatten(problem.y)[place])
     if (
         not asked
@@ -101,7 +103,17 @@ def _apart(problem, layer, logits, place):
     scores = to_numpy(outputs[place])
     with np.errstate(divide="ignore"):
         scores = scores if logits else np.log(scores)
+    if not np.isfinite(scores).all():
+        return math.inf
     return max(2.0, 2 * float(np.ptp(scores, axis=-1).max()))
+
+
+def _gives_shares(layer):
+    """Whether the last thing that a layer does is a softmax."""
+    activation = getattr(layer, "activation", None)
+    if isinstance(activation, OutputScale):
+        activation = activation.activation
+    return isinstance(layer, keras.layers.Softmax) or activation is keras.activations.softmax
 
 
 def _factor(layer):
