@@ -86,8 +86,9 @@ def _as_many(x, y):
         {len(part) for part in keras.tree.flatten(values) if getattr(part, "shape", None)}
         for values in (x, y)
     ]
-    if counts[0] and counts[1] and len(counts[0] | counts[1]) > 1:
-        x, y = (" and ".join(map(str, sorted(some))) for some in counts)
+    # Inputs of several lengths, as of a graph, are the model's own affair.
+    if len(counts[0]) == 1 == len(counts[1]) and counts[0] != counts[1]:
+        (x,), (y,) = counts
         raise ValueError(
             f"`x` and `y` of `diagnose` must hold as many examples each. Received: x={x}, y={y}."
         )
