@@ -34,10 +34,9 @@ def borrowed(model: keras.Model, also: Iterable[Any] = ()) -> Iterator[Callable[
     held = [(owner, dict(vars(owner))) for owner in {id(o): o for o in owners}.values()]
     variables += [state for _, parts in held for state in _states(parts)]
     values = [(v, snapshot(v)) for v in {id(v): v for v in variables}.values()]
-    contents = [
-        (part, part.copy()) for _, parts in held for part in parts.values()
-        if type(part) in _CONTAINERS
-    ]  # fmt: skip
+    # TensorFlow wraps dictionaries, too.
+    inner = [getattr(part, "__wrapped__", part) for _, parts in held for part in parts.values()]
+    contents = [(part, part.copy()) for part in inner if type(part) in _CONTAINERS]
 
     def put_back():
         for variable, value in values:
