@@ -248,3 +248,18 @@ def test_doctor_takes_a_paced_set_for_what_it_is(rng):
     for a_set in (ci.Relaxed(ci.Box(0.0, 1.0), 0.5), ci.Every(ci.Box(0.0, 1.0), 3)):
         report = ci.diagnose(model(a_set, -0.5), x, x[:, :3])
         assert {finding.code for finding in report.findings} <= {"CW101", "CW102", "CW105"}
+
+
+def test_sets_that_have_no_weight_in_common():
+    """The distance from the set that a weight is furthest from, never zero; a draw is refused."""
+    apart = ci.Simplex(axis=0) & ci.MaxAbs(0.2)
+    w = tensor([[0.2], [0.2], [0.2]])
+    assert np.isclose(float(apart.violation(w)), 0.4 / np.sqrt(3), rtol=1e-5)
+    assert float(apart.violation(apart.project(tensor([[0.9], [0.1], [0.0]])))) > 0.1
+    line = (
+        r"`set` of `Feasible` must have a weight of shape \(3, 2\)\. Received: .*No weight was .*"
+    )
+    for a_set in (apart, ci.Blocks(apart, 1, axis=1), ci.Relaxed(apart, 0.5)):
+        with pytest.raises(ValueError, match=line):
+            a_set.initializer(1)((3, 2))
+    assert float(apart.violation(apart.initializer(1)((5, 1)))) == 0

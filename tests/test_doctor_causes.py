@@ -368,6 +368,22 @@ def test_updates_that_a_constraint_takes_back(units, start, constraint, codes):
     assert not codes or found[0].code == "CW212"
 
 
+@pytest.mark.parametrize(("most", "codes"), [(0.2, ["CW213"]), (0.3, [])])
+@pytest.mark.usefixtures("_without_treatments")
+def test_sets_that_have_no_weight_in_common(most, codes):
+    """Four shares of at most 0.2 do not sum to one; all that the constraint does follows."""
+    apart = ci.Simplex(axis=0) & ci.MaxAbs(most)
+    dense = layers.Dense(3, kernel_constraint=apart)
+    report = ci.diagnose(sequential(dense, layers.Dense(2)), X, Y, steps=2)
+    assert [f.code for f in report.findings if f.code == "CW213"] == codes
+    if codes:
+        first, *others = counted(report)
+        assert first.code == "CW213"
+        assert "every weight at most 0.2" in first.message or "sum 1" in first.message
+        assert "(4, 3)" in first.message
+        assert all(other.cause for other in others if other.weight == first.weight)
+
+
 @pytest.mark.usefixtures("_without_treatments")
 def test_updates_far_beyond_a_ball_are_not_undone():
     """A weight that is brought back to its ball points elsewhere, whatever share that is."""

@@ -198,6 +198,13 @@ class ConstraintSet(Starting, keras.constraints.Constraint):
         finite = ops.isfinite(w)
         return ops.all(finite, axis=units, keepdims=True) if units else finite
 
+    def _lacking(self, w) -> str:
+        """What no weight of this shape seems to be, as the projection `w` shows; empty if it may.
+
+        For a set of which that can not be known from the shape.
+        """
+        return ""
+
     def _outside(self, w, image) -> Any:
         """What of `w` lies outside, entry by entry: its difference from its image."""
         return widened(w) - widened(image)

@@ -135,6 +135,7 @@ class Constraints:
         found = [violation for violation, _ in pairs]
         for at, i in enumerate(places):
             evidence[i].violation, evidence[i].stuck = found[at], found[at + len(places)]
+            evidence[i].lacking = known[at][1]._lacking(pairs[at][1])
             evidence[i].bias = distance(as_array(images[i]), as_array(pairs[at][1]))
 
     def _axes(self, made):

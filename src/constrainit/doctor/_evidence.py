@@ -29,6 +29,7 @@ class ConstraintEvidence:
         image: The initial weight after the constraint, or None if that failed.
         violation: How far outside the start is, in the units of the weight.
         stuck: How far outside the image still is, in the units of the weight.
+        lacking: What no weight of this shape seems to be; empty if the set has members.
         share_moved: Share of the entries that the constraint changes at the start.
         jump: How far the constraint moves the start.
         rescaled: The least and largest factor by which the constraint scales a unit of the start,
@@ -63,6 +64,7 @@ class ConstraintEvidence:
     image: Numbers | None = None
     violation: float = 0.0
     stuck: float = 0.0
+    lacking: str = ""
     share_moved: float = 0.0
     jump: float = 0.0
     rescaled: tuple[float, float] | None = None

@@ -89,6 +89,9 @@ class Feasible(keras.initializers.Initializer):
         Args:
             shape: Shape of the weight.
             dtype: Storage dtype; None means `keras.config.floatx()`.
+
+        Raises:
+            ValueError: The set has no members of this shape, or none was found.
         """
         shape, dtype = tuple(shape), keras.backend.standardize_dtype(dtype or keras.config.floatx())
         if dtype not in STORAGE_DTYPES:
@@ -102,11 +105,25 @@ class Feasible(keras.initializers.Initializer):
         if self.base is not None:
             w = self._from_base(self.base(shape, wide_dtype(dtype)), dtype, begun)
             self._warn_if_alike(w)
-            return w
+            return self._member(w)
         if begun is None:
             warn_if_far(self.set, shape, self._axes, recurrent=self._recurrent)
         wanted = begun.wanted if begun is not None else self._steady(shape)
-        return drawn(self.set, shape, dtype, self._seed, wanted, self._axes)
+        return self._member(drawn(self.set, shape, dtype, self._seed, wanted, self._axes))
+
+    def _member(self, w):
+        """The weight, where the set has such a member."""
+        try:
+            lacking = self.set._lacking(w)
+        # Being traced, it has no value yet.
+        except (TypeError, ValueError, NotImplementedError):
+            return w
+        if lacking:
+            raise _checks.fail(
+                "Feasible", "set", f"have a weight of shape {tuple(w.shape)}", self.set,
+                f"No weight was found that is {lacking}.",
+            )  # fmt: skip
+        return w
 
     def start(self, shape: tuple[int, ...], *, bias: bool = True, scaled: bool = True) -> Start:
         """The plan that the weights of this shape follow."""

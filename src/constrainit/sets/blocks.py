@@ -137,6 +137,9 @@ class _Cut(ConstraintSet):
     def _usable(self, w):
         return self._joined([ops.broadcast_to(s._usable(b), b.shape) for s, b in self._blocks(w)])
 
+    def _lacking(self, w):
+        return next(filter(None, (one._lacking(block) for one, block in self._blocks(w))), "")
+
     def _outside(self, w, image):
         pairs = zip(self._blocks(w), self._blocks(image), strict=True)
         return self._joined([one._outside(a, b) for (one, a), (_, b) in pairs])

@@ -82,6 +82,9 @@ class _Applied(_Wrapping):
     def _usable(self, w):
         return self.set._usable(w)
 
+    def _lacking(self, w):
+        return self.set._lacking(w)
+
     def _outside(self, w, image):
         return self.set._outside(w, image)
 

@@ -7,13 +7,16 @@ from keras import ops
 
 from constrainit import _checks
 from constrainit._compile import looping
-from constrainit._precision import smallest_normal, tolerance
+from constrainit._precision import dtype_of, smallest_normal, tolerance, widened
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws_of_bounds
 from constrainit.numerics import at_least, dykstra
 from constrainit.sets.combine import inner_set
 from constrainit.sets.elementwise import NonNegative, bounds_of
 from constrainit.sets.norms import is_norm_set
+
+_GAP = 1e-3
+"""A point so far outside, relative to its largest entry, is none that would come nearer still."""
 
 
 class Intersection(ConstraintSet):
@@ -27,8 +30,9 @@ class Intersection(ConstraintSet):
     and one along axis 1, the whole matrix.
 
     The initializer draws from the first set and projects. Bounds that exclude one another are
-    refused; that other sets have nothing in common can not be told, and the result is then in
-    some of them only.
+    refused. That other sets have nothing in common is seen where a weight is drawn, which raises;
+    the projection of another weight is then in some of them only, and `violation` tells how far it
+    is from the one that it is furthest from.
 
     Args:
         sets: Two or more sets; anything that `as_set` takes.
@@ -140,14 +144,46 @@ class Intersection(ConstraintSet):
         scale = ops.max(ops.abs(image), axis=units, keepdims=True) + smallest_normal(dtype)
         bounds = [one for one, of in zip(held, self.sets, strict=True) if bounds_of(of)]
         near = self._in_all([ops.abs(w - image) <= loose * scale, *bounds], w)
-        return ops.logical_or(inside, near)
+        found = self._in_all(self._nearly(image, dtype), w)
+        return ops.logical_or(inside, ops.logical_and(near, found))
+
+    def _nearly(self, w, dtype):
+        """Of each set, whether the units of `w` are in it, to what Dykstra's algorithm gives."""
+        units, loose = self._units(len(w.shape)), max(self.accuracy, tolerance(dtype))
+        scale = ops.max(ops.abs(w), axis=units, keepdims=True) + smallest_normal(dtype)
+        return [ops.abs(w - one._nearest(w, dtype)) <= loose * scale for one in self.sets]
 
     def _outside(self, w, image):
         moved = super()._outside(w, image)
-        if not self._is_bounds():
+        if self._is_cone_and_norm():
             return moved
-        inside = [ops.equal(one._outside(w, one._image(w)), 0) for one in self.sets]
-        return ops.where(self._in_all(inside, w), 0.0, moved)
+        if self._is_bounds():
+            inside = [ops.equal(one._outside(w, one._image(w)), 0) for one in self.sets]
+            return ops.where(self._in_all(inside, w), 0.0, moved)
+        wide, dtype = widened(image), dtype_of(w)
+        found = self._holds(wide, wide, dtype)
+        return ops.where(found, moved, self._furthest(widened(w), dtype))
+
+    def _furthest(self, w, dtype):
+        """What of `w` lies outside of that set which each unit is furthest from."""
+        units = self._units(len(w.shape))
+        moves = [w - one._nearest(w, dtype) for one in self.sets]
+        peaks = [ops.max(ops.abs(move), axis=units, keepdims=True) for move in moves]
+        furthest, peak = moves[0], peaks[0]
+        for move, top in zip(moves[1:], peaks[1:], strict=True):
+            furthest, peak = ops.where(top > peak, move, furthest), ops.maximum(peak, top)
+        return furthest
+
+    def _lacking(self, w):
+        if self._is_bounds() or self._is_cone_and_norm():
+            return ""
+        apart = {one.describe(): float(one.violation(w)) for one in self.sets}
+        line, gap = max(apart.items(), key=lambda pair: pair[1])
+        if not gap > _GAP * float(ops.max(ops.abs(widened(ops.convert_to_tensor(w))))):
+            return ""
+        return (
+            f"in all of its sets: the nearest that was found is {gap:.3g} outside of one ({line})"
+        )
 
     def _law(self, fan_in, fan_out, wanted):
         return (

@@ -22,6 +22,7 @@ from constrainit.doctor.rules.cw209_not_attached import NotAttached
 from constrainit.doctor.rules.cw210_inexact_constraint import InexactConstraint
 from constrainit.doctor.rules.cw211_signed_sum import SignedSum
 from constrainit.doctor.rules.cw212_update_undone import UpdateUndone
+from constrainit.doctor.rules.cw213_no_member import NoMember
 from constrainit.doctor.rules.cw301_wrong_axis import WrongAxis
 from constrainit.doctor.rules.cw302_undefined_at_bound import UndefinedAtBound
 from constrainit.doctor.rules.cw303_average_outside import AverageOutside
@@ -70,7 +71,7 @@ _LEVELS = ("error", "warning", "info")
 RULES = (
     NonfiniteData(), NonfiniteStart(), ConstraintNeverRuns(), ConstraintRaises(), WrongShape(),
     WrongDtype(), ConstraintMakesNan(), NotDeterministic(), NotAProjection(), SignedSum(),
-    UpdateUndone(), InexactConstraint(), NotAttached(), QuantizedAway(), MadeInCall(),
+    NoMember(), UpdateUndone(), InexactConstraint(), NotAttached(), QuantizedAway(), MadeInCall(),
     NotAVariable(), CopiedNotTied(), IndexBeyondTable(), WrongAxis(), WrongLoss(),
     TargetOutOfReach(), TargetFalls(), RelativeToZero(), UnboundedLoss(), UndefinedAtBound(),
     EpsilonUnderflows(), PenaltyOutweighs(), AverageOverwrites(), UnscaledData(),
@@ -89,6 +90,7 @@ _WITHOUT_GRADIENT = (NoGradient.code, FadingGradient.code)
 _OF_GRADIENTS = (FadingGradient.code, LossGrows.code)
 _BROKEN = (NonfiniteForward.code, NonfiniteGradient.code, NonfiniteLoss.code)
 _BY_START = (InfeasibleStart.code, StartJump.code, LostUpdate.code)
+_OF_CONSTRAINT = (UpdateUndone.code, NotAProjection.code, InexactConstraint.code, *_BY_START)
 _OF_TRAINING = (
     UnboundedLoss.code, EpsilonUnderflows.code, Rounding.code, NoSecondDerivative.code,
     GradientsAddUp.code,
@@ -108,6 +110,7 @@ def findings(evidence: Evidence) -> list[Finding]:
     _follow_explosion(found)
     _follow_constraint(found)
     _follow_undone(found)
+    _follow_empty(found)
     _follow_gradient(found)
     _follow_training(found)
     return in_order(found)
@@ -157,6 +160,15 @@ def _follow_undone(found):
         if own is None and finding.code == LossGrows.code and undone:
             own = next(iter(undone.values()))
         if own is not None:
+            finding.cause = f"{own.code} {own.weight}"
+
+
+def _follow_empty(found):
+    """All that a constraint does follows from there being no weight that it could give."""
+    empty = {f.weight: f for f in found if f.code == NoMember.code}
+    for finding in found:
+        own = empty.get(finding.weight)
+        if own is not None and finding.code in _OF_CONSTRAINT:
             finding.cause = f"{own.code} {own.weight}"
 
 
