@@ -1,0 +1,50 @@
+"""What a probe of a model measured. Rules read it; nothing here judges."""
+
+from constrainit.doctor._evidence._constraints import (
+    ConstraintEvidence,
+    CornerEvidence,
+    OverwriteEvidence,
+)
+from constrainit.doctor._evidence._losses import (
+    BeyondEvidence,
+    DataEvidence,
+    FallingEvidence,
+    KinkEvidence,
+    LossEvidence,
+    OwnEvidence,
+    RoundingEvidence,
+)
+from constrainit.doctor._evidence._weights import (
+    EntryEvidence,
+    GradientEvidence,
+    MadeEvidence,
+    PenaltyEvidence,
+    PlainEvidence,
+)
+from constrainit.doctor._evidence._whole import Evidence, Trial
+
+STAGES = (
+    "build", "forward", "loss", "gradients", "constraints", "first step", "second forward",
+    "training",
+)  # fmt: skip
+
+__all__ = [
+    "STAGES",
+    "BeyondEvidence",
+    "ConstraintEvidence",
+    "CornerEvidence",
+    "DataEvidence",
+    "EntryEvidence",
+    "Evidence",
+    "FallingEvidence",
+    "GradientEvidence",
+    "KinkEvidence",
+    "LossEvidence",
+    "MadeEvidence",
+    "OverwriteEvidence",
+    "OwnEvidence",
+    "PenaltyEvidence",
+    "PlainEvidence",
+    "RoundingEvidence",
+    "Trial",
+]

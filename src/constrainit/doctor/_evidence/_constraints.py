@@ -1,0 +1,116 @@
+"""What a probe measured of constrained weights."""
+
+from dataclasses import dataclass, field
+
+from constrainit.doctor._frames import Fault
+from constrainit.doctor._statistics import Numbers
+from constrainit.doctor.trace import Operation
+from constrainit.model import WeightRecord
+
+
+@dataclass
+class ConstraintEvidence:
+    """One constrained weight: its values before and after its constraint.
+
+    Distances are relative to the norm of the initial weight.
+
+    Attributes:
+        record: The weight.
+        text: The constraint in one line.
+        custom: Whether the constraint is the user's own, of which only the values are known.
+        start: The initial weight.
+        image: The initial weight after the constraint, or None if that failed.
+        violation: How far outside the start is, in the units of the weight.
+        stuck: How far outside the image still is, in the units of the weight.
+        lacking: What no weight of this shape seems to be; empty if the set has members.
+        share_moved: Share of the entries that the constraint changes at the start.
+        jump: How far the constraint moves the start.
+        rescaled: The least and largest factor by which the constraint scales a unit of the start,
+            if scaling is all that it does; else None.
+        fault: What the constraint raised.
+        shape: The shape that the constraint returned.
+        dtype: The dtype that the constraint returned.
+        again: How far the constraint moves its own image, relative to the image.
+        axes: The axes along which a constraint of the user's own takes norms, where these are none
+            that the weight has a meaning for.
+        repeat: How far apart two calls on the same weight are, relative to the start.
+        update: How far the gradient step alone moves the weight.
+        step: How far the gradient step and the constraint together move the weight.
+        after_step: The weight after that step.
+        saving: Why the constraint can not be saved and loaded, or an empty string.
+        overrides: Whether the class defines `__call__` at all.
+        units: The least and largest norm of a unit at the start, where it is known what a unit is.
+        zeroed: Share of the entries that are zero at the start, and after the constraint.
+        sums: If it divides units of both signs by their sums: the least sum, relative to that of
+            the magnitudes, and by how much the largest entry grows; else None.
+        bias: How far the image is from the nearest member, where the set is known, relative to
+            the norm of that member.
+        undone: How many updates in a row, from the second on, the constraint took back, as it would
+            do with the opposite of the first of them; None once one got through.
+        always: Whether it gives the same for other weights, too, where updates are undone.
+    """
+
+    record: WeightRecord
+    text: str
+    custom: bool
+    start: Numbers
+    image: Numbers | None = None
+    violation: float = 0.0
+    stuck: float = 0.0
+    lacking: str = ""
+    share_moved: float = 0.0
+    jump: float = 0.0
+    rescaled: tuple[float, float] | None = None
+    fault: Fault | None = None
+    shape: tuple[int, ...] | None = None
+    dtype: str | None = None
+    again: float = 0.0
+    axes: tuple[int, ...] | None = None
+    repeat: float = 0.0
+    update: float | None = None
+    step: float | None = None
+    after_step: Numbers | None = None
+    saving: str = ""
+    overrides: bool = True
+    units: dict[str, float] = field(default_factory=dict)
+    zeroed: tuple[float, float] = (0.0, 0.0)
+    sums: tuple[float, float] | None = None
+    bias: float = 0.0
+    undone: int | None = 0
+    always: bool = False
+
+
+@dataclass
+class CornerEvidence:
+    """A constrained weight at the bounds of its set, where the layer that uses it is not finite.
+
+    Attributes:
+        record: The weight.
+        text: Its set in one line.
+        value: Range of the weight there.
+        everywhere: Whether every entry had to lie at the bound.
+        operation: The operation that is at fault, where it was found.
+        free: Whether it has no set at all, and the steps have taken entries through zero.
+    """
+
+    record: WeightRecord
+    text: str
+    value: Numbers
+    everywhere: bool
+    operation: Operation | None = None
+    free: bool = False
+
+
+@dataclass(frozen=True)
+class OverwriteEvidence:
+    """An average that the optimizer puts in place of the weights again and again.
+
+    Attributes:
+        every: After how many steps.
+        momentum: The share of the average that each step keeps.
+        left: The share that is left of a steady movement of the weights.
+    """
+
+    every: int
+    momentum: float
+    left: float

@@ -1,0 +1,136 @@
+"""What a probe measured of weights and of what enters layers."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from constrainit.doctor._frames import Source
+from constrainit.model import WeightRecord
+
+
+@dataclass
+class GradientEvidence:
+    """The gradients of one trainable weight.
+
+    Attributes:
+        record: The weight.
+        norm: Euclidean norm of the first one over finite entries; None if there is no gradient.
+        nonfinite: How many entries of the first one are NaN or infinite.
+        moved: How far the first update moves the weight, relative to its norm; None for zeros.
+        later: The norms at the steps after it, 0.0 where there is no gradient.
+        stride: The largest root mean square of an update, over the steps; infinite if a gradient
+            that is finite has made an update that is not.
+        still: Whether no update has moved the weight at all.
+        used: Whether the loss changes with the weight, where that was asked.
+    """
+
+    record: WeightRecord
+    norm: float | None
+    nonfinite: int
+    moved: float | None = None
+    later: list[float] = field(default_factory=list)
+    stride: float = 0.0
+    still: bool = True
+    used: bool | None = None
+
+    @property
+    def never(self) -> bool:
+        """Whether the weight has got no gradient, or zeros only, at every step."""
+        return not self.norm and not self.nonfinite and bool(self.later) and not any(self.later)
+
+
+@dataclass
+class EntryEvidence:
+    """How the loss depends on what enters a layer that is not Keras' own.
+
+    Attributes:
+        layer: The layer's name.
+        kind: The layer's class.
+        gradient: Norm of the loss's gradient there, None if the loss does not depend on it.
+        leaves: The same at its outputs, the largest.
+        stops: Whether the code of the layer says `stop_gradient`.
+    """
+
+    layer: str
+    kind: str
+    gradient: float | None
+    leaves: float | None
+    stops: bool
+
+
+@dataclass(frozen=True)
+class MadeEvidence:
+    """Weights that are made anew each time that a layer is called.
+
+    Attributes:
+        layer: Name of the layer that runs then.
+        kind: The class of the layer that gets the weights.
+        count: How many numbers they hold.
+        source: The user's own line.
+    """
+
+    layer: str
+    kind: str
+    count: int
+    source: Source | None
+
+
+@dataclass(frozen=True)
+class PlainEvidence:
+    """A tensor that a layer computes with and that is no weight.
+
+    Attributes:
+        holder: The layer.
+        name: The attribute that it is.
+        shape: Its shape.
+        value: Its value.
+        alone: Whether the model has nothing to train but biases.
+        meant: Whether it was to be trained, as far as the layer tells.
+    """
+
+    holder: Any
+    name: str
+    shape: tuple[int, ...]
+    value: Any
+    alone: bool
+    meant: bool
+
+
+@dataclass(frozen=True)
+class PenaltyEvidence:
+    """A weight with a penalty, where penalties are most of a loss of which only they fall.
+
+    Attributes:
+        record: The weight.
+        share: The share of all penalties in the loss at the start.
+        gradient: The norm of its gradient after the steps.
+        of_data: The same without penalties.
+        everywhere: The norm of the gradients of all weights after the steps.
+        all_of_data: The same without penalties.
+        left: Its norm after the steps, relative to that at the start.
+        losses: The loss without penalties, at the start and after the steps.
+    """
+
+    record: WeightRecord
+    share: float
+    gradient: float
+    of_data: float
+    everywhere: float
+    all_of_data: float
+    left: float
+    losses: tuple[float, float]
+
+    @property
+    def times(self) -> float:
+        """How many times as large its gradient is with penalties as without."""
+        return self.gradient / self.of_data if self.of_data > 0 else math.inf
+
+    @property
+    def times_of_all(self) -> float:
+        """How many times as large the gradients of all weights are."""
+        return self.everywhere / self.all_of_data if self.all_of_data > 0 else math.inf
+
+    @property
+    def scale(self) -> float:
+        """The power of ten by which penalties have at most a tenth of the gradient of the data."""
+        return 10.0 ** math.floor(math.log10(0.1 / min(self.times_of_all, 1e3)))

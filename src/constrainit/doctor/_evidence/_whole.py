@@ -1,0 +1,157 @@
+"""Everything that one probe measured."""
+
+from dataclasses import dataclass, field
+
+from constrainit.doctor._evidence._constraints import (
+    ConstraintEvidence,
+    CornerEvidence,
+    OverwriteEvidence,
+)
+from constrainit.doctor._evidence._losses import (
+    BeyondEvidence,
+    DataEvidence,
+    FallingEvidence,
+    KinkEvidence,
+    LossEvidence,
+    OwnEvidence,
+    RoundingEvidence,
+)
+from constrainit.doctor._evidence._weights import (
+    EntryEvidence,
+    GradientEvidence,
+    MadeEvidence,
+    PenaltyEvidence,
+    PlainEvidence,
+)
+from constrainit.doctor._frames import Fault, Source
+from constrainit.doctor._statistics import Output
+from constrainit.doctor.trace import Operation
+from constrainit.model import WeightRecord
+
+
+@dataclass
+class Evidence:
+    """Everything that one probe measured.
+
+    Attributes:
+        faults: What raised, by stage; later stages that need it did not run.
+        constraints: The constrained weights.
+        unattached: Weights whose layer holds a constraint that never reached the variable.
+        dropped: Weights that were made by `keras.Variable` with a constraint, as it was written.
+        outputs: The layers' outputs of the first forward pass, in the order of execution.
+        outputs_after: The same after the first step.
+        outputs_last: The same after the last step.
+        gradients: The gradients of the trainable weights.
+        entries: The inputs of layers that are not Keras' own.
+        loss: The first loss, None if it could not be computed.
+        loss_after: The loss after the first step.
+        losses: All losses, one for each step and one after the last.
+        nonfinite_after: Trainable weights that hold NaN or infinity after the first step, by path.
+        fault_step: The step at which the loss, a gradient or a weight first is not finite,
+            counted from 0; None if it stays finite.
+        fault_weights: The trainable weights whose gradient or value is not finite then, by path,
+            from the loss backwards.
+        operation: The operation that first gave NaN or infinity, where it was found.
+        corners: Weights that their sets allow to be where a layer is not finite.
+        assigned: Trainable weights that the forward pass assigns to.
+        alone: Layers in which a softmax runs over a single entry, and the user's own line.
+        identical: Weights whose units are all the same, before and after the steps.
+        averages: Weights whose average, which the optimizer keeps, is outside by that much.
+        quantized: Weights with a constraint in a layer whose kernel is quantized, by layer.
+        data: The arrays of the batch.
+        losses_of: The loss of each output.
+        weights: Every weight of the model.
+        rate: The learning rate at the first step.
+        rates: Those of a schedule at the next twenty steps and at three far ones.
+        epsilon: What the optimizer adds to its divisor, None if it has none.
+        penalties: What penalties on weights add to the loss, at the start and after the steps;
+            empty if there are none.
+        outweighed: Weights with a penalty, where only penalties fall and are most of the loss.
+        overwrites: The average that the optimizer puts in place of the weights, if it does.
+        further: The losses of more steps, where the loss falls below zero faster and faster.
+        added: What layers add to the loss, after those steps.
+        rounding: What the last bit of the weights does to a loss that does not fall.
+        kinks: What round corners do to a loss that does not fall.
+        beyond: Tables that are asked for rows that they do not have.
+        made: Weights that a call makes anew.
+        copied: Weights that were the transpose of a trained one at the start, with that one.
+        falling: How the targets go against a model that can only rise.
+        own: What the steps of the model's own did, None if it has none or they could not be taken.
+        plain: Tensors that layers compute with and that are no weights.
+        trials: What the same look found after a change that asks for a cause, by its name.
+    """
+
+    faults: dict[str, Fault] = field(default_factory=dict)
+    constraints: list[ConstraintEvidence] = field(default_factory=list)
+    unattached: list[tuple[WeightRecord, str]] = field(default_factory=list)
+    dropped: list[tuple[WeightRecord, str]] = field(default_factory=list)
+    outputs: list[Output] = field(default_factory=list)
+    outputs_after: list[Output] = field(default_factory=list)
+    outputs_last: list[Output] = field(default_factory=list)
+    gradients: list[GradientEvidence] = field(default_factory=list)
+    entries: list[EntryEvidence] = field(default_factory=list)
+    loss: float | None = None
+    loss_after: float | None = None
+    losses: list[float] = field(default_factory=list)
+    nonfinite_after: list[str] = field(default_factory=list)
+    fault_step: int | None = None
+    fault_weights: list[str] = field(default_factory=list)
+    operation: Operation | None = None
+    corners: list[CornerEvidence] = field(default_factory=list)
+    assigned: list[WeightRecord] = field(default_factory=list)
+    alone: list[tuple[str, Source | None]] = field(default_factory=list)
+    identical: list[WeightRecord] = field(default_factory=list)
+    averages: list[tuple[WeightRecord, float]] = field(default_factory=list)
+    quantized: list[tuple[str, str]] = field(default_factory=list)
+    data: list[DataEvidence] = field(default_factory=list)
+    losses_of: list[LossEvidence] = field(default_factory=list)
+    weights: list[WeightRecord] = field(default_factory=list)
+    rate: float | None = None
+    rates: list[float] = field(default_factory=list)
+    epsilon: float | None = None
+    overwrites: OverwriteEvidence | None = None
+    penalties: list[float] = field(default_factory=list)
+    outweighed: list[PenaltyEvidence] = field(default_factory=list)
+    further: list[float] = field(default_factory=list)
+    added: dict[str, float] = field(default_factory=dict)
+    rounding: RoundingEvidence | None = None
+    kinks: KinkEvidence | None = None
+    beyond: list[BeyondEvidence] = field(default_factory=list)
+    made: list[MadeEvidence] = field(default_factory=list)
+    copied: list[tuple[WeightRecord, WeightRecord]] = field(default_factory=list)
+    falling: FallingEvidence | None = None
+    own: OwnEvidence | None = None
+    plain: list[PlainEvidence] = field(default_factory=list)
+    trials: dict[str, "Trial"] = field(default_factory=dict)
+
+    @property
+    def varies(self) -> bool:
+        """Whether the examples of the batch differ in some input."""
+        return any(d.varies for d in self.data if d.name.startswith("x"))
+
+    @property
+    def moments(self) -> list[tuple[str, list[Output], float | None]]:
+        """Stage, outputs and loss of each forward pass that was looked at."""
+        last = self.losses[-1] if self.losses else None
+        found = [("forward", self.outputs, self.loss)]
+        # A step of the model's own may report no loss, or several.
+        if len(self.losses) > 1 or (not self.losses and self.outputs_after):
+            found.append(("second forward", self.outputs_after, self.loss_after))
+        if len(self.losses) > 2 or (not self.losses and self.outputs_after):
+            found.append(("training", self.outputs_last, last))
+        return found
+
+
+@dataclass
+class Trial:
+    """A change of the training, not of the model, and what the same look found then.
+
+    Attributes:
+        change: The change in one sentence.
+        evidence: What was found.
+        numbers: What was changed, in numbers.
+    """
+
+    change: str
+    evidence: Evidence
+    numbers: dict[str, float]
