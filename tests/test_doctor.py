@@ -18,6 +18,7 @@ from keras.src.backend.common import global_state
 
 import constrainit as ci
 from constrainit import _text
+from constrainit.doctor._frames import fault
 
 HERE = Path(__file__).parent
 ARTICLE = HERE.parent / "examples" / "article"
@@ -548,6 +549,7 @@ def test_model_is_left_as_it_was_when_the_probe_fails(stage):
     assert "RuntimeError: no luck" in finding.message
     assert finding.source.file == __file__
     assert finding.source.text.startswith("raise")
+    assert code == "CW201" or finding.fix.startswith("mend the line above")
     assert finding.stage == {"forward": "forward", "loss": "gradients"}.get(stage, "constraints")
 
 
@@ -625,12 +627,28 @@ def test_bad_arguments(arguments, match):
     assert changes(before, snapshot(model)) == {}
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("no luck.\n\nmore", "no luck."),
+        ("Exception encountered when calling A().\n\n\x1b[1mno luck\x1b[0m\n\nwith", "no luck"),
+        ("<A> is wrong. See\nx.y.\n\nException encountered: no luck", "<A> is wrong. no luck"),
+        ("word " * 100, f"{'word ' * 79}word ..."),
+    ],
+    ids=["first paragraph", "wrapped", "caught", "long"],
+)  # fmt: skip
+def test_the_decisive_sentence_of_an_exception_is_kept(text, told):
+    """Whatever Keras writes around it; what is left out at the end is said to be left out."""
+    assert fault(ValueError(text)).message == told
+
+
 def test_batch_that_does_not_fit_is_a_finding():
-    """A batch of the wrong shape is found as CW001."""
+    """A batch of the wrong shape is found as CW001, and the advice is about the batch."""
     report = ci.diagnose(sequential(by_absolute_value()), X[:, :4], TARGET)
     assert [(f.code, f.stage) for f in report.findings if f.level == "error"] == [
         ("CW001", "forward")
     ], str(report)
+    assert report.findings[0].fix.startswith("pass a batch of the shape")
 
 
 # A real model
