@@ -651,6 +651,22 @@ def test_batch_that_does_not_fit_is_a_finding():
     assert report.findings[0].fix.startswith("pass a batch of the shape")
 
 
+@pytest.mark.parametrize("own", [False, True])
+def test_no_weights_are_drawn_for_a_batch_that_does_not_fit(own):
+    """Neither of a step of Keras nor of one of the model's own: shapes raise for any weights."""
+    stack = [layers.Dense(size, kernel_initializer="zeros") for size in (5, 1)]
+    model = (Stepping if own else keras.Sequential)([keras.Input((5,)), *stack])
+    model.compile("sgd", "mse")
+    (first,) = ci.diagnose(model, X[:, :4], TARGET[:, :1]).findings
+    assert (first.code, first.stage) == ("CW001", "train_step" if own else "forward")
+    assert first.treatment is None
+
+
+class Stepping(keras.Sequential):
+    def train_step(self, *arguments):
+        return super().train_step(*arguments)
+
+
 # A real model
 
 

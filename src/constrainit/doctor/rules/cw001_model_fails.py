@@ -5,7 +5,7 @@ from constrainit.doctor.rules._rule import Rule, last_source
 _INSTEAD = {
     "build": "a layer could not make its weights: compare its arguments with its input",
     "forward": "pass a batch of the shape and dtype that the model takes",
-    "gradients": "check that the targets fit the loss",
+    "gradients": "compare the shape of the targets with what the model gives and the loss takes",
     "train_step": (
         "train_step was given what fit gives it for this batch: (x, y), or x alone where no "
         "targets were given"
