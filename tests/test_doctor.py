@@ -18,6 +18,7 @@ from keras.src.backend.common import global_state
 
 import constrainit as ci
 from constrainit import _text
+from constrainit.doctor._frames import fault
 
 HERE = Path(__file__).parent
 ARTICLE = HERE.parent / "examples" / "article"
@@ -548,6 +549,7 @@ def test_model_is_left_as_it_was_when_the_probe_fails(stage):
     assert "RuntimeError: no luck" in finding.message
     assert finding.source.file == __file__
     assert finding.source.text.startswith("raise")
+    assert code == "CW201" or finding.fix.startswith("mend the line above")
     assert finding.stage == {"forward": "forward", "loss": "gradients"}.get(stage, "constraints")
 
 
@@ -625,12 +627,44 @@ def test_bad_arguments(arguments, match):
     assert changes(before, snapshot(model)) == {}
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("no luck.\n\nmore", "no luck."),
+        ("Exception encountered when calling A().\n\n\x1b[1mno luck\x1b[0m\n\nwith", "no luck"),
+        ("<A> is wrong. See\nx.y.\n\nException encountered: no luck", "<A> is wrong. no luck"),
+        ("word " * 100, f"{'word ' * 79}word ..."),
+    ],
+    ids=["first paragraph", "wrapped", "caught", "long"],
+)  # fmt: skip
+def test_the_decisive_sentence_of_an_exception_is_kept(text, told):
+    """Whatever Keras writes around it; what is left out at the end is said to be left out."""
+    assert fault(ValueError(text)).message == told
+
+
 def test_batch_that_does_not_fit_is_a_finding():
-    """A batch of the wrong shape is found as CW001."""
+    """A batch of the wrong shape is found as CW001, and the advice is about the batch."""
     report = ci.diagnose(sequential(by_absolute_value()), X[:, :4], TARGET)
     assert [(f.code, f.stage) for f in report.findings if f.level == "error"] == [
         ("CW001", "forward")
     ], str(report)
+    assert report.findings[0].fix.startswith("pass a batch of the shape")
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_no_weights_are_drawn_for_a_batch_that_does_not_fit(own):
+    """Neither of a step of Keras nor of one of the model's own: shapes raise for any weights."""
+    stack = [layers.Dense(size, kernel_initializer="zeros") for size in (5, 1)]
+    model = (Stepping if own else keras.Sequential)([keras.Input((5,)), *stack])
+    model.compile("sgd", "mse")
+    (first,) = ci.diagnose(model, X[:, :4], TARGET[:, :1]).findings
+    assert (first.code, first.stage) == ("CW001", "train_step" if own else "forward")
+    assert first.treatment is None
+
+
+class Stepping(keras.Sequential):
+    def train_step(self, *arguments):
+        return super().train_step(*arguments)
 
 
 # A real model

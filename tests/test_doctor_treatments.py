@@ -7,7 +7,7 @@ from keras import layers, ops
 
 import constrainit as ci
 from constrainit.doctor._problem import Problem
-from constrainit.doctor.treatments import constraints, models, source, training
+from constrainit.doctor.treatments import constraints, data, models, outputs, source
 
 DRAWS = np.random.default_rng(0)
 X = DRAWS.normal(size=(16, 4)).astype("float32")
@@ -124,8 +124,8 @@ def test_healthy_models_are_left_alone():
     problem = Problem(model, X, KINDS % 2, None, None, 0)
     report = ci.diagnose(model, X, KINDS % 2)
     for remedy in (
-        training.labels_from_zero, training.sigmoid_of_one, training.softplus_at_the_end,
-        training.other_logits, models.bias_at_the_end, models.unit_for_each_class,
+        data.labels_from_zero, outputs.sigmoid_of_one, outputs.softplus_at_the_end,
+        outputs.other_logits, models.bias_at_the_end, models.unit_for_each_class,
         models.scaled_outputs, constraints.along_an_axis_that_exists, source.with_a_gradient,
         source.along_inputs,
     ):  # fmt: skip

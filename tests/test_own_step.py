@@ -261,6 +261,26 @@ def test_what_the_step_raises_is_told_with_its_line():
     assert "x alone where no targets were given" in first.fix
 
 
+@pytest.mark.parametrize("built", [True, False])
+def test_a_model_without_call(built):
+    """On JAX and PyTorch `fit` wants it called or marked as built; the finding says which words."""
+    model = adversaries()
+    model.built = built
+    found = counted(ci.diagnose(model, X))
+    if built or BACKEND == "tensorflow":
+        assert found == []
+        return
+    (first,) = found
+    assert first.code == "CW001"
+    assert (
+        "raises RuntimeError: Unable to automatically build the model. Model Adv" in first.message
+    )
+    assert first.message.endswith("does not have a `call()` method implemented")
+    assert "call(self, x)" in first.fix
+    assert "self.built = True" in first.fix
+    assert "line above" not in first.fix
+
+
 class Branches(Regression):
     """Python asks for the value of a tensor, which a compiled step has not."""
 

@@ -1,6 +1,5 @@
 """Every constraint on a copy of its weight: what it gives, and whether it keeps that."""
 
-import json
 import math
 from typing import Any
 
@@ -12,6 +11,14 @@ from constrainit._joint import Member
 from constrainit._set import ConstraintSet, measure
 from constrainit.doctor._axes import are_meant, norm_axes
 from constrainit.doctor._blocks import change, distance
+from constrainit.doctor._constraint_calls import (
+    called,
+    describe,
+    known_set,
+    overrides_call,
+    repeat,
+    saving_fault,
+)
 from constrainit.doctor._evidence import ConstraintEvidence, Evidence
 from constrainit.doctor._frames import fault
 from constrainit.doctor._state import snapshot
@@ -20,11 +27,7 @@ from constrainit.doctor._sums import divided_by_sums
 from constrainit.doctor.engines import engine
 from constrainit.doctor.engines._result import Stepped
 from constrainit.model import WeightRecord
-from constrainit.sets import Custom, as_set
 from constrainit.sets.combine import _Applied
-
-_FAR = 100.0
-"""A weight so many times as large is more likely to be outside of its set."""
 
 _LEFT = 0.01
 _ROUNDING = 1e-5
@@ -45,20 +48,20 @@ class Constraints:
         known = [r for r in evidence.weights if r.constraint is not None]
         records = [r for r in known if not isinstance(r.constraint, Member)]
         self._held = {id(r.variable): r.constraint for r in known}
-        self.records = [r for r in records if _overrides_call(r.constraint)]
+        self.records = [r for r in records if overrides_call(r.constraint)]
         self.apply = engine().compile_constraints(self.records)
         self._groups = engine().groups(self.records)
         self._start: dict[int, Any] = {}
         for record in records:
             made = ConstraintEvidence(
                 record,
-                *_describe(record),
+                *describe(record),
                 start=numbers(as_array(record.variable), binned=True),
             )
-            made.overrides = _overrides_call(record.constraint)
+            made.overrides = overrides_call(record.constraint)
             evidence.constraints.append(made)
         self.made = {id(made.record.variable): made for made in evidence.constraints}
-        self._sets = {id(r.variable): _known_set(r) for r in self.records}
+        self._sets = {id(r.variable): known_set(r) for r in self.records}
 
     def of(self, variable: Any) -> Any:
         """The constraint of a variable, or None."""
@@ -91,9 +94,9 @@ class Constraints:
             self._run(group)
         for made in self.evidence.constraints:
             if made.custom:
-                made.repeat = _repeat(made.record) if made.fault is None else 0.0
+                made.repeat = repeat(made.record) if made.fault is None else 0.0
                 made.axes = self._axes(made)
-                made.saving = _saving_fault(made.record, made.repeat > 0 or bool(made.fault))
+                made.saving = saving_fault(made.record, made.repeat > 0 or bool(made.fault))
 
     def _run(self, group):
         values = [ops.convert_to_tensor(r.variable) for r in group]
@@ -143,7 +146,7 @@ class Constraints:
         record = made.record
         if made.fault is not None or made.image is None or len(record.shape) < 2:
             return None
-        axes = norm_axes(record, lambda value: _called(record, value))
+        axes = norm_axes(record, lambda value: called(record, value))
         return None if axes is None or are_meant(record, axes) else axes
 
     def _first(self, made, record, value, image):
@@ -236,91 +239,3 @@ class Constraints:
         if made.undone == 1:
             draw = np.abs(np.random.default_rng(0).normal(size=record.shape))
             made.always = undone(self.image(record, draw * np.abs(before).max()))
-
-
-def _overrides_call(constraint):
-    return type(constraint).__call__ is not keras.constraints.Constraint.__call__
-
-
-def _describe(record):
-    """The constraint in one line, and whether it is the user's own."""
-    try:
-        a_set = as_set(record.constraint)
-    except ValueError:
-        return type(record.constraint).__name__, True
-    if isinstance(a_set, Custom):
-        own = record.constraint
-        return getattr(own, "__name__", type(own).__name__), True
-    return a_set.describe(), False
-
-
-def _known_set(record):
-    """The set of a constraint that is one, or an exact counterpart; else None."""
-    try:
-        a_set = record.resolved(record.constraint)
-    except ValueError:
-        return None
-    return None if isinstance(a_set, Custom) else a_set
-
-
-def _repeat(record):
-    """How far apart two calls on equal weights are, outside of a compiled step.
-
-    The weight and a large one, which is moved by a bound that may itself move.
-    """
-    apart = 0.0
-    value = to_numpy(record.variable)
-    peak = np.max(np.abs(value), initial=0.0)
-    far = _FAR * max(peak, 1.0) * (value / peak if peak > 0 else np.ones_like(value))
-    for value in (record.variable.value, far):
-        try:
-            weights = [keras.Variable(value, dtype=record.dtype) for _ in range(2)]
-            first, second = (to_numpy(record.constraint(weight)) for weight in weights)
-        # It ran inside the step; that it can not run outside is not what is asked here.
-        except Exception:
-            return apart
-        found = distance(first, second)
-        apart = apart or (found if math.isfinite(found) else 0.0)
-    return apart
-
-
-def _called(record, value):
-    """What a constraint makes of a value, outside of a compiled step."""
-    try:
-        found = to_numpy(record.constraint(keras.Variable(value, dtype=record.dtype)))
-    # It ran inside the step; that it can not run outside is not what is asked here.
-    except Exception:
-        return None
-    return found if found.shape == record.shape and np.isfinite(found).all() else None
-
-
-def _saving_fault(record, incomparable):
-    """Why Keras can not give back this constraint from a saved model, or an empty string."""
-    try:
-        config = json.loads(json.dumps(keras.saving.serialize_keras_object(record.constraint)))
-        again = keras.saving.deserialize_keras_object(config, safe_mode=True)
-    # A user's `get_config` and `from_config` may raise anything.
-    except Exception as exception:
-        if str(exception).startswith("Could not locate"):
-            return "can not be loaded, as it is not registered with Keras"
-        return f"can not be loaded: {fault(exception)}"
-    if not callable(again):
-        return "can not be loaded: what comes back is not callable"
-    if incomparable or all(
-        map(np.array_equal, *(_images(record, c) for c in (record.constraint, again)))
-    ):
-        return ""
-    return "comes back with other values: its config leaves an argument out"
-
-
-def _images(record, constraint):
-    """What a constraint makes of the weight, and of ones that a bound is more likely to move."""
-    value, images = to_numpy(record.variable), []
-    for weight in (value, -_FAR * value, 0.01 * value):
-        try:
-            image = to_numpy(constraint(keras.Variable(weight, dtype=record.dtype)))
-        # Already reported as a constraint that raises.
-        except Exception:
-            image = np.zeros(0)
-        images.append(np.nan_to_num(image))
-    return images

@@ -25,6 +25,11 @@ def _folders():
 _NOT_THE_USERS = tuple(f"{Path(folder).resolve()}{os.sep}" for folder in _folders())
 
 
+_LONGEST = 400
+_CAUGHT = "Exception encountered: "
+"""What Keras writes before an exception that it has caught, at the end of its own message."""
+_QUOTES = "'\" \n"
+
 EDITED_FILE = "<edited "
 """How the names of files begin that hold an edit of the user's code."""
 
@@ -74,7 +79,9 @@ class Fault:
 def fault(exception: BaseException) -> Fault:
     """`exception` with the frames of Keras, the backend and this library left out."""
     own = _own(traceback.extract_tb(exception.__traceback__))
-    return Fault(type(exception).__name__, _message(_words(exception))[:400] or "no message", own)
+    message = _message(_words(exception))
+    shown = message if len(message) <= _LONGEST else f"{message[:_LONGEST].rstrip()} ..."
+    return Fault(type(exception).__name__, shown or "no message", own)
 
 
 def running_line(above: tuple[str, str]) -> Source | None:
@@ -115,10 +122,18 @@ def _words(exception):
 
 
 def _message(text):
-    """The first paragraph, or the one that Keras has put `Exception encountered when` before."""
+    """What is said first, without what Keras puts around it, and what it has caught itself."""
     parts = re.sub(r"\x1b\[\d*m", "", text).split("\n\n")
+    parts = [" ".join(part.split()) for part in parts]
+    outer, caught, inner = "\n\n".join(parts).partition(_CAUGHT)
+    if caught and inner:
+        return f"{_first_sentence(outer)} {_message(inner.strip(_QUOTES))}"
     wrapped = parts[0].startswith("Exception encountered when calling") and len(parts) > 1
-    return " ".join(parts[1 if wrapped else 0].split())
+    return parts[1 if wrapped else 0]
+
+
+def _first_sentence(text):
+    return re.split(r"(?<=\.)\s", text.lstrip(), maxsplit=1)[0]
 
 
 def _is_users(filename: str) -> bool:

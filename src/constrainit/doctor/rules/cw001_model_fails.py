@@ -3,12 +3,12 @@
 from constrainit.doctor.rules._rule import Rule, last_source
 
 _INSTEAD = {
-    "build": "mend the line above; the layer could not make its weights",
-    "forward": "mend the line above, or pass a batch of the shape and dtype that the model takes",
-    "gradients": "mend the line above; check that the targets fit the loss",
+    "build": "a layer could not make its weights: compare its arguments with its input",
+    "forward": "pass a batch of the shape and dtype that the model takes",
+    "gradients": "compare the shape of the targets with what the model gives and the loss takes",
     "train_step": (
-        "mend the line above; train_step was given what fit gives it for this batch: (x, y), or x "
-        "alone where no targets were given"
+        "train_step was given what fit gives it for this batch: (x, y), or x alone where no "
+        "targets were given"
     ),
 }
 
@@ -18,6 +18,23 @@ _BEYOND = (
     "an index is beyond what it is looked up in, which counts from 0: compare the largest label or "
     "index of the batch with the size of the table, of one_hot, or of the last layer"
 )
+
+_NO_CALL = "does not have a `call()` method"
+"""How Keras says that a model is only made of its parts."""
+
+_WITHOUT_CALL = (
+    "give it a call(self, x), such as one that calls one of its parts; or, if train_step uses "
+    "nothing but parts that are built, write self.built = True at the end of __init__"
+)
+
+
+def _fix(stage, fault):
+    if _NO_CALL in fault.message:
+        return _WITHOUT_CALL
+    fix = _BEYOND if fault.kind == "IndexError" else _INSTEAD[stage]
+    if not fault.sources:
+        return fix
+    return f"mend the line above{', or ' if stage == 'forward' else '; '}{fix}"
 
 
 class ModelFails(Rule):
@@ -48,9 +65,10 @@ class ModelFails(Rule):
 
     def find(self, evidence):
         for stage, fault in evidence.faults.items():
-            fix = _BEYOND if fault.kind == "IndexError" else _INSTEAD[stage]
             where = _WHERE.get(stage, f"the {stage} stage")
+            if _NO_CALL in fault.message:
+                where = "fit, which calls the model before the first step to build it,"
             yield self.made(
-                f"{where} raises {fault}", fix, {"exception": fault.kind},
+                f"{where} raises {fault}", _fix(stage, fault), {"exception": fault.kind},
                 stage=stage, layer=fault.layer, source=last_source(fault.sources),
             )  # fmt: skip

@@ -12,7 +12,10 @@ from constrainit.doctor.rules import in_order, rules_of
 from constrainit.doctor.rules.cw201_constraint_raises import missing_backend_name
 from constrainit.doctor.treatments import (
     constraints,
+    data,
+    guards,
     models,
+    outputs,
     penalties,
     source,
     starts,
@@ -31,6 +34,7 @@ from constrainit.doctor.treatments._remedy import (
     look,
     write,
 )
+from constrainit.doctor.treatments._rewriting import registered_as_before
 
 _BROKEN = ("CW401", "CW501", "CW502")
 _SIGNAL = ("CW402", "CW403", "CW404", "CW405", "CW504")
@@ -42,9 +46,9 @@ REMEDIES = (
     Remedy(("CW209",), constraints.attach),
     Remedy(("CW704",), steps.cleared, saved=False),
     Remedy(("CW703",), steps.projected, saved=False),
-    Remedy(("CW604",), training.finite_rows, saved=False),
-    Remedy(("CW603",), training.other_logits),
-    Remedy(("CW603",), training.targets_in_a_column, saved=False),
+    Remedy(("CW604",), data.finite_rows, saved=False),
+    Remedy(("CW603",), outputs.other_logits),
+    Remedy(("CW603",), data.targets_in_a_column, saved=False),
     Remedy(("CW301",), constraints.along_the_right_axes),
     Remedy(("CW301",), source.along_units, saved=False),
     Remedy(("CW212",), source.along_a_longer_axis, saved=False),
@@ -68,31 +72,31 @@ REMEDIES = (
     Remedy(("CW609",), penalties.weaker_penalty),
     Remedy(("CW305",), training.average_at_the_end),
     Remedy(("CW303",), training.projected_averages, saved=False),
-    Remedy(("CW605",), training.labels_from_zero, saved=False),
-    Remedy(("CW605",), training.labels_of_both_signs, saved=False),
-    Remedy(("CW605",), training.no_last_activation),
-    Remedy(("CW605",), training.labels_that_fit, saved=False),
-    Remedy(("CW607",), training.absolute_error),
+    Remedy(("CW605",), data.labels_from_zero, saved=False),
+    Remedy(("CW605",), data.labels_of_both_signs, saved=False),
+    Remedy(("CW605",), outputs.no_last_activation),
+    Remedy(("CW605",), data.labels_that_fit, saved=False),
+    Remedy(("CW607",), outputs.absolute_error),
     Remedy(("CW608",), training.steady_rate),
     Remedy(("CW408",), models.more_rows),
     Remedy(("CW509",), models.with_derivatives),
     Remedy(("CW605",), models.scaled_logits),
     Remedy(("CW605",), models.bias_at_the_end),
     Remedy(("CW605",), models.unit_for_each_class),
-    Remedy(("CW405",), training.sigmoid_of_one),
-    Remedy(("CW502",), training.softplus_at_the_end),
+    Remedy(("CW405",), outputs.sigmoid_of_one),
+    Remedy(("CW502",), outputs.softplus_at_the_end),
     Remedy(("CW404",), models.bounded_recurrence),
     Remedy(("CW201",), constraints.along_an_axis_that_exists),
     Remedy(("CW001", *_BROKEN), constraints.definite),
-    Remedy(_BROKEN, source.guarded, saved=False, again=True),
-    Remedy((*_BROKEN, *_SIGNAL, *_TRAINING), training.scaled_data, trial="data", saved=False),
+    Remedy(_BROKEN, guards.guarded, saved=False, again=True),
+    Remedy((*_BROKEN, *_SIGNAL, *_TRAINING), data.scaled_data, trial="data", saved=False),
     Remedy((*_BROKEN, *_SIGNAL), starts.of_the_right_size, moves=True),
     Remedy(_SIGNAL, starts.calibrated, moves=True),
     Remedy(("CW105", "CW001", *_BROKEN, *_SIGNAL), starts.redrawn, moves=True),
     Remedy(_SIGNAL, models.scaled_outputs),
     Remedy(("CW504",), both(models.scaled_outputs, training.lower_rate(0.1)), factor=0.1),
     Remedy((*_BROKEN, *_SIGNAL, "CW506", "CW210"), models.in_float32),
-    Remedy(("CW503",), training.softmax_along_time),
+    Remedy(("CW503",), outputs.softmax_along_time),
     Remedy(("CW503",), source.softmax_along_time, saved=False),
     Remedy(("CW503",), source.with_a_gradient, saved=False),
     Remedy(("CW503",), starts.redrawn),
@@ -132,7 +136,7 @@ def treat(problem: Problem, evidence: Evidence, found: list[Finding]) -> list[He
     What is gone after something else was treated is its consequence, and is not treated itself.
     A remedy outside of the model, such as another learning rate, adds the finding that names it.
     """
-    with source.registered_as_before():
+    with registered_as_before():
         healings = _treat(problem, evidence, found)
     found[:] = in_order(found)
     return healings

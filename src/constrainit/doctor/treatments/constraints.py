@@ -9,7 +9,7 @@ from constrainit.doctor._dropped import evaluated
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._meaning import meant_set
 from constrainit.doctor.treatments._remedy import Changed
-from constrainit.doctor.treatments.starts import start_inside
+from constrainit.doctor.treatments.starts import may_be_of_weights, start_inside
 from constrainit.model import walk, wrong_axes
 from constrainit.sets import Box, Custom, NonNegative, Positive, PositiveSemidefinite, as_set
 
@@ -133,7 +133,10 @@ def definite(problem, evidence, found):
     """Positive definite matrices in place of the free square ones of a layer that needs them."""
     operation, sets = evidence.operation, []
     is_known = operation is not None and operation.name in _OF_DEFINITE
-    layers = {f.layer for f in found if is_known or f.code == "CW001"}
+    layers = {
+        f.layer for f in found
+        if is_known or (f.code == "CW001" and may_be_of_weights(problem, f))
+    }  # fmt: skip
     for record in walk(problem.model):
         square = len(record.shape) == 2 and record.shape[0] == record.shape[1]
         if square and record.layer.name in layers and record.constraint is None:

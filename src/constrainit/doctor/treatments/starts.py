@@ -6,6 +6,7 @@ from keras import ops
 
 from constrainit._calibrate import calibrate
 from constrainit._obey import prepare
+from constrainit.doctor._finding import Finding
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._remedy import Changed
@@ -72,7 +73,7 @@ def start_inside(problem: Problem) -> None:
 
 def redrawn(problem, evidence, found):
     """The weights of the findings, drawn at random as Keras would by default, inside their sets."""
-    found = [f for f in found if f.evidence.get("exception") not in _OF_PROGRAMS]
+    found = [f for f in found if may_be_of_weights(problem, f)]
     layers = {finding.layer for finding in found if finding.layer}
     paths = {f.weight for f in found if f.weight} | _of_layers(layers, evidence)
     named = []
@@ -97,6 +98,23 @@ def redrawn(problem, evidence, found):
         f"{', '.join(named[:3])} drawn at random"
         + (f", and {len(named) - 3} more" if len(named) > 3 else "")
     )
+
+
+def may_be_of_weights(problem: Problem, finding: Finding) -> bool:
+    """Whether other weights may mend a finding: not what raises by its code or by shapes alone.
+
+    Nothing is computed in the forward stage, and in a step of the model's own it is not known.
+    """
+    if finding.code != "CW001" or finding.stage == "gradients":
+        return finding.evidence.get("exception") not in _OF_PROGRAMS
+    if finding.evidence["exception"] in _OF_PROGRAMS or finding.stage == "forward":
+        return False
+    try:
+        problem.trace_outputs()
+    # Whatever the user's model raises, it does so for any weights.
+    except Exception:
+        return False
+    return True
 
 
 def _is_drawn(record):

@@ -1,0 +1,103 @@
+"""One constraint by itself, outside of a compiled step: what it is, repeats, and is saved as."""
+
+import json
+import math
+
+import keras
+import numpy as np
+
+from constrainit.doctor._blocks import distance
+from constrainit.doctor._frames import fault
+from constrainit.doctor._statistics import to_numpy
+from constrainit.sets import Custom, as_set
+
+_FAR = 100.0
+"""A weight so many times as large is more likely to be outside of its set."""
+
+
+def overrides_call(constraint):
+    return type(constraint).__call__ is not keras.constraints.Constraint.__call__
+
+
+def describe(record):
+    """The constraint in one line, and whether it is the user's own."""
+    try:
+        a_set = as_set(record.constraint)
+    except ValueError:
+        return type(record.constraint).__name__, True
+    if isinstance(a_set, Custom):
+        own = record.constraint
+        return getattr(own, "__name__", type(own).__name__), True
+    return a_set.describe(), False
+
+
+def known_set(record):
+    """The set of a constraint that is one, or an exact counterpart; else None."""
+    try:
+        a_set = record.resolved(record.constraint)
+    except ValueError:
+        return None
+    return None if isinstance(a_set, Custom) else a_set
+
+
+def repeat(record):
+    """How far apart two calls on equal weights are, outside of a compiled step.
+
+    The weight and a large one, which is moved by a bound that may itself move.
+    """
+    apart = 0.0
+    value = to_numpy(record.variable)
+    peak = np.max(np.abs(value), initial=0.0)
+    far = _FAR * max(peak, 1.0) * (value / peak if peak > 0 else np.ones_like(value))
+    for value in (record.variable.value, far):
+        try:
+            weights = [keras.Variable(value, dtype=record.dtype) for _ in range(2)]
+            first, second = (to_numpy(record.constraint(weight)) for weight in weights)
+        # It ran inside the step; that it can not run outside is not what is asked here.
+        except Exception:
+            return apart
+        found = distance(first, second)
+        apart = apart or (found if math.isfinite(found) else 0.0)
+    return apart
+
+
+def called(record, value):
+    """What a constraint makes of a value, outside of a compiled step."""
+    try:
+        found = to_numpy(record.constraint(keras.Variable(value, dtype=record.dtype)))
+    # It ran inside the step; that it can not run outside is not what is asked here.
+    except Exception:
+        return None
+    return found if found.shape == record.shape and np.isfinite(found).all() else None
+
+
+def saving_fault(record, incomparable):
+    """Why Keras can not give back this constraint from a saved model, or an empty string."""
+    try:
+        config = json.loads(json.dumps(keras.saving.serialize_keras_object(record.constraint)))
+        again = keras.saving.deserialize_keras_object(config, safe_mode=True)
+    # A user's `get_config` and `from_config` may raise anything.
+    except Exception as exception:
+        if str(exception).startswith("Could not locate"):
+            return "can not be loaded, as it is not registered with Keras"
+        return f"can not be loaded: {fault(exception)}"
+    if not callable(again):
+        return "can not be loaded: what comes back is not callable"
+    if incomparable or all(
+        map(np.array_equal, *(_images(record, c) for c in (record.constraint, again)))
+    ):
+        return ""
+    return "comes back with other values: its config leaves an argument out"
+
+
+def _images(record, constraint):
+    """What a constraint makes of the weight, and of ones that a bound is more likely to move."""
+    value, images = to_numpy(record.variable), []
+    for weight in (value, -_FAR * value, 0.01 * value):
+        try:
+            image = to_numpy(constraint(keras.Variable(weight, dtype=record.dtype)))
+        # Already reported as a constraint that raises.
+        except Exception:
+            image = np.zeros(0)
+        images.append(np.nan_to_num(image))
+    return images

@@ -1,0 +1,111 @@
+"""Remedies in the data: examples that are finite, inputs that are scaled, labels that fit."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from constrainit.doctor._data import needed_steps
+from constrainit.doctor._labels import both_signs
+from constrainit.doctor._statistics import to_numpy
+from constrainit.doctor.treatments._remedy import Changed, with_other
+
+_LARGE = 10.0
+
+
+def scaled_data(problem, evidence, found):
+    """Inputs and targets of mean zero and deviation one, where they are far from it."""
+    far = [
+        d for d in evidence.data
+        if not d.integer and not d.nonfinite and abs(d.mean) + d.deviation > _LARGE
+    ]  # fmt: skip
+    if not far:
+        return None
+    x, y = _scaled(problem.x), problem.y
+    bounded = any(np.isfinite([made.low, made.high]).any() for made in evidence.losses_of)
+    if any(d.name.startswith("y") for d in far) and not bounded:
+        y = _scaled(y)
+    other = with_other(problem, x=x, y=y)
+    return Changed(
+        "the data is brought to mean zero and deviation one",
+        other,
+        "x = (x - x.mean(axis=0)) / x.std(axis=0)",
+    )
+
+
+def _scaled(values):
+    def one(part):
+        value = to_numpy(part)
+        if "float" not in keras.backend.standardize_dtype(part.dtype):
+            return part
+        mean, deviation = value.mean(axis=0), value.std(axis=0)
+        scaled = (value - mean) / np.where(deviation > 0, deviation, 1.0)
+        return ops.cast(scaled, part.dtype)
+
+    return keras.tree.map_structure(one, values)
+
+
+def finite_rows(problem, evidence, found):
+    """The examples without NaN and infinity."""
+    parts = [to_numpy(part) for part in keras.tree.flatten((problem.x, problem.y))]
+    good = np.all([np.isfinite(p).reshape(len(p), -1).all(axis=1) for p in parts], axis=0)
+    code = "good = np.isfinite(x).all(axis=tuple(range(1, x.ndim)))\nx, y = x[good], y[good]"
+    return _rows(problem, good, "that are finite", code)
+
+
+def labels_that_fit(problem, evidence, found):
+    """The examples whose labels the steps of the output suffice for."""
+    if len(evidence.losses_of) != 1 or not evidence.losses_of[0].short:
+        return None
+    good = needed_steps(to_numpy(problem.y)) <= evidence.losses_of[0].frames
+    return _rows(problem, good, "whose labels fit into the steps", "")
+
+
+def _rows(problem, good, which, code):
+    """Only the examples of a batch that are good, if there are others."""
+    if good.all() or not good.any():
+        return None
+    rows = np.flatnonzero(good)
+    x, y = keras.tree.map_structure(
+        lambda part: ops.take(part, rows, axis=0), (problem.x, problem.y)
+    )
+    said = f"only the {len(rows)} of {len(good)} examples {which}"
+    return Changed(said, with_other(problem, x=x, y=y), code)
+
+
+def targets_in_a_column(problem, evidence, found):
+    """Targets `(batch, 1)` for a `train_step` that compares them with all predictions."""
+    if evidence.own is None or not evidence.own.pairs:
+        return None
+    return Changed(
+        "targets of the shape (batch, 1)",
+        with_other(problem, y=ops.expand_dims(problem.y, axis=-1)),
+        "y = y[:, None]",
+    )
+
+
+def labels_from_zero(problem, evidence, found):
+    """Labels that are as many as the classes, numbered from zero."""
+    numbers = [f.evidence for f in found if "classes" in f.evidence]
+    if len(numbers) != 1 or len(keras.tree.flatten(problem.y)) != 1:
+        return None
+    low, high, classes = (numbers[0][name] for name in ("low", "high", "classes"))
+    if low == 0 or high - low > classes - 1:
+        return None
+    shift = int(low)
+    y = keras.tree.map_structure(lambda part: part - ops.cast(shift, part.dtype), problem.y)
+    return Changed(
+        f"labels from 0 to {high - low:.0f} in place of {low:.0f} to {high:.0f}",
+        with_other(problem, y=y),
+        f"y = y - {shift}" if shift > 0 else f"y = y + {-shift}",
+    )
+
+
+def labels_of_both_signs(problem, evidence, found):
+    """Labels of -1 in place of those of zero, which the loss does not look at."""
+    if len(evidence.losses_of) != 1 or not evidence.losses_of[0].passed_over:
+        return None
+    return Changed(
+        "labels of -1 in place of 0",
+        with_other(problem, y=both_signs(problem.y)),
+        "y = np.where(y == 0, -1, y)",
+    )

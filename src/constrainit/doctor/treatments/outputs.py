@@ -1,0 +1,117 @@
+"""Remedies where a model ends: its loss, and the activation that the loss is to suit."""
+
+import keras
+
+from constrainit.doctor.treatments._remedy import Changed, with_other
+
+_OF_RATES = ("poisson", "mean_squared_logarithmic_error", "kl_divergence")
+_CROSS_ENTROPIES = {
+    "sparse_categorical_crossentropy": keras.losses.SparseCategoricalCrossentropy,
+    "categorical_crossentropy": keras.losses.CategoricalCrossentropy,
+    "binary_crossentropy": keras.losses.BinaryCrossentropy,
+}
+
+
+def absolute_error(problem, evidence, found):
+    """The absolute error in place of one that divides by targets of zero."""
+    losses, layers = list(problem.losses()), {finding.layer for finding in found}
+    if len(losses) != len(evidence.losses_of):
+        return None
+    for place, made in enumerate(evidence.losses_of):
+        if made.layer in layers:
+            losses[place] = keras.losses.MeanAbsoluteError()
+    loss = losses[0] if len(losses) == 1 else keras.tree.pack_sequence_as(problem.specs, losses)
+    return Changed(
+        "the absolute error, which does not divide by the targets",
+        with_other(problem, loss=loss),
+        'loss="mean_absolute_error"',
+    )
+
+
+def other_logits(problem, evidence, found):
+    """The same cross-entropies, with `from_logits` the other way where a finding asks for it."""
+    losses, layers = list(problem.losses()), {finding.layer for finding in found}
+    if len(losses) != len(evidence.losses_of):
+        return None
+    changed = []
+    for place, made in enumerate(evidence.losses_of):
+        # Whatever the loss was given as: only its name tells which one it is.
+        kind = _CROSS_ENTROPIES.get(str(getattr(losses[place], "name", "")))
+        if kind is not None and made.layer in layers:
+            losses[place] = kind(from_logits=not made.logits)
+            changed.append(f"{kind.__name__}(from_logits={not made.logits})")
+    if not changed:
+        return None
+    loss = losses[0] if len(losses) == 1 else keras.tree.pack_sequence_as(problem.specs, losses)
+    logits = changed[0].partition("(")[2].rstrip(")")
+    named = f" for {', '.join(sorted(layers))}" if len(losses) > 1 else ""
+    code = f"loss=keras.losses.{changed[0]}"
+    return Changed(f"the loss{named} takes {logits}", with_other(problem, loss=loss), code)
+
+
+def softplus_at_the_end(problem, evidence, found):
+    """A softplus behind the last layer, for a loss that takes the logarithm of its output."""
+    layers = {
+        made.layer for made in evidence.losses_of
+        if made.name in _OF_RATES and made.low < 0 and made.target.low >= 0
+    }  # fmt: skip
+    changed = []
+    for layer in problem.model._flatten_layers():
+        if layer.name in layers and getattr(layer, "activation", None) is keras.activations.linear:
+            vars(layer)["activation"] = keras.activations.softplus
+            changed.append(layer.name)
+    if not changed:
+        return None
+    return Changed(
+        f"{', '.join(changed)} with a softplus, as the loss takes the logarithm of its output",
+        with_other(problem),
+        'keras.layers.Dense(..., activation="softplus")',
+    )
+
+
+def sigmoid_of_one(problem, evidence, found):
+    """A sigmoid in place of a softmax over a single unit, which gives one whatever comes in."""
+    names, changed = {finding.layer for finding in found}, []
+    for layer in problem.model._flatten_layers():
+        one = getattr(layer, "units", None) == 1
+        if layer.name in names and one and layer.activation is keras.activations.softmax:
+            vars(layer)["activation"] = keras.activations.sigmoid
+            changed.append(layer.name)
+    if not changed:
+        return None
+    return Changed(
+        f"{', '.join(changed)} with a sigmoid in place of the softmax over one unit",
+        with_other(problem),
+        'keras.layers.Dense(1, activation="sigmoid")',
+    )
+
+
+def softmax_along_time(problem, evidence, found):
+    """`Softmax` layers that run over a single entry, along the axis before the last."""
+    names, changed = {layer for layer, _ in evidence.alone}, []
+    for layer in problem.model._flatten_layers():
+        is_one = isinstance(layer, keras.layers.Softmax) and layer.name in names
+        if is_one and layer.axis == -1 and len(layer.output.shape) > 2:
+            vars(layer)["axis"] = -2
+            changed.append(layer.name)
+    if not changed:
+        return None
+    return Changed(
+        f"the softmax in {', '.join(changed)} runs along the axis before the last",
+        with_other(problem),
+        "keras.layers.Softmax(axis=-2)",
+    )
+
+
+def no_last_activation(problem, evidence, found):
+    """The last layer without its activation."""
+    names = {f.layer for f in found if f.code == "CW605" and "classes" not in f.evidence}
+    changed = []
+    for layer in problem.model._flatten_layers():
+        own = getattr(layer, "activation", None)
+        if layer.name in names and callable(own) and own is not keras.activations.linear:
+            vars(layer)["activation"] = keras.activations.linear
+            changed.append(layer.name)
+    if not changed:
+        return None
+    return Changed(f"{', '.join(changed)} without its activation", with_other(problem))
