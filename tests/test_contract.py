@@ -12,7 +12,7 @@ from conftest import arithmetic, array, as_stored, same_bits, tensor
 from kinds import DTYPES, TINY, TOLERANCE, hard_weights, members, slack
 
 import constrainit as ci
-from constrainit._set import _distances
+from constrainit._measure import distances
 
 # One row of each class, for what does not depend on the arguments of the set.
 TYPICAL = [
@@ -64,7 +64,7 @@ def _together(a_set):
         return a_set.project, a_set.violation
 
     def both(w):
-        ((violation, image),) = _distances([a_set], [w])
+        ((violation, image),) = distances([a_set], [w])
         return image, violation
 
     if backend == "jax":

@@ -10,8 +10,9 @@ from keras import ops
 from constrainit._axes import RECURRENT
 from constrainit._calibrate import Calibrated, calibrate, can_be_fitted
 from constrainit._effective import EffectiveRecord, effective_records
+from constrainit._measure import measure
 from constrainit._reparametrized import seen_weights
-from constrainit._set import ConstraintSet, measure
+from constrainit._set import ConstraintSet
 from constrainit._watched import Lines
 from constrainit.initializers import Feasible
 from constrainit.layers import OutputScale

@@ -2,14 +2,15 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import keras
 from keras import ops
 
 from constrainit import _checks
-from constrainit._compile import compiled, exact_products
+from constrainit._compile import exact_products
+from constrainit._measure import distances, images, run
 from constrainit._precision import (
     STORAGE_DTYPES,
     as_dtype,
@@ -92,7 +93,7 @@ class ConstraintSet(Starting, keras.constraints.Constraint):
             ValueError: The dtype is not a float, the weight is empty, or the set has no members of
                 this shape.
         """
-        return _run(_images, [self], [self._tensor(w)])[0]
+        return run(images, [self], [self._tensor(w)])[0]
 
     def __call__(self, w) -> Any:
         """`project`, under the name by which Keras calls a constraint."""
@@ -107,7 +108,7 @@ class ConstraintSet(Starting, keras.constraints.Constraint):
         a vector for norms and sums, a matrix for matrix sets. NaN if `w` holds a NaN or an
         infinity.
         """
-        return _run(_distances, [self], [self._tensor(w)])[0][0]
+        return run(distances, [self], [self._tensor(w)])[0][0]
 
     @functools.cached_property
     def transform(self) -> Transform | None:
@@ -287,33 +288,3 @@ class ConstraintSet(Starting, keras.constraints.Constraint):
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={value!r}" for name, value in self._arguments().items())
         return f"{type(self).__name__}({shown})"
-
-
-def measure(sets: Sequence[ConstraintSet], weights: Sequence[Any]) -> list[tuple[float, Any]]:
-    """The violation and the image of several weights, each for its set.
-
-    One by one: what was compiled for a set and a shape serves the next weight that has both.
-    """
-    pairs = [_run(_distances, [s], [s._tensor(w)])[0] for s, w in zip(sets, weights, strict=True)]
-    return [(float(violation), image) for violation, image in pairs]
-
-
-def _run(function, sets: Sequence[ConstraintSet], tensors: Sequence[Any]) -> Any:
-    traceable = all(one.traceable for one in sets)
-    return (compiled(function) if traceable else function)(tuple(sets), list(tensors))
-
-
-def _images(sets, tensors):
-    return [a_set._image(w) for a_set, w in zip(sets, tensors, strict=True)]
-
-
-def _distances(sets, tensors):
-    images = _images(sets, tensors)
-    moves = zip(sets, tensors, images, strict=True)
-    return [(_distance(*move), image) for move, image in zip(moves, images, strict=True)]
-
-
-def _distance(a_set: ConstraintSet, w, image) -> Any:
-    wide = widened(w)
-    moved = a_set._outside(w, image)
-    return ops.max(a_set._distance(ops.where(ops.isfinite(wide), moved, wide * 0.0)))

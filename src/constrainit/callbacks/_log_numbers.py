@@ -5,8 +5,9 @@ from typing import Any
 from keras import ops
 
 from constrainit._compile import choose
+from constrainit._measure import outside
 from constrainit._precision import dtype_of, nearest, tolerance, widened
-from constrainit._set import ConstraintSet, _distance
+from constrainit._set import ConstraintSet
 from constrainit.callbacks import _log_sums as sums
 from constrainit.sets import Custom
 from constrainit.sets.combine import _Applied
@@ -141,7 +142,7 @@ def _violation(before, after, a_set):
     if isinstance(a_set, _Applied) or a_set.counterpart_of:
         # What it made of it is not the projection.
         after = a_set._image(before)
-    return _distance(a_set, before, after)
+    return outside(a_set, before, after)
 
 
 def _beyond(before, after, a_set, first):
@@ -157,7 +158,7 @@ def _beyond(before, after, a_set, first):
         above = ops.where(most > nearest(upper, dtype), most - high, 0.0)
         found = ops.maximum(found, above)
     is_finite = first[5] == 0
-    return choose(is_finite, lambda: found, lambda: _distance(a_set, before, after))
+    return choose(is_finite, lambda: found, lambda: outside(a_set, before, after))
 
 
 def _units_way(before, after, a_set, units, share):
@@ -169,7 +170,7 @@ def _units_way(before, after, a_set, units, share):
     found = choose(
         tame | (share == 0),
         lambda: ops.sqrt(ops.stack([furthest, all_squares])),
-        lambda: ops.stack([_distance(a_set, before, after), distance(before, after)]),
+        lambda: ops.stack([outside(a_set, before, after), distance(before, after)]),
     )
     return ops.unstack(found, 2)
 

@@ -8,7 +8,8 @@ import numpy as np
 from keras import ops
 
 from constrainit._joint import Member
-from constrainit._set import ConstraintSet, measure
+from constrainit._measure import measure
+from constrainit._set import ConstraintSet
 from constrainit.doctor._axes import are_meant, norm_axes
 from constrainit.doctor._blocks import change, distance
 from constrainit.doctor._constraint_calls import (

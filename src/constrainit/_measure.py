@@ -1,0 +1,43 @@
+"""What sets say of tensors, compiled where they can be."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from keras import ops
+
+from constrainit._compile import compiled
+from constrainit._precision import widened
+
+
+def measure(sets: Sequence[Any], weights: Sequence[Any]) -> list[tuple[float, Any]]:
+    """The violation and the image of several weights, each for its set.
+
+    One by one: what was compiled for a set and a shape serves the next weight that has both.
+    """
+    pairs = [run(distances, [s], [s._tensor(w)])[0] for s, w in zip(sets, weights, strict=True)]
+    return [(float(violation), image) for violation, image in pairs]
+
+
+def run(function, sets: Sequence[Any], tensors: Sequence[Any]) -> Any:
+    """What `images` or `distances` give, by a compiled program where the sets allow it."""
+    traceable = all(one.traceable for one in sets)
+    return (compiled(function) if traceable else function)(tuple(sets), list(tensors))
+
+
+def images(sets, tensors):
+    """The projection of each tensor onto its set."""
+    return [a_set._image(w) for a_set, w in zip(sets, tensors, strict=True)]
+
+
+def distances(sets, tensors):
+    """The violation and the image of each tensor."""
+    found = images(sets, tensors)
+    moves = zip(sets, tensors, found, strict=True)
+    return [(outside(*move), image) for move, image in zip(moves, found, strict=True)]
+
+
+def outside(a_set: Any, w, image) -> Any:
+    """How far outside the furthest unit is, given the image; NaN where a weight is none."""
+    wide = widened(w)
+    moved = a_set._outside(w, image)
+    return ops.max(a_set._distance(ops.where(ops.isfinite(wide), moved, wide * 0.0)))
