@@ -10,6 +10,7 @@ from constrainit.doctor._blocks import distance
 from constrainit.doctor._frames import fault
 from constrainit.doctor._statistics import to_numpy
 from constrainit.sets import Custom, as_set
+from constrainit.sets.combine import _Applied
 
 _FAR = 100.0
 """A weight so many times as large is more likely to be outside of its set."""
@@ -17,6 +18,12 @@ _FAR = 100.0
 
 def overrides_call(constraint):
     return type(constraint).__call__ is not keras.constraints.Constraint.__call__
+
+
+def is_gradual(constraint):
+    """Whether it is meant to move its own result: it goes part of the way at each step."""
+    slow = type(constraint) is keras.constraints.MinMaxNorm and constraint.rate != 1
+    return slow or isinstance(constraint, _Applied)
 
 
 def describe(record):

@@ -15,11 +15,13 @@ from constrainit.doctor._blocks import change, distance
 from constrainit.doctor._constraint_calls import (
     called,
     describe,
+    is_gradual,
     known_set,
     overrides_call,
     repeat,
     saving_fault,
 )
+from constrainit.doctor._constraint_doubts import grown, left_of, moved_again, moved_by
 from constrainit.doctor._evidence import ConstraintEvidence, Evidence
 from constrainit.doctor._frames import fault
 from constrainit.doctor._state import snapshot
@@ -28,7 +30,6 @@ from constrainit.doctor._sums import divided_by_sums
 from constrainit.doctor.engines import engine
 from constrainit.doctor.engines._result import Stepped
 from constrainit.model import WeightRecord
-from constrainit.sets.combine import _Applied
 
 _LEFT = 0.01
 _ROUNDING = 1e-5
@@ -85,6 +86,15 @@ class Constraints:
         found = to_numpy(image)
         return found if np.isfinite(found).all() else None
 
+    def outside(self, record: WeightRecord, value: Any, projected: bool) -> float:
+        """How far outside a value is, before or after the constraint; 0 where that is not known."""
+        if record not in self.records:
+            return 0.0
+        a_set = self.known(record)
+        if a_set is not None:
+            return float(a_set.violation(a_set.project(value) if projected else value))
+        return moved_by(self.image, record, to_numpy(value), projected)
+
     def hold(self, variables: list[Any]) -> None:
         """Keeps the present values of variables, as the start of those that have a constraint."""
         self._start = {id(v): snapshot(v) for v in variables if self.of(v) is not None}
@@ -111,11 +121,11 @@ class Constraints:
         sound = [ops.cast(s, r.dtype) for s, r in zip(sound, group, strict=True)]
         for record, image, again in zip(group, sound, self.apply(group, sound), strict=True):
             made = self.made[id(record.variable)]
-            # A set that is applied part of the way is meant to move its own result.
-            if isinstance(record.constraint, _Applied):
+            if is_gradual(record.constraint) or made.image is None or isinstance(again, Exception):
                 continue
-            if made.fault is None and made.image is not None and not isinstance(again, Exception):
-                made.again = distance(as_array(again), as_array(image))
+            made.again = distance(as_array(again), as_array(image))
+            if made.custom and not made.again <= 1:
+                made.grown = grown(self.image, made, as_array(record.variable))
         self._measure(group, values, sound)
 
     def _measure(self, group, values, images):
@@ -219,6 +229,13 @@ class Constraints:
         if math.isfinite(made.update):
             made.after_step = numbers(after)
 
+    def end(self) -> None:
+        """Whether constraints keep what they give of the weights after the steps, too."""
+        for made in self.evidence.constraints:
+            gradual = is_gradual(self.of(made.record.variable))
+            if made.custom and made.image is not None and not gradual:
+                made.later = moved_again(self.image, made, to_numpy(made.record.variable))
+
     def _later(self, record, before, updated, image):
         """Counts updates of which nothing is left, nor would be of their opposites."""
         made = self.made[id(record.variable)]
@@ -240,3 +257,7 @@ class Constraints:
         if made.undone == 1:
             draw = np.abs(np.random.default_rng(0).normal(size=record.shape))
             made.always = undone(self.image(record, draw * np.abs(before).max()))
+            size = float(np.linalg.norm(updated - before))
+            made.shrinks = left_of(self.image, record, before, size)
+            if made.shrinks is None:
+                made.undone = None

@@ -97,6 +97,7 @@ class Training:
         evidence.outputs_last = self._outputs(stepped)
         evidence.identical = identical(same) if evidence.fault_step is None else []
         evidence.averages = self._averages()
+        self.constraints.end()
         if evidence.fault_step is None:
             self._ask_for_use(float(stepped.loss))
         # What has moved already needs no further update, which takes time.
@@ -273,10 +274,9 @@ class Training:
             return found
         slots = optimizer._model_variables_moving_average
         for record, slot in zip(self.records, slots, strict=True):
-            a_set = record and self.constraints.known(record)
-            if a_set:
-                average = a_set.project(slot) if self.problem.projects_averages else slot
-                found.append((record, float(a_set.violation(average))))
+            if record is not None and self.constraints.of(record.variable) is not None:
+                outside = self.constraints.outside(record, slot, self.problem.projects_averages)
+                found.append((record, outside))
         return [(record, outside) for record, outside in found if outside > 0]
 
 

@@ -31,6 +31,12 @@ class ConstraintEvidence:
         shape: The shape that the constraint returned.
         dtype: The dtype that the constraint returned.
         again: How far the constraint moves its own image, relative to the image.
+        later: How far it moves its image of the weight after the steps, where it had left alone
+            that of the start.
+        grown: The norms of the start, of its image, and of the images of these, if they grow at
+            each call until they are not finite; else empty.
+        shrinks: What it leaves of a random movement as large as an update, relative to it, where
+            updates are undone.
         axes: The axes along which a constraint of the user's own takes norms, where these are none
             that the weight has a meaning for.
         repeat: How far apart two calls on the same weight are, relative to the start.
@@ -65,6 +71,9 @@ class ConstraintEvidence:
     shape: tuple[int, ...] | None = None
     dtype: str | None = None
     again: float = 0.0
+    later: float = 0.0
+    grown: list[float] = field(default_factory=list)
+    shrinks: float | None = None
     axes: tuple[int, ...] | None = None
     repeat: float = 0.0
     update: float | None = None

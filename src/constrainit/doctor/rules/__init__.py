@@ -76,8 +76,8 @@ RULES = (
     TargetOutOfReach(), TargetFalls(), RelativeToZero(), UnboundedLoss(), UndefinedAtBound(),
     EpsilonUnderflows(), PenaltyOutweighs(), AverageOverwrites(), UnscaledData(),
     LearningRateTooHigh(), FadingRate(), Rounding(), NoSecondDerivative(), AssignedInCall(),
-    GradientsAddUp(), MutedSignal(), StepLeavesSet(), InfeasibleStart(), IdenticalUnits(),
-    StartJump(), AverageOutside(), ModelFails(), NonfiniteForward(), NonfiniteGradient(),
+    GradientsAddUp(), MutedSignal(), StepLeavesSet(), AverageOutside(), InfeasibleStart(),
+    IdenticalUnits(), StartJump(), ModelFails(), NonfiniteForward(), NonfiniteGradient(),
     NonfiniteLoss(), OwnStepBreaks(), StepTrainsNothing(), ExplodingSignal(), SaturatedStart(),
     DeadStart(), NoGradient(), ConstantOutput(), FadingGradient(), LostUpdate(), LossGrows(),
     NotSaved(),
@@ -165,9 +165,13 @@ def _follow_undone(found):
 
 def _follow_empty(found):
     """All that a constraint does follows from there being no weight that it could give."""
-    empty = {f.weight: f for f in found if f.code == NoMember.code}
+    lost = {
+        f.weight: f
+        for f in found
+        if f.code == NoMember.code or (f.code == ConstraintMakesNan.code and "growth" in f.evidence)
+    }
     for finding in found:
-        own = empty.get(finding.weight)
+        own = lost.get(finding.weight)
         if own is not None and finding.code in _OF_CONSTRAINT:
             finding.cause = f"{own.code} {own.weight}"
 

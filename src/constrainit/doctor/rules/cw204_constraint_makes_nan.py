@@ -23,7 +23,8 @@ class ConstraintMakesNan(Rule):
         # its image of zero is defined, as are those of UnitNorm and SumTo
 
     Known limits:
-        Tried on the initial weight and on that of the first step. A weight that only later training
+        Tried on the initial weight, on what it makes of that in six calls if it moves it far, and
+        on the weight of the first step. A weight that only later training
         reaches is not tried.
 
     Source:
@@ -47,3 +48,18 @@ class ConstraintMakesNan(Rule):
                         {"nonfinite": image.nonfinite, "size": image.size},
                     )
                     break
+            else:
+                if made.grown:
+                    yield self._grows(made)
+
+    def _grows(self, made):
+        norms = " -> ".join(f"{norm:.3g}" for norm in made.grown)
+        return self.at_weight(
+            made,
+            f"its constraint {made.text} makes the weight larger at each call until it is not "
+            f"finite: its norm goes {norms}",
+            "start where its iteration comes nearer to the set: divide the weight by its largest "
+            "singular value first, or use a set of constrainit, whose projection does so from "
+            "everywhere, as constrainit.Orthogonal()",
+            {"growth": made.grown[1] / made.grown[0]},
+        )

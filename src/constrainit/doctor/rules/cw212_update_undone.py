@@ -4,6 +4,8 @@ from constrainit.doctor.rules._rule import Rule, percent
 from constrainit.sets import Fixed
 
 _ENOUGH = 3
+_PULLED = 1e-3
+"""Rounding leaves nothing of a small movement, or as much as the grid is apart."""
 
 
 class UpdateUndone(Rule):
@@ -46,13 +48,18 @@ class UpdateUndone(Rule):
             alone = [axis for axis, size in enumerate(made.record.shape) if size == 1]
             axis = alone[0] if made.always and alone and len(made.record.shape) > 1 else None
             where = {} if axis is None else {"axis": [axis], "unit_axes": _others(made, axis)}
+            pulled = {"pulled": made.shrinks} if _pulls(made) else {}
             yield self.at_weight(
                 made,
                 f"its constraint {made.text} takes back what each of {made.undone} steps "
                 f"moved: {_why(made, axis)}",
                 _fix(made, axis),
-                {"moved": 0.0, "update": made.update or 0.0, **where},
+                {"moved": 0.0, "update": made.update or 0.0, **where, **pulled},
             )
+
+
+def _pulls(made):
+    return not made.always and made.shrinks is not None and made.shrinks > _PULLED
 
 
 def _others(made, axis):
@@ -67,6 +74,11 @@ def _why(made, axis):
         )
     if made.always:
         return "it gives the same whatever the weight is"
+    if _pulls(made):
+        return (
+            f"of a random movement as large it leaves {percent(made.shrinks)}, and less "
+            "each time that it is called: it pulls every weight to the same one"
+        )
     return f"an update of {percent(made.update)} of its norm is less than what it rounds away"
 
 
@@ -77,6 +89,12 @@ def _fix(made, axis):
         )
     if made.always:
         return "leave the weight free to move inside of a set, or make it trainable=False"
+    if _pulls(made):
+        return (
+            "return the nearest member of the set, which leaves members as they are, as the sets "
+            "of constrainit do, such as Simplex(); or keep a free weight without this constraint "
+            "and compute with what it gives, where it is a smooth map as a softmax"
+        )
     return (
         "keep a free weight without this constraint, and compute with the rounded one and a "
         "gradient of one: constrainit.Grid(...).straight_through(kernel)"

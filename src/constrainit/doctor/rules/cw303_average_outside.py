@@ -24,8 +24,8 @@ class AverageOutside(Rule):
         ci.diagnose(model)  # with use_ema=True: ci.project(model) after fit
 
     Known limits:
-        Constraints whose set is not known are not looked at. An average of few steps is near the
-        weights; the longer the training, the further it may lie outside.
+        Of a constraint of the user's own only by how much it moves the average is known. An average
+        of few steps is near the weights; the longer the training, the further it may lie outside.
 
     Source:
         `Optimizer._update_model_variables_moving_average` and its place in `apply`, Keras 3.15.1.

@@ -53,7 +53,7 @@ REMEDIES = (
     Remedy(("CW301",), source.along_units, saved=False),
     Remedy(("CW212",), source.along_a_longer_axis, saved=False),
     Remedy((*_CONSTRAINT, "CW206"), source.edited, brings=("CW208",), saved=False),
-    Remedy(_CONSTRAINT, constraints.exact_set),
+    Remedy((*_CONSTRAINT, "CW212"), constraints.exact_set),
     Remedy(("CW204",), source.along_inputs, brings=("CW208",), saved=False),
     Remedy(("CW101", "CW102"), starts.inside, moves=True),
     Remedy(("CW411", "CW101", "CW102"), constraints.off_scales_and_biases),

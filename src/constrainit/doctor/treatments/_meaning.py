@@ -21,6 +21,8 @@ from constrainit.sets import (
 
 _DRAWS = 4
 _NEAR = 1e-3
+_CALLS = 60
+_SETTLED = 1e-6
 
 
 def meant_set(record, repeat=0.0):
@@ -32,10 +34,11 @@ def meant_set(record, repeat=0.0):
     known = as_set(record.constraint) if callable(record.constraint) else None
     if known is not None and not isinstance(known, Custom):
         return known
-    images = [image for image in _images(record) if image is not None]
-    if len(images) < 2:
+    pairs = list(_images(record))
+    if len(pairs) < 2:
         return None
-    for a_set in _candidates(record, images, repeat):
+    images = [settled for _, settled in pairs]
+    for a_set in _candidates(record, pairs, repeat):
         try:
             resolved = record.resolved(a_set)
             if all(_holds(resolved, image, repeat) for image in images):
@@ -47,7 +50,10 @@ def meant_set(record, repeat=0.0):
 
 
 def _images(record):
-    """What the constraint gives for draws of several sizes, with its gaps closed."""
+    """What the constraint gives for draws of several sizes: at once, and when it leaves it alone.
+
+    A draw that it makes ever larger is tried in a tenth of its size.
+    """
     draws = np.random.default_rng(0)
     start = to_numpy(record.variable)
     size = float(np.max(np.abs(start), initial=0.0)) or 1.0
@@ -55,9 +61,30 @@ def _images(record):
         value = size * 10.0 ** (index - 1) * draws.normal(size=start.shape)
         # A unit without a positive entry is what some constraints fail for.
         value = np.abs(value) if index % 2 else value
-        image = _called(record, value)
-        if image is not None and np.isfinite(image).all():
-            yield image
+        for smaller in (1.0, 0.1, 0.01):
+            image = _called(record, smaller * value)
+            settled = None if image is None else _settled(record, image)
+            if settled is not None:
+                yield image, settled
+                break
+
+
+def _settled(record, image):
+    """Where a constraint that goes part of the way ends; its first image if it goes on and on.
+
+    None if that is not finite, or overflows in the end.
+    """
+    value = image
+    for _ in range(_CALLS):
+        if not np.isfinite(value).all():
+            return None
+        after = _called(record, value)
+        if after is None:
+            return None
+        moved, value = np.abs(after - value).max(), after
+        if moved <= _SETTLED * np.abs(value).max():
+            return value if value.any() else image
+    return image
 
 
 def _called(record, value):
@@ -71,8 +98,9 @@ def _called(record, value):
     return image if image.shape == record.shape else None
 
 
-def _candidates(record, images, repeat):
+def _candidates(record, pairs, repeat):
     rank = len(record.shape)
+    images = [settled for _, settled in pairs]
     low = min(float(image.min()) for image in images)
     high = max(float(image.max()) for image in images)
     axes = [list(record.axes)] if record.axes else []
@@ -82,30 +110,47 @@ def _candidates(record, images, repeat):
         if np.ptp(sums) <= _NEAR * max(abs(sums).max(), 1e-6) and abs(sums[0]) > _NEAR:
             total = float(np.round(np.median(sums), 3))
             if low >= 0:
+                yield from _bounded(Simplex(total, axis=axis), [at_once for at_once, _ in pairs])
                 yield Simplex(total, axis=axis)
             yield SumTo(total, axis=axis)
+    if rank == 2 and min(record.shape) > 1:
+        yield Orthogonal()
     for axis in axes:
         yield UnitNorm(axis=axis)
     if rank == 2:
-        yield Orthogonal()
         yield from _spectral(images, repeat)
         if record.shape[0] == record.shape[1]:
             yield Symmetric()
     for axis in axes:
         norms = np.concatenate([np.sqrt(np.sum(i**2, axis=tuple(axis))).ravel() for i in images])
         top = float(norms.max())
-        if np.mean(norms >= 0.99 * top) > 1 / (2 * _DRAWS):
+        reached = norms >= 0.99 * top
+        if np.mean(reached) > 1 / (2 * _DRAWS) and np.sum(reached) > 1:
             yield MaxNorm(float(np.round(top, 3)), axis=axis)
-    flat = np.concatenate([image.ravel() for image in images])
-    at_low, at_high = (
-        float(np.mean(np.abs(flat - end) <= _NEAR * abs(end))) for end in (low, high)
-    )
-    if at_high > 0.05 and low < high:
-        yield Box(float(np.round(low, 4)) if at_low > 0.05 else None, float(np.round(high, 4)))
+    lower, upper = _bounds(images)
+    if upper is not None and low < high:
+        yield Box(lower, upper)
     if low >= 0:
         yield NonNegative()
-    if np.array_equal(flat, np.round(flat)):
+    if all(np.array_equal(image, np.round(image)) for image in images):
         yield Grid(1.0)
+
+
+def _bounds(images):
+    """The least and the largest number, each None if not many entries have it."""
+    flat = np.concatenate([image.ravel() for image in images])
+    ends = (float(flat.min()), float(flat.max()))
+    many = [np.mean(np.abs(flat - end) <= _NEAR * abs(end)) > 0.05 for end in ends]
+    return [
+        float(np.round(end, 4)) if there else None for end, there in zip(ends, many, strict=True)
+    ]
+
+
+def _bounded(shares, images):
+    """Shares of which none is below, or above, what many of them are."""
+    lower, upper = _bounds(images)
+    if (lower or upper) and lower != upper:
+        yield shares & Box(lower or None, upper)
 
 
 def _spectral(images, repeat):

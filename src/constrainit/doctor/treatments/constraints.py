@@ -11,7 +11,15 @@ from constrainit.doctor.treatments._meaning import meant_set
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.doctor.treatments.starts import may_be_of_weights, start_inside
 from constrainit.model import walk, wrong_axes
-from constrainit.sets import Box, Custom, NonNegative, Positive, PositiveSemidefinite, as_set
+from constrainit.sets import (
+    Box,
+    Custom,
+    Intersection,
+    NonNegative,
+    Positive,
+    PositiveSemidefinite,
+    as_set,
+)
 
 _MARGIN = 1e-2
 _NORMALIZATIONS = (
@@ -115,6 +123,10 @@ def exact_set(problem, evidence, found):
     sets, records = [], {record.path: record for record in walk(problem.model)}
     for path in dict.fromkeys(finding.weight for finding in found):
         record = records.get(path)
+        # Another set than that of rounded numbers would let them be anything.
+        rounds = [f for f in found if f.code == "CW212" and "pulled" not in f.evidence]
+        if path in {finding.weight for finding in rounds}:
+            continue
         repeat = max((m.repeat for m in evidence.constraints if m.record.path == path), default=0)
         a_set = None if record is None else meant_set(record, repeat)
         if record is not None and a_set is not None:
@@ -212,6 +224,8 @@ def _written(a_set):
     """A set as it is written, without arguments that are what they would be anyway."""
     if isinstance(a_set, NonNegative):
         return "ci.NonNegative()"
+    if isinstance(a_set, Intersection):
+        return " & ".join(map(_written, a_set.sets))
     arguments = {k: v for k, v in a_set._arguments().items() if v is not None}
     shown = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
     return f"ci.{type(a_set).__name__}({shown})"

@@ -1,0 +1,71 @@
+"""Constraints of the user's own, called where a first call leaves a doubt: again, later, further.
+
+`image(record, value)` is what a constraint makes of a value, None if that is not finite.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from constrainit.doctor._blocks import distance
+from constrainit.doctor._evidence import ConstraintEvidence
+
+_CALLS = 6
+_GROWTH = 10.0
+"""What comes nearer to its set does not become so many times as large."""
+
+_LITTLE = 0.01
+_PULLED = 0.5
+_NOTICEABLE = 1e-3
+"""More than rounding, and than the epsilon of constraints as Keras' own have."""
+
+
+def grown(image: Callable, made: ConstraintEvidence, start: np.ndarray) -> list[float]:
+    """The norms of a weight and of its images in turn, where they grow until they overflow."""
+    norms, value = [float(np.linalg.norm(start.astype("float64")))], start
+    for _ in range(_CALLS):
+        found = image(made.record, value)
+        if found is None:
+            norms.append(float("inf"))
+            return norms if len(norms) > 2 and norms[-2] > _GROWTH * norms[0] else []
+        value = found
+        norms.append(float(np.linalg.norm(value.astype("float64"))))
+    return []
+
+
+def moved_again(image: Callable, made: ConstraintEvidence, value: np.ndarray) -> float:
+    """How far a constraint moves its image of a weight, relative to the image; 0 if not finite."""
+    first = image(made.record, value)
+    second = None if first is None else image(made.record, first)
+    found = 0.0 if first is None or second is None else distance(second, first)
+    return found if np.isfinite(found) else 0.0
+
+
+def moved_by(image: Callable, record: Any, value: np.ndarray, projected: bool) -> float:
+    """By how much a constraint moves the entries of a value, or of its image of it, at most.
+
+    A constraint that keeps an image of its own to a thousandth of its norm does not move it.
+    """
+    value = image(record, value) if projected else value
+    found = None if value is None else image(record, value)
+    if value is None or found is None or not distance(found, value) > _NOTICEABLE:
+        return 0.0
+    return float(np.max(np.abs(found.astype("float64") - value)))
+
+
+def left_of(image: Callable, record: Any, before: np.ndarray, size: float) -> float | None:
+    """What a constraint leaves of a random movement, relative to it: little if it rounds or pulls.
+
+    None where it leaves the movement alone once it has made it, as a set does of which the updates
+    were merely at a right angle to it.
+    """
+    draw = np.random.default_rng(0).normal(size=before.shape)
+    draw *= size / np.linalg.norm(draw)
+    first = image(record, (before + draw).astype(before.dtype))
+    second = None if first is None else image(record, first)
+    if first is None or second is None:
+        return None
+    left = float(np.linalg.norm(first - before))
+    moved = float(np.linalg.norm(second - first))
+    return left / size if left <= _LITTLE * size or moved > _PULLED * left else None
