@@ -230,6 +230,19 @@ def test_forms(folder):
     assert "<h1>" in doctor("batched:sick", "--format", "html", "--steps", 1, exit_code=1)
 
 
+@pytest.mark.parametrize("name", ["r.html", "r.json", "r.sarif", "r.txt"])
+def test_where_the_report_is_written_is_said(folder, name):
+    """On one line, apart from where a report is printed."""
+    result = CliRunner().invoke(
+        cli, ["doctor", "batched.py:healthy", "--output", name, "--steps", "1"]
+    )
+    said = f"constrainit: healthy: nothing found; the report is written to {name}"
+    assert (result.stdout, result.stderr.splitlines()[-1]) == ("", said)
+    assert (folder / name).stat().st_size
+    printed = CliRunner().invoke(cli, ["doctor", "batched.py:healthy", "--steps", "1"])
+    assert "constrainit:" not in printed.stderr
+
+
 def test_what_is_reported_and_what_fails(folder):
     """Codes, names and beginnings choose; the status is that of what is left."""
     chosen = ("--select", "infeasible-start,CW2", "--fail-on", "error", "--steps", 1)
