@@ -87,7 +87,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
     before = set(sys.modules)
     yield tmp_path
-    for name in set(sys.modules) & {"models", "batched", "broken", "exiting"} - before:
+    for name in set(sys.modules) & {"models", "batched", "broken", "exiting", "one"} - before:
         del sys.modules[name]
 
 
@@ -228,6 +228,52 @@ def test_forms(folder):
     place = held["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
     assert (held["ruleId"], place) == ("CW101", "batched.py")
     assert "<h1>" in doctor("batched:sick", "--format", "html", "--steps", 1, exit_code=1)
+
+
+@pytest.mark.parametrize("name", ["r.html", "r.json", "r.sarif", "r.txt"])
+def test_where_the_report_is_written_is_said(folder, name):
+    """On one line, apart from where a report is printed."""
+    result = CliRunner().invoke(
+        cli, ["doctor", "batched.py:healthy", "--output", name, "--steps", "1"]
+    )
+    said = f"constrainit: healthy: nothing found; the report is written to {name}"
+    assert (result.stdout, result.stderr.splitlines()[-1]) == ("", said)
+    assert (folder / name).stat().st_size
+    printed = CliRunner().invoke(cli, ["doctor", "batched.py:healthy", "--steps", "1"])
+    assert "constrainit:" not in printed.stderr
+
+
+ONE = """
+import keras
+
+def _helper(units=3):
+    return keras.Sequential([keras.Input((5,)), keras.layers.Dense(units)])
+
+def with_units(units, *, other=1):
+    return _helper(units)
+
+def price(units=1):
+    return _helper(units)
+
+def make_batch():
+    import numpy as np
+    return np.ones((4, 5), "float32"), np.ones((4, 1), "float32")
+"""
+
+
+def test_a_file_with_one_function_that_can_be_meant(folder):
+    """It needs no arguments; where there are more or none, they are named and nothing is run."""
+    (folder / "one.py").write_text(ONE)
+    text = doctor("one.py", "--steps", 1, exit_code=0)
+    assert "batch 4x5" in text
+    (folder / "two.py").write_text(f"{ONE}\ndef other(**named): ...\nopen('ran', 'w')\n")
+    assert "Received: 'two.py', whose functions without arguments are: price, other." in doctor(
+        "two.py", exit_code=2
+    )
+    (folder / "none.py").write_text("open('ran', 'w')\nprice = 3\ndef broken(:\n")
+    assert "whose functions without arguments are: none." in doctor("none.py", exit_code=2)
+    assert "There is no file 'gone.py'" in doctor("gone.py", exit_code=2)
+    assert not (folder / "ran").exists()
 
 
 def test_what_is_reported_and_what_fails(folder):

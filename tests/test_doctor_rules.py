@@ -1,6 +1,7 @@
 """Every rule of the doctor: a model that has the fault, and suspicious ones that do not."""
 
 import functools
+import warnings
 
 import keras
 import numpy as np
@@ -761,3 +762,27 @@ def test_a_masked_row_is_named_where_the_loss_refuses_nan():
     first = ci.diagnose(model, X, np.ones((16, 1), "float32"), steps=1).findings[0]
     assert (first.code, first.evidence["nonfinite_share"]) == ("CW401", 1.0)
     assert "masked in full" in first.fix
+
+
+def test_a_lambda_is_no_warning_of_keras_but_a_finding():
+    """Of the level that `explain` names; with other values after loading it is a warning."""
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        found = ci.diagnose(dense(lambda w: ops.clip(w, -0.5, 0.5)), X, Y, steps=1).findings
+    assert not [one for one in seen if "lambda" in str(one.message)]
+    saved = next(f for f in found if f.code == "CW208")
+    assert saved.level == "error"
+    assert saved.message.endswith("can not be loaded, as Keras loads no lambda in its safe mode")
+    page = next(rule for rule in RULES if rule.code == "CW208")
+    assert page.level == saved.level
+    assert "That is a warning" in page.page().why
+    found = ci.diagnose(dense(ForgetsItsBound(0.1)), X, Y, steps=1).findings
+    assert next(f for f in found if f.code == "CW208").level == "warning"
+
+
+class ForgetsItsBound(Constraint):
+    def __init__(self, lower=0.0):
+        self.lower = lower
+
+    def __call__(self, w):
+        return ops.maximum(w, self.lower)

@@ -6,8 +6,11 @@ import pytest
 from keras import layers, ops
 
 import constrainit as ci
+from constrainit.doctor._evidence import Evidence
+from constrainit.doctor._finding import Finding
 from constrainit.doctor._problem import Problem
 from constrainit.doctor.treatments import constraints, data, models, outputs, source
+from constrainit.doctor.treatments._remedy import Changed, Look, write
 
 DRAWS = np.random.default_rng(0)
 X = DRAWS.normal(size=(16, 4)).astype("float32")
@@ -144,3 +147,22 @@ def test_deep_weights_that_are_too_small_get_a_scale():
     assert first.code == "CW504", str(report)
     assert first.treatment.healed, str(report)
     assert "output scale" in first.treatment.change
+
+
+def test_what_was_tried_for_what_is_not_saved_reads_as_a_sentence():
+    """What it was is in the message; a change that brings something else says what."""
+    wide = layers.Dense(3, kernel_constraint=lambda w: ops.clip(w, -0.5, 0.5))
+    text = " ".join(str(ci.diagnose(sequential(wide), X, X[:, :3])).split())
+    assert "and a start inside: it comes back as it is: healed" in text
+    assert text.count("`") % 2 == 0
+
+
+def test_a_change_that_brings_something_else_says_what():
+    """The finding that it was tried for is gone, and it is no cure."""
+    here, other = (Finding(code, "", "error", "", "", "w", "", "") for code in ("CW208", "CW102"))
+    after = Look(Changed("another set"), Evidence(), [other])
+    assert not write([here], after, [here])
+    assert here.treatment.change == "another set (then there is CW102)"
+    here.treatment = None
+    assert write([here], after, [here], brings=("CW102",))
+    assert here.treatment.change == "another set"

@@ -13,6 +13,7 @@ import numpy as np
 
 from constrainit._config import read_config
 from constrainit._files import write_whole
+from constrainit._text import visible
 from constrainit.doctor import _choice, _diagnose
 from constrainit.doctor._batch import BATCH, inputs_for
 from constrainit.doctor._fix import is_same_file, write_fixed
@@ -26,6 +27,7 @@ from constrainit.doctor._target import (
     load_target,
     running,
 )
+from constrainit.doctor.rendering._words import verdict
 
 HEALTHY, FINDINGS = 0, 1
 
@@ -193,6 +195,8 @@ def _show(report: Report, form: str, output: str | None) -> None:
             write_whole(Path(output), report.rendered(form) + "\n")
         except OSError as reason:
             raise TargetError(f"--output {output!r} can not be written: {reason}") from None
+        said = f"{verdict(report)}; the report is written to {visible(output)}"
+        click.echo(f"constrainit: {said}", err=True)
     elif form == "text" and sys.stdout.isatty():
         from rich.console import Console
 

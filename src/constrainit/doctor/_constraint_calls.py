@@ -2,6 +2,7 @@
 
 import json
 import math
+import warnings
 
 import keras
 import numpy as np
@@ -14,6 +15,10 @@ from constrainit.sets.combine import _Applied
 
 _FAR = 100.0
 """A weight so many times as large is more likely to be outside of its set."""
+
+_WARNS_OF_LAMBDA = "The object being serialized includes a `lambda`"
+_REFUSES_LAMBDA = "deserialization of a Python lambda"
+"""How Keras speaks of a lambda as it is saved, and as it is to be loaded."""
 
 
 def overrides_call(constraint):
@@ -81,12 +86,18 @@ def called(record, value):
 def saving_fault(record, incomparable):
     """Why Keras can not give back this constraint from a saved model, or an empty string."""
     try:
-        config = json.loads(json.dumps(keras.saving.serialize_keras_object(record.constraint)))
+        with warnings.catch_warnings():
+            # Said by what is found here, once.
+            warnings.filterwarnings("ignore", message=_WARNS_OF_LAMBDA)
+            written = keras.saving.serialize_keras_object(record.constraint)
+        config = json.loads(json.dumps(written))
         again = keras.saving.deserialize_keras_object(config, safe_mode=True)
     # A user's `get_config` and `from_config` may raise anything.
     except Exception as exception:
         if str(exception).startswith("Could not locate"):
             return "can not be loaded, as it is not registered with Keras"
+        if _REFUSES_LAMBDA in str(exception):
+            return "can not be loaded, as Keras loads no lambda in its safe mode"
         return f"can not be loaded: {fault(exception)}"
     if not callable(again):
         return "can not be loaded: what comes back is not callable"

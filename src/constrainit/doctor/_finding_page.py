@@ -87,7 +87,11 @@ def _treatment(tried, said):
 
 
 def _measured(tried):
-    numbers = [f"{name} {before} -> {after}" for name, before, after in _words.compared(tried)]
+    numbers = [
+        # What was said of it before is in the message.
+        f"it {after}" if name == "reason" else f"{name} {before} -> {after}"
+        for name, before, after in _words.compared(tried)
+    ]
     return ", ".join(numbers) or "looked at again"
 
 

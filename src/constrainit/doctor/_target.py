@@ -17,6 +17,7 @@ from constrainit._text import visible
 from constrainit.doctor import _fault_file
 from constrainit.doctor._archive import check_model, read_arrays
 from constrainit.doctor._batch import input_specs
+from constrainit.doctor._factories import BATCH_MAKER, factories
 from constrainit.doctor._frames import fault
 from constrainit.doctor._limits import MAX_SIZE, ArchiveError, refuse
 from constrainit.doctor._ration import check_activations, rationed
@@ -54,7 +55,8 @@ def load_target(
     """The model that TARGET names, and the module that it came from.
 
     Args:
-        target: `file.py:factory`, `module:factory` or `model.keras`.
+        target: `file.py:factory`, `module:factory` or `model.keras`; `file.py` alone where only
+            one function of the file can be meant.
         imports: Modules to import first, for the custom objects that they register.
         max_size: Bytes that a .keras file may unpack to.
 
@@ -66,13 +68,27 @@ def load_target(
         _import(name)
     if target.endswith(".keras"):
         return _saved(Path(target), max_size), None
-    place, colon, factory = target.rpartition(":")
-    if not colon or not factory.isidentifier():
-        raise TargetError(
-            f"TARGET must be file.py:factory, module:factory or model.keras. Received: {target!r}."
-        )
+    place, _, factory = _with_factory(target).rpartition(":")
     module = _file(Path(place)) if place.endswith(".py") else _import(place)
     return _made(module, factory), module
+
+
+def _with_factory(target):
+    """TARGET with the function that is meant, which is read from a file without running it."""
+    _, colon, factory = target.rpartition(":")
+    if colon and factory.isidentifier():
+        return target
+    which = ""
+    if target.endswith(".py"):
+        _must_exist(Path(target))
+        names = factories(Path(target))
+        if len(names) == 1:
+            return f"{target}:{names[0]}"
+        which = f", whose functions without arguments are: {_listed(names)}"
+    raise TargetError(
+        "TARGET must be file.py:factory, module:factory or model.keras. "
+        f"Received: {target!r}{which}."
+    )
 
 
 def _saved(path, max_size):
@@ -171,6 +187,10 @@ def _own_functions(module):
         if callable(value) and not name.startswith("_")
         and getattr(value, "__module__", None) == module.__name__
     ]  # fmt: skip
+    return _listed(names)
+
+
+def _listed(names):
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     return ", ".join(names[:_MOST_NAMES]) + more or "none"
 
@@ -200,7 +220,7 @@ def load_batch(
     """
     if data is not None:
         return _arrays(Path(data), max_size)
-    make = getattr(module, "make_batch", None)
+    make = getattr(module, BATCH_MAKER, None)
     if make is None:
         return None, None
     with running("'make_batch'"):

@@ -1,14 +1,22 @@
 """CW208 not-saved."""
 
+import inspect
+
 from constrainit.doctor.rules._rule import Rule
+
+LOADED = "comes back as it is"
+"""What is said of a constraint that can be saved and loaded."""
 
 
 def _fix(made):
     if made.text == "<lambda>":
         return "write a class in place of the lambda, registered with Keras"
+    register = "@keras.saving.register_keras_serializable()"
+    if inspect.isfunction(made.record.constraint):
+        return f"decorate the function with {register}"
     return (
-        "decorate the class with @keras.saving.register_keras_serializable() and return every "
-        "argument of its constructor from get_config"
+        f"decorate the class with {register} and return every argument of its constructor from "
+        "get_config"
     )
 
 
@@ -17,7 +25,8 @@ class NotSaved(Rule):
 
     Keras saves the name and the config of a constraint. A class that is not registered can not be
     found again in another process, a lambda never, and a class with arguments but without
-    `get_config` comes back silently with its defaults.
+    `get_config` comes back silently with its defaults. That is a warning; that nothing can be
+    loaded is an error.
 
     Example:
         class Floor(keras.constraints.Constraint):
@@ -43,7 +52,7 @@ class NotSaved(Rule):
         back with its defaults.
     """
 
-    code, name, stage = "CW208", "not-saved", "save and load"
+    code, name, level, stage = "CW208", "not-saved", "error", "save and load"
 
     def find(self, evidence):
         for made in evidence.constraints:
@@ -53,5 +62,5 @@ class NotSaved(Rule):
                     f"its constraint {made.text} {made.saving}",
                     _fix(made),
                     {"reason": made.saving},
-                    level="error" if "can not be loaded" in made.saving else self.level,
+                    level=self.level if "can not be loaded" in made.saving else "warning",
                 )

@@ -12,7 +12,7 @@ from constrainit.doctor._probe import probe
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._state import borrowed
 from constrainit.doctor.rules import findings
-from constrainit.doctor.rules.cw208_not_saved import NotSaved
+from constrainit.doctor.rules.cw208_not_saved import LOADED, NotSaved
 
 
 @dataclass(frozen=True)
@@ -142,8 +142,10 @@ def write(
         if finding.treatment is not None and (finding.treatment.healed or not good):
             continue
         healed |= good
+        gone = not good and place not in now and not after.doubt
+        came = f" (then there is {', '.join(_news(after, found, brings))})" if gone else ""
         finding.treatment = Treatment(
-            change=after.changed.change,
+            change=f"{after.changed.change}{came}",
             before=_shown(finding.evidence),
             after=_shown(now[place].evidence) if not good and place in now
             else measured(finding, after.evidence),
@@ -163,9 +165,14 @@ def is_good(
 ) -> bool:
     """Whether a change heals one of the findings that it was for, as `write` tells it."""
     now = {key(f) for f in after.found if f.counts}
-    codes = {f.code for f in found}
-    news = alone and any(code not in codes and code not in brings for code, *_ in now)
+    news = alone and _news(after, found, brings)
     return not news and not after.doubt and any(key(f) not in now for f in wanted)
+
+
+def _news(after, found, brings):
+    """The codes that nothing had before."""
+    known = {*(f.code for f in found), *brings}
+    return sorted({f.code for f in after.found if f.counts} - known)
 
 
 def follow(cause: Finding, found: list[Finding], after: Look) -> None:
@@ -201,7 +208,7 @@ def measured(finding: Finding, evidence: Evidence) -> dict[str, Any]:
                 "violation": made.violation, "share_moved": made.share_moved, "jump": made.jump,
                 "step": made.step, "gradient_part": made.update, **made.units,
                 "exception": "none", "nonfinite": 0, "moved_again": made.again, "bias": made.bias,
-                "differ_by": made.repeat, "reason": made.saving or "none",
+                "differ_by": made.repeat, "reason": made.saving or LOADED,
                 "zeroed": made.zeroed[1] - made.zeroed[0],
             }  # fmt: skip
     outputs = evidence.outputs if finding.stage == "forward" else evidence.outputs_after
