@@ -35,7 +35,7 @@ def _model(**dense):
 
 
 def _place(model, index, name="kernel"):
-    return f"{model.layers[index].name}/{name}"
+    return getattr(model.layers[index], name).path
 
 
 def _data(count=16):
@@ -246,7 +246,7 @@ def test_weights_without_a_constraint_and_half_precision(tmp_path):
     model.compile(keras.optimizers.SGD(0.01), "mse")
     _fit(model, tmp_path / "run.db", every=4, weights="*")
     frame = WeightLog.read(tmp_path / "run.db")
-    assert sorted(set(frame["weight"])) == sorted(v.path.split("/", 1)[1] for v in model.weights)
+    assert sorted(set(frame["weight"])) == sorted(v.path for v in model.weights)
     assert sorted(set(frame["step"])) == [0, 4, 8]
     assert (frame["weight"].value_counts() == 3).all()
     bias = frame[frame["weight"] == _place(model, 0, "bias")]
@@ -293,16 +293,56 @@ def test_weights_of_one_name_are_told_apart(tmp_path):
 
 
 class Sink:
-    """Notes when a step reaches it."""
+    """Notes when a step reaches it, and of which weights."""
 
     def __init__(self):
-        self.steps = []
+        self.steps, self.names = [], set()
 
     def write(self, step, records):
         self.steps.append(step)
+        self.names |= {*records}
 
     def close(self):
         pass
+
+
+def _part(name):
+    """A model in a model, whose weights Keras gives the paths of every other part."""
+    inputs = keras.Input((3,))
+    dense = keras.layers.Dense(3, name="dense", kernel_constraint=ci.NonNegative())
+    return keras.Model(inputs, dense(inputs), name=name)
+
+
+def test_weights_are_named_as_check_names_them(tmp_path):
+    """Where Keras has two weights of one path: after the layers that lead to them."""
+    inputs = keras.Input((3,))
+    nested = keras.Model(inputs, _part("b")(_part("a")(inputs)))
+    for model, names in ((_model(), None), (nested, ["a/dense/kernel", "b/dense/kernel"])):
+        model, path = _compiled(model), tmp_path / f"{model.name}.db"
+        x, y = _data()
+        model.fit(x, y if names is None else x, verbose=0, callbacks=[WeightLog(path)])
+        found = WeightLog.read(path)["weight"].cat.categories
+        assert [*found] == (names or [row.weight for row in ci.check(model).rows])
+
+
+def test_a_run_goes_on_under_the_names_that_it_has(tmp_path):
+    """Of a file of an earlier version, or where another model of the same layers is trained."""
+    model, path, sink = _compiled(_model()), tmp_path / "run.db", Sink()
+    _fit(model, path, every=4)
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("UPDATE weights SET path = substr(path, instr(path, '/') + 1)")
+        database.commit()
+    _fit(model, path, every=4, sinks=[sink])
+    frame = WeightLog.read(path)
+    assert sorted(set(frame["step"])) == [0, 4, 8, 12, 16]
+    names = [f"{layer.name}/kernel" for layer in model.layers]
+    assert [*frame["weight"].cat.categories] == names
+    assert sink.names == {*names}
+    model.layers[1].kernel.constraint = ci.NonNegative()
+    _fit(model, path, every=4)
+    assert [*WeightLog.read(path)["weight"].cat.categories] == [
+        layer.kernel.path for layer in model.layers
+    ]
 
 
 @pytest.mark.parametrize("seconds", [0, 1e9])

@@ -49,6 +49,9 @@ def test_summary_has_a_line_for_each_weight(path):
     assert "run 1" in done.output
     assert "last step 499" in done.output
     line = next(text for text in done.output.splitlines() if text.startswith("<script>"))
+    header = done.output[: done.output.index("─")].split("\n")[-4:-1]
+    told = [text[header[-1].index("constraint") :].split("  ")[0].strip() for text in header]
+    assert told == ["outside by,", "before the", "constraint"]
     for cell in ("each unit's norm at most 2", " 500 ", "1 → 500", " 77 ", "99.8 %"):
         assert cell in line
     assert f"{HOSTILE} is not finite from step 498 on" in done.output
@@ -60,6 +63,8 @@ def test_page_needs_nothing_else_and_escapes_names(path, tmp_path):
     """One file without a script or an address, well formed, with every weight and its peak."""
     done = _run(path, "--html", tmp_path / "page.html")
     assert done.exit_code == 0, done.output
+    written = f"{tmp_path / 'page.html'} written: a page of plots, 1000 records of 2 weights\n"
+    assert done.output == written
     text = (tmp_path / "page.html").read_text()
     assert "<script" not in text
     assert "m<b>" not in text
@@ -113,6 +118,12 @@ def test_tables_hold_every_record(path, tmp_path):
 
     done = _run(path, "--csv", tmp_path / "t.csv", "--parquet", tmp_path / "t.parquet")
     assert done.exit_code == 0, done.output
+    assert done.output.splitlines() == [
+        f"{tmp_path / name} written: a table, 1000 records of 2 weights"
+        for name in ("t.csv", "t.parquet")
+    ]
+    one = _run(path, "--parquet", tmp_path / "one.parquet", "--weights", "*/bias")
+    assert one.output.endswith("written: a table, 500 records of 1 weight\n")
     with (tmp_path / "t.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert len(rows) == 1000

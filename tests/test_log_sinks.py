@@ -14,7 +14,7 @@ from constrainit.log import MlflowSink, TensorBoardSink, WandbSink
 def _fit(path, sink):
     """What the log holds of the weight's norm, by step, after a training with the sink."""
     dense = keras.layers.Dense(2, kernel_constraint=ci.NonNegative(), name="dense")
-    model = keras.Sequential([keras.Input((3,)), dense])
+    model = keras.Sequential([keras.Input((3,)), dense], name="m")
     model.compile("sgd", "mse")
     log = ci.WeightLog(path / "run.db", every=2, sinks=[sink])
     model.fit(np.ones((8, 3)), np.ones((8, 2)), batch_size=2, verbose=0, callbacks=[log])
@@ -32,10 +32,10 @@ def test_tensorboard(tmp_path):
 
         events = EventAccumulator(str(tmp_path / "events"))
         events.Reload()
-    found = {event.step: event.value for event in events.Scalars("dense/kernel/after_norm")}
+    found = {event.step: event.value for event in events.Scalars("m/dense/kernel/after_norm")}
     assert found == pytest.approx(held)
     # What does not exist is not written: at the start there is no gradient.
-    assert [event.step for event in events.Scalars("dense/kernel/gradient_norm")] == [2, 4]
+    assert [event.step for event in events.Scalars("m/dense/kernel/gradient_norm")] == [2, 4]
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -47,7 +47,7 @@ def test_wandb(tmp_path, monkeypatch):
         _fit(tmp_path, WandbSink())
     with wandb.init(mode="offline", dir=str(tmp_path), project="p") as run:
         held = _fit(tmp_path, WandbSink())
-        assert dict(run.summary)["weights/dense/kernel/after_norm"] == pytest.approx(held[4])
+        assert dict(run.summary)["weights/m/dense/kernel/after_norm"] == pytest.approx(held[4])
         assert run.summary["weights/step"] == 4
     assert list(tmp_path.glob("wandb/offline-run-*/*.wandb"))
 
@@ -62,7 +62,7 @@ def test_mlflow(tmp_path, monkeypatch):
         _fit(tmp_path, MlflowSink())
     with mlflow.start_run() as run:
         held = _fit(tmp_path, MlflowSink())
-    history = mlflow.MlflowClient().get_metric_history(run.info.run_id, "dense/kernel/after_norm")
+    history = mlflow.MlflowClient().get_metric_history(run.info.run_id, "m/dense/kernel/after_norm")
     assert {one.step: one.value for one in history} == pytest.approx(held)
 
 
@@ -82,7 +82,8 @@ def test_any_object_is_a_sink(tmp_path):
     sink = Lines()
     held = _fit(tmp_path, sink)
     found = {
-        step: records["dense/kernel"]["after_norm"] for step, records in map(json.loads, sink.lines)
+        step: records["m/dense/kernel"]["after_norm"]
+        for step, records in map(json.loads, sink.lines)
     }
     assert found == pytest.approx(held)
     assert sink.closed == 1

@@ -80,7 +80,7 @@ def test_a_second_fit_compiles_nothing(tmp_path):
     assert [traced.fit(name) for name in again] == [0] * len(again)
     read = ci.WeightLog.read(tmp_path / "run.db")
     assert read["step"].max() == 88
-    kernel = read[read["weight"].str.startswith(traced.last.name)].iloc[-1]
+    kernel = read[read["weight"] == traced.last.kernel.path].iloc[-1]
     assert kernel["after_norm"] == pytest.approx(np.linalg.norm(array(traced.last.kernel)))
 
 

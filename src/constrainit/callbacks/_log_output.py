@@ -28,6 +28,7 @@ class Output:
     def __init__(self, path: str | os.PathLike[str], sinks: list[Any]):
         self.path, self.sinks = Path(path), sinks
         self.writer: Writer | None = None
+        self._names: dict[str, str] = {}
 
     def open(self) -> None:
         """Begins to write the file.
@@ -41,7 +42,9 @@ class Output:
         """Begins a run or goes on with the last; whether the start is to be logged."""
         if self.writer is None:
             return True
-        return bool(self._guarded(self.writer.begin, _about(model, every), watch.weights, step))
+        fresh = self._guarded(self.writer.begin, _about(model, every), watch.weights, step)
+        self._names = {} if self.writer is None else self.writer.names
+        return bool(fresh)
 
     def put(self, step: int, found: dict[str, Record]) -> None:
         """Takes the records of a step, by the paths of the weights."""
@@ -52,10 +55,12 @@ class Output:
                 self.writer.add(path, step, record.numbers)
                 for kind, content in record.arrays.items():
                     self.writer.add_array(path, step, kind, content)
+        told = {
+            self._names.get(path, path): dict(zip(COLUMNS, record.numbers, strict=True))
+            for path, record in found.items()
+        }
         for sink in self.sinks:
-            sink.write(
-                step, {p: dict(zip(COLUMNS, r.numbers, strict=True)) for p, r in found.items()}
-            )
+            sink.write(step, told)
 
     def go_back(self, step: int) -> None:
         """Takes back what lies behind a step. A sink keeps it."""

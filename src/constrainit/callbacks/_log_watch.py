@@ -1,5 +1,6 @@
 """Which weights are logged, and the rows of numbers about them."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -229,9 +230,14 @@ def chosen(model: keras.Model, weights: Any, bins: int, entries: int) -> Watch:
         matched = [r for p in patterns for r in matching("WeightLog", records, p)]
         wanted = {id(r.variable) for r in matched}
         found = [r for r in records if id(r.variable) in wanted]
-    # Not their paths: those of a loaded model begin at another layer.
-    paths = _different([r.place or r.path for r in found])
+    paths = _different(_names(records, found))
     return Watch([_watched(*pair, entries) for pair in zip(found, paths, strict=True)], bins)
+
+
+def _names(records, found):
+    """The paths, but the places where Keras has one path for several weights of a model."""
+    counts = Counter(r.path for r in records)
+    return [r.path if counts[r.path] == 1 or not r.place else r.place for r in found]
 
 
 def _different(paths):

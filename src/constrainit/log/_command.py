@@ -92,12 +92,22 @@ def _write(path, weights, number, html, table, parquet):
             from constrainit.log._page import page
 
             write_whole(Path(html), page(path, run, held, _histograms(path, held)))
+            _say(html, "page of plots", sum(len(one.rows) for one in held), len(held))
         if table:
             write_whole(Path(table), _table(held))
+            _say(table, "table", sum(len(one.rows) for one in held), len(held))
         if parquet:
-            _parquet(path, weights, number, parquet)
+            found = _parquet(path, weights, number, parquet)
+            _say(parquet, "table", len(found), len(found["weight"].cat.categories))
     except OSError as reason:
         raise LogError(f"The log can not be written out: {reason}.") from None
+
+
+def _say(target, what, records, weights):
+    from constrainit import _text
+
+    weights = f"{weights} weight{'s' * (weights != 1)}"
+    click.echo(f"{_text.visible(target)} written: a {what}, {records} records of {weights}")
 
 
 def _histograms(path, held):
@@ -135,4 +145,6 @@ def _parquet(path, weights, number, target):
         import pyarrow  # noqa: F401
     except ImportError:
         raise ImportError('--parquet needs pyarrow: pip install "constrainit[parquet]".') from None
-    frame(path, weights, number).to_parquet(target)
+    found = frame(path, weights, number)
+    found.to_parquet(target)
+    return found

@@ -14,7 +14,7 @@ Records = Mapping[str, Mapping[str, float | None]]
 class TensorBoardSink:
     """Writes the numbers of a `WeightLog` for TensorBoard.
 
-    Each is a scalar such as `dense/kernel/after_norm`. Needs `tensorboard`, and no TensorFlow.
+    Each is a scalar such as `model/dense/kernel/after_norm`. Needs `tensorboard`, not TensorFlow.
 
     Args:
         folder: Where the event files go; `tensorboard --logdir FOLDER` shows them.

@@ -52,7 +52,7 @@ class Weight:
     """A weight as the log knows it.
 
     Attributes:
-        path: The names of the layers from the model down to the weight.
+        path: Its name, as `check` prints it.
         shape: Its shape.
         dtype: Its storage dtype.
         rule: The set in one line, or None where there is no constraint.

@@ -24,8 +24,8 @@ def parts(run: Run, held: list[Trajectory]) -> Iterator[Any]:
     yield Text(about(run), style="bold")
     yield ""
     header = (
-        "weight", "set", "records", "norm", "outside by", "moved", "at bound", "update",
-        "not finite",
+        "weight", "set", "records", "norm", "outside by,\nbefore the\nconstraint", "moved",
+        "at bound", "update", "not finite",
     )  # fmt: skip
     yield _text.grid(header, [_line(one) for one in held], unwrapped=header[2:])
     lost = [one for one in held if any(one.of("after_nonfinite"))]

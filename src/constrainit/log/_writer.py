@@ -20,6 +20,9 @@ class Writer:
         path: The file, new or a log.
         seconds: After how many seconds at most a record is committed.
 
+    Attributes:
+        names: By the path of a weight the path that the run knows it by.
+
     Raises:
         LogError: The file can not be written as a log, or is being written by somebody else.
     """
@@ -46,6 +49,7 @@ class Writer:
         self._arrays: list[tuple[Any, ...]] = []
         self._committed = time.monotonic()
         self._ids: dict[str, int] = {}
+        self.names: dict[str, str] = {}
         self._finalizer = weakref.finalize(self, _close, self._database, self._lock)
 
     def begin(self, about: dict[str, Any], watched: Sequence[Weight], step: int) -> bool:
@@ -57,13 +61,17 @@ class Writer:
         with self._database:
             held = runs(self._database)
             run = held[-1] if held and step > 0 else None
-            if run is not None and set(weights(self._database, run.id).values()) == set(watched):
-                self._delete(weights(self._database, run.id), step)
+            known = {} if run is None else weights(self._database, run.id)
+            if run is not None and [*map(_identity, known.values())] == [*map(_identity, watched)]:
+                self._delete(known, step)
                 fresh = False
             else:
                 self._add_run(about, watched)
                 run, fresh = runs(self._database)[-1], True
-        self._ids = {w.path: i for i, w in weights(self._database, run.id).items()}
+        known = weights(self._database, run.id)
+        paths = [one.path for one in watched]
+        self._ids = dict(zip(paths, known, strict=True))
+        self.names = dict(zip(paths, (one.path for one in known.values()), strict=True))
         return fresh
 
     def _add_run(self, about, watched):
@@ -133,6 +141,11 @@ class Writer:
     def close(self) -> None:
         """Lets go of the file; what waits is lost, see `commit`."""
         self._finalizer()
+
+
+def _identity(weight):
+    """What a weight is known by; in a model that is loaded its path begins at another layer."""
+    return weight.path.split("/")[-2:], weight.shape, weight.dtype, weight.rule
 
 
 def _close(database, lock):
