@@ -19,10 +19,20 @@ def copied(optimizer: Any, trainable: list[Any]) -> Any:
     optimizer = keras.optimizers.get(optimizer)
     copy = type(optimizer).from_config(optimizer.get_config())
     copy.build(trainable)
-    if optimizer.built and len(optimizer.variables) == len(copy.variables):
+    shapes = [[tuple(v.shape) for v in one.variables] for one in (copy, optimizer)]
+    if optimizer.built and shapes[0] == shapes[1]:
         for own, original in zip(copy.variables, optimizer.variables, strict=True):
             own.assign(original)
     return copy
+
+
+def unknown(optimizer: Any, trainable: list[Any]) -> list[Any]:
+    """The variables that an optimizer which has been built was not built for."""
+    own = getattr(optimizer, "inner_optimizer", optimizer)
+    places = getattr(own, "_trainable_variables_indices", None)
+    if not getattr(own, "built", False) or not places:
+        return []
+    return [variable for variable in trainable if own._var_key(variable) not in places]
 
 
 @contextlib.contextmanager

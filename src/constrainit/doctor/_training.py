@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from constrainit.doctor import _beyond, _penalty
+from constrainit.doctor import _beyond, _own_optimizer, _penalty
 from constrainit.doctor._constraints import Constraints
 from constrainit.doctor._corners import corners, free_weights, passed
 from constrainit.doctor._evidence import EntryEvidence, Evidence, GradientEvidence
@@ -64,6 +64,7 @@ class Training:
 
     def _steps(self, stepped):
         problem, evidence = self.problem, self.evidence
+        evidence.unknown = self._unknown()
         evidence.rate = float(to_numpy(problem.optimizer.learning_rate))
         evidence.rates = _beyond.rates_of(problem.optimizer)
         evidence.epsilon = _beyond.epsilon_of(problem.optimizer)
@@ -266,6 +267,15 @@ class Training:
             for variable, value in held:
                 variable.assign(value)
         return not abs(found - loss) <= UNUSED * abs(loss)
+
+    def _unknown(self):
+        """The weights that the model's own optimizer does not know; a copy has been built anew."""
+        problem = self.problem
+        if problem.given_optimizer is not None or not problem.model.compiled:
+            return []
+        lost = map(id, _own_optimizer.unknown(problem.model.optimizer, problem.trainable))
+        known = {id(r.variable): r for r in self.records if r is not None}
+        return [known[one] for one in lost if one in known]
 
     def _averages(self):
         """How far outside the averages are that the optimizer keeps, where it does."""

@@ -63,6 +63,7 @@ class Evidence:
         weights: Every weight of the model.
         rate: The learning rate at the first step.
         rates: Those of a schedule at the next twenty steps and at three far ones.
+        unknown: Weights to train that the optimizer was not built for, where it was built.
         epsilon: What the optimizer adds to its divisor, None if it has none.
         penalties: What penalties on weights add to the loss, at the start and after the steps;
             empty if there are none.
@@ -108,6 +109,7 @@ class Evidence:
     weights: list[WeightRecord] = field(default_factory=list)
     rate: float | None = None
     rates: list[float] = field(default_factory=list)
+    unknown: list[WeightRecord] = field(default_factory=list)
     epsilon: float | None = None
     overwrites: OverwriteEvidence | None = None
     penalties: list[float] = field(default_factory=list)

@@ -58,6 +58,7 @@ from constrainit.doctor.rules.cw607_relative_to_zero import RelativeToZero
 from constrainit.doctor.rules.cw608_fading_rate import FadingRate
 from constrainit.doctor.rules.cw609_penalty_outweighs import PenaltyOutweighs
 from constrainit.doctor.rules.cw610_target_falls import TargetFalls
+from constrainit.doctor.rules.cw611_foreign_optimizer import ForeignOptimizer
 from constrainit.doctor.rules.cw701_own_step_breaks import OwnStepBreaks
 from constrainit.doctor.rules.cw702_step_trains_nothing import StepTrainsNothing
 from constrainit.doctor.rules.cw703_step_leaves_set import StepLeavesSet
@@ -71,16 +72,16 @@ _LEVELS = ("error", "warning", "info")
 RULES = (
     NonfiniteData(), NonfiniteStart(), ConstraintNeverRuns(), ConstraintRaises(), WrongShape(),
     WrongDtype(), ConstraintMakesNan(), NotDeterministic(), NotAProjection(), SignedSum(),
-    NoMember(), UpdateUndone(), InexactConstraint(), NotAttached(), QuantizedAway(), MadeInCall(),
-    NotAVariable(), CopiedNotTied(), IndexBeyondTable(), WrongAxis(), WrongLoss(),
-    TargetOutOfReach(), TargetFalls(), RelativeToZero(), UnboundedLoss(), UndefinedAtBound(),
-    EpsilonUnderflows(), PenaltyOutweighs(), AverageOverwrites(), UnscaledData(),
-    LearningRateTooHigh(), FadingRate(), Rounding(), NoSecondDerivative(), AssignedInCall(),
-    GradientsAddUp(), MutedSignal(), StepLeavesSet(), AverageOutside(), InfeasibleStart(),
-    IdenticalUnits(), StartJump(), ModelFails(), NonfiniteForward(), NonfiniteGradient(),
-    NonfiniteLoss(), OwnStepBreaks(), StepTrainsNothing(), ExplodingSignal(), SaturatedStart(),
-    DeadStart(), NoGradient(), ConstantOutput(), FadingGradient(), LostUpdate(), LossGrows(),
-    NotSaved(),
+    NoMember(), UpdateUndone(), InexactConstraint(), ForeignOptimizer(), NotAttached(),
+    QuantizedAway(), MadeInCall(), NotAVariable(), CopiedNotTied(), IndexBeyondTable(), WrongAxis(),
+    WrongLoss(), TargetOutOfReach(), TargetFalls(), RelativeToZero(), UnboundedLoss(),
+    UndefinedAtBound(), EpsilonUnderflows(), PenaltyOutweighs(), AverageOverwrites(),
+    UnscaledData(), LearningRateTooHigh(), FadingRate(), Rounding(), NoSecondDerivative(),
+    AssignedInCall(), GradientsAddUp(), MutedSignal(), StepLeavesSet(), AverageOutside(),
+    InfeasibleStart(), IdenticalUnits(), StartJump(), ModelFails(), NonfiniteForward(),
+    NonfiniteGradient(), NonfiniteLoss(), OwnStepBreaks(), StepTrainsNothing(), ExplodingSignal(),
+    SaturatedStart(), DeadStart(), NoGradient(), ConstantOutput(), FadingGradient(), LostUpdate(),
+    LossGrows(), NotSaved(),
 )  # fmt: skip
 
 _TRIALS = {"rate": (LearningRateTooHigh,), "data": (UnscaledData,)}

@@ -67,6 +67,7 @@ REMEDIES = (
         for factor in (0.1, 0.01)
     ),
     Remedy(("CW406",), models.spectral_constraint),
+    Remedy(("CW611",), training.new_optimizer, saved=False),
     Remedy(("CW508",), training.larger_epsilon),
     Remedy(("CW409",), models.made_weights, saved=False),
     Remedy(("CW609",), penalties.weaker_penalty),

@@ -56,11 +56,16 @@ def average_at_the_end(problem, evidence, found):
     return _other_optimizer(problem, said, ema_overwrite_frequency=None)
 
 
+def new_optimizer(problem, evidence, found):
+    """An optimizer of the same settings that has not been built yet."""
+    return _other_optimizer(problem, "a new optimizer with the same settings")
+
+
 def _other_optimizer(problem, said, **changed):
     own = getattr(problem.optimizer, "inner_optimizer", problem.optimizer)
     other = type(own).from_config({**own.get_config(), **changed})
-    written = ", ".join(f"{name}={value!r}" for name, value in changed.items())
-    code = f"model.compile(optimizer=keras.optimizers.{type(own).__name__}(..., {written}), ...)"
+    written = ", ".join(["...", *(f"{name}={value!r}" for name, value in changed.items())])
+    code = f"model.compile(optimizer=keras.optimizers.{type(own).__name__}({written}), ...)"
     return Changed(said, with_other(problem, optimizer=other), code)
 
 
