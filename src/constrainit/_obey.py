@@ -207,8 +207,9 @@ class Redrawn:
         weight: The path of the variable.
         set: Its set in one line.
         violation: How far outside it was, in the units of the weight.
-        how: `"drawn"` from the set's own law, `"drawn in 1 of its 500 units"`, or `"projected"` by
-            a constraint of the user's own or by one of several weights together.
+        how: `"drawn"` from the set's own law, `"drawn in 1 of its 500 units"`, or `"projected"`: a
+            weight that is not trained, or by a constraint of the user's own or of several weights
+            together.
     """
 
     weight: str
@@ -220,6 +221,11 @@ class Redrawn:
         return f"{self.weight}: was outside by {self.violation:.3g} ({self.set}), now {self.how}"
 
 
+def _has_no_draw(record, a_set):
+    several = isinstance(record, (GroupRecord, EffectiveRecord))
+    return several or isinstance(a_set, Custom) or not record.variable.trainable
+
+
 def prepare(
     model: keras.Model, x: Any = None, seed: int | None = None
 ) -> list[Redrawn | Calibrated]:
@@ -227,8 +233,8 @@ def prepare(
 
     For a model that has not been trained: what is outside loses its values. What is inside stays
     bit for bit: whole weights, and single units where at least nine in ten of a weight are inside,
-    such as the rows of an embedding that was given. A constraint of the user's own has no law; its
-    weights are projected by it.
+    such as the rows of an embedding that was given. A weight that is not trained was given, too,
+    and is projected; so is one with a constraint of the user's own, which has no law to draw from.
 
     With a batch, new kernels are drawn for the activation of their layer and for the number of
     layers with a constrained kernel, and `calibrate` then fits what is free to the batch.
@@ -255,7 +261,7 @@ def prepare(
     for index, (record, a_set, distance, image) in enumerate(measured(model)):
         if distance == 0:
             continue
-        if isinstance(a_set, Custom) or isinstance(record, (GroupRecord, EffectiveRecord)):
+        if _has_no_draw(record, a_set):
             how, value = "projected", image
         else:
             own = None if seed is None else seed + index

@@ -1,5 +1,6 @@
 """One constraint by itself, outside of a compiled step: what it is, repeats, and is saved as."""
 
+import inspect
 import json
 import math
 import warnings
@@ -106,6 +107,22 @@ def saving_fault(record, incomparable):
     ):
         return ""
     return "comes back with other values: its config leaves an argument out"
+
+
+def left_out(constraint):
+    """The arguments of a constraint's class that its config lacks, and what they are now."""
+    if not isinstance(constraint, keras.constraints.Constraint):
+        return {}
+    try:
+        config = constraint.get_config()
+    # A user's `get_config` may raise anything, which is found where it is saved.
+    except Exception:
+        return {}
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    named = [
+        p.name for p in inspect.signature(type(constraint)).parameters.values() if p.kind in kinds
+    ]
+    return {name: getattr(constraint, name, None) for name in named if name not in config}
 
 
 def _images(record, constraint):

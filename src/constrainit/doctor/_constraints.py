@@ -17,6 +17,7 @@ from constrainit.doctor._constraint_calls import (
     describe,
     is_gradual,
     known_set,
+    left_out,
     overrides_call,
     repeat,
     saving_fault,
@@ -107,6 +108,7 @@ class Constraints:
             if made.custom:
                 made.repeat = repeat(made.record) if made.fault is None else 0.0
                 made.axes = self._axes(made)
+                made.left_out = left_out(made.record.constraint)
                 made.saving = saving_fault(made.record, made.repeat > 0 or bool(made.fault))
 
     def _run(self, group):

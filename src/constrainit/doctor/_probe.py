@@ -19,6 +19,7 @@ from constrainit.doctor._plain import plain_tensors
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor._training import Training
+from constrainit.doctor._twice import bounded_twice
 from constrainit.model import walk
 
 
@@ -76,6 +77,7 @@ def _usual(problem, constraints, evidence):
     training = Training(problem, constraints, evidence)
     _stage(problem, evidence, "gradients", training.run)
     evidence.copied = left_behind(pairs)
+    evidence.twice = bounded_twice(evidence, constraints.known)
     if evidence.faults or evidence.fault_step == 0:
         evidence.beyond = beyond(problem)
     evidence.losses_of = describe_losses(problem, evidence)

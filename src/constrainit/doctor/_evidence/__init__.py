@@ -4,6 +4,7 @@ from constrainit.doctor._evidence._constraints import (
     ConstraintEvidence,
     CornerEvidence,
     OverwriteEvidence,
+    TwiceEvidence,
 )
 from constrainit.doctor._evidence._losses import (
     BeyondEvidence,
@@ -47,4 +48,5 @@ __all__ = [
     "PlainEvidence",
     "RoundingEvidence",
     "Trial",
+    "TwiceEvidence",
 ]

@@ -1,6 +1,7 @@
 """What a probe measured of constrained weights."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from constrainit.doctor._frames import Fault
 from constrainit.doctor._statistics import Numbers
@@ -44,6 +45,7 @@ class ConstraintEvidence:
         step: How far the gradient step and the constraint together move the weight.
         after_step: The weight after that step.
         saving: Why the constraint can not be saved and loaded, or an empty string.
+        left_out: The arguments of its class that its config lacks, and what they are.
         overrides: Whether the class defines `__call__` at all.
         units: The least and largest norm of a unit at the start, where it is known what a unit is.
         zeroed: Share of the entries that are zero at the start, and after the constraint.
@@ -80,6 +82,7 @@ class ConstraintEvidence:
     step: float | None = None
     after_step: Numbers | None = None
     saving: str = ""
+    left_out: dict[str, Any] = field(default_factory=dict)
     overrides: bool = True
     units: dict[str, float] = field(default_factory=dict)
     zeroed: tuple[float, float] = (0.0, 0.0)
@@ -123,3 +126,22 @@ class OverwriteEvidence:
     every: int
     momentum: float
     left: float
+
+
+@dataclass(frozen=True)
+class TwiceEvidence:
+    """A weight with a lower bound that its layer takes through a positive map.
+
+    Attributes:
+        record: The weight.
+        map: Name of the map.
+        low: The bound.
+        least: What the map gives there.
+        falls: Whether the steps moved the weight towards the bound.
+    """
+
+    record: WeightRecord
+    map: str
+    low: float
+    least: float
+    falls: bool

@@ -6,6 +6,7 @@ from constrainit.doctor._evidence._constraints import (
     ConstraintEvidence,
     CornerEvidence,
     OverwriteEvidence,
+    TwiceEvidence,
 )
 from constrainit.doctor._evidence._losses import (
     BeyondEvidence,
@@ -78,6 +79,7 @@ class Evidence:
         copied: Weights that were the transpose of a trained one at the start, with that one.
         falling: How the targets go against a model that can only rise.
         own: What the steps of the model's own did, None if it has none or they could not be taken.
+        twice: Weights with a lower bound that their layers take through a positive map.
         plain: Tensors that layers compute with and that are no weights.
         trials: What the same look found after a change that asks for a cause, by its name.
     """
@@ -123,6 +125,7 @@ class Evidence:
     copied: list[tuple[WeightRecord, WeightRecord]] = field(default_factory=list)
     falling: FallingEvidence | None = None
     own: OwnEvidence | None = None
+    twice: list[TwiceEvidence] = field(default_factory=list)
     plain: list[PlainEvidence] = field(default_factory=list)
     trials: dict[str, "Trial"] = field(default_factory=dict)
 

@@ -23,6 +23,7 @@ from constrainit.doctor.rules.cw210_inexact_constraint import InexactConstraint
 from constrainit.doctor.rules.cw211_signed_sum import SignedSum
 from constrainit.doctor.rules.cw212_update_undone import UpdateUndone
 from constrainit.doctor.rules.cw213_no_member import NoMember
+from constrainit.doctor.rules.cw214_bounded_twice import BoundedTwice
 from constrainit.doctor.rules.cw301_wrong_axis import WrongAxis
 from constrainit.doctor.rules.cw302_undefined_at_bound import UndefinedAtBound
 from constrainit.doctor.rules.cw303_average_outside import AverageOutside
@@ -74,14 +75,14 @@ RULES = (
     WrongDtype(), ConstraintMakesNan(), NotDeterministic(), NotAProjection(), SignedSum(),
     NoMember(), UpdateUndone(), InexactConstraint(), ForeignOptimizer(), NotAttached(),
     QuantizedAway(), MadeInCall(), NotAVariable(), CopiedNotTied(), IndexBeyondTable(), WrongAxis(),
-    WrongLoss(), TargetOutOfReach(), TargetFalls(), RelativeToZero(), UnboundedLoss(),
-    UndefinedAtBound(), EpsilonUnderflows(), PenaltyOutweighs(), AverageOverwrites(),
-    UnscaledData(), LearningRateTooHigh(), FadingRate(), Rounding(), NoSecondDerivative(),
-    AssignedInCall(), GradientsAddUp(), MutedSignal(), StepLeavesSet(), AverageOutside(),
-    InfeasibleStart(), IdenticalUnits(), StartJump(), ModelFails(), NonfiniteForward(),
-    NonfiniteGradient(), NonfiniteLoss(), OwnStepBreaks(), StepTrainsNothing(), ExplodingSignal(),
-    SaturatedStart(), DeadStart(), NoGradient(), ConstantOutput(), FadingGradient(), LostUpdate(),
-    LossGrows(), NotSaved(),
+    WrongLoss(), TargetOutOfReach(), TargetFalls(), BoundedTwice(), RelativeToZero(),
+    UnboundedLoss(), UndefinedAtBound(), EpsilonUnderflows(), PenaltyOutweighs(),
+    AverageOverwrites(), UnscaledData(), LearningRateTooHigh(), FadingRate(), Rounding(),
+    NoSecondDerivative(), AssignedInCall(), GradientsAddUp(), MutedSignal(), StepLeavesSet(),
+    AverageOutside(), InfeasibleStart(), IdenticalUnits(), StartJump(), ModelFails(),
+    NonfiniteForward(), NonfiniteGradient(), NonfiniteLoss(), OwnStepBreaks(), StepTrainsNothing(),
+    ExplodingSignal(), SaturatedStart(), DeadStart(), NoGradient(), ConstantOutput(),
+    FadingGradient(), LostUpdate(), LossGrows(), NotSaved(),
 )  # fmt: skip
 
 _TRIALS = {"rate": (LearningRateTooHigh,), "data": (UnscaledData,)}

@@ -33,6 +33,12 @@ def _outside(made):
     return f"forbidden, by up to {made.violation:.3g}"
 
 
+def _never(made):
+    """It applies a constraint after the update of a weight."""
+    trained = made.record.variable.trainable
+    return "" if trained else ", and never to a weight that is not trained: this one stays outside"
+
+
 class InfeasibleStart(Rule):
     """A weight starts outside the set that its constraint keeps.
 
@@ -77,7 +83,7 @@ class InfeasibleStart(Rule):
                 made,
                 f"starts outside its set ({made.text}): {percent(made.share_moved)} of its "
                 f"{made.start.size} weights are {_outside(made)}, and the first forward pass uses "
-                "them. Keras does not apply a constraint at initialization" + more,
+                "them. Keras does not apply a constraint at initialization" + _never(made) + more,
                 _fix(made, high),
                 {
                     "violation": made.violation,
@@ -90,6 +96,8 @@ class InfeasibleStart(Rule):
 
 def _fix(made, scaled):
     record = made.record
+    if not record.variable.trainable:
+        return "take it inside, once: constrainit.project(model)"
     # A normalization has a scale so that the signal gets its size back.
     if record.variable.name == "gamma" and 0 < scaled < 1 / _MILD:
         return (

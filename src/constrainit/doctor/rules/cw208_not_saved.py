@@ -44,8 +44,9 @@ class NotSaved(Rule):
         # get_config that returns {"lower": self.lower}
 
     Known limits:
-        The constraint alone is saved and loaded, in the same process, where a class may be found
-        that another process would have to import.
+        A note where the arguments that the config lacks have their defaults, as they have in a
+        model that has been cloned or loaded already. The constraint alone is saved and loaded, in
+        the same process, where a class may be found that another process would have to import.
 
     Source:
         tensorflow/tensorflow#26061; measured on Keras 3.15.1: a class without `get_config` comes
@@ -63,4 +64,15 @@ class NotSaved(Rule):
                     _fix(made),
                     {"reason": made.saving},
                     level=self.level if "can not be loaded" in made.saving else "warning",
+                )
+            elif made.left_out:
+                names = ", ".join(f"{name}={value!r}" for name, value in made.left_out.items())
+                yield self.at_weight(
+                    made,
+                    f"the config of its constraint {made.text} leaves out {names}: a clone or a "
+                    "saved model gets the defaults, which these are now, whatever was asked for "
+                    "where the model came from",
+                    _fix(made),
+                    {"reason": "an argument is left out"},
+                    level="info",
                 )

@@ -57,6 +57,7 @@ REMEDIES = (
     Remedy(("CW204",), source.along_inputs, brings=("CW208",), saved=False),
     Remedy(("CW101", "CW102"), starts.inside, moves=True),
     Remedy(("CW411", "CW101", "CW102"), constraints.off_scales_and_biases),
+    Remedy(("CW214",), constraints.off_mapped_weights, saved=False),
     Remedy(("CW302",), constraints.inside_the_bounds),
     *(
         Remedy(

@@ -141,6 +141,20 @@ def exact_set(problem, evidence, found):
     )
 
 
+def off_mapped_weights(problem, evidence, found):
+    """No constraint on weights that their layers take through a map to the positive numbers."""
+    records, paths = {record.path: record for record in walk(problem.model)}, []
+    for path in dict.fromkeys(finding.weight for finding in found):
+        if path in records:
+            records[path].variable.constraint = None
+            paths.append(path)
+    if not paths:
+        return None
+    return Changed(
+        f"no constraint on {', '.join(paths)}", code="self.add_weight(...)  # without constraint"
+    )
+
+
 def definite(problem, evidence, found):
     """Positive definite matrices in place of the free square ones of a layer that needs them."""
     operation, sets = evidence.operation, []

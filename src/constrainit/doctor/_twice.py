@@ -1,0 +1,63 @@
+"""Weights that a constraint bounds and that the layer's own code then takes through a map."""
+
+import inspect
+import math
+import re
+from typing import Any
+
+import numpy as np
+
+from constrainit._set import ConstraintSet
+from constrainit.doctor._evidence import Evidence, TwiceEvidence
+from constrainit.doctor._statistics import to_numpy
+from constrainit.sets.elementwise import bounds_of
+
+_MAPS = {
+    "exp": math.exp,
+    "sigmoid": lambda v: 1 / (1 + math.exp(-v)),
+    "softplus": lambda v: math.log1p(math.exp(v)),
+}
+"""Increasing maps of all numbers to positive ones: a bound below cuts off the small ones."""
+
+_FALLEN = 0.05
+
+
+def bounded_twice(evidence: Evidence, known: Any) -> list[TwiceEvidence]:
+    """The weights with a lower bound which the code of their layer gives to such a map.
+
+    Args:
+        evidence: What was measured; the weights are as the steps have left them.
+        known: Gives the set of a record, or None.
+    """
+    found = []
+    for made in evidence.constraints:
+        low = _lower_bound(known(made.record))
+        name = None if low is None else _map_of(made.record)
+        if name is None or low is None:
+            continue
+        # Down to its bound or towards it: the weights are not below zero, or hardly.
+        fell = np.linalg.norm(to_numpy(made.record.variable)) < (1 - _FALLEN) * made.start.norm
+        found.append(TwiceEvidence(made.record, name, low, _MAPS[name](low), bool(fell)))
+    return found
+
+
+def _lower_bound(a_set: ConstraintSet | None) -> float | None:
+    bounds = None if a_set is None else bounds_of(a_set)
+    return None if bounds is None or bounds[0] is None or not 0 <= bounds[0] < 50 else bounds[0]
+
+
+def _map_of(record: Any) -> str | None:
+    """The map that a weight is given to, by the code of the class of its layer; None if none is."""
+    layer = record.layer
+    names = [name for name, value in vars(layer).items() if value is record.variable]
+    try:
+        code = inspect.getsource(type(layer))
+    # Classes made in a session have no source.
+    except (OSError, TypeError):
+        return None
+    for name in names:
+        used = re.findall(rf"(\w+)\(\s*self\.{name}\s*\)", code)
+        # A map of its own, and nothing else that sees the weight as it is.
+        if len(used) == len(re.findall(rf"self\.{name}\b(?!\s*=[^=])", code)) and used:
+            return used[0] if len(set(used)) == 1 and used[0] in _MAPS else None
+    return None
