@@ -786,3 +786,25 @@ class ForgetsItsBound(Constraint):
 
     def __call__(self, w):
         return ops.maximum(w, self.lower)
+
+
+def test_numbers_are_told_plainly():
+    """A range of one number is that number, and a sigmoid ends at zero."""
+    unit = layers.Dense(4, kernel_constraint="unit_norm", kernel_initializer=constant(2.0))
+    report = ci.diagnose(sequential(unit, layers.Dense(1, "sigmoid")), X, 5 * Y, steps=1)
+    told = {f.code: f.message for f in report.findings}
+    assert told["CW101"].endswith("it only scales each unit by 0.25")
+    assert told["CW605"].endswith("the activation sigmoid gives only numbers between 0 and 1")
+    calm = sequential(layers.Dense(4, **ci.constrained(kernel=ci.UnitNorm())))
+    text = " ".join(str(ci.diagnose(calm, X, X, steps=1)).split())
+    assert "the norms of its units are 1," in text
+
+
+@pytest.mark.parametrize(
+    ("activation", "words"), [("relu", "of at least 0"), ("tanh", "between -1 and 1")]
+)
+def test_the_range_of_an_activation_in_words(activation, words):
+    """Also where one end is open."""
+    model = sequential(layers.Dense(1, activation))
+    found = ci.diagnose(model, X, 5 * Y, steps=1).findings
+    assert next(f for f in found if f.code == "CW605").message.endswith(f"only numbers {words}")
