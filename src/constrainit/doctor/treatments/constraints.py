@@ -11,7 +11,7 @@ from constrainit.doctor.treatments._meaning import meant_set
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.doctor.treatments.starts import may_be_of_weights, start_inside
 from constrainit.model import walk, wrong_axes
-from constrainit.sets import Box, Custom, NonNegative, Positive, PositiveSemidefinite, as_set
+from constrainit.sets import Box, Custom, NonNegative, Positive, PositiveSemidefinite, SumTo, as_set
 
 _MARGIN = 1e-2
 _NORMALIZATIONS = (
@@ -113,6 +113,7 @@ def off_scales_and_biases(problem, evidence, found):
 def exact_set(problem, evidence, found):
     """The set that a constraint seems to mean, in its place, and a start inside."""
     sets, records = [], {record.path: record for record in walk(problem.model)}
+    both_signs = False
     for path in dict.fromkeys(finding.weight for finding in found):
         record = records.get(path)
         repeat = max((m.repeat for m in evidence.constraints if m.record.path == path), default=0)
@@ -120,12 +121,15 @@ def exact_set(problem, evidence, found):
         if record is not None and a_set is not None:
             record.variable.constraint = record.resolved(a_set)
             sets.append(f"{path!r}: {_written(a_set)}")
+            both_signs |= isinstance(a_set, SumTo)
     if not sets:
         return None
     prepare(problem.model, seed=problem.seed)
+    other = " (ci.Simplex where none of them is to be negative)" if both_signs else ""
     code = f"ci.constrain(model, {{{', '.join(sets)}}})\nci.prepare(model)"
     return Changed(
-        f"the set that the constraint means, {'; '.join(sets)}, and a start inside", code=code
+        f"the set that the constraint means, {'; '.join(sets)}{other}, and a start inside",
+        code=code,
     )
 
 
