@@ -808,3 +808,25 @@ def test_the_range_of_an_activation_in_words(activation, words):
     model = sequential(layers.Dense(1, activation))
     found = ci.diagnose(model, X, 5 * Y, steps=1).findings
     assert next(f for f in found if f.code == "CW605").message.endswith(f"only numbers {words}")
+
+
+@pytest.mark.parametrize(("kind", "gates"), [(layers.LSTM, 4), (layers.GRU, 3)])
+def test_gates_that_are_orthogonal_together_are_a_note(kind, gates):
+    """Each by itself, or a layer with one matrix, are none."""
+    apart = ci.Blocks(ci.Orthogonal(), gates)
+    for layer, noted in (
+        (kind(3, **ci.constrained(recurrent=ci.Orthogonal(), kernel=ci.Orthogonal())), 2),
+        (layers.Bidirectional(kind(3, **ci.constrained(kernel=ci.Orthogonal()))), 2),
+        (kind(3, **ci.constrained(recurrent=apart, kernel=ci.Orthogonal(axis=0))), 1),
+        (kind(3, **ci.constrained(recurrent=apart)), 0),
+        (layers.SimpleRNN(3, **ci.constrained(recurrent=ci.Orthogonal())), 0),
+    ):
+        model = sequential(layer, layers.Dense(1), shape=(6, 4))
+        report = ci.diagnose(model, IMAGES[:, :, :4, 0], IMAGES[:, 0, 0, :1], steps=1)
+        notes = [f for f in report.findings if f.code == "CW301"]
+        assert len(notes) == noted
+        assert report.ok
+        for note in notes:
+            assert note.level == "info"
+            assert f"the {gates} gates of {kind.__name__}Cell side by side" in note.message
+            assert note.fix.endswith(f"write Blocks(Orthogonal(), {gates})")
