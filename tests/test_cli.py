@@ -276,6 +276,14 @@ def test_a_file_with_one_function_that_can_be_meant(folder):
     assert not (folder / "ran").exists()
 
 
+def test_what_make_batch_returns(folder):
+    """A pair, whose second part may be None."""
+    (folder / "batched.py").write_text(f"{MODELS}\ndef make_batch(): return np.ones((4, 5))\n")
+    message = doctor("batched.py:sick", exit_code=2)
+    assert "must return (x, y), or (x, None) where there are no targets" in message
+    assert "It returned an ndarray." in message
+
+
 def test_what_is_reported_and_what_fails(folder):
     """Codes, names and beginnings choose; the status is that of what is left."""
     chosen = ("--select", "infeasible-start,CW2", "--fail-on", "error", "--steps", 1)

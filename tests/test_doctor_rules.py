@@ -786,3 +786,47 @@ class ForgetsItsBound(Constraint):
 
     def __call__(self, w):
         return ops.maximum(w, self.lower)
+
+
+def test_numbers_are_told_plainly():
+    """A range of one number is that number, and a sigmoid ends at zero."""
+    unit = layers.Dense(4, kernel_constraint="unit_norm", kernel_initializer=constant(2.0))
+    report = ci.diagnose(sequential(unit, layers.Dense(1, "sigmoid")), X, 5 * Y, steps=1)
+    told = {f.code: f.message for f in report.findings}
+    assert told["CW101"].endswith("it only scales each unit by 0.25")
+    assert told["CW605"].endswith("the activation sigmoid gives only numbers between 0 and 1")
+    calm = sequential(layers.Dense(4, **ci.constrained(kernel=ci.UnitNorm())))
+    text = " ".join(str(ci.diagnose(calm, X, X, steps=1)).split())
+    assert "the norms of its units are 1," in text
+
+
+@pytest.mark.parametrize(
+    ("activation", "words"), [("relu", "of at least 0"), ("tanh", "between -1 and 1")]
+)
+def test_the_range_of_an_activation_in_words(activation, words):
+    """Also where one end is open."""
+    model = sequential(layers.Dense(1, activation))
+    found = ci.diagnose(model, X, 5 * Y, steps=1).findings
+    assert next(f for f in found if f.code == "CW605").message.endswith(f"only numbers {words}")
+
+
+@pytest.mark.parametrize(("kind", "gates"), [(layers.LSTM, 4), (layers.GRU, 3)])
+def test_gates_that_are_orthogonal_together_are_a_note(kind, gates):
+    """Each by itself, or a layer with one matrix, are none."""
+    apart = ci.Blocks(ci.Orthogonal(), gates)
+    for layer, noted in (
+        (kind(3, **ci.constrained(recurrent=ci.Orthogonal(), kernel=ci.Orthogonal())), 2),
+        (layers.Bidirectional(kind(3, **ci.constrained(kernel=ci.Orthogonal()))), 2),
+        (kind(3, **ci.constrained(recurrent=apart, kernel=ci.Orthogonal(axis=0))), 1),
+        (kind(3, **ci.constrained(recurrent=apart)), 0),
+        (layers.SimpleRNN(3, **ci.constrained(recurrent=ci.Orthogonal())), 0),
+    ):
+        model = sequential(layer, layers.Dense(1), shape=(6, 4))
+        report = ci.diagnose(model, IMAGES[:, :, :4, 0], IMAGES[:, 0, 0, :1], steps=1)
+        notes = [f for f in report.findings if f.code == "CW301"]
+        assert len(notes) == noted
+        assert report.ok
+        for note in notes:
+            assert note.level == "info"
+            assert f"the {gates} gates of {kind.__name__}Cell side by side" in note.message
+            assert note.fix.endswith(f"write Blocks(Orthogonal(), {gates})")

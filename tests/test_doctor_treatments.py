@@ -166,3 +166,35 @@ def test_a_change_that_brings_something_else_says_what():
     here.treatment = None
     assert write([here], after, [here], brings=("CW102",))
     assert here.treatment.change == "another set"
+
+
+class Mixture(layers.Layer):
+    """Weights that are normalized by hand."""
+
+    def __init__(self, start, shape, axis):
+        super().__init__(name="mixture")
+        self.start, self.shape_, self.axis = start, shape, axis
+
+    def build(self, shape):
+        self.shares = self.add_weight(
+            shape=self.shape_,
+            initializer=self.start,
+            constraint=lambda w: w / ops.sum(w, axis=self.axis, keepdims=True),
+        )
+
+    def call(self, x):
+        return x * ops.sum(self.shares)
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((3,), None), ((3, 2), 0), ((3, 2), (0, 1))])
+@pytest.mark.parametrize("start", ["ones", keras.initializers.RandomNormal(seed=0)])
+def test_the_set_that_a_quotient_by_sums_means(start, shape, axis):
+    """Shares, where no weight starts below zero; else the other set is named beside it."""
+    report = ci.diagnose(sequential(Mixture(start, shape, axis)), X, X, steps=2)
+    change = next(f for f in report.findings if f.code == "CW208").treatment.change
+    if start == "ones":
+        axes = list(range(len(shape))) if axis in (None, (0, 1)) else [axis]
+        assert f"ci.Simplex(total=1.0, axis={axes})" in change
+    elif axis != (0, 1):
+        assert "ci.SumTo(total=1.0" in change
+        assert "(ci.Simplex where none of them is to be negative)" in change

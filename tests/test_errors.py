@@ -35,6 +35,23 @@ def axis_errors(make, owner):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("make", "write"),
+    [
+        (lambda a_set: ci.constrained(a_set), "**constrained(kernel=NonNegative())"),
+        (
+            lambda a_set: ci.Reparametrized(keras.layers.Dense(2), a_set),
+            "Reparametrized(layer, kernel=NonNegative())",
+        ),
+    ],
+)
+def test_a_set_without_the_name_of_a_weight(make, write):
+    """The message is the call as it is to be written."""
+    with pytest.raises(ValueError, match="must be told which weight") as raised:
+        make(ci.NonNegative())
+    assert f"Received: NonNegative() without a name. Write {write} where" in str(raised.value)
+
+
 OPEN = r" Use None for an open side\."
 ZERO = r" For weights that may be 0 use NonNegative\(\)\."
 

@@ -54,6 +54,29 @@ def test_text_fits(width):
     assert "[-0.5," in text
 
 
+@pytest.mark.parametrize(
+    ("path", "width", "lines"),
+    [
+        ("model/dense/kernel", 18, ["model/dense/kernel"]),
+        ("model/dense/kernel", 17, ["model/dense/", "kernel"]),
+        ("model/dense/kernel", 8, ["model/", "dense/", "kernel"]),
+        ("model/a_long_name/kernel", 9, ["model/", "a_lo…ame/", "kernel"]),
+        ("kernel", 1, ["…"]),
+    ],
+)
+def test_paths_are_broken_at_their_slashes_only(path, width, lines):
+    """A name that is too long loses its middle, and no line is wider than the room."""
+    assert _text.Path(path).lines(width) == lines
+    assert _text.plain(_text.Path(path), width=width).splitlines() == lines
+
+
+def test_a_range_of_one_number_is_that_number():
+    """Where both ends read the same; and a name has its article."""
+    assert (_text.span(26.71, 26.74), _text.span(0.5, 1.0)) == ("26.7", "0.5 to 1")
+    articles = [_text.with_article(name) for name in ("ndarray", "Adam", "list", "EinsumDense")]
+    assert articles == ["an ndarray", "an Adam", "a list", "an EinsumDense"]
+
+
 def test_text_obeys_no_name():
     """Escapes, line breaks and marks that turn text around are written out."""
     report = sick(HOSTILE, file=f"{HOSTILE}.py")

@@ -20,6 +20,7 @@ from constrainit._axes import RECURRENT, resolve, unit_axes
 from constrainit._joint import Joint, act, group_of
 from constrainit._set import ConstraintSet
 from constrainit._step import telling
+from constrainit._text import with_article
 from constrainit.initializers import Feasible, MatchingBias
 from constrainit.initializers._start import warn_if_far
 from constrainit.layers import OutputScale
@@ -85,8 +86,8 @@ def _check_activated(layer):
     if hasattr(layer, "recurrent_constraint"):
         raise ValueError(
             f"`activation` of `constrained` plans layers that apply one activation to one product "
-            f"(Dense, convolutions, EinsumDense). Received: a {type(layer).__name__}, whose gates "
-            "have their own. Leave `activation` out and give it to the layer itself."
+            f"(Dense, convolutions, EinsumDense). Received: {with_article(type(layer).__name__)}, "
+            "whose gates have their own. Leave `activation` out and give it to the layer itself."
         )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from constrainit._reparametrize import weights_in_order
+from constrainit._text import with_article
 from constrainit.layers import OutputScale
 from constrainit.model import walk
 
@@ -44,8 +45,8 @@ def bake(model: keras.Model) -> keras.Model:
     if shapes[0] != shapes[1]:
         raise ValueError(
             f"`model` of `bake` must hold its layers in its config, as Sequential and Functional "
-            f"models do. Received: {model.name!r}, a {type(model).__name__} that makes its layers "
-            "in its own code."
+            f"models do. Received: {model.name!r}, {with_article(type(model).__name__)} that makes "
+            "its layers in its own code."
         )
     for variable, target in zip(kept, plain.weights, strict=True):
         factor = factors.get(id(variable))

@@ -14,6 +14,16 @@ def fail(owner: str, name: str, must: str, value: Any, instead: str = "") -> Val
     return ValueError(f"`{name}` of `{owner}` must {must}. Received: {name}={value!r}.{hint}")
 
 
+def named(owner: str, unnamed: Sequence[Any], write: str) -> None:
+    """Nothing where a weight is to be named; `write` is the right call, with a set left out."""
+    if not unnamed:
+        return
+    raise ValueError(
+        f"`{owner}` must be told which weight a set is for. Received: {unnamed[0]!r} without a "
+        f"name. Write {write.format(unnamed[0])} where it is for the kernel."
+    )
+
+
 def number(owner: str, name: str, value: Any, *, instead: str = "") -> float:
     """A finite real number, as a plain Python float."""
     real = isinstance(value, (numbers.Real, np.generic)) and not isinstance(value, (bool, np.bool_))

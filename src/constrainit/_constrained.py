@@ -1,7 +1,7 @@
 """The arguments that give a layer a constraint and a start inside it."""
 
 import difflib
-from typing import Any
+from typing import Any, Never
 
 import keras
 
@@ -19,7 +19,7 @@ _NAMES = (
 
 
 def constrained(
-    *, activation: Any = None, depth: int = 1, inputs: Any = None, **sets: Any
+    *unnamed: Never, activation: Any = None, depth: int = 1, inputs: Any = None, **sets: Any
 ) -> dict[str, Any]:
     """The keyword arguments that give a layer a constraint and a start inside it, together.
 
@@ -49,10 +49,11 @@ def constrained(
         of the same shape start with the same weights.
 
     Raises:
-        ValueError: A name carries its suffix or is misspelt, a value is no constraint, the
-            activation is unknown, there is an activation or a depth but no kernel, or nothing at
-            all.
+        ValueError: A set comes without a name, a name carries its suffix or is misspelt, a value
+            is no constraint, the activation is unknown, there is an activation or a depth but no
+            kernel, or nothing at all.
     """
+    _checks.named("constrained", unnamed, "**constrained(kernel={!r})")
     if not sets and activation is None:
         raise ValueError(
             "`constrained` must be given a set. Received: none. Write "

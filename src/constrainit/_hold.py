@@ -6,6 +6,7 @@ import keras
 
 from constrainit._effective import LoraRecord, QuantizedRecord, effective_records
 from constrainit._set import ConstraintSet
+from constrainit._text import with_article
 from constrainit.model import GroupRecord, WeightRecord, constrained_records
 
 
@@ -151,8 +152,8 @@ def optax_hold(sets: Any) -> Any:
             if not isinstance(moved, (list, tuple)):
                 raise ValueError(
                     "The parameters of `optax_hold(model)` must be a list, the values of "
-                    f"`model.trainable_variables`. Received: a {type(moved).__name__}. For another "
-                    "tree give `optax_hold` a tree of sets."
+                    f"`model.trainable_variables`. Received: {with_article(type(moved).__name__)}. "
+                    "For another tree give `optax_hold` a tree of sets."
                 )
             return jax.tree.unflatten(jax.tree.structure(moved), held(sets, jax.tree.leaves(moved)))
         return jax.tree.map(_image, sets, moved, is_leaf=_is_set)

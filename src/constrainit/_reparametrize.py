@@ -9,6 +9,7 @@ from keras import ops
 from constrainit import _checks
 from constrainit._mappable import is_trained, smooth_set, trained
 from constrainit._reparametrized import Reparametrized, refuse_seen
+from constrainit._text import with_article
 from constrainit.model import GroupRecord, constrained_records, matching, walk
 from constrainit.sets import as_set
 
@@ -45,8 +46,8 @@ def reparametrize(model: keras.Model, sets: Mapping[str, Any] | None = None) -> 
     if not isinstance(model, keras.Sequential) and not hasattr(model, "operations"):
         raise ValueError(
             f"`model` of `reparametrize` must be Sequential or Functional. Received: "
-            f"{model.name!r}, a {type(model).__name__} that makes its layers in its own code. "
-            "Write Reparametrized(layer, ...) there."
+            f"{model.name!r}, {with_article(type(model).__name__)} that makes its layers in its "
+            "own code. Write Reparametrized(layer, ...) there."
         )
     if not isinstance(sets, Mapping | None):
         raise _checks.fail(

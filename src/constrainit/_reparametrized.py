@@ -1,7 +1,7 @@
 """`Reparametrized`: a layer that sees weights through smooth maps."""
 
 import functools
-from typing import Any
+from typing import Any, Never
 
 import keras
 from keras import tree
@@ -49,9 +49,9 @@ class Reparametrized(keras.layers.Wrapper):
         name: As for any layer, and so are `dtype` and `trainable`.
 
     Raises:
-        ValueError: No set is given, or `layer` is no layer; when the layer is built, it has no such
-            weight, the set does not fit it or has no smooth map, or the weight is seen through a
-            map already.
+        ValueError: No set is given, or one without a name, or `layer` is no layer; when the layer
+            is built, it has no such weight, the set does not fit it or has no smooth map, or the
+            weight is seen through a map already.
 
     >>> import constrainit as ci
     >>> from keras import layers
@@ -61,7 +61,8 @@ class Reparametrized(keras.layers.Wrapper):
     ['kernel_free', 'bias']
     """
 
-    def __init__(self, layer: keras.layers.Layer, **sets: Any):
+    def __init__(self, layer: keras.layers.Layer, *unnamed: Never, **sets: Any):
+        _checks.named("Reparametrized", unnamed, "Reparametrized(layer, kernel={!r})")
         if not isinstance(layer, keras.layers.Layer):
             raise _checks.fail("Reparametrized", "layer", "be a Keras layer", layer)
         own = {name: sets.pop(name) for name in _LAYER_ARGUMENTS if name in sets}

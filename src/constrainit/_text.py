@@ -2,7 +2,7 @@
 
 import io
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 WIDTH = 100
@@ -31,6 +31,17 @@ def _written(character):
     return character.encode("unicode_escape").decode("ascii")
 
 
+def span(low: float, high: float) -> str:
+    """Two ends in three digits, or one number where both read the same."""
+    ends = [f"{end:.3g}" for end in (low, high)]
+    return " to ".join(dict.fromkeys(ends))
+
+
+def with_article(name: str) -> str:
+    """The name of a class with its article."""
+    return f"{'an' if name[:1] in 'aeioAEIO' or name == 'ndarray' else 'a'} {name}"
+
+
 def plain(*parts: Any, width: int = WIDTH) -> str:
     """What rich would print, without colour."""
     from rich.console import Console
@@ -43,9 +54,15 @@ def plain(*parts: Any, width: int = WIDTH) -> str:
 
 
 def grid(
-    header: Sequence[str], rows: Sequence[Sequence[str]], unwrapped: Sequence[str] = ()
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    unwrapped: Sequence[str] = (),
+    paths: Sequence[str] = (),
 ) -> Any:
-    """A rich table in the house form; the columns named in `unwrapped` stay on one line."""
+    """A rich table in the house form.
+
+    The columns named in `unwrapped` stay on one line, those in `paths` end their lines at a slash.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -54,10 +71,45 @@ def grid(
     for name in header:
         made.add_column(name, overflow="fold", no_wrap=name in unwrapped)
     for row in rows:
-        made.add_row(*(Text(visible(cell)) for cell in row))
+        cells = zip(header, map(visible, row), strict=True)
+        made.add_row(*(Path(cell) if name in paths else Text(cell) for name, cell in cells))
     return made
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table as plain text."""
     return plain(grid(header, rows, unwrapped=("shape", "outside by")))
+
+
+class Path:
+    """A path that rich breaks behind its slashes only; what is too long still loses its middle."""
+
+    def __init__(self, text: str):
+        self.text = text
+
+    def lines(self, width: int) -> list[str]:
+        """The path on lines of at most this width."""
+        *first, last = self.text.split("/")
+        lines = [""]
+        for part in (*(f"{name}/" for name in first), last):
+            if lines[-1] and len(lines[-1]) + len(part) > width:
+                lines.append("")
+            lines[-1] += _shortened(part, width)
+        return lines
+
+    def __rich_measure__(self, console: Any, options: Any) -> Any:
+        from rich.measure import Measurement
+
+        return Measurement(max(map(len, self.lines(1))), len(self.text))
+
+    def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
+        from rich.text import Text
+
+        yield Text("\n".join(self.lines(options.max_width)), no_wrap=True, overflow="ignore")
+
+
+def _shortened(name, width):
+    if len(name) <= width:
+        return name
+    kept = max(width - 1, 0)
+    return f"{name[: kept - kept // 2]}\u2026{name[len(name) - kept // 2 :]}"

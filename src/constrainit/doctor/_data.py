@@ -25,6 +25,9 @@ _NEAR_ZERO = 1e-4
 _WIDE = 50.0
 """Pre-activations at which the range of an activation is read off."""
 
+_LITTLE = 1e-6
+"""An end of it that is nearer to zero is meant to be zero, as that of a sigmoid."""
+
 
 def describe_data(problem: Any) -> list[DataEvidence]:
     """Every array of the inputs and of the targets."""
@@ -251,5 +254,5 @@ def _range(layer):
     # An activation of the user's own may want another shape.
     except Exception:
         return name, -np.inf, np.inf
-    low, high = float(values.min()), float(values.max())
+    low, high = (0.0 if abs(end) < _LITTLE else float(end) for end in (values.min(), values.max()))
     return name, -np.inf if low < -0.5 * _WIDE else low, np.inf if high > 0.5 * _WIDE else high

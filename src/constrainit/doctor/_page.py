@@ -51,7 +51,8 @@ def _weights_table(constraints):
     if len(shown) < len(constraints):
         rows.append((f"and {len(constraints) - len(shown)} more", *[""] * 7))
     # Where there is little room, a range takes two lines.
-    return _text.grid(header, rows, unwrapped=[n for n in header[1:] if n not in _RANGES])
+    whole = [name for name in header[1:] if name not in _RANGES]
+    return _text.grid(header, rows, unwrapped=whole, paths=header[:1])
 
 
 def _range(numbers):
@@ -68,7 +69,7 @@ def _calm(constraints, found):
     calm = [m for m in constraints if m.record.path not in named and m.image is not None]
     for made in calm[:SAME_CODE]:
         low, high = (made.units.get(f"{end} unit norm") for end in ("smallest", "largest"))
-        norms = "" if low is None else f"; the norms of its units are {low:.3g} to {high:.3g}"
+        norms = "" if low is None else f"; the norms of its units are {_text.span(low, high)}"
         yield (
             f"{made.record.path} is harmless: it starts inside its set ({made.text}){norms}, and "
             f"the constraint changes {_percent(made.share_moved)} of it"
@@ -99,4 +100,4 @@ def _layers_table(evidence, found, model):
     header = (
         "output of", "mean", "sd", "saturated or dead", "not finite", "after 1st step: mean", "sd",
     )  # fmt: skip
-    return _text.grid(header, rows) if rows else None
+    return _text.grid(header, rows, paths=header[:1]) if rows else None

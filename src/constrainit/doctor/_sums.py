@@ -18,15 +18,15 @@ def divided_by_sums(value: np.ndarray, image: np.ndarray) -> tuple[float, float]
         sums = value.sum(axis=axis, keepdims=True)
         mixed = (value.min(axis=axis) < 0) & (value.max(axis=axis) > 0)
         known = mixed.any() and sums.size > 1 and np.ptp(sums) > 0
-        if known and _is_quotient(value, image, sums):
+        if known and is_quotient(value, image, sums):
             least = np.abs(sums) / np.abs(value).sum(axis=axis, keepdims=True)
             factor = np.abs(image).max() / np.abs(value).max()
             return float(least.min()), float(factor)
     return None
 
 
-def _is_quotient(value, image, sums):
-    """Whether image = constant * value / sums."""
+def is_quotient(value, image, sums):
+    """Whether image = constant * value / sums, with a constant that is not zero."""
     found, scale = image * sums, np.abs(value).max()
     constant = float((found * value).sum() / (value * value).sum())
     return constant != 0 and np.abs(found - constant * value).max() <= _ALIKE * scale * abs(

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from constrainit._text import visible
+from constrainit._text import visible, with_article
 from constrainit.doctor import _fault_file
 from constrainit.doctor._archive import check_model, read_arrays
 from constrainit.doctor._batch import input_specs
@@ -97,7 +97,7 @@ def _saved(path, max_size):
         with rationed(check_model(path, max_size)):
             model = keras.saving.load_model(path, safe_mode=True)
         if not isinstance(model, keras.Model):
-            refuse(f"holds a {type(model).__name__}, which is no model")
+            refuse(f"holds {with_article(type(model).__name__)}, which is no model")
         check_activations(model, max_size)
     except ArchiveError as reason:
         raise TargetError(f"{str(path)!r} is not loaded: it {reason}.") from None
@@ -226,7 +226,10 @@ def load_batch(
     with running("'make_batch'"):
         batch = make()
     if not isinstance(batch, tuple) or len(batch) != 2:
-        raise TargetError(f"'make_batch' must return (x, y). It returned a {type(batch).__name__}.")
+        raise TargetError(
+            "'make_batch' must return (x, y), or (x, None) where there are no targets. It returned "
+            f"{with_article(type(batch).__name__)}."
+        )
     return batch
 
 

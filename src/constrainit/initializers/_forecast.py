@@ -7,6 +7,7 @@ import ml_dtypes
 import numpy as np
 
 from constrainit._compile import at_once
+from constrainit._text import span
 
 _LOW_DEVIATION, _HIGH_DEVIATION = 0.3, 3.0
 _LOW_GRADIENT, _HIGH_GRADIENT = 0.1, 10.0
@@ -44,15 +45,15 @@ def trouble(begun, stack, depth):
     found, law = [], begun.law
     low, high = min(stack.deviations), max(stack.deviations)
     if low < _LOW_DEVIATION or high > _HIGH_DEVIATION:
-        found.append(f"pre-activations will deviate by {low:.3g} to {high:.3g} over depth {depth}")
+        found.append(f"pre-activations will deviate by {span(low, high)} over depth {depth}")
     if not _LOW_GRADIENT <= stack.gradient <= _HIGH_GRADIENT:
         found.append(
             f"the gradient at the first layer will be {stack.gradient:.3g} times that at the last"
         )
     elif not _LOW_GRADIENT <= stack.gradient_range[0] <= stack.gradient_range[1] <= _HIGH_GRADIENT:
         found.append(
-            "the gradient at the first layer will be {:.3g} to {:.3g} times that at the last, from "
-            "one batch of 512 to another".format(*stack.gradient_range)
+            f"the gradient at the first layer will be {span(*stack.gradient_range)} times that at "
+            "the last, from one batch of 512 to another"
         )
     if law.positive and depth > feature_depth(law, "float32"):
         found.append(

@@ -14,7 +14,9 @@ class Orthogonal(_Folded):
     columns), with the axes that feed one unit as rows and the others as columns; not convex. The
     projection is the polar factor: products of matrices where the weight is one optimizer step off
     the set, a singular value decomposition elsewhere. A rank deficient matrix has several nearest
-    members and gets one of them; the zero matrix goes to the identity.
+    members and gets one of them; the zero matrix goes to the identity. The kernels of an LSTM hold
+    the matrices of four gates side by side, of a GRU those of three: for each gate by itself write
+    `Blocks(Orthogonal(), 4)`, or 3.
 
     The initializer draws uniformly (Haar). A unit's output keeps the variance of its input where
     the matrix is tall or square, and `fan_in / fan_out` of it where it is wide: fixed by the set.

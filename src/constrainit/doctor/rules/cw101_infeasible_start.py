@@ -1,5 +1,6 @@
 """CW101 infeasible-start."""
 
+from constrainit._text import span
 from constrainit.doctor.rules._rule import Rule, percent
 
 NOTICEABLE = 0.05
@@ -76,7 +77,7 @@ class InfeasibleStart(Rule):
             if made.image is None or not made.violation > _ROUNDING * peak:
                 continue
             low, high = made.rescaled or (0.0, 0.0)
-            more = f"; it only scales each unit by {low:.3g} to {high:.3g}" if high else ""
+            more = f"; it only scales each unit by {span(low, high)}" if high else ""
             if made.stuck > _ROUNDING:
                 more = ", and when it does it leaves them outside: it can not move a zero vector"
             yield self.at_weight(

@@ -1,8 +1,14 @@
 """CW301 wrong-axis."""
 
+import keras
+
 from constrainit._set import ConstraintSet
 from constrainit.doctor.rules._rule import Rule
 from constrainit.model import wrong_axes
+from constrainit.sets import Orthogonal
+
+_GATES = {keras.layers.LSTMCell: 4, keras.layers.GRUCell: 3}
+"""How many matrices lie side by side in the kernels of a cell."""
 
 
 class WrongAxis(Rule):
@@ -11,7 +17,8 @@ class WrongAxis(Rule):
     Keras' default `axis=0` is right for `Dense`. The kernel of `Conv2D` is `(height, width, in,
     out)`: along axis 0 the constraint bounds slices of a filter, and the filter's norm is bounded
     by nothing. Embedding rows, depthwise and transposed convolutions and the output kernel of
-    attention have other layouts again.
+    attention have other layouts again. LSTM and GRU keep the matrices of their gates side by side
+    in one kernel: that `Orthogonal` holds for all of them together is told as a note.
 
     Example:
         bound = keras.constraints.MaxNorm(2)
@@ -42,6 +49,7 @@ class WrongAxis(Rule):
             if axes is None and made.axes is not None and made.record.axes is not None:
                 axes = made.axes, made.record.axes
             if axes is None:
+                yield from self._of_gates(made)
                 continue
             used, right = (list(axis) for axis in axes)
             own = isinstance(made.record.constraint, ConstraintSet)
@@ -53,6 +61,20 @@ class WrongAxis(Rule):
                 {"axis": used, "unit_axes": right, **made.units},
                 level="info" if own else "warning",
             )
+
+    def _of_gates(self, made):
+        """A note where a set of matrices sees several of them as one."""
+        record, name = made.record, _name(made)
+        kinds = [gates for kind, gates in _GATES.items() if isinstance(record.layer, kind)]
+        if kinds and type(record.constraint) is Orthogonal and len(record.shape) == 2:
+            yield self.at_weight(
+                made,
+                f"its constraint {name} holds for the {kinds[0]} gates of "
+                f"{type(record.layer).__name__} side by side, not for the matrix of each: right if "
+                "that is meant",
+                f"for each gate by itself write Blocks({name}(), {kinds[0]})",
+                {"gates": kinds[0]}, level="info",
+            )  # fmt: skip
 
 
 def _name(made):

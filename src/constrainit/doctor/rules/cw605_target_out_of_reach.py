@@ -8,6 +8,13 @@ _MARGIN = 0.05
 _FLOOR = 0.5
 
 
+def _between(low, high):
+    """An interval in words."""
+    if math.isinf(low):
+        return f"of at most {high:.3g}"
+    return f"of at least {low:.3g}" if math.isinf(high) else f"between {low:.3g} and {high:.3g}"
+
+
 class TargetOutOfReach(Rule):
     """The targets lie where the output can not go.
 
@@ -98,10 +105,9 @@ class TargetOutOfReach(Rule):
             below, above = target.low < made.low - margin, target.high > made.high + margin
             if "hinge" in made.name or "cosine" in made.name or not (below or above):
                 continue
-            ends = f"[{made.low:.3g}, {made.high:.3g}]".replace("inf", "infinity")
             yield self.made(
                 f"the targets lie in [{target.low:.3g}, {target.high:.3g}], but {made.why} gives "
-                f"numbers in {ends} only",
+                f"only numbers {_between(made.low, made.high)}",
                 "give the last layer no activation, or one whose range holds the targets, or scale "
                 "the targets",
                 {

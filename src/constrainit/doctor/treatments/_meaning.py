@@ -4,6 +4,7 @@ import numpy as np
 from keras import ops
 
 from constrainit.doctor._statistics import to_numpy
+from constrainit.doctor._sums import is_quotient
 from constrainit.sets import (
     Box,
     Custom,
@@ -34,6 +35,9 @@ def meant_set(record, repeat=0.0):
     known = as_set(record.constraint) if callable(record.constraint) else None
     if known is not None and not isinstance(known, Custom):
         return known
+    shares = _shares(record)
+    if shares is not None:
+        return shares
     pairs = list(_images(record))
     if len(pairs) < 2:
         return None
@@ -47,6 +51,32 @@ def meant_set(record, repeat=0.0):
         except ValueError:
             continue
     return None
+
+
+def _shares(record):
+    """The shares that a quotient by sums means for a weight that starts with nothing below zero.
+
+    Of what is below zero such a quotient makes anything, so that its images do not tell.
+    """
+    if to_numpy(record.variable).min(initial=0.0) < 0 or not callable(record.constraint):
+        return None
+    value = np.random.default_rng(0).uniform(0.5, 1.0, size=record.shape)
+    value.flat[::3] *= -0.5
+    image = _called(record, value)
+    if image is None or not np.isfinite(image).all():
+        return None
+    for axis in (*_axes(record), list(range(len(record.shape)))):
+        sums = value.sum(axis=tuple(axis), keepdims=True)
+        if sums.size < value.size and is_quotient(value, np.float64(image), sums):
+            total = float(np.round(np.median(image.sum(axis=tuple(axis))), 3))
+            return Simplex(total, axis=axis) if total > 0 else None
+    return None
+
+
+def _axes(record):
+    """Those that feed a unit, and each by itself."""
+    axes = [list(record.axes)] if record.axes else []
+    return axes + [[axis] for axis in range(len(record.shape)) if [axis] not in axes]
 
 
 def _images(record):
@@ -103,8 +133,7 @@ def _candidates(record, pairs, repeat):
     images = [settled for _, settled in pairs]
     low = min(float(image.min()) for image in images)
     high = max(float(image.max()) for image in images)
-    axes = [list(record.axes)] if record.axes else []
-    axes += [[axis] for axis in range(rank) if [axis] not in axes]
+    axes = _axes(record)
     for axis in axes:
         sums = np.concatenate([np.sum(i, axis=tuple(axis)).ravel() for i in images])
         if np.ptp(sums) <= _NEAR * max(abs(sums).max(), 1e-6) and abs(sums[0]) > _NEAR:

@@ -18,6 +18,7 @@ from constrainit.sets import (
     NonNegative,
     Positive,
     PositiveSemidefinite,
+    SumTo,
     as_set,
 )
 
@@ -121,6 +122,7 @@ def off_scales_and_biases(problem, evidence, found):
 def exact_set(problem, evidence, found):
     """The set that a constraint seems to mean, in its place, and a start inside."""
     sets, records = [], {record.path: record for record in walk(problem.model)}
+    both_signs = False
     for path in dict.fromkeys(finding.weight for finding in found):
         record = records.get(path)
         # Another set than that of rounded numbers would let them be anything.
@@ -132,12 +134,15 @@ def exact_set(problem, evidence, found):
         if record is not None and a_set is not None:
             record.variable.constraint = record.resolved(a_set)
             sets.append(f"{path!r}: {_written(a_set)}")
+            both_signs |= isinstance(a_set, SumTo)
     if not sets:
         return None
     prepare(problem.model, seed=problem.seed)
+    other = " (ci.Simplex where none of them is to be negative)" if both_signs else ""
     code = f"ci.constrain(model, {{{', '.join(sets)}}})\nci.prepare(model)"
     return Changed(
-        f"the set that the constraint means, {'; '.join(sets)}, and a start inside", code=code
+        f"the set that the constraint means, {'; '.join(sets)}{other}, and a start inside",
+        code=code,
     )
 
 
