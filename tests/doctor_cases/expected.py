@@ -15,6 +15,7 @@ OF_KIND = {
     "average_overwrites": ("CW305",),
     "bfloat16_rounding": ("CW506",),
     "bias_by_epsilon": ("CW205",),
+    "bounded_twice": ("CW214",),
     "called_once": ("CW209",),
     "clip": ("CW503",),
     "constraint_kills_signal": ("CW411",),
@@ -34,6 +35,7 @@ OF_KIND = {
     "float16_overflow": ("CW210", "CW401"),
     "float16_underflow": ("CW401", "CW501", "CW506", "CW508"),
     "float32_cancellation": ("CW507",),
+    "foreign_optimizer": ("CW611",),
     "frozen_weights": ("CW506",),
     "gradient_cut": ("CW503",),
     "gradients_add_up": ("CW704",),
@@ -75,6 +77,7 @@ OF_KIND = {
     "stop_gradient": ("CW503",),
     "target_falls": ("CW610",),
     "train_eval_mismatch": ("CW406",),
+    "unbounded_loss": ("CW606",),
     "unconnected": ("CW503",),
     "unscaled_input": ("CW602",),
     "unscaled_targets": ("CW602",),
@@ -128,7 +131,11 @@ OF_SAMPLE = {
 ANYWHERE = ("25_mdn_underflow", "50_sn_wrapper_train_eval_mismatch")
 
 # What the doctor does not know, by the number of the case.
-MISSED = {"H136": "the slope that the sets allow is not compared with that of the targets"}
+MISSED = {
+    "H136": "the slope that the sets allow is not compared with that of the targets",
+    "H152": "a clone has the defaults that its constraint's config leaves out: a note",
+    "H156": "which of two paths a convex model needs the constraint on is not known",
+}
 
 
 def faulty():
