@@ -104,12 +104,12 @@ def _settled(record, image):
 
     None if that is not finite, or overflows in the end.
     """
+    if not np.isfinite(image).all():
+        return None
     value = image
     for _ in range(_CALLS):
-        if not np.isfinite(value).all():
-            return None
         after = _called(record, value)
-        if after is None:
+        if after is None or not np.isfinite(after).all():
             return None
         moved, value = np.abs(after - value).max(), after
         if moved <= _SETTLED * np.abs(value).max():

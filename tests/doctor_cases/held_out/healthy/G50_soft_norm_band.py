@@ -6,8 +6,10 @@ from keras import constraints, layers
 
 def make_model():
     keras.utils.set_random_seed(0)
+
     def band():
         return constraints.MinMaxNorm(min_value=0.5, max_value=1.0, rate=0.1, axis=0)
+
     model = keras.Sequential(
         [
             keras.Input((10,)),

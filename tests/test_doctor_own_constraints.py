@@ -1,0 +1,230 @@
+"""Constraints of the user's own: what they do when they are called again, and on what they gave."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import constrainit as ci
+from constrainit.doctor.treatments._meaning import meant_set
+from constrainit.model import walk
+
+DRAWS = np.random.default_rng(0)
+X = DRAWS.normal(size=(32, 4)).astype("float32")
+Y = X[:, :1].copy()
+
+registered = keras.saving.register_keras_serializable("test_doctor_own_constraints")
+
+
+def sequential(*parts, optimizer=None, shape=(4,)):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input(shape), *parts])
+    model.compile(optimizer or keras.optimizers.SGD(0.01), "mse")
+    return model
+
+
+def counted(report):
+    return [finding for finding in report.findings if finding.counts]
+
+
+@registered
+class Bjorck(keras.constraints.Constraint):
+    """Newton's iteration for the orthogonal factor, which diverges from far outside."""
+
+    def __call__(self, w):
+        for _ in range(3):
+            w = 1.5 * w - 0.5 * ops.matmul(w, ops.matmul(ops.transpose(w), w))
+        return w
+
+
+@pytest.mark.parametrize("scale", [4.0, 1.0])
+def test_an_iteration_that_diverges(scale):
+    """It is named where the start is too far outside, and the set that it means is tried."""
+    start = keras.initializers.Orthogonal(scale, seed=0)
+    dense = layers.Dense(8, kernel_initializer=start, kernel_constraint=Bjorck())
+    model = sequential(dense, layers.Dense(1), shape=(8,))
+    x = DRAWS.normal(size=(32, 8)).astype("float32")
+    found = counted(ci.diagnose(model, x, x[:, :1]))
+    if scale == 1.0:
+        assert found == []
+        return
+    first, *others = found
+    assert first.code == "CW204"
+    assert "larger at each call" in first.message
+    assert first.treatment.healed
+    assert "ci.Orthogonal()" in first.treatment.code
+    assert all(other.cause for other in others)
+
+
+@registered
+class Allocation(keras.constraints.Constraint):
+    """Shares, and then bounds: the bounds break the sum."""
+
+    def __call__(self, w):
+        w = ops.maximum(w, 1e-3)
+        return ops.clip(w / ops.sum(w, axis=0, keepdims=True), 0.05, 0.4)
+
+
+def test_two_sets_one_after_the_other():
+    """At the start nothing is cut off; after the steps the sum is lost, and both sets are tried."""
+    dense = layers.Dense(
+        1, kernel_initializer=keras.initializers.Constant(0.25), kernel_constraint=Allocation()
+    )
+    target = X @ np.float32([[0.9], [0.1], [0.0], [0.0]])
+    report = ci.diagnose(sequential(dense, optimizer=keras.optimizers.SGD(0.3)), X, target)
+    first = counted(report)[0]
+    assert first.code == "CW205"
+    assert "after the steps, though not at the start" in first.message
+    assert first.treatment.healed
+    assert "ci.Box(lower=0.05, upper=0.4)" in first.treatment.code
+    assert "ci.Simplex(total=1.0" in first.treatment.code
+
+
+def test_a_constraint_of_keras_that_takes_its_time():
+    """`MinMaxNorm` with a rate is meant to move its own result, at the start and later."""
+    band = keras.constraints.MinMaxNorm(0.5, 1.0, rate=0.1)
+    start = keras.initializers.RandomNormal(stddev=0.8, seed=0)
+    dense = layers.Dense(6, kernel_initializer=start, kernel_constraint=band)
+    assert "CW205" not in {
+        f.code for f in ci.diagnose(sequential(dense), X, X[:, [0] * 6]).findings
+    }
+
+
+@registered
+class Softmax(keras.constraints.Constraint):
+    """A smooth map in place of a projection: it makes any weights more alike at each call."""
+
+    def __call__(self, w):
+        return ops.softmax(w, axis=0)
+
+
+@pytest.mark.parametrize(("constraint", "code"), [(Softmax(), "CW212"), (ci.Simplex(axis=0), None)])
+def test_weights_that_are_pulled_to_the_same_ones(constraint, code):
+    """The steps of Adam are all alike here, which a projection takes back without a fault."""
+    equal = keras.initializers.Constant(0.25)
+    dense = layers.Dense(1, use_bias=False, kernel_initializer=equal, kernel_constraint=constraint)
+    x = np.abs(X) + 1
+    target = 9 * x.sum(axis=1, keepdims=True)
+    found = counted(
+        ci.diagnose(sequential(dense, optimizer=keras.optimizers.Adam(0.01)), x, target)
+    )
+    assert [f.code for f in found if f.code == "CW212"] == ([] if code is None else [code])
+    if code:
+        assert "pulls every weight to the same one" in found[0].message
+        assert "ci.Simplex(total=1.0" in found[0].treatment.code
+        assert found[0].treatment.healed
+
+
+@registered
+class Largest(keras.constraints.Constraint):
+    """The largest weight of each unit alone."""
+
+    def __call__(self, w):
+        w = ops.convert_to_tensor(w)
+        size = ops.abs(w)
+        return ops.where(size >= ops.max(size, axis=0, keepdims=True), w, ops.zeros_like(w))
+
+
+@registered
+class Wide(keras.constraints.Constraint):
+    def __call__(self, w):
+        return ops.clip(w, -9.0, 9.0)
+
+
+@pytest.mark.parametrize(("constraint", "outside"), [(Largest(), True), (Wide(), False)])
+def test_averages_of_what_no_set_is_known_of(constraint, outside):
+    """The mean of weights of which one each is not zero has more of them; wide bounds hold it."""
+    keras.utils.set_random_seed(0)
+    dense = layers.Dense(8, kernel_initializer="ones", kernel_constraint=constraint)
+    dense.build((4,))
+    dense.kernel.assign(np.eye(4, 8, dtype="float32") + np.eye(4, 8, 4, dtype="float32"))
+    optimizer = keras.optimizers.SGD(2.0, use_ema=True, ema_momentum=0.9)
+    report = ci.diagnose(
+        sequential(dense, optimizer=optimizer), X, np.roll(X, 1, axis=1)[:, [0, 1, 2, 3] * 2]
+    )
+    found = [f for f in report.findings if f.code == "CW303"]
+    assert bool(found) == outside, str(report)
+    assert all(f.treatment is not None and f.treatment.healed for f in found)
+
+
+@registered
+class Floor(keras.constraints.Constraint):
+    """A class without `get_config`, of which a copy has the defaults."""
+
+    def __init__(self, lower=0.0):
+        self.lower = lower
+
+    def __call__(self, w):
+        return ops.maximum(w, self.lower)
+
+
+@registered
+class Ceiling(Floor):
+    def get_config(self):
+        return {"lower": self.lower}
+
+
+@pytest.mark.parametrize(
+    ("constraint", "level"), [(Floor(), "info"), (Floor(0.1), "warning"), (Ceiling(0.1), None)]
+)
+@pytest.mark.usefixtures("_without_treatments")
+def test_an_argument_that_the_config_leaves_out(constraint, level):
+    """A note where it has its default, as in a clone, whatever it was where that came from."""
+    dense = layers.Dense(2, kernel_initializer="ones", kernel_constraint=constraint)
+    report = ci.diagnose(sequential(dense), X, X[:, :2], steps=2)
+    levels = [f.level for f in report.findings if f.code == "CW208"]
+    assert levels == ([] if level is None else [level])
+    if level == "info":
+        assert "lower=0.0" in next(f for f in report.findings if f.code == "CW208").message
+
+
+@pytest.fixture
+def _without_treatments(monkeypatch):
+    monkeypatch.setattr("constrainit.doctor._diagnose.treat", lambda *arguments: None)
+
+
+@pytest.mark.parametrize("trainable", [True, False])
+def test_a_weight_that_was_given_is_projected(trainable):
+    """What is not trained can not be learnt again; what is, is drawn for its set."""
+    dense = layers.Dense(3, kernel_constraint="non_neg", trainable=trainable)
+    model = sequential(dense, layers.Dense(1))
+    before = ops.convert_to_numpy(dense.kernel)
+    said = ci.diagnose(model, X, Y, steps=2).findings[0]
+    assert ("never to a weight that is not trained" in said.message) == (not trainable)
+    (change, *_) = ci.prepare(model, seed=0)
+    after = ops.convert_to_numpy(dense.kernel)
+    assert change.how == ("drawn" if trainable else "projected")
+    assert np.array_equal(after, np.maximum(before, 0)) == (not trainable)
+    assert after.min() >= 0
+
+
+@registered
+class Half(keras.constraints.Constraint):
+    """Half of the way to the units of norm one."""
+
+    def __call__(self, w):
+        norm = ops.sqrt(ops.sum(ops.square(w), axis=0, keepdims=True))
+        return 0.5 * (w + w / norm)
+
+
+def test_what_a_constraint_means_that_goes_part_of_the_way():
+    """Where it ends tells the set, not what a first call gives."""
+    model = sequential(layers.Dense(6, kernel_constraint=Half()))
+    record = next(r for r in walk(model) if r.constraint is not None)
+    assert meant_set(record) == ci.UnitNorm(axis=[0])
+
+
+def test_an_optimizer_of_another_model():
+    """It knows the weights that it was built for; a new one is tried."""
+    adam = keras.optimizers.Adam(0.01)
+    shared = layers.Dense(3, kernel_constraint=ci.MaxNorm(2.0))
+    first = sequential(shared, optimizer=adam)
+    assert ci.diagnose(first, X, X[:, :3]).ok
+    first.fit(X, X[:, :3], verbose=0)
+    assert ci.diagnose(first, X, X[:, :3]).ok
+    second = sequential(shared, layers.Dense(1, name="end"), optimizer=adam)
+    found = counted(ci.diagnose(second, X, Y))
+    assert [f.code for f in found] == ["CW611"]
+    assert found[0].weight.endswith("end/kernel")
+    assert found[0].treatment.healed
+    assert "keras.optimizers.Adam(...)" in found[0].treatment.code
