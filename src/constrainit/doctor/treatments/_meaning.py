@@ -120,15 +120,17 @@ def _candidates(record, images, repeat):
         yield from _spectral(images, repeat)
         if record.shape[0] == record.shape[1]:
             yield Symmetric()
+    flat = np.concatenate([image.ravel() for image in images])
+    ends = [np.abs(flat - end) <= _NEAR * abs(end) for end in (low, high)]
+    # Where all corners are of one norm, they tell no more of a norm than of the bounds.
+    if low < high and all(at.sum() > 2 and at.mean() > 0.05 for at in ends):
+        yield Box(float(np.round(low, 4)), float(np.round(high, 4)))
     for axis in axes:
         norms = np.concatenate([np.sqrt(np.sum(i**2, axis=tuple(axis))).ravel() for i in images])
         top = float(norms.max())
         if np.mean(norms >= 0.99 * top) > 1 / (2 * _DRAWS):
             yield MaxNorm(float(np.round(top, 3)), axis=axis)
-    flat = np.concatenate([image.ravel() for image in images])
-    at_low, at_high = (
-        float(np.mean(np.abs(flat - end) <= _NEAR * abs(end))) for end in (low, high)
-    )
+    at_low, at_high = (at.mean() for at in ends)
     if at_high > 0.05 and low < high:
         yield Box(float(np.round(low, 4)) if at_low > 0.05 else None, float(np.round(high, 4)))
     if low >= 0:
