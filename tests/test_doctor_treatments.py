@@ -198,3 +198,23 @@ def test_the_set_that_a_quotient_by_sums_means(start, shape, axis):
     elif axis != (0, 1):
         assert "ci.SumTo(total=1.0" in change
         assert "(ci.Simplex where none of them is to be negative)" in change
+
+
+@pytest.mark.parametrize(
+    ("constraint", "written"),
+    [
+        (lambda w: ops.clip(w, -0.5, 0.5), "ci.Box(lower=-0.5, upper=0.5)"),
+        (
+            lambda w: w / ops.maximum(1.0, ops.norm(w, axis=0, keepdims=True)),
+            "ci.MaxNorm(radius=1.0, axis=[0])",
+        ),
+    ],
+    ids=["clip", "norm"],
+)
+def test_a_clip_means_bounds_and_no_norm(constraint, written):
+    """The corners that it gives for large weights are of one norm all the same."""
+    start = keras.initializers.RandomNormal(seed=0)
+    wide = layers.Dense(3, kernel_constraint=constraint, kernel_initializer=start)
+    report = ci.diagnose(sequential(wide), X, X[:, :3], steps=2)
+    change = next(f for f in report.findings if f.code == "CW208").treatment.change
+    assert written in change

@@ -150,13 +150,16 @@ def _candidates(record, pairs, repeat):
         yield from _spectral(images, repeat)
         if record.shape[0] == record.shape[1]:
             yield Symmetric()
+    lower, upper = _bounds(images)
+    # Where all corners are of one norm, they tell no more of a norm than of the bounds.
+    if lower is not None and upper is not None and low < high:
+        yield Box(lower, upper)
     for axis in axes:
         norms = np.concatenate([np.sqrt(np.sum(i**2, axis=tuple(axis))).ravel() for i in images])
         top = float(norms.max())
         reached = norms >= 0.99 * top
         if np.mean(reached) > 1 / (2 * _DRAWS) and np.sum(reached) > 1:
             yield MaxNorm(float(np.round(top, 3)), axis=axis)
-    lower, upper = _bounds(images)
     if upper is not None and low < high:
         yield Box(lower, upper)
     if low >= 0:
@@ -169,10 +172,9 @@ def _bounds(images):
     """The least and the largest number, each None if not many entries have it."""
     flat = np.concatenate([image.ravel() for image in images])
     ends = (float(flat.min()), float(flat.max()))
-    many = [np.mean(np.abs(flat - end) <= _NEAR * abs(end)) > 0.05 for end in ends]
-    return [
-        float(np.round(end, 4)) if there else None for end, there in zip(ends, many, strict=True)
-    ]
+    there = [np.abs(flat - end) <= _NEAR * abs(end) for end in ends]
+    many = [at.sum() > 2 and at.mean() > 0.05 for at in there]
+    return [float(np.round(end, 4)) if so else None for end, so in zip(ends, many, strict=True)]
 
 
 def _bounded(shares, images):
