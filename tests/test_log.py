@@ -368,7 +368,7 @@ def test_a_run_goes_on_under_the_names_that_it_has(tmp_path):
 @pytest.mark.parametrize("seconds", [0, 1e9])
 def test_rows_are_read_while_an_epoch_goes_on(tmp_path, monkeypatch, seconds):
     """Now and then, be it seldom; of more steps than the device keeps none is lost."""
-    monkeypatch.setattr("constrainit.callbacks._log._ROWS", 4)
+    monkeypatch.setattr("constrainit.callbacks._log_reach._ROWS", 4)
     monkeypatch.setattr("constrainit.callbacks._log._SECONDS", seconds)
     model, sink, seen = _compiled(_model()), Sink(), []
 

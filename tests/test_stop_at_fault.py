@@ -326,7 +326,7 @@ def test_a_log_holds_the_steps_that_were_not_undone(tmp_path, monkeypatch, every
 
     And none is lost of more steps than the device keeps.
     """
-    monkeypatch.setattr("constrainit.callbacks._log._ROWS", 4)
+    monkeypatch.setattr("constrainit.callbacks._log_reach._ROWS", 4)
     x, y = data()
     bad = (BAD, BAD + 2)
     for place in bad:
