@@ -149,6 +149,121 @@ def test_average_does_not_act_for_the_constraint(rng, tmp_path):
     assert ci.WeightLog.read(tmp_path / "run.db").violation.tolist()[1] > 0
 
 
+def averaged(a_set, rng, wrap=lambda sgd: sgd):
+    """A model with an average that lies outside of a set of norms, and the average."""
+    x, y = data(rng)
+    sgd = keras.optimizers.SGD(0.5, use_ema=True, ema_momentum=0.5)
+    model = one_layer(wrap(sgd), a_set)
+    for _ in range(3):
+        model.train_on_batch(x, y)
+    if hasattr(model, "jax_state_sync"):
+        model.jax_state_sync()
+    return model, (x, y), sgd._model_variables_moving_average[0]
+
+
+class Seen(keras.callbacks.Callback):
+    """How far outside the kernel is where something happens, the last time."""
+
+    def __init__(self, event):
+        super().__init__()
+        setattr(self, event, self.look)
+
+    def look(self, *_, **__):
+        self.found = ci.check(self.model).rows[0].violation
+
+
+def scaled(sgd):
+    """As in float16."""
+    return keras.optimizers.LossScaleOptimizer(sgd)
+
+
+def together(sgd):
+    """As one of several optimizers."""
+    if not hasattr(keras.optimizers, "MultiOptimizer"):
+        pytest.skip("this Keras has none")
+    return keras.optimizers.MultiOptimizer(lambda _: sgd)
+
+
+@pytest.mark.parametrize("wrap", [lambda sgd: sgd, scaled, together])
+@pytest.mark.parametrize("event", ["on_test_batch_begin", "on_predict_batch_begin", "on_epoch_end"])
+def test_averages_are_projected_before_they_are_swapped_in(event, wrap, rng):
+    """Also where `SwapEMAWeights` stands behind: it finds them inside."""
+    model, (x, y), average = averaged(ci.UnitNorm(), rng, wrap)
+    assert np.abs(np.linalg.norm(array(average), axis=0) - 1).max() > 1e-3
+    swap = keras.callbacks.SwapEMAWeights(swap_on_epoch=event == "on_epoch_end")
+    seen = Seen(event)
+    callbacks = {"verbose": 0, "callbacks": [ci.KeepFeasible(), swap, seen]}
+    if event == "on_test_batch_begin":
+        model.evaluate(x, y, **callbacks)
+    elif event == "on_predict_batch_begin":
+        model.predict(x, **callbacks)
+    else:
+        model.fit(x, y, **callbacks)
+    # TensorFlow swaps by sums and differences, which round.
+    assert seen.found < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("mode", "a_set"), [("warn", ci.UnitNorm()), ("repair", ci.Every(ci.UnitNorm(), 50))]
+)
+def test_averages_stay_that_are_not_to_be_repaired(mode, a_set, rng):
+    """With a mode that changes nothing, and of a set that is kept at its own pace."""
+    model, batch, average = averaged(a_set, rng)
+    before = array(average)
+    model.evaluate(*batch, verbose=0, callbacks=[ci.KeepFeasible(mode)])
+    np.testing.assert_array_equal(array(average), before)
+
+
+@pytest.mark.parametrize("use_ema", [True, False])
+@pytest.mark.parametrize("act", ["test", "predict"])
+def test_what_is_swapped_back_is_looked_at(act, use_ema, rng):
+    """Behind a test and a prediction, where there are averages."""
+
+    class Swap(keras.callbacks.Callback):
+        def back(self, logs=None):
+            self.model.layers[0].kernel.assign(-np.ones((4, 3), "f4"))
+
+    x, y = data(rng)
+    model = one_layer(keras.optimizers.SGD(0.1, use_ema=use_ema))
+    keep, swap = ci.KeepFeasible(), Swap()
+    setattr(swap, f"on_{act}_end", swap.back)
+    # Before the first step the optimizer may have no averages yet.
+    model.predict(x, verbose=0, callbacks=[keep])
+    model.train_on_batch(x, y)
+    if act == "test":
+        model.evaluate(x, y, verbose=0, callbacks=[swap, keep])
+    else:
+        model.predict(x, verbose=0, callbacks=[swap, keep])
+    assert [repair.moment for repair in keep.repairs] == use_ema * [f"{act} end"]
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() == "tensorflow", reason="Keras asks for the average there"
+)
+def test_a_weight_that_has_no_average(rng):
+    """Keras keeps none of a weight that its gradient replaces, as the scales of float8 are."""
+    x, y = data(rng)
+    model = one_layer(keras.optimizers.SGD(0.1, use_ema=True))
+    model.layers[0].bias.overwrite_with_gradient = True
+    model.layers[0].bias.constraint = ci.NonNegative()
+    keep = ci.KeepFeasible()
+    model.fit(x, abs(y), verbose=0, callbacks=[keep])
+    assert ci.check(model).ok
+
+
+def test_a_model_that_is_built_by_its_first_step(rng):
+    """There is nothing to look at before."""
+    x, y = data(rng)
+    model = keras.Sequential([layers.Dense(3, kernel_constraint=ci.NonNegative())])
+    model.compile("sgd", "mse")
+    keep = ci.KeepFeasible()
+    keep.set_model(model)
+    keep.on_predict_begin()
+    model.fit(x, y, verbose=0, callbacks=[keep])
+    assert ci.check(model).ok
+    assert {repair.moment for repair in keep.repairs} <= {"train begin", "epoch begin"}
+
+
 def test_average_of_a_joint_and_of_a_function(rng):
     """A `Joint` is inside when `fit` ends; a function of the user's own is called once a step."""
     x, y = data(rng)

@@ -153,6 +153,26 @@ def test_accumulation_logs_changes_with_the_whole_gradient(tmp_path):
         np.testing.assert_allclose(found[0][name], found[1][name], rtol=1e-4)
 
 
+@pytest.mark.skipif(not hasattr(keras.optimizers, "MultiOptimizer"), reason="this Keras has none")
+def test_each_optimizer_of_several_is_looked_at(tmp_path):
+    """Each weight is logged in the steps of the one that trains it; one that trains none is not."""
+    model = _model()
+    rates = {model.layers[0].kernel.path: 0.1, model.layers[1].kernel.path: 0.01}
+    used = {path: keras.optimizers.SGD(rate) for path, rate in rates.items()}
+    others = {"no/such/weight": keras.optimizers.SGD()}
+    choice = keras.optimizers.OptimizerMap(keras.optimizers.SGD(), {**others, **used})
+    model.compile(keras.optimizers.MultiOptimizer(choice), "mse")
+    _fit(model, tmp_path / "run.db", every=2, epochs=2)
+    _fit(model, tmp_path / "run.db", every=8)
+    frame = WeightLog.read(tmp_path / "run.db").query("gradient_norm == gradient_norm")
+    assert frame["step"].tolist() == sorted(2 * [*range(2, 18, 2), 24])
+    for path, rate in rates.items():
+        rows = frame[frame["weight"] == path]
+        moved = rows["update_ratio"] * rows["before_norm"]
+        np.testing.assert_allclose(moved, rate * rows["gradient_norm"], rtol=1e-3)
+    assert "apply" not in vars(used[model.layers[0].kernel.path])
+
+
 def test_a_step_between_two_logged_ones_is_one_without_a_log(tmp_path, monkeypatch):
     """Nobody looks at it, be it taken or compiled."""
     looked, begin = [], Tap.begin
@@ -348,7 +368,7 @@ def test_a_run_goes_on_under_the_names_that_it_has(tmp_path):
 @pytest.mark.parametrize("seconds", [0, 1e9])
 def test_rows_are_read_while_an_epoch_goes_on(tmp_path, monkeypatch, seconds):
     """Now and then, be it seldom; of more steps than the device keeps none is lost."""
-    monkeypatch.setattr("constrainit.callbacks._log._ROWS", 4)
+    monkeypatch.setattr("constrainit.callbacks._log_reach._ROWS", 4)
     monkeypatch.setattr("constrainit.callbacks._log._SECONDS", seconds)
     model, sink, seen = _compiled(_model()), Sink(), []
 

@@ -179,6 +179,22 @@ def test_what_was_lost_before_it_began_is_said_where_it_does_harm():
             assert stop.faults[0].weights == (lost.embeddings.path,)
 
 
+def test_what_an_optimizer_keeps_is_looked_at_too():
+    """A square that overflows takes the steps of a weight away, all of whose numbers are finite."""
+    dense = keras.layers.Dense(2, use_bias=False, name="last")
+    sick = keras.Sequential([keras.Input((3,)), dense], name="m")
+    sick.compile(keras.optimizers.Adam(0.01), lambda y, predicted: ops.mean(y * predicted))
+    x, y = data()
+    x[BAD * BATCH : (BAD + 1) * BATCH] = 1e21
+    stop = ci.StopAtFault(None)
+    with pytest.warns(UserWarning, match="At step 6 adam.*velocity became not finite"):
+        sick.fit(x, y, batch_size=BATCH, shuffle=False, verbose=0, callbacks=[stop])
+    (fault,) = stop.faults
+    assert (fault.step, fault.stage, fault.layer) == (BAD + 1, "state", "")
+    assert len(fault.weights) == 1
+    assert all(np.isfinite(array(v)).all() for v in sick.optimizer.variables)
+
+
 def test_what_is_no_weight_is_as_before_the_step_too():
     """A look for the layer at fault moves no statistics of a batch and draws no number."""
     layers = keras.layers.BatchNormalization(), keras.layers.Dropout(0.5, seed=1)
@@ -310,7 +326,7 @@ def test_a_log_holds_the_steps_that_were_not_undone(tmp_path, monkeypatch, every
 
     And none is lost of more steps than the device keeps.
     """
-    monkeypatch.setattr("constrainit.callbacks._log._ROWS", 4)
+    monkeypatch.setattr("constrainit.callbacks._log_reach._ROWS", 4)
     x, y = data()
     bad = (BAD, BAD + 2)
     for place in bad:

@@ -138,6 +138,48 @@ def test_a_constraint_that_nobody_watches_is_compiled_anew(tmp_path, monkeypatch
     assert (array(traced.last.kernel) >= 0).all()
 
 
+BOX = ci.Box(-0.0625, 0.0625)
+OTHERS = {
+    "weight": ({"weights": "first/bias"}, {"weights": "last/bias"}),
+    "constraint": ({"weights": "first/kernel"}, {"weights": "first/kernel"}),
+    "histograms": ({}, {"histograms": 4}),
+    "tensors": ({}, {"tensors": 99}),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_log_of_other_numbers_has_them(tmp_path, name):
+    """Not those that were compiled for the log before, at the same steps."""
+    first = keras.layers.Dense(3, name="first", kernel_constraint=ci.NonNegative())
+    last = keras.layers.Dense(2, name="last", kernel_constraint=ci.UnitNorm())
+    model = keras.Sequential([keras.Input((3,)), first, last])
+    model.compile("sgd", "mse")
+    for number, asked in enumerate(OTHERS[name]):
+        if number and name == "constraint":
+            first.kernel.constraint = BOX
+        log = ci.WeightLog(tmp_path / f"{number}.db", every=2, **asked)
+        x, y = np.ones((8, 3), "float32"), np.ones((8, 2), "float32")
+        model.fit(x, y, batch_size=2, verbose=0, callbacks=[log])
+    frame = ci.WeightLog.read(tmp_path / "1.db").query("step == 8")
+    assert frame["gradient_norm"].notna().all()
+    known = {v.path: array(v) for v in model.weights}
+    for _, row in frame.iterrows():
+        weight = known[row["weight"]]
+        assert row["after_norm"] == pytest.approx(np.linalg.norm(weight), rel=1e-5)
+        if name == "constraint":
+            at_bound = np.mean(abs(weight) == 0.0625)
+            assert row["share_at_bound"] == pytest.approx(at_bound)
+    if name in ("histograms", "tensors"):
+        kept = ci.WeightLog.read(tmp_path / "1.db", arrays=name).query("step == 8")
+        assert len(kept) == len(frame)
+        for _, row in kept.iterrows():
+            weight = known[row["weight"]]
+            if name == "tensors":
+                np.testing.assert_array_equal(row["after"], weight)
+            else:
+                assert row["after"].sum() == weight.size
+
+
 @COMPILES
 @pytest.mark.parametrize("count", [4, 5])
 def test_what_was_compiled_for_some_is_kept(tmp_path, monkeypatch, count):

@@ -43,8 +43,7 @@ class State:
         every += [one.bad for one in flags]
         # In a row of a log a number that does not exist is NaN.
         ours = {id(v) for one in flags for v in all_carried(one.optimizer)}
-        slots = (v for v in model.optimizer.variables if "float" in v.dtype)
-        self._slots = [v for v in slots if id(v) not in ours]
+        self._slots = [v for v in model.optimizer.variables if id(v) not in ours]
         self.variables = list({id(v): v for v in every}.values())
         self._places = {id(v): i for i, v in enumerate(self.variables)}
 

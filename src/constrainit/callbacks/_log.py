@@ -3,7 +3,6 @@
 import atexit
 import contextlib
 import functools
-import math
 import os
 import threading
 import time
@@ -11,23 +10,14 @@ import weakref
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from constrainit import _checks
-from constrainit.callbacks._log_hub import (
-    attach,
-    detach,
-    inner_optimizers,
-    is_chief,
-    observer_of,
-)
+from constrainit.callbacks._log_hub import is_chief
 from constrainit.callbacks._log_output import Output
-from constrainit.callbacks._log_tap import Tap
+from constrainit.callbacks._log_reach import Reach
 from constrainit.callbacks._log_watch import Watch, chosen
-from constrainit.callbacks._train_function import on_host
 
-_ROWS, _NUMBERS, _SECONDS = 50, 2**16, 0.5
-"""How many steps and numbers wait at most on the device, and how long, until they are read."""
+_SECONDS = 0.5
+"""How long rows wait at most on the device until they are read."""
 
 _writing: "weakref.WeakValueDictionary[str, WeightLog]" = weakref.WeakValueDictionary()
 
@@ -46,7 +36,7 @@ def _close_at_exit():
     atexit.register(close_all)
 
 
-class WeightLog(keras.callbacks.Callback):
+class WeightLog(Reach):
     """Writes each constrained weight before and after its constraint into a file, as `fit` goes on.
 
     A record holds, of one weight at one step: minimum, maximum, mean, deviation, norm and number
@@ -109,7 +99,6 @@ class WeightLog(keras.callbacks.Callback):
         sinks = list(sinks) if isinstance(sinks, (list, tuple)) else [sinks]
         self._output = Output(path, sinks)
         self._watch: Watch | None = None
-        self._taps: list[tuple[Tap, Any]] = []
         self._is_running = False
 
     @property
@@ -167,22 +156,7 @@ class WeightLog(keras.callbacks.Callback):
             optimizer.build(self.model.trainable_variables)
         if is_chief():
             self._open()
-        spread = getattr(self.model, "steps_per_execution", 1) or 1
-        for inner in inner_optimizers(optimizer):
-            part = self._watch.of(inner)
-            if part.watched:
-                period = self.every * (inner.gradient_accumulation_steps or 1)
-                most = math.ceil(spread / period) + 1
-                rows = max(most, min(_ROWS, _NUMBERS // part.width))
-                given = (self.every, rows, most)
-                tap = observer_of(
-                    self.model,
-                    ("log", id(inner), inner.gradient_accumulation_steps, *given, part.recipe),
-                    functools.partial(Tap, inner, part.variables, part.row, part.width, *given),
-                )
-                attach(tap, inner, self.model)
-                self._taps.append((tap, part))
-        self._trained = {id(v) for _, part in self._taps for v in part.variables}
+        self._attach(self._watch, self.every)
         self._is_running = False
         self._thread = threading.get_ident()
 
@@ -212,8 +186,7 @@ class WeightLog(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Reads what the steps before have left, now and then."""
-        waits = any(tap.waits for tap, _ in self._taps)
-        if waits and time.monotonic() - self._read > _SECONDS:
+        if self._waits and time.monotonic() - self._read > _SECONDS:
             self._drain()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -236,9 +209,7 @@ class WeightLog(keras.callbacks.Callback):
         # Within a step JAX has given the state away: what it had not read yet is gone.
         with contextlib.suppress(RuntimeError):
             self._drain()
-        for tap, _ in self._taps:
-            detach(tap, tap.optimizer, self.model)
-        self._taps = []
+        self._detach()
         self._output.close()
         if self._watch is not None:
             self._output.close_sinks()
@@ -257,47 +228,13 @@ class WeightLog(keras.callbacks.Callback):
             self._drain()
         self._output.commit()
 
-    def _optimizer(self):
-        return inner_optimizers(self.model.optimizer)[0]
-
-    def _micro(self):
-        return self._optimizer().gradient_accumulation_steps or 1
-
-    def _step(self):
-        """How often the weights were changed."""
-        return int(on_host(self._optimizer()._iterations)) // self._micro()
-
-    def _value(self, variable):
-        """The value of an optimizer's variable, also while JAX has taken it out of the model."""
-        if variable._value is None:
-            known = self.model.optimizer.variables
-            place = next(i for i, v in enumerate(known) if v is variable)
-            return self._held("optimizer_variables")[place]
-        return on_host(variable)
-
-    def _other(self, variable):
-        """As `_value`, for a variable of the model."""
-        for name in ("trainable_variables", "non_trainable_variables"):
-            if variable._value is None:
-                for i, v in enumerate(getattr(self.model, name)):
-                    if v is variable:
-                        return self._held(name)[i]
-        return variable
-
-    def _held(self, name):
-        state = self.model._jax_state
-        if state is None:
-            raise RuntimeError("JAX has given the state away to a step that failed.")
-        return state[name]
-
     def _drain(self):
         if self._watch is None or not self._is_running:
             return
-        found = [(*tap.read(self._value), part) for tap, part in self._taps]
-        undone = [back for back, *_ in found if back is not None]
-        if undone:
-            self._go_back(min(undone))
-        for place, (_, rows, part) in enumerate(found):
+        back, found = self._found()
+        if back is not None:
+            self._go_back(back)
+        for place, (rows, part) in enumerate(found):
             for step, row in rows:
                 self._last = max(self._last, step)
                 self._output.put(step, part.split(row))

@@ -90,9 +90,7 @@ class Watch:
     @property
     def recipe(self) -> tuple[Any, ...]:
         """What a row depends on beside the step."""
-        rows = (
-            (one.weight, id(one.variable), id(one.constraint), one.whole) for one in self.watched
-        )
+        rows = ((id(one.variable), id(one.constraint), one.whole) for one in self.watched)
         return self.bins, *rows
 
     def _kind(self, one):

@@ -1,0 +1,101 @@
+"""How a callback reaches the rows that the steps of its model's optimizers leave, during a fit."""
+
+import functools
+import math
+from typing import Any
+
+import keras
+import numpy as np
+
+from constrainit.callbacks._log_hub import attach, detach, inner_optimizers, observer_of
+from constrainit.callbacks._log_tap import Tap
+from constrainit.callbacks._log_watch import Watch
+from constrainit.callbacks._train_function import on_host
+
+_ROWS, _NUMBERS = 50, 2**16
+"""How many steps and numbers wait at most on the device until they are read."""
+
+Rows = list[tuple[int, np.ndarray]]
+"""Steps, and their rows."""
+
+
+class Reach(keras.callbacks.Callback):
+    """A callback with a `Tap` in each optimizer of its model; an abstract class.
+
+    While a step of JAX runs, the variables of the model have no values: they are then read from
+    the state that the step was given.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self._taps: list[tuple[Tap, Watch]] = []
+        self._trained: set[int] = set()
+
+    def _attach(self, watch: Watch, every: int) -> None:
+        """Puts a tap into each optimizer that trains a weight that is watched."""
+        spread = getattr(self.model, "steps_per_execution", 1) or 1
+        for inner in inner_optimizers(self.model.optimizer):
+            part = watch.of(inner)
+            if part.watched:
+                period = every * (inner.gradient_accumulation_steps or 1)
+                most = math.ceil(spread / period) + 1
+                rows = max(most, min(_ROWS, _NUMBERS // part.width))
+                given = (every, rows, most)
+                tap = observer_of(
+                    self.model,
+                    ("log", id(inner), inner.gradient_accumulation_steps, *given, part.recipe),
+                    functools.partial(Tap, inner, part.variables, part.row, part.width, *given),
+                )
+                attach(tap, inner, self.model)
+                self._taps.append((tap, part))
+        self._trained = {id(v) for _, part in self._taps for v in part.variables}
+
+    def _detach(self) -> None:
+        """Lets go of the optimizers."""
+        for tap, _ in self._taps:
+            detach(tap, tap.optimizer, self.model)
+        self._taps = []
+
+    @property
+    def _waits(self) -> bool:
+        """Whether there may be rows to be read."""
+        return any(tap.waits for tap, _ in self._taps)
+
+    def _found(self) -> tuple[int | None, list[tuple[Rows, Watch]]]:
+        """The step to which training was set back, or None; new rows, and of what they are."""
+        found = [(*tap.read(self._value), part) for tap, part in self._taps]
+        undone = [back for back, *_ in found if back is not None]
+        return min(undone, default=None), [(rows, part) for _, rows, part in found]
+
+    def _optimizer(self) -> Any:
+        return inner_optimizers(self.model.optimizer)[0]
+
+    def _micro(self) -> int:
+        return self._optimizer().gradient_accumulation_steps or 1
+
+    def _step(self) -> int:
+        """How often the weights were changed."""
+        return int(on_host(self._optimizer()._iterations)) // self._micro()
+
+    def _value(self, variable: Any) -> Any:
+        """The value of an optimizer's variable, also while JAX has taken it out of the model."""
+        if variable._value is None:
+            known = self.model.optimizer.variables
+            place = next(i for i, v in enumerate(known) if v is variable)
+            return self._held("optimizer_variables")[place]
+        return on_host(variable)
+
+    def _other(self, variable: Any) -> Any:
+        """As `_value`, for a variable of the model."""
+        for name in ("trainable_variables", "non_trainable_variables"):
+            if variable._value is None:
+                for i, v in enumerate(getattr(self.model, name)):
+                    if v is variable:
+                        return self._held(name)[i]
+        return variable
+
+    def _held(self, name: str) -> Any:
+        state = self.model._jax_state
+        if state is None:
+            raise RuntimeError("JAX has given the state away to a step that failed.")
+        return state[name]
