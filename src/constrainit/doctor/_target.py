@@ -23,6 +23,8 @@ from constrainit.doctor._limits import MAX_SIZE, ArchiveError, refuse
 from constrainit.doctor._ration import check_activations, rationed
 
 _MOST_NAMES, _MOST_FRAMES = 10, 20
+_OF_SEVERAL = "Could not interpret constraint identifier: ["
+"""What Keras says of a list of constraints."""
 
 
 class TargetError(Exception):
@@ -207,6 +209,11 @@ def _with_frames(exception):
     lines = [str(found), *(f"  at {source}" for source in found.sources)]
     if len(lines) > _MOST_FRAMES:
         lines[_MOST_FRAMES // 2 : -_MOST_FRAMES // 2] = ["  ..."]
+    if _OF_SEVERAL in str(exception):
+        lines.append(
+            "  fix: a layer takes one constraint; join sets by &, as in "
+            "constrainit.NonNegative() & constrainit.MaxNorm(3.0)"
+        )
     return "\n".join(map(visible, lines))
 
 
