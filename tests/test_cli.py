@@ -59,6 +59,10 @@ def misfit():
     layer = keras.layers.Dense(2, **ci.constrained(bias=ci.Orthogonal()))
     return keras.Sequential([keras.Input((5,)), layer])
 
+def several():
+    both = [keras.constraints.NonNeg(), keras.constraints.MaxNorm(3.0)]
+    return keras.Sequential([keras.Input((5,)), keras.layers.Dense(2, kernel_constraint=both)])
+
 def exits():
     raise SystemExit(0)
 
@@ -165,6 +169,9 @@ def test_factory_that_raises_shows_the_users_frames_only(folder):
     assert [line.split(" in ")[1] for line in lines[1:]] == [
         "raises: return helper()", "helper: return 1 / 0",
     ]  # fmt: skip
+    message = doctor("models.py:several", exit_code=2)
+    assert "Could not interpret constraint identifier" in message
+    assert "constrainit.NonNegative() & constrainit.MaxNorm(3.0)" in message.splitlines()[-1]
     lines = doctor("models.py:misfit", exit_code=2).splitlines()
     assert "ValueError" in lines[0]
     assert all("models.py" in line for line in lines[1:])
