@@ -184,13 +184,15 @@ def test_a_step_between_two_logged_ones_is_one_without_a_log(tmp_path, monkeypat
         assert looked == 2 * [False, False, False, True]
 
 
-def test_saved_models_and_training_are_as_without_a_log(tmp_path):
+@pytest.mark.parametrize("is_scaled", [False, True])
+def test_saved_models_and_training_are_as_without_a_log(tmp_path, is_scaled):
     """A log leaves no variable in the optimizer or in what is saved, and changes no weight."""
     weights = []
     for logged in (False, True):
         keras.utils.set_random_seed(2)
         model = _model()
-        model.compile("adam", "mse")
+        adam = keras.optimizers.Adam()
+        model.compile(keras.optimizers.LossScaleOptimizer(adam) if is_scaled else adam, "mse")
         log = [WeightLog(tmp_path / "run.db", every=3)] if logged else []
         save = keras.callbacks.ModelCheckpoint(str(tmp_path / f"{logged}.keras"))
         model.fit(
