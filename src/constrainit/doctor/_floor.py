@@ -11,7 +11,7 @@ from keras import ops
 
 from constrainit.doctor._state import attribute, snapshot
 from constrainit.doctor._statistics import to_numpy
-from constrainit.doctor._training import moved_weight
+from constrainit.doctor._use import moved_weight
 from constrainit.layers import OutputScale
 
 _LARGE = 1e9

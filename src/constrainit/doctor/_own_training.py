@@ -23,8 +23,8 @@ from constrainit.doctor._problem import Problem
 from constrainit.doctor._randomness import undisturbed
 from constrainit.doctor._state import attribute
 from constrainit.doctor._statistics import to_numpy
-from constrainit.doctor._training import ASKED, UNUSED, moved_weight
 from constrainit.doctor._units import identical
+from constrainit.doctor._use import ASKED, UNUSED, moved_weight
 from constrainit.doctor.engines import engine
 
 _OUTSIDE = 1e-3

@@ -14,14 +14,9 @@ from constrainit.doctor._kinks import kinks
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._statistics import as_output, to_numpy
 from constrainit.doctor._units import identical
+from constrainit.doctor._use import ask_for_use
 from constrainit.doctor.engines._result import WEIGHT_NUMBERS
 from constrainit.doctor.trace import locate, locate_constraint
-
-ASKED = 4
-"""How many layers without a gradient are asked whether the loss depends on them."""
-
-UNUSED = 1e-4
-"""A weight that cancels out still moves the rounding of the loss."""
 
 _GROWN = 10.0
 """A loss so many times as large after the first step asks for more steps."""
@@ -100,7 +95,7 @@ class Training:
         evidence.averages = self._averages()
         self.constraints.end()
         if evidence.fault_step is None:
-            self._ask_for_use(float(stepped.loss))
+            ask_for_use(problem, evidence, float(stepped.loss))
         # What has moved already needs no further update, which takes time.
         if any(made.still for made in evidence.gradients):
             self._update(stepped)
@@ -242,32 +237,6 @@ class Training:
             found.append(EntryEvidence(layer, kind, max(norms), leaves, stops))
         return found
 
-    def _ask_for_use(self, loss):
-        """Moves the weights that never get a gradient, a layer at a time: does the loss change?"""
-        never: dict[int, list[GradientEvidence]] = {}
-        for made in self.evidence.gradients:
-            if made.never:
-                never.setdefault(id(made.record.layer), []).append(made)
-        draws = np.random.default_rng(0)
-        for group in list(never.values())[:ASKED]:
-            moved = [moved_weight(to_numpy(made.record.value), draws) for made in group]
-            # One of the two has another sign at each entry, for what only the sign counts of.
-            used = any(self._changes(loss, group, [way * w for w in moved]) for way in (1, -1))
-            for made in group:
-                made.used = used
-
-    def _changes(self, loss, group, values):
-        """Whether the loss is another one with other values of weights."""
-        held = [(m.record.variable, ops.copy(m.record.value)) for m in group]
-        for (variable, value), other in zip(held, values, strict=True):
-            variable.assign(ops.cast(other, value.dtype))
-        try:
-            found = float(self.problem.step(looking=False).loss)
-        finally:
-            for variable, value in held:
-                variable.assign(value)
-        return not abs(found - loss) <= UNUSED * abs(loss)
-
     def _unknown(self):
         """The weights that the model's own optimizer does not know; a copy has been built anew."""
         problem = self.problem
@@ -296,9 +265,3 @@ def _stride(record, numbers_of):
     if lost and not numbers_of[_AT["nonfinite"]] and not numbers_of[_AT["entered"]]:
         return math.inf
     return float(moved) / math.sqrt(max(math.prod(record.shape), 1)) if moved > 0 else 0.0
-
-
-def moved_weight(value: np.ndarray, draws: np.random.Generator) -> np.ndarray:
-    """A weight with noise of its own size."""
-    size = max(float(np.max(np.abs(value), initial=0.0)), 1e-2)
-    return value + size * draws.normal(size=value.shape)
