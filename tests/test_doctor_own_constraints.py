@@ -57,6 +57,35 @@ def test_an_iteration_that_diverges(scale):
 
 
 @registered
+class Shrunk(keras.constraints.Constraint):
+    """A step towards zero, as a penalty would take it, and with every update."""
+
+    def __call__(self, w):
+        return ops.sign(w) * ops.maximum(ops.abs(w) - 0.02, 0.0)
+
+
+@registered
+class Half(keras.constraints.Constraint):
+    """Half of the way to the units of norm one."""
+
+    def __call__(self, w):
+        norm = ops.sqrt(ops.sum(ops.square(w), axis=0, keepdims=True))
+        return 0.5 * (w + w / norm)
+
+
+@pytest.mark.parametrize(("constraint", "fades"), [(Shrunk(), True), (Half(), False)])
+@pytest.mark.usefixtures("_without_treatments")
+def test_a_weight_that_each_call_makes_smaller(constraint, fades):
+    """To zero, by as much each time; what comes to a norm of one falls by less and less."""
+    start = keras.initializers.RandomNormal(stddev=1.0, seed=0)
+    dense = layers.Dense(3, kernel_initializer=start, kernel_constraint=constraint)
+    first = counted(ci.diagnose(sequential(dense), X, X[:, :3], steps=2))[0]
+    assert first.code == "CW205"
+    assert ("and on towards zero" in first.message) == fades
+    assert ("kernel_regularizer" in first.fix) == fades
+
+
+@registered
 class Allocation(keras.constraints.Constraint):
     """Shares, and then bounds: the bounds break the sum."""
 
@@ -196,15 +225,6 @@ def test_a_weight_that_was_given_is_projected(trainable):
     assert change.how == ("drawn" if trainable else "projected")
     assert np.array_equal(after, np.maximum(before, 0)) == (not trainable)
     assert after.min() >= 0
-
-
-@registered
-class Half(keras.constraints.Constraint):
-    """Half of the way to the units of norm one."""
-
-    def __call__(self, w):
-        norm = ops.sqrt(ops.sum(ops.square(w), axis=0, keepdims=True))
-        return 0.5 * (w + w / norm)
 
 
 def test_what_a_constraint_means_that_goes_part_of_the_way():

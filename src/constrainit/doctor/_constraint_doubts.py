@@ -17,21 +17,34 @@ _GROWTH = 10.0
 
 _LITTLE = 0.01
 _PULLED = 0.5
-_NOTICEABLE = 1e-3
+NOTICEABLE = 1e-3
 """More than rounding, and than the epsilon of constraints as Keras' own have."""
 
 
-def grown(image: Callable, made: ConstraintEvidence, start: np.ndarray) -> list[float]:
-    """The norms of a weight and of its images in turn, where they grow until they overflow."""
+def in_turn(image: Callable, made: ConstraintEvidence, start: np.ndarray) -> list[float]:
+    """The norms of a weight and of its images in turn; infinite, and the last, where one is."""
     norms, value = [float(np.linalg.norm(start.astype("float64")))], start
     for _ in range(_CALLS):
         found = image(made.record, value)
         if found is None:
-            norms.append(float("inf"))
-            return norms if len(norms) > 2 and norms[-2] > _GROWTH * norms[0] else []
+            return [*norms, float("inf")]
         value = found
         norms.append(float(np.linalg.norm(value.astype("float64"))))
-    return []
+    return norms
+
+
+def grows(norms: list[float]) -> bool:
+    """Whether norms grow at each call until they are not finite."""
+    return len(norms) > 2 and np.isinf(norms[-1]) and norms[-2] > _GROWTH * norms[0]
+
+
+def fades(norms: list[float]) -> bool:
+    """Whether norms fall at each call, by hardly less at the last than at the first.
+
+    What comes nearer to a set falls by less and less.
+    """
+    lost = -np.diff(norms)
+    return bool(np.isfinite(norms).all() and (lost > 0).all() and lost[-1] > lost[0] / 2)
 
 
 def moved_again(image: Callable, made: ConstraintEvidence, value: np.ndarray) -> float:
@@ -49,7 +62,7 @@ def moved_by(image: Callable, record: Any, value: np.ndarray, projected: bool) -
     """
     value = image(record, value) if projected else value
     found = None if value is None else image(record, value)
-    if value is None or found is None or not distance(found, value) > _NOTICEABLE:
+    if value is None or found is None or not distance(found, value) > NOTICEABLE:
         return 0.0
     return float(np.max(np.abs(found.astype("float64") - value)))
 

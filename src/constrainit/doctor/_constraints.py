@@ -22,7 +22,15 @@ from constrainit.doctor._constraint_calls import (
     repeat,
     saving_fault,
 )
-from constrainit.doctor._constraint_doubts import grown, left_of, moved_again, moved_by
+from constrainit.doctor._constraint_doubts import (
+    NOTICEABLE,
+    fades,
+    grows,
+    in_turn,
+    left_of,
+    moved_again,
+    moved_by,
+)
 from constrainit.doctor._evidence import ConstraintEvidence, Evidence
 from constrainit.doctor._frames import fault
 from constrainit.doctor._state import snapshot
@@ -126,8 +134,10 @@ class Constraints:
             if is_gradual(record.constraint) or made.image is None or isinstance(again, Exception):
                 continue
             made.again = distance(as_array(again), as_array(image))
-            if made.custom and not made.again <= 1:
-                made.grown = grown(self.image, made, as_array(record.variable))
+            if made.custom and not made.again <= NOTICEABLE:
+                norms = in_turn(self.image, made, as_array(record.variable))
+                made.grown = norms if grows(norms) else []
+                made.fading = norms if fades(norms) else []
         self._measure(group, values, sound)
 
     def _measure(self, group, values, images):

@@ -36,6 +36,7 @@ class ConstraintEvidence:
             that of the start.
         grown: The norms of the start, of its image, and of the images of these, if they grow at
             each call until they are not finite; else empty.
+        fading: The same norms, if they fall at each call, by about as much.
         shrinks: What it leaves of a random movement as large as an update, relative to it, where
             updates are undone.
         axes: The axes along which a constraint of the user's own takes norms, where these are none
@@ -75,6 +76,7 @@ class ConstraintEvidence:
     again: float = 0.0
     later: float = 0.0
     grown: list[float] = field(default_factory=list)
+    fading: list[float] = field(default_factory=list)
     shrinks: float | None = None
     axes: tuple[int, ...] | None = None
     repeat: float = 0.0

@@ -46,9 +46,8 @@ class NotAProjection(Rule):
                 yield self.at_weight(
                     made,
                     f"its constraint {made.text} moves its own result by {percent(made.again)} of "
-                    "its norm when it is called again",
-                    "return a member of the set, for which the constraint changes nothing; check "
-                    "keepdims=True and the axis",
+                    f"its norm when it is called again{_towards_zero(made)}",
+                    _fix(made),
                     {"moved_again": made.again},
                 )
             elif made.later > _LATER:
@@ -62,3 +61,23 @@ class NotAProjection(Rule):
                     "constrainit.Simplex() & constrainit.Box(...) are",
                     {"moved_again": made.later},
                 )
+
+
+def _towards_zero(made):
+    if not made.fading:
+        return ""
+    norms = " -> ".join(f"{norm:.3g}" for norm in made.fading[:4])
+    step = "" if made.update is None else f", where an update moves it by {percent(made.update)}"
+    return f": its norm goes {norms} and on towards zero{step}"
+
+
+def _fix(made):
+    if made.fading:
+        return (
+            "what is to draw weights to zero is a penalty: kernel_regularizer, or the optimizer's "
+            "weight_decay; a step of it in a constraint must be as small as the learning rate"
+        )
+    return (
+        "return a member of the set, for which the constraint changes nothing; check "
+        "keepdims=True and the axis"
+    )
