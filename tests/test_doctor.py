@@ -615,8 +615,25 @@ def test_seed_reproduces_a_report():
         ({"model": keras.Sequential([layers.Dense(1)], name="new"), "x": None}, "`x` must be"),
         ({"loss": "no such"}, "no such"),
         ({"optimizer": "no such"}, "no such"),
+        ({"x": (X, None)}, r"`x` of `diagnose` .*without None.*diagnose\(model, x, y\)"),
+        ({"x": X.astype("object")}, r"`x` of `diagnose` must hold numbers.*dtype=object and shape"),
+        ({"x": 3.0}, r"`x` of `diagnose` must be an array, or arrays in lists and dicts"),
+        ({"y": [None, None]}, r"`y` of `diagnose` must be an array, or arrays in lists and dicts"),
+        ({"x": X[:0], "y": TARGET[:0]}, r"`x` of `diagnose` must hold at least one sample"),
     ],
-    ids=["model", "seed", "unbuilt subclass", "no shape", "loss", "optimizer"],
+    ids=[
+        "model",
+        "seed",
+        "unbuilt subclass",
+        "no shape",
+        "loss",
+        "optimizer",
+        "both",
+        "objects",
+        "number",
+        "nothing",
+        "no sample",
+    ],
 )
 def test_bad_arguments(arguments, match):
     """Bad input is one ValueError that names what was wrong, and changes nothing."""

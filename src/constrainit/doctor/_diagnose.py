@@ -2,14 +2,13 @@
 
 import inspect
 import platform
-import reprlib
 from dataclasses import replace
 from typing import Any
 
 import keras
 import numpy as np
 
-from constrainit.doctor import _batch
+from constrainit.doctor import _arguments, _batch
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding
 from constrainit.doctor._frames import fault
@@ -62,47 +61,11 @@ def diagnose(
         ValueError: `model` is no Keras model, or says too little to be built or fed; an argument
             is not what Keras takes; `x` and `y` are not of as many examples.
     """
-    if not isinstance(model, keras.Model):
-        raise ValueError(f"`model` of `diagnose` must be a keras.Model. Received: model={model!r}.")
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise ValueError(
-            f"`seed` of `diagnose` must be an integer of at least 0. Received: seed={seed!r}."
-        )
-    for part in keras.tree.flatten(loss):
-        _known("loss", part, keras.losses.get)
-    _known("optimizer", optimizer, keras.optimizers.get)
-    if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 1):
-        raise ValueError(
-            f"`steps` of `diagnose` must be None or a positive integer. Received: steps={steps!r}."
-        )
-    _as_many(x, y)
+    _arguments.check(model, loss, optimizer, seed, steps)
+    _arguments.as_many(x, y)
     with undisturbed():
         built = model if is_built(model) else _twin(model)
         return examine(built, x, y, loss, optimizer, seed, steps=steps)
-
-
-def _as_many(x, y):
-    counts = [
-        {len(part) for part in keras.tree.flatten(values) if getattr(part, "shape", None)}
-        for values in (x, y)
-    ]
-    # Inputs of several lengths, as of a graph, are the model's own affair.
-    if len(counts[0]) == 1 == len(counts[1]) and counts[0] != counts[1]:
-        (x,), (y,) = counts
-        raise ValueError(
-            f"`x` and `y` of `diagnose` must hold as many examples each. Received: x={x}, y={y}."
-        )
-
-
-def _known(name, value, get):
-    try:
-        if value is not None:
-            get(value)
-    # Keras raises several kinds.
-    except Exception:
-        raise ValueError(
-            f"`{name}` of `diagnose` must be what `compile` takes. Received: {name}={value!r}."
-        ) from None
 
 
 def examine(
@@ -113,8 +76,8 @@ def examine(
     `shapes` are those of one sample, `target` is the file that the model came from, and `mend` is
     called at the end with the problem, its evidence, and what healed, while the model is borrowed.
     """
-    _check_arrays("x", x)
-    _check_arrays("y", y)
+    _arguments.arrays("x", x)
+    _arguments.arrays("y", y)
     drawn = x is None
     if drawn:
         x = _batch.inputs_for(model, shapes, seed)
@@ -141,20 +104,6 @@ def examine(
         if mend is not None:
             mend(problem, evidence, found, healings)
     return _report(model, x, evidence, seed, problem.said, found, problem.loss_name, target)
-
-
-def _check_arrays(name, values):
-    parts = [part for part in keras.tree.flatten(values) if part is not None]
-    for shape in map(np.shape, parts):
-        if not shape:
-            raise ValueError(
-                f"`{name}` of `diagnose` must be an array, or arrays in lists and dicts, as `fit` "
-                f"takes them. Received: {name}={reprlib.repr(values)}."
-            )
-        if shape[0] == 0:
-            raise ValueError(
-                f"`{name}` of `diagnose` must hold at least one sample. Received: shape {shape}."
-            )
 
 
 def _with_keras_ops(problem, evidence, found, names):

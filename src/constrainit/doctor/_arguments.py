@@ -1,0 +1,85 @@
+"""Checks of what `diagnose` is called with."""
+
+import reprlib
+from typing import Any
+
+import keras
+import numpy as np
+
+
+def check(model: Any, loss: Any, optimizer: Any, seed: Any, steps: Any) -> None:
+    """Raises ValueError where one of these is not what `diagnose` takes."""
+    if not isinstance(model, keras.Model):
+        raise ValueError(f"`model` of `diagnose` must be a keras.Model. Received: model={model!r}.")
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise ValueError(
+            f"`seed` of `diagnose` must be an integer of at least 0. Received: seed={seed!r}."
+        )
+    for part in keras.tree.flatten(loss):
+        _known("loss", part, keras.losses.get)
+    _known("optimizer", optimizer, keras.optimizers.get)
+    if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 1):
+        raise ValueError(
+            f"`steps` of `diagnose` must be None or a positive integer. Received: steps={steps!r}."
+        )
+
+
+def as_many(x: Any, y: Any) -> None:
+    """Raises ValueError where inputs and targets are of different numbers of examples."""
+    counts = [
+        {len(part) for part in keras.tree.flatten(values) if getattr(part, "shape", None)}
+        for values in (x, y)
+    ]
+    # Inputs of several lengths, as of a graph, are the model's own affair.
+    if len(counts[0]) == 1 == len(counts[1]) and counts[0] != counts[1]:
+        (x,), (y,) = counts
+        raise ValueError(
+            f"`x` and `y` of `diagnose` must hold as many examples each. Received: x={x}, y={y}."
+        )
+
+
+def arrays(name: str, values: Any) -> None:
+    """Raises ValueError where what was given as `x` or `y` holds no arrays of numbers."""
+    leaves = [] if values is None else keras.tree.flatten(values)
+    parts = [part for part in leaves if part is not None]
+    if name == "x" and len(parts) < len(leaves):
+        raise ValueError(
+            "`x` of `diagnose` must be arrays, without None among them. Received: None in a "
+            f"{type(values).__name__}. Inputs and targets are given apart: diagnose(model, x, y)."
+        )
+    if not all(map(np.shape, parts)) or len(parts) == 0 < len(leaves):
+        raise ValueError(
+            f"`{name}` of `diagnose` must be an array, or arrays in lists and dicts, as `fit` "
+            f"takes them. Received: {name}={reprlib.repr(values)}."
+        )
+    for part in parts:
+        if not np.shape(part)[0]:
+            raise ValueError(
+                f"`{name}` of `diagnose` must hold at least one sample. Received: shape "
+                f"{np.shape(part)}."
+            )
+        if _is_of_no_numbers(part):
+            raise ValueError(
+                f"`{name}` of `diagnose` must hold numbers. Received: an array of "
+                f"dtype={part.dtype} and shape {part.shape}. Write {name}.astype('float32') if it "
+                "holds some."
+            )
+
+
+def _is_of_no_numbers(part):
+    if not isinstance(part, np.ndarray) or part.dtype.kind not in "OSU":
+        return False
+    # It has tensors of text.
+    takes_text = keras.backend.backend() == "tensorflow"
+    return not takes_text or not all(isinstance(one, (str, bytes)) for one in part.flat)
+
+
+def _known(name, value, get):
+    try:
+        if value is not None:
+            get(value)
+    # Keras raises several kinds.
+    except Exception:
+        raise ValueError(
+            f"`{name}` of `diagnose` must be what `compile` takes. Received: {name}={value!r}."
+        ) from None
