@@ -370,7 +370,25 @@ def test_fix_of_constraint_and_learning_rate(folder, unregistered):
     assert rate < 5
 
 
+def test_fix_of_sets_that_find_their_axis(folder, unregistered):
+    """A loaded set holds the axes that the layer gave it."""
+    (folder / "models.py").write_text(MODELS + WRONG)
+    assert "wrote the treated model" in fixed("models.py:of_sets", "--fix", "sets.keras")
+    mended = keras.saving.load_model("sets.keras")
+    assert ci.check(mended).ok
+    assert mended.layers[0].kernel_constraint.axis == [0]
+
+
 WRONG = """
+def of_sets():
+    both = ci.NonNegative() & ci.MaxNorm(1.0)
+    model = keras.Sequential([
+        keras.Input((5,)), keras.layers.Dense(4, kernel_constraint=ci.Simplex()),
+        keras.layers.Dense(1, kernel_constraint=both),
+    ])
+    model.compile("sgd", "mse")
+    return model
+
 def axis():
     model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(
         4, 3, kernel_constraint=keras.constraints.UnitNorm(axis=0)), keras.layers.Flatten(),

@@ -263,3 +263,8 @@ def test_sets_that_have_no_weight_in_common():
         with pytest.raises(ValueError, match=line):
             a_set.initializer(1)((3, 2))
     assert float(apart.violation(apart.initializer(1)((5, 1)))) == 0
+    made = keras.Sequential([keras.Input((3,)), layers.Dense(2, kernel_constraint=apart)])
+    before = array(made.layers[-1].kernel).copy()
+    with pytest.raises(ValueError, match=r"No weight was found for '.*kernel' that is in all of"):
+        ci.project(made)
+    assert same_bits(array(made.layers[-1].kernel), before)

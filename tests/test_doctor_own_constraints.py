@@ -227,6 +227,37 @@ def test_a_weight_that_was_given_is_projected(trainable):
     assert after.min() >= 0
 
 
+def test_a_trained_model_is_moved_and_not_drawn_anew():
+    """What it has learnt is in its weights; one that has not been trained is drawn."""
+    model = sequential(layers.Dense(3), optimizer=keras.optimizers.SGD(0.01))
+    for steps, said in ((0, "ci.prepare(model)"), (1, "ci.project(model)")):
+        for _ in range(steps):
+            model.train_on_batch(X, X[:, :3])
+        model.layers[-1].kernel.assign(DRAWS.normal(size=(4, 3)))
+        ci.constrain(model, {"*/kernel": ci.NonNegative()})
+        first = ci.diagnose(model, X, X[:, :3]).findings[0]
+        assert first.code == "CW101"
+        assert first.treatment.code == said
+        assert first.treatment.healed
+        assert ("project" in first.fix) == bool(steps)
+
+
+@registered
+class Unit(keras.constraints.Constraint):
+    """Without an epsilon: of zeros it makes NaN."""
+
+    def __call__(self, w):
+        return w / ops.sqrt(ops.sum(ops.square(w), axis=0, keepdims=True))
+
+
+def test_a_weight_is_left_that_would_become_nan():
+    """`prepare` says so; the model stays finite."""
+    model = sequential(layers.Dense(3, kernel_initializer="zeros", kernel_constraint=Unit()))
+    (change,) = ci.prepare(model)
+    assert "left as it is: its constraint makes NaN" in str(change)
+    assert not ops.convert_to_numpy(model.layers[-1].kernel).any()
+
+
 def test_what_a_constraint_means_that_goes_part_of_the_way():
     """Where it ends tells the set, not what a first call gives."""
     model = sequential(layers.Dense(6, kernel_constraint=Half()))

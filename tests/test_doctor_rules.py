@@ -107,6 +107,9 @@ class Tightens(Constraint):
         self.bound *= 0.9
         return ops.clip(w, -self.bound, self.bound)
 
+    def get_config(self):
+        return {"bound": self.bound}
+
 
 class Limits(Constraint):
     """Norms along axes that are written down, of at most 9."""

@@ -246,7 +246,7 @@ CONFIGS = {
     "inner_system": (inner_system, "can not be loaded"),
     "function": (function, "eval"),
     "other_model": (other_model, "a SavedModel of another path"),
-    "no_model": (no_model, "holds a Activation, which is no model"),
+    "no_model": (no_model, "holds an Activation, which is no model"),
     "escape": (escape, "can not be loaded"),
     "nested": (lambda _: "[" * 50_000 + "]" * 50_000, "nested more than"),
     "deep": (lambda _: '{"class_name":"a","config":' + "[" * 200 + "]" * 200 + "}", "nested more"),
@@ -451,7 +451,7 @@ PROGRAMS = {
     ENDS: "Diagnosing the model failed: SystemExit: 0",
     SOUND + "make_batch = 3": "'make_batch' failed: TypeError",
     SOUND + "def make_batch():\n    raise SystemExit": "'make_batch' failed: SystemExit",
-    SOUND + "def make_batch():\n    return 'x'": "'make_batch' must return (x, y).",
+    SOUND + "def make_batch():\n    return 'x'": "'make_batch' must return (x, y), or (x, None)",
     SOUND + "def make_batch():\n    return np.ones((2, 4)), [[1.0], [2.0]]":
         "`y` of `diagnose` must be an array",
     SOUND + "def make_batch():\n    return np.ones((2, 4)), np.ones((0, 1))": "at least one sample",

@@ -13,7 +13,7 @@ from reports import HOSTILE, healthy, sick
 from rich.console import Console
 from sarif_kit.validate import validation_errors
 
-from constrainit import _text
+from constrainit import _text, _words
 from constrainit.doctor._choice import chosen, codes_of, fails
 from constrainit.doctor._statistics import numbers
 
@@ -72,8 +72,8 @@ def test_paths_are_broken_at_their_slashes_only(path, width, lines):
 
 def test_a_range_of_one_number_is_that_number():
     """Where both ends read the same; and a name has its article."""
-    assert (_text.span(26.71, 26.74), _text.span(0.5, 1.0)) == ("26.7", "0.5 to 1")
-    articles = [_text.with_article(name) for name in ("ndarray", "Adam", "list", "EinsumDense")]
+    assert (_words.span(26.71, 26.74), _words.span(0.5, 1.0)) == ("26.7", "0.5 to 1")
+    articles = [_words.with_article(name) for name in ("ndarray", "Adam", "list", "EinsumDense")]
     assert articles == ["an ndarray", "an Adam", "a list", "an EinsumDense"]
 
 

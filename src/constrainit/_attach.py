@@ -20,7 +20,7 @@ from constrainit._axes import RECURRENT, resolve, unit_axes
 from constrainit._joint import Joint, act, group_of
 from constrainit._set import ConstraintSet
 from constrainit._step import telling
-from constrainit._text import with_article
+from constrainit._words import with_article
 from constrainit.initializers import Feasible, MatchingBias
 from constrainit.initializers._start import warn_if_far
 from constrainit.layers import OutputScale

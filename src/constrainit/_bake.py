@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from constrainit._reparametrize import weights_in_order
-from constrainit._text import with_article
+from constrainit._words import with_article
 from constrainit.layers import OutputScale
 from constrainit.model import walk
 

@@ -6,7 +6,7 @@ import keras
 
 from constrainit._effective import LoraRecord, QuantizedRecord, effective_records
 from constrainit._set import ConstraintSet
-from constrainit._text import with_article
+from constrainit._words import with_article
 from constrainit.model import GroupRecord, WeightRecord, constrained_records
 
 

@@ -166,11 +166,15 @@ def project(model: keras.Model) -> dict[str, float]:
         For each weight that moved, by path: how far outside it was.
 
     Raises:
-        ValueError: A constraint can not be applied to its weight; no weight is changed.
+        ValueError: A constraint can not be applied to its weight, or no weight is in all of its
+            sets; no weight is changed.
     """
     moves = []
-    for record, _, distance, image in measured(model):
+    for record, a_set, distance, image in measured(model):
         if distance != 0:
+            lacking = a_set._lacking(image)
+            if lacking:
+                raise ValueError(f"No weight was found for {record.path!r} that is {lacking}.")
             moves.append((record, image, distance))
     for record, value, _ in moves:
         record.assign(value)
@@ -199,6 +203,9 @@ def _beside_what_stays(drawn, a_set, record, image):
     return mixed, f"drawn in {anew} of its {total} units"
 
 
+_LEFT = "left as it is: its constraint makes NaN or infinity of it"
+
+
 @dataclass(frozen=True)
 class Redrawn:
     """A weight that `prepare` changed.
@@ -209,7 +216,7 @@ class Redrawn:
         violation: How far outside it was, in the units of the weight.
         how: `"drawn"` from the set's own law, `"drawn in 1 of its 500 units"`, or `"projected"`: a
             weight that is not trained, or by a constraint of the user's own or of several weights
-            together.
+            together; or that it was left, as that makes NaN of it.
     """
 
     weight: str
@@ -262,7 +269,8 @@ def prepare(
         if distance == 0:
             continue
         if _has_no_draw(record, a_set):
-            how, value = "projected", image
+            finite = bool(ops.all(ops.isfinite(image)))
+            how, value = ("projected", image) if finite else (_LEFT, record.value)
         else:
             own = None if seed is None else seed + index
             draw = Feasible(a_set, own, STARTS.get(record.variable.name))

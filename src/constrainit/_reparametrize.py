@@ -9,7 +9,7 @@ from keras import ops
 from constrainit import _checks
 from constrainit._mappable import is_trained, smooth_set, trained
 from constrainit._reparametrized import Reparametrized, refuse_seen
-from constrainit._text import with_article
+from constrainit._words import with_article
 from constrainit.model import GroupRecord, constrained_records, matching, walk
 from constrainit.sets import as_set
 

@@ -31,17 +31,6 @@ def _written(character):
     return character.encode("unicode_escape").decode("ascii")
 
 
-def span(low: float, high: float) -> str:
-    """Two ends in three digits, or one number where both read the same."""
-    ends = [f"{end:.3g}" for end in (low, high)]
-    return " to ".join(dict.fromkeys(ends))
-
-
-def with_article(name: str) -> str:
-    """The name of a class with its article."""
-    return f"{'an' if name[:1] in 'aeioAEIO' or name == 'ndarray' else 'a'} {name}"
-
-
 def plain(*parts: Any, width: int = WIDTH) -> str:
     """What rich would print, without colour."""
     from rich.console import Console

@@ -17,6 +17,7 @@ from constrainit.doctor.rules import findings
 from constrainit.doctor.treatments._remedy import with_other
 from constrainit.doctor.treatments.models import own_classes
 from constrainit.model import GroupRecord, constrained_records
+from constrainit.sets import Custom
 
 
 def is_same_file(one: Path, other: Path) -> bool:
@@ -47,7 +48,8 @@ def write_fixed(target, problem, evidence, found, healings) -> tuple[bool, str]:
             mended = _changed(problem, evidence, kept)
             classes |= own_classes(mended.model)
             with keras.saving.custom_object_scope(classes):
-                return _written(target, mended, compiled, kept, left_out)
+                unsaved = {"CW208" for f in found if f.code == "CW208" and not _is_healed(f)}
+                return _written(target, mended, compiled, kept, left_out, unsaved)
         # Saving runs the user's own code, and Keras raises several kinds.
         except Exception as exception:
             return False, f"the treated model can not be made, saved and loaded: {fault(exception)}"
@@ -71,7 +73,7 @@ def _changed(problem, evidence, kept):
     return problem
 
 
-def _written(target, problem, compiled, kept, left_out):
+def _written(target, problem, compiled, kept, left_out, unsaved):
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
         path = Path(folder) / target.name
         problem.model.save(path)
@@ -89,8 +91,10 @@ def _written(target, problem, compiled, kept, left_out):
         loaded.save(path)
         path.replace(target)
     said = f"wrote the treated model to {str(target)!r}: {'; '.join(h.change for h in kept)}"
-    if left:
-        said += f". Still there: {', '.join(sorted({code for code, *_ in left}))}"
+    # The classes of this process were at hand, which another one has to import.
+    codes = unsaved | {code for code, *_ in left}
+    if codes:
+        said += f". Still there: {', '.join(sorted(codes))}"
     if left_out:
         said += f". Not in it: {'; '.join(left_out)}"
     return True, said
@@ -123,7 +127,8 @@ def _other_constraints(model, loaded):
 def _set_of(record):
     a_set = record.resolved(record.constraint)
     name = getattr(record.variable, "name", record.path)
-    return record.layer.name, name, a_set.describe()
+    # Its line leaves out axes that the layer has given, which a loaded set holds itself.
+    return record.layer.name, name, a_set.describe() if isinstance(a_set, Custom) else repr(a_set)
 
 
 def _place(finding):
@@ -132,4 +137,8 @@ def _place(finding):
 
 
 def _healed(healing):
-    return [f for f in healing.wanted if f.treatment is not None and f.treatment.healed]
+    return list(filter(_is_healed, healing.wanted))
+
+
+def _is_healed(finding):
+    return finding.treatment is not None and finding.treatment.healed

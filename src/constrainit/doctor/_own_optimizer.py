@@ -26,6 +26,13 @@ def copied(optimizer: Any, trainable: list[Any]) -> Any:
     return copy
 
 
+def has_stepped(model: Any) -> bool:
+    """Whether the optimizer that a model was compiled with has taken steps."""
+    optimizer = getattr(model, "optimizer", None)
+    iterations = getattr(optimizer, "iterations", None)
+    return iterations is not None and int(to_numpy(iterations)) > 0
+
+
 def unknown(optimizer: Any, trainable: list[Any]) -> list[Any]:
     """The variables that an optimizer which has been built was not built for."""
     own = getattr(optimizer, "inner_optimizer", optimizer)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from constrainit import _text
+from constrainit._words import span
 from constrainit.doctor import _finding_page
 from constrainit.doctor._finding_page import SAME_CODE, line
 from constrainit.doctor.rendering import _words
@@ -69,7 +70,7 @@ def _calm(constraints, found):
     calm = [m for m in constraints if m.record.path not in named and m.image is not None]
     for made in calm[:SAME_CODE]:
         low, high = (made.units.get(f"{end} unit norm") for end in ("smallest", "largest"))
-        norms = "" if low is None else f"; the norms of its units are {_text.span(low, high)}"
+        norms = "" if low is None else f"; the norms of its units are {span(low, high)}"
         yield (
             f"{made.record.path} is harmless: it starts inside its set ({made.text}){norms}, and "
             f"the constraint changes {_percent(made.share_moved)} of it"

@@ -13,6 +13,7 @@ from constrainit.doctor._dropped import dropped
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._frames import fault
 from constrainit.doctor._monotone import falling
+from constrainit.doctor._own_optimizer import has_stepped
 from constrainit.doctor._own_step import has_own_step
 from constrainit.doctor._own_training import OwnTraining
 from constrainit.doctor._plain import plain_tensors
@@ -26,6 +27,7 @@ from constrainit.model import walk
 def probe(problem: Problem) -> Evidence:
     """Measures a problem. The model's weights change; the caller restores them."""
     evidence = Evidence(weights=walk(problem.model))
+    evidence.trained = has_stepped(problem.model)
     evidence.unattached = _unattached(evidence.weights)
     evidence.dropped = dropped(evidence.weights)
     evidence.quantized = _quantized(evidence.weights)

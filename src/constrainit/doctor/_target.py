@@ -13,7 +13,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from constrainit._text import visible, with_article
+from constrainit._text import visible
+from constrainit._words import with_article
 from constrainit.doctor import _fault_file
 from constrainit.doctor._archive import check_model, read_arrays
 from constrainit.doctor._batch import input_specs
@@ -209,7 +210,7 @@ def _with_frames(exception):
     lines = [str(found), *(f"  at {source}" for source in found.sources)]
     if len(lines) > _MOST_FRAMES:
         lines[_MOST_FRAMES // 2 : -_MOST_FRAMES // 2] = ["  ..."]
-    if _OF_SEVERAL in str(exception):
+    if _OF_SEVERAL in str(found):
         lines.append(
             "  fix: a layer takes one constraint; join sets by &, as in "
             "constrainit.NonNegative() & constrainit.MaxNorm(3.0)"

@@ -1,8 +1,7 @@
 """Weights that a constraint bounds and that the layer's own code then takes through a map."""
 
-import inspect
+import dis
 import math
-import re
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ _MAPS = {
 """Increasing maps of all numbers to positive ones: a bound below cuts off the small ones."""
 
 _FALLEN = 0.05
+_BETWEEN = ("PRECALL", "CACHE", "PUSH_NULL")
 
 
 def bounded_twice(evidence: Evidence, known: Any) -> list[TwiceEvidence]:
@@ -47,17 +47,28 @@ def _lower_bound(a_set: ConstraintSet | None) -> float | None:
 
 
 def _map_of(record: Any) -> str | None:
-    """The map that a weight is given to, by the code of the class of its layer; None if none is."""
+    """The map that a weight is given to by `call` of its layer, and nothing else; else None."""
     layer = record.layer
-    names = [name for name, value in vars(layer).items() if value is record.variable]
-    try:
-        code = inspect.getsource(type(layer))
-    # Classes made in a session have no source.
-    except (OSError, TypeError):
+    code = getattr(type(layer).call, "__code__", None)
+    if code is None or not code.co_varnames:
         return None
-    for name in names:
-        used = re.findall(rf"(\w+)\(\s*self\.{name}\s*\)", code)
-        # A map of its own, and nothing else that sees the weight as it is.
-        if len(used) == len(re.findall(rf"self\.{name}\b(?!\s*=[^=])", code)) and used:
-            return used[0] if len(set(used)) == 1 and used[0] in _MAPS else None
+    steps = [step for step in dis.get_instructions(code) if step.opname not in _BETWEEN]
+    for name in [name for name, value in vars(layer).items() if value is record.variable]:
+        used = [at for at, step in enumerate(steps) if step.argval == name and _loads(step)]
+        maps = {_called_with(steps, at, code.co_varnames[0]) for at in used}
+        if len(maps) == 1:
+            return maps.pop()
     return None
+
+
+def _loads(step):
+    return step.opname.startswith("LOAD_ATTR")
+
+
+def _called_with(steps, at, owner):
+    """The map whose one argument the attribute loaded at `at` is."""
+    before, after = steps[max(at - 2, 0) : at], steps[at + 1 : at + 2]
+    if len(before) < 2 or not after or before[1].argval != owner:
+        return None
+    is_call = after[0].opname.startswith("CALL") and after[0].arg == 1
+    return before[0].argval if is_call and before[0].argval in _MAPS else None

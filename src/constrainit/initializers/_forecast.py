@@ -7,7 +7,7 @@ import ml_dtypes
 import numpy as np
 
 from constrainit._compile import at_once
-from constrainit._text import span
+from constrainit._words import span
 
 _LOW_DEVIATION, _HIGH_DEVIATION = 0.3, 3.0
 _LOW_GRADIENT, _HIGH_GRADIENT = 0.1, 10.0

@@ -65,6 +65,7 @@ class Evidence:
         rate: The learning rate at the first step.
         rates: Those of a schedule at the next twenty steps and at three far ones.
         unknown: Weights to train that the optimizer was not built for, where it was built.
+        trained: Whether the model's own optimizer has taken steps before.
         epsilon: What the optimizer adds to its divisor, None if it has none.
         penalties: What penalties on weights add to the loss, at the start and after the steps;
             empty if there are none.
@@ -112,6 +113,7 @@ class Evidence:
     rate: float | None = None
     rates: list[float] = field(default_factory=list)
     unknown: list[WeightRecord] = field(default_factory=list)
+    trained: bool = False
     epsilon: float | None = None
     overwrites: OverwriteEvidence | None = None
     penalties: list[float] = field(default_factory=list)

@@ -1,6 +1,6 @@
 """CW101 infeasible-start."""
 
-from constrainit._text import span
+from constrainit._words import span
 from constrainit.doctor.rules._rule import Rule, percent
 
 NOTICEABLE = 0.05
@@ -78,14 +78,14 @@ class InfeasibleStart(Rule):
                 continue
             low, high = made.rescaled or (0.0, 0.0)
             more = f"; it only scales each unit by {span(low, high)}" if high else ""
-            if made.stuck > _ROUNDING:
+            if made.stuck > _ROUNDING and not made.lacking:
                 more = ", and when it does it leaves them outside: it can not move a zero vector"
             yield self.at_weight(
                 made,
                 f"starts outside its set ({made.text}): {percent(made.share_moved)} of its "
                 f"{made.start.size} weights are {_outside(made)}, and the first forward pass uses "
                 "them. Keras does not apply a constraint at initialization" + _never(made) + more,
-                _fix(made, high),
+                _fix(made, high, evidence.trained),
                 {
                     "violation": made.violation,
                     "share_moved": made.share_moved,
@@ -95,9 +95,9 @@ class InfeasibleStart(Rule):
             )  # fmt: skip
 
 
-def _fix(made, scaled):
+def _fix(made, scaled, trained):
     record = made.record
-    if not record.variable.trainable:
+    if trained or not record.variable.trainable:
         return "take it inside, once: constrainit.project(model)"
     # A normalization has a scale so that the signal gets its size back.
     if record.variable.name == "gamma" and 0 < scaled < 1 / _MILD:

@@ -14,32 +14,28 @@ class BoundedTwice(Rule):
     Example:
         class Decay(layers.Layer):
             def build(self, shape):
-                self.rate = self.add_weight(
-                    shape=(1,), initializer="ones", constraint="non_neg", name="rate"
-                )
+                self.rate = self.add_weight((1,), "ones", constraint="non_neg", name="rate")
             def call(self, t):
                 return ops.exp(-ops.softplus(self.rate) * t)
-        keras.utils.set_random_seed(0)
+        t = np.linspace(0, 8, 64)[:, None]
         model = keras.Sequential([keras.Input((1,)), Decay()])
         model.compile(keras.optimizers.Adam(0.03), "mse")
-        t = np.linspace(0, 8, 64)[:, None]
         ci.diagnose(model, t, np.exp(-0.15 * t))
 
     Use instead:
         class Decay(layers.Layer):
             def build(self, shape):
-                self.rate = self.add_weight(shape=(1,), initializer="ones", name="rate")
+                self.rate = self.add_weight((1,), "ones", name="rate")
             def call(self, t):
                 return ops.exp(-ops.softplus(self.rate) * t)
-        keras.utils.set_random_seed(0)
+        t = np.linspace(0, 8, 64)[:, None]
         model = keras.Sequential([keras.Input((1,)), Decay()])
         model.compile(keras.optimizers.Adam(0.03), "mse")
-        t = np.linspace(0, 8, 64)[:, None]
         ci.diagnose(model, t, np.exp(-0.15 * t))
 
     Known limits:
-        Read off the code of the layer's class, which must give the weight to softplus, exp or
-        sigmoid and to nothing else. A note where the steps do not move the weight towards its
+        Read off the `call` of the layer, which must give the weight itself to softplus, exp or
+        sigmoid, and to nothing else. A note where the steps do not move the weight towards its
         bound.
 
     Source:

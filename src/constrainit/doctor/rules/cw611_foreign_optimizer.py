@@ -16,15 +16,17 @@ class ForeignOptimizer(Rule):
         first = keras.Sequential([keras.Input((4,)), layers.Dense(2)])
         first.compile(adam, "mse")
         first.fit(np.zeros((8, 4)), np.zeros((8, 2)), verbose=0)
-        model = keras.Sequential([*first.layers, layers.Dense(1)])
+        model = keras.Sequential([keras.Input((4,)), first, layers.Dense(1)])
         model.compile(adam, "mse")
+        ci.diagnose(model, np.ones((8, 4)), np.ones((8, 1)))
 
     Use instead:
         first = keras.Sequential([keras.Input((4,)), layers.Dense(2)])
         first.compile(keras.optimizers.Adam(), "mse")
         first.fit(np.zeros((8, 4)), np.zeros((8, 2)), verbose=0)
-        model = keras.Sequential([*first.layers, layers.Dense(1)])
+        model = keras.Sequential([keras.Input((4,)), first, layers.Dense(1)])
         model.compile(keras.optimizers.Adam(), "mse")
+        ci.diagnose(model, np.ones((8, 4)), np.ones((8, 1)))
 
     Known limits:
         Optimizers that other code wraps are looked at by what Keras keeps of them; a `train_step`

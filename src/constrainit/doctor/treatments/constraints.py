@@ -9,7 +9,7 @@ from constrainit.doctor._dropped import evaluated
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._meaning import meant_set
 from constrainit.doctor.treatments._remedy import Changed
-from constrainit.doctor.treatments.starts import may_be_of_weights, start_inside
+from constrainit.doctor.treatments.starts import may_be_of_weights
 from constrainit.model import walk, wrong_axes
 from constrainit.sets import (
     Box,
@@ -37,7 +37,7 @@ def run_call(problem, evidence, found):
         own = type(variable.constraint).__dict__.get("call")
         if own is not None and "__call__" not in type(variable.constraint).__dict__:
             variable.constraint = variable.constraint.call
-    start_inside(problem)
+    prepare(problem.model, seed=problem.seed)
     return Changed("the method `call` is run as `__call__`")
 
 
@@ -91,7 +91,7 @@ def along_an_axis_that_exists(problem, evidence, found):
             sets.append(f"{record.path!r}: {_written(record.variable.constraint)}")
     if not sets:
         return None
-    start_inside(problem)
+    prepare(problem.model, seed=problem.seed)
     code = f"ci.constrain(model, {{{', '.join(sets)}}})"
     return Changed(f"the axis of a vector, {'; '.join(sets)}", code=code)
 

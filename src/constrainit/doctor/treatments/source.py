@@ -1,5 +1,6 @@
 """Remedies in the user's own Python: an edit of a class, applied in memory and tried."""
 
+from constrainit._obey import prepare
 from constrainit.doctor.treatments import _edits
 from constrainit.doctor.treatments._edits import EDITS
 from constrainit.doctor.treatments._remedy import Changed, with_other
@@ -10,7 +11,6 @@ from constrainit.doctor.treatments._rewriting import (
     kind_of_layer,
     rewritten,
 )
-from constrainit.doctor.treatments.starts import start_inside
 
 
 def edited(problem, evidence, found):
@@ -65,7 +65,7 @@ def _edited(problem, found, edits):
             new = kinds[kind]
             variable.constraint = new if is_function else as_kind(constraint, new)
     if any(finding.code != "CW208" for finding in found):
-        start_inside(problem)
+        prepare(problem.model, seed=problem.seed)
     return Changed("; ".join(changes), diff="\n".join(diffs))
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from constrainit._calibrate import calibrate
-from constrainit._obey import prepare
+from constrainit._obey import prepare, project
 from constrainit.doctor._finding import Finding
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._statistics import to_numpy
@@ -23,7 +23,10 @@ _USUAL = 10.0
 
 
 def inside(problem, evidence, found):
-    """Every weight that starts outside, drawn from its set."""
+    """Every weight that starts outside, drawn from its set; moved there if it has been trained."""
+    if evidence.trained:
+        project(problem.model)
+        return Changed("every weight is moved to the nearest of its set", code="ci.project(model)")
     prepare(problem.model, seed=problem.seed)
     return Changed("every weight starts inside its set", code="ci.prepare(model)")
 
@@ -60,15 +63,6 @@ def calibrated(problem, evidence, found):
         if (done)
         else None
     )
-
-
-def start_inside(problem: Problem) -> None:
-    """Every weight inside its set, but those of which its constraint makes NaN."""
-    held = [(v, to_numpy(v)) for v in problem.model.variables]
-    prepare(problem.model, seed=problem.seed)
-    for variable, value in held:
-        if np.isfinite(value).all() and not np.isfinite(to_numpy(variable)).all():
-            variable.assign(ops.cast(value, variable.dtype))
 
 
 def redrawn(problem, evidence, found):

@@ -1,0 +1,12 @@
+"""Numbers and names as parts of a sentence."""
+
+
+def with_article(name: str) -> str:
+    """The name of a class with its article."""
+    return f"{'an' if name[:1] in 'aeioAEIO' or name == 'ndarray' else 'a'} {name}"
+
+
+def span(low: float, high: float) -> str:
+    """Two ends in three digits, or one number where both read the same."""
+    ends = [f"{end:.3g}" for end in (low, high)]
+    return " to ".join(dict.fromkeys(ends))
