@@ -24,10 +24,15 @@ def parts(run: Run, held: list[Trajectory]) -> Iterator[Any]:
     yield Text(about(run), style="bold")
     yield ""
     header = (
-        "weight", "set", "records", "norm", "outside by,\nbefore the\nconstraint", "moved",
-        "at bound", "update", "not finite",
+        "weight", "records", "norm", "outside by,\nbefore the\nconstraint", "moved", "at\nbound",
+        "update", "not\nfinite",
     )  # fmt: skip
-    yield _text.grid(header, [_line(one) for one in held], unwrapped=header[2:])
+    yield _text.grid(header, [_line(one) for one in held], unwrapped=header[1:], paths=header[:1])
+    ruled = [(one.weight.path, one.weight.rule) for one in held if one.weight.rule]
+    if ruled:
+        yield ""
+    for path, rule in ruled:
+        yield Text(_text.visible(f"{path}: {rule}"))
     lost = [one for one in held if any(one.of("after_nonfinite"))]
     for one in lost:
         first = next(s for s, n in zip(one.steps, one.of("after_nonfinite"), strict=True) if n)
@@ -37,7 +42,6 @@ def parts(run: Run, held: list[Trajectory]) -> Iterator[Any]:
 def _line(one):
     return (
         one.weight.path,
-        one.weight.rule or "",
         str(len(one.rows)),
         _change(one.of("after_norm")),
         _most(one.of("violation")),
