@@ -279,3 +279,27 @@ def test_an_optimizer_of_another_model():
     assert found[0].weight.endswith("end/kernel")
     assert found[0].treatment.healed
     assert "keras.optimizers.Adam(...)" in found[0].treatment.code
+
+
+@registered
+class Pruned(keras.constraints.Constraint):
+    """Small weights become zero, and then each unit has a norm of one: of zeros there is none."""
+
+    def __call__(self, w):
+        w = ops.convert_to_tensor(w)
+        w = ops.where(ops.abs(w) < 0.3, ops.zeros_like(w), w)
+        return w / ops.sum(ops.abs(w), axis=0, keepdims=True)
+
+
+@pytest.mark.usefixtures("_without_treatments")
+def test_a_constraint_that_makes_nan_of_a_later_weight():
+    """It is named before the layer whose output is the first that is not finite."""
+    dense = layers.Dense(16, activation="tanh", kernel_constraint=Pruned(), name="p")
+    keras.utils.set_random_seed(0)
+    model = sequential(dense, layers.Dense(1), optimizer=keras.optimizers.SGD(0.0), shape=(4,))
+    # A first call gives three of 0.274, and one less, which the next one takes for small.
+    dense.kernel.assign(np.float32([[0.5], [0.5], [0.5], [0.325]]) * np.ones((1, 16)))
+    first, *others = counted(ci.diagnose(model, X, Y))
+    assert first.code == "CW204"
+    assert "from a finite weight of" in first.message
+    assert all(f.cause for f in others if f.code == "CW401")

@@ -251,6 +251,8 @@ class Constraints:
     def _later(self, record, before, updated, image):
         """Counts updates of which nothing is left, nor would be of their opposites."""
         made = self.made[id(record.variable)]
+        if made.broken is None and np.isfinite(updated).all() and not np.isfinite(image).all():
+            made.broken = numbers(image)
         most = np.abs(updated - before).max()
         if made.undone is None or most == 0:
             return

@@ -37,7 +37,7 @@ def parts(found: Any) -> Iterator[Any]:
         yield ""
         yield _heading(finding)
         yield from _body(finding, said)
-        yield from _consequences(following)
+        yield from _consequences(finding, following)
         if more:
             yield line(f"and {more} more of {finding.code} (all of them in the JSON report)", "", 2)
 
@@ -95,9 +95,11 @@ def _measured(tried):
     return ", ".join(numbers) or "looked at again"
 
 
-def _consequences(following):
+def _consequences(cause, following):
     if following:
-        yield line("what follows from it, and is gone with it:", "", 2)
+        healed = cause.treatment is not None and cause.treatment.healed
+        gone = ", and is gone with it" if healed else ""
+        yield line(f"what follows from it{gone}:", "", 2)
     for finding, more in _shortened(following, lambda one: one.code):
         yield _heading(finding, 4)
         yield line(f"{finding.message}.", "", 6)

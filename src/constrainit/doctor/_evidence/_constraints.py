@@ -45,6 +45,7 @@ class ConstraintEvidence:
         update: How far the gradient step alone moves the weight.
         step: How far the gradient step and the constraint together move the weight.
         after_step: The weight after that step.
+        broken: The weight after a later step, where the constraint has made NaN of it.
         saving: Why the constraint can not be saved and loaded, or an empty string.
         left_out: The arguments of its class that its config lacks, and what they are.
         overrides: Whether the class defines `__call__` at all.
@@ -83,6 +84,7 @@ class ConstraintEvidence:
     update: float | None = None
     step: float | None = None
     after_step: Numbers | None = None
+    broken: Numbers | None = None
     saving: str = ""
     left_out: dict[str, Any] = field(default_factory=dict)
     overrides: bool = True

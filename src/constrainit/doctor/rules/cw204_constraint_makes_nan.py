@@ -24,7 +24,7 @@ class ConstraintMakesNan(Rule):
 
     Known limits:
         Tried on the initial weight, on what it makes of that in six calls if it moves it far, and
-        on the weight of the first step. A weight that only later training
+        on the weights of the steps. A weight that only later training
         reaches is not tried.
 
     Source:
@@ -36,21 +36,26 @@ class ConstraintMakesNan(Rule):
 
     def find(self, evidence):
         for made in evidence.constraints:
-            images = (("start", made.image), ("weight of the first step", made.after_step))
-            for which, image in images:
-                if image is not None and image.nonfinite and not made.start.nonfinite:
-                    yield self.at_weight(
-                        made,
-                        f"its constraint {made.text} makes {image.nonfinite} of {image.size} "
-                        f"weights NaN or infinite from a finite {which}",
-                        "guard the division or root, or use a set of constrainit, whose image of "
-                        "zero is defined",
-                        {"nonfinite": image.nonfinite, "size": image.size},
-                    )
-                    break
-            else:
-                if made.grown:
-                    yield self._grows(made)
+            images = (
+                ("start", made.image),
+                ("weight of the first step", made.after_step),
+                ("weight of a later step", made.broken),
+            )
+            lost = [pair for pair in images if pair[1] is not None and pair[1].nonfinite]
+            if made.grown:
+                yield self._grows(made)
+            elif lost and not made.start.nonfinite:
+                yield self._breaks(made, *lost[0])
+
+    def _breaks(self, made, which, image):
+        return self.at_weight(
+            made,
+            f"its constraint {made.text} makes {image.nonfinite} of {image.size} weights NaN or "
+            f"infinite from a finite {which}",
+            "guard the division or root, or use a set of constrainit, whose image of zero is "
+            "defined",
+            {"nonfinite": image.nonfinite, "size": image.size},
+        )
 
     def _grows(self, made):
         norms = " -> ".join(f"{norm:.3g}" for norm in made.grown)

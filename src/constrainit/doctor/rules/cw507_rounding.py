@@ -13,6 +13,7 @@ class Rounding(Rule):
     What the loss then measures is noise, and so is its gradient.
 
     Example:
+        keras.utils.set_random_seed(1)
         class Bend(layers.Layer):
             def build(self, shape):
                 self.w = self.add_weight(shape=(4, 1))
@@ -22,6 +23,7 @@ class Rounding(Rule):
         [Bend()]
 
     Use instead:
+        keras.utils.set_random_seed(1)
         class Bend(layers.Layer):
             def build(self, shape):
                 self.w = self.add_weight(shape=(4, 1))
