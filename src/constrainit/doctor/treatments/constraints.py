@@ -14,6 +14,7 @@ from constrainit.model import walk, wrong_axes
 from constrainit.sets import (
     Box,
     Custom,
+    Grid,
     Intersection,
     NonNegative,
     Positive,
@@ -125,12 +126,12 @@ def exact_set(problem, evidence, found):
     both_signs = False
     for path in dict.fromkeys(finding.weight for finding in found):
         record = records.get(path)
-        # Another set than that of rounded numbers would let them be anything.
-        rounds = [f for f in found if f.code == "CW212" and "pulled" not in f.evidence]
-        if path in {finding.weight for finding in rounds}:
-            continue
         repeat = max((m.repeat for m in evidence.constraints if m.record.path == path), default=0)
         a_set = None if record is None else meant_set(record, repeat)
+        # Another set than that of rounded numbers would let them be anything.
+        rounds = {f.weight for f in found if f.code == "CW212" and "pulled" not in f.evidence}
+        if path in rounds and not isinstance(a_set, Grid):
+            continue
         if record is not None and a_set is not None:
             record.variable.constraint = record.resolved(a_set)
             sets.append(f"{path!r}: {_written(a_set)}")
