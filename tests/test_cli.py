@@ -30,6 +30,15 @@ class Own(keras.layers.Layer):
     def call(self, x):
         return 2 * x
 
+@keras.saving.register_keras_serializable("test_cli")
+class Positive(keras.constraints.Constraint):
+    def __call__(self, w):
+        return keras.ops.maximum(w, 0.0)
+
+def of_a_class():
+    layer = keras.layers.Dense(2, kernel_constraint=Positive())
+    return keras.Sequential([keras.Input((5,)), layer])
+
 def dense(**arguments):
     return keras.layers.Dense(2, kernel_constraint="non_neg", name="dense", **arguments)
 
@@ -500,12 +509,13 @@ def saved(folder, factory):
 def test_saved_model(folder, unregistered):
     """A .keras file is diagnosed; one that needs custom objects says how to get them."""
     assert "CW101" in doctor(saved(folder, "sick"), exit_code=1)
-    own = saved(folder, "own")
+    own, constrained = saved(folder, "own"), saved(folder, "of_a_class")
     unregistered()
     (folder / "models.py").rename(folder / "objects.py")
     message = doctor(own, exit_code=2)
     assert "needs the custom object 'Own'" in message
     assert "--import MODULE" in message
+    assert "needs the custom object 'Positive'" in doctor(constrained, exit_code=2)
     assert "CW101" in doctor(own, "--import", "objects", exit_code=1)
     del sys.modules["objects"]
 

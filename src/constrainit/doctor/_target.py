@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import importlib.util
+import re
 import reprlib
 import sys
 from collections.abc import Iterator
@@ -24,6 +25,9 @@ from constrainit.doctor._limits import MAX_SIZE, ArchiveError, refuse
 from constrainit.doctor._ration import check_activations, rationed
 
 _MOST_NAMES, _MOST_FRAMES = 10, 20
+_OF_CONFIG = re.compile(r"Could not interpret \w+ identifier: \{[^{}]*'class_name': '([^']+)'")
+"""What Keras says of a constraint, an initializer or the like whose class it does not find."""
+
 _OF_SEVERAL = "Could not interpret constraint identifier: ["
 """What Keras says of a list of constraints."""
 
@@ -135,7 +139,8 @@ def _missing_class(message):
     for marker in ("Could not locate class '", "Could not locate function '", "Unknown layer: '"):
         if marker in message:
             return _one_line(message.split(marker)[1].split("'")[0], 100)
-    return ""
+    found = _OF_CONFIG.search(message)
+    return _one_line(found[1], 100) if found else ""
 
 
 def _import(name):
