@@ -303,3 +303,19 @@ def test_a_constraint_that_makes_nan_of_a_later_weight():
     assert first.code == "CW204"
     assert "from a finite weight of" in first.message
     assert all(f.cause for f in others if f.code == "CW401")
+
+
+def test_what_is_to_paste_fits_the_model_under_another_name():
+    """The name of a model is another one in each session, and in a file."""
+    equal = keras.initializers.Constant(0.25)
+
+    def made():
+        dense = layers.Dense(1, kernel_initializer=equal, kernel_constraint=Softmax(), name="mix")
+        return sequential(dense, optimizer=keras.optimizers.Adam(0.01))
+
+    x = np.abs(X) + 1
+    first = counted(ci.diagnose(made(), x, 9 * x.sum(axis=1, keepdims=True)))[0]
+    assert "{'mix/kernel': ci.Simplex(" in first.treatment.code
+    model = made()
+    exec(first.treatment.code, {"ci": ci, "model": model})
+    assert isinstance(model.layers[-1].kernel.constraint, ci.Simplex)

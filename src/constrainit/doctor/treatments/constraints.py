@@ -51,7 +51,7 @@ def attach(problem, evidence, found):
         held = written.get(record.path) or held or _held_by(record, paths)
         if held is not None and record.constraint is None:
             record.variable.constraint = record.resolved(held)
-            sets.append(f"{record.path!r}: {_written(as_set(held))}")
+            sets.append(f"{_place(problem, record.path)!r}: {_written(as_set(held))}")
     prepare(problem.model, seed=problem.seed)
     code = f"ci.constrain(model, {{{', '.join(sets)}}})\nci.prepare(model)"
     return Changed("the constraint is attached, and the weight starts inside", code=code)
@@ -71,7 +71,7 @@ def along_the_right_axes(problem, evidence, found):
             a_set = as_set(record.constraint)
             arguments = {**a_set._arguments(), "axis": list(record.axes or ())}
             record.variable.constraint = type(a_set)(**arguments)
-            sets.append(f"{record.path!r}: {_written(record.variable.constraint)}")
+            sets.append(f"{_place(problem, record.path)!r}: {_written(record.variable.constraint)}")
     if not sets:
         return None
     prepare(problem.model, seed=problem.seed)
@@ -89,7 +89,7 @@ def along_an_axis_that_exists(problem, evidence, found):
         arguments = {} if isinstance(a_set, Custom) else a_set._arguments()
         if "axis" in arguments:
             record.variable.constraint = type(a_set)(**{**arguments, "axis": [0]})
-            sets.append(f"{record.path!r}: {_written(record.variable.constraint)}")
+            sets.append(f"{_place(problem, record.path)!r}: {_written(record.variable.constraint)}")
     if not sets:
         return None
     prepare(problem.model, seed=problem.seed)
@@ -134,7 +134,7 @@ def exact_set(problem, evidence, found):
             continue
         if record is not None and a_set is not None:
             record.variable.constraint = record.resolved(a_set)
-            sets.append(f"{path!r}: {_written(a_set)}")
+            sets.append(f"{_place(problem, path)!r}: {_written(a_set)}")
             both_signs |= isinstance(a_set, SumTo)
     if not sets:
         return None
@@ -174,7 +174,7 @@ def definite(problem, evidence, found):
         if square and record.layer.name in layers and record.constraint is None:
             record.variable.constraint = PositiveSemidefinite(_MARGIN)
             record.assign(record.variable.constraint(record.value))
-            sets.append(f"{record.path!r}: ci.PositiveSemidefinite({_MARGIN})")
+            sets.append(f"{_place(problem, record.path)!r}: ci.PositiveSemidefinite({_MARGIN})")
     if not sets:
         return None
     code = f"ci.constrain(model, {{{', '.join(sets)}}})\nci.project(model)"
@@ -189,7 +189,7 @@ def inside_the_bounds(problem, evidence, found):
         a_set = None if corner is None else _interior(corner.record, corner.free)
         if corner is not None and a_set is not None:
             corner.record.variable.constraint = corner.record.resolved(a_set)
-            sets.append(f"{corner.record.path!r}: {_written(a_set)}")
+            sets.append(f"{_place(problem, corner.record.path)!r}: {_written(a_set)}")
     if not sets:
         return None
     project(problem.model)
@@ -238,6 +238,13 @@ def _image(record, value):
     # A constraint of the user's own may raise anything; then nothing is known of its bounds.
     except Exception:
         return None
+
+
+def _place(problem, path):
+    """A path without the model's own name, which another session or file gives it another of."""
+    short = path.removeprefix(f"{problem.model.name}/")
+    alike = [r for r in walk(problem.model) if f"/{r.path}".endswith(f"/{short}")]
+    return short if len(alike) == 1 else path
 
 
 def _written(a_set):
