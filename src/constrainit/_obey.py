@@ -228,9 +228,11 @@ class Redrawn:
         return f"{self.weight}: was outside by {self.violation:.3g} ({self.set}), now {self.how}"
 
 
-def _has_no_draw(record, a_set):
-    several = isinstance(record, (GroupRecord, EffectiveRecord))
-    return several or isinstance(a_set, Custom) or not record.variable.trainable
+def _has_no_draw(record, a_set, image):
+    """Whether a weight is projected: it has no law, or was given and something is left of it."""
+    if isinstance(record, (GroupRecord, EffectiveRecord)) or isinstance(a_set, Custom):
+        return True
+    return not record.variable.trainable and bool(ops.any(image))
 
 
 def prepare(
@@ -241,7 +243,8 @@ def prepare(
     For a model that has not been trained: what is outside loses its values. What is inside stays
     bit for bit: whole weights, and single units where at least nine in ten of a weight are inside,
     such as the rows of an embedding that was given. A weight that is not trained was given, too,
-    and is projected; so is one with a constraint of the user's own, which has no law to draw from.
+    and is projected, if that leaves anything of it; so is one with a constraint of the user's own,
+    which has no law to draw from.
 
     With a batch, new kernels are drawn for the activation of their layer and for the number of
     layers with a constrained kernel, and `calibrate` then fits what is free to the batch.
@@ -268,7 +271,7 @@ def prepare(
     for index, (record, a_set, distance, image) in enumerate(measured(model)):
         if distance == 0:
             continue
-        if _has_no_draw(record, a_set):
+        if _has_no_draw(record, a_set, image):
             finite = bool(ops.all(ops.isfinite(image)))
             how, value = ("projected", image) if finite else (_LEFT, record.value)
         else:
