@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from constrainit.doctor._blocks import distance
-from constrainit.doctor._evidence import ConstraintEvidence
 
 _CALLS = 6
 _GROWTH = 10.0
@@ -21,11 +20,11 @@ NOTICEABLE = 1e-3
 """More than rounding, and than the epsilon of constraints as Keras' own have."""
 
 
-def in_turn(image: Callable, made: ConstraintEvidence, start: np.ndarray) -> list[float]:
+def in_turn(image: Callable, record: Any, start: np.ndarray) -> list[float]:
     """The norms of a weight and of its images in turn; infinite, and the last, where one is."""
     norms, value = [float(np.linalg.norm(start.astype("float64")))], start
     for _ in range(_CALLS):
-        found = image(made.record, value)
+        found = image(record, value)
         if found is None:
             return [*norms, float("inf")]
         value = found
@@ -47,10 +46,10 @@ def fades(norms: list[float]) -> bool:
     return bool(np.isfinite(norms).all() and (lost > 0).all() and lost[-1] > lost[0] / 2)
 
 
-def moved_again(image: Callable, made: ConstraintEvidence, value: np.ndarray) -> float:
+def moved_again(image: Callable, record: Any, value: np.ndarray) -> float:
     """How far a constraint moves its image of a weight, relative to the image; 0 if not finite."""
-    first = image(made.record, value)
-    second = None if first is None else image(made.record, first)
+    first = image(record, value)
+    second = None if first is None else image(record, first)
     found = 0.0 if first is None or second is None else distance(second, first)
     return found if np.isfinite(found) else 0.0
 

@@ -135,7 +135,7 @@ class Constraints:
                 continue
             made.again = distance(as_array(again), as_array(image))
             if made.custom and not made.again <= NOTICEABLE:
-                norms = in_turn(self.image, made, as_array(record.variable))
+                norms = in_turn(self.image, record, as_array(record.variable))
                 made.grown = norms if grows(norms) else []
                 made.fading = norms if fades(norms) else []
         self._measure(group, values, sound)
@@ -246,7 +246,8 @@ class Constraints:
         for made in self.evidence.constraints:
             gradual = is_gradual(self.of(made.record.variable))
             if made.custom and made.image is not None and not gradual:
-                made.later = moved_again(self.image, made, to_numpy(made.record.variable))
+                value = to_numpy(made.record.variable)
+                made.later = moved_again(self.image, made.record, value)
 
     def _later(self, record, before, updated, image):
         """Counts updates of which nothing is left, nor would be of their opposites."""

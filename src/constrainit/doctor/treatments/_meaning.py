@@ -3,6 +3,7 @@
 import numpy as np
 from keras import ops
 
+from constrainit.doctor._constraint_calls import called
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor._sums import is_quotient
 from constrainit.sets import (
@@ -62,8 +63,8 @@ def _shares(record):
         return None
     value = np.random.default_rng(0).uniform(0.5, 1.0, size=record.shape)
     value.flat[::3] *= -0.5
-    image = _called(record, value)
-    if image is None or not np.isfinite(image).all():
+    image = called(record, value)
+    if image is None:
         return None
     for axis in (*_axes(record), list(range(len(record.shape)))):
         sums = value.sum(axis=tuple(axis), keepdims=True)
@@ -92,7 +93,7 @@ def _images(record):
         # A unit without a positive entry is what some constraints fail for.
         value = np.abs(value) if index % 2 else value
         for smaller in (1.0, 0.1, 0.01):
-            image = _called(record, smaller * value)
+            image = called(record, smaller * value)
             settled = None if image is None else _settled(record, image)
             if settled is not None:
                 yield image, settled
@@ -102,30 +103,17 @@ def _images(record):
 def _settled(record, image):
     """Where a constraint that goes part of the way ends; its first image if it goes on and on.
 
-    None if that is not finite, or overflows in the end.
+    None if it overflows in the end.
     """
-    if not np.isfinite(image).all():
-        return None
     value = image
     for _ in range(_CALLS):
-        after = _called(record, value)
-        if after is None or not np.isfinite(after).all():
+        after = called(record, value)
+        if after is None:
             return None
         moved, value = np.abs(after - value).max(), after
         if moved <= _SETTLED * np.abs(value).max():
             return value if value.any() else image
     return image
-
-
-def _called(record, value):
-    import keras
-
-    try:
-        image = to_numpy(record.constraint(keras.Variable(value, dtype=record.dtype)))
-    # What does not run in its own way gives nothing to learn from.
-    except Exception:
-        return None
-    return image if image.shape == record.shape else None
 
 
 def _candidates(record, pairs, repeat):
@@ -171,7 +159,7 @@ def _candidates(record, pairs, repeat):
 def _is_scaled(record):
     """Whether the size of a weight is of no matter: then it is divided by something of its own."""
     draw = np.abs(np.random.default_rng(1).normal(size=record.shape))
-    one, other = _called(record, draw), _called(record, 3 * draw)
+    one, other = called(record, draw), called(record, 3 * draw)
     return one is not None and other is not None and np.allclose(one, other, rtol=1e-2)
 
 

@@ -124,12 +124,12 @@ def exact_set(problem, evidence, found):
     """The set that a constraint seems to mean, in its place, and a start inside."""
     sets, records = [], {record.path: record for record in walk(problem.model)}
     both_signs = False
+    rounds = {f.weight for f in found if f.code == "CW212" and "pulled" not in f.evidence}
     for path in dict.fromkeys(finding.weight for finding in found):
         record = records.get(path)
         repeat = max((m.repeat for m in evidence.constraints if m.record.path == path), default=0)
         a_set = None if record is None else meant_set(record, repeat)
         # Another set than that of rounded numbers would let them be anything.
-        rounds = {f.weight for f in found if f.code == "CW212" and "pulled" not in f.evidence}
         if path in rounds and not isinstance(a_set, Grid):
             continue
         if record is not None and a_set is not None:
