@@ -25,8 +25,16 @@ from constrainit.doctor._limits import MAX_SIZE, ArchiveError, refuse
 from constrainit.doctor._ration import check_activations, rationed
 
 _MOST_NAMES, _MOST_FRAMES = 10, 20
-_OF_CONFIG = re.compile(r"Could not interpret \w+ identifier: \{[^{}]*'class_name': '([^']+)'")
-"""What Keras says of a constraint, an initializer or the like whose class it does not find."""
+_OF_CONFIG = re.compile(
+    r"Could not interpret \w+ identifier: \{[^{}]*'class_name': '([^']+)'"
+    r".*'registered_name': '(?:[^']*>)?\1'",
+    re.DOTALL,
+)
+"""What Keras says of a constraint, an initializer or the like whose class it does not find.
+
+Keras' own classes have no registered name: one that is not found there belongs to no module that
+could be imported.
+"""
 
 _OF_SEVERAL = "Could not interpret constraint identifier: ["
 """What Keras says of a list of constraints."""
