@@ -216,6 +216,13 @@ def inner_system(config):
     }  # fmt: skip
 
 
+def many_reasons(config):
+    """What Keras would say of a class that it does not find, again and again."""
+    inner_system(config)
+    reason = "Could not interpret x identifier: {'class_name': 'a'"
+    layer(config, 1)["config"]["kernel_initializer"]["config"] = {"command": reason * 100_000}
+
+
 def function(config):
     layer(config, 1)["config"]["activation"] = {
         "module": "builtins", "class_name": "function", "config": "eval",
@@ -244,6 +251,7 @@ CONFIGS = {
     "huge_input": (huge_input, "whose output of the shape (None, 1099511627776) would take"),
     "system": (system, "'system'"),
     "inner_system": (inner_system, "can not be loaded"),
+    "many_reasons": (many_reasons, "can not be loaded"),
     "function": (function, "eval"),
     "other_model": (other_model, "a SavedModel of another path"),
     "no_model": (no_model, "holds an Activation, which is no model"),

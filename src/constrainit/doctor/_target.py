@@ -36,6 +36,9 @@ Keras' own classes have no registered name: one that is not found there belongs 
 could be imported.
 """
 
+_LAST = 10_000
+"""Characters of such a message that are searched, from its end: it may quote a whole file."""
+
 _OF_SEVERAL = "Could not interpret constraint identifier: ["
 """What Keras says of a list of constraints."""
 
@@ -147,7 +150,7 @@ def _missing_class(message):
     for marker in ("Could not locate class '", "Could not locate function '", "Unknown layer: '"):
         if marker in message:
             return _one_line(message.split(marker)[1].split("'")[0], 100)
-    found = _OF_CONFIG.search(message)
+    found = _OF_CONFIG.search(message[-_LAST:])
     return _one_line(found[1], 100) if found else ""
 
 
