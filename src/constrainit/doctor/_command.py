@@ -17,16 +17,10 @@ from constrainit._text import visible
 from constrainit.doctor import _choice, _diagnose
 from constrainit.doctor._batch import BATCH, inputs_for
 from constrainit.doctor._fix import is_same_file, write_fixed
+from constrainit.doctor._given_batch import check_batch, load_batch, load_fault
 from constrainit.doctor._limits import shown
 from constrainit.doctor._report import FORMS, Report
-from constrainit.doctor._target import (
-    TargetError,
-    check_batch,
-    load_batch,
-    load_fault,
-    load_target,
-    running,
-)
+from constrainit.doctor._target import TargetError, load_target, running
 from constrainit.doctor.rendering._words import verdict
 
 HEALTHY, FINDINGS = 0, 1

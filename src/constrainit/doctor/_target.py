@@ -1,4 +1,4 @@
-"""TARGET and batch of the command line: from text to a model and arrays."""
+"""TARGET of the command line: from text to a model."""
 
 import contextlib
 import importlib
@@ -9,17 +9,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import keras
-import numpy as np
 
 from constrainit._text import visible
 from constrainit._words import with_article
-from constrainit.doctor import _fault_file
-from constrainit.doctor._archive import check_model, read_arrays
-from constrainit.doctor._batch import input_specs
-from constrainit.doctor._factories import BATCH_MAKER, factories
+from constrainit.doctor._archive import check_model
+from constrainit.doctor._factories import factories
 from constrainit.doctor._frames import fault
 from constrainit.doctor._limits import MAX_SIZE, ArchiveError, refuse
 from constrainit.doctor._ration import check_activations, rationed
@@ -98,7 +94,7 @@ def _with_factory(target):
         return target
     which = ""
     if target.endswith(".py"):
-        _must_exist(Path(target))
+        must_exist(Path(target))
         names = factories(Path(target))
         if len(names) == 1:
             return f"{target}:{names[0]}"
@@ -110,7 +106,7 @@ def _with_factory(target):
 
 
 def _saved(path, max_size):
-    _must_exist(path)
+    must_exist(path)
     try:
         with rationed(check_model(path, max_size)):
             model = keras.saving.load_model(path, safe_mode=True)
@@ -127,12 +123,13 @@ def _saved(path, max_size):
                 f"{str(path)!r} needs the custom object {missing!r}, which is not registered. Name "
                 "the module that registers it: --import MODULE."
             ) from None
-        reason = _one_line(str(fault(exception)))
+        reason = one_line(str(fault(exception)))
         raise TargetError(f"{str(path)!r} can not be loaded: {reason}") from None
     return model
 
 
-def _must_exist(path):
+def must_exist(path: Path) -> None:
+    """Raises TargetError if there is no such file."""
     # A name that is too long is an error of the system.
     with contextlib.suppress(OSError):
         if path.is_file():
@@ -140,7 +137,7 @@ def _must_exist(path):
     raise TargetError(f"There is no file {str(path)!r}.")
 
 
-def _one_line(text, longest=400):
+def one_line(text: str, longest: int = 400) -> str:
     """Without what could steer a terminal: the text may quote a file that somebody else made."""
     line = "".join(c if c.isprintable() else " " for c in text)
     return line if len(line) <= longest else line[:longest] + " ..."
@@ -149,9 +146,9 @@ def _one_line(text, longest=400):
 def _missing_class(message):
     for marker in ("Could not locate class '", "Could not locate function '", "Unknown layer: '"):
         if marker in message:
-            return _one_line(message.split(marker)[1].split("'")[0], 100)
+            return one_line(message.split(marker)[1].split("'")[0], 100)
     found = _OF_CONFIG.search(message[-_LAST:])
-    return _one_line(found[1], 100) if found else ""
+    return one_line(found[1], 100) if found else ""
 
 
 def _import(name):
@@ -165,7 +162,7 @@ def _import(name):
 
 
 def _file(path):
-    _must_exist(path)
+    must_exist(path)
     sys.path.insert(0, str(path.resolve().parent))
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
@@ -218,7 +215,7 @@ def _brief(value):
     """One line for whatever a function returned, also where its own `__repr__` raises."""
     short = reprlib.Repr()
     short.maxstring = short.maxother = 100
-    return _one_line(" ".join(short.repr(value).split()))
+    return one_line(" ".join(short.repr(value).split()))
 
 
 def _with_frames(exception):
@@ -232,78 +229,3 @@ def _with_frames(exception):
             "constrainit.NonNegative() & constrainit.MaxNorm(3.0)"
         )
     return "\n".join(map(visible, lines))
-
-
-def load_batch(
-    module: ModuleType | None, data: str | None, max_size: int = MAX_SIZE
-) -> tuple[Any, Any]:
-    """`(x, y)` from a file, from `make_batch` of the module, or `(None, None)`.
-
-    Raises:
-        TargetError: The file can not be read, or `make_batch` raises or returns something else.
-    """
-    if data is not None:
-        return _arrays(Path(data), max_size)
-    make = getattr(module, BATCH_MAKER, None)
-    if make is None:
-        return None, None
-    with running("'make_batch'"):
-        batch = make()
-    if not isinstance(batch, tuple) or len(batch) != 2:
-        raise TargetError(
-            "'make_batch' must return (x, y), or (x, None) where there are no targets. It returned "
-            f"{with_article(type(batch).__name__)}."
-        )
-    return batch
-
-
-def _arrays(path, max_size):
-    _must_exist(path)
-    try:
-        arrays = read_arrays(path, max_size)
-    except ArchiveError as reason:
-        raise TargetError(f"{str(path)!r} is not read: it {reason}.") from None
-    if "x" not in arrays:
-        raise TargetError(
-            f"{str(path)!r} must hold an array 'x', and 'y' for the targets. It holds: "
-            f"{', '.join(map(repr, arrays)) or 'nothing'}. Write it with np.savez(file, x=x, y=y)."
-        )
-    return arrays["x"], arrays.get("y")
-
-
-def load_fault(
-    model: keras.Model, file: str, max_size: int = MAX_SIZE
-) -> tuple[Any, Any, list[str]]:
-    """Puts a model where a file of `StopAtFault` says; the batch, and sentences about both.
-
-    Raises:
-        TargetError: The file can not be read, or is of another model.
-    """
-    path = Path(file)
-    _must_exist(path)
-    try:
-        kept = _fault_file.read(path, max_size)
-        x, y, weights = _fault_file.parts(kept.data)
-        said = [_one_line(f"replayed from {file}: {kept.about.get('text')}")]
-        said += _fault_file.restore(model, kept, x)
-    except ArchiveError as reason:
-        raise TargetError(f"{file!r} is not read: it {reason}.") from None
-    if weights is not None:
-        said.append("the weights of samples are left out")
-    return x, y, said
-
-
-def check_batch(model: keras.Model, x: Any, source: str) -> None:
-    """Raises TargetError if a built model can not take the shape of `x`."""
-    specs = input_specs(model)
-    if specs is None:
-        return
-    for spec, part in zip(keras.tree.flatten(specs), keras.tree.flatten(x), strict=False):
-        shape = np.shape(part)
-        wanted = tuple(spec.shape)
-        fits = len(shape) == len(wanted) and all(
-            w in (None, s) for w, s in zip(wanted[1:], shape[1:], strict=True)
-        )
-        if not fits:
-            shown = tuple("batch" if i == 0 else size for i, size in enumerate(wanted))
-            raise TargetError(f"{source} has the shape {shape}, but the model takes {shown}.")

@@ -1,0 +1,91 @@
+"""The batch of the command line: from a file or a function to arrays."""
+
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import keras
+import numpy as np
+
+from constrainit._words import with_article
+from constrainit.doctor import _fault_file
+from constrainit.doctor._archive import read_arrays
+from constrainit.doctor._batch import input_specs
+from constrainit.doctor._factories import BATCH_MAKER
+from constrainit.doctor._limits import MAX_SIZE, ArchiveError
+from constrainit.doctor._target import TargetError, must_exist, one_line, running
+
+
+def load_batch(
+    module: ModuleType | None, data: str | None, max_size: int = MAX_SIZE
+) -> tuple[Any, Any]:
+    """`(x, y)` from a file, from `make_batch` of the module, or `(None, None)`.
+
+    Raises:
+        TargetError: The file can not be read, or `make_batch` raises or returns something else.
+    """
+    if data is not None:
+        return _arrays(Path(data), max_size)
+    make = getattr(module, BATCH_MAKER, None)
+    if make is None:
+        return None, None
+    with running("'make_batch'"):
+        batch = make()
+    if not isinstance(batch, tuple) or len(batch) != 2:
+        raise TargetError(
+            "'make_batch' must return (x, y), or (x, None) where there are no targets. It returned "
+            f"{with_article(type(batch).__name__)}."
+        )
+    return batch
+
+
+def _arrays(path, max_size):
+    must_exist(path)
+    try:
+        arrays = read_arrays(path, max_size)
+    except ArchiveError as reason:
+        raise TargetError(f"{str(path)!r} is not read: it {reason}.") from None
+    if "x" not in arrays:
+        raise TargetError(
+            f"{str(path)!r} must hold an array 'x', and 'y' for the targets. It holds: "
+            f"{', '.join(map(repr, arrays)) or 'nothing'}. Write it with np.savez(file, x=x, y=y)."
+        )
+    return arrays["x"], arrays.get("y")
+
+
+def load_fault(
+    model: keras.Model, file: str, max_size: int = MAX_SIZE
+) -> tuple[Any, Any, list[str]]:
+    """Puts a model where a file of `StopAtFault` says; the batch, and sentences about both.
+
+    Raises:
+        TargetError: The file can not be read, or is of another model.
+    """
+    path = Path(file)
+    must_exist(path)
+    try:
+        kept = _fault_file.read(path, max_size)
+        x, y, weights = _fault_file.parts(kept.data)
+        said = [one_line(f"replayed from {file}: {kept.about.get('text')}")]
+        said += _fault_file.restore(model, kept, x)
+    except ArchiveError as reason:
+        raise TargetError(f"{file!r} is not read: it {reason}.") from None
+    if weights is not None:
+        said.append("the weights of samples are left out")
+    return x, y, said
+
+
+def check_batch(model: keras.Model, x: Any, source: str) -> None:
+    """Raises TargetError if a built model can not take the shape of `x`."""
+    specs = input_specs(model)
+    if specs is None:
+        return
+    for spec, part in zip(keras.tree.flatten(specs), keras.tree.flatten(x), strict=False):
+        shape = np.shape(part)
+        wanted = tuple(spec.shape)
+        fits = len(shape) == len(wanted) and all(
+            w in (None, s) for w, s in zip(wanted[1:], shape[1:], strict=True)
+        )
+        if not fits:
+            shown = tuple("batch" if i == 0 else size for i, size in enumerate(wanted))
+            raise TargetError(f"{source} has the shape {shape}, but the model takes {shown}.")
