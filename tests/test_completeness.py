@@ -133,7 +133,7 @@ def test_what_has_no_smooth_map_says_why(monkeypatch):
     for case in CASES:
         a_set = case.make()
         assert (a_set.transform is None) == bool(a_set.no_map), case.name
-    for a_class in (ci.Grid, ci.TopK, ci.Sparse, ci.Intersection, ci.Custom):
+    for a_class in (ci.TopK, ci.Sparse, ci.Intersection, ci.Custom):
         assert a_class.no_map
     assert ci.Masked(ci.TopK(1), [1, 0]).no_map == ci.TopK.no_map
     monkeypatch.setattr(type(ci.MaxNorm(1.0).transform), "maskable", False)

@@ -5,11 +5,14 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+from conftest import array
 from keras import layers, ops
 
 import constrainit as ci
 from constrainit.doctor.rules.cw606_unbounded_loss import _falls_on
-from constrainit.doctor.treatments._lasting import _is_delayed
+from constrainit.doctor.treatments._lasting import _is_delayed, _takes_more
+from constrainit.doctor.treatments.rounding import meant_grid
+from constrainit.model import walk
 
 DRAWS = np.random.default_rng(0)
 X = DRAWS.normal(size=(16, 4)).astype("float32")
@@ -366,6 +369,83 @@ def test_updates_that_a_constraint_takes_back(units, start, constraint, codes):
     found = counted(ci.diagnose(sequential(dense), X, falls))
     assert [f.code for f in found if f.code == "CW212"] == codes
     assert not codes or found[0].code == "CW212"
+
+
+def ternary(w):
+    return ops.clip(ops.round(w), -1, 1)
+
+
+def eighths(w):
+    return ops.clip(ops.round(8 * w) / 8, -0.5, 1.0)
+
+
+def signs(w):
+    return ops.where(w >= 0, 1.0, -1.0)
+
+
+@pytest.mark.parametrize(
+    ("constraint", "a_set"),
+    [
+        (rounded, ci.Grid(1.0)),
+        (ternary, ci.Grid(1.0, -1.0, 1.0)),
+        (eighths, ci.Grid(0.125, -0.5, 1.0)),
+        (signs, ci.Grid(2.0, -1.0, 1.0)),
+        (ci.Grid(0.1, 0, 1), ci.Grid(0.1, 0, 1)),
+        (keras.constraints.NonNeg(), None),
+        (shares, None),
+        (lambda w: ops.round(w / ops.max(w)) * ops.max(w), None),
+    ],
+)
+def test_the_grid_that_a_constraint_rounds_to(constraint, a_set):
+    """Its step and its bounds, if it is one; a grid that depends on the weight is none."""
+    model = sequential(layers.Dense(8, kernel_constraint=constraint))
+    [record] = [record for record in walk(model) if record.argument == "kernel"]
+    assert meant_grid(record) == a_set
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("kind", "start", "built"), [(ternary, "random_normal", False), (eighths, "he_normal", True)]
+)
+def test_floats_beside_rounded_weights_heal(kind, start, built):
+    """Tried on a copy, drawn anew where rounding leaves nothing; the loss falls farther."""
+    dense = layers.Dense(8, kernel_initializer=start, kernel_constraint=kind)
+    model = sequential(dense, optimizer=keras.optimizers.Adam(0.02))
+    if built:
+        model.optimizer.build(model.trainable_variables)
+    before = array(dense.kernel)
+    truth = array(kind(ops.convert_to_tensor(X.T[:, :8])))
+    first = counted(ci.diagnose(model, X, X @ truth.astype("float32")))[0]
+    assert first.code == "CW212"
+    assert first.treatment.healed, first.treatment
+    assert f"ci.reparametrize(model, {{'{dense.name}/kernel': ci.Grid(" in first.treatment.code
+    np.testing.assert_array_equal(array(dense.kernel), before)
+    assert dense.kernel_constraint is kind
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_floats_that_are_not_moved_either_do_not_heal():
+    """The finding would be gone, as there is no constraint any more; the loss tells."""
+    dense = layers.Dense(8, kernel_initializer="he_normal", kernel_constraint=ternary)
+    model = sequential(dense, optimizer=keras.optimizers.Adam(1e-7))
+    first = counted(ci.diagnose(model, X, X[:, :1] * np.ones((1, 8), "float32")))[0]
+    assert first.code == "CW212"
+    assert not first.treatment.healed
+    assert "seen rounded" in first.treatment.change
+    assert "steps, as before" in first.treatment.change
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "more"),
+    [
+        ([10.0, 9.0], [10.0, 8.0], True), ([10.0, 9.0], [10.0, 8.9], False),
+        ([10.0, 2.0], [10.0, 1.0], True), ([10.0, 2.0], [10.0, 1.8], False),
+        ([10.0, 9.0], [10.0, np.nan], False), ([10.0, 9.99], [10.0, 9.9], False),
+    ],
+)  # fmt: skip
+def test_a_loss_that_falls_farther(before, now, more):
+    """By half as much again, or to two thirds of what was left."""
+    assert _takes_more(before, now) == more
 
 
 @pytest.mark.parametrize(("most", "codes"), [(0.2, ["CW213"]), (0.3, [])])

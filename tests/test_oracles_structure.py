@@ -171,12 +171,13 @@ def slope_of(function, w):
 
 
 def test_straight_through():
-    """The value is that of the projection to the bit, the gradient passes within the bounds."""
+    """The value is that of the projection to the bit, the gradient passes unless it leads away."""
     w = np.array([-2.0, -1.0, -0.3, 0.2, 0.8, 1.0, 1.5])
     for a_set, inside in (
-        (ci.Grid(1, -1, 1), np.abs(w) <= 1),
-        (ci.Grid(2, -1, 1), np.abs(w) <= 1),
-        (ci.Grid(0.3), np.ones(7, bool)),
+        (ci.Grid(1, -1, 1), True),
+        (ci.Grid(2, -1, 1), True),
+        (ci.Grid(0.3), True),
+        (ci.Grid(1, 2, 3), w >= 2),
     ):
         value, slope = slope_of(a_set.straight_through, w)
         assert same_bits(value, array(a_set.project(tensor(w))))

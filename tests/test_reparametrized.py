@@ -58,6 +58,18 @@ MODELS = {
         (6,),
         2,
     ),
+    "rounded": (
+        lambda: stack(
+            (5, 6),
+            over(
+                layers.LSTM(8),
+                kernel=ci.Grid(0.125, -1, 1),
+                recurrent_kernel=ci.Blocks(ci.Grid(0.125), 4),
+            ),
+        ),
+        (5, 6),
+        2,
+    ),
     "convolution": (
         lambda: stack((6, 6, 3), over(layers.Conv2D(4, 3), kernel=ci.SumTo(0.0))), (6, 6, 3), 1,
     ),

@@ -18,7 +18,9 @@ def reparametrize(model: keras.Model, sets: Mapping[str, Any] | None = None) -> 
     """A copy of a built model whose weights are seen through smooth maps.
 
     The weights are kept: the copy computes the same function, to the rounding of their dtype. A
-    weight outside of its set goes to the nearest member, with a warning. `bake` is the way back.
+    weight outside of its set goes to the nearest member, with a warning; of a `Grid` it is kept as
+    the free value and seen rounded, with a warning where that leaves less than half of it. `bake`
+    is the way back.
 
     Args:
         model: A built Sequential or Functional model; stays as it is.

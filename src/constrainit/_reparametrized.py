@@ -37,8 +37,9 @@ class Reparametrized(keras.layers.Wrapper):
     it is set anew, which does not change the member.
 
     A layer that has its weights already keeps them; what is outside of its set goes to the nearest
-    member, with a warning. A layer that is built here starts from its set's own initializer, or
-    from that of the layer if it is one of this library.
+    member, with a warning; of a `Grid` the weight is the free value, and seen rounded. A layer
+    that is built here starts from its set's own initializer, or from that of the layer if it is one
+    of this library.
 
     Args:
         layer: Any Keras layer.

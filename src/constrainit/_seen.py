@@ -33,20 +33,41 @@ def see(variable: Any, free: Any, base: Any, a_set: ConstraintSet, layer: Any) -
 
 
 def inside(a_set: ConstraintSet, value: Any, path: str) -> Any:
-    """A value, or the nearest member if it is none, with a warning."""
+    """A value, or the nearest member if it is none, with a warning.
+
+    Where the map rounds the value stays: it is a free value of its nearest member.
+    """
     value, image = ops.stop_gradient(value), a_set.project(value)
+    rounds = a_set.transform is not None and a_set.transform.rounds
+    moved = ops.cast(image, "float32") - ops.cast(value, "float32")
     try:
-        away = float(ops.max(ops.abs(ops.cast(image, "float32") - ops.cast(value, "float32"))))
+        doubt = (_of_rounding if rounds else _of_distance)(value, moved)
     # Being traced, it has no number to compare.
     except (TypeError, ValueError, NotImplementedError):
-        return image
-    if away > 0:
+        doubt = ""
+    if doubt:
         warnings.warn(
-            f"{path}: the weight is outside of its set ({a_set.describe()}), at most {away:.3g} an "
-            "entry. The nearest member takes its place.",
-            stacklevel=2,
+            f"{path}: the weight is outside of its set ({a_set.describe()}), {doubt}", stacklevel=3
         )
-    return image
+    return value if rounds else image
+
+
+def _of_distance(value, moved):
+    """What to say of a weight whose nearest member takes its place, if it is none."""
+    away = float(ops.max(ops.abs(moved)))
+    return f"at most {away:.3g} an entry. The nearest member takes its place." if away > 0 else ""
+
+
+def _of_rounding(value, moved):
+    """What to say of a weight of which rounding leaves less than half."""
+    value = ops.cast(value, "float32")
+    away, size = (float(ops.sqrt(ops.sum(ops.square(one)))) for one in (moved, value))
+    if away <= 0.5 * size:
+        return ""
+    return (
+        f"and rounding moves it by {away:.3g}, where its norm is {size:.3g}. Choose a set with "
+        "points nearer to it, or wrap a layer that is not built yet, which starts from the set."
+    )
 
 
 def _member(smooth, v, base, shape):

@@ -63,6 +63,9 @@ class ConstraintSet(Starting, keras.constraints.Constraint):
     no_map = ""
     """Why there is no smooth map, in a few words, where there is none."""
 
+    maps = ""
+    """What the map is, in a few words, where it is not smooth."""
+
     maskable = True
     """Whether `_nearest` honours `where`, so that `Masked` can hold the set."""
 

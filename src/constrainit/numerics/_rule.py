@@ -5,7 +5,7 @@ import functools
 import keras
 
 
-def with_rule(image, slope, v):
+def with_rule(image, slope, v, linear=True):
     """`image(v)[0]`, whose differential is `slope(step, v, *image(v))`.
 
     Each backend would find that rule itself, with a pass over memory for each operation that it
@@ -15,10 +15,29 @@ def with_rule(image, slope, v):
 
     Args:
         image: Gives a tuple: the value at `v`, of its shape, and what else the rule needs.
-        slope: Linear in its first argument.
+        slope: Linear in its first argument, unless it is said not to be.
         v: A tensor.
+        linear: Whether `slope` is. One that is not takes a gradient back, and no step forward.
     """
-    return _functions()[keras.backend.backend()](image, slope, v)
+    backend = keras.backend.backend()
+    if backend == "jax" and not linear:
+        return _back_on_jax(image, slope, v)
+    return _functions()[backend](image, slope, v)
+
+
+def _back_on_jax(image, slope, v):
+    import jax
+
+    @jax.custom_vjp
+    def ruled(v):
+        return image(v)[0]
+
+    def forward(v):
+        found = image(v)
+        return found[0], (v, *found)
+
+    ruled.defvjp(forward, lambda kept, step: (slope(step, *kept),))
+    return ruled(v)
 
 
 def _on_jax(image, slope, v):

@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-import keras
 import ml_dtypes
 import numpy as np
 from keras import ops
@@ -13,6 +12,7 @@ from constrainit._precision import nearest, numpy_dtype, wide_dtype
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws_of_grids
 from constrainit.numerics import at_least, at_most
+from constrainit.transforms import StraightThrough
 
 _SNAP = 1e-9
 
@@ -34,7 +34,13 @@ class Grid(ConstraintSet):
     the output.
 
     A weight that is projected after each step stays where it is if the step is shorter than half
-    the grid's. To train, keep a free weight and use `straight_through` of it.
+    the grid's. To train, see it through the map: `Reparametrized(layer, kernel=Grid(...))`. The map
+    is straight through: a free weight, a float, is trained, the layer computes with the projection
+    of it, and the gradient passes the rounding as it is. Where the free weight is beyond the lowest
+    or the highest point, a gradient that leads farther away is cut, so that it does not run off,
+    and one that leads back passes. A built layer's floats are kept as free weights; a member is its
+    own; a draw starts anywhere in what is rounded to it. Free weights are stored in the dtype of
+    the weight: in half precision steps below its rounding are lost again.
 
     Args:
         step: The distance of two points.
@@ -45,6 +51,12 @@ class Grid(ConstraintSet):
         ValueError: `step` is not positive and finite, a bound is not finite, or there are fewer
             than two points between the bounds.
 
+    Source: the straight-through gradient: Y. Bengio, N. Leonard, A. Courville, "Estimating or
+    propagating gradients through stochastic neurons for conditional computation", 2013,
+    arXiv:1308.3432. Floats beside rounded weights, held between the bounds: M. Courbariaux, Y.
+    Bengio, J.-P. David, "BinaryConnect", 2015, arXiv:1511.00363. The cut is that of
+    `identity_if_towards` of `lower_bound` and `upper_bound` in TensorFlow Compression.
+
     >>> import numpy as np
     >>> import constrainit as ci
     >>> print(np.asarray(ci.Grid(1, -1, 1).project([-2.0, -0.7, 0.2, 0.5, 0.6])))
@@ -52,7 +64,7 @@ class Grid(ConstraintSet):
     """
 
     convex = False
-    no_map = "its members lie apart"
+    maps = "straight through"
 
     def __init__(self, step: float, lower: float | None = None, upper: float | None = None):
         open_side = "Use None for an open side."
@@ -139,26 +151,19 @@ class Grid(ConstraintSet):
     def _units(self, rank):
         return ()
 
-    def straight_through(self, w: Any) -> Any:
-        """The projection of `w`, with a gradient as if it were `w` itself.
+    def _transform(self):
+        return StraightThrough(self)
 
-        For a forward pass that computes with weights on the grid while a free weight is trained:
-        `kernel = grid.straight_through(self.free_kernel)`. The gradient is one between the lowest
-        and the highest point, both included, and zero beyond them.
+    def straight_through(self, w: Any) -> Any:
+        """The projection of `w`, with a gradient as if it were `w` itself: `transform.forward(w)`.
+
+        For a forward pass of your own that computes with weights on the grid while a free weight
+        is trained: `kernel = grid.straight_through(self.free_kernel)`.
 
         Args:
             w: As for `project`.
-
-        Source: Y. Bengio, N. Leonard, A. Courville, "Estimating or propagating gradients through
-        stochastic neurons for conditional computation", 2013.
         """
-        w = ops.convert_to_tensor(w)
-        image = self.project(w)
-        least, most = self._range(keras.backend.standardize_dtype(w.dtype))
-        # Written as a sum with zero, so that the value is that of the projection to the bit.
-        inside = ops.logical_and(w >= least, w <= most)
-        free = ops.where(inside, w, ops.zeros_like(w))
-        return image + (free - ops.stop_gradient(free))
+        return self._transform().forward(w)
 
     def _law(self, fan_in, fan_out, wanted):
         args = self.step, self._phase, self._low, self._high, fan_in, wanted

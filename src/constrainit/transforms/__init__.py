@@ -5,6 +5,7 @@ from constrainit.transforms.bounds import maps_of_bounds
 from constrainit.transforms.combine import Joined, UnderMask
 from constrainit.transforms.definite import Rows, Square
 from constrainit.transforms.factors import Factors, FactorsInBall
+from constrainit.transforms.grids import StraightThrough
 from constrainit.transforms.halfspace import Slack
 from constrainit.transforms.linear import Identity, Linear
 from constrainit.transforms.lipschitz import ConvBall, Cubic
@@ -17,5 +18,5 @@ from constrainit.transforms.signs import Signs
 __all__ = [
     "Bends", "ConvBall", "Cubic", "Diamond", "Factors", "FactorsInBall", "Identity", "Increments",
     "Joined", "Linear", "Polar", "Rows", "Signs", "Sinkhorn", "Slack", "Softmax", "Square",
-    "Transform", "UnderMask", "maps_of_bounds", "of_norms",
+    "StraightThrough", "Transform", "UnderMask", "maps_of_bounds", "of_norms",
 ]  # fmt: skip

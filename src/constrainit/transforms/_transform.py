@@ -43,6 +43,10 @@ class Transform:
     maskable = False
     """Whether `_map` takes `where`, so that `Masked` can hold the map."""
 
+    rounds = ""
+    """Why the gradient is not the slope of the map, in a few words, where the map rounds. Any
+    weight is then a free value of the member nearest to it, and keeps what the rounding takes."""
+
     based = False
     """Whether training can go around a base: `base`, `around`, `strays` and `rebased`."""
 

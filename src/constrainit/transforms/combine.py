@@ -22,6 +22,7 @@ class Joined(Transform):
         super().__init__(set)
         maps = [one.transform for one in set._sets()]
         self.linear = all(one.linear for one in maps)
+        self.rounds = maps[0].rounds if all(one.rounds for one in maps) else ""
         self.reshapes = any(one.reshapes for one in maps)
         # A vector of free values has no base: it holds weights, which have another shape.
         self.based = any(one.based for one in maps) and not self.reshapes
@@ -99,7 +100,7 @@ class UnderMask(Transform):
     def __init__(self, set):
         super().__init__(set)
         self.inner = set.set.transform
-        self.linear = self.inner.linear
+        self.linear, self.rounds = self.inner.linear, self.inner.rounds
 
     def _map(self, v, dtype):
         where = self.set._where(v)

@@ -23,11 +23,7 @@ class UpdateUndone(Rule):
         layers.Dense(8, kernel_initializer="random_normal", kernel_constraint=ternary)
 
     Use instead:
-        grid = ci.Grid(1.0, -1.0, 1.0)
-        class Ternary(layers.Dense):
-            def call(self, x):
-                return x @ grid.straight_through(self.kernel) + self.bias
-        Ternary(8)
+        ci.Reparametrized(layers.Dense(8), kernel=ci.Grid(1.0, -1.0, 1.0))
 
     Known limits:
         Reported where the opposites of the updates are taken back as well: a weight that is held at
@@ -96,6 +92,6 @@ def _fix(made, axis):
             "and compute with what it gives, where it is a smooth map as a softmax"
         )
     return (
-        "keep a free weight without this constraint, and compute with the rounded one and a "
-        "gradient of one: constrainit.Grid(...).straight_through(kernel)"
+        "train a float weight without this constraint, and compute with the rounded one: "
+        "constrainit.Reparametrized(layer, kernel=constrainit.Grid(step, lower, upper))"
     )

@@ -75,6 +75,8 @@ def confirmed(
     asks = remedy.moves or remedy.factor < 1 or any(f.code in _OF_LOSS for f in wanted)
     if not doubt and asks and not _revived(evidence, after.evidence):
         doubt = _no_better(remedy, problem, evidence, wanted, now)
+    if not doubt and after.changed.problem is not None and any(f.code == "CW212" for f in wanted):
+        doubt = _as_before(remedy, problem, evidence, wanted, now, _takes_more)
     if not doubt and _is_asked(remedy, wanted) and problem.is_small:
         doubt = _later(remedy, problem, evidence, wanted)
     return after.doubted(doubt) if doubt else after
@@ -146,12 +148,17 @@ def _revived(evidence, after):
 def _no_better(remedy, problem, evidence, wanted, now):
     """Whether a signal is there again that the loss falls no better with, in more steps, too."""
     signal = all(finding.code in (*_OF_SIGNAL, *_OF_LOSS) for finding in wanted)
-    if not signal or not problem.is_small or _trains(evidence.losses, now):
+    return _as_before(remedy, problem, evidence, wanted, now, _trains) if signal else ""
+
+
+def _as_before(remedy, problem, evidence, wanted, now, better):
+    """Whether the loss falls no better, in more steps, too."""
+    if not problem.is_small or better(evidence.losses, now):
         return ""
     steps = min(problem.steps * _FARTHER, _MOST_STEPS)
     with problem.taking(steps):
         untreated, further = seen(Changed(""), problem), look(remedy, problem, evidence, wanted)
-    if further is None or _trains(untreated.evidence.losses, further.evidence.losses):
+    if further is None or better(untreated.evidence.losses, further.evidence.losses):
         return ""
     return f"the loss falls by {_fallen(further.evidence.losses):.1%} in {steps} steps, as before"
 
@@ -162,6 +169,15 @@ def _trains(before, now):
         return True
     fallen, falls = (_fallen(losses) for losses in (before, now))
     return falls > _FALLS or falls > _BETTER * fallen
+
+
+def _takes_more(before, now):
+    """Whether a loss falls well farther than before, where other weights made it fall, too."""
+    if not np.isfinite([*before, *now]).all():
+        return False
+    fallen, falls = (_fallen(losses) for losses in (before, now))
+    farther = falls > _BETTER * fallen or _BETTER * (1 - falls) < 1 - fallen
+    return farther and falls > _FALLS
 
 
 def _fallen(losses):

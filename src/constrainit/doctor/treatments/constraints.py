@@ -45,13 +45,13 @@ def run_call(problem, evidence, found):
 def attach(problem, evidence, found):
     """The constraint that the layer holds, on the weight."""
     sets, paths = [], {finding.weight for finding in found}
-    written = {record.path: evaluated(record, text) for record, text in evidence.dropped}
+    texts = {record.path: evaluated(record, text) for record, text in evidence.dropped}
     for record in walk(problem.model):
         held = getattr(record.layer, f"{record.argument}_constraint", None)
-        held = written.get(record.path) or held or _held_by(record, paths)
+        held = texts.get(record.path) or held or _held_by(record, paths)
         if held is not None and record.constraint is None:
             record.variable.constraint = record.resolved(held)
-            sets.append(f"{_place(problem, record.path)!r}: {_written(as_set(held))}")
+            sets.append(f"{place(problem, record.path)!r}: {written(as_set(held))}")
     prepare(problem.model, seed=problem.seed)
     code = f"ci.constrain(model, {{{', '.join(sets)}}})\nci.prepare(model)"
     return Changed("the constraint is attached, and the weight starts inside", code=code)
@@ -71,7 +71,7 @@ def along_the_right_axes(problem, evidence, found):
             a_set = as_set(record.constraint)
             arguments = {**a_set._arguments(), "axis": list(record.axes or ())}
             record.variable.constraint = type(a_set)(**arguments)
-            sets.append(f"{_place(problem, record.path)!r}: {_written(record.variable.constraint)}")
+            sets.append(f"{place(problem, record.path)!r}: {written(record.variable.constraint)}")
     if not sets:
         return None
     prepare(problem.model, seed=problem.seed)
@@ -89,7 +89,7 @@ def along_an_axis_that_exists(problem, evidence, found):
         arguments = {} if isinstance(a_set, Custom) else a_set._arguments()
         if "axis" in arguments:
             record.variable.constraint = type(a_set)(**{**arguments, "axis": [0]})
-            sets.append(f"{_place(problem, record.path)!r}: {_written(record.variable.constraint)}")
+            sets.append(f"{place(problem, record.path)!r}: {written(record.variable.constraint)}")
     if not sets:
         return None
     prepare(problem.model, seed=problem.seed)
@@ -134,7 +134,7 @@ def exact_set(problem, evidence, found):
             continue
         if record is not None and a_set is not None:
             record.variable.constraint = record.resolved(a_set)
-            sets.append(f"{_place(problem, path)!r}: {_written(a_set)}")
+            sets.append(f"{place(problem, path)!r}: {written(a_set)}")
             both_signs |= isinstance(a_set, SumTo)
     if not sets:
         return None
@@ -174,7 +174,7 @@ def definite(problem, evidence, found):
         if square and record.layer.name in layers and record.constraint is None:
             record.variable.constraint = PositiveSemidefinite(_MARGIN)
             record.assign(record.variable.constraint(record.value))
-            sets.append(f"{_place(problem, record.path)!r}: ci.PositiveSemidefinite({_MARGIN})")
+            sets.append(f"{place(problem, record.path)!r}: ci.PositiveSemidefinite({_MARGIN})")
     if not sets:
         return None
     code = f"ci.constrain(model, {{{', '.join(sets)}}})\nci.project(model)"
@@ -189,7 +189,7 @@ def inside_the_bounds(problem, evidence, found):
         a_set = None if corner is None else _interior(corner.record, corner.free)
         if corner is not None and a_set is not None:
             corner.record.variable.constraint = corner.record.resolved(a_set)
-            sets.append(f"{_place(problem, corner.record.path)!r}: {_written(a_set)}")
+            sets.append(f"{place(problem, corner.record.path)!r}: {written(a_set)}")
     if not sets:
         return None
     project(problem.model)
@@ -211,7 +211,7 @@ def _interior(record, free=False):
     if free:
         return _own_side(record)
     far = 1e3 * max(float(np.max(np.abs(to_numpy(record.variable)))), 1.0)
-    low, high = (_bound(record, end) for end in (-far, far))
+    low, high = (bound(record, end) for end in (-far, far))
     if low is None and high is None:
         return None
     if low is not None and high is not None:
@@ -223,7 +223,7 @@ def _interior(record, free=False):
     return Box(None, high - _MARGIN * max(abs(high), 1.0))
 
 
-def _bound(record, far):
+def bound(record, far):
     """What the constraint makes of a far entry, if that is a bound and the same for all."""
     image = _image(record, np.full(record.shape, far))
     if image is None or not np.isfinite(image).all():
@@ -240,19 +240,19 @@ def _image(record, value):
         return None
 
 
-def _place(problem, path):
+def place(problem, path):
     """A path without the model's own name, which another session or file gives it another of."""
     short = path.removeprefix(f"{problem.model.name}/")
     alike = [r for r in walk(problem.model) if f"/{r.path}".endswith(f"/{short}")]
     return short if len(alike) == 1 else path
 
 
-def _written(a_set):
+def written(a_set):
     """A set as it is written, without arguments that are what they would be anyway."""
     if isinstance(a_set, NonNegative):
         return "ci.NonNegative()"
     if isinstance(a_set, Intersection):
-        return " & ".join(map(_written, a_set.sets))
+        return " & ".join(map(written, a_set.sets))
     arguments = {k: v for k, v in a_set._arguments().items() if v is not None}
     shown = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
     return f"ci.{type(a_set).__name__}({shown})"

@@ -6,6 +6,7 @@ import keras
 
 from constrainit._calibrate import calibrate, can_be_fitted
 from constrainit._obey import prepare
+from constrainit.doctor._problem import Problem
 from constrainit.doctor.rules.cw404_exploding_signal import feeds_back_without_bound
 from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.layers import OutputScale
@@ -270,6 +271,11 @@ def _made(problem, config, exact=True):
         model(problem.x)
     if exact:
         _take_over(problem.model, model)
+    return in_place(problem, model)
+
+
+def in_place(problem: Problem, model: keras.Model) -> Problem:
+    """A problem with another model, trained in the same way."""
     model._compile_loss = problem.model._compile_loss
     model.optimizer = getattr(problem.model, "optimizer", None)
     return with_other(problem, model=model)
