@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from constrainit._calibrate import calibrate
-from constrainit._obey import prepare, project
+from constrainit._obey import measured, move, prepare, project, redraw
 from constrainit.doctor._finding import Finding
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._statistics import to_numpy
@@ -20,6 +20,14 @@ _OF_PROGRAMS = ("AttributeError", "IndexError", "KeyError", "NameError", "TypeEr
 
 _USUAL = 10.0
 """By how much a random weight differs at most in size from what Keras draws by default."""
+
+
+def start_inside(problem, evidence, paths):
+    """The given weights, drawn from their sets if they are outside; moved there if trained."""
+    if evidence.trained:
+        move(measured(problem.model, paths))
+    else:
+        redraw(problem.model, paths, problem.seed)
 
 
 def inside(problem, evidence, found):
