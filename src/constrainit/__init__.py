@@ -7,6 +7,8 @@ from constrainit import _attach
 from constrainit._bake import bake as bake
 from constrainit._calibrate import Calibrated as Calibrated
 from constrainit._calibrate import calibrate as calibrate
+from constrainit._check import Check as Check
+from constrainit._check import check as check
 from constrainit._constrain import constrain as constrain
 from constrainit._constrained import constrained as constrained
 from constrainit._hold import held as held
@@ -14,8 +16,6 @@ from constrainit._hold import hold as hold
 from constrainit._hold import hold_after as hold_after
 from constrainit._hold import optax_hold as optax_hold
 from constrainit._joint import Joint as Joint
-from constrainit._obey import Check as Check
-from constrainit._obey import check as check
 from constrainit._obey import prepare as prepare
 from constrainit._obey import project as project
 from constrainit._reparametrize import reparametrize as reparametrize

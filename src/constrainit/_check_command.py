@@ -30,7 +30,7 @@ def check(targets, imports, form, max_size) -> None:
     Exit status: 0 all inside, 1 a weight is outside, not finite, or its constraint raises or works
     along other axes than its layer, 2 a model could not be loaded.
     """
-    from constrainit._obey import check as look
+    from constrainit._check import check as look
     from constrainit.doctor._target import TargetError, load_target, running
 
     status, found = INSIDE, []

@@ -1,7 +1,8 @@
-"""Whether the weights of a model obey, and making them: check, project, prepare."""
+"""Making the weights of a model obey: project, prepare."""
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Container
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -11,129 +12,23 @@ from constrainit._axes import RECURRENT
 from constrainit._calibrate import Calibrated, calibrate, can_be_fitted
 from constrainit._effective import EffectiveRecord, effective_records
 from constrainit._measure import measure
-from constrainit._reparametrized import seen_weights
 from constrainit._set import ConstraintSet
 from constrainit._watched import Lines
 from constrainit.initializers import Feasible
 from constrainit.layers import OutputScale
-from constrainit.model import STARTS, GroupRecord, constrained_records, wrong_axes
+from constrainit.model import STARTS, GroupRecord, constrained_records
 from constrainit.sets import Custom
 
-
-@dataclass(frozen=True)
-class CheckRow:
-    """What `check` found out about one constrained weight.
-
-    Attributes:
-        weight: The path of the variable.
-        set: The set in one line.
-        shape: The shape of the weight.
-        dtype: Its storage dtype.
-        violation: Its distance from the set, in the units of the weight; None if it has none.
-        finite: Whether every entry is finite.
-        axis: Empty if the constraint works along the axes that feed one unit, else what differs.
-        error: What the constraint raised on a copy of the weight, or an empty string.
-    """
-
-    weight: str
-    set: str
-    shape: tuple[int, ...]
-    dtype: str
-    violation: float | None
-    finite: bool
-    axis: str
-    error: str
-
-    @property
-    def ok(self) -> bool:
-        """Whether the weight is finite and inside, along the right axes."""
-        return self.finite and not self.error and not self.axis and self.violation == 0
+Row = tuple[Any, ConstraintSet, float, Any]
 
 
-@dataclass(frozen=True)
-class Check:
-    """The table that `check` returns: iterate over `rows`, print it, or take `to_dict()`."""
-
-    rows: tuple[CheckRow, ...]
-
-    @property
-    def ok(self) -> bool:
-        """Whether every row is."""
-        return all(row.ok for row in self.rows)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The table as plain Python that JSON can hold."""
-        rows = [{**asdict(row), "shape": list(row.shape), "ok": row.ok} for row in self.rows]
-        return {"ok": self.ok, "rows": rows}
-
-    def __str__(self) -> str:
-        from constrainit._text import table
-
-        if not self.rows:
-            return "no weight of the model has a constraint"
-        lines = []
-        for row in self.rows:
-            outside = "unknown" if row.violation is None else f"{row.violation:.3g}"
-            faults = [row.error, row.axis, "" if row.finite else "not finite"]
-            verdict = "; ".join(fault for fault in faults if fault) or (
-                "ok" if row.ok else "outside"
-            )
-            lines.append((row.weight, "x".join(map(str, row.shape)), row.set, outside, verdict))
-        return table(("weight", "shape", "set", "outside by", "verdict"), lines)
-
-
-def check(model: keras.Model) -> Check:
-    """Whether each constrained weight of a model obeys, found without changing anything.
-
-    Weights that a `Reparametrized` computes are looked at, too.
-
-    Args:
-        model: A built Keras model or layer.
-    """
-    rows = [_check_row(record) for record in effective_records(model)]
-    return Check((*rows, *map(_seen_row, seen_weights(model))))
-
-
-def _seen_row(variable):
-    value = ops.convert_to_tensor(variable)
-    outside, text = float(variable.set.violation(value)), variable.set.describe()
-    smooth = variable.set.transform
-    return CheckRow(
-        variable.path,
-        f"{text}, {'straight through' if smooth.rounds else 'through a smooth map'}",
-        tuple(variable.shape),
-        keras.backend.standardize_dtype(value.dtype),
-        outside if math.isfinite(outside) else None,
-        bool(ops.all(ops.isfinite(value))),
-        axis="",
-        error="",
-    )
-
-
-def _check_row(record):
-    if getattr(record, "hidden", ""):
-        text, shape = type(record.constraint).__name__, tuple(record.variable.shape)
-        dtype = keras.backend.standardize_dtype(record.variable.dtype)
-        return CheckRow(record.path, text, shape, dtype, None, True, "", record.hidden)
-    value = record.value
-    text, violation, error = type(record.constraint).__name__, None, ""
-    # A constraint of the user's own may raise anything; the table has to show what.
-    try:
-        a_set = record.resolved(record.constraint)
-        text = a_set.describe()
-        outside = measure([a_set], [value])[0][0]
-        violation = outside if math.isfinite(outside) else None
-    except Exception as fault:
-        error = f"{type(fault).__name__}: {fault}"
-    axes = None if error else wrong_axes(record)
-    axis = f"works along {axes[0]}, a unit is fed along {axes[1]}" if axes else ""
-    finite = bool(ops.all(ops.isfinite(value)))
-    return CheckRow(record.path, text, record.shape, record.dtype, violation, finite, axis, error)
-
-
-def measured(model: keras.Model) -> list[tuple[Any, ConstraintSet, float, Any]]:
-    """Each constrained weight with its set, how far outside it is, and its image."""
-    records = [record for record in effective_records(model) if not getattr(record, "hidden", "")]
+def measured(model: keras.Model, paths: Container[str] | None = None) -> list[Row]:
+    """Each constrained weight, or those of `paths`: its set, how far outside it is, its image."""
+    records = [
+        record
+        for record in effective_records(model)
+        if not getattr(record, "hidden", "") and (paths is None or record.path in paths)
+    ]
     sets = [record.resolved(record.constraint) for record in records]
     try:
         pairs = measure(sets, [record.value for record in records])
@@ -170,8 +65,13 @@ def project(model: keras.Model) -> dict[str, float]:
         ValueError: A constraint can not be applied to its weight, or no weight is in all of its
             sets; no weight is changed.
     """
+    return move(measured(model))
+
+
+def move(rows: list[Row]) -> dict[str, float]:
+    """Moves measured weights that are outside to the nearest allowed ones, as `project` tells."""
     moves = []
-    for record, a_set, distance, image in measured(model):
+    for record, a_set, distance, image in rows:
         if distance != 0:
             lacking = a_set._lacking(image)
             if lacking:
@@ -236,6 +136,34 @@ def _has_no_draw(record, a_set, image):
     return not record.variable.trainable and bool(ops.any(image))
 
 
+def _anew(model, rows, seed, fitted):
+    """Each measured weight that is outside, with its new start and what is told of it."""
+    changes = []
+    depth = max(sum(map(can_be_fitted, constrained_records(model))), 1)
+    for index, (record, a_set, distance, image) in enumerate(rows):
+        if distance == 0:
+            continue
+        if _has_no_draw(record, a_set, image):
+            finite = bool(ops.all(ops.isfinite(image)))
+            how, value = ("projected", image) if finite else (_LEFT, record.value)
+        else:
+            own = None if seed is None else seed + index
+            draw = Feasible(a_set, own, STARTS.get(record.variable.name))
+            if fitted and can_be_fitted(record):
+                phi = record.layer.activation
+                phi = phi.activation if isinstance(phi, OutputScale) else phi
+                draw = Feasible(a_set, own, activation=phi, depth=depth)
+            value, how = _beside_what_stays(_drawn(draw, a_set, record), a_set, record, image)
+        changes.append((record, value, Redrawn(record.path, a_set.describe(), distance, how)))
+    return changes
+
+
+def redraw(model: keras.Model, paths: Container[str], seed: int) -> None:
+    """Gives the weights of `paths` that start outside a new start, as `prepare` does for all."""
+    for record, value, _ in _anew(model, measured(model, paths), seed, fitted=False):
+        record.assign(value)
+
+
 def prepare(
     model: keras.Model, x: Any = None, seed: int | None = None
 ) -> list[Redrawn | Calibrated]:
@@ -267,23 +195,7 @@ def prepare(
         raise ValueError(
             f"`seed` of `prepare` must be None or an integer. Received: seed={seed!r}."
         )
-    changes = []
-    depth = max(sum(map(can_be_fitted, constrained_records(model))), 1)
-    for index, (record, a_set, distance, image) in enumerate(measured(model)):
-        if distance == 0:
-            continue
-        if _has_no_draw(record, a_set, image):
-            finite = bool(ops.all(ops.isfinite(image)))
-            how, value = ("projected", image) if finite else (_LEFT, record.value)
-        else:
-            own = None if seed is None else seed + index
-            draw = Feasible(a_set, own, STARTS.get(record.variable.name))
-            if x is not None and can_be_fitted(record):
-                phi = record.layer.activation
-                phi = phi.activation if isinstance(phi, OutputScale) else phi
-                draw = Feasible(a_set, own, activation=phi, depth=depth)
-            value, how = _beside_what_stays(_drawn(draw, a_set, record), a_set, record, image)
-        changes.append((record, value, Redrawn(record.path, a_set.describe(), distance, how)))
+    changes = _anew(model, measured(model), seed, fitted=x is not None)
     kept = [ops.copy(record.value) for record, _, _ in changes]
     for record, value, _ in changes:
         record.assign(value)

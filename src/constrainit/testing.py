@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from constrainit._obey import CheckRow, check
+from constrainit._check import CheckRow, check
 from constrainit.model import constrained_records
 
 

@@ -23,6 +23,7 @@ from constrainit.doctor.treatments import (
     steps,
     training,
 )
+from constrainit.doctor.treatments._apart import by_constraint, for_each_constraint
 from constrainit.doctor.treatments._chain import Attempt, Chains
 from constrainit.doctor.treatments._lasting import LATER, confirmed
 from constrainit.doctor.treatments._remedy import (
@@ -51,12 +52,24 @@ REMEDIES = (
     Remedy(("CW603",), outputs.other_logits),
     Remedy(("CW603",), data.targets_in_a_column, saved=False),
     Remedy(("CW301",), constraints.along_the_right_axes),
-    Remedy(("CW301",), source.along_units, saved=False),
-    Remedy(("CW212",), source.along_a_longer_axis, saved=False),
+    Remedy(("CW301",), for_each_constraint(source.along_units), saved=False, apart=True),
+    Remedy(("CW212",), for_each_constraint(source.along_a_longer_axis), saved=False, apart=True),
     Remedy(("CW212",), rounding.straight_through),
-    Remedy((*_CONSTRAINT, "CW206"), source.edited, brings=("CW208",), saved=False),
-    Remedy((*_CONSTRAINT, "CW212"), constraints.exact_set),
-    Remedy(("CW204",), source.along_inputs, brings=("CW208",), saved=False),
+    Remedy(
+        (*_CONSTRAINT, "CW206"),
+        for_each_constraint(source.edited),
+        brings=("CW208",),
+        saved=False,
+        apart=True,
+    ),
+    Remedy((*_CONSTRAINT, "CW212"), for_each_constraint(constraints.exact_set), apart=True),
+    Remedy(
+        ("CW204",),
+        for_each_constraint(source.along_inputs),
+        brings=("CW208",),
+        saved=False,
+        apart=True,
+    ),
     Remedy(("CW101", "CW102"), starts.inside, moves=True),
     Remedy(("CW411", "CW101", "CW102"), constraints.off_scales_and_biases),
     Remedy(("CW214",), constraints.off_mapped_weights, saved=False),
@@ -148,10 +161,9 @@ def treat(problem: Problem, evidence: Evidence, found: list[Finding]) -> list[He
 
 def _treat(problem, evidence, found):
     healings, attempts, later = [], [], False
-    for remedy in REMEDIES:
-        wanted = [f for f in found if f.code in remedy.codes and f.counts and _open(f)]
+    for remedy, wanted in _tries(problem, found):
         by_rate = remedy.trial == "rate"
-        if not wanted or (by_rate and (later or not _is_training(wanted, evidence))):
+        if by_rate and (later or not _is_training(wanted, evidence)):
             continue
         after = look(remedy, problem, evidence, wanted)
         if after is None:
@@ -168,6 +180,24 @@ def _treat(problem, evidence, found):
             cause = _named(remedy, after, evidence, found) or cause
         follow(cause, found, after)
     return healings + _in_turn(problem, evidence, found, attempts)
+
+
+def _tries(problem, found):
+    """Each remedy with the open findings that it is for: all, then those of each constraint."""
+    for remedy in REMEDIES:
+        wanted = _wanted(remedy, found)
+        if not wanted:
+            continue
+        yield remedy, wanted
+        groups = by_constraint(problem, wanted) if remedy.apart else []
+        for group in groups if len(groups) > 1 else []:
+            still = [finding for finding in group if finding in _wanted(remedy, found)]
+            if still:
+                yield remedy, still
+
+
+def _wanted(remedy, found):
+    return [f for f in found if f.code in remedy.codes and f.counts and _open(f)]
 
 
 def _in_turn(problem, evidence, found, attempts):

@@ -1,7 +1,7 @@
 """The form of a remedy, and trying it: a change to the borrowed model, and the same look again."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from constrainit.doctor._evidence import Evidence
@@ -24,12 +24,18 @@ class Changed:
         problem: The problem to look at, where it is not the one that came.
         code: The same as code to paste, or an empty string.
         diff: The change to the user's own file, or an empty string.
+        parts: For a weight by its path: what of it was done for this one.
     """
 
     change: str
     problem: Problem | None = None
     code: str = ""
     diff: str = ""
+    parts: Mapping[str, "Changed"] = field(default_factory=dict)
+
+    def at(self, weight: str) -> "Changed":
+        """What was done for a weight: all of it, where it has no part of its own."""
+        return self.parts.get(weight, self)
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,7 @@ class Remedy:
         again: Whether it may be made a second time, at another place.
         moves: Whether it only moves weights, which training may move back.
         factor: By how much it makes the steps of training shorter.
+        apart: Whether it mends constraints, and may mend those of one class by themselves.
     """
 
     codes: tuple[str, ...]
@@ -56,6 +63,7 @@ class Remedy:
     again: bool = False
     moves: bool = False
     factor: float = 1.0
+    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,7 +99,7 @@ class Look:
     def doubted(self, doubt: str) -> "Look":
         """The same, with the reason why it is no cure."""
         change = f"{self.changed.change} ({doubt})"
-        return replace(self, changed=replace(self.changed, change=change), doubt=doubt)
+        return replace(self, changed=replace(self.changed, change=change, parts={}), doubt=doubt)
 
 
 def look(
@@ -144,14 +152,15 @@ def write(
         healed |= good
         gone = not good and place not in now and not after.doubt
         came = f" (then there is {', '.join(_news(after, found, brings))})" if gone else ""
+        own = after.changed.at(finding.weight)
         finding.treatment = Treatment(
-            change=f"{after.changed.change}{came}",
+            change=f"{own.change}{came}",
             before=_shown(finding.evidence),
             after=_shown(now[place].evidence) if not good and place in now
             else measured(finding, after.evidence),
             healed=good,
-            code=after.changed.code,
-            diff=after.changed.diff,
+            code=own.code,
+            diff=own.diff,
         )  # fmt: skip
     return healed
 
@@ -188,7 +197,11 @@ def follow(cause: Finding, found: list[Finding], after: Look) -> None:
     for finding in found:
         done = finding.treatment
         # Healed by something else: then it has a cause of its own.
-        own = done is not None and done.healed and done.change != after.changed.change
+        own = (
+            done is not None
+            and done.healed
+            and done.change != after.changed.at(finding.weight).change
+        )
         same = finding.code == cause.code or finding.cause or own
         if not same and finding is not cause and finding.counts and key(finding) not in now:
             own_cause = alike.get(finding.weight, cause)

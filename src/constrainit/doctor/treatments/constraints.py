@@ -4,12 +4,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from constrainit._obey import prepare, project
+from constrainit._obey import project
 from constrainit.doctor._dropped import evaluated
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._meaning import meant_set
 from constrainit.doctor.treatments._remedy import Changed
-from constrainit.doctor.treatments.starts import may_be_of_weights
+from constrainit.doctor.treatments.starts import may_be_of_weights, start_inside
 from constrainit.model import walk, wrong_axes
 from constrainit.sets import (
     Box,
@@ -34,17 +34,19 @@ _OF_DEFINITE = ("cholesky", "inverse", "solve", "logdet")
 
 def run_call(problem, evidence, found):
     """The method `call`, which Keras never runs, as the constraint itself."""
+    paths = set()
     for variable in problem.model.trainable_variables:
         own = type(variable.constraint).__dict__.get("call")
         if own is not None and "__call__" not in type(variable.constraint).__dict__:
             variable.constraint = variable.constraint.call
-    prepare(problem.model, seed=problem.seed)
+            paths.add(variable.path)
+    start_inside(problem, evidence, paths)
     return Changed("the method `call` is run as `__call__`")
 
 
 def attach(problem, evidence, found):
     """The constraint that the layer holds, on the weight."""
-    sets, paths = [], {finding.weight for finding in found}
+    sets, attached, paths = [], set(), {finding.weight for finding in found}
     texts = {record.path: evaluated(record, text) for record, text in evidence.dropped}
     for record in walk(problem.model):
         held = getattr(record.layer, f"{record.argument}_constraint", None)
@@ -52,7 +54,8 @@ def attach(problem, evidence, found):
         if held is not None and record.constraint is None:
             record.variable.constraint = record.resolved(held)
             sets.append(f"{place(problem, record.path)!r}: {written(as_set(held))}")
-    prepare(problem.model, seed=problem.seed)
+            attached.add(record.path)
+    start_inside(problem, evidence, attached)
     code = f"ci.constrain(model, {{{', '.join(sets)}}})\nci.prepare(model)"
     return Changed("the constraint is attached, and the weight starts inside", code=code)
 
@@ -65,16 +68,16 @@ def _held_by(record, paths):
 
 def along_the_right_axes(problem, evidence, found):
     """The same set, along the axes that feed a unit."""
-    sets: list[str] = []
+    sets, paths = [], {finding.weight for finding in found}
     for record in walk(problem.model):
-        if record.constraint is not None and wrong_axes(record) is not None:
+        if record.path in paths and wrong_axes(record) is not None:
             a_set = as_set(record.constraint)
             arguments = {**a_set._arguments(), "axis": list(record.axes or ())}
             record.variable.constraint = type(a_set)(**arguments)
             sets.append(f"{place(problem, record.path)!r}: {written(record.variable.constraint)}")
     if not sets:
         return None
-    prepare(problem.model, seed=problem.seed)
+    start_inside(problem, evidence, paths)
     code = f"ci.constrain(model, {{{', '.join(sets)}}})\nci.prepare(model)"
     return Changed("the axes of each unit, and a start inside", code=code)
 
@@ -92,7 +95,7 @@ def along_an_axis_that_exists(problem, evidence, found):
             sets.append(f"{place(problem, record.path)!r}: {written(record.variable.constraint)}")
     if not sets:
         return None
-    prepare(problem.model, seed=problem.seed)
+    start_inside(problem, evidence, paths)
     code = f"ci.constrain(model, {{{', '.join(sets)}}})"
     return Changed(f"the axis of a vector, {'; '.join(sets)}", code=code)
 
@@ -138,7 +141,7 @@ def exact_set(problem, evidence, found):
             both_signs |= isinstance(a_set, SumTo)
     if not sets:
         return None
-    prepare(problem.model, seed=problem.seed)
+    start_inside(problem, evidence, {finding.weight for finding in found})
     other = " (ci.Simplex where none of them is to be negative)" if both_signs else ""
     code = f"ci.constrain(model, {{{', '.join(sets)}}})\nci.prepare(model)"
     return Changed(

@@ -1,6 +1,5 @@
 """Remedies in the user's own Python: an edit of a class, applied in memory and tried."""
 
-from constrainit._obey import prepare
 from constrainit.doctor.treatments import _edits
 from constrainit.doctor.treatments._edits import EDITS
 from constrainit.doctor.treatments._remedy import Changed, with_other
@@ -11,23 +10,24 @@ from constrainit.doctor.treatments._rewriting import (
     kind_of_layer,
     rewritten,
 )
+from constrainit.doctor.treatments.starts import start_inside
 
 
 def edited(problem, evidence, found):
     """The smallest edit of the class of a constraint that its findings ask for."""
-    return _edited(problem, found, EDITS)
+    return _edited(problem, evidence, found, EDITS)
 
 
 def along_inputs(problem, evidence, found):
     """The class of a constraint with its reductions along the inputs of a unit."""
-    return _edited(problem, found, dict.fromkeys(EDITS, _edits.along_inputs))
+    return _edited(problem, evidence, found, dict.fromkeys(EDITS, _edits.along_inputs))
 
 
 def along_units(problem, evidence, found):
     """The class of a constraint with its norms along the axes that feed a unit."""
     numbers = found[0].evidence
     edit = _edits.along(numbers["axis"], tuple(numbers["unit_axes"]))
-    return _edited(problem, found, {found[0].code: edit})
+    return _edited(problem, evidence, found, {found[0].code: edit})
 
 
 def along_a_longer_axis(problem, evidence, found):
@@ -37,10 +37,12 @@ def along_a_longer_axis(problem, evidence, found):
         return None
     [axis], other = numbers["axis"], numbers["unit_axes"][0]
     rank = 1 + len(numbers["unit_axes"])
-    return _edited(problem, found, {found[0].code: _edits.along([axis], other, [axis - rank])})
+    return _edited(
+        problem, evidence, found, {found[0].code: _edits.along([axis], other, [axis - rank])}
+    )
 
 
-def _edited(problem, found, edits):
+def _edited(problem, evidence, found, edits):
     kinds, changes, diffs = {}, [], []
     for finding in found:
         variable = _variable(problem, finding.weight)
@@ -57,6 +59,7 @@ def _edited(problem, found, edits):
             diffs.append(diff)
     if not kinds:
         return None
+    paths = set()
     for variable in problem.model.variables:
         constraint = getattr(variable, "constraint", None)
         kind = kind_of(constraint)
@@ -64,8 +67,9 @@ def _edited(problem, found, edits):
             is_function = kind is constraint
             new = kinds[kind]
             variable.constraint = new if is_function else as_kind(constraint, new)
+            paths.add(variable.path)
     if any(finding.code != "CW208" for finding in found):
-        prepare(problem.model, seed=problem.seed)
+        start_inside(problem, evidence, paths)
     return Changed("; ".join(changes), diff="\n".join(diffs))
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from constrainit._calibrate import calibrate
-from constrainit._obey import prepare, project
+from constrainit._obey import measured, move, prepare, project, redraw
 from constrainit.doctor._finding import Finding
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._statistics import to_numpy
@@ -22,12 +22,28 @@ _USUAL = 10.0
 """By how much a random weight differs at most in size from what Keras draws by default."""
 
 
-def inside(problem, evidence, found):
-    """Every weight that starts outside, drawn from its set; moved there if it has been trained."""
+def start_inside(problem, evidence, paths):
+    """The given weights, drawn from their sets if they are outside; moved there if trained."""
     if evidence.trained:
-        project(problem.model)
+        move(measured(problem.model, paths))
+    else:
+        redraw(problem.model, paths, problem.seed)
+
+
+def inside(problem, evidence, found):
+    """Every weight that starts outside, drawn from its set; moved there if it has been trained.
+
+    Where the constraint of another one raises, those of the findings alone.
+    """
+    try:
+        if evidence.trained:
+            project(problem.model)
+        else:
+            prepare(problem.model, seed=problem.seed)
+    except ValueError:
+        start_inside(problem, evidence, {finding.weight for finding in found})
+    if evidence.trained:
         return Changed("every weight is moved to the nearest of its set", code="ci.project(model)")
-    prepare(problem.model, seed=problem.seed)
     return Changed("every weight starts inside its set", code="ci.prepare(model)")
 
 

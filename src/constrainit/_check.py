@@ -1,0 +1,124 @@
+"""Whether the weights of a model obey."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import keras
+from keras import ops
+
+from constrainit._effective import effective_records
+from constrainit._measure import measure
+from constrainit._reparametrized import seen_weights
+from constrainit.model import wrong_axes
+
+
+@dataclass(frozen=True)
+class CheckRow:
+    """What `check` found out about one constrained weight.
+
+    Attributes:
+        weight: The path of the variable.
+        set: The set in one line.
+        shape: The shape of the weight.
+        dtype: Its storage dtype.
+        violation: Its distance from the set, in the units of the weight; None if it has none.
+        finite: Whether every entry is finite.
+        axis: Empty if the constraint works along the axes that feed one unit, else what differs.
+        error: What the constraint raised on a copy of the weight, or an empty string.
+    """
+
+    weight: str
+    set: str
+    shape: tuple[int, ...]
+    dtype: str
+    violation: float | None
+    finite: bool
+    axis: str
+    error: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether the weight is finite and inside, along the right axes."""
+        return self.finite and not self.error and not self.axis and self.violation == 0
+
+
+@dataclass(frozen=True)
+class Check:
+    """The table that `check` returns: iterate over `rows`, print it, or take `to_dict()`."""
+
+    rows: tuple[CheckRow, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every row is."""
+        return all(row.ok for row in self.rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The table as plain Python that JSON can hold."""
+        rows = [{**asdict(row), "shape": list(row.shape), "ok": row.ok} for row in self.rows]
+        return {"ok": self.ok, "rows": rows}
+
+    def __str__(self) -> str:
+        from constrainit._text import table
+
+        if not self.rows:
+            return "no weight of the model has a constraint"
+        lines = []
+        for row in self.rows:
+            outside = "unknown" if row.violation is None else f"{row.violation:.3g}"
+            faults = [row.error, row.axis, "" if row.finite else "not finite"]
+            verdict = "; ".join(fault for fault in faults if fault) or (
+                "ok" if row.ok else "outside"
+            )
+            lines.append((row.weight, "x".join(map(str, row.shape)), row.set, outside, verdict))
+        return table(("weight", "shape", "set", "outside by", "verdict"), lines)
+
+
+def check(model: keras.Model) -> Check:
+    """Whether each constrained weight of a model obeys, found without changing anything.
+
+    Weights that a `Reparametrized` computes are looked at, too.
+
+    Args:
+        model: A built Keras model or layer.
+    """
+    rows = [_check_row(record) for record in effective_records(model)]
+    return Check((*rows, *map(_seen_row, seen_weights(model))))
+
+
+def _seen_row(variable):
+    value = ops.convert_to_tensor(variable)
+    outside, text = float(variable.set.violation(value)), variable.set.describe()
+    smooth = variable.set.transform
+    return CheckRow(
+        variable.path,
+        f"{text}, {'straight through' if smooth.rounds else 'through a smooth map'}",
+        tuple(variable.shape),
+        keras.backend.standardize_dtype(value.dtype),
+        outside if math.isfinite(outside) else None,
+        bool(ops.all(ops.isfinite(value))),
+        axis="",
+        error="",
+    )
+
+
+def _check_row(record):
+    if getattr(record, "hidden", ""):
+        text, shape = type(record.constraint).__name__, tuple(record.variable.shape)
+        dtype = keras.backend.standardize_dtype(record.variable.dtype)
+        return CheckRow(record.path, text, shape, dtype, None, True, "", record.hidden)
+    value = record.value
+    text, violation, error = type(record.constraint).__name__, None, ""
+    # A constraint of the user's own may raise anything; the table has to show what.
+    try:
+        a_set = record.resolved(record.constraint)
+        text = a_set.describe()
+        outside = measure([a_set], [value])[0][0]
+        violation = outside if math.isfinite(outside) else None
+    except Exception as fault:
+        error = f"{type(fault).__name__}: {fault}"
+    axes = None if error else wrong_axes(record)
+    axis = f"works along {axes[0]}, a unit is fed along {axes[1]}" if axes else ""
+    finite = bool(ops.all(ops.isfinite(value)))
+    return CheckRow(record.path, text, record.shape, record.dtype, violation, finite, axis, error)
