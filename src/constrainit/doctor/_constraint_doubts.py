@@ -81,3 +81,8 @@ def left_of(image: Callable, record: Any, before: np.ndarray, size: float) -> fl
     left = float(np.linalg.norm(first - before))
     moved = float(np.linalg.norm(second - first))
     return left / size if left <= _LITTLE * size or moved > _PULLED * left else None
+
+
+def pulls(shrinks: float | None) -> bool:
+    """Whether what is left of a movement is that of a pull: of rounding nothing is left."""
+    return shrinks is not None and shrinks > NOTICEABLE

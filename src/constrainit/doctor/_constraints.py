@@ -30,9 +30,11 @@ from constrainit.doctor._constraint_doubts import (
     left_of,
     moved_again,
     moved_by,
+    pulls,
 )
 from constrainit.doctor._evidence import ConstraintEvidence, Evidence
 from constrainit.doctor._frames import fault
+from constrainit.doctor._leaps import leap
 from constrainit.doctor._state import snapshot
 from constrainit.doctor._statistics import as_array, numbers, to_numpy
 from constrainit.doctor._sums import divided_by_sums
@@ -44,6 +46,9 @@ _LEFT = 0.01
 _ROUNDING = 1e-5
 """The shares of an update, and of a weight, that are no more than the rounding of what takes it
 back."""
+
+_MOSTLY = 0.5
+"""What is left of an update where a constraint pulls every weight to the same one."""
 
 
 class Constraints:
@@ -242,12 +247,14 @@ class Constraints:
             made.after_step = numbers(after)
 
     def end(self) -> None:
-        """Whether constraints keep what they give of the weights after the steps, too."""
+        """Whether constraints keep what they give of the weights after the steps, and near them."""
         for made in self.evidence.constraints:
             gradual = is_gradual(self.of(made.record.variable))
             if made.custom and made.image is not None and not gradual:
                 value = to_numpy(made.record.variable)
                 made.later = moved_again(self.image, made.record, value)
+                if max(made.again, made.later, made.repeat) <= NOTICEABLE:
+                    made.leap = leap(self.image, made.record, value)
 
     def _later(self, record, before, updated, image):
         """Counts updates of which nothing is left, nor would be of their opposites."""
@@ -257,22 +264,27 @@ class Constraints:
         most = np.abs(updated - before).max()
         if made.undone is None or most == 0:
             return
-
+        size = float(np.linalg.norm(updated - before))
         least = min(_LEFT * most, _ROUNDING * np.abs(before).max())
 
-        def undone(value):
+        def wholly(value):
             return value is not None and np.abs(value - before).max() <= least
+
+        def undone(value):
+            mostly = made.custom and (made.undone == 0 or pulls(made.shrinks))
+            near = value is not None and np.linalg.norm(value - before) <= _MOSTLY * size
+            return wholly(value) or (mostly and near)
 
         # At a bound the constraint takes back what points outward, and nothing else.
         opposite = 2 * before - updated
         if not undone(image) or (made.undone == 0 and not undone(self.image(record, opposite))):
             made.undone = None
             return
-        made.undone += 1
-        if made.undone == 1:
+        if made.undone == 0:
             draw = np.abs(np.random.default_rng(0).normal(size=record.shape))
-            made.always = undone(self.image(record, draw * np.abs(before).max()))
-            size = float(np.linalg.norm(updated - before))
+            made.always = wholly(self.image(record, draw * np.abs(before).max()))
             made.shrinks = left_of(self.image, record, before, size)
-            if made.shrinks is None:
+            if made.shrinks is None or not (wholly(image) or pulls(made.shrinks)):
                 made.undone = None
+                return
+        made.undone += 1

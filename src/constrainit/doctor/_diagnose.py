@@ -81,14 +81,21 @@ def examine(
     drawn = x is None
     if drawn:
         x = _batch.inputs_for(model, shapes, seed)
-    if not is_built(model):
+    was_built = is_built(model)
+    unbuilt = [layer.name for layer in model._flatten_layers() if not layer.built]
+    if unbuilt:
         try:
             model(keras.tree.map_structure(lambda a: keras.KerasTensor(a.shape, a.dtype.name), x))
         # Whatever the user's layers raise is what the doctor was called for.
         except Exception as exception:
-            evidence = Evidence(faults={"build": fault(exception)})
-            return _report(model, x, evidence, seed, [], target=target)
+            if not was_built:
+                evidence = Evidence(faults={"build": fault(exception)})
+                return _report(model, x, evidence, seed, [], target=target)
     problem = Problem(model, x, y, loss, optimizer, seed, steps)
+    now = {layer.name for layer in model._flatten_layers() if layer.built and layer.variables}
+    late = [name for name in unbuilt if name in now]
+    if was_built and late:
+        problem.said.append(f"built by a call, as they had no weights yet: {', '.join(late)}")
     if drawn:
         problem.drawn = True
         problem.said.append("inputs drawn at random, as none were given")

@@ -15,15 +15,35 @@ from constrainit.doctor.engines._result import Stepped
 
 
 def copied(optimizer: Any, trainable: list[Any]) -> Any:
-    """An optimizer like another one, with its state, for the same variables."""
+    """An optimizer like another one, with its state, for the same variables.
+
+    It steps at once where the other one adds up the gradients of several batches first, which on
+    one batch again and again is the same.
+    """
     optimizer = keras.optimizers.get(optimizer)
     copy = type(optimizer).from_config(optimizer.get_config())
+    inner = _inner(copy)
+    if gathers(optimizer) > 1:
+        inner.gradient_accumulation_steps = None
     copy.build(trainable)
-    shapes = [[tuple(v.shape) for v in one.variables] for one in (copy, optimizer)]
+    sums = set(map(id, getattr(_inner(optimizer), "_accumulated_gradients", ())))
+    kept = [v for v in optimizer.variables if id(v) not in sums]
+    shapes = [[tuple(v.shape) for v in one] for one in (copy.variables, kept)]
     if optimizer.built and shapes[0] == shapes[1]:
-        for own, original in zip(copy.variables, optimizer.variables, strict=True):
+        for own, original in zip(copy.variables, kept, strict=True):
             own.assign(original)
+        # The variable counts the batches, the property the updates.
+        inner._iterations.assign(_inner(optimizer).iterations)
     return copy
+
+
+def gathers(optimizer: Any) -> int:
+    """Of how many batches an optimizer adds up the gradients for one update."""
+    return getattr(_inner(optimizer), "gradient_accumulation_steps", None) or 1
+
+
+def _inner(optimizer):
+    return getattr(optimizer, "inner_optimizer", optimizer)
 
 
 def has_stepped(model: Any) -> bool:
@@ -35,7 +55,7 @@ def has_stepped(model: Any) -> bool:
 
 def unknown(optimizer: Any, trainable: list[Any]) -> list[Any]:
     """The variables that an optimizer which has been built was not built for."""
-    own = getattr(optimizer, "inner_optimizer", optimizer)
+    own = _inner(optimizer)
     places = getattr(own, "_trainable_variables_indices", None)
     if not getattr(own, "built", False) or not places:
         return []

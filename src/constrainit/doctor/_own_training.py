@@ -23,7 +23,7 @@ from constrainit.doctor._problem import Problem
 from constrainit.doctor._randomness import undisturbed
 from constrainit.doctor._state import attribute
 from constrainit.doctor._statistics import to_numpy
-from constrainit.doctor._units import identical
+from constrainit.doctor._units import identical, still_twins, twins
 from constrainit.doctor._use import ASKED, UNUSED, moved_weight
 from constrainit.doctor.engines import engine
 
@@ -106,7 +106,8 @@ class OwnTraining:
             outputs_last=mine.outputs_last, gradients=mine.gradients, loss=mine.loss,
             loss_after=mine.loss_after, losses=mine.losses, nonfinite_after=mine.nonfinite_after,
             fault_step=mine.fault_step, fault_weights=mine.fault_weights, alone=usual.alone,
-            assigned=usual.assigned, identical=mine.identical, quantized=usual.quantized,
+            assigned=usual.assigned, identical=mine.identical, twins=mine.twins,
+            quantized=usual.quantized,
             data=usual.data, weights=usual.weights, made=usual.made, rate=mine.rate,
             entries=mine.entries, kinks=mine.kinks,
         )  # fmt: skip
@@ -116,7 +117,8 @@ class OwnTraining:
         problem, start = self.problem, self.start
         first = {id(r.variable): to_numpy(r.variable) for r in start.weights}
         self.evidence.rate = self.step.rate
-        same, index, kept = identical(start.weights), 0, []
+        same, pairs = identical(start.weights), twins(start.weights)
+        index, kept = 0, []
         while index == 0 or (index <= problem.steps and self.evidence.fault_step is None):
             seen = self.step.take()
             kept = engine().kept_gradients(problem.trainable)
@@ -127,7 +129,11 @@ class OwnTraining:
         self.own.steps = index
         self._at_the_end(first)
         if self.evidence.fault_step is None:
-            self.evidence.identical = identical(same)
+            moved = {made.record.path for made in self.evidence.gradients if not made.still}
+            self.evidence.identical, self.evidence.twins = (
+                identical(same),
+                still_twins(pairs, moved),
+            )
         return kept
 
     def _note(self, index: int, seen: Seen):

@@ -233,6 +233,12 @@ class Problem:
         if optimizer is None:
             optimizer = keras.optimizers.Adam()
             self.said.append("not compiled: Adam with its default learning rate")
+        batches = _own_optimizer.gathers(optimizer)
+        if batches > 1:
+            self.said.append(
+                f"the optimizer adds up {batches} batches for one update: fewer change no weight; "
+                "each step below is a whole update"
+            )
         self.optimizer = _own_optimizer.copied(optimizer, self.trainable)
 
     def loss(self, x: Any, y: Any, watch: Callable | None = None) -> tuple[Any, list[Any]]:

@@ -26,6 +26,7 @@ def borrowed(model: keras.Model, also: Iterable[Any] = ()) -> Iterator[Callable[
     variables = [*model.variables, *model.metrics_variables]
     variables += [variable for one in steppers for variable in one.variables]
     constraints = [(v, v.constraint) for v in variables if hasattr(v, "constraint")]
+    trained = [(v, v.trainable) for v in model.variables if hasattr(v, "trainable")]
     penalties = [(v, v.regularizer) for v in variables if hasattr(v, "regularizer")]
     owners = [*model._flatten_layers(), *also]
     # TensorFlow wraps the lists of an optimizer, and the wrapper holds the list.
@@ -43,6 +44,9 @@ def borrowed(model: keras.Model, also: Iterable[Any] = ()) -> Iterator[Callable[
             variable.assign(value)
         for variable, constraint in constraints:
             variable.constraint = constraint
+        for variable, is_trained in trained:
+            if variable.trainable != is_trained:
+                variable.trainable = is_trained
         for variable, penalty in penalties:
             variable.regularizer = penalty
         # Not through `setattr`: a layer would wrap and track what is put back.

@@ -13,7 +13,8 @@ from constrainit.doctor._evidence import EntryEvidence, Evidence, GradientEviden
 from constrainit.doctor._kinks import kinks
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._statistics import as_output, to_numpy
-from constrainit.doctor._units import identical
+from constrainit.doctor._switches import switches
+from constrainit.doctor._units import identical, still_twins, twins
 from constrainit.doctor._use import ask_for_use
 from constrainit.doctor.engines._result import WEIGHT_NUMBERS
 from constrainit.doctor.trace import locate, locate_constraint
@@ -72,7 +73,7 @@ class Training:
             self.steps = 1
         else:
             evidence.corners = corners(problem, self.constraints, evidence)
-        same = identical(evidence.weights)
+        same, pairs = identical(evidence.weights), twins(evidence.weights)
         index = 0
         while index < self.steps:
             index += 1
@@ -91,7 +92,9 @@ class Training:
                 stepped = problem.step()
                 break
         evidence.outputs_last = self._outputs(stepped)
-        evidence.identical = identical(same) if evidence.fault_step is None else []
+        if evidence.fault_step is None:
+            moved = {made.record.path for made in evidence.gradients if not made.still}
+            evidence.identical, evidence.twins = identical(same), still_twins(pairs, moved)
         evidence.averages = self._averages()
         self.constraints.end()
         if evidence.fault_step is None:
@@ -114,6 +117,7 @@ class Training:
         evidence.corners += passed(problem, free)
         if not problem.is_small:
             return
+        evidence.switches = switches(problem, self.constraints, evidence)
         evidence.rounding = _beyond.rounding(problem, evidence)
         if _beyond.hardly_falls(evidence.losses):
             evidence.kinks = kinks(problem, evidence, problem.loss_anew)

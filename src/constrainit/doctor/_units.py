@@ -1,9 +1,13 @@
-"""Weights whose units are all the same."""
+"""Weights whose units are all the same, and weights that are the same as another one."""
 
 import numpy as np
 from keras import ops
 
+from constrainit.doctor._statistics import to_numpy
 from constrainit.model import WeightRecord
+
+_FEW = 64
+"""Numbers that tell two weights apart, almost always."""
 
 
 def identical(records: list[WeightRecord]) -> list[WeightRecord]:
@@ -26,3 +30,36 @@ def _is_identical(record):
     peak = float(np.max(np.abs(units.astype("float32"))))
     spread = np.abs(units.astype("float32") - units[0].astype("float32"))
     return peak > 0 and float(np.max(spread)) <= 1e-6 * peak
+
+
+def twins(records: list[WeightRecord]) -> list[tuple[WeightRecord, WeightRecord]]:
+    """Trained weights that hold the same numbers as one before them, with that one.
+
+    Those whose numbers are all alike are left out, and vectors: many start as zeros or ones.
+    """
+    found, known = [], {}
+    for record in records:
+        if record.variable.trainable and len(record.shape) > 1:
+            alike = known.setdefault((record.shape, record.dtype, _beginning(record)), [])
+            alike.append(record)
+    for record, *others in known.values():
+        if others and np.ptp(first := to_numpy(record.variable)) > 0:
+            found += [(o, record) for o in others if np.array_equal(to_numpy(o.variable), first)]
+    return found
+
+
+def _beginning(record):
+    value = ops.reshape(ops.convert_to_tensor(record.variable), (-1,))[:_FEW]
+    return to_numpy(value).tobytes()
+
+
+def still_twins(
+    pairs: list[tuple[WeightRecord, WeightRecord]], moved: set[str]
+) -> list[tuple[WeightRecord, WeightRecord]]:
+    """Those of the pairs whose weights have `moved`, and are the same but for rounding."""
+    return [pair for pair in pairs if pair[0].path in moved and _are_alike(*pair)]
+
+
+def _are_alike(one, other):
+    values = [to_numpy(record.variable).astype("float32") for record in (one, other)]
+    return bool(np.abs(values[0] - values[1]).max() <= 1e-5 * np.abs(values[0]).max())

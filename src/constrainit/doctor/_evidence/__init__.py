@@ -4,6 +4,7 @@ from constrainit.doctor._evidence._constraints import (
     ConstraintEvidence,
     CornerEvidence,
     OverwriteEvidence,
+    SwitchEvidence,
     TwiceEvidence,
 )
 from constrainit.doctor._evidence._losses import (
@@ -47,6 +48,7 @@ __all__ = [
     "PenaltyEvidence",
     "PlainEvidence",
     "RoundingEvidence",
+    "SwitchEvidence",
     "Trial",
     "TwiceEvidence",
 ]

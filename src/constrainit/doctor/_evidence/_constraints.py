@@ -34,6 +34,8 @@ class ConstraintEvidence:
         again: How far the constraint moves its own image, relative to the image.
         later: How far it moves its image of the weight after the steps, where it had left alone
             that of the start.
+        leap: How far it leaps beside the weight after the steps to a member that is farther away,
+            relative to its norm; None if no leap was found.
         grown: The norms of the start, of its image, and of the images of these, if they grow at
             each call until they are not finite; else empty.
         fading: The same norms, if they fall at each call, by about as much.
@@ -76,6 +78,7 @@ class ConstraintEvidence:
     dtype: str | None = None
     again: float = 0.0
     later: float = 0.0
+    leap: float | None = None
     grown: list[float] = field(default_factory=list)
     fading: list[float] = field(default_factory=list)
     shrinks: float | None = None
@@ -130,6 +133,19 @@ class OverwriteEvidence:
     every: int
     momentum: float
     left: float
+
+
+@dataclass(frozen=True)
+class SwitchEvidence:
+    """A weight that multiplies a part of the loss, and nothing that the model predicts.
+
+    Attributes:
+        record: The weight.
+        share: That part of the loss.
+    """
+
+    record: WeightRecord
+    share: float
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from constrainit.doctor._evidence._constraints import (
     ConstraintEvidence,
     CornerEvidence,
     OverwriteEvidence,
+    SwitchEvidence,
     TwiceEvidence,
 )
 from constrainit.doctor._evidence._losses import (
@@ -57,6 +58,7 @@ class Evidence:
         assigned: Trainable weights that the forward pass assigns to.
         alone: Layers in which a softmax runs over a single entry, and the user's own line.
         identical: Weights whose units are all the same, before and after the steps.
+        twins: Weights that are the same as another one, before and after the steps, with it.
         averages: Weights whose average, which the optimizer keeps, is outside by that much.
         quantized: Weights with a constraint in a layer whose kernel is quantized, by layer.
         data: The arrays of the batch.
@@ -80,6 +82,7 @@ class Evidence:
         copied: Weights that were the transpose of a trained one at the start, with that one.
         falling: How the targets go against a model that can only rise.
         own: What the steps of the model's own did, None if it has none or they could not be taken.
+        switches: Weights that multiply the loss, and nothing that the model predicts.
         twice: Weights with a lower bound that their layers take through a positive map.
         plain: Tensors that layers compute with and that are no weights.
         trials: What the same look found after a change that asks for a cause, by its name.
@@ -105,6 +108,7 @@ class Evidence:
     assigned: list[WeightRecord] = field(default_factory=list)
     alone: list[tuple[str, Source | None]] = field(default_factory=list)
     identical: list[WeightRecord] = field(default_factory=list)
+    twins: list[tuple[WeightRecord, WeightRecord]] = field(default_factory=list)
     averages: list[tuple[WeightRecord, float]] = field(default_factory=list)
     quantized: list[tuple[str, str]] = field(default_factory=list)
     data: list[DataEvidence] = field(default_factory=list)
@@ -127,6 +131,7 @@ class Evidence:
     copied: list[tuple[WeightRecord, WeightRecord]] = field(default_factory=list)
     falling: FallingEvidence | None = None
     own: OwnEvidence | None = None
+    switches: list[SwitchEvidence] = field(default_factory=list)
     twice: list[TwiceEvidence] = field(default_factory=list)
     plain: list[PlainEvidence] = field(default_factory=list)
     trials: dict[str, "Trial"] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from constrainit.doctor.rules.cw101_infeasible_start import InfeasibleStart
 from constrainit.doctor.rules.cw102_start_jump import StartJump
 from constrainit.doctor.rules.cw103_nonfinite_start import NonfiniteStart
 from constrainit.doctor.rules.cw105_identical_units import IdenticalUnits
+from constrainit.doctor.rules.cw106_identical_weights import IdenticalWeights
 from constrainit.doctor.rules.cw201_constraint_raises import ConstraintRaises
 from constrainit.doctor.rules.cw202_wrong_shape import WrongShape
 from constrainit.doctor.rules.cw203_wrong_dtype import WrongDtype
@@ -24,6 +25,7 @@ from constrainit.doctor.rules.cw211_signed_sum import SignedSum
 from constrainit.doctor.rules.cw212_update_undone import UpdateUndone
 from constrainit.doctor.rules.cw213_no_member import NoMember
 from constrainit.doctor.rules.cw214_bounded_twice import BoundedTwice
+from constrainit.doctor.rules.cw215_leaping import LeapingConstraint
 from constrainit.doctor.rules.cw301_wrong_axis import WrongAxis
 from constrainit.doctor.rules.cw302_undefined_at_bound import UndefinedAtBound
 from constrainit.doctor.rules.cw303_average_outside import AverageOutside
@@ -60,6 +62,7 @@ from constrainit.doctor.rules.cw608_fading_rate import FadingRate
 from constrainit.doctor.rules.cw609_penalty_outweighs import PenaltyOutweighs
 from constrainit.doctor.rules.cw610_target_falls import TargetFalls
 from constrainit.doctor.rules.cw611_foreign_optimizer import ForeignOptimizer
+from constrainit.doctor.rules.cw612_loss_switched_off import LossSwitchedOff
 from constrainit.doctor.rules.cw701_own_step_breaks import OwnStepBreaks
 from constrainit.doctor.rules.cw702_step_trains_nothing import StepTrainsNothing
 from constrainit.doctor.rules.cw703_step_leaves_set import StepLeavesSet
@@ -73,15 +76,17 @@ _LEVELS = ("error", "warning", "info")
 RULES = (
     NonfiniteData(), NonfiniteStart(), ConstraintNeverRuns(), ConstraintRaises(), WrongShape(),
     WrongDtype(), ConstraintMakesNan(), NotDeterministic(), NotAProjection(), SignedSum(),
-    NoMember(), UpdateUndone(), InexactConstraint(), ForeignOptimizer(), NotAttached(),
-    QuantizedAway(), MadeInCall(), NotAVariable(), CopiedNotTied(), IndexBeyondTable(), WrongAxis(),
-    WrongLoss(), TargetOutOfReach(), TargetFalls(), BoundedTwice(), RelativeToZero(),
-    UnboundedLoss(), UndefinedAtBound(), EpsilonUnderflows(), PenaltyOutweighs(),
+    NoMember(), UpdateUndone(), LeapingConstraint(), InexactConstraint(), ForeignOptimizer(),
+    NotAttached(), QuantizedAway(), MadeInCall(), NotAVariable(), CopiedNotTied(),
+    IndexBeyondTable(), WrongAxis(), WrongLoss(), TargetOutOfReach(), TargetFalls(),
+    BoundedTwice(), RelativeToZero(), UnboundedLoss(), UndefinedAtBound(), EpsilonUnderflows(),
+    PenaltyOutweighs(), LossSwitchedOff(),
     AverageOverwrites(), UnscaledData(), LearningRateTooHigh(), FadingRate(), Rounding(),
     NoSecondDerivative(), AssignedInCall(), GradientsAddUp(), MutedSignal(), StepLeavesSet(),
-    AverageOutside(), InfeasibleStart(), IdenticalUnits(), StartJump(), ModelFails(),
-    NonfiniteForward(), NonfiniteGradient(), NonfiniteLoss(), OwnStepBreaks(), StepTrainsNothing(),
-    ExplodingSignal(), SaturatedStart(), DeadStart(), NoGradient(), ConstantOutput(),
+    AverageOutside(), InfeasibleStart(), IdenticalUnits(), IdenticalWeights(), StartJump(),
+    ModelFails(), NonfiniteForward(), NonfiniteGradient(), NonfiniteLoss(), OwnStepBreaks(),
+    StepTrainsNothing(), ExplodingSignal(), SaturatedStart(), DeadStart(), NoGradient(),
+    ConstantOutput(),
     FadingGradient(), LostUpdate(), LossGrows(), NotSaved(),
 )  # fmt: skip
 

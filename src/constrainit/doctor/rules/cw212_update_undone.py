@@ -1,11 +1,10 @@
 """CW212 update-undone."""
 
+from constrainit.doctor._constraint_doubts import pulls
 from constrainit.doctor.rules._rule import Rule, percent
 from constrainit.sets import Fixed
 
 _ENOUGH = 3
-_PULLED = 1e-3
-"""Rounding leaves nothing of a small movement, or as much as the grid is apart."""
 
 
 class UpdateUndone(Rule):
@@ -13,8 +12,9 @@ class UpdateUndone(Rule):
 
     A constraint that rounds, to whole numbers, to signs or to a grid, has the last word: the step
     of the optimizer is smaller than what it rounds away, and the weight never changes. The same is
-    true of a sum or norm along an axis of length one, which divides each weight by itself. The
-    gradients are sound, and the other weights learn, so that the loss still falls a little.
+    true of a sum or norm along an axis of length one, which divides each weight by itself. A
+    softmax pulls every weight to equal shares, and leaves a small part of each step. The gradients
+    are sound, and the other weights learn, so that the loss still falls a little.
 
     Example:
         def ternary(w):
@@ -47,15 +47,15 @@ class UpdateUndone(Rule):
             pulled = {"pulled": made.shrinks} if _pulls(made) else {}
             yield self.at_weight(
                 made,
-                f"its constraint {made.text} takes back what each of {made.undone} steps "
-                f"moved: {_why(made, axis)}",
+                f"its constraint {made.text} takes back {'most of ' if _pulls(made) else ''}what "
+                f"each of {made.undone} steps moved: {_why(made, axis)}",
                 _fix(made, axis),
                 {"moved": 0.0, "update": made.update or 0.0, **where, **pulled},
             )
 
 
 def _pulls(made):
-    return not made.always and made.shrinks is not None and made.shrinks > _PULLED
+    return not made.always and pulls(made.shrinks)
 
 
 def _others(made, axis):

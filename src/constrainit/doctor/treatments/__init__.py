@@ -41,7 +41,18 @@ from constrainit.doctor.treatments._rewriting import registered_as_before
 _BROKEN = ("CW401", "CW501", "CW502")
 _SIGNAL = ("CW402", "CW403", "CW404", "CW405", "CW504")
 _TRAINING = ("CW505",)
-_CONSTRAINT = ("CW201", "CW202", "CW203", "CW204", "CW205", "CW207", "CW208", "CW210", "CW211")
+_CONSTRAINT = (
+    "CW201",
+    "CW202",
+    "CW203",
+    "CW204",
+    "CW205",
+    "CW207",
+    "CW208",
+    "CW210",
+    "CW211",
+    "CW215",
+)
 
 REMEDIES = (
     Remedy(("CW206",), constraints.run_call, brings=("CW208",), saved=False),
@@ -71,6 +82,7 @@ REMEDIES = (
         apart=True,
     ),
     Remedy(("CW101", "CW102"), starts.inside, moves=True),
+    Remedy(("CW106",), starts.drawn_apart),
     Remedy(("CW411", "CW101", "CW102"), constraints.off_scales_and_biases),
     Remedy(("CW214",), constraints.off_mapped_weights, saved=False),
     Remedy(("CW302",), constraints.inside_the_bounds),
@@ -87,6 +99,7 @@ REMEDIES = (
     Remedy(("CW508",), training.larger_epsilon),
     Remedy(("CW409",), models.made_weights, saved=False),
     Remedy(("CW609",), penalties.weaker_penalty),
+    Remedy(("CW612",), penalties.fixed_weight, saved=False),
     Remedy(("CW305",), training.average_at_the_end),
     Remedy(("CW303",), training.projected_averages, saved=False),
     Remedy(("CW605",), data.labels_from_zero, saved=False),

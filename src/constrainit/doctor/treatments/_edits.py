@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+from constrainit.doctor.treatments._edit_signs import with_signs
+
 _REDUCTIONS = ("sum", "mean", "max", "min", "norm", "sqrt")
 _DECORATOR = "@keras.saving.register_keras_serializable()"
 
@@ -286,4 +288,5 @@ EDITS = {
     "CW201": _first_of(without_item_assignment, seeded, keras_ops, keeps_dimensions),
     "CW204": keeps_dimensions,
     "CW207": _first_of(seeded, seeded_numpy, without_a_memory),
+    "CW215": with_signs,
 }

@@ -1,9 +1,10 @@
-"""Weaker penalties on weights."""
+"""Weaker penalties on weights, and weights that are no part of a loss."""
 
 import keras
 
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor.treatments._remedy import Changed, with_other
+from constrainit.model import walk
 
 _KNOWN = (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2)
 
@@ -21,6 +22,21 @@ def weaker_penalty(problem, evidence, found):
         f"penalties {evidence.outweighed[0].scale:g} times as strong",
         with_other(problem),
         "\n".join(dict.fromkeys(changed)),
+    )
+
+
+def fixed_weight(problem, evidence, found):
+    """Weights that multiply the loss, no longer trained."""
+    codes = []
+    for record in walk(problem.model):
+        if record.path in {finding.weight for finding in found}:
+            record.variable.trainable = False
+            name = record.argument or record.variable.name
+            codes.append(
+                f"# {name} of {record.layer.name!r}\nself.add_weight(..., trainable=False)"
+            )
+    return Changed(
+        "the weight is not trained", with_other(problem), "\n".join(dict.fromkeys(codes))
     )
 
 

@@ -1,5 +1,7 @@
 """Remedies for starts: inside the set, of the right size, different from unit to unit."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -108,6 +110,34 @@ def redrawn(problem, evidence, found):
         f"{', '.join(named[:3])} drawn at random"
         + (f", and {len(named) - 3} more" if len(named) > 3 else "")
     )
+
+
+def drawn_apart(problem, evidence, found):
+    """Weights that are the same as another one, drawn by their initializers with other seeds."""
+    paths, codes = {finding.weight for finding in found}, []
+    for index, record in enumerate(walk(problem.model)):
+        if record.path not in paths:
+            continue
+        seed = problem.seed + index + 1
+        a_set = None if record.constraint is None else record.resolved(record.constraint)
+        if a_set is not None and not isinstance(a_set, Custom):
+            draw = Feasible(a_set, seed).over(a_set, record.axes)
+        else:
+            draw = _with_seed(getattr(record.layer, f"{record.argument}_initializer", None), seed)
+        record.assign(ops.cast(draw(record.shape, record.dtype), record.dtype))
+        kind = type(draw).__name__
+        if isinstance(draw, Feasible):
+            codes.append(f"# {record.layer.name}: another seed for its {kind}")
+        else:
+            codes.append(f"{record.argument}_initializer=keras.initializers.{kind}(seed={seed})")
+    return Changed("an initializer with another seed", code="\n".join(dict.fromkeys(codes)))
+
+
+def _with_seed(initializer: Any, seed: int):
+    config = {} if initializer is None else initializer.get_config()
+    if initializer is None or "seed" not in config:
+        return keras.initializers.GlorotUniform(seed)
+    return type(initializer).from_config({**config, "seed": seed})
 
 
 def may_be_of_weights(problem: Problem, finding: Finding) -> bool:

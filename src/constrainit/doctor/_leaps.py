@@ -1,0 +1,76 @@
+"""Constraints that leap: beside a member, from one to another that is farther away."""
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+_DIRECTIONS = 4
+_REACH = 0.3
+"""How far from the member is looked, relative to its norm."""
+
+_POINTS = 9
+_HALVINGS = 10
+"""What a continuous map moves between two points is by then a thousandth of what it was."""
+
+_LEAST = 0.02
+_FARTHER = 0.25
+"""By how much squared distances from one point differ, in that of the members: not at all for the
+nearest ones."""
+
+_LARGEST = 65_536
+
+
+def leap(image: Callable, record: Any, value: np.ndarray) -> float | None:
+    """How far a constraint leaps on some way from its image of a weight, relative to its norm.
+
+    A map to the nearest member leaps only where two of them are equally near. None where no other
+    leap was found on a few ways, in directions drawn at random, and for weights of more than
+    65,536 entries, which are not looked at.
+    """
+    member = image(record, value) if value.size <= _LARGEST else None
+    if member is None or not member.any():
+        return None
+    size = float(np.linalg.norm(member))
+    draws = np.random.default_rng(0)
+    for _ in range(_DIRECTIONS):
+        way = draws.normal(size=member.shape)
+        found = _on_the_way(
+            lambda point: image(record, point.astype(member.dtype)),
+            member,
+            member + _REACH * size / np.linalg.norm(way) * way,
+            _LEAST * size,
+        )
+        if found is not None:
+            return found / size
+    return None
+
+
+def _on_the_way(image, start, end, least):
+    """The leap between neighbours among points on a line, if it leads to one farther away."""
+    points = [start + share * (end - start) for share in np.linspace(0, 1, _POINTS)]
+    images = [image(point) for point in points]
+    if any(found is None for found in images):
+        return None
+    gaps = [_apart(*pair) for pair in itertools.pairwise(images)]
+    place = int(np.argmax(gaps))
+    low, high = ((points[i], images[i]) for i in (place, place + 1))
+    for _ in range(_HALVINGS):
+        if _apart(low[1], high[1]) < least:
+            return None
+        middle = (low[0] + high[0]) / 2
+        found = image(middle)
+        if found is None:
+            return None
+        if _apart(low[1], found) > _apart(found, high[1]):
+            high = (middle, found)
+        else:
+            low = (middle, found)
+    near, far = sorted((_apart(low[0], low[1]), _apart(low[0], high[1])))
+    gap = _apart(low[1], high[1])
+    return gap if gap >= least and far**2 - near**2 > _FARTHER * gap**2 else None
+
+
+def _apart(one, other):
+    return float(np.linalg.norm(one.astype("float64") - other))
