@@ -43,7 +43,8 @@ def shares(w):
         (q_of, True), (np.floor, True), (lambda w: np.where(w > 0.1, 2.0, 0.0), True),
         (signed_q_of, False), (polar, False), (np.round, False), (np.sign, False),
         (largest_of_each, False), (shares, False), (lambda w: np.maximum(w, 0.0), False),
-        (lambda w: w / np.linalg.norm(w, axis=0), False), (lambda w: np.full_like(w, np.nan), False),
+        (lambda w: w / np.linalg.norm(w, axis=0), False),
+        (lambda w: np.full_like(w, np.nan), False),
     ],
 )  # fmt: skip
 def test_leaps_to_what_is_farther_away(constraint, leaps):

@@ -118,19 +118,27 @@ def drawn_apart(problem, evidence, found):
     for index, record in enumerate(walk(problem.model)):
         if record.path not in paths:
             continue
-        seed = problem.seed + index + 1
-        a_set = None if record.constraint is None else record.resolved(record.constraint)
-        if a_set is not None and not isinstance(a_set, Custom):
-            draw = Feasible(a_set, seed).over(a_set, record.axes)
-        else:
-            draw = _with_seed(getattr(record.layer, f"{record.argument}_initializer", None), seed)
-        record.assign(ops.cast(draw(record.shape, record.dtype), record.dtype))
+        for seed in (problem.seed + index + 1, problem.seed + index + 2):
+            draw = _own_draw(record, seed)
+            value = ops.cast(draw(record.shape, record.dtype), record.dtype)
+            # The seed that it was drawn with.
+            if not np.array_equal(to_numpy(value), to_numpy(record.variable)):
+                break
+        record.assign(value)
         kind = type(draw).__name__
         if isinstance(draw, Feasible):
             codes.append(f"# {record.layer.name}: another seed for its {kind}")
         else:
             codes.append(f"{record.argument}_initializer=keras.initializers.{kind}(seed={seed})")
     return Changed("an initializer with another seed", code="\n".join(dict.fromkeys(codes)))
+
+
+def _own_draw(record, seed):
+    """The initializer of a weight with another seed; a set has its own."""
+    a_set = None if record.constraint is None else record.resolved(record.constraint)
+    if a_set is not None and not isinstance(a_set, Custom):
+        return Feasible(a_set, seed).over(a_set, record.axes)
+    return _with_seed(getattr(record.layer, f"{record.argument}_initializer", None), seed)
 
 
 def _with_seed(initializer: Any, seed: int):
