@@ -33,6 +33,7 @@ from constrainit.doctor._constraint_doubts import (
 )
 from constrainit.doctor._evidence import ConstraintEvidence, Evidence
 from constrainit.doctor._frames import fault
+from constrainit.doctor._layouts import misfits
 from constrainit.doctor._state import snapshot
 from constrainit.doctor._statistics import as_array, numbers, to_numpy
 from constrainit.doctor._sums import divided_by_sums
@@ -175,6 +176,7 @@ class Constraints:
     def _first(self, made, record, value, image):
         if isinstance(image, Exception):
             made.fault = fault(image)
+            made.misfits = misfits(record) if made.custom else []
             return
         made.shape = tuple(image.shape)
         made.dtype = keras.backend.standardize_dtype(image.dtype)
