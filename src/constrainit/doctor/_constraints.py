@@ -34,6 +34,7 @@ from constrainit.doctor._constraint_doubts import (
 )
 from constrainit.doctor._evidence import ConstraintEvidence, Evidence
 from constrainit.doctor._frames import fault
+from constrainit.doctor._layouts import misfits
 from constrainit.doctor._leaps import leap
 from constrainit.doctor._state import snapshot
 from constrainit.doctor._statistics import as_array, numbers, to_numpy
@@ -180,6 +181,7 @@ class Constraints:
     def _first(self, made, record, value, image):
         if isinstance(image, Exception):
             made.fault = fault(image)
+            made.misfits = misfits(record) if made.custom else []
             return
         made.shape = tuple(image.shape)
         made.dtype = keras.backend.standardize_dtype(image.dtype)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from constrainit.doctor._frames import Fault
+from constrainit.doctor._layouts import Constant
 from constrainit.doctor._statistics import Numbers
 from constrainit.doctor.trace import Operation
 from constrainit.model import WeightRecord
@@ -29,6 +30,7 @@ class ConstraintEvidence:
         rescaled: The least and largest factor by which the constraint scales a unit of the start,
             if scaling is all that it does; else None.
         fault: What the constraint raised.
+        misfits: If it raised, its constants that do not fit the weight.
         shape: The shape that the constraint returned.
         dtype: The dtype that the constraint returned.
         again: How far the constraint moves its own image, relative to the image.
@@ -74,6 +76,7 @@ class ConstraintEvidence:
     jump: float = 0.0
     rescaled: tuple[float, float] | None = None
     fault: Fault | None = None
+    misfits: list[Constant] = field(default_factory=list)
     shape: tuple[int, ...] | None = None
     dtype: str | None = None
     again: float = 0.0

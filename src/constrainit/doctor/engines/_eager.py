@@ -16,15 +16,18 @@ from constrainit.doctor.engines._result import (
 )
 
 
-def compile_step(gradients_of):
-    """As `_jax.compile_step`; `gradients_of(problem)` gives the backend's gradients."""
+def compile_step(gradients_of, whole=lambda gradient: gradient):
+    """As `_jax.compile_step`; `gradients_of(problem)` gives the backend's gradients.
+
+    `whole` makes a plain tensor of one of them.
+    """
 
     def step(problem):
         loss, outputs, found, signals = gradients_of(problem)
         gradients = list(found)
         connected = [gradient is not None for gradient in gradients]
         weights = [
-            weigh_at_once(_value(variable), gradient)
+            weigh_at_once(_value(variable), None if gradient is None else whole(gradient))
             for variable, gradient in zip(problem.trainable, gradients, strict=True)
         ]
         # Nothing here holds the step or the problem, so that both are gone as soon as unused.

@@ -1,6 +1,14 @@
 """CW201 constraint-raises."""
 
+import re
+
+from constrainit.doctor._layouts import fitted, layout
 from constrainit.doctor.rules._rule import Rule, last_source
+
+_OF_SHAPES = re.compile(r"shape|size|dimension|broadcast", re.IGNORECASE)
+"""What backends speak of where two tensors do not fit."""
+
+_KINDS = ("RuntimeError", "ValueError", "TypeError", "InvalidArgumentError")
 
 
 class ConstraintRaises(Rule):
@@ -8,8 +16,10 @@ class ConstraintRaises(Rule):
 
     Building, calling, compiling and predicting never run a constraint, so the error waits for the
     first optimizer step, where it looks like a fault of training. Frequent causes: `keras.backend`
-    functions of Keras 2, assignment to entries of a tensor, NumPy code in a compiled step, and
-    `keras.ops` that reject a Variable on JAX (begin with `w = keras.ops.convert_to_tensor(w)`).
+    functions of Keras 2, assignment to entries of a tensor, NumPy code in a compiled step,
+    `keras.ops` that reject a Variable on JAX (begin with `w = keras.ops.convert_to_tensor(w)`), and
+    a mask of another shape than the weight, whose layout differs from layer to layer: an LSTM keeps
+    the kernels of its four gates side by side.
 
     Example:
         def positive(w):
@@ -39,13 +49,56 @@ class ConstraintRaises(Rule):
             if made.fault is not None:
                 yield self.at_weight(
                     made,
-                    f"its constraint {made.text} raises {made.fault}. You would meet this at the "
-                    "first optimizer step: build, the first forward pass, compile and predict do "
-                    "not run a constraint",
-                    fix_for(made.fault),
+                    f"its constraint {made.text} raises {made.fault}{_shapes(made)}. You would "
+                    "meet this at the first optimizer step: build, the first forward pass, compile "
+                    "and predict do not run a constraint",
+                    _fix_of_shapes(made) or fix_for(made.fault),
                     {"exception": made.fault.kind},
                     source=last_source(made.fault.sources),
                 )
+
+
+def misfit(made):
+    """The constant that a constraint failed with; None if it was no such fault."""
+    if not _is_of_shapes(made.fault):
+        return None
+    source = last_source(made.fault.sources)
+    line = "" if source is None else source.text
+    # A short list, such as one of axes, says nothing.
+    told = [
+        one
+        for one in made.misfits
+        if not one.listed or len(one.shape) > 1 or fitted(made.record, one)
+    ]
+    named = [one for one in told if re.search(rf"\b{re.escape(one.name)}\b", line)]
+    return next(iter(named or told), None)
+
+
+def _is_of_shapes(fault):
+    return fault is not None and fault.kind in _KINDS and bool(_OF_SHAPES.search(fault.message))
+
+
+def _shapes(made):
+    """The shapes that do not fit, and how the weight is laid out."""
+    found, meant = misfit(made), layout(made.record)
+    if found is not None:
+        why = f": {meant}" if meant else ""
+        shapes = f"the shape {found.shape}, the weight {made.record.shape}"
+        return f". {found.name} has {shapes}{why}"
+    if meant and made.custom and _is_of_shapes(made.fault):
+        return f". The weight has the shape {made.record.shape}: {meant}"
+    return ""
+
+
+def _fix_of_shapes(made):
+    found = misfit(made)
+    if found is None:
+        return ""
+    laid_out = fitted(made.record, found)
+    if laid_out is None:
+        return f"give the constraint a {found.name} that fits the shape {made.record.shape}"
+    how, expression = laid_out
+    return f"lay {found.name} out as the weight is, {how}: {expression}"
 
 
 def fix_for(fault):

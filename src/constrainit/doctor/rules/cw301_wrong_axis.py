@@ -1,14 +1,10 @@
 """CW301 wrong-axis."""
 
-import keras
-
 from constrainit._set import ConstraintSet
+from constrainit.doctor._layouts import GATES
 from constrainit.doctor.rules._rule import Rule
 from constrainit.model import wrong_axes
 from constrainit.sets import Orthogonal
-
-_GATES = {keras.layers.LSTMCell: 4, keras.layers.GRUCell: 3}
-"""How many matrices lie side by side in the kernels of a cell."""
 
 
 class WrongAxis(Rule):
@@ -65,7 +61,7 @@ class WrongAxis(Rule):
     def _of_gates(self, made):
         """A note where a set of matrices sees several of them as one."""
         record, name = made.record, _name(made)
-        kinds = [gates for kind, gates in _GATES.items() if isinstance(record.layer, kind)]
+        kinds = [gates for kind, gates in GATES.items() if isinstance(record.layer, kind)]
         if kinds and type(record.constraint) is Orthogonal and len(record.shape) == 2:
             yield self.at_weight(
                 made,

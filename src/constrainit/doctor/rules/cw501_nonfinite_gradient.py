@@ -4,6 +4,8 @@ import math
 
 from constrainit.doctor.rules._rule import Rule, at_operation
 
+_OF_AN_ANGLE = ("arccos", "arcsin", "arctanh")
+
 
 class NonfiniteGradient(Rule):
     """The first gradient of a weight is NaN or infinite.
@@ -75,6 +77,17 @@ def _fix(evidence):
             return (
                 "replace the divisor where it is 0 before you divide, x / ops.where(d == 0, 1.0, "
                 "d): a where() behind the division hides its value, not its derivative"
+            )
+        if operation.name in _OF_AN_ANGLE and operation.limit.endswith(" at 1"):
+            return (
+                "clip what enters that operation to a little inside of its bounds, such as "
+                "ops.clip(x, -1 + 1e-6, 1 - 1e-6) in float32: a clip to the bounds themselves "
+                "keeps the value finite, not the derivative"
+            )
+        if operation.limit.endswith("arccosh at 1"):
+            return (
+                "keep what enters that operation a little above 1, such as "
+                "ops.maximum(x, 1 + 1e-6) in float32: at 1 it has a value, and no derivative"
             )
         if operation.operands and not any(one.weights for one in operation.operands):
             return (

@@ -76,6 +76,10 @@ def _log1p(x, *_):
     return "log1p of -1" if (x == -1).any() else ""
 
 
+def _arccosh(x, *_):
+    return "inverse hyperbolic cosine of a number below 1" if (x < 1).any() else ""
+
+
 def _sqrt(x, *_):
     return "square root of a negative number" if (x < 0).any() else ""
 
@@ -112,6 +116,7 @@ _DOMAINS = {
     "log2": _log,
     "log10": _log,
     "log1p": _log1p,
+    "arccosh": _arccosh,
     "sqrt": _sqrt,
     "rsqrt": _rsqrt,
     "divide": _divide,
@@ -154,7 +159,8 @@ def largest(dtype: str) -> float:
 
 
 _SINGULAR_AT_ZERO = ("log", "log2", "log10", "sqrt", "rsqrt", "norm", "divide", "logdet")
-_OF_ONE = (*_SINGULAR_AT_ZERO, "exp", "log1p", "square", "power", "arccos", "arcsin", "arctanh")
+_SINGULAR_AT_ONE = ("arccos", "arcsin", "arctanh", "arccosh")
+_OF_ONE = (*_SINGULAR_AT_ZERO, *_SINGULAR_AT_ONE, "exp", "log1p", "square", "power")
 
 
 def derivative_limit(
@@ -177,7 +183,7 @@ def derivative_limit(
     at = operand[bad] if operand.shape == bad.shape else operand
     if name in ("log", "sqrt", "rsqrt", "power") and (at < 0).any():
         return f"{what} at a negative number"
-    if name in ("arccos", "arcsin", "arctanh") and (np.abs(at) >= 1).any():
+    if name in _SINGULAR_AT_ONE and (np.abs(at) >= 1).any():
         return f"{what} at 1"
     if name in (*_SINGULAR_AT_ZERO, "power") and (at == 0).any():
         return f"{what} at 0"

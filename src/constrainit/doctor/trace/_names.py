@@ -40,6 +40,7 @@ _COMMON = {
     "arccos": "acos",
     "arcsin": "asin",
     "arctanh": "atanh",
+    "arccosh": "acosh",
     "erfinv": "erf_inv",
     "cumsum": "reduce_window_sum",
     "gather": "embedding index_select index resourcegather gatherv2 gathernd take",

@@ -113,6 +113,28 @@ def softmax_along_time(line_text):
     return edit
 
 
+def laid_out(name, how, expression):
+    """An edit: where it is called, a constraint takes a constant as an expression gives it."""
+
+    def edit(text):
+        tree = ast.parse(text)
+        defined = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]
+        calls = [n for n in defined if n.name == "__call__"] or defined[:1]
+        found = [
+            node
+            for call in calls
+            for node in ast.walk(call)
+            if isinstance(node, (ast.Name, ast.Attribute))
+            and isinstance(node.ctx, ast.Load)
+            and ast.unparse(node) == name
+        ]
+        for node in sorted(found, key=_end, reverse=True):
+            text = _replaced(text, node, expression)
+        return (f"{name} is {how}", text) if found else None
+
+    return edit
+
+
 def without_a_memory(text):
     """No attribute is set in `__call__`: what the constraint does no longer depends on its past."""
     calls = [n for n in ast.walk(ast.parse(text)) if getattr(n, "name", "") == "__call__"]

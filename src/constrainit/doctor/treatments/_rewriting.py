@@ -96,6 +96,8 @@ def source_of(kind):
 def _compiled(kind, text):
     """What an edited source defines, among the names of its module."""
     scope = dict(vars(inspect.getmodule(kind)))
+    if inspect.isfunction(kind):
+        scope.update(inspect.getclosurevars(kind).nonlocals)
     scope.setdefault("keras", keras)
     # Keras refuses a name twice; `treat` puts its registry back.
     name = registry.GLOBAL_CUSTOM_NAMES.pop(kind, None)

@@ -1,5 +1,7 @@
 """Remedies in the user's own Python: an edit of a class, applied in memory and tried."""
 
+from constrainit.doctor._layouts import fitted
+from constrainit.doctor.rules.cw201_constraint_raises import misfit
 from constrainit.doctor.treatments import _edits
 from constrainit.doctor.treatments._edits import EDITS
 from constrainit.doctor.treatments._remedy import Changed, with_other
@@ -27,6 +29,17 @@ def along_units(problem, evidence, found):
     """The class of a constraint with its norms along the axes that feed a unit."""
     numbers = found[0].evidence
     edit = _edits.along(numbers["axis"], tuple(numbers["unit_axes"]))
+    return _edited(problem, evidence, found, {found[0].code: edit})
+
+
+def with_a_fitting_constant(problem, evidence, found):
+    """The class of a constraint with a constant laid out as the weight is that it acts on."""
+    made = next(one for one in evidence.constraints if one.record.path == found[0].weight)
+    constant = misfit(made)
+    laid_out = None if constant is None else fitted(made.record, constant)
+    if constant is None or laid_out is None:
+        return None
+    edit = _edits.laid_out(constant.name, *laid_out)
     return _edited(problem, evidence, found, {found[0].code: edit})
 
 

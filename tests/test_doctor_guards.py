@@ -1,0 +1,204 @@
+"""Bounds on what enters an operation that has no slope or no value there: small models."""
+
+import ast
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import constrainit as ci
+from constrainit.doctor.treatments._bounds import bounded
+
+DRAWS = np.random.default_rng(0)
+X = DRAWS.normal(size=(16, 4)).astype("float32")
+Y = X[:, :1].copy()
+
+
+class Scales(layers.Layer):
+    """Scales its inputs by numbers that are learnt, four of them."""
+
+    def __init__(self, start, **kwargs):
+        super().__init__(**kwargs)
+        self.start = start
+
+    def build(self, shape):
+        self.w = self.add_weight(
+            shape=(4,), name="w", initializer=keras.initializers.Constant(self.start)
+        )
+
+    def compute_output_shape(self, shape):
+        return shape
+
+
+class Angles(Scales):
+    def call(self, x):
+        return x * ops.arccos(ops.clip(self.w, -1.0, 1.0))
+
+
+class Arcs(Scales):
+    def call(self, x):
+        return x * ops.arcsin(self.w)
+
+
+class Rapidities(Scales):
+    def call(self, x):
+        return x * ops.arctanh(self.w)
+
+
+class Hyperbolic(Scales):
+    def call(self, x):
+        return x * ops.arccosh(self.w)
+
+
+class Grown(Scales):
+    def call(self, x):
+        return x * ops.log1p(self.w)
+
+
+class Bits(Scales):
+    def call(self, x):
+        return 0.1 * x * ops.log2(self.w)
+
+
+class Roots(Scales):
+    def call(self, x):
+        return x * self.w**0.5
+
+
+class Distances(Scales):
+    def call(self, x):
+        return ops.norm(x - self.w, axis=-1, keepdims=True) + x
+
+
+INSIDE = "self.w, -1 + 1e-6, 1 - 1e-6"
+ANGLES = [1.0, 0.5, 0.2, -0.3]
+COUNTS = [0.0, 1.0, 2.0, 3.0]
+# The layer, where it starts, and how its line is to read.
+MENDED = {
+    "arccos of a clip": (Angles, ANGLES, f"ops.arccos(ops.clip({INSIDE}))"),
+    "arcsin": (Arcs, ANGLES, f"ops.arcsin(ops.clip({INSIDE}))"),
+    "arctanh": (Rapidities, ANGLES, f"ops.arctanh(ops.clip({INSIDE}))"),
+    "arccosh": (Hyperbolic, [1.0, 2.0, 1.5, 3.0], "ops.arccosh(ops.maximum(self.w, 1 + 1e-6))"),
+    "log1p": (Grown, [-1.0, -0.5, 1.0, 2.0], "ops.log1p(ops.maximum(self.w, -1 + 1e-6))"),
+    "log2": (Bits, COUNTS, "ops.log2(ops.maximum(self.w, 1e-6))"),
+    "an operator": (Roots, COUNTS, "keras.ops.maximum(self.w, 1e-6)**0.5"),
+    "norm": (
+        Distances, X[0].tolist(),
+        "ops.sqrt(ops.sum(ops.square(x - self.w), axis=-1, keepdims=True) + 1e-12) + x",
+    ),
+}  # fmt: skip
+
+
+def report_of(layer, start):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((4,)), layer(start), layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.001), "mse")
+    return ci.diagnose(model, X, Y, steps=3)
+
+
+@pytest.mark.parametrize("name", MENDED)
+def test_an_operand_at_the_edge_is_bounded(name):
+    """The finding is gone with the bound, which is shown as a change of the line."""
+    if name == "norm" and keras.backend.backend() == "torch":
+        pytest.skip("PyTorch gives a norm the slope 0 at zero")
+    layer, start, line = MENDED[name]
+    first = report_of(layer, start).findings[0]
+    assert first.code in ("CW401", "CW501")
+    assert first.treatment.healed, first.treatment.change
+    assert line in first.treatment.diff
+
+
+@pytest.mark.parametrize(
+    ("layer", "start"),
+    [(Arcs, [1.4, 0.5, 0.2, -0.3]), (Hyperbolic, [0.2, 2.0, 1.5, 3.0]), (Grown, [-3, 1, 1, 2])],
+    ids=["arcsin", "arccosh", "log1p"],
+)
+def test_numbers_that_are_truly_outside_are_not_hidden(layer, start):
+    """No bound is claimed that would only give the operation what it takes."""
+    first = report_of(layer, start).findings[0]
+    assert first.code == "CW401"
+    assert first.treatment is None or not first.treatment.diff
+
+
+@pytest.mark.parametrize(
+    ("layer", "start"), [(Angles, [0.9, 0.5, 0.2, -0.3]), (Distances, [0.0, 0.0, 0.0, 0.0])]
+)
+def test_what_is_off_the_edge_is_sound(layer, start):
+    """Neither an angle nor a distance is accused by itself."""
+    assert not [f for f in report_of(layer, start).findings if f.counts]
+
+
+# A line, what failed in it, the dtype, and the new line.
+LINES = {
+    "half precision": (
+        "ops.arccos(x)", "arccos", "float16", "ops.arccos(ops.clip(x, -1 + 1e-3, 1 - 1e-3))",
+    ),
+    "bfloat16": (
+        "ops.log1p(x)", "log1p", "bfloat16", "ops.log1p(ops.maximum(x, -1 + 1e-2))",
+    ),
+    "named bounds": (
+        "ops.arcsin(ops.clip(x, x_min=-1, x_max=1))", "arcsin", "float32",
+        "ops.arcsin(ops.clip(x, x_min=-1 + 1e-6, x_max=1 - 1e-6))",
+    ),
+    "another clip": (
+        "ops.arcsin(ops.clip(x, -2.0, 1.0))", "arcsin", "float32",
+        "ops.arcsin(ops.clip(ops.clip(x, -2.0, 1.0), -1 + 1e-6, 1 - 1e-6))",
+    ),
+    "a backend's own": (
+        "torch.acos(torch.clamp(x, -1, 1))", "arccos", "float32",
+        "torch.acos(torch.clamp(x, -1 + 1e-6, 1 - 1e-6))",
+    ),
+    "a norm that is squared": (
+        "ops.norm(x, axis=0) ** 2", "sqrt", "float32",
+        "ops.sqrt(ops.sum(ops.square(x), axis=0) + 1e-12) ** 2",
+    ),
+    "a norm of another order": ("ops.norm(x, ord=1)", "sqrt", "float32", None),
+    "a whole power": ("x ** 2", "power", "float32", None),
+    "one in another": (
+        "ops.log(ops.log(x))", "log", "float32",
+        "ops.log(ops.maximum(ops.log(ops.maximum(x, 1e-6)), 1e-6))",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_the_line_that_is_written(name):
+    """Bounds fit the dtype, and those of a clip that is there already are changed."""
+    line, failed, dtype, expected = LINES[name]
+    source = SimpleNamespace(text=f"return {line}")
+    edit = bounded(SimpleNamespace(name=failed, operands=(), source=source), dtype)
+    made = edit(f"def call(self, x):\n    return {line}\n")
+    if expected is None:
+        assert made is None
+    else:
+        ast.parse(made[1])
+        assert made[1] == f"def call(self, x):\n    return {expected}\n"
+
+
+def test_a_gradient_of_a_table_that_is_not_finite_is_seen():
+    """TensorFlow gives it as rows: the table is named at the step that makes its gradient NaN."""
+    keras.utils.set_random_seed(0)
+    pairs = keras.Input((2,), dtype="int32")
+    found = layers.UnitNormalization()(layers.Embedding(9, 3, name="places")(pairs))
+    angle = Between()([found[:, 0], found[:, 1]])
+    model = keras.Model(pairs, angle)
+    model.compile(keras.optimizers.SGD(0.01), "mse")
+    given = DRAWS.integers(0, 9, size=(32, 2)).astype("int32")
+    given[:4, 1] = given[:4, 0]
+    report = ci.diagnose(model, given, np.ones((32, 1), "float32"), steps=3)
+    first = report.findings[0]
+    assert (first.code, first.weight) == ("CW501", "places/embeddings")
+    assert "derivative of arccos at 1" in first.message
+    assert "a little inside of its bounds" in first.fix
+    assert first.treatment.healed, first.treatment.change
+
+
+class Between(layers.Layer):
+    """The angle between two vectors."""
+
+    def call(self, inputs):
+        one, other = inputs
+        cosine = ops.clip(ops.sum(one * other, axis=-1, keepdims=True), -1.0, 1.0)
+        return ops.arccos(cosine)
