@@ -86,6 +86,11 @@ class Intersection(ConstraintSet):
         return all(bounds_of(one) for one in self.sets)
 
     @property
+    def may_lack(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether the sets may have nothing in common: not those of the exact pairs."""
+        return not (self._is_bounds() or self._is_cone_and_norm())
+
+    @property
     def convex(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Whether every set is."""
         return all(one.convex for one in self.sets)
@@ -175,7 +180,7 @@ class Intersection(ConstraintSet):
         return furthest
 
     def _lacking(self, w):
-        if self._is_bounds() or self._is_cone_and_norm():
+        if not self.may_lack:
             return ""
         apart = {one.describe(): float(one.violation(w)) for one in self.sets}
         line, gap = max(apart.items(), key=lambda pair: pair[1])
