@@ -30,9 +30,10 @@ class Intersection(ConstraintSet):
     and one along axis 1, the whole matrix.
 
     The initializer draws from the first set and projects. Bounds that exclude one another are
-    refused. That other sets have nothing in common is seen where a weight is drawn, which raises;
-    the projection of another weight is then in some of them only, and `violation` tells how far it
-    is from the one that it is furthest from.
+    refused. That other sets have nothing in common is seen where a weight is drawn and by
+    `constrain`, which raise, and where a layer is built, which warns; the projection of a weight is
+    then in some of them only, and `violation` tells how far it is from the one that it is furthest
+    from.
 
     Args:
         sets: Two or more sets; anything that `as_set` takes.
