@@ -624,13 +624,16 @@ def test_one_set():
     assert "radius: The largest allowed norm." in done.output
     assert "convex      yes\nprojection  exact\n" in done.output
     assert ">>>" not in done.output
+    for name in ("maxnorm", "MAXNORM", " maxNorm"):
+        assert CliRunner().invoke(cli, ["sets", name]).output == done.output
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["Nrom"], "There is no set 'Nrom'."),
-        (["maxnorm"], "There is no set 'maxnorm'. Near to it: MaxNorm, "),
+        (["sipmlex"], "There is no set 'sipmlex'. Near to it: Simplex"),
+        (["non_negativ"], "There is no set 'non_negativ'. Near to it: NonNegative"),
+        (["qqq"], "There is no set 'qqq'. `constrainit sets` lists them."),
         (["MaxNorm", "--format", "markdown"], "NAME and --format markdown exclude one another."),
     ],
 )

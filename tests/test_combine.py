@@ -263,8 +263,47 @@ def test_sets_that_have_no_weight_in_common():
         with pytest.raises(ValueError, match=line):
             a_set.initializer(1)((3, 2))
     assert float(apart.violation(apart.initializer(1)((5, 1)))) == 0
-    made = keras.Sequential([keras.Input((3,)), layers.Dense(2, kernel_constraint=apart)])
+    with pytest.warns(UserWarning, match=r"kernel' has no weight of shape \(3, 2\)"):
+        made = keras.Sequential([keras.Input((3,)), layers.Dense(2, kernel_constraint=apart)])
     before = array(made.layers[-1].kernel).copy()
     with pytest.raises(ValueError, match=r"No weight was found for '.*kernel' that is in all of"):
         ci.project(made)
     assert same_bits(array(made.layers[-1].kernel), before)
+
+
+def test_a_layer_names_the_weight_that_no_set_has():
+    """The error of the draw does, and the warning of a start of Keras points at the user's line."""
+    apart = ci.Simplex(axis=0) & ci.MaxAbs(0.2)
+    line = r"No weight was found for 'thin/kernel' that is in all of its sets.*wider bound"
+    with pytest.raises(ValueError, match=line):
+        layers.Dense(2, name="thin", **ci.constrained(kernel=apart)).build((None, 3))
+    with pytest.warns(UserWarning, match=r"thin/kernel' has no weight of shape") as told:
+        keras.Sequential([keras.Input((3,)), layers.Dense(2, name="thin", kernel_constraint=apart)])
+    assert [one.filename for one in told] == [__file__]
+    layers.Dense(2, kernel_constraint=apart).build((None, 5))
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_constrain_refuses_what_no_weight_obeys(wrapped):
+    """Naming the weight; nothing is changed, and where the shape allows it the set is taken."""
+    apart = ci.Simplex(axis=0) & ci.MaxAbs(0.2)
+    a_set = ci.Relaxed(ci.Blocks(apart, 2, axis=1), 0.5) if wrapped else apart
+    made = keras.Sequential([keras.Input((5,)), layers.Dense(4), layers.Dense(2)])
+    first, last = (layer.kernel for layer in made.layers)
+    line = rf"constraint of '{last.path}' must have a weight of shape \(4, 2\)\..*wider bound"
+    with pytest.raises(ValueError, match=line):
+        ci.constrain(made, {"*/kernel": a_set})
+    assert first.constraint is None
+    assert last.constraint is None
+    ci.constrain(made, {first.path: a_set})
+    assert first.constraint is not None
+
+
+def test_constrain_refuses_what_no_weights_obey_together():
+    """The shape is that of the matrix which they make."""
+    made = keras.Sequential([keras.Input((3,)), layers.Dense(2)])
+    joint = ci.Joint(ci.Simplex(axis=0) & ci.MaxAbs(0.2))
+    with pytest.raises(ValueError, match=r"kernel \+ .*bias' must have a weight of shape \(4, 2\)"):
+        ci.constrain(made, {("*/kernel", "*/bias"): joint})
+    wide = keras.Sequential([keras.Input((4,)), layers.Dense(2)])
+    ci.constrain(wide, {("*/kernel", "*/bias"): joint})

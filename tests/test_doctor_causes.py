@@ -449,6 +449,7 @@ def test_a_loss_that_falls_farther(before, now, more):
 
 
 @pytest.mark.parametrize(("most", "codes"), [(0.2, ["CW213"]), (0.3, [])])
+@pytest.mark.filterwarnings("ignore:.*has no weight of shape")
 @pytest.mark.usefixtures("_without_treatments")
 def test_sets_that_have_no_weight_in_common(most, codes):
     """Four shares of at most 0.2 do not sum to one; all that the constraint does follows."""

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -18,7 +19,7 @@ from keras import ops
 import constrainit as ci
 from constrainit.callbacks import WeightLog, _log_sums
 from constrainit.callbacks._log_tap import Tap
-from constrainit.log._storage import COLUMNS, LogError, Weight
+from constrainit.log._storage import COLUMNS, LogError, Weight, connect
 from constrainit.log._writer import Writer
 
 # TensorFlow takes longer to compile a step than to take some eagerly.
@@ -531,7 +532,48 @@ def test_a_killed_writer_loses_nothing_that_was_committed(tmp_path):
         database = sqlite3.connect(path)
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         database.close()
+        assert {one.name for one in tmp_path.glob(f"{wanted}.db-*")} == set()
         Writer(path).close()
+
+
+def test_reading_leaves_nothing_beside_the_log(tmp_path):
+    """Nor does writing; where somebody still reads as the writer ends, the last one clears up."""
+    path = tmp_path / "run.db"
+
+    def files():
+        return {one.name for one in tmp_path.iterdir()}
+
+    for last_reads in (False, True):
+        writer = Writer(path, seconds=0)
+        writer.begin({}, [Weight("w", (2,), "float32", None)], 0)
+        writer.add("w", 0, [0.0] * len(COLUMNS))
+        writer.commit()
+        reader = connect(path)
+        assert list(reader.execute("SELECT step FROM records LIMIT 1")) == [(0,)]
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            reader.execute("DELETE FROM records")
+        assert "run.db-wal" in files()
+        for one in (writer, reader) if last_reads else (reader, writer):
+            one.close()
+        assert files() == {"run.db"}
+    Writer(path).close()
+    with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as plain:
+        assert plain.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+    assert len(WeightLog.read(path)) == 1
+    assert files() == {"run.db"}
+
+
+def test_a_file_of_another_program_is_not_cleared_up(tmp_path):
+    """What it has left beside its database is its own to take in."""
+    made = sqlite3.connect(tmp_path / "made.db")
+    made.executescript("PRAGMA journal_mode = WAL; CREATE TABLE other (x);")
+    for end in ("", "-wal"):
+        shutil.copy(tmp_path / f"made.db{end}", tmp_path / f"left.db{end}")
+    before = [(tmp_path / f"left.db{end}").read_bytes() for end in ("", "-wal")]
+    with pytest.raises(LogError, match="is no log of constrainit"):
+        connect(tmp_path / "left.db")
+    assert before == [(tmp_path / f"left.db{end}").read_bytes() for end in ("", "-wal")]
+    made.close()
 
 
 def test_a_log_is_read_while_it_is_written(tmp_path):

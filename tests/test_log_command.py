@@ -60,6 +60,18 @@ def test_summary_has_a_line_for_each_weight(path):
     assert HOSTILE not in _run(path, "--weights", "*/bias").output
 
 
+@pytest.mark.parametrize(("every", "is_told"), [(100, True), (24, False), (5, False)])
+def test_a_run_shorter_than_its_cadence_is_told(tmp_path, every, is_told):
+    """With what to write to see its steps."""
+    writer = Writer(tmp_path / "run.db")
+    writer.begin(ABOUT | {"every": every}, [Weight("w", (2, 3), "float32", None)], 0)
+    for step in (0, 24):
+        writer.add("w", step, [1.0] * len(COLUMNS))
+    writer.commit()
+    writer.close()
+    assert ("WeightLog(..., every=2) logs more" in _run(tmp_path / "run.db").output) == is_told
+
+
 def test_page_needs_nothing_else_and_escapes_names(path, tmp_path):
     """One file without a script or an address, well formed, with every weight and its peak."""
     done = _run(path, "--html", tmp_path / "page.html")

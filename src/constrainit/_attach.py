@@ -18,8 +18,10 @@ from constrainit import _checks
 from constrainit._average import ending_inside, of_members
 from constrainit._axes import RECURRENT, resolve, unit_axes
 from constrainit._joint import Joint, act, group_of
+from constrainit._measure import lacking
 from constrainit._set import ConstraintSet
 from constrainit._step import telling
+from constrainit._warning import warn
 from constrainit._words import with_article
 from constrainit.initializers import Feasible, MatchingBias
 from constrainit.initializers._start import warn_if_far
@@ -45,6 +47,8 @@ def _knows_its_layer(add_weight):
                 return _joined(add_weight, group_of(self, a_set), where, args, kwargs)
             if isinstance(a_set, SelfStarting):
                 resolved = _inside(resolved, a_set, where)
+            if isinstance(a_set, ConstraintSet) and not isinstance(resolved, Feasible):
+                _warn_if_empty(a_set, where)
             if resolved is not initializer:
                 if len(args) > 1:
                     args = (args[0], resolved, *args[2:])
@@ -65,11 +69,11 @@ def _joined(add_weight, group, where, args, kwargs):
 
 def _at_home(initializer, where):
     """An initializer of this library with what it has to know of the layer."""
-    layer, name, shape, _ = where
+    layer, name, shape, path = where
     if isinstance(initializer, Feasible):
         axes = unit_axes(layer, name, shape)
         recurrent = name == RECURRENT
-        resolved = initializer.over(resolve(initializer.set, *where), axes, recurrent)
+        resolved = initializer.over(resolve(initializer.set, *where), axes, recurrent, path)
         if resolved.activation is not None:
             _check_activated(layer)
             layer.__dict__[_START] = _started(layer, resolved, shape)
@@ -99,6 +103,17 @@ def _inside(initializer, a_set, where):
         warn_if_far(a_set, shape, unit_axes(layer, name, shape), recurrent=name == RECURRENT)
     begin = keras.initializers.get("glorot_uniform" if initializer is None else initializer)
     return lambda shape, dtype=None: a_set(begin(shape, dtype=dtype))
+
+
+def _warn_if_empty(a_set, where):
+    """Warns of sets that have nothing in common, where no draw says so."""
+    *_, shape, path = where
+    missing = lacking(a_set, shape)
+    if missing:
+        warn(
+            f"The constraint of {path!r} has no weight of shape {shape}: none was found that is "
+            f"{missing}. Steps of training end between the sets. Give one of them a wider bound."
+        )
 
 
 def _started(layer, initializer, shape):

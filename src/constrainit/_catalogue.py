@@ -69,15 +69,19 @@ def parts() -> Iterator[Any]:
 def details(name: str) -> str:
     """All about one set: its arguments, its docstring up to the examples, and what it offers.
 
+    Args:
+        name: The name of the set, in letters of any case.
+
     Raises:
-        ValueError: There is no such set.
+        ValueError: There is none; the message names those near to it.
     """
-    classes = _classes()
-    if name not in classes:
-        near = difflib.get_close_matches(name, classes, n=3, cutoff=0.4)
-        hint = f" Near to it: {', '.join(near)}." if near else ""
-        raise ValueError(f"There is no set {name!r}.{hint}")
-    one = classes[name]
+    known = {one.lower(): made for one, made in _classes().items()}
+    one = known.get(name.strip().lower())
+    if one is None:
+        near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
+        shown = ", ".join(known[key].__name__ for key in near)
+        hint = f"Near to it: {shown}" if near else "`constrainit sets` lists them"
+        raise ValueError(f"There is no set {name!r}. {hint}.")
     call = _call(one, inspect.signature(one).parameters.values())
     text = (inspect.getdoc(one) or "").split("\n>>> ")[0].rstrip()
     offers = [f"{face:12}{what}" for face, what in zip(_FACES, _faces(_entry(one)), strict=True)]

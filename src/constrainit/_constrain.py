@@ -10,6 +10,7 @@ import keras
 from constrainit._constrained import given_set
 from constrainit._effective import computed_weight
 from constrainit._joint import Group, Joint, Member
+from constrainit._measure import lacking
 from constrainit._set import ConstraintSet
 from constrainit.model import WeightRecord, matching, walk
 
@@ -33,7 +34,8 @@ def constrain(model: keras.Model, sets: Mapping[str, Any]) -> dict[str, Constrai
         The sets by the path of the weight, with their axes resolved.
 
     Raises:
-        ValueError: A pattern matches no weight, or a set does not fit one; nothing is changed.
+        ValueError: A pattern matches no weight, a set does not fit one, or sets that are joined
+            have no weight of its shape in common; nothing is changed.
     """
     if not isinstance(sets, Mapping) or not sets:
         raise ValueError(
@@ -53,6 +55,8 @@ def constrain(model: keras.Model, sets: Mapping[str, Any]) -> dict[str, Constrai
                 record, wanted, None if wanted is None else record.resolved(wanted)
             )  # fmt: skip
     _check_groups(chosen)
+    for record, _, resolved in chosen.values():
+        _check_members(record, resolved)
     lost = _unsaved(model, [record for record, _, _ in chosen.values()])
     apart = _apart(chosen, lost)
     for record, wanted, resolved in chosen.values():
@@ -110,6 +114,19 @@ def _check_groups(chosen):
                 f"The weights {group.path!r} obey a `Joint`: `constrain` must give all of them a "
                 "new constraint, or none."
             )
+
+
+def _check_members(record, resolved):
+    """Raises ValueError if a set has no weight of the shape that it is given for."""
+    path, shape, a_set = record.path, record.shape, resolved
+    if isinstance(resolved, Member):
+        path, shape, a_set = resolved.group.path, resolved.group.size, resolved.group.set
+    missing = "" if a_set is None else lacking(a_set, shape)
+    if missing:
+        raise ValueError(
+            f"The constraint of {path!r} must have a weight of shape {shape}. Received: {a_set!r}. "
+            f"No weight was found that is {missing}. Give one of the sets a wider bound."
+        )
 
 
 def _apart(chosen, lost):

@@ -188,11 +188,16 @@ class Group:
         for variable, block in self.blocks(matrix):
             variable.assign(block)
 
-    def check_shape(self) -> None:
-        """Raises ValueError if the set has no members of the shape of the matrix."""
+    @property
+    def size(self) -> tuple[int, ...]:
+        """The shape of the matrix."""
         size = list(self.members[0].folding.size)
         size[self.joint.axis] = sum(m.folding.size[self.joint.axis] for m in self.members)
-        resolve(self.set, None, "", tuple(size), self.path)
+        return tuple(size)
+
+    def check_shape(self) -> None:
+        """Raises ValueError if the set has no members of the shape of the matrix."""
+        resolve(self.set, None, "", self.size, self.path)
 
 
 def group_of(layer: Any, joint: Joint) -> Group:

@@ -1,11 +1,12 @@
 """What sets say of tensors, compiled where they can be."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 from keras import ops
 
-from constrainit._compile import compiled
+from constrainit._compile import at_once, compiled
 from constrainit._precision import widened
 
 
@@ -41,3 +42,12 @@ def outside(a_set: Any, w, image) -> Any:
     wide = widened(w)
     moved = a_set._outside(w, image)
     return ops.max(a_set._distance(ops.where(ops.isfinite(wide), moved, wide * 0.0)))
+
+
+@functools.lru_cache(maxsize=256)
+def lacking(a_set: Any, shape: tuple[int, ...]) -> str:
+    """What no weight of a shape seems to be, as `_lacking` tells; empty if there are members."""
+    if not a_set.may_lack:
+        return ""
+    with at_once():
+        return a_set._lacking(a_set.project(ops.zeros(shape, "float32")))

@@ -84,7 +84,7 @@ def move(rows: list[Row]) -> dict[str, float]:
 
 def _drawn(draw, a_set, record):
     recurrent = record.variable.name == RECURRENT
-    return draw.over(a_set, record.axes, recurrent)(record.shape, record.dtype)
+    return draw.over(a_set, record.axes, recurrent, record.path)(record.shape, record.dtype)
 
 
 def _beside_what_stays(drawn, a_set, record, image):

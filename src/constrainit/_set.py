@@ -69,6 +69,9 @@ class ConstraintSet(Starting, keras.constraints.Constraint):
     maskable = True
     """Whether `_nearest` honours `where`, so that `Masked` can hold the set."""
 
+    may_lack = False
+    """Whether the set may have no weight of a shape that `check_shape` allows, see `_lacking`."""
+
     to_the_bit = False
     """Whether `_holds` compares entries with one another, or with zero for a whole unit, without a
     tolerance. A compiled program must then not compute a weight anew between that and its return,
@@ -205,7 +208,7 @@ class ConstraintSet(Starting, keras.constraints.Constraint):
     def _lacking(self, w) -> str:
         """What no weight of this shape seems to be, as the projection `w` shows; empty if it may.
 
-        For a set of which that can not be known from the shape.
+        For a set that `may_lack`, of which that can not be known from the shape.
         """
         return ""
 

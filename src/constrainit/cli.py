@@ -128,7 +128,7 @@ def atlas(sets, activations, dtypes, width, batch, depth, seed, output, figure, 
     "--format", "form", type=click.Choice(["text", "markdown"]), default="text", show_default=True
 )
 def sets(name, form) -> None:
-    """Print the catalogue: every set with what it offers, or all about the set NAME.
+    """Print the catalogue: every set with what it offers, or all about the set NAME, in any case.
 
     In a file or a pipe each set of the catalogue has a line of its own.
     """

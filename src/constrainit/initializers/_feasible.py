@@ -80,6 +80,7 @@ class Feasible(keras.initializers.Initializer):
         self._axes: tuple[int, ...] | None = None
         # A layer says itself what its plan lacks.
         self._recurrent = self._told = False
+        self._path = ""
         # Drawn from Python's generator, as Keras does: `keras.utils.set_random_seed` governs it.
         self._seed = random.randint(1, 10**9) if seed is None else self.seed
 
@@ -119,9 +120,11 @@ class Feasible(keras.initializers.Initializer):
         except (TypeError, ValueError, NotImplementedError):
             return w
         if lacking:
+            whose = f" for {self._path!r}" if self._path else ""
             raise _checks.fail(
                 "Feasible", "set", f"have a weight of shape {tuple(w.shape)}", self.set,
-                f"No weight was found that is {lacking}.",
+                f"No weight was found{whose} that is {lacking}. Give one of the sets a wider "
+                "bound.",
             )  # fmt: skip
         return w
 
@@ -179,7 +182,11 @@ class Feasible(keras.initializers.Initializer):
             )
 
     def over(
-        self, set: ConstraintSet, axes: tuple[int, ...] | None = None, recurrent: bool = False
+        self,
+        set: ConstraintSet,
+        axes: tuple[int, ...] | None = None,
+        recurrent: bool = False,
+        path: str = "",
     ) -> "Feasible":
         """This initializer, same seed and same draws, for a weight of a layer.
 
@@ -187,9 +194,11 @@ class Feasible(keras.initializers.Initializer):
             set: The set, as it is for this weight.
             axes: The axes that feed one unit.
             recurrent: Whether the weight is applied again at each step of time.
+            path: The path of the weight, for errors.
         """
         copy = Feasible(set, self.seed, self.base, self.activation, self.depth, self.inputs)
         copy._seed, copy._axes, copy._recurrent, copy._told = self._seed, axes, recurrent, True
+        copy._path = path
         return copy
 
     def get_config(self) -> dict[str, Any]:

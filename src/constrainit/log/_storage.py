@@ -1,9 +1,12 @@
 """The file of a log: one SQLite database, which one process writes and any number read.
 
 In write-ahead mode a reader sees what was committed while the writer goes on, and a process that
-is killed loses what it had not committed and nothing else.
+is killed loses what it had not committed and nothing else. The mode keeps two files beside the
+database. They are gone when the writer is done, which ends the mode, and after one that was killed
+when the next reader is: a reader has to be able to write for that.
 """
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Iterable
@@ -95,7 +98,7 @@ def connect(path: Path, write: bool = False) -> sqlite3.Connection:
     if not write and not path.is_file():
         raise LogError(f"There is no log {str(path)!r}.")
     new = not path.exists() or path.stat().st_size == 0
-    mode = "rwc" if write else "ro"
+    mode = "rwc" if write else "rw" if _is_marked(path) else "ro"
     try:
         database = sqlite3.connect(
             f"{path.resolve().as_uri()}?mode={mode}", uri=True, timeout=10, check_same_thread=False
@@ -109,6 +112,8 @@ def connect(path: Path, write: bool = False) -> sqlite3.Connection:
         if write:
             database.execute("PRAGMA journal_mode = WAL")
             database.execute("PRAGMA synchronous = NORMAL")
+        else:
+            database.execute("PRAGMA query_only = ON")
     except sqlite3.Error as reason:
         database.close()
         raise LogError(_unusable(path, reason)) from None
@@ -116,6 +121,25 @@ def connect(path: Path, write: bool = False) -> sqlite3.Connection:
         database.close()
         raise
     return database
+
+
+def leave(database: sqlite3.Connection) -> None:
+    """Closes what was written: one file that any program reads and puts nothing beside it.
+
+    Where somebody still reads, the last of them clears up.
+    """
+    with contextlib.suppress(sqlite3.Error):
+        database.execute("PRAGMA journal_mode = DELETE")
+    with contextlib.suppress(sqlite3.Error):
+        database.close()
+
+
+def _is_marked(path):
+    """Whether the file is a log: one of another program is not opened so that it might change."""
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        file.seek(68)
+        return file.read(4) == APPLICATION.to_bytes(4, "big")
+    return False
 
 
 def _unusable(path, reason):

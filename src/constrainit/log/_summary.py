@@ -33,6 +33,13 @@ def parts(run: Run, held: list[Trajectory]) -> Iterator[Any]:
         yield ""
     for path, rule in ruled:
         yield Text(_text.visible(f"{path}: {rule}"))
+    last = run.last or 0
+    if 0 < last < run.about.get("every", 0):
+        yield ""
+        yield (
+            "The run ended before its first step to be logged: there is its start, and its end as "
+            f"it is, without update. WeightLog(..., every={max(last // 10, 1)}) logs more."
+        )
     lost = [one for one in held if any(one.of("after_nonfinite"))]
     for one in lost:
         first = next(s for s, n in zip(one.steps, one.of("after_nonfinite"), strict=True) if n)

@@ -1,8 +1,6 @@
 """What writes the file of a log, one at a time."""
 
-import contextlib
 import json
-import sqlite3
 import time
 import weakref
 from collections.abc import Sequence
@@ -10,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from constrainit.log._lock import Lock, LockedError
-from constrainit.log._storage import COLUMNS, LogError, Weight, connect, runs, weights
+from constrainit.log._storage import COLUMNS, LogError, Weight, connect, leave, runs, weights
 
 
 class Writer:
@@ -149,6 +147,5 @@ def _identity(weight):
 
 
 def _close(database, lock):
-    with contextlib.suppress(sqlite3.Error):
-        database.close()
+    leave(database)
     lock.release()

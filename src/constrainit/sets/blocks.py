@@ -75,6 +75,11 @@ class _Cut(ConstraintSet):
         return any(one.to_the_bit for one in self._sets())
 
     @property
+    def may_lack(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether the set of any block may."""
+        return any(one.may_lack for one in self._sets())
+
+    @property
     def scale_free(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Whether the set of every block is."""
         return all(one.scale_free for one in self._sets())

@@ -52,6 +52,11 @@ class _Wrapping(ConstraintSet):
         return self.set.to_the_bit
 
     @property
+    def may_lack(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """As the inner set."""
+        return self.set.may_lack
+
+    @property
     def no_map(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
         """As the inner set."""
         return self.set.no_map

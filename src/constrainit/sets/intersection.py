@@ -30,9 +30,10 @@ class Intersection(ConstraintSet):
     and one along axis 1, the whole matrix.
 
     The initializer draws from the first set and projects. Bounds that exclude one another are
-    refused. That other sets have nothing in common is seen where a weight is drawn, which raises;
-    the projection of another weight is then in some of them only, and `violation` tells how far it
-    is from the one that it is furthest from.
+    refused. That other sets have nothing in common is seen where a weight is drawn and by
+    `constrain`, which raise, and where a layer is built, which warns; the projection of a weight is
+    then in some of them only, and `violation` tells how far it is from the one that it is furthest
+    from.
 
     Args:
         sets: Two or more sets; anything that `as_set` takes.
@@ -84,6 +85,11 @@ class Intersection(ConstraintSet):
 
     def _is_bounds(self):
         return all(bounds_of(one) for one in self.sets)
+
+    @property
+    def may_lack(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether the sets may have nothing in common: not those of the exact pairs."""
+        return not (self._is_bounds() or self._is_cone_and_norm())
 
     @property
     def convex(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -175,7 +181,7 @@ class Intersection(ConstraintSet):
         return furthest
 
     def _lacking(self, w):
-        if self._is_bounds() or self._is_cone_and_norm():
+        if not self.may_lack:
             return ""
         apart = {one.describe(): float(one.violation(w)) for one in self.sets}
         line, gap = max(apart.items(), key=lambda pair: pair[1])
