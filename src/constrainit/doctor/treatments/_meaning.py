@@ -1,56 +1,81 @@
 """Which set a constraint of the user's own seems to mean, from what it gives."""
 
+import contextlib
+
 import numpy as np
 from keras import ops
 
 from constrainit.doctor._constraint_calls import called
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor._sums import is_quotient
-from constrainit.sets import (
-    Box,
-    Custom,
-    Grid,
-    MaxNorm,
-    NonNegative,
-    Orthogonal,
-    Simplex,
-    SpectralNorm,
-    SumTo,
-    Symmetric,
-    UnitNorm,
-    as_set,
-)
+from constrainit.doctor.treatments._candidates import NEAR, axes_of, candidates, shortest
+from constrainit.sets import Custom, Simplex, SpectralNorm, as_set
+from constrainit.sets.elementwise import bounds_of
 
-_DRAWS = 4
-_NEAR = 1e-3
+_DRAWS = ((0.1, False), (1.0, True), (10.0, False), (100.0, True), (100.0, False))
+"""How large draws are, and whether without signs: some fail where no entry is positive."""
+
+_ENTRIES = 16
+"""Of a weight of fewer entries several are drawn of each size."""
+
+_OFF = 0.03
+"""By how much of its largest entry a weight may miss a set, or be moved: epsilons, few turns."""
+
+_WILD = 0.25
+"""Of calls that are further apart, relative to the weight, nothing can be told."""
+
 _CALLS = 60
 _SETTLED = 1e-6
 
 
 def meant_set(record, repeat=0.0):
-    """The narrowest known set that holds all that the constraint was seen to give.
+    """The set that a constraint means, as far as it can be told; None if nothing fits.
 
-    `repeat` is how far apart two calls are: so much may miss. None if nothing fits. A
-    constraint whose set is known means that set.
+    It holds all that the constraint was seen to give, and the constraint leaves its members alone.
+    Of one that moves its own images no member is left alone: there the images must come as far as
+    the set does.
+
+    `repeat` is how far apart two calls are: so much may miss. A constraint whose set is known
+    means that set.
     """
     known = as_set(record.constraint) if callable(record.constraint) else None
     if known is not None and not isinstance(known, Custom):
         return known
+    if repeat > _WILD:
+        return None
     shares = _shares(record)
     if shares is not None:
         return shares
-    pairs = list(_images(record))
-    if len(pairs) < 2:
+    seen = list(_images(record))
+    if len(seen) < 2:
         return None
-    images = [settled for _, settled in pairs]
-    for a_set in _candidates(record, pairs, repeat):
-        try:
-            resolved = record.resolved(a_set)
-            if all(_holds(resolved, image, repeat) for image in images):
-                return a_set
-        # A candidate may have no members of this shape.
-        except ValueError:
-            continue
+    values, images, ends = zip(*seen, strict=True)
+    off = max(_OFF, 2 * repeat)
+
+    def is_left_alone(a_set):
+        return _leaves_alone(record, a_set, values, off)
+
+    found = _first(record, ends, images, repeat, off, is_left_alone)
+    if found is not None or all(_is_near(called(record, i), i, off) for i in images):
+        return found
+    size = float(np.max(np.abs(to_numpy(record.variable)), initial=0.0)) or 1.0
+    scaled = _is_scaled(record)
+
+    def is_reached(a_set):
+        return _is_reached(a_set, images, size) and not (scaled and _is_open(a_set))
+
+    return _first(record, images, images, repeat, off, is_reached)
+
+
+def _first(record, images, others, repeat, off, agrees):
+    """The first candidate that holds the images, and that agrees with the constraint."""
+    # A candidate may have no members of this shape.
+    with contextlib.suppress(ValueError):
+        for a_set in candidates(record, images, others, repeat):
+            with contextlib.suppress(ValueError):
+                resolved = record.resolved(a_set)
+                if all(_holds(resolved, image, off) for image in images) and agrees(resolved):
+                    return a_set
     return None
 
 
@@ -61,23 +86,22 @@ def _shares(record):
     """
     if to_numpy(record.variable).min(initial=0.0) < 0 or not callable(record.constraint):
         return None
-    value = np.random.default_rng(0).uniform(0.5, 1.0, size=record.shape)
-    value.flat[::3] *= -0.5
-    image = called(record, value)
-    if image is None:
+    draws = np.random.default_rng(0)
+    values = [draws.uniform(0.5, 1.0, size=record.shape) for _ in range(2)]
+    for value in values:
+        value.flat[::3] *= -0.5
+    images = [image for value in values if (image := called(record, value)) is not None]
+    if len(images) < len(values):
         return None
-    for axis in (*_axes(record), list(range(len(record.shape)))):
-        sums = value.sum(axis=tuple(axis), keepdims=True)
-        if sums.size < value.size and is_quotient(value, np.float64(image), sums):
-            total = float(np.round(np.median(image.sum(axis=tuple(axis))), 3))
+    for axis in axes_of(record):
+        sums = values[0].sum(axis=tuple(axis), keepdims=True)
+        totals = np.stack([image.sum(axis=tuple(axis)) for image in images])
+        # All of a single sum is a quotient by it: only another draw tells.
+        same = np.ptp(totals) <= NEAR * np.abs(totals).max()
+        if sums.size < values[0].size and same and is_quotient(values[0], images[0], sums):
+            total = shortest(float(np.median(totals)))
             return Simplex(total, axis=axis) if total > 0 else None
     return None
-
-
-def _axes(record):
-    """Those that feed a unit, and each by itself."""
-    axes = [list(record.axes)] if record.axes else []
-    return axes + [[axis] for axis in range(len(record.shape)) if [axis] not in axes]
 
 
 def _images(record):
@@ -88,15 +112,14 @@ def _images(record):
     draws = np.random.default_rng(0)
     start = to_numpy(record.variable)
     size = float(np.max(np.abs(start), initial=0.0)) or 1.0
-    for index in range(_DRAWS):
-        value = size * 10.0 ** (index - 1) * draws.normal(size=start.shape)
-        # A unit without a positive entry is what some constraints fail for.
-        value = np.abs(value) if index % 2 else value
+    for scale, unsigned in _DRAWS * max(1, _ENTRIES // max(start.size, 1)):
+        value = size * scale * draws.normal(size=start.shape)
+        value = np.abs(value) if unsigned else value
         for smaller in (1.0, 0.1, 0.01):
             image = called(record, smaller * value)
             settled = None if image is None else _settled(record, image)
             if settled is not None:
-                yield image, settled
+                yield smaller * value, image, settled
                 break
 
 
@@ -116,44 +139,37 @@ def _settled(record, image):
     return image
 
 
-def _candidates(record, pairs, repeat):
-    rank = len(record.shape)
-    images = [settled for _, settled in pairs]
-    low = min(float(image.min()) for image in images)
-    high = max(float(image.max()) for image in images)
-    axes = _axes(record)
-    for axis in axes:
-        sums = np.concatenate([np.sum(i, axis=tuple(axis)).ravel() for i in images])
-        if np.ptp(sums) <= _NEAR * max(abs(sums).max(), 1e-6) and abs(sums[0]) > _NEAR:
-            total = float(np.round(np.median(sums), 3))
-            if low >= 0:
-                yield from _bounded(Simplex(total, axis=axis), [at_once for at_once, _ in pairs])
-                yield Simplex(total, axis=axis)
-            yield SumTo(total, axis=axis)
-    if rank == 2 and min(record.shape) > 1:
-        yield Orthogonal()
-    for axis in axes:
-        yield UnitNorm(axis=axis)
-    if rank == 2:
-        yield from _spectral(images, repeat)
-        if record.shape[0] == record.shape[1]:
-            yield Symmetric()
-    lower, upper = _bounds(images)
-    # Where all corners are of one norm, they tell no more of a norm than of the bounds.
-    if lower is not None and upper is not None and low < high:
-        yield Box(lower, upper)
-    for axis in axes:
-        norms = np.concatenate([np.sqrt(np.sum(i**2, axis=tuple(axis))).ravel() for i in images])
-        top = float(norms.max())
-        reached = norms >= 0.99 * top
-        if np.mean(reached) > 1 / (2 * _DRAWS) and np.sum(reached) > 1:
-            yield MaxNorm(float(np.round(top, 3)), axis=axis)
-    if upper is not None and low < high:
-        yield Box(lower, upper)
-    if low >= 0 and not _is_scaled(record):
-        yield NonNegative()
-    if all(np.array_equal(image, np.round(image)) for image in images):
-        yield Grid(1.0)
+def _holds(a_set, image, off):
+    outside = float(a_set.violation(ops.cast(image, "float32")))
+    return outside <= off * _size(image)
+
+
+def _leaves_alone(record, a_set, values, off):
+    """Whether members of a set, one for each draw, are what the constraint makes of them."""
+    # What divides by a spectral norm is meant to bound it: of its ball it leaves the sphere alone.
+    far = 1e3 if isinstance(a_set, SpectralNorm) else 1.0
+    members = [to_numpy(a_set.project(ops.cast(far * v, record.dtype))) for v in values]
+    pairs = [(called(record, member), member) for member in members]
+    known = [pair for pair in pairs if pair[0] is not None]
+    return len(known) > 1 and all(_is_near(image, member, off) for image, member in known)
+
+
+def _is_near(image, value, off):
+    return image is not None and np.abs(image - value).max(initial=0.0) <= off * _size(value)
+
+
+def _is_reached(a_set, images, size):
+    """Whether images of more than one draw come as far as the bounds of each entry."""
+    for end in bounds_of(a_set) or ():
+        if end is not None:
+            least = [np.abs(image - end).min() for image in images]
+            if sum(apart <= NEAR * max(abs(end), size) for apart in least) < 2:
+                return False
+    return True
+
+
+def _is_open(a_set):
+    return None in (bounds_of(a_set) or ())
 
 
 def _is_scaled(record):
@@ -163,29 +179,5 @@ def _is_scaled(record):
     return one is not None and other is not None and np.allclose(one, other, rtol=1e-2)
 
 
-def _bounds(images):
-    """The least and the largest number, each None if not many entries have it."""
-    flat = np.concatenate([image.ravel() for image in images])
-    ends = (float(flat.min()), float(flat.max()))
-    there = [np.abs(flat - end) <= _NEAR * abs(end) for end in ends]
-    many = [at.sum() > 2 and at.mean() > 0.05 for at in there]
-    return [float(np.round(end, 4)) if so else None for end, so in zip(ends, many, strict=True)]
-
-
-def _bounded(shares, images):
-    """Shares of which none is below, or above, what many of them are."""
-    lower, upper = _bounds(images)
-    if (lower or upper) and lower != upper:
-        yield shares & Box(lower or None, upper)
-
-
-def _spectral(images, repeat):
-    norms = [float(np.linalg.norm(image, 2)) for image in images]
-    if np.ptp(norms) <= max(0.3, 2 * repeat) * max(norms):
-        yield SpectralNorm(float(np.round(np.median(norms), 1)) or 1.0)
-
-
-def _holds(a_set, image, repeat):
-    outside = float(a_set.violation(ops.cast(image, "float32")))
-    units = float(np.max(np.abs(image))) or 1.0
-    return outside <= max(30 * _NEAR, 2 * repeat) * units
+def _size(value):
+    return float(np.max(np.abs(value), initial=0.0)) or 1.0

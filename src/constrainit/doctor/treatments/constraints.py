@@ -19,6 +19,7 @@ from constrainit.sets import (
     NonNegative,
     Positive,
     PositiveSemidefinite,
+    SpectralNorm,
     SumTo,
     as_set,
 )
@@ -29,6 +30,12 @@ _NORMALIZATIONS = (
     keras.layers.LayerNormalization,
     keras.layers.GroupNormalization,
 )
+_NOTES = (
+    (SumTo, "ci.Simplex where none of them is to be negative"),
+    (SpectralNorm, "which leaves smaller weights alone"),
+)
+"""What is said besides of a set of this kind."""
+
 _OF_DEFINITE = ("cholesky", "inverse", "solve", "logdet")
 
 
@@ -126,7 +133,7 @@ def off_scales_and_biases(problem, evidence, found):
 def exact_set(problem, evidence, found):
     """The set that a constraint seems to mean, in its place, and a start inside."""
     sets, records = [], {record.path: record for record in walk(problem.model)}
-    both_signs = False
+    notes = []
     rounds = {f.weight for f in found if f.code == "CW212" and "pulled" not in f.evidence}
     for path in dict.fromkeys(finding.weight for finding in found):
         record = records.get(path)
@@ -138,11 +145,11 @@ def exact_set(problem, evidence, found):
         if record is not None and a_set is not None:
             record.variable.constraint = record.resolved(a_set)
             sets.append(f"{place(problem, path)!r}: {written(a_set)}")
-            both_signs |= isinstance(a_set, SumTo)
+            notes += [note for kind, note in _NOTES if isinstance(a_set, kind)]
     if not sets:
         return None
     start_inside(problem, evidence, {finding.weight for finding in found})
-    other = " (ci.Simplex where none of them is to be negative)" if both_signs else ""
+    other = "".join(f" ({note})" for note in dict.fromkeys(notes))
     code = f"ci.constrain(model, {{{', '.join(sets)}}})\nci.prepare(model)"
     return Changed(
         f"the set that the constraint means, {'; '.join(sets)}{other}, and a start inside",

@@ -1,0 +1,121 @@
+"""Which set the doctor takes a constraint of the user's own to mean: that one, or none."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import constrainit as ci
+from constrainit.doctor.treatments._meaning import meant_set
+from constrainit.model import walk
+
+
+def norms(w, axis=0):
+    return ops.sqrt(ops.sum(ops.square(w), axis=axis, keepdims=True))
+
+
+def largest(w):
+    return ops.max(ops.svd(ops.convert_to_tensor(w), compute_uv=False))
+
+
+def shares(w):
+    return w / ops.sum(w, axis=0, keepdims=True)
+
+
+ROWS = np.float32([[0.0], [0.1], [0.2], [0.3]])
+
+MEANT = {
+    "floor": (lambda w: ops.maximum(w, 0.1), ci.Positive(0.1)),
+    "floor at zero": (lambda w: ops.maximum(w, 0.0), ci.NonNegative()),
+    "small floor": (lambda w: ops.maximum(w, 1e-3), ci.Positive(1e-3)),
+    "floor below zero": (lambda w: ops.maximum(w, -0.3), ci.Box(lower=-0.3)),
+    "half of the way": (lambda w: 0.5 * (w + ops.maximum(w, 5.0)), ci.Positive(5.0)),
+    "ceiling": (lambda w: ops.minimum(w, 0.5), ci.Box(upper=0.5)),
+    "ceiling below zero": (lambda w: ops.minimum(w, -0.2), ci.Box(upper=-0.2)),
+    "bounds": (lambda w: ops.clip(w, 0.00125, 0.5), ci.Box(0.00125, 0.5)),
+    "magnitudes": (lambda w: ops.abs(w), ci.NonNegative()),
+    "smooth": (lambda w: ops.sigmoid(w), ci.Box(0.0, 1.0)),
+    "smooth and open": (lambda w: ops.softplus(w), ci.NonNegative()),
+    "norm of two": (lambda w: 2 * w / norms(w), ci.NormRange(2.0, 2.0, axis=[0])),
+    "norm of all": (lambda w: w / norms(w, (0, 1)), ci.UnitNorm(axis=[0, 1])),
+    "norm at most": (
+        lambda w: w * (ops.minimum(norms(w), 2.0) / norms(w)), ci.MaxNorm(2.0, axis=[0])
+    ),
+    "range of norms": (
+        lambda w: w * (ops.clip(norms(w), 0.5, 2.0) / norms(w)), ci.NormRange(0.5, 2.0, axis=[0])
+    ),
+    "norm of magnitudes": (
+        lambda w: ops.abs(w) / norms(w), ci.NonNegative() & ci.UnitNorm(axis=[0])
+    ),
+    "spectral norm": (lambda w: 2 * w / largest(w), ci.SpectralNorm(2.0)),
+    "spectral norm at most": (lambda w: w / ops.maximum(largest(w), 1.0), ci.SpectralNorm(1.0)),
+    "half numbers": (lambda w: ops.round(2 * w) / 2, ci.Grid(0.5)),
+    "three numbers": (lambda w: ops.clip(ops.round(w), -1, 1), ci.Grid(1.0, -1.0, 1.0)),
+    "softmax": (lambda w: ops.softmax(w, axis=0), ci.Simplex(1.0, axis=[0])),
+    "shares of a floor": (
+        lambda w: shares(ops.maximum(w, 0.05)), ci.Simplex(1.0, axis=[0]) & ci.Box(lower=0.05)
+    ),
+    # None of the catalogue, though many of its sets hold what these give.
+    "floor of each row": (lambda w: ops.maximum(w, ROWS), None),
+    "sum of magnitudes": (lambda w: w / ops.sum(ops.abs(w), axis=0, keepdims=True), None),
+    "largest of one": (lambda w: w / ops.max(ops.abs(w), axis=0, keepdims=True), None),
+    "diagonal": (lambda w: w * np.eye(4, dtype="float32"), None),
+    "same": (lambda w: 1.0 * w, None),
+    "constant": (lambda w: 0.0 * w + 0.3, None),
+    "above a floor": (lambda w: ops.abs(w) + 0.1, None),
+    "deviation": (lambda w: w / ops.std(w, axis=0, keepdims=True), None),
+}  # fmt: skip
+
+
+def record_of(constraint, start="glorot_uniform"):
+    keras.utils.set_random_seed(0)
+    dense = layers.Dense(4, kernel_initializer=start, kernel_constraint=constraint)
+    model = keras.Sequential([keras.Input((4,)), dense])
+    return next(record for record in walk(model) if record.constraint is not None)
+
+
+def as_tensor(function):
+    # On JAX no Variable is taken by some functions.
+    return lambda w: function(ops.convert_to_tensor(w))
+
+
+@pytest.mark.parametrize("name", MEANT)
+def test_the_set_that_is_meant(name):
+    """It is no wider than what the constraint leaves alone."""
+    function, expected = MEANT[name]
+    assert meant_set(record_of(as_tensor(function))) == expected
+
+
+def test_a_start_without_negative_numbers_is_no_share():
+    """All of a single sum is a quotient by it, of one draw; another draw tells."""
+    scaled = as_tensor(lambda w: w / largest(w))
+    assert meant_set(record_of(scaled, "ones")) == ci.SpectralNorm(1.0)
+    assert meant_set(record_of(as_tensor(lambda w: 1.0 * w), "ones")) is None
+    assert meant_set(record_of(as_tensor(shares), "ones")) == ci.Simplex(1.0, axis=[0])
+
+
+def test_nothing_is_meant_by_noise():
+    """Of which any set is as good as another; little of it does not matter."""
+    record = record_of(as_tensor(lambda w: ops.clip(w, -0.5, 0.5)))
+    assert meant_set(record, repeat=1.4) is None
+    assert meant_set(record, repeat=0.05) == ci.Box(-0.5, 0.5)
+
+
+@keras.saving.register_keras_serializable("test_doctor_meaning")
+class Floor(keras.constraints.Constraint):
+    def __init__(self, low):
+        self.low = low
+
+    def __call__(self, w):
+        return keras.ops.maximum(w, self.low)
+
+
+def test_a_floor_is_not_offered_the_nonnegative_numbers():
+    """What is to paste keeps the floor that the user asked for."""
+    dense = layers.Dense(4, kernel_initializer="ones", kernel_constraint=Floor(0.1), name="d")
+    model = keras.Sequential([keras.Input((4,)), dense])
+    model.compile("sgd", "mse")
+    report = ci.diagnose(model, np.ones((8, 4), "float32"), np.ones((8, 4), "float32"), steps=2)
+    (finding,) = [f for f in report.findings if f.code == "CW208"]
+    assert finding.treatment.healed
+    assert "ci.Positive(minimum=0.1)" in finding.treatment.code
