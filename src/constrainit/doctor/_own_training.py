@@ -108,7 +108,7 @@ class OwnTraining:
             fault_step=mine.fault_step, fault_weights=mine.fault_weights, alone=usual.alone,
             assigned=usual.assigned, identical=mine.identical, quantized=usual.quantized,
             data=usual.data, weights=usual.weights, made=usual.made, rate=mine.rate,
-            entries=mine.entries, kinks=mine.kinks,
+            entries=mine.entries, kinks=mine.kinks, computed=usual.computed,
         )  # fmt: skip
 
     def _steps(self):

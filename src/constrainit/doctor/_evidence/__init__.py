@@ -16,6 +16,7 @@ from constrainit.doctor._evidence._losses import (
     RoundingEvidence,
 )
 from constrainit.doctor._evidence._weights import (
+    ComputedEvidence,
     EntryEvidence,
     GradientEvidence,
     MadeEvidence,
@@ -32,6 +33,7 @@ STAGES = (
 __all__ = [
     "STAGES",
     "BeyondEvidence",
+    "ComputedEvidence",
     "ConstraintEvidence",
     "CornerEvidence",
     "DataEvidence",

@@ -18,6 +18,7 @@ from constrainit.doctor._evidence._losses import (
     RoundingEvidence,
 )
 from constrainit.doctor._evidence._weights import (
+    ComputedEvidence,
     EntryEvidence,
     GradientEvidence,
     MadeEvidence,
@@ -82,6 +83,7 @@ class Evidence:
         own: What the steps of the model's own did, None if it has none or they could not be taken.
         twice: Weights with a lower bound that their layers take through a positive map.
         plain: Tensors that layers compute with and that are no weights.
+        computed: Tensors that layers have computed once from weights to train.
         trials: What the same look found after a change that asks for a cause, by its name.
     """
 
@@ -129,6 +131,7 @@ class Evidence:
     own: OwnEvidence | None = None
     twice: list[TwiceEvidence] = field(default_factory=list)
     plain: list[PlainEvidence] = field(default_factory=list)
+    computed: list[ComputedEvidence] = field(default_factory=list)
     trials: dict[str, "Trial"] = field(default_factory=dict)
 
     @property

@@ -29,6 +29,7 @@ from constrainit.doctor.rules.cw302_undefined_at_bound import UndefinedAtBound
 from constrainit.doctor.rules.cw303_average_outside import AverageOutside
 from constrainit.doctor.rules.cw304_quantized_away import QuantizedAway
 from constrainit.doctor.rules.cw305_average_overwrites import AverageOverwrites
+from constrainit.doctor.rules.cw306_computed_once import ComputedOnce, is_of_graph
 from constrainit.doctor.rules.cw401_nonfinite_forward import NonfiniteForward
 from constrainit.doctor.rules.cw402_saturated_start import SaturatedStart
 from constrainit.doctor.rules.cw403_dead_start import DeadStart
@@ -74,9 +75,9 @@ RULES = (
     NonfiniteData(), NonfiniteStart(), ConstraintNeverRuns(), ConstraintRaises(), WrongShape(),
     WrongDtype(), ConstraintMakesNan(), NotDeterministic(), NotAProjection(), SignedSum(),
     NoMember(), UpdateUndone(), InexactConstraint(), ForeignOptimizer(), NotAttached(),
-    QuantizedAway(), MadeInCall(), NotAVariable(), CopiedNotTied(), IndexBeyondTable(), WrongAxis(),
-    WrongLoss(), TargetOutOfReach(), TargetFalls(), BoundedTwice(), RelativeToZero(),
-    UnboundedLoss(), UndefinedAtBound(), EpsilonUnderflows(), PenaltyOutweighs(),
+    QuantizedAway(), MadeInCall(), ComputedOnce(), NotAVariable(), CopiedNotTied(),
+    IndexBeyondTable(), WrongAxis(), WrongLoss(), TargetOutOfReach(), TargetFalls(), BoundedTwice(),
+    RelativeToZero(), UnboundedLoss(), UndefinedAtBound(), EpsilonUnderflows(), PenaltyOutweighs(),
     AverageOverwrites(), UnscaledData(), LearningRateTooHigh(), FadingRate(), Rounding(),
     NoSecondDerivative(), AssignedInCall(), GradientsAddUp(), MutedSignal(), StepLeavesSet(),
     AverageOutside(), InfeasibleStart(), IdenticalUnits(), StartJump(), ModelFails(),
@@ -109,6 +110,7 @@ def findings(evidence: Evidence) -> list[Finding]:
     found = [finding for rule in RULES for finding in rule.find(evidence)]
     _follow_signal(found, [output.layer for output in evidence.outputs])
     _follow_softmax(found, evidence)
+    _follow_computed(found, evidence)
     _follow_explosion(found)
     _follow_constraint(found)
     _follow_undone(found)
@@ -143,6 +145,23 @@ def _follow_softmax(found, evidence):
     for finding in found if lost else []:
         if finding.code == ConstantOutput.code and finding.layer in alone:
             finding.cause = f"{lost[0].code} {lost[0].weight}"
+
+
+def _follow_computed(found, evidence):
+    """A weight that is looked at once gets no gradient, and PyTorch fails at the second step."""
+    for made, own in zip(evidence.computed, _of(found, ComputedOnce), strict=True):
+        paths = {record.path for record in made.records}
+        for finding in found:
+            fault = evidence.faults.get(finding.stage)
+            freed = finding.code == ModelFails.code and fault is not None and is_of_graph(fault)
+            lost = finding.code == NoGradient.code and finding.weight in paths
+            plain = finding.code == NotAVariable.code and finding.layer == made.holder.name
+            if not finding.cause and (freed or lost or plain):
+                finding.cause = f"{own.code} {own.weight}"
+
+
+def _of(found, rule):
+    return [finding for finding in found if finding.code == rule.code]
 
 
 def _follow_constraint(found):
