@@ -106,6 +106,17 @@ def _fails(problem, record, value) -> Any:
         return locate(problem) or False
     # A layer that refuses the value says so in its own way: Cholesky raises on some backends.
     except Exception:
-        return False
+        record.variable.assign(kept)
+        return False if _steps(problem) else None
     finally:
         record.variable.assign(kept)
+
+
+def _steps(problem):
+    """Whether a step can be taken at all from where the weights are."""
+    try:
+        problem.step()
+    # What it raises is told as a fault of the model.
+    except Exception:
+        return False
+    return True

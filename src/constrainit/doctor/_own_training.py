@@ -109,7 +109,7 @@ class OwnTraining:
             assigned=usual.assigned, identical=mine.identical, twins=mine.twins,
             quantized=usual.quantized,
             data=usual.data, weights=usual.weights, made=usual.made, rate=mine.rate,
-            entries=mine.entries, kinks=mine.kinks,
+            entries=mine.entries, kinks=mine.kinks, computed=usual.computed,
         )  # fmt: skip
 
     def _steps(self):

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from constrainit.doctor._beyond import beyond
+from constrainit.doctor._computed import computed_once
 from constrainit.doctor._constraints import Constraints
 from constrainit.doctor._copies import copies, left_behind
 from constrainit.doctor._data import describe_data, describe_losses
@@ -92,6 +93,7 @@ def _called(problem, evidence, trace):
     sound = _stage(problem, evidence, "forward", trace)
     evidence.made, evidence.alone = problem.recording.made, problem.recording.alone
     assigned = {id(variable) for variable in problem.assigned}
+    evidence.computed = computed_once(problem, evidence.weights) if sound else []
     evidence.assigned = [r for r in evidence.weights if id(r.variable) in assigned]
     return sound
 

@@ -17,6 +17,7 @@ from constrainit.doctor._evidence._losses import (
     RoundingEvidence,
 )
 from constrainit.doctor._evidence._weights import (
+    ComputedEvidence,
     EntryEvidence,
     GradientEvidence,
     MadeEvidence,
@@ -33,6 +34,7 @@ STAGES = (
 __all__ = [
     "STAGES",
     "BeyondEvidence",
+    "ComputedEvidence",
     "ConstraintEvidence",
     "CornerEvidence",
     "DataEvidence",

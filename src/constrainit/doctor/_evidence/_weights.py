@@ -97,6 +97,23 @@ class PlainEvidence:
 
 
 @dataclass(frozen=True)
+class ComputedEvidence:
+    """A tensor that a layer computes with in place of the weights that it once was computed from.
+
+    Attributes:
+        holder: The layer.
+        name: The attribute that it is.
+        records: The weights.
+        source: The user's own line that computes it, None where that is not known.
+    """
+
+    holder: Any
+    name: str
+    records: list[WeightRecord]
+    source: Source | None
+
+
+@dataclass(frozen=True)
 class PenaltyEvidence:
     """A weight with a penalty, where penalties are most of a loss of which only they fall.
 

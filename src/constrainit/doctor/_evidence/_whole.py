@@ -19,6 +19,7 @@ from constrainit.doctor._evidence._losses import (
     RoundingEvidence,
 )
 from constrainit.doctor._evidence._weights import (
+    ComputedEvidence,
     EntryEvidence,
     GradientEvidence,
     MadeEvidence,
@@ -85,6 +86,7 @@ class Evidence:
         switches: Weights that multiply the loss, and nothing that the model predicts.
         twice: Weights with a lower bound that their layers take through a positive map.
         plain: Tensors that layers compute with and that are no weights.
+        computed: Tensors that layers have computed once from weights to train.
         trials: What the same look found after a change that asks for a cause, by its name.
     """
 
@@ -134,6 +136,7 @@ class Evidence:
     switches: list[SwitchEvidence] = field(default_factory=list)
     twice: list[TwiceEvidence] = field(default_factory=list)
     plain: list[PlainEvidence] = field(default_factory=list)
+    computed: list[ComputedEvidence] = field(default_factory=list)
     trials: dict[str, "Trial"] = field(default_factory=dict)
 
     @property

@@ -137,6 +137,11 @@ def looked(found):
     return np.asarray(_summary(seen[0], activation)) if len(seen) == 1 else None
 
 
+def computed_from(tensor, variables):
+    """As `_torch.computed_from`: a tensor does not know what it was computed from."""
+    return []
+
+
 def kept_gradients(variables):
     """As `_torch.kept_gradients`: none are kept."""
     return []

@@ -11,9 +11,9 @@ from constrainit.doctor.engines._eager import groups, keep_updated, looked, own_
 from constrainit.doctor.engines._result import as_tensor, norm_at_once
 
 __all__ = [
-    "build_for_fit", "compile_constraints", "compile_step", "groups", "keep_updated",
-    "kept_gradients", "look", "looked", "own_step", "set_aside", "summarize", "trace_own_step",
-    "transformation",
+    "build_for_fit", "compile_constraints", "compile_step", "computed_from", "groups",
+    "keep_updated", "kept_gradients", "look", "looked", "own_step", "set_aside", "summarize",
+    "trace_own_step", "transformation",
 ]  # fmt: skip
 
 
@@ -37,6 +37,11 @@ def trace_own_step(model, data):
     """As `_jax.trace_own_step`."""
     if not model.run_eagerly:
         tf.function(lambda: model.train_step(data), autograph=False).get_concrete_function()
+
+
+def computed_from(tensor, variables):
+    """As `_torch.computed_from`: a tensor does not know what it was computed from."""
+    return []
 
 
 def kept_gradients(variables):

@@ -18,9 +18,9 @@ from constrainit.doctor.engines._eager import (
 from constrainit.doctor.engines._result import norm_at_once
 
 __all__ = [
-    "build_for_fit", "compile_constraints", "compile_step", "groups", "keep_updated",
-    "kept_gradients", "look", "looked", "own_step", "set_aside", "summarize", "trace_own_step",
-    "transformation",
+    "build_for_fit", "compile_constraints", "compile_step", "computed_from", "groups",
+    "keep_updated", "kept_gradients", "look", "looked", "own_step", "set_aside", "summarize",
+    "trace_own_step", "transformation",
 ]  # fmt: skip
 
 _ENTRIES = 1 << 16
@@ -48,6 +48,20 @@ def trace_own_step(model, data):
 def kept_gradients(variables):
     """Which of the variables hold a gradient once a step is over."""
     return [variable for variable in variables if variable.value.grad is not None]
+
+
+def computed_from(tensor, variables):
+    """The variables that a tensor was computed from, as far as it knows."""
+    known, leaves, seen = {id(v.value): v for v in variables}, [], set()
+    todo = [tensor.grad_fn]
+    while todo:
+        step = todo.pop()
+        if step is None or step in seen:
+            continue
+        seen.add(step)
+        leaves.append(known.get(id(getattr(step, "variable", None))))
+        todo += [one for one, _ in step.next_functions]
+    return [one for one in leaves if one is not None]
 
 
 @contextlib.contextmanager

@@ -31,6 +31,7 @@ from constrainit.doctor.rules.cw302_undefined_at_bound import UndefinedAtBound
 from constrainit.doctor.rules.cw303_average_outside import AverageOutside
 from constrainit.doctor.rules.cw304_quantized_away import QuantizedAway
 from constrainit.doctor.rules.cw305_average_overwrites import AverageOverwrites
+from constrainit.doctor.rules.cw306_computed_once import ComputedOnce, is_of_graph
 from constrainit.doctor.rules.cw401_nonfinite_forward import NonfiniteForward
 from constrainit.doctor.rules.cw402_saturated_start import SaturatedStart
 from constrainit.doctor.rules.cw403_dead_start import DeadStart
@@ -77,17 +78,16 @@ RULES = (
     NonfiniteData(), NonfiniteStart(), ConstraintNeverRuns(), ConstraintRaises(), WrongShape(),
     WrongDtype(), ConstraintMakesNan(), NotDeterministic(), NotAProjection(), SignedSum(),
     NoMember(), UpdateUndone(), LeapingConstraint(), InexactConstraint(), ForeignOptimizer(),
-    NotAttached(), QuantizedAway(), MadeInCall(), NotAVariable(), CopiedNotTied(),
+    NotAttached(), QuantizedAway(), MadeInCall(), ComputedOnce(), NotAVariable(), CopiedNotTied(),
     IndexBeyondTable(), WrongAxis(), WrongLoss(), TargetOutOfReach(), TargetFalls(),
     BoundedTwice(), RelativeToZero(), UnboundedLoss(), UndefinedAtBound(), EpsilonUnderflows(),
-    PenaltyOutweighs(), LossSwitchedOff(),
-    AverageOverwrites(), UnscaledData(), LearningRateTooHigh(), FadingRate(), Rounding(),
-    NoSecondDerivative(), AssignedInCall(), GradientsAddUp(), MutedSignal(), StepLeavesSet(),
+    PenaltyOutweighs(), LossSwitchedOff(), AverageOverwrites(), UnscaledData(),
+    LearningRateTooHigh(), FadingRate(), Rounding(), NoSecondDerivative(), AssignedInCall(),
+    GradientsAddUp(), MutedSignal(), StepLeavesSet(),
     AverageOutside(), InfeasibleStart(), IdenticalUnits(), IdenticalWeights(), StartJump(),
     ModelFails(), NonfiniteForward(), NonfiniteGradient(), NonfiniteLoss(), OwnStepBreaks(),
     StepTrainsNothing(), ExplodingSignal(), SaturatedStart(), DeadStart(), NoGradient(),
-    ConstantOutput(),
-    FadingGradient(), LostUpdate(), LossGrows(), NotSaved(),
+    ConstantOutput(), FadingGradient(), LostUpdate(), LossGrows(), NotSaved(),
 )  # fmt: skip
 
 _TRIALS = {"rate": (LearningRateTooHigh,), "data": (UnscaledData,)}
@@ -114,6 +114,7 @@ def findings(evidence: Evidence) -> list[Finding]:
     found = [finding for rule in RULES for finding in rule.find(evidence)]
     _follow_signal(found, [output.layer for output in evidence.outputs])
     _follow_softmax(found, evidence)
+    _follow_computed(found, evidence)
     _follow_explosion(found)
     _follow_constraint(found)
     _follow_undone(found)
@@ -148,6 +149,23 @@ def _follow_softmax(found, evidence):
     for finding in found if lost else []:
         if finding.code == ConstantOutput.code and finding.layer in alone:
             finding.cause = f"{lost[0].code} {lost[0].weight}"
+
+
+def _follow_computed(found, evidence):
+    """A weight that is looked at once gets no gradient, and PyTorch fails at the second step."""
+    for made, own in zip(evidence.computed, _of(found, ComputedOnce), strict=True):
+        paths = {record.path for record in made.records}
+        for finding in found:
+            fault = evidence.faults.get(finding.stage)
+            freed = finding.code == ModelFails.code and fault is not None and is_of_graph(fault)
+            lost = finding.code == NoGradient.code and finding.weight in paths
+            plain = finding.code == NotAVariable.code and finding.layer == made.holder.name
+            if not finding.cause and (freed or lost or plain):
+                finding.cause = f"{own.code} {own.weight}"
+
+
+def _of(found, rule):
+    return [finding for finding in found if finding.code == rule.code]
 
 
 def _follow_constraint(found):

@@ -1,6 +1,7 @@
 """CW001 model-fails."""
 
 from constrainit.doctor.rules._rule import Rule, last_source
+from constrainit.doctor.rules.cw306_computed_once import is_freed
 
 _INSTEAD = {
     "build": "a layer could not make its weights: compare its arguments with its input",
@@ -28,7 +29,15 @@ _WITHOUT_CALL = (
 )
 
 
+_ONCE = (
+    "something that the loss is computed from was computed once, from a weight, and kept: in "
+    "__init__, in build, or at an earlier step; compute it in call, at each step"
+)
+
+
 def _fix(stage, fault):
+    if is_freed(fault):
+        return _ONCE
     if _NO_CALL in fault.message:
         return _WITHOUT_CALL
     fix = _BEYOND if fault.kind == "IndexError" else _INSTEAD[stage]

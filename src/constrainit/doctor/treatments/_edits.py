@@ -79,8 +79,8 @@ def along(used, right, or_used=None):
             for word in getattr(node, "keywords", ())
             if word.arg == "axis" and _numbers(word.value) in (used, or_used or used)
         ]
-        for node in sorted(found, key=_end, reverse=True):
-            text = _replaced(text, node, str(right))
+        for node in sorted(found, key=end_of, reverse=True):
+            text = replaced(text, node, str(right))
         return (f"reductions run along axis={right}, as a unit does", text) if found else None
 
     return edit
@@ -105,9 +105,9 @@ def softmax_along_time(line_text):
             for node in _method_calls(text)
             if node.func.attr == "softmax" and lines[node.lineno - 1].strip() == line_text
         ]
-        for node in sorted(nodes, key=_end, reverse=True):
+        for node in sorted(nodes, key=end_of, reverse=True):
             own, module = ast.unparse(node.args[0]), ast.unparse(node.func.value)
-            text = _replaced(text, node, f"{module}.softmax({own}, axis=-2)")
+            text = replaced(text, node, f"{module}.softmax({own}, axis=-2)")
         return ("the softmax runs along the axis before the last", text) if nodes else None
 
     return edit
@@ -128,8 +128,8 @@ def laid_out(name, how, expression):
             and isinstance(node.ctx, ast.Load)
             and ast.unparse(node) == name
         ]
-        for node in sorted(found, key=_end, reverse=True):
-            text = _replaced(text, node, expression)
+        for node in sorted(found, key=end_of, reverse=True):
+            text = replaced(text, node, expression)
         return (f"{name} is {how}", text) if found else None
 
     return edit
@@ -139,19 +139,19 @@ def without_a_memory(text):
     """No attribute is set in `__call__`: what the constraint does no longer depends on its past."""
     calls = [n for n in ast.walk(ast.parse(text)) if getattr(n, "name", "") == "__call__"]
     found = [n for call in calls for n in ast.walk(call) if _sets_an_attribute(n)]
-    for node in sorted(found, key=_end, reverse=True):
-        text = _without(text, node)
+    for node in sorted(found, key=end_of, reverse=True):
+        text = without(text, node)
     return ("the constraint no longer changes its own attributes", text) if found else None
 
 
-def _without(text, node):
+def without(text, node):
     """A source without a statement, which is `pass` where it is the only one."""
     lines = text.splitlines(keepends=True)
-    shorter = "".join(lines[: node.lineno - 1] + lines[_end(node)[0] :])
+    shorter = "".join(lines[: node.lineno - 1] + lines[end_of(node)[0] :])
     try:
         ast.parse(shorter)
     except SyntaxError:
-        return _replaced(text, node, "pass")
+        return replaced(text, node, "pass")
     return shorter
 
 
@@ -177,10 +177,10 @@ def with_a_gradient(text):
     taken = node.args[0] if stopped else _stepped(node)
     own, module, inner = (ast.unparse(part) for part in (node, node.func.value, taken))
     if stopped:
-        return "no stop_gradient", _replaced(text, node, f"({inner})")
+        return "no stop_gradient", replaced(text, node, f"({inner})")
     new = f"({inner} + {module}.stop_gradient({own} - {inner}))"
     sentence = f"{node.func.attr} passes the gradient through, as if it were not there"
-    return sentence, _replaced(text, node, new)
+    return sentence, replaced(text, node, new)
 
 
 _STEPS = ("sign", "round", "floor", "ceil", "clip")
@@ -207,10 +207,10 @@ def _method_calls(text) -> list[Any]:
     return [node for node in calls if isinstance(node.func, ast.Attribute) and node.args]
 
 
-def _replaced(text, node, new):
+def replaced(text, node, new):
     """A source with another text in the place of a node."""
     lines = [line.encode() for line in text.splitlines(keepends=True)]
-    last, end = _end(node)
+    last, end = end_of(node)
     first = node.lineno - 1
     before, after = lines[first][: node.col_offset], lines[last - 1][end:]
     lines[first:last] = [before + new.encode() + after]
@@ -229,15 +229,15 @@ def _with_argument(text, name, value, is_meant):
     if not calls:
         return None
     lines = text.splitlines(keepends=True)
-    for node in sorted(calls, key=_end, reverse=True):
-        last, end = _end(node)
+    for node in sorted(calls, key=end_of, reverse=True):
+        last, end = end_of(node)
         # Offsets of the syntax tree count bytes.
         raw = lines[last - 1].encode()
         lines[last - 1] = raw[: end - 1].decode() + f", {name}={value}" + raw[end - 1 :].decode()
     return "".join(lines)
 
 
-def _end(node):
+def end_of(node):
     return node.end_lineno or 0, node.end_col_offset or 0
 
 
@@ -276,7 +276,7 @@ def without_item_assignment(text):
     if not found:
         return None
     lines = text.splitlines(keepends=True)
-    for node, new in sorted(found, key=lambda pair: _end(pair[0]), reverse=True):
+    for node, new in sorted(found, key=lambda pair: end_of(pair[0]), reverse=True):
         indent = lines[node.lineno - 1][: node.col_offset]
         lines[node.lineno - 1 : node.end_lineno] = [f"{indent}{new}\n"]
     return "a new tensor in place of an assignment to entries", "".join(lines)

@@ -2,7 +2,7 @@
 
 from constrainit.doctor._layouts import fitted
 from constrainit.doctor.rules.cw201_constraint_raises import misfit
-from constrainit.doctor.treatments import _edits
+from constrainit.doctor.treatments import _at_each_call, _edits
 from constrainit.doctor.treatments._edits import EDITS
 from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.doctor.treatments._rewriting import (
@@ -94,6 +94,12 @@ def with_a_gradient(problem, evidence, found):
     """The class of a layer that cuts the gradient off, with an operation that lets it through."""
     names = [finding.layer for finding in found]
     return _edited_layer(problem, names, _edits.with_a_gradient)
+
+
+def computed_in_call(problem, evidence, found):
+    """The class of a layer whose `call` computes what was computed once."""
+    made = next(m for m in evidence.computed if m.holder.name == found[0].layer)
+    return _edited_layer(problem, [made.holder.name], _at_each_call.computed_in_call(made.name))
 
 
 def softmax_along_time(problem, evidence, found):

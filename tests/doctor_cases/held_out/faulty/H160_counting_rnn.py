@@ -7,15 +7,21 @@ STEPS, CHANNELS = 100, 4
 
 def make_model():
     keras.utils.set_random_seed(3)
-    model = keras.Sequential([
-        keras.Input((STEPS, CHANNELS), name="pulses"),
-        keras.layers.SimpleRNN(
-            32, activation="relu", name="counter",
-            kernel_initializer=keras.initializers.RandomUniform(0.0, 0.1),
-            recurrent_initializer=keras.initializers.RandomUniform(0.0, 0.2),
-            kernel_constraint="non_neg", recurrent_constraint="non_neg"),
-        keras.layers.Dense(1, kernel_constraint="non_neg", name="total"),
-    ])
+    model = keras.Sequential(
+        [
+            keras.Input((STEPS, CHANNELS), name="pulses"),
+            keras.layers.SimpleRNN(
+                32,
+                activation="relu",
+                name="counter",
+                kernel_initializer=keras.initializers.RandomUniform(0.0, 0.1),
+                recurrent_initializer=keras.initializers.RandomUniform(0.0, 0.2),
+                kernel_constraint="non_neg",
+                recurrent_constraint="non_neg",
+            ),
+            keras.layers.Dense(1, kernel_constraint="non_neg", name="total"),
+        ]
+    )
     model.compile(keras.optimizers.Adam(1e-3), "mse")
     return model
 

@@ -13,12 +13,16 @@ class DecaySum(keras.layers.Layer):
 
     def build(self, input_shape):
         self.raw_rate = self.add_weight(
-            shape=(1, self.terms), name="raw_rate",
-            initializer=keras.initializers.RandomUniform(-1.0, 1.0, seed=2))
+            shape=(1, self.terms),
+            name="raw_rate",
+            initializer=keras.initializers.RandomUniform(-1.0, 1.0, seed=2),
+        )
         self.amplitude = self.add_weight(
-            shape=(self.terms, 1), name="amplitude",
+            shape=(self.terms, 1),
+            name="amplitude",
             initializer=keras.initializers.Constant(0.5),
-            constraint=keras.constraints.NonNeg())
+            constraint=keras.constraints.NonNeg(),
+        )
         self.rate = ops.softplus(self.raw_rate)
 
     def call(self, t):

@@ -17,9 +17,12 @@ def make_model():
     keras.utils.set_random_seed(5)
     pair = keras.Input((2,), dtype="int32", name="pair")
     emb = keras.layers.Embedding(
-        ITEMS, DIM, name="items",
+        ITEMS,
+        DIM,
+        name="items",
         embeddings_initializer=keras.initializers.RandomNormal(stddev=1.0),
-        embeddings_constraint=keras.constraints.UnitNorm(axis=1))
+        embeddings_constraint=keras.constraints.UnitNorm(axis=1),
+    )
     vec = keras.layers.UnitNormalization(axis=-1, name="on_sphere")(emb(pair))
     dist = GreatCircle(name="distance")([vec[:, 0], vec[:, 1]])
     model = keras.Model(pair, dist)

@@ -9,8 +9,12 @@ VOCAB, LENGTH = 80, 12
 class BasketPooling(keras.layers.Layer):
     def build(self, input_shape):
         dim = input_shape[0][-1]
-        self.query = self.add_weight(shape=(dim, 1), name="query", initializer="glorot_uniform",
-                                     constraint=keras.constraints.MaxNorm(3.0, axis=0))
+        self.query = self.add_weight(
+            shape=(dim, 1),
+            name="query",
+            initializer="glorot_uniform",
+            constraint=keras.constraints.MaxNorm(3.0, axis=0),
+        )
 
     def call(self, inputs):
         vectors, tokens = inputs
@@ -23,11 +27,14 @@ class BasketPooling(keras.layers.Layer):
 def make_model():
     keras.utils.set_random_seed(4)
     tokens = keras.Input((LENGTH,), dtype="int32", name="basket")
-    vectors = keras.layers.Embedding(VOCAB, 16, name="products",
-                                     embeddings_constraint=keras.constraints.MaxNorm(2.0, axis=1))(tokens)
+    vectors = keras.layers.Embedding(
+        VOCAB, 16, name="products", embeddings_constraint=keras.constraints.MaxNorm(2.0, axis=1)
+    )(tokens)
     pooled = BasketPooling(name="pooling")([vectors, tokens])
     h = keras.layers.Dense(32, activation="relu", name="hidden")(pooled)
-    spend = keras.layers.Dense(1, activation="softplus", kernel_constraint="non_neg", name="spend")(h)
+    spend = keras.layers.Dense(1, activation="softplus", kernel_constraint="non_neg", name="spend")(
+        h
+    )
     model = keras.Model(tokens, spend)
     model.compile(keras.optimizers.Adam(5e-3), "mse")
     return model

@@ -9,10 +9,20 @@ def make_model():
     keras.utils.set_random_seed(SEED)
     x = keras.Input((FEATURES,), name="features")
     init = keras.initializers.GlorotUniform(seed=SEED)
-    left = keras.layers.Dense(RANK, use_bias=False, kernel_initializer=init,
-                              kernel_constraint=keras.constraints.MaxNorm(4.0, axis=0), name="left")(x)
-    right = keras.layers.Dense(RANK, use_bias=False, kernel_initializer=init,
-                               kernel_constraint=keras.constraints.MaxNorm(4.0, axis=0), name="right")(x)
+    left = keras.layers.Dense(
+        RANK,
+        use_bias=False,
+        kernel_initializer=init,
+        kernel_constraint=keras.constraints.MaxNorm(4.0, axis=0),
+        name="left",
+    )(x)
+    right = keras.layers.Dense(
+        RANK,
+        use_bias=False,
+        kernel_initializer=init,
+        kernel_constraint=keras.constraints.MaxNorm(4.0, axis=0),
+        name="right",
+    )(x)
     out = keras.layers.Dot(axes=-1, name="interaction")([left, right])
     model = keras.Model(x, out)
     model.compile(keras.optimizers.Adam(0.01), "mse")

@@ -7,25 +7,41 @@ FEATURES = 8
 
 def pretrained_arrays():
     r = np.random.default_rng(11)
-    return [r.normal(0.0, 0.45, size=(FEATURES, 24)).astype("float32"), r.normal(0, 0.1, size=24).astype("float32"),
-            r.normal(0.0, 0.3, size=(24, 16)).astype("float32"), r.normal(0, 0.1, size=16).astype("float32")]
+    return [
+        r.normal(0.0, 0.45, size=(FEATURES, 24)).astype("float32"),
+        r.normal(0, 0.1, size=24).astype("float32"),
+        r.normal(0.0, 0.3, size=(24, 16)).astype("float32"),
+        r.normal(0, 0.1, size=16).astype("float32"),
+    ]
 
 
 def make_model():
     keras.utils.set_random_seed(2)
-    base = keras.Sequential([
-        keras.Input((FEATURES,), name="customer"),
-        keras.layers.Dense(24, activation="tanh", kernel_constraint="non_neg", name="base_1"),
-        keras.layers.Dense(16, activation="tanh", kernel_constraint="non_neg", name="base_2"),
-    ], name="base")
+    base = keras.Sequential(
+        [
+            keras.Input((FEATURES,), name="customer"),
+            keras.layers.Dense(24, activation="tanh", kernel_constraint="non_neg", name="base_1"),
+            keras.layers.Dense(16, activation="tanh", kernel_constraint="non_neg", name="base_2"),
+        ],
+        name="base",
+    )
     base.set_weights(pretrained_arrays())
     base.trainable = False
     inp = keras.Input((FEATURES,), name="features")
     h = base(inp)
-    h = keras.layers.Dense(16, activation="tanh", kernel_constraint="non_neg",
-                           kernel_initializer=keras.initializers.RandomUniform(0, 0.3), name="top_1")(h)
-    out = keras.layers.Dense(1, kernel_constraint="non_neg",
-                             kernel_initializer=keras.initializers.RandomUniform(0, 0.3), name="score")(h)
+    h = keras.layers.Dense(
+        16,
+        activation="tanh",
+        kernel_constraint="non_neg",
+        kernel_initializer=keras.initializers.RandomUniform(0, 0.3),
+        name="top_1",
+    )(h)
+    out = keras.layers.Dense(
+        1,
+        kernel_constraint="non_neg",
+        kernel_initializer=keras.initializers.RandomUniform(0, 0.3),
+        name="score",
+    )(h)
     model = keras.Model(inp, out)
     model.compile(keras.optimizers.Adam(0.01), "mse")
     return model

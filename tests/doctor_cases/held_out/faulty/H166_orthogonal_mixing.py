@@ -15,14 +15,26 @@ class Orthonormal(keras.constraints.Constraint):
 
 def make_model():
     keras.utils.set_random_seed(6)
-    model = keras.Sequential([
-        keras.Input((DIM,), name="signals"),
-        keras.layers.Dense(DIM, use_bias=False, kernel_initializer="orthogonal",
-                           kernel_constraint=Orthonormal(), name="rotate_1"),
-        keras.layers.Activation("tanh"),
-        keras.layers.Dense(DIM, use_bias=False, kernel_initializer="orthogonal",
-                           kernel_constraint=Orthonormal(), name="rotate_2"),
-    ])
+    model = keras.Sequential(
+        [
+            keras.Input((DIM,), name="signals"),
+            keras.layers.Dense(
+                DIM,
+                use_bias=False,
+                kernel_initializer="orthogonal",
+                kernel_constraint=Orthonormal(),
+                name="rotate_1",
+            ),
+            keras.layers.Activation("tanh"),
+            keras.layers.Dense(
+                DIM,
+                use_bias=False,
+                kernel_initializer="orthogonal",
+                kernel_constraint=Orthonormal(),
+                name="rotate_2",
+            ),
+        ]
+    )
     model.compile(keras.optimizers.Adam(5e-3), "mse")
     return model
 

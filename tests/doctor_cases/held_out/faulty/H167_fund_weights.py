@@ -14,12 +14,18 @@ class SumToOne(keras.constraints.Constraint):
 
 def make_model():
     keras.utils.set_random_seed(0)
-    model = keras.Sequential([
-        keras.Input((ASSETS,), name="returns"),
-        keras.layers.Dense(1, use_bias=False, name="allocation",
-                           kernel_initializer=keras.initializers.Constant(1.0 / ASSETS),
-                           kernel_constraint=SumToOne()),
-    ])
+    model = keras.Sequential(
+        [
+            keras.Input((ASSETS,), name="returns"),
+            keras.layers.Dense(
+                1,
+                use_bias=False,
+                name="allocation",
+                kernel_initializer=keras.initializers.Constant(1.0 / ASSETS),
+                kernel_constraint=SumToOne(),
+            ),
+        ]
+    )
     model.compile(keras.optimizers.Adam(0.01), "mse")
     return model
 

@@ -19,7 +19,9 @@ class Levels(keras.constraints.Constraint):
 def make_model():
     keras.utils.set_random_seed(8)
     inp = keras.Input((16,), name="lines")
-    h = keras.layers.Dense(32, activation="relu", kernel_constraint=Levels(), name="crossbar_1")(inp)
+    h = keras.layers.Dense(32, activation="relu", kernel_constraint=Levels(), name="crossbar_1")(
+        inp
+    )
     h = keras.layers.Dense(16, activation="relu", kernel_constraint=Levels(), name="crossbar_2")(h)
     out = keras.layers.Dense(1, kernel_constraint=Levels(), name="readout")(h)
     model = keras.Model(inp, out)

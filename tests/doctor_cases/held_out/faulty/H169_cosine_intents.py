@@ -11,10 +11,17 @@ def make_model():
     h = keras.layers.Dense(64, activation="relu", name="encoder")(inp)
     h = keras.layers.Dense(32, name="project")(h)
     h = keras.layers.UnitNormalization(name="unit_length")(h)
-    prob = keras.layers.Dense(CLASSES, use_bias=False, activation="softmax",
-                              kernel_constraint=keras.constraints.UnitNorm(axis=0), name="class_vectors")(h)
+    prob = keras.layers.Dense(
+        CLASSES,
+        use_bias=False,
+        activation="softmax",
+        kernel_constraint=keras.constraints.UnitNorm(axis=0),
+        name="class_vectors",
+    )(h)
     model = keras.Model(inp, prob)
-    model.compile(keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.compile(
+        keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
     return model
 
 

@@ -6,8 +6,12 @@ from keras import ops
 
 class TaskBalance(keras.layers.Layer):
     def build(self, input_shape):
-        self.task_weight = self.add_weight(shape=(2,), name="task_weight", initializer="ones",
-                                           constraint=keras.constraints.NonNeg())
+        self.task_weight = self.add_weight(
+            shape=(2,),
+            name="task_weight",
+            initializer="ones",
+            constraint=keras.constraints.NonNeg(),
+        )
 
     def call(self, errors):
         return ops.sum(self.task_weight * errors)
@@ -16,8 +20,9 @@ class TaskBalance(keras.layers.Layer):
 class TwoTasks(keras.Model):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        self.trunk = keras.layers.Dense(32, activation="tanh", name="trunk",
-                                        kernel_constraint=keras.constraints.MaxNorm(4.0))
+        self.trunk = keras.layers.Dense(
+            32, activation="tanh", name="trunk", kernel_constraint=keras.constraints.MaxNorm(4.0)
+        )
         self.head_flow = keras.layers.Dense(1, name="flow")
         self.head_heat = keras.layers.Dense(1, name="heat")
         self.balance = TaskBalance(name="balance")

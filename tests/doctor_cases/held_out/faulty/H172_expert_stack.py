@@ -13,8 +13,12 @@ class ExpertDense(keras.layers.Layer):
         self.activation = keras.activations.get(activation)
 
     def build(self, input_shape):
-        self.kernel = self.add_weight(shape=(EXPERTS, input_shape[-1], self.units), name="kernel",
-                                      initializer="he_normal", constraint=keras.constraints.MaxNorm(3.0, axis=1))
+        self.kernel = self.add_weight(
+            shape=(EXPERTS, input_shape[-1], self.units),
+            name="kernel",
+            initializer="he_normal",
+            constraint=keras.constraints.MaxNorm(3.0, axis=1),
+        )
         self.bias = self.add_weight(shape=(EXPERTS, self.units), name="bias", initializer="zeros")
 
     def call(self, x):

@@ -15,11 +15,18 @@ class Orthonormal(keras.constraints.Constraint):
 
 def make_model():
     keras.utils.set_random_seed(0)
-    model = keras.Sequential([
-        keras.Input((STEPS, 3), name="series"),
-        keras.layers.SimpleRNN(24, recurrent_initializer="orthogonal", recurrent_constraint=Orthonormal(), name="memory"),
-        keras.layers.Dense(1, name="readout"),
-    ])
+    model = keras.Sequential(
+        [
+            keras.Input((STEPS, 3), name="series"),
+            keras.layers.SimpleRNN(
+                24,
+                recurrent_initializer="orthogonal",
+                recurrent_constraint=Orthonormal(),
+                name="memory",
+            ),
+            keras.layers.Dense(1, name="readout"),
+        ]
+    )
     model.compile(keras.optimizers.Adam(3e-3, clipnorm=1.0), "mse")
     return model
 

@@ -19,12 +19,14 @@ class LevelDense(keras.layers.Dense):
 
 def make_model():
     keras.utils.set_random_seed(2)
-    model = keras.Sequential([
-        keras.Input((12,), name="lines"),
-        LevelDense(48, activation="relu", kernel_constraint=Range(), name="level_1"),
-        LevelDense(24, activation="relu", kernel_constraint=Range(), name="level_2"),
-        keras.layers.Dense(1, name="amplifier"),
-    ])
+    model = keras.Sequential(
+        [
+            keras.Input((12,), name="lines"),
+            LevelDense(48, activation="relu", kernel_constraint=Range(), name="level_1"),
+            LevelDense(24, activation="relu", kernel_constraint=Range(), name="level_2"),
+            keras.layers.Dense(1, name="amplifier"),
+        ]
+    )
     model.compile(keras.optimizers.Adam(0.01), "mse")
     return model
 

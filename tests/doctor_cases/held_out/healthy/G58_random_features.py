@@ -6,17 +6,34 @@ import keras
 def make_model():
     keras.utils.set_random_seed(4)
     inp = keras.Input((4,), name="point")
-    base = keras.Sequential([
-        keras.Input((4,)),
-        keras.layers.Dense(256, activation="relu", trainable=False, name="features_1",
-                           kernel_initializer="random_normal", bias_initializer=keras.initializers.RandomUniform(-1, 1),
-                           kernel_constraint=keras.constraints.MinMaxNorm(0.0, 5.0, axis=0)),
-    ], name="features")
-    base.layers[0].set_weights([np.random.default_rng(5).normal(size=(4, 256)) * 0.8,
-                                np.random.default_rng(6).uniform(-1, 1, size=256)])
+    base = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(
+                256,
+                activation="relu",
+                trainable=False,
+                name="features_1",
+                kernel_initializer="random_normal",
+                bias_initializer=keras.initializers.RandomUniform(-1, 1),
+                kernel_constraint=keras.constraints.MinMaxNorm(0.0, 5.0, axis=0),
+            ),
+        ],
+        name="features",
+    )
+    base.layers[0].set_weights(
+        [
+            np.random.default_rng(5).normal(size=(4, 256)) * 0.8,
+            np.random.default_rng(6).uniform(-1, 1, size=256),
+        ]
+    )
     h = base(inp)
-    out = keras.layers.Dense(1, name="positive_mix", kernel_constraint="non_neg",
-                             kernel_initializer=keras.initializers.RandomUniform(0.0, 0.02))(h)
+    out = keras.layers.Dense(
+        1,
+        name="positive_mix",
+        kernel_constraint="non_neg",
+        kernel_initializer=keras.initializers.RandomUniform(0.0, 0.02),
+    )(h)
     model = keras.Model(inp, out)
     model.compile(keras.optimizers.Adam(3e-3), "mse")
     return model

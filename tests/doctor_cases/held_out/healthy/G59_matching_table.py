@@ -18,12 +18,18 @@ class DoublyStochastic(keras.constraints.Constraint):
 
 def make_model():
     keras.utils.set_random_seed(5)
-    model = keras.Sequential([
-        keras.Input((N,), name="shuffled"),
-        keras.layers.Dense(N, use_bias=False, name="matching",
-                           kernel_initializer=keras.initializers.Constant(1.0 / N),
-                           kernel_constraint=DoublyStochastic()),
-    ])
+    model = keras.Sequential(
+        [
+            keras.Input((N,), name="shuffled"),
+            keras.layers.Dense(
+                N,
+                use_bias=False,
+                name="matching",
+                kernel_initializer=keras.initializers.Constant(1.0 / N),
+                kernel_constraint=DoublyStochastic(),
+            ),
+        ]
+    )
     model.compile(keras.optimizers.Adam(0.01), "mse")
     return model
 

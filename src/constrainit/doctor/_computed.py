@@ -1,0 +1,160 @@
+"""Tensors that a layer has computed once, from weights that it then does not look at again."""
+
+import ast
+import contextlib
+import inspect
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from constrainit._precision import dtype_of
+from constrainit.doctor._evidence import ComputedEvidence
+from constrainit.doctor._frames import Source
+from constrainit.doctor._recording import is_custom
+from constrainit.doctor._state import attribute
+from constrainit.doctor._statistics import to_numpy
+from constrainit.doctor._use import moved_weight
+from constrainit.doctor.engines import engine
+
+_DEPTH = 3
+"""How far a method that calls a method is followed."""
+
+
+def computed_once(problem: Any, weights: list[Any]) -> list[ComputedEvidence]:
+    """The tensors of the user's own layers that outputs depend on in place of a weight.
+
+    Each was computed from weights to train, as the code of the layer says or, on PyTorch, the
+    tensor itself. Another value of the tensor changes what the model gives, others of the weights
+    do not: they were looked at once.
+
+    Args:
+        problem: What is looked at.
+        weights: The records of its weights.
+    """
+    found = []
+    # What the user's model raises here it raises elsewhere, too, where it is told.
+    with contextlib.suppress(Exception):
+        candidates = list(_candidates(problem.model, weights))
+        before = _outputs(problem) if candidates else []
+        for layer, name, records, source in candidates:
+            with attribute(layer, name, _another(getattr(layer, name))):
+                uses = _differ(before, _outputs(problem))
+            if uses and not _differ(before, _with_others(problem, records)):
+                found.append(ComputedEvidence(layer, name, records, source))
+    return found
+
+
+def _candidates(model, weights):
+    known = {id(r.variable): r for r in weights if r.variable.trainable}
+    for layer in {id(one): one for one in model._flatten_layers()}.values():
+        if not is_custom(layer):
+            continue
+        said = {}
+        for name, value in list(vars(layer).items()):
+            if not _is_plain(value):
+                continue
+            said = said or dict(_said(type(layer)))
+            names, source = said.get(name, (set(), None))
+            own = [v for one in names for v in _variables(vars(layer).get(one))]
+            own += engine().computed_from(value, [r.variable for r in known.values()])
+            records = {id(v): known[id(v)] for v in own if id(v) in known}
+            if records:
+                yield layer, name, list(records.values()), source
+
+
+def _is_plain(value):
+    is_one = ops.is_tensor(value) and not isinstance(value, (keras.Variable, keras.KerasTensor))
+    return is_one and "float" in dtype_of(value)
+
+
+def _variables(value):
+    if isinstance(value, keras.Variable):
+        return [value]
+    return value.trainable_variables if isinstance(value, keras.layers.Layer) else []
+
+
+def _another(tensor):
+    return ops.stop_gradient(tensor) * 0.5 + 0.07
+
+
+def _outputs(problem):
+    given = problem.model(problem.x, training=False)
+    return [to_numpy(ops.stop_gradient(one)) for one in keras.tree.flatten(given)]
+
+
+def _differ(before, after):
+    return any(not np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def _with_others(problem, records):
+    """What the model gives with other values of weights.
+
+    They are not written into the variables: PyTorch would refuse to go back through a tensor that
+    was computed from one, and for another reason than in `fit`.
+    """
+    draws = np.random.default_rng(0)
+    others = [
+        (r.variable, ops.cast(moved_weight(to_numpy(r.value), draws), r.dtype)) for r in records
+    ]
+    with keras.StatelessScope(state_mapping=others):
+        return _outputs(problem)
+
+
+def _said(kind: type) -> Iterator[tuple[str, tuple[set[str], Source]]]:
+    """For each attribute that a class sets outside of `call`: what else of it that was made of."""
+    for one in reversed(kind.__mro__):
+        if one.__module__.split(".")[0] in ("keras", "builtins"):
+            continue
+        # What is made in a session has no source.
+        try:
+            lines, first = inspect.getsourcelines(one)
+            file = inspect.getsourcefile(one) or ""
+            tree = ast.parse(textwrap.dedent("".join(lines)))
+        except (OSError, TypeError, SyntaxError):
+            continue
+        methods = {n.name: n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
+        for method in methods.values():
+            if method.name == "call":
+                continue
+            for name, node, made_of in _set_in(method, methods):
+                text = lines[node.lineno - 1].strip()
+                yield name, (made_of, Source(file, first + node.lineno - 1, method.name, text))
+
+
+def _set_in(method, methods):
+    """The attributes that a method sets, the statement, and the attributes that it took."""
+    locals_of: dict[str, set[str]] = {}
+    assignments: list[Any] = [n for n in ast.walk(method) if isinstance(n, ast.Assign)]
+    for node in assignments:
+        own = [t.attr for t in node.targets if _is_own(t)]
+        # `weight = self.add_weight(...); self.weight = weight` are one and the same.
+        names = [t.id for t in node.targets if isinstance(t, ast.Name)]
+        names += [node.value.id] if own and isinstance(node.value, ast.Name) else []
+        for name in names:
+            made_of = _taken(node.value, locals_of, methods)
+            locals_of.setdefault(name, set()).update(made_of, own)
+    for node in assignments:
+        for target in filter(_is_own, node.targets):
+            yield target.attr, node, _taken(node.value, locals_of, methods) - {target.attr}
+
+
+def _is_own(node):
+    return isinstance(node, ast.Attribute) and ast.unparse(node.value) == "self"
+
+
+def _taken(tree: Any, locals_of, methods, depth=_DEPTH):
+    """The attributes of `self` that code takes, by itself, by a local name, or by a method."""
+    found: set[str] = set()
+    nodes: list[Any] = list(ast.walk(tree))
+    for node in nodes:
+        if isinstance(node, ast.Name):
+            found |= locals_of.get(node.id, set())
+        elif _is_own(node) and node.attr in methods and depth:
+            found |= _taken(methods[node.attr], {}, methods, depth - 1)
+        elif _is_own(node):
+            found.add(node.attr)
+    return found

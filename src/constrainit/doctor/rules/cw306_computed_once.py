@@ -1,0 +1,77 @@
+"""CW306 computed-once."""
+
+from constrainit.doctor.rules._rule import Rule
+
+_FREED = "backward through the graph a second time"
+"""How PyTorch says that a pass needs what an earlier one has used up."""
+
+_MOVED = "has been modified by an inplace operation"
+"""How it says so where the weight has been moved since."""
+
+
+class ComputedOnce(Rule):
+    """A layer computes a tensor from a weight when it is built, and keeps that in its place.
+
+    `build` runs once. What it computes of a weight, such as a positive rate by a softplus, is a
+    number of that moment: `call` goes on with it, whatever becomes of the weight. On JAX and
+    TensorFlow the weight gets no gradient and nothing warns; on PyTorch the second step of `fit`
+    fails, as the first backward pass has freed what the tensor was computed with, or the weight
+    moves and changes nothing.
+
+    Example:
+        class Decay(layers.Layer):
+            def build(self, shape):
+                self.raw = self.add_weight(shape=(4,), name="raw")
+                self.rate = ops.softplus(self.raw)
+            def call(self, x):
+                return x * self.rate
+        [Decay(), layers.Dense(1)]
+
+    Use instead:
+        class Decay(layers.Layer):
+            def build(self, shape):
+                self.raw = self.add_weight(shape=(4,), name="raw")
+            def call(self, x):
+                return x * ops.softplus(self.raw)
+        [Decay(), layers.Dense(1)]
+
+    Known limits:
+        Only float tensors that are attributes of the user's own layers are looked at, not those in
+        lists. From which weight one was computed the tensor itself says on PyTorch; on JAX and
+        TensorFlow the source of the class is read, which is not there in an interactive session.
+        A weight that the outputs also depend on otherwise may be kept as it was on purpose, and one
+        that is not trained may be computed with once: neither is reported.
+
+    Source:
+        keras-team/keras-core#566 (the error on PyTorch). The outputs are those with other values of
+        the tensor, and of the weight.
+    """
+
+    code, name, stage = "CW306", "computed-once", "forward"
+    # Where the code of this page is run it has no source.
+    backends = ("torch",)
+
+    def find(self, evidence):
+        failed = any(is_of_graph(fault) for fault in evidence.faults.values())
+        for made in evidence.computed:
+            named = ", ".join(record.path for record in made.records)
+            stays = "; PyTorch fails at the second step, as the first has freed what it was made of"
+            yield self.made(
+                f"its {made.name!r} is no weight but a tensor, computed once from {named}: the "
+                "outputs depend on it as it was then, and not on the weight, which training moves "
+                f"for nothing or not at all{stays if failed else ''}",
+                f"compute it in call, from the weight, and do not keep it as self.{made.name}",
+                {"weights": len(made.records)},
+                layer=made.holder.name, weight=made.records[0].path, source=made.source,
+                level="error" if failed else "warning",
+            )  # fmt: skip
+
+
+def is_freed(fault):
+    """Whether PyTorch has failed as something was computed once for several steps."""
+    return _FREED in fault.message
+
+
+def is_of_graph(fault):
+    """Whether PyTorch can not go back through what was computed at an earlier step."""
+    return is_freed(fault) or _MOVED in fault.message

@@ -1,0 +1,72 @@
+"""An edit of the source of a layer: what was computed once is computed at each call."""
+
+import ast
+from typing import Any
+
+from constrainit.doctor.treatments._edits import end_of, replaced, without
+
+
+def computed_in_call(name):
+    """An edit: what `build` keeps as `self.name`, computed from attributes, `call` computes.
+
+    None where that is not plain to see: other methods use it, too, or it takes more than what is
+    at hand in `call`.
+    """
+
+    def edit(text):
+        nodes: list[Any] = list(ast.walk(ast.parse(text)))
+        methods = [n for n in nodes if isinstance(n, ast.FunctionDef)]
+        made: list[Any] = [(m, n) for m in methods for n in ast.walk(m) if _sets(n, name)]
+        called = [m for m in methods if m.name == "call"]
+        taken = [n for n in nodes if _takes(n, name)]
+        if len(made) != 1 or len(called) != 1 or not taken:
+            return None
+        (method, statement), call = made[0], called[0]
+        inside = {id(n) for n in ast.walk(call)}
+        if id(statement) in inside or any(id(n) not in inside for n in taken):
+            return None
+        if name in _names(call) or not _is_of_attributes(statement.value, method):
+            return None
+        for node in sorted(taken, key=end_of, reverse=True):
+            text = replaced(text, node, name)
+        return f"call computes {name}", _moved(text, statement, call, name)
+
+    return edit
+
+
+def _moved(text, statement, call, name):
+    """A source with a statement of a method in `call`, there for a local name."""
+    first = call.body[1 if ast.get_docstring(call) and len(call.body) > 1 else 0]
+    lines = text.splitlines(keepends=True)
+    written = f"{name} = {ast.unparse(statement.value)}\n"
+    lines.insert(first.lineno - 1, " " * first.col_offset + written)
+    # Written above the line that it was computed in, that one has moved.
+    below = first.lineno <= statement.lineno
+    return without("".join(lines), ast.increment_lineno(statement, below))
+
+
+def _sets(node, name):
+    """Whether a statement gives an attribute something, and not only a place."""
+    if not isinstance(node, ast.Assign) or isinstance(node.value, ast.Constant):
+        return False
+    return len(node.targets) == 1 and ast.unparse(node.targets[0]) == f"self.{name}"
+
+
+def _takes(node, name):
+    is_one = isinstance(node, ast.Attribute) and ast.unparse(node) == f"self.{name}"
+    return is_one and isinstance(node.ctx, ast.Load)
+
+
+def _names(method):
+    """The names that a method knows or uses."""
+    nodes = list(ast.walk(method))
+    names = {n.id for n in nodes if isinstance(n, ast.Name)}
+    return names | {n.arg for n in nodes if isinstance(n, ast.arg)}
+
+
+def _is_of_attributes(expression, method):
+    """Whether an expression takes nothing but attributes and what every method knows."""
+    nodes = list(ast.walk(method))
+    own = {n.arg for n in nodes if isinstance(n, ast.arg)} - {"self"}
+    own |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    return not any(isinstance(n, ast.Name) and n.id in own for n in ast.walk(expression))
