@@ -1,6 +1,8 @@
 """The command line: exit codes, one clear message, nothing left behind."""
 
+import io
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -478,6 +480,32 @@ def test_check(folder):
     assert rows[0]["rows"][0]["violation"] > 0
     assert "models.py:sick:\n" in checked("models.py:sick", exit_code=1).stdout
     assert "must be built" in checked("models.py:shapeless", exit_code=2).stderr
+
+
+class _Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("width", [50, 70, 140])
+def test_check_is_as_wide_as_the_terminal(folder, monkeypatch, width):
+    """In a pipe each weight is on a line of its own."""
+    terminal, target = _Terminal(), saved(folder, "sick").name
+    piped = checked(target, exit_code=1).stdout
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr("sys.stdout", terminal)
+    with pytest.raises(SystemExit):
+        cli.main(["check", target], standalone_mode=False)
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in terminal.getvalue().splitlines()]
+    assert lines[0].strip() == piped.splitlines()[0]
+    longest = max(len(line.rstrip()) for line in lines[1:])
+    assert longest <= width
+    assert (longest > 100) == (width == 140)
+    *_, weight = piped.splitlines()
+    assert weight.endswith("outside")
+    _, shape, *_, number, _ = weight.split()
+    for whole in (shape, number):
+        assert any(whole in line for line in lines)
 
 
 # Saved models

@@ -3,7 +3,6 @@
 import math
 import random
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,9 @@ import click
 import keras
 import numpy as np
 
+from constrainit import _text
 from constrainit._config import read_config
 from constrainit._files import write_whole
-from constrainit._text import visible
 from constrainit.doctor import _choice, _diagnose
 from constrainit.doctor._batch import BATCH, inputs_for
 from constrainit.doctor._fix import is_same_file, write_fixed
@@ -189,11 +188,9 @@ def _show(report: Report, form: str, output: str | None) -> None:
             write_whole(Path(output), report.rendered(form) + "\n")
         except OSError as reason:
             raise TargetError(f"--output {output!r} can not be written: {reason}") from None
-        said = f"{verdict(report)}; the report is written to {visible(output)}"
+        said = f"{verdict(report)}; the report is written to {_text.visible(output)}"
         click.echo(f"constrainit: {said}", err=True)
-    elif form == "text" and sys.stdout.isatty():
-        from rich.console import Console
-
-        Console(highlight=False).print(*report.parts(), sep="\n", crop=False)
+    elif form == "text":
+        _text.show(report.parts(), _text.WIDTH)
     else:
         click.echo(report.rendered(form))
