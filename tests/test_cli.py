@@ -246,6 +246,17 @@ def test_forms(folder):
     place = held["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
     assert (held["ruleId"], place) == ("CW101", "batched.py")
     assert "<h1>" in doctor("batched:sick", "--format", "html", "--steps", 1, exit_code=1)
+    arguments = ("batched:sick", "--output", "r.pdf", "--steps", 1)
+    doctor(*arguments, "--format", "json", exit_code=1)
+    assert json.loads((folder / "r.pdf").read_text())["ok"] is False
+
+
+def test_a_form_that_there_is_not(folder):
+    """Refused by the end of the name, with those that there are, before anything is looked at."""
+    message = doctor("gone.py:sick", "--output", "r.pdf", exit_code=2)
+    ends = r"\.html, \.json, \.sarif, \.txt or \.md, unless --format says the form"
+    assert re.search(rf"--output must end in {ends}\. Received: 'r\.pdf'", message)
+    assert not (folder / "r.pdf").exists()
 
 
 @pytest.mark.parametrize("name", ["r.html", "r.json", "r.sarif", "r.txt"])

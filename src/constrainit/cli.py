@@ -38,7 +38,7 @@ def cli() -> None:
 )  # fmt: skip
 @click.option(
     "--format", "form", type=click.Choice(["text", "json", "html", "sarif"]),
-    help="Default: by the end of --output (.json, .html, .sarif), else text.",
+    help="Default: by the end of --output (.json, .html, .sarif, .txt, .md), else text.",
 )  # fmt: skip
 @click.option("--output", metavar="FILE", help="Write the report there, whole or not at all.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)

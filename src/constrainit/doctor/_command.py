@@ -18,7 +18,7 @@ from constrainit.doctor._batch import BATCH, inputs_for
 from constrainit.doctor._fix import is_same_file, write_fixed
 from constrainit.doctor._given_batch import check_batch, load_batch, load_fault
 from constrainit.doctor._limits import shown
-from constrainit.doctor._report import FORMS, Report
+from constrainit.doctor._report import ENDS, FORMS, Report
 from constrainit.doctor._target import TargetError, load_target, running
 from constrainit.doctor.rendering._words import verdict
 
@@ -51,6 +51,7 @@ def run(
     only, ignored = _codes("--select", select, config), _codes("--ignore", ignore, config)
     thresholds = _thresholds(config)
     _check_output(output)
+    form = form or _form_of(output)
     source = _source(target)
     mended = None if fix is None else _Mended(_fix_target(fix, source))
     if data is not None and sizes is not None:
@@ -82,7 +83,7 @@ def run(
             f"The memory does not suffice for this model and batch: {reason}"
         ) from None
     report.environment["assumed"][:0] = said
-    _show(report, form or FORMS.get(Path(output or "").suffix, "text"), output)
+    _show(report, form, output)
     if mended is not None:
         click.echo(f"constrainit: {mended.said}", err=True)
     return FINDINGS if _choice.fails(report, fail_on or config.fail_on) else HEALTHY
@@ -141,6 +142,16 @@ def _thresholds(config):
 def _check_output(output):
     if output is not None and not _has_folder(Path(output)):
         raise TargetError(f"There is no folder {str(Path(output).parent)!r} to write --output to.")
+
+
+def _form_of(output):
+    """The form that the name of a file says; text where it says nothing."""
+    end = Path(output or "").suffix
+    if end and end not in FORMS:
+        raise TargetError(
+            f"--output must end in {ENDS}, unless --format says the form. Received: {output!r}."
+        )
+    return FORMS.get(end, "text")
 
 
 def _has_folder(path):
