@@ -1,6 +1,8 @@
 """The command line: exit codes, one clear message, nothing left behind."""
 
+import io
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -244,6 +246,17 @@ def test_forms(folder):
     place = held["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
     assert (held["ruleId"], place) == ("CW101", "batched.py")
     assert "<h1>" in doctor("batched:sick", "--format", "html", "--steps", 1, exit_code=1)
+    arguments = ("batched:sick", "--output", "r.pdf", "--steps", 1)
+    doctor(*arguments, "--format", "json", exit_code=1)
+    assert json.loads((folder / "r.pdf").read_text())["ok"] is False
+
+
+def test_a_form_that_there_is_not(folder):
+    """Refused by the end of the name, with those that there are, before anything is looked at."""
+    message = doctor("gone.py:sick", "--output", "r.pdf", exit_code=2)
+    ends = r"\.html, \.json, \.sarif, \.txt or \.md, unless --format says the form"
+    assert re.search(rf"--output must end in {ends}\. Received: 'r\.pdf'", message)
+    assert not (folder / "r.pdf").exists()
 
 
 @pytest.mark.parametrize("name", ["r.html", "r.json", "r.sarif", "r.txt"])
@@ -478,6 +491,32 @@ def test_check(folder):
     assert rows[0]["rows"][0]["violation"] > 0
     assert "models.py:sick:\n" in checked("models.py:sick", exit_code=1).stdout
     assert "must be built" in checked("models.py:shapeless", exit_code=2).stderr
+
+
+class _Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("width", [50, 70, 140])
+def test_check_is_as_wide_as_the_terminal(folder, monkeypatch, width):
+    """In a pipe each weight is on a line of its own."""
+    terminal, target = _Terminal(), saved(folder, "sick").name
+    piped = checked(target, exit_code=1).stdout
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr("sys.stdout", terminal)
+    with pytest.raises(SystemExit):
+        cli.main(["check", target], standalone_mode=False)
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in terminal.getvalue().splitlines()]
+    assert lines[0].strip() == piped.splitlines()[0]
+    longest = max(len(line.rstrip()) for line in lines[1:])
+    assert longest <= width
+    assert (longest > 100) == (width == 140)
+    *_, weight = piped.splitlines()
+    assert weight.endswith("outside")
+    _, shape, *_, number, _ = weight.split()
+    for whole in (shape, number):
+        assert any(whole in line for line in lines)
 
 
 # Saved models

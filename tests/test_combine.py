@@ -279,7 +279,7 @@ def test_a_layer_names_the_weight_that_no_set_has():
         layers.Dense(2, name="thin", **ci.constrained(kernel=apart)).build((None, 3))
     with pytest.warns(UserWarning, match=r"thin/kernel' has no weight of shape") as told:
         keras.Sequential([keras.Input((3,)), layers.Dense(2, name="thin", kernel_constraint=apart)])
-    assert [one.filename for one in told] == [__file__]
+    assert {one.filename for one in told if "has no weight" in str(one.message)} == {__file__}
     layers.Dense(2, kernel_constraint=apart).build((None, 5))
 
 

@@ -46,12 +46,30 @@ def test_text_lists_consequences_under_their_cause():
     assert str(healthy()).endswith("\nhealthy: nothing found")
 
 
-@pytest.mark.parametrize("width", [80, 100])
+@pytest.mark.parametrize("width", [40, 50, 60, 80, 100])
 def test_text_fits(width):
     """No line of a table or paragraph is longer than the terminal is wide."""
     text = _text.plain(*sick("a_layer_with_a_name_that_is_rather_long").parts(), width=width)
     assert max(map(len, text.splitlines())) <= width
     assert "[-0.5," in text
+
+
+@pytest.mark.parametrize("width", [20, 30, 40, 46, 47, 60, 100])
+def test_numbers_are_not_broken(width):
+    """A table whose numbers would be is a paragraph for each row, with what each of them is."""
+    header = ("weight", "range", "moved", "at\nbound", "the set")
+    rows = [("model/dense/kernel", "[-0.25, 0.125]", "12.5 %", "3.25 %", "norms at most 1.75"),
+            ("and 7 more", "", "", "", "")]  # fmt: skip
+    grid = _text.Grid(header, rows, header[2:4], words=header[1:2], paths=header[:1])
+    lines = _text.plain(grid, width=width).splitlines()
+    assert max(map(len, lines)) <= width
+    for words in ("[-0.25,", "0.125]", "12.5 %", "3.25 %"):
+        assert any(words in line for line in lines)
+    assert any("─" in line for line in lines) == (width >= 47)
+    if width == 40:
+        assert lines[2:] == ["  range [-0.25, 0.125], moved 12.5 %,",
+                             "  at bound 3.25 %,", "  the set norms at most 1.75",
+                             "and 7 more"]  # fmt: skip
 
 
 @pytest.mark.parametrize(

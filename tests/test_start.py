@@ -16,6 +16,7 @@ from keras import layers
 
 import constrainit as ci
 from constrainit._precision import numpy_dtype
+from constrainit._watched import Calibrated
 from constrainit.initializers import Feasible
 from constrainit.initializers._activation import Activation, activation
 from constrainit.initializers._feasible import drawn
@@ -816,3 +817,11 @@ def test_activation_that_is_none():
         ValueError, match="`activation` of `plan` must be the name of an activation"
     ):
         ci.plan(ci.UnitNorm(), 4, activation=["relu"])
+
+
+def test_a_mean_of_rounding_is_said_to_be_zero():
+    """What is left of a mean that is zero is no number to read."""
+    done = Calibrated("dense", (-0.0125, -2.07e-10), (0.5, 1.0), (0.0, 1.0), ("bias",))
+    assert str(done) == "dense: mean -0.0125 -> 0, deviation 0.5 -> 1, changed bias"
+    small = Calibrated("dense", (1e-9, 2e-9), (1e-9, 1e-9), (0.0, 1e-9), ("bias",))
+    assert str(small).startswith("dense: mean 1e-09 -> 2e-09, ")

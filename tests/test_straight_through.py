@@ -137,8 +137,13 @@ def test_a_float_weight_is_kept():
 def test_what_rounding_leaves_nothing_of_is_told():
     """A kernel of small numbers is zero on a coarse grid."""
     model, _, _ = task(layers.Dense(16, kernel_initializer="random_normal"))
-    with pytest.warns(UserWarning, match=r"kernel: .*rounding moves it by .* norm is .*not built"):
+    line = r"kernel: .*rounding moves it by .* norm is .*not built"
+    with pytest.warns(UserWarning, match=line) as told:
         quantized = ci.reparametrize(model, {"*/kernel": TERNARY})
+    # At the user's line, by the path that the user's model has.
+    [ours] = [one for one in told if "rounding" in str(one.message)]
+    assert ours.filename == __file__
+    assert str(ours.message).startswith(f"{model.layers[0].kernel.path}: ")
     assert not array(quantized.layers[0].seen[0]).any()
 
 

@@ -9,7 +9,6 @@ what it does with moving averages keep those inside, see `_average.py`.
 """
 
 import functools
-import warnings
 from typing import Any
 
 import keras
@@ -125,7 +124,7 @@ def _started(layer, initializer, shape):
     if isinstance(scale, OutputScale):
         scale.start_at(start.scale, layer.dtype_policy)
     for line in start.warnings:
-        warnings.warn(f"{_path(layer, '')}: {line}.", stacklevel=2)
+        warn(f"{_path(layer, '')}: {line}.")
     return start
 
 

@@ -62,7 +62,7 @@ def parts() -> Iterator[Any]:
     for family, members in itertools.groupby(entries(), key=lambda entry: entry.family):
         rows = [(one.name, one.sentence, *_faces(one)) for one in members]
         yield Text(family, style="bold")
-        yield _text.grid(header, rows, unwrapped=tuple(_FACES)[:-1])
+        yield _text.Grid(header, rows, unwrapped=tuple(_FACES)[:-1])
         yield ""
 
 

@@ -60,7 +60,12 @@ class Check:
         return {"ok": self.ok, "rows": rows}
 
     def __str__(self) -> str:
-        from constrainit._text import table
+        from constrainit._text import plain
+
+        return plain(self)
+
+    def __rich__(self) -> Any:
+        from constrainit._text import Grid
 
         if not self.rows:
             return "no weight of the model has a constraint"
@@ -72,7 +77,8 @@ class Check:
                 "ok" if row.ok else "outside"
             )
             lines.append((row.weight, "x".join(map(str, row.shape)), row.set, outside, verdict))
-        return table(("weight", "shape", "set", "outside by", "verdict"), lines)
+        header = ("weight", "shape", "set", "outside by", "verdict")
+        return Grid(header, lines, unwrapped=("shape", "outside by"), paths=header[:1])
 
 
 def check(model: keras.Model) -> Check:

@@ -2,9 +2,12 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import click
+
+from constrainit import _text
 
 INSIDE, OUTSIDE, CAN_NOT_RUN = 0, 1, 2
 
@@ -45,7 +48,10 @@ def check(targets, imports, form, max_size) -> None:
             continue
         status = max(status, INSIDE if table.ok else OUTSIDE)
         found.append((target, table))
-    click.echo(_as_json(found) if form == "json" else _as_text(found))
+    if form == "json":
+        click.echo(_as_json(found))
+    else:
+        _text.show(_parts(found), _text.UNCUT)
     sys.exit(status)
 
 
@@ -53,14 +59,12 @@ def _as_json(found: list[tuple[str, Any]]) -> str:
     return json.dumps([{"target": target, **table.to_dict()} for target, table in found], indent=2)
 
 
-def _as_text(found: list[tuple[str, Any]]) -> str:
-    from constrainit._text import visible
+def _parts(found: list[tuple[str, Any]]) -> Iterator[Any]:
+    from rich.text import Text
 
-    parts = []
     for target, table in found:
         count = len(table.rows)
-        if table.ok:
-            parts.append(f"{visible(target)}: ok, {count} constrained weight{'s' * (count != 1)}")
-        else:
-            parts.append(f"{visible(target)}:\n{table}")
-    return "\n".join(parts)
+        said = f" ok, {count} constrained weight{'s' * (count != 1)}" if table.ok else ""
+        yield Text(f"{_text.visible(target)}:{said}")
+        if not table.ok:
+            yield table

@@ -76,7 +76,11 @@ def reparametrize(model: keras.Model, sets: Mapping[str, Any] | None = None) -> 
     copy = keras.models.clone_model(model, clone_function=copied, recursive=True)
     pairs = zip(weights_in_order(model), weights_in_order(copy), strict=True)
     for variable, target in pairs:
-        target.assign(ops.stop_gradient(ops.copy(ops.convert_to_tensor(variable))))
+        value = ops.stop_gradient(ops.copy(ops.convert_to_tensor(variable)))
+        if hasattr(target, "take"):
+            target.take(value, variable.path)
+        else:
+            target.assign(value)
     return copy
 
 

@@ -1,13 +1,13 @@
 """A weight that is computed: the member that a free value stands for."""
 
 import functools
-import warnings
 from typing import Any
 
 from keras import ops
 
 from constrainit._compile import assign_where
 from constrainit._set import ConstraintSet
+from constrainit._warning import warn
 
 
 def see(variable: Any, free: Any, base: Any, a_set: ConstraintSet, layer: Any) -> None:
@@ -46,9 +46,7 @@ def inside(a_set: ConstraintSet, value: Any, path: str) -> Any:
     except (TypeError, ValueError, NotImplementedError):
         doubt = ""
     if doubt:
-        warnings.warn(
-            f"{path}: the weight is outside of its set ({a_set.describe()}), {doubt}", stacklevel=3
-        )
+        warn(f"{path}: the weight is outside of its set ({a_set.describe()}), {doubt}")
     return value if rounds else image
 
 
@@ -134,8 +132,12 @@ def _seen_class(kind: type) -> Any:
 
         def assign(self, value):
             """Sets the free value of a member; another weight goes to the nearest one."""
+            return self.take(value, self.path)
+
+        def take(self, value, path):
+            """As `assign`, of a weight that the user knows by a path."""
             value = ops.convert_to_tensor(value, dtype=self._dtype)
-            smooth, image = self.set.transform, inside(self.set, value, self.path)
+            smooth, image = self.set.transform, inside(self.set, value, path)
             if self.base is None:
                 self.free.assign(smooth.right_inverse(image))
             else:

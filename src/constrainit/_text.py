@@ -1,12 +1,15 @@
 """Plain text for terminals and files, through rich, which is imported on first use."""
 
 import io
+import sys
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 WIDTH = 100
 UNCUT = 10_000
+_LEAST = 10
+"""The least width of a column that may be broken anywhere."""
 
 _HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
@@ -42,32 +45,112 @@ def plain(*parts: Any, width: int = WIDTH) -> str:
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
 
 
-def grid(
-    header: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    unwrapped: Sequence[str] = (),
-    paths: Sequence[str] = (),
-) -> Any:
-    """A rich table in the house form.
+def show(parts: Iterable[Any], width: int) -> None:
+    """Prints in colour on a terminal, as wide as that is; plain, of a width, elsewhere."""
+    if sys.stdout.isatty():
+        from rich.console import Console
 
-    The columns named in `unwrapped` stay on one line, those in `paths` end their lines at a slash.
+        Console(highlight=False).print(*parts, sep="\n", crop=False)
+    else:
+        import click
+
+        click.echo(plain(*parts, width=width))
+
+
+class Grid:
+    """A table in the house form, as wide as it may be; a paragraph for each row where it is not.
+
+    Args:
+        header: The names of the columns.
+        rows: The cells, as text.
+        unwrapped: The columns that stay on one line.
+        words: The columns that are broken at blanks only.
+        paths: The columns that are broken at slashes only.
     """
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
 
-    made = Table(box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), pad_edge=False, show_edge=False)
-    for name in header:
-        made.add_column(name, overflow="fold", no_wrap=name in unwrapped)
-    for row in rows:
-        cells = zip(header, map(visible, row), strict=True)
-        made.add_row(*(Path(cell) if name in paths else Text(cell) for name, cell in cells))
-    return made
+    def __init__(
+        self,
+        header: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        unwrapped: Sequence[str] = (),
+        words: Sequence[str] = (),
+        paths: Sequence[str] = (),
+    ):
+        self.header, self.rows = header, [[*map(visible, row)] for row in rows]
+        self.unwrapped, self.words, self.paths = unwrapped, words, paths
+
+    def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
+        widths = self._widths(options.max_width)
+        if widths is None:
+            yield from self._paragraphs(options.max_width)
+        else:
+            yield self._table(widths)
+
+    def _table(self, widths):
+        from rich import box
+        from rich.table import Table
+
+        made = Table(box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), pad_edge=False, show_edge=False)
+        for name, width in zip(self.header, widths, strict=True):
+            made.add_column(name, overflow="fold", no_wrap=name in self.unwrapped, width=width)
+        for row in self.rows:
+            made.add_row(*map(self._cell, self.header, row))
+        return made
+
+    def _cell(self, name, cell):
+        from rich.text import Text
+
+        return Path(cell) if name in self.paths else Text(cell)
+
+    def _paragraphs(self, width):
+        from rich.padding import Padding
+        from rich.text import Text
+
+        first, *others = (" ".join(name.split()) for name in self.header)
+        yield Text(first, style="bold")
+        for label, *cells in self.rows:
+            yield self._cell(self.header[0], label)
+            told = [f"{name} {cell}," for name, cell in zip(others, cells, strict=True) if cell]
+            if told:
+                told[-1] = told[-1][:-1]
+                yield Padding(Text("\n".join(_filled(told, width - 2))), (0, 0, 0, 2))
+
+    def _widths(self, room):
+        """How wide each column is, the narrow ones first; None where there is no room."""
+        columns = [[name, *cells] for name, *cells in zip(self.header, *self.rows, strict=True)]
+        wanted = [max(_length(cell) for cell in column) for column in columns]
+        widths = [*map(self._least, columns, wanted)]
+        room -= 2 * (len(columns) - 1) + sum(widths)
+        if room < 0:
+            return None
+        while room > 0 and widths != wanted:
+            short = [place for place, width in enumerate(widths) if width < wanted[place]]
+            widths[min(short, key=widths.__getitem__)] += 1
+            room -= 1
+        return widths
+
+    def _least(self, column, wanted):
+        name, *cells = column
+        if name in self.unwrapped:
+            return wanted
+        whole = max(map(len, name.split()))
+        if name in self.words:
+            return max([whole, *(len(word) for cell in cells for word in cell.split())])
+        return max(whole, min(wanted, _LEAST))
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table as plain text."""
-    return plain(grid(header, rows, unwrapped=("shape", "outside by")))
+def _length(cell):
+    return max(map(len, cell.split("\n")))
+
+
+def _filled(pieces, width):
+    """The pieces on as few lines as hold them, none of them broken if it fits on one."""
+    lines = [""]
+    for piece in pieces:
+        if lines[-1] and len(lines[-1]) + 1 + len(piece) > width:
+            lines.append("")
+        lines[-1] += f" {piece}" if lines[-1] else piece
+    return lines
 
 
 class Path:

@@ -51,8 +51,13 @@ class Calibrated:
         fitted = {"scale", "kernel"} & {*self.changed}
         reached = fitted or 0.5 < self.deviation[1] / self.wanted[1] < 2
         lacking = f" (wanted {self.wanted[1]:.3g}: its set fixes the size, see OutputScale)"
+        # Of a mean that is zero the rounding is left.
+        old, new = (
+            0.0 if abs(mean) < 1e-6 * deviation else mean
+            for mean, deviation in zip(self.mean, self.deviation, strict=True)
+        )  # fmt: skip
         return (
-            f"{self.layer}: mean {self.mean[0]:.3g} -> {self.mean[1]:.3g}, deviation "
+            f"{self.layer}: mean {old:.3g} -> {new:.3g}, deviation "
             f"{self.deviation[0]:.3g} -> {self.deviation[1]:.3g}{'' if reached else lacking}, "
             f"changed {done}{'; ' if self.note else ''}{self.note}"
         )

@@ -38,7 +38,7 @@ def cli() -> None:
 )  # fmt: skip
 @click.option(
     "--format", "form", type=click.Choice(["text", "json", "html", "sarif"]),
-    help="Default: by the end of --output (.json, .html, .sarif), else text.",
+    help="Default: by the end of --output (.json, .html, .sarif, .txt, .md), else text.",
 )  # fmt: skip
 @click.option("--output", metavar="FILE", help="Write the report there, whole or not at all.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
@@ -143,12 +143,8 @@ def sets(name, form) -> None:
             raise click.UsageError(str(unknown)) from None
     elif form == "markdown":
         click.echo(_catalogue.markdown(), nl=False)
-    elif sys.stdout.isatty():
-        from rich.console import Console
-
-        Console(highlight=False).print(*_catalogue.parts(), sep="\n")
     else:
-        click.echo(_text.plain(*_catalogue.parts(), width=_text.UNCUT))
+        _text.show(_catalogue.parts(), _text.UNCUT)
 
 
 @cli.command()
@@ -161,22 +157,12 @@ def explain(code) -> None:
     from constrainit.doctor import _explain
 
     if code is None:
-        return _print(_explain.list_parts(), _text.UNCUT)
+        return _text.show(_explain.list_parts(), _text.UNCUT)
     try:
         rule = _explain.find(code)
     except ValueError as unknown:
         raise click.UsageError(str(unknown)) from None
-    _print(_explain.page_parts(rule), _text.WIDTH)
-
-
-def _print(parts, width):
-    """Rich on a terminal; plain text of this width in a file or a pipe."""
-    if sys.stdout.isatty():
-        from rich.console import Console
-
-        Console(highlight=False).print(*parts, sep="\n")
-    else:
-        click.echo(_text.plain(*parts, width=width))
+    _text.show(_explain.page_parts(rule), _text.WIDTH)
 
 
 cli.add_command(_check_command.check)

@@ -4,13 +4,13 @@ import contextlib
 import dataclasses
 import functools
 import os
-import warnings
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from constrainit import _checks
+from constrainit._warning import warn
 from constrainit.callbacks._fault_flags import Flags
 from constrainit.callbacks._fault_names import Fault, judged
 from constrainit.callbacks._fault_state import State, batches_of, give, size_of, step, taken
@@ -247,4 +247,4 @@ class StopAtFault(keras.callbacks.Callback):
                 kept = f" The step could not be kept: {reason}."
         self.faults.append(fault)
         done = "goes on without the batch, with a lower learning rate" if self._left else "stops"
-        warnings.warn(f"{fault} Training {done}.{kept}", stacklevel=2)
+        warn(f"{fault} Training {done}.{kept}")

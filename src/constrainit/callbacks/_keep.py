@@ -1,7 +1,6 @@
 """`KeepFeasible`: what is done to weights behind the optimizer's back is seen and mended."""
 
 import math
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ from constrainit import _checks
 from constrainit._average import averages
 from constrainit._obey import measured
 from constrainit._set import ConstraintSet
+from constrainit._warning import warn
 from constrainit.model import is_built
 from constrainit.sets import Braked, Every, Relaxed, SelfStarting
 
@@ -147,7 +147,7 @@ class KeepFeasible(keras.callbacks.Callback):
         text = f"At {moment}: {'; '.join(map(str, told))}."
         if self.mode == "raise":
             raise RuntimeError(f'{text} Write KeepFeasible("repair"), or project(model) before.')
-        warnings.warn(text, stacklevel=2)
+        warn(text)
 
 
 def _paced(a_set: ConstraintSet) -> bool:

@@ -2,12 +2,12 @@
 
 import os
 import sqlite3
-import warnings
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from constrainit._warning import warn
 from constrainit.callbacks._log_hub import is_chief
 from constrainit.callbacks._log_watch import Record, Watch
 from constrainit.log._storage import COLUMNS
@@ -94,10 +94,9 @@ class Output:
         try:
             return act(*args)
         except sqlite3.Error as reason:
-            warnings.warn(
+            warn(
                 f"The log {str(self.path)!r} can not be written any more: {reason}. Training goes "
                 "on without it; what was committed stays.",
-                stacklevel=2,
             )
             assert self.writer is not None
             self.writer.close()

@@ -3,7 +3,6 @@
 import math
 import random
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +10,15 @@ import click
 import keras
 import numpy as np
 
+from constrainit import _text
 from constrainit._config import read_config
 from constrainit._files import write_whole
-from constrainit._text import visible
 from constrainit.doctor import _choice, _diagnose
 from constrainit.doctor._batch import BATCH, inputs_for
 from constrainit.doctor._fix import is_same_file, write_fixed
 from constrainit.doctor._given_batch import check_batch, load_batch, load_fault
 from constrainit.doctor._limits import shown
-from constrainit.doctor._report import FORMS, Report
+from constrainit.doctor._report import ENDS, FORMS, Report
 from constrainit.doctor._target import TargetError, load_target, running
 from constrainit.doctor.rendering._words import verdict
 
@@ -52,6 +51,7 @@ def run(
     only, ignored = _codes("--select", select, config), _codes("--ignore", ignore, config)
     thresholds = _thresholds(config)
     _check_output(output)
+    form = form or _form_of(output)
     source = _source(target)
     mended = None if fix is None else _Mended(_fix_target(fix, source))
     if data is not None and sizes is not None:
@@ -83,7 +83,7 @@ def run(
             f"The memory does not suffice for this model and batch: {reason}"
         ) from None
     report.environment["assumed"][:0] = said
-    _show(report, form or FORMS.get(Path(output or "").suffix, "text"), output)
+    _show(report, form, output)
     if mended is not None:
         click.echo(f"constrainit: {mended.said}", err=True)
     return FINDINGS if _choice.fails(report, fail_on or config.fail_on) else HEALTHY
@@ -144,6 +144,16 @@ def _check_output(output):
         raise TargetError(f"There is no folder {str(Path(output).parent)!r} to write --output to.")
 
 
+def _form_of(output):
+    """The form that the name of a file says; text where it says nothing."""
+    end = Path(output or "").suffix
+    if end and end not in FORMS:
+        raise TargetError(
+            f"--output must end in {ENDS}, unless --format says the form. Received: {output!r}."
+        )
+    return FORMS.get(end, "text")
+
+
 def _has_folder(path):
     try:
         return path.resolve().parent.is_dir()
@@ -189,11 +199,9 @@ def _show(report: Report, form: str, output: str | None) -> None:
             write_whole(Path(output), report.rendered(form) + "\n")
         except OSError as reason:
             raise TargetError(f"--output {output!r} can not be written: {reason}") from None
-        said = f"{verdict(report)}; the report is written to {visible(output)}"
+        said = f"{verdict(report)}; the report is written to {_text.visible(output)}"
         click.echo(f"constrainit: {said}", err=True)
-    elif form == "text" and sys.stdout.isatty():
-        from rich.console import Console
-
-        Console(highlight=False).print(*report.parts(), sep="\n", crop=False)
+    elif form == "text":
+        _text.show(report.parts(), _text.WIDTH)
     else:
         click.echo(report.rendered(form))

@@ -57,7 +57,7 @@ def page_parts(rule: Rule) -> Iterator[Any]:
 def list_parts() -> Iterator[Any]:
     """Every rule on a line, as parts that rich can print."""
     rows = [(rule.code, rule.name, rule.level, rule.page().fact) for rule in ordered()]
-    yield _text.grid(("code", "name", "level", "what it finds"), rows, unwrapped=("code", "name"))
+    yield _text.Grid(("code", "name", "level", "what it finds"), rows, unwrapped=("code", "name"))
 
 
 def page_markdown(rule: Rule) -> str:

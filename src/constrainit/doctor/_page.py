@@ -53,7 +53,7 @@ def _weights_table(constraints):
         rows.append((f"and {len(constraints) - len(shown)} more", *[""] * 7))
     # Where there is little room, a range takes two lines.
     whole = [name for name in header[1:] if name not in _RANGES]
-    return _text.grid(header, rows, unwrapped=whole, paths=header[:1])
+    return _text.Grid(header, rows, unwrapped=whole, words=_RANGES, paths=header[:1])
 
 
 def _range(numbers):
@@ -101,4 +101,4 @@ def _layers_table(evidence, found, model):
     header = (
         "output of", "mean", "sd", "saturated or dead", "not finite", "after 1st step: mean", "sd",
     )  # fmt: skip
-    return _text.grid(header, rows, paths=header[:1]) if rows else None
+    return _text.Grid(header, rows, words=header[1:], paths=header[:1]) if rows else None

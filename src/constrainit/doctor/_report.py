@@ -17,6 +17,7 @@ from constrainit.doctor._finding import Finding
 SCHEMA = 1
 FORMS = {".html": "html", ".json": "json", ".sarif": "sarif", ".txt": "text", ".md": "text"}
 """The forms of a report, by the end of a file's name."""
+ENDS = f"{', '.join([*FORMS][:-1])} or {[*FORMS][-1]}"
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,7 @@ class Report:
         target = Path(path)
         form = FORMS.get(target.suffix)
         if form is None:
-            raise ValueError(
-                f"`path` of `save` must end in {', '.join(list(FORMS)[:-1])} or {list(FORMS)[-1]}. "
-                f"Received: path={str(path)!r}."
-            )
+            raise ValueError(f"`path` of `save` must end in {ENDS}. Received: path={str(path)!r}.")
         if not target.parent.is_dir():
             raise ValueError(
                 f"`path` of `save` must lie in a folder. Received: path={str(path)!r}."

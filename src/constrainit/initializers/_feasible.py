@@ -2,7 +2,6 @@
 
 import inspect
 import random
-import warnings
 from typing import Any
 
 import keras
@@ -13,6 +12,7 @@ from constrainit import _checks
 from constrainit._compile import compiled_draw
 from constrainit._precision import STORAGE_DTYPES, wide_dtype
 from constrainit._set import ConstraintSet
+from constrainit._warning import warn
 from constrainit.initializers._draws import PassedSeed
 from constrainit.initializers._start import Signal, Start, check_inputs, start, warn_if_far
 from constrainit.initializers.laws import Wanted
@@ -102,7 +102,7 @@ class Feasible(keras.initializers.Initializer):
         begun = None if self.activation is None else self.start(shape)
         if begun is not None and not self._told:
             for line in self.start(shape, scaled=False).warnings:
-                warnings.warn(f"Feasible: {line}.", stacklevel=2)
+                warn(f"Feasible: {line}.")
         if self.base is not None:
             w = self._from_base(self.base(shape, wide_dtype(dtype)), dtype, begun)
             self._warn_if_alike(w)
@@ -174,11 +174,10 @@ class Feasible(keras.initializers.Initializer):
         except (TypeError, ValueError, NotImplementedError):
             return
         if alike:
-            warnings.warn(
+            warn(
                 f"`base` of `Feasible` gives all units the same weights inside of the set "
                 f"({self.set.describe()}), so that they would learn the same. Received: "
                 f"base={type(self.base).__name__}. Give another base, or none.",
-                stacklevel=3,
             )
 
     def over(

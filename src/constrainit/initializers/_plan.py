@@ -1,13 +1,13 @@
 """`plan`: what a constrained layer's start will do to the signal, before anything is trained."""
 
 import math
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 
 from constrainit import _checks
+from constrainit._warning import warn
 from constrainit.initializers._feasible import Feasible
 from constrainit.initializers._forecast import (
     adam_step,
@@ -209,7 +209,7 @@ def plan(
     a_set.check_shape(shape)
     begun = start(a_set, shape, (0,), signal)
     for line in begun.unmeasured:
-        warnings.warn(f"plan: {line}.", stacklevel=2)
+        warn(f"plan: {line}.")
     law, phi = begun.law, begun.phi
     stack = follow(
         phi, begun.shape, begun.mean, begun.deviation, begun.size, depth, None if bias else 0.0

@@ -2,7 +2,6 @@
 
 import functools
 import math
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ from keras import ops
 from constrainit import _checks
 from constrainit._compile import at_once
 from constrainit._folding import Folding
+from constrainit._warning import warn
 from constrainit.initializers._activation import Activation, activation
 from constrainit.initializers._stack import Shape, balanced_gain
 from constrainit.initializers.laws import Law, Wanted
@@ -212,7 +212,7 @@ def warn_if_far(a_set, shape, axes, *, recurrent: bool = False) -> None:
     most, each = (_FAR_IN_TIME, "step") if recurrent else (_FAR, "layer")
     if law is not None and size > 0 and not 1 / most < size < most:
         kind = "sum" if law.positive else "norm"
-        warnings.warn(_too_far(a_set, kind, size, 1.0, each) + ".", stacklevel=3)
+        warn(_too_far(a_set, kind, size, 1.0, each) + ".")
 
 
 def _gain(signal, phi, form, mean, deviation, unmeasured) -> tuple[float, float]:

@@ -53,12 +53,7 @@ def _print(run, held):
     from constrainit import _text
     from constrainit.log._summary import parts
 
-    if sys.stdout.isatty():
-        from rich.console import Console
-
-        Console(highlight=False).print(*parts(run, held), sep="\n")
-    else:
-        click.echo(_text.plain(*parts(run, held), width=_text.UNCUT))
+    _text.show(parts(run, held), _text.UNCUT)
 
 
 def _follow(path, weights, number):

@@ -27,7 +27,7 @@ def parts(run: Run, held: list[Trajectory]) -> Iterator[Any]:
         "weight", "records", "norm", "outside by,\nbefore the\nconstraint", "moved", "at\nbound",
         "update", "not\nfinite",
     )  # fmt: skip
-    yield _text.grid(header, [_line(one) for one in held], unwrapped=header[1:], paths=header[:1])
+    yield _text.Grid(header, [_line(one) for one in held], unwrapped=header[1:], paths=header[:1])
     ruled = [(one.weight.path, one.weight.rule) for one in held if one.weight.rule]
     if ruled:
         yield ""
