@@ -1,6 +1,6 @@
 # after https://github.com/tensorflow/tensorflow/issues/15087
-import numpy as np
 import keras
+import numpy as np
 from keras import ops
 
 

@@ -1,6 +1,6 @@
 # after https://github.com/keras-team/keras/issues/2194
-import numpy as np
 import keras
+import numpy as np
 
 STEPS, CHANNELS = 100, 4
 

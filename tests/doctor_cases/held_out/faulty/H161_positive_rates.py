@@ -1,6 +1,6 @@
 # after https://github.com/keras-team/keras-core/issues/566
-import numpy as np
 import keras
+import numpy as np
 from keras import ops
 
 

@@ -1,6 +1,6 @@
 # after https://github.com/papagina/RotationContinuity/issues/11
-import numpy as np
 import keras
+import numpy as np
 from keras import ops
 
 ITEMS, DIM = 60, 6

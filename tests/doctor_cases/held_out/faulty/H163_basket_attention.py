@@ -1,6 +1,6 @@
 # after https://github.com/pytorch/pytorch/pull/131060
-import numpy as np
 import keras
+import numpy as np
 from keras import ops
 
 VOCAB, LENGTH = 80, 12

@@ -1,6 +1,6 @@
 # after https://github.com/deel-ai/deel-lip/issues/64
-import numpy as np
 import keras
+import numpy as np
 
 FEATURES, RANK, SEED = 16, 8, 42
 

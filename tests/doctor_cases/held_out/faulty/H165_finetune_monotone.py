@@ -1,6 +1,6 @@
 # after https://github.com/keras-team/keras/issues/7628
-import numpy as np
 import keras
+import numpy as np
 
 FEATURES = 8
 

@@ -1,6 +1,6 @@
 # after https://github.com/shaham-lab/SpectralNet/pull/10
-import numpy as np
 import keras
+import numpy as np
 from keras import ops
 
 DIM = 12

@@ -1,6 +1,6 @@
 # after https://discuss.pytorch.org
-import numpy as np
 import keras
+import numpy as np
 from keras import ops
 
 ASSETS = 20

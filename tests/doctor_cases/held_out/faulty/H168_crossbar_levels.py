@@ -1,6 +1,6 @@
 # after https://github.com/MatthieuCourbariaux/BinaryConnect/issues/8
-import numpy as np
 import keras
+import numpy as np
 from keras import ops
 
 

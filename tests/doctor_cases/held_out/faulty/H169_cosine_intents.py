@@ -1,6 +1,6 @@
 # after https://github.com/KevinMusgrave/pytorch-metric-learning/issues/186
-import numpy as np
 import keras
+import numpy as np
 
 CLASSES, DIM = 40, 24
 

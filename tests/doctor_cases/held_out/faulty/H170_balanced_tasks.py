@@ -1,6 +1,6 @@
 # after https://github.com/rotmanfinhub/deep-macrofin/issues/35
-import numpy as np
 import keras
+import numpy as np
 from keras import ops
 
 

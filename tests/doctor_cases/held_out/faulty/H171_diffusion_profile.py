@@ -1,6 +1,6 @@
 # after https://github.com/SciML/NeuralPDE.jl/issues/931
-import numpy as np
 import keras
+import numpy as np
 from keras import ops
 
 

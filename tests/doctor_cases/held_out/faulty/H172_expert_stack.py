@@ -1,6 +1,6 @@
 # after https://github.com/keras-team/keras/pull/22789
-import numpy as np
 import keras
+import numpy as np
 from keras import ops
 
 EXPERTS, WIDTH, DEPTH = 48, 16, 6

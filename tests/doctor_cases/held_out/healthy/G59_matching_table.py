@@ -1,6 +1,6 @@
 # a scenario
-import numpy as np
 import keras
+import numpy as np
 from keras import ops
 
 N = 10
