@@ -9,6 +9,7 @@ from conftest import array
 from keras import layers, ops
 
 import constrainit as ci
+from constrainit.doctor._twice import _map_of
 from constrainit.doctor.rules.cw606_unbounded_loss import _falls_on
 from constrainit.doctor.treatments._lasting import _is_delayed, _takes_more
 from constrainit.doctor.treatments.rounding import meant_grid
@@ -688,3 +689,49 @@ def test_as_many_targets_as_examples():
     """Said at once, with both numbers."""
     with pytest.raises(ValueError, match=r"as many examples.*x=16, y=5"):
         ci.diagnose(sequential(layers.Dense(1)), X, Y[:5])
+
+
+class _Mapped(layers.Layer):
+    def build(self, shape):
+        self.rate = self.add_weight((1,), "ones", constraint="non_neg", name="rate")
+
+
+class _Once(_Mapped):
+    def call(self, x):
+        return x * keras.ops.exp(self.rate) - ops.exp(self.rate)
+
+
+class _Beside(_Mapped):
+    def call(self, x):
+        return x * ops.exp(self.rate) + self.rate
+
+
+class _Scaled(_Mapped):
+    def call(self, x):
+        return x * ops.softplus(2 * self.rate)
+
+
+class _Other(_Mapped):
+    def call(self, x):
+        return x * ops.tanh(self.rate) + ops.sigmoid(x)
+
+
+UNREAD = """
+class Unread(_Mapped):
+    def call(self, x):
+        return x * ops.exp(self.rate)
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [(_Once, "exp"), (_Beside, None), (_Scaled, None), (_Other, None), (0, None)]
+)
+def test_the_map_of_a_weight_is_read_off_the_code(kind, name):
+    """Of each reading of the weight itself; code that nobody can read tells nothing."""
+    if not kind:
+        exec(UNREAD, globals())
+        kind = globals().pop("Unread")
+    layer = kind()
+    layer.build((None, 1))
+    [record] = walk(layer)
+    assert _map_of(record) == name

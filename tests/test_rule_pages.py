@@ -1,6 +1,7 @@
 """The pages of the rules: complete, and true when their code is run."""
 
 import ast
+import linecache
 import re
 
 import keras
@@ -32,6 +33,8 @@ def report_of(code):
     """The report that the last expression of `code` is, or that of the model that it makes."""
     *body, last = ast.parse(code).body
     names = {**NAMES, "__name__": "a_page"}
+    # As notebooks do it: the text of the code can be looked up.
+    linecache.cache["a page"] = (len(code), None, code.splitlines(keepends=True), "a page")
     exec(compile(ast.Module(body, []), "a page", "exec"), names)
     made = eval(compile(ast.Expression(last.value), "a page", "eval"), names)
     if isinstance(made, ci.Report):

@@ -196,18 +196,9 @@ class OwnTraining:
             moved = not np.array_equal(value, first[id(record.variable)])
             if not moved or not np.isfinite(value).all() or made.again > _ROUNDING or made.repeat:
                 continue
-            outside = self._outside(record, value)
+            outside = self.constraints.outside(record, record.variable, projected=False)
             if outside > _OUTSIDE * np.abs(value).max(initial=0.0):
                 self.own.outside.append((record, outside))
-
-    def _outside(self, record, value):
-        a_set = self.constraints.known(record)
-        if a_set is not None:
-            return float(to_numpy(a_set.violation(record.variable)))
-        if all(record is not one for one in self.constraints.records):
-            return 0.0
-        image = self.constraints.image(record, value)
-        return 0.0 if image is None else float(np.abs(image - value).max(initial=0.0))
 
     def _ask_for_use(self):
         """Moves the weights that get no gradient and stay, a layer at a time: does the loss change?

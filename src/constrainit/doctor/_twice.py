@@ -1,7 +1,9 @@
 """Weights that a constraint bounds and that the layer's own code then takes through a map."""
 
-import dis
+import ast
+import inspect
 import math
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,6 @@ _MAPS = {
 """Increasing maps of all numbers to positive ones: a bound below cuts off the small ones."""
 
 _FALLEN = 0.05
-_BETWEEN = ("PRECALL", "CACHE", "PUSH_NULL")
 
 
 def bounded_twice(evidence: Evidence, known: Any) -> list[TwiceEvidence]:
@@ -49,26 +50,33 @@ def _lower_bound(a_set: ConstraintSet | None) -> float | None:
 def _map_of(record: Any) -> str | None:
     """The map that a weight is given to by `call` of its layer, and nothing else; else None."""
     layer = record.layer
-    code = getattr(type(layer).call, "__code__", None)
-    if code is None or not code.co_varnames:
+    code = _code_of(type(layer).call)
+    if code is None or not code.args.args:
         return None
-    steps = [step for step in dis.get_instructions(code) if step.opname not in _BETWEEN]
+    owner, nodes = code.args.args[0].arg, list(ast.walk(code))
+    calls = [node for node in nodes if isinstance(node, ast.Call) and not node.keywords]
+    given = {id(call.args[0]): _called(call) for call in calls if len(call.args) == 1}
     for name in [name for name, value in vars(layer).items() if value is record.variable]:
-        used = [at for at, step in enumerate(steps) if step.argval == name and _loads(step)]
-        maps = {_called_with(steps, at, code.co_varnames[0]) for at in used}
+        maps = {given.get(id(node)) for node in nodes if _is_read(node, owner, name)}
         if len(maps) == 1:
             return maps.pop()
     return None
 
 
-def _loads(step):
-    return step.opname.startswith("LOAD_ATTR")
-
-
-def _called_with(steps, at, owner):
-    """The map whose one argument the attribute loaded at `at` is."""
-    before, after = steps[max(at - 2, 0) : at], steps[at + 1 : at + 2]
-    if len(before) < 2 or not after or before[1].argval != owner:
+def _code_of(function: Any) -> ast.FunctionDef | None:
+    """The code of a method; None where it has none that can be read, as in a session."""
+    try:
+        [code] = ast.parse(textwrap.dedent(inspect.getsource(function))).body
+    except (OSError, TypeError, SyntaxError, ValueError):
         return None
-    is_call = after[0].opname.startswith("CALL") and after[0].arg == 1
-    return before[0].argval if is_call and before[0].argval in _MAPS else None
+    return code if isinstance(code, ast.FunctionDef) else None
+
+
+def _is_read(node, owner, name):
+    return isinstance(node, ast.Attribute) and ast.unparse(node) == f"{owner}.{name}"
+
+
+def _called(call):
+    """The map that is called, by its own name; None for any other function."""
+    name = ast.unparse(call.func).rpartition(".")[2]
+    return name if name in _MAPS else None

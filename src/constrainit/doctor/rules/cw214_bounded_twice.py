@@ -34,9 +34,9 @@ class BoundedTwice(Rule):
         ci.diagnose(model, t, np.exp(-0.15 * t))
 
     Known limits:
-        Read off the `call` of the layer, which must give the weight itself to softplus, exp or
-        sigmoid, and to nothing else. A note where the steps do not move the weight towards its
-        bound.
+        Read off the text of the layer's `call`, which must give the weight itself to softplus, exp
+        or sigmoid, and to nothing else; code that is in no file is not read. A note where the steps
+        do not move the weight towards its bound.
 
     Source:
         softplus(0) = log(2). Asked for a positive weight, forums name the constraint and the map;

@@ -51,19 +51,20 @@ def other_logits(problem, evidence, found):
 
 def softplus_at_the_end(problem, evidence, found):
     """A softplus behind the last layer, for a loss that takes the logarithm of its output."""
-    layers = {
+    names = {
         made.layer for made in evidence.losses_of
         if made.name in _OF_RATES and made.low < 0 and made.target.low >= 0
     }  # fmt: skip
-    changed = []
-    for layer in problem.model._flatten_layers():
-        if layer.name in layers and getattr(layer, "activation", None) is keras.activations.linear:
-            vars(layer)["activation"] = keras.activations.softplus
-            changed.append(layer.name)
+
+    def is_meant(layer):
+        linear = getattr(layer, "activation", None) is keras.activations.linear
+        return layer.name in names and linear
+
+    changed = _changed(problem, is_meant, activation=keras.activations.softplus)
     if not changed:
         return None
     return Changed(
-        f"{', '.join(changed)} with a softplus, as the loss takes the logarithm of its output",
+        f"{changed} with a softplus, as the loss takes the logarithm of its output",
         with_other(problem),
         'keras.layers.Dense(..., activation="softplus")',
     )
@@ -71,16 +72,17 @@ def softplus_at_the_end(problem, evidence, found):
 
 def sigmoid_of_one(problem, evidence, found):
     """A sigmoid in place of a softmax over a single unit, which gives one whatever comes in."""
-    names, changed = {finding.layer for finding in found}, []
-    for layer in problem.model._flatten_layers():
-        one = getattr(layer, "units", None) == 1
-        if layer.name in names and one and layer.activation is keras.activations.softmax:
-            vars(layer)["activation"] = keras.activations.sigmoid
-            changed.append(layer.name)
+    names = {finding.layer for finding in found}
+
+    def is_meant(layer):
+        one = layer.name in names and getattr(layer, "units", None) == 1
+        return one and layer.activation is keras.activations.softmax
+
+    changed = _changed(problem, is_meant, activation=keras.activations.sigmoid)
     if not changed:
         return None
     return Changed(
-        f"{', '.join(changed)} with a sigmoid in place of the softmax over one unit",
+        f"{changed} with a sigmoid in place of the softmax over one unit",
         with_other(problem),
         'keras.layers.Dense(1, activation="sigmoid")',
     )
@@ -88,16 +90,17 @@ def sigmoid_of_one(problem, evidence, found):
 
 def softmax_along_time(problem, evidence, found):
     """`Softmax` layers that run over a single entry, along the axis before the last."""
-    names, changed = {layer for layer, _ in evidence.alone}, []
-    for layer in problem.model._flatten_layers():
-        is_one = isinstance(layer, keras.layers.Softmax) and layer.name in names
-        if is_one and layer.axis == -1 and len(layer.output.shape) > 2:
-            vars(layer)["axis"] = -2
-            changed.append(layer.name)
+    names = {layer for layer, _ in evidence.alone}
+
+    def is_meant(layer):
+        one = isinstance(layer, keras.layers.Softmax) and layer.name in names
+        return one and layer.axis == -1 and len(layer.output.shape) > 2
+
+    changed = _changed(problem, is_meant, axis=-2)
     if not changed:
         return None
     return Changed(
-        f"the softmax in {', '.join(changed)} runs along the axis before the last",
+        f"the softmax in {changed} runs along the axis before the last",
         with_other(problem),
         "keras.layers.Softmax(axis=-2)",
     )
@@ -106,12 +109,20 @@ def softmax_along_time(problem, evidence, found):
 def no_last_activation(problem, evidence, found):
     """The last layer without its activation."""
     names = {f.layer for f in found if f.code == "CW605" and "classes" not in f.evidence}
-    changed = []
-    for layer in problem.model._flatten_layers():
+
+    def is_meant(layer):
         own = getattr(layer, "activation", None)
-        if layer.name in names and callable(own) and own is not keras.activations.linear:
-            vars(layer)["activation"] = keras.activations.linear
-            changed.append(layer.name)
+        return layer.name in names and callable(own) and own is not keras.activations.linear
+
+    changed = _changed(problem, is_meant, activation=keras.activations.linear)
     if not changed:
         return None
-    return Changed(f"{', '.join(changed)} without its activation", with_other(problem))
+    return Changed(f"{changed} without its activation", with_other(problem))
+
+
+def _changed(problem, is_meant, **attributes):
+    """Sets attributes of the layers that are meant; their names."""
+    meant = [layer for layer in problem.model._flatten_layers() if is_meant(layer)]
+    for layer in meant:
+        vars(layer).update(attributes)
+    return ", ".join(layer.name for layer in meant)
