@@ -23,6 +23,19 @@ def visible(text: str, keep: str = "") -> str:
     return "".join(c if c in keep or not _is_hidden(c) else _written(c) for c in text)
 
 
+def cut(text: str, longest: int) -> str:
+    """A text as it is, or its beginning up to the end of a word and " ...".
+
+    Args:
+        text: Any text.
+        longest: The characters that are kept at most, without what is put behind them.
+    """
+    if len(text) <= longest:
+        return text
+    words = text[: longest + 1].rpartition(" ")[0].rstrip()
+    return f"{words or text[:longest]} ..."
+
+
 def _is_hidden(character):
     return unicodedata.category(character) in _HIDDEN
 

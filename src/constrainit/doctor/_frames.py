@@ -3,12 +3,13 @@
 import importlib.util
 import inspect
 import os
-import re
 import sysconfig
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from constrainit.doctor._said import real, said
 
 
 def _folders():
@@ -24,11 +25,6 @@ def _folders():
 
 _NOT_THE_USERS = tuple(f"{Path(folder).resolve()}{os.sep}" for folder in _folders())
 
-
-_LONGEST = 400
-_CAUGHT = "Exception encountered: "
-"""What Keras writes before an exception that it has caught, at the end of its own message."""
-_QUOTES = "'\" \n"
 
 EDITED_FILE = "<edited "
 """How the names of files begin that hold an edit of the user's code."""
@@ -73,15 +69,17 @@ class Fault:
     layer: str = ""
 
     def __str__(self) -> str:
-        return f"{self.kind}: {self.message}".rstrip(".")
+        ended = self.message.endswith("..")
+        return f"{self.kind}: {self.message if ended else self.message.removesuffix('.')}"
 
 
 def fault(exception: BaseException) -> Fault:
     """`exception` with the frames of Keras, the backend and this library left out."""
+    first = real(exception)
     own = _own(traceback.extract_tb(exception.__traceback__))
-    message = _message(_words(exception))
-    shown = message if len(message) <= _LONGEST else f"{message[:_LONGEST].rstrip()} ..."
-    return Fault(type(exception).__name__, shown or "no message", own)
+    if first is not exception:
+        own += tuple(s for s in _own(traceback.extract_tb(first.__traceback__)) if s not in own)
+    return Fault(type(first).__name__, said(exception, _is_users) or "no message", own)
 
 
 def running_line(above: tuple[str, str]) -> Source | None:
@@ -111,29 +109,6 @@ def _own(frames):
         for frame in frames
         if _is_users(frame.filename)
     )
-
-
-def _words(exception):
-    try:
-        return str(exception)
-    # A class of the user's own may raise even here.
-    except Exception:
-        return ""
-
-
-def _message(text):
-    """What is said first, without what Keras puts around it, and what it has caught itself."""
-    parts = re.sub(r"\x1b\[\d*m", "", text).split("\n\n")
-    parts = [" ".join(part.split()) for part in parts]
-    outer, caught, inner = "\n\n".join(parts).partition(_CAUGHT)
-    if caught and inner:
-        return f"{_first_sentence(outer)} {_message(inner.strip(_QUOTES))}"
-    wrapped = parts[0].startswith("Exception encountered when calling") and len(parts) > 1
-    return parts[1 if wrapped else 0]
-
-
-def _first_sentence(text):
-    return re.split(r"(?<=\.)\s", text.lstrip(), maxsplit=1)[0]
 
 
 def _is_users(filename: str) -> bool:

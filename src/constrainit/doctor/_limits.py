@@ -2,6 +2,8 @@
 
 from typing import Any, NoReturn
 
+from constrainit._text import cut
+
 MAX_SIZE = 8 * 2**30
 """Bytes that an archive may unpack to, unless the user says otherwise."""
 
@@ -36,7 +38,7 @@ def shown(count: float) -> str:
 def brief(reason: Any) -> str:
     """The first line of what went wrong, or its kind if it says nothing."""
     lines = str(reason).strip().splitlines()
-    return lines[0][:200] if lines else type(reason).__name__
+    return cut(lines[0], 200) if lines else type(reason).__name__
 
 
 def refuse(message: str) -> NoReturn:

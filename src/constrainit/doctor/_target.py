@@ -12,12 +12,13 @@ from types import ModuleType
 
 import keras
 
-from constrainit._text import visible
+from constrainit._text import cut, visible
 from constrainit._words import with_article
 from constrainit.doctor._archive import check_model
 from constrainit.doctor._factories import factories
 from constrainit.doctor._frames import fault
 from constrainit.doctor._limits import MAX_SIZE, ArchiveError, refuse
+from constrainit.doctor._lost_arguments import lost_arguments
 from constrainit.doctor._ration import check_activations, rationed
 
 _MOST_NAMES, _MOST_FRAMES = 10, 20
@@ -139,8 +140,7 @@ def must_exist(path: Path) -> None:
 
 def one_line(text: str, longest: int = 400) -> str:
     """Without what could steer a terminal: the text may quote a file that somebody else made."""
-    line = "".join(c if c.isprintable() else " " for c in text)
-    return line if len(line) <= longest else line[:longest] + " ..."
+    return cut("".join(c if c.isprintable() else " " for c in text), longest)
 
 
 def _missing_class(message):
@@ -220,9 +220,12 @@ def _brief(value):
 
 def _with_frames(exception):
     found = fault(exception)
-    lines = [str(found), *(f"  at {source}" for source in found.sources)]
+    lost = lost_arguments(found)
+    lines = [lost[0] if lost else str(found), *(f"  at {source}" for source in found.sources)]
     if len(lines) > _MOST_FRAMES:
         lines[_MOST_FRAMES // 2 : -_MOST_FRAMES // 2] = ["  ..."]
+    if lost:
+        lines += [f"  at {lost[1]}"] * bool(lost[1]) + [f"  fix: {lost[2]}"]
     if _OF_SEVERAL in str(found):
         lines.append(
             "  fix: a layer takes one constraint; join sets by &, as in "

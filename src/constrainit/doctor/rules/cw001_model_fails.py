@@ -19,6 +19,11 @@ _BEYOND = (
     "index of the batch with the size of the table, of one_hot, or of the last layer"
 )
 
+_COMPILED = (
+    "mend the line above: use keras.ops, such as keras.ops.where, in place of Python's `if` and of "
+    "NumPy, as the model is compiled"
+)
+
 _NO_CALL = "does not have a `call()` method"
 """How Keras says that a model is only made of its parts."""
 
@@ -31,6 +36,8 @@ _WITHOUT_CALL = (
 def _fix(stage, fault):
     if _NO_CALL in fault.message:
         return _WITHOUT_CALL
+    if fault.kind.startswith("Tracer") and fault.sources:
+        return _COMPILED
     fix = _BEYOND if fault.kind == "IndexError" else _INSTEAD[stage]
     if not fault.sources:
         return fix

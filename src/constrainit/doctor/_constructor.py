@@ -1,0 +1,47 @@
+"""What a class of the user's own keeps of its arguments, read from its source."""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Mapping
+
+
+def kept_arguments(text: str) -> dict[str, str]:
+    """The arguments of the constructor of a class, and where it keeps them, such as `self.low`.
+
+    An argument that is not kept is left out; of a class without a constructor all are.
+
+    Args:
+        text: The source of the class.
+    """
+    functions = [one for one in ast.walk(ast.parse(text)) if isinstance(one, ast.FunctionDef)]
+    made = next((one for one in functions if one.name == "__init__"), None)
+    if made is None:
+        return {}
+    names = [one.arg for one in (*made.args.posonlyargs, *made.args.args, *made.args.kwonlyargs)]
+    found = {}
+    for node in ast.walk(made):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Attribute):
+            used = {one.id for one in ast.walk(node.value) if isinstance(one, ast.Name)}
+            for name in names[1:]:
+                if name in used and ast.unparse(node.targets[0].value) == names[0]:
+                    found.setdefault(name, f"self.{node.targets[0].attr}")
+    return {name: found[name] for name in names[1:] if name in found}
+
+
+def config_method(kind: type, names: list[str]) -> str:
+    """What to write in a class so that its config has these arguments."""
+    try:
+        kept = kept_arguments(textwrap.dedent(inspect.getsource(kind)))
+    # What is made in a session has no source.
+    except (OSError, TypeError, SyntaxError):
+        kept = {}
+    if "get_config" in vars(kind):
+        return f"add {returned(names, kept)} to what its get_config returns"
+    return f"write in the class: def get_config(self): return {returned(names, kept)}"
+
+
+def returned(names: list[str], kept: Mapping[str, str]) -> str:
+    """A dictionary of arguments as it is written."""
+    parts = (f'"{name}": {kept.get(name, f"self.{name}")}' for name in names)
+    return f"{{{', '.join(parts)}}}"
