@@ -9,7 +9,7 @@ import pytest
 from keras import layers, ops
 
 import constrainit as ci
-from constrainit.doctor.treatments import _edits
+from constrainit.doctor.treatments import _chosen_edits, _edits
 
 EDITS = {
     "item by index": (
@@ -83,6 +83,35 @@ EDITS = {
         "return x * (self.w + 1)",
     ),
 }
+CLASS = "class Floor:\n    def __init__(self, low, high=1.0):\n        self.low = low\n"
+CLASS += "        self._high = float(high)\n"
+EDITS |= {
+    "config": (
+        _chosen_edits.with_config,
+        CLASS,
+        '    def get_config(self):\n        return {"low": self.low, "high": self._high}\n',
+    ),
+    "rest of a config": (
+        _chosen_edits.with_config,
+        f"{CLASS}\n    def get_config(self):\n        return {{'low': self.low}}\n",
+        "return {'low': self.low, \"high\": self._high}\n",
+    ),
+    "registered": (
+        _chosen_edits.saved,
+        CLASS,
+        "@keras.saving.register_keras_serializable()\nclass Floor:",
+    ),
+    "NumPy": (
+        _chosen_edits.keras_ops,
+        "def __call__(self, w):\n    return np.clip(w.numpy(), 0, np.asarray(self.top))\n",
+        "keras.ops.clip(w, 0, keras.ops.convert_to_tensor(self.top))",
+    ),
+    "tensor": (
+        _chosen_edits.of_a_tensor,
+        "class C:\n    def __call__(self, w):\n        return keras.ops.where(w < 0, 0.0, w)\n",
+        "        w = keras.ops.convert_to_tensor(w)\n        return keras.ops.where(",
+    ),
+}
 OTHERS = (
     "def get_config(self):\n    config['x'] = self.x\n    return config\n",
     "def __call__(self, w):\n    known['w'] = w\n    return keras.random.normal(w.shape, seed=1)\n",
@@ -133,3 +162,104 @@ def test_item_assignment_is_healed_and_shown_as_a_diff():
     assert "+        w = keras.ops.where(w < 0, 0.0, w)" in first.treatment.diff
     assert type(model.layers[0].kernel.constraint) is ByItem
     assert "w[w < 0]" in inspect.getsource(ByItem)
+
+
+def test_a_config_that_can_not_be_read_off_is_left():
+    """An argument that is not kept can not be returned, nor can one dictionary of two be chosen."""
+    assert _chosen_edits.with_config(CLASS.replace("self.low", "low_")) is None
+    assert _chosen_edits.with_config("class Base:\n    pass\n") is None
+    dynamic = f"{CLASS}\n    def get_config(self):\n        return dict(low=self.low)\n"
+    assert _chosen_edits.with_config(dynamic) is None
+
+
+def diagnosed(constraint, start="ones"):
+    dense = layers.Dense(3, kernel_initializer=start, kernel_constraint=constraint)
+    model = keras.Sequential([keras.Input((4,)), dense])
+    model.compile("sgd", "mse")
+    x = np.random.default_rng(0).normal(size=(8, 4)).astype("float32")
+    return ci.diagnose(model, x, x[:, :3], steps=2).findings
+
+
+register = keras.saving.register_keras_serializable("test_doctor_edits")
+
+
+@register
+class Floor(keras.constraints.Constraint):
+    def __init__(self, low):
+        self._low = low
+
+    def __call__(self, w):
+        return ops.maximum(w, self._low)
+
+
+class Loose(keras.constraints.Constraint):
+    def __init__(self, low=0.0):
+        self.low = low
+
+    def __call__(self, w):
+        return ops.maximum(w, self.low)
+
+
+@pytest.mark.parametrize(("kind", "is_registered"), [(Floor, True), (Loose, False)])
+def test_what_a_class_that_is_not_saved_lacks(kind, is_registered):
+    """A `get_config` with the arguments, which is tried; registered is only what is not."""
+    (found,) = [f for f in diagnosed(kind(0.1)) if f.code == "CW208"]
+    name = "_low" if is_registered else "low"
+    assert f'def get_config(self): return {{"low": self.{name}}}' in found.fix
+    assert ("register_keras_serializable" in found.fix) != is_registered
+    assert found.treatment.healed
+    assert f'+        return {{"low": self.{name}}}' in found.treatment.diff
+    assert ("+@keras.saving" in found.treatment.diff) != is_registered
+
+
+@register
+class Unread(keras.constraints.Constraint):
+    """Sums without their axis, and a fault that has nothing to do with it."""
+
+    def __call__(self, w):
+        total = ops.sum(w, axis=0)
+        if ops.max(total) > 1.0:
+            w = w / total
+        return w
+
+
+@register
+class OfVariable(keras.constraints.Constraint):
+    def __call__(self, w):
+        return ops.where(w > 0.5, 0.5, w)
+
+
+@register
+class Plain(keras.constraints.Constraint):
+    def __call__(self, w):
+        return np.clip(w.numpy(), 0, 1)
+
+
+@register
+class Random(keras.constraints.Constraint):
+    def __call__(self, w):
+        return w + 0.01 * keras.random.normal(w.shape)
+
+
+ON_JAX = {
+    "a choice": (Unread, None, "in place of NumPy and of Python's `if`"),
+    "a Variable": (OfVariable, "+        w = keras.ops.convert_to_tensor(w)", "begin the"),
+    "NumPy": (Plain, "+        return keras.ops.clip(w, 0, 1)", "in place of NumPy"),
+    "no seed": (Random, "", "a keras.random.SeedGenerator that its constructor makes"),
+}
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="only JAX refuses all of these")
+@pytest.mark.parametrize("name", ON_JAX)
+def test_the_edit_is_for_the_fault(name):
+    """None where none is known that has to do with what it raises; the advice fits it, too."""
+    kind, line, fix = ON_JAX[name]
+    first = diagnosed(kind(), "zeros")[0]
+    assert first.code == "CW201"
+    assert fix in first.fix
+    done = first.treatment
+    if line is None:
+        assert done is None or not done.diff
+    elif line:
+        assert done.healed, done
+        assert line in done.diff

@@ -4,6 +4,9 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Mapping
+from typing import Any
+
+import keras
 
 
 def kept_arguments(text: str) -> dict[str, str]:
@@ -27,6 +30,11 @@ def kept_arguments(text: str) -> dict[str, str]:
                 if name in used and ast.unparse(node.targets[0].value) == names[0]:
                     found.setdefault(name, f"self.{node.targets[0].attr}")
     return {name: found[name] for name in names[1:] if name in found}
+
+
+def is_registered(kind: Any) -> bool:
+    """Whether Keras finds a class or function by its name in another process, too."""
+    return keras.saving.get_registered_name(kind) != kind.__name__
 
 
 def config_method(kind: type, names: list[str]) -> str:

@@ -10,6 +10,10 @@ _OF_SHAPES = re.compile(r"shape|size|dimension|broadcast", re.IGNORECASE)
 
 _KINDS = ("RuntimeError", "ValueError", "TypeError", "InvalidArgumentError")
 
+_OF_VARIABLE = "__jax_array__"
+_OF_SEED = "SeedGenerator"
+"""What messages of JAX and Keras speak of where it gets a Variable, and where a seed is missing."""
+
 
 class ConstraintRaises(Rule):
     """A constraint raises when it is called.
@@ -108,6 +112,17 @@ def fix_for(fault):
         return f"write keras.ops.{missing}: keras.backend.{missing} does not exist in Keras 3"
     if "returns None" in fault.message:
         return "return the weight at the end of the constraint"
+    if _OF_VARIABLE in fault.message:
+        return (
+            "begin the constraint with w = keras.ops.convert_to_tensor(w): some functions take no "
+            "Variable on JAX"
+        )
+    if _OF_SEED in fault.message:
+        return (
+            "take the random numbers out: a constraint must make the same of a weight at each call "
+            "(CW207); where they are meant, pass seed=self.seed, a keras.random.SeedGenerator that "
+            "its constructor makes"
+        )
     if "numpy" in (fault.kind + fault.message).lower() or fault.kind.startswith("Tracer"):
         return "use keras.ops in place of NumPy and of Python's `if`: a step is compiled"
     if fault.kind == "AttributeError" and "has no attribute" in fault.message:

@@ -2,21 +2,28 @@
 
 import inspect
 
+from constrainit.doctor._constructor import config_method, is_registered
 from constrainit.doctor.rules._rule import Rule
 
 LOADED = "comes back as it is"
 """What is said of a constraint that can be saved and loaded."""
 
 
+_REGISTER = "@keras.saving.register_keras_serializable()"
+
+
 def _fix(made):
+    constraint = made.record.constraint
     if made.text == "<lambda>":
         return "write a class in place of the lambda, registered with Keras"
-    register = "@keras.saving.register_keras_serializable()"
-    if inspect.isfunction(made.record.constraint):
-        return f"decorate the function with {register}"
-    return (
-        f"decorate the class with {register} and return every argument of its constructor from "
-        "get_config"
+    if inspect.isfunction(constraint):
+        return f"decorate the function with {_REGISTER}"
+    kind = type(constraint)
+    steps = [] if is_registered(kind) else [f"decorate the class with {_REGISTER}"]
+    if made.left_out:
+        steps.append(config_method(kind, list(made.left_out)))
+    return ", and ".join(steps) or (
+        "return every argument of its constructor, and nothing else, from get_config"
     )
 
 

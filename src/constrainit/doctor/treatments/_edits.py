@@ -6,10 +6,7 @@ from typing import Any
 
 import keras
 
-from constrainit.doctor.treatments._edit_signs import with_signs
-
 _REDUCTIONS = ("sum", "mean", "max", "min", "norm", "sqrt")
-_DECORATOR = "@keras.saving.register_keras_serializable()"
 
 
 def call_as_dunder(text):
@@ -17,13 +14,6 @@ def call_as_dunder(text):
     if "def __call__" in text or "def call(" not in text:
         return None
     return "the method `call` is renamed `__call__`", text.replace("def call(", "def __call__(", 1)
-
-
-def registered(text):
-    """The class with a decorator that registers it."""
-    if "register_keras_serializable" in text or "register_serializable" in text:
-        return None
-    return "the class is registered with Keras", f"{_DECORATOR}\n{text}"
 
 
 def keeps_dimensions(text):
@@ -241,27 +231,6 @@ def end_of(node):
     return node.end_lineno or 0, node.end_col_offset or 0
 
 
-def _first_of(*edits):
-    def edit(text):
-        return next((done for one in edits if (done := one(text)) is not None), None)
-
-    return edit
-
-
-def keras_ops(text):
-    """NumPy's functions as those of `keras.ops`."""
-    names = [n for n in ("np.", "numpy.") if n in text]
-    if not names:
-        return None
-    new = text
-    for name in names:
-        for found in {w.split("(")[0] for w in new.split(name)[1:]}:
-            head = found.split(".")[0]
-            if head.isidentifier() and hasattr(keras.ops, head):
-                new = new.replace(f"{name}{head}", f"keras.ops.{head}")
-    return ("functions of keras.ops in place of NumPy's", new) if new != text else None
-
-
 def without_item_assignment(text):
     """`w[i] = v` and `w[mask] = v`, which not every backend has, as new tensors."""
     calls = [n for n in ast.walk(ast.parse(text)) if getattr(n, "name", "") == "__call__"]
@@ -299,16 +268,3 @@ def _as_new_tensor(node, turns):
     if is_turn or is_number:
         return f"{name} = keras.ops.scatter_update({name}, [[{at}]], keras.ops.stack([{made}]))"
     return f"{name} = keras.ops.where({at}, {made}, {name})"
-
-
-# The edit that findings of a rule ask for.
-EDITS = {
-    "CW206": call_as_dunder,
-    "CW208": registered,
-    "CW202": keeps_dimensions,
-    "CW205": keeps_dimensions,
-    "CW201": _first_of(without_item_assignment, seeded, keras_ops, keeps_dimensions),
-    "CW204": keeps_dimensions,
-    "CW207": _first_of(seeded, seeded_numpy, without_a_memory),
-    "CW215": with_signs,
-}

@@ -3,7 +3,7 @@
 from constrainit.doctor._layouts import fitted
 from constrainit.doctor.rules.cw201_constraint_raises import misfit
 from constrainit.doctor.treatments import _at_each_call, _edits
-from constrainit.doctor.treatments._edits import EDITS
+from constrainit.doctor.treatments._chosen_edits import edit_for
 from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.doctor.treatments._rewriting import (
     as_kind,
@@ -17,19 +17,19 @@ from constrainit.doctor.treatments.starts import start_inside
 
 def edited(problem, evidence, found):
     """The smallest edit of the class of a constraint that its findings ask for."""
-    return _edited(problem, evidence, found, EDITS)
+    return _edited(problem, evidence, found, edit_for)
 
 
 def along_inputs(problem, evidence, found):
     """The class of a constraint with its reductions along the inputs of a unit."""
-    return _edited(problem, evidence, found, dict.fromkeys(EDITS, _edits.along_inputs))
+    return _edited(problem, evidence, found, lambda *_: _edits.along_inputs)
 
 
 def along_units(problem, evidence, found):
     """The class of a constraint with its norms along the axes that feed a unit."""
     numbers = found[0].evidence
     edit = _edits.along(numbers["axis"], tuple(numbers["unit_axes"]))
-    return _edited(problem, evidence, found, {found[0].code: edit})
+    return _edited(problem, evidence, found, lambda *_: edit)
 
 
 def with_a_fitting_constant(problem, evidence, found):
@@ -40,7 +40,7 @@ def with_a_fitting_constant(problem, evidence, found):
     if constant is None or laid_out is None:
         return None
     edit = _edits.laid_out(constant.name, *laid_out)
-    return _edited(problem, evidence, found, {found[0].code: edit})
+    return _edited(problem, evidence, found, lambda *_: edit)
 
 
 def along_a_longer_axis(problem, evidence, found):
@@ -50,17 +50,17 @@ def along_a_longer_axis(problem, evidence, found):
         return None
     [axis], other = numbers["axis"], numbers["unit_axes"][0]
     rank = 1 + len(numbers["unit_axes"])
-    return _edited(
-        problem, evidence, found, {found[0].code: _edits.along([axis], other, [axis - rank])}
-    )
+    edit = _edits.along([axis], other, [axis - rank])
+    return _edited(problem, evidence, found, lambda *_: edit)
 
 
-def _edited(problem, evidence, found, edits):
+def _edited(problem, evidence, found, choose):
+    """The classes of constraints with the edits that are chosen by a finding and a class."""
     kinds, changes, diffs = {}, [], []
     for finding in found:
         variable = _variable(problem, finding.weight)
         kind = kind_of(getattr(variable, "constraint", None))
-        edit = edits.get(finding.code)
+        edit = choose(finding, kind)
         if edit is None or kind.__module__.split(".")[0] in ("keras", "constrainit", "builtins"):
             continue
         if kind not in kinds:

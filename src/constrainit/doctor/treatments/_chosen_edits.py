@@ -1,0 +1,145 @@
+"""Which edit of a constraint a finding asks for, and those of saving and of what a step can run."""
+
+import ast
+import re
+
+import keras
+
+from constrainit.doctor._constructor import is_registered, kept_arguments, returned
+from constrainit.doctor.treatments._edit_signs import with_signs
+from constrainit.doctor.treatments._edits import (
+    call_as_dunder,
+    keeps_dimensions,
+    seeded,
+    seeded_numpy,
+    without_a_memory,
+    without_item_assignment,
+)
+
+_DECORATOR = "@keras.saving.register_keras_serializable()"
+
+
+def registered(text):
+    """The class with a decorator that registers it."""
+    if "register_keras_serializable" in text or "register_serializable" in text:
+        return None
+    return "the class is registered with Keras", f"{_DECORATOR}\n{text}"
+
+
+def with_config(text):
+    """The class with a `get_config` that returns all that its constructor takes and keeps."""
+    tree, kept = ast.parse(text), kept_arguments(text)
+    functions = {one.name: one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef)}
+    made = functions.get("__init__")
+    if made is None or not kept or len(kept) < len(made.args.args) + len(made.args.kwonlyargs) - 1:
+        return None
+    lines = text.splitlines(keepends=True)
+    if "get_config" not in functions:
+        indent = " " * made.col_offset
+        value = returned(list(kept), kept)
+        body = f"\n{indent}def get_config(self):\n{indent}    return {value}\n"
+        return "its get_config returns its arguments", "".join(lines).rstrip() + "\n" + body
+    done = _with_items(functions["get_config"], kept, lines)
+    return done and ("its get_config returns all of its arguments", done)
+
+
+def _with_items(method, kept, lines):
+    """The source with the arguments that the one dictionary that a method returns lacks."""
+    found = [one.value for one in ast.walk(method) if isinstance(one, ast.Return)]
+    shown = found[0] if len(found) == 1 else None
+    if not isinstance(shown, ast.Dict):
+        return None
+    keys = {key.value for key in shown.keys if isinstance(key, ast.Constant)}
+    missing = [name for name in kept if name not in keys]
+    if not missing:
+        return None
+    at, end = (shown.end_lineno or 0) - 1, (shown.end_col_offset or 0) - 1
+    line = lines[at].encode()
+    before = line[:end].decode().rstrip()
+    comma = "" if before.endswith(("{", ",")) else ", "
+    new = before + comma + returned(missing, kept)[1:] + line[end + 1 :].decode()
+    return "".join([*lines[:at], new, *lines[at + 1 :]])
+
+
+def saved(text):
+    """The class registered, and with all arguments in its config: what of it is missing."""
+    sentences = []
+    for edit in (registered, with_config):
+        done = edit(text)
+        if done is not None:
+            sentences.append(done[0])
+            text = done[1]
+    return (", and ".join(sentences), text) if sentences else None
+
+
+def keras_ops(text):
+    """NumPy's functions as those of `keras.ops`, of the tensors themselves."""
+    names = [n for n in ("np.", "numpy.") if n in text]
+    if not names:
+        return None
+    new = text
+    for name in names:
+        new = new.replace(f"{name}asarray(", "keras.ops.convert_to_tensor(")
+        for found in {w.split("(")[0] for w in new.split(name)[1:]}:
+            head = found.split(".")[0]
+            if head.isidentifier() and hasattr(keras.ops, head):
+                new = new.replace(f"{name}{head}", f"keras.ops.{head}")
+    if new == text:
+        return None
+    return "functions of keras.ops in place of NumPy's", re.sub(r"\.numpy\(\)", "", new)
+
+
+def of_a_tensor(text):
+    """`__call__`, or a function, that begins with its weight as a tensor."""
+    functions = [one for one in ast.walk(ast.parse(text)) if isinstance(one, ast.FunctionDef)]
+    method = next((one for one in functions if one.name == "__call__"), None)
+    function = method or next(iter(functions), None)
+    if function is None or "convert_to_tensor" in ast.unparse(function):
+        return None
+    names = [one.arg for one in function.args.args][1 if method else 0 :]
+    first = function.body[1 if ast.get_docstring(function) and len(function.body) > 1 else 0]
+    if not names or first.lineno == function.lineno:
+        return None
+    lines = text.splitlines(keepends=True)
+    new = f"{' ' * first.col_offset}{names[0]} = keras.ops.convert_to_tensor({names[0]})\n"
+    lines.insert(first.lineno - 1, new)
+    return "it begins with its weight as a tensor", "".join(lines)
+
+
+def _first_of(*edits):
+    def edit(text):
+        return next((done for one in edits if (done := one(text)) is not None), None)
+
+    return edit
+
+
+EDITS = {
+    "CW206": call_as_dunder,
+    "CW208": saved,
+    "CW202": keeps_dimensions,
+    "CW205": keeps_dimensions,
+    "CW204": keeps_dimensions,
+    "CW207": _first_of(seeded, seeded_numpy, without_a_memory),
+    "CW215": with_signs,
+}
+"""The edit that findings of a rule ask for."""
+
+_OF_ERRORS = (
+    (("item assignment",), without_item_assignment),
+    (("seedgenerator",), seeded),
+    (("__jax_array__",), of_a_tensor),
+    (("boolean conversion", "python `bool`"), None),
+    (("numpy", "__array__"), keras_ops),
+    (("shape", "broadcast", "dimension", "size of tensor"), keeps_dimensions),
+)
+"""What an error of a constraint speaks of, and the edit that it asks for."""
+
+
+def edit_for(finding, kind):
+    """The edit of a class or function of a constraint that a finding asks for, or None."""
+    if finding.code == "CW208" and is_registered(kind):
+        return with_config
+    if finding.code != "CW201":
+        return EDITS.get(finding.code)
+    said = finding.message.lower()
+    return next((edit for words, edit in _OF_ERRORS if any(word in said for word in words)), None)
