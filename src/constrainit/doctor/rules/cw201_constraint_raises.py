@@ -10,6 +10,10 @@ _OF_SHAPES = re.compile(r"shape|size|dimension|broadcast", re.IGNORECASE)
 
 _KINDS = ("RuntimeError", "ValueError", "TypeError", "InvalidArgumentError")
 
+
+_ENTRIES = re.compile(r"\w+\[.*\]\s*[-+*/]?=(?!=)")
+"""A statement such as `w[w < 0] = 0.0`, of which each backend says something else."""
+
 _OF_VARIABLE = "__jax_array__"
 _OF_SEED = "SeedGenerator"
 """What messages of JAX and Keras speak of where it gets a Variable, and where a seed is missing."""
@@ -112,6 +116,8 @@ def fix_for(fault):
         return f"write keras.ops.{missing}: keras.backend.{missing} does not exist in Keras 3"
     if "returns None" in fault.message:
         return "return the weight at the end of the constraint"
+    if assigns_entries(fault.message, last_source(fault.sources)):
+        return "compute the whole tensor at once: tensors can not be assigned to entry by entry"
     if _OF_VARIABLE in fault.message:
         return (
             "begin the constraint with w = keras.ops.convert_to_tensor(w): some functions take no "
@@ -127,9 +133,12 @@ def fix_for(fault):
         return "use keras.ops in place of NumPy and of Python's `if`: a step is compiled"
     if fault.kind == "AttributeError" and "has no attribute" in fault.message:
         return "use keras.ops in place of methods of tensors, which differ between backends"
-    if "item assignment" in fault.message:
-        return "compute the whole tensor at once: tensors can not be assigned to entry by entry"
     return "mend the line above; begin the constraint with w = keras.ops.convert_to_tensor(w)"
+
+
+def assigns_entries(message, source):
+    """Whether an error is that of an assignment to entries of a tensor, by its words or line."""
+    return "item assignment" in message or bool(source and _ENTRIES.match(source.text))
 
 
 def missing_backend_name(fault):

@@ -6,6 +6,7 @@ import re
 import keras
 
 from constrainit.doctor._constructor import is_registered, kept_arguments, returned
+from constrainit.doctor.rules.cw201_constraint_raises import assigns_entries
 from constrainit.doctor.treatments._edit_signs import with_signs
 from constrainit.doctor.treatments._edits import (
     call_as_dunder,
@@ -125,7 +126,6 @@ EDITS = {
 """The edit that findings of a rule ask for."""
 
 _OF_ERRORS = (
-    (("item assignment",), without_item_assignment),
     (("seedgenerator",), seeded),
     (("__jax_array__",), of_a_tensor),
     (("boolean conversion", "python `bool`"), None),
@@ -141,5 +141,7 @@ def edit_for(finding, kind):
         return with_config
     if finding.code != "CW201":
         return EDITS.get(finding.code)
+    if assigns_entries(finding.message, finding.source):
+        return without_item_assignment
     said = finding.message.lower()
     return next((edit for words, edit in _OF_ERRORS if any(word in said for word in words)), None)
