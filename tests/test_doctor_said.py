@@ -52,6 +52,16 @@ def test_what_keras_has_caught_is_told():
         assert str(fault(error)) == "ValueError: Could not infer it. shapes differ"
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["Exception encountered: ", "The error occurred while tracing the function a at ", "a\n\n"],
+)
+def test_what_a_file_repeats_is_not_followed_without_end(text):
+    """It takes a moment, where all of it would be too deep or take minutes."""
+    said = str(fault(ValueError(20_000 * text)))
+    assert len(said) < 500
+
+
 TRACED = (
     "Attempted boolean conversion of a traced array{} The error occurred while tracing the "
     "function apply at {}:12 for jit. This concrete value was not available in Python because it "

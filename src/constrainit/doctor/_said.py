@@ -6,6 +6,12 @@ from collections.abc import Callable
 from constrainit._text import cut
 
 _LONGEST = 400
+_SEARCHED = 4_000
+"""So much of a message is read at its beginning and at its end: a file's own text may be in it."""
+
+_DEEPEST = 20
+"""So many exceptions are looked into that one has caught inside of another."""
+
 _CAUGHT = re.compile(r"(?:Exception|Error) encountered(?: during deserialization)?: ?")
 """What Keras writes before an exception that it has caught, at the end of its own message."""
 
@@ -37,7 +43,7 @@ def said(exception: BaseException, is_users: Callable[[str], bool]) -> str:
     def without(found):
         return found[0] if found["file"] and is_users(found["file"]) else "."
 
-    return cut(_TRACED.sub(without, _first(text)), _LONGEST)
+    return cut(_TRACED.sub(without, _first(text)[:_SEARCHED]), _LONGEST)
 
 
 def real(exception: BaseException) -> BaseException:
@@ -72,13 +78,14 @@ def _text_of(exception):
     return str(exception.args[0]) if exception.args else ""
 
 
-def _first(text):
+def _first(text, depth=_DEEPEST):
     """What is said first, without what Keras puts around it, and what it has caught itself."""
+    text = text if len(text) <= 2 * _SEARCHED else f"{text[:_SEARCHED]} {text[-_SEARCHED:]}"
     parts = re.sub(r"\x1b\[\d*m", "", text).split("\n\n")
     parts = [" ".join(part.split()) for part in parts]
     outer, caught, inner = _parted("\n\n".join(parts))
-    if caught and inner:
-        return f"{_first_sentence(outer)} {_first(_unquoted(inner))}"
+    if caught and inner and depth:
+        return f"{_first_sentence(outer)} {_first(_unquoted(inner), depth - 1)}"
     wrapped = parts[0].startswith(_CALLING) and len(parts) > 1
     return parts[1 if wrapped else 0]
 
