@@ -65,6 +65,7 @@ def test_a_page_has_every_section(rule):
     assert page.example != page.instead
 
 
+@pytest.mark.filterwarnings("ignore:The constraint of .* has no weight:UserWarning")
 @pytest.mark.parametrize("rule", TURN, ids=by_code)
 def test_the_example_has_the_fault_and_what_to_use_instead_has_not(rule):
     """The code of a page, run as it stands, is what the rule finds, and what it does not find."""

@@ -8,6 +8,8 @@ from typing import Any
 
 import keras
 
+_PLAIN = ("bool", "float", "int", "str")
+
 
 def kept_arguments(text: str) -> dict[str, str]:
     """The arguments of the constructor of a class, and where it keeps them, such as `self.low`.
@@ -25,11 +27,18 @@ def kept_arguments(text: str) -> dict[str, str]:
     found = {}
     for node in ast.walk(made):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Attribute):
-            used = {one.id for one in ast.walk(node.value) if isinstance(one, ast.Name)}
+            is_own = ast.unparse(node.targets[0].value) == names[0]
             for name in names[1:]:
-                if name in used and ast.unparse(node.targets[0].value) == names[0]:
+                if is_own and _is_kept(node.value, name):
                     found.setdefault(name, f"self.{node.targets[0].attr}")
     return {name: found[name] for name in names[1:] if name in found}
+
+
+def _is_kept(value, name):
+    """Whether an expression is an argument as it came, or as a plain number or text."""
+    if isinstance(value, ast.Call) and len(value.args) == 1 and not value.keywords:
+        value = value.args[0] if ast.unparse(value.func) in _PLAIN else value
+    return ast.unparse(value) == name
 
 
 def is_registered(kind: Any) -> bool:
@@ -51,5 +60,5 @@ def config_method(kind: type, names: list[str]) -> str:
 
 def returned(names: list[str], kept: Mapping[str, str]) -> str:
     """A dictionary of arguments as it is written."""
-    parts = (f'"{name}": {kept.get(name, f"self.{name}")}' for name in names)
+    parts = (f'"{name}": {kept.get(name, "...")}' for name in names)
     return f"{{{', '.join(parts)}}}"

@@ -82,8 +82,9 @@ def examine(
     if drawn:
         x = _batch.inputs_for(model, shapes, seed)
     was_built = is_built(model)
-    unbuilt = [layer.name for layer in model._flatten_layers() if not layer.built]
-    if unbuilt:
+    inner = model._flatten_layers(include_self=False)
+    unbuilt = [layer.name for layer in inner if not layer.built]
+    if unbuilt or not was_built:
         try:
             model(keras.tree.map_structure(lambda a: keras.KerasTensor(a.shape, a.dtype.name), x))
         # Whatever the user's layers raise is what the doctor was called for.

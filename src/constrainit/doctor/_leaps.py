@@ -56,6 +56,7 @@ def _on_the_way(image, start, end, least):
     gaps = [_apart(*pair) for pair in itertools.pairwise(images)]
     place = int(np.argmax(gaps))
     low, high = ((points[i], images[i]) for i in (place, place + 1))
+    widest = 2 * gaps[place]
     for _ in range(_HALVINGS):
         if _apart(low[1], high[1]) < least:
             return None
@@ -69,7 +70,8 @@ def _on_the_way(image, start, end, least):
             low = (middle, found)
     near, far = sorted((_apart(low[0], low[1]), _apart(low[0], high[1])))
     gap = _apart(low[1], high[1])
-    return gap if gap >= least and far**2 - near**2 > _FARTHER * gap**2 else None
+    # Beside a division by zero it grows without end, and is no leap.
+    return gap if least <= gap <= widest and far**2 - near**2 > _FARTHER * gap**2 else None
 
 
 def _apart(one, other):

@@ -25,7 +25,7 @@ from constrainit.doctor.rules.cw211_signed_sum import SignedSum
 from constrainit.doctor.rules.cw212_update_undone import UpdateUndone
 from constrainit.doctor.rules.cw213_no_member import NoMember
 from constrainit.doctor.rules.cw214_bounded_twice import BoundedTwice
-from constrainit.doctor.rules.cw215_leaping import LeapingConstraint
+from constrainit.doctor.rules.cw215_leaping_constraint import LeapingConstraint
 from constrainit.doctor.rules.cw301_wrong_axis import WrongAxis
 from constrainit.doctor.rules.cw302_undefined_at_bound import UndefinedAtBound
 from constrainit.doctor.rules.cw303_average_outside import AverageOutside

@@ -40,7 +40,10 @@ def straight_through(problem, evidence, found):
     # One that has been built knows the old variables only.
     own = getattr(problem.optimizer, "inner_optimizer", problem.optimizer)
     other.model.optimizer = other.given_optimizer = type(own).from_config(own.get_config())
-    code = f"# without the constraint that rounds\nci.reparametrize(model, {{{', '.join(shown)}}})"
+    code = (
+        "# in layers that are made without the constraint that rounds\n"
+        f"model = ci.reparametrize(model, {{{', '.join(shown)}}})"
+    )
     return Changed(
         f"float weights that are trained, and seen rounded: {'; '.join(shown)}", other, code
     )
