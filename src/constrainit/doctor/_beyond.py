@@ -13,6 +13,7 @@ from constrainit.doctor._evidence import (
     OverwriteEvidence,
     RoundingEvidence,
 )
+from constrainit.doctor._own_optimizer import inner_of
 from constrainit.doctor._state import attribute, snapshot
 from constrainit.doctor._statistics import to_numpy
 
@@ -40,7 +41,7 @@ def rates_of(optimizer: Any) -> list[float]:
 
 def overwrites(optimizer: Any) -> OverwriteEvidence | None:
     """What is left of the steps where the optimizer overwrites the weights by their average."""
-    inner: Any = getattr(optimizer, "inner_optimizer", optimizer)
+    inner = inner_of(optimizer)
     every = getattr(inner, "ema_overwrite_frequency", None)
     if not every or not getattr(inner, "use_ema", False):
         return None
@@ -52,7 +53,7 @@ def overwrites(optimizer: Any) -> OverwriteEvidence | None:
 
 def epsilon_of(optimizer: Any) -> float | None:
     """What an optimizer adds to the root that it divides by."""
-    value = getattr(getattr(optimizer, "inner_optimizer", optimizer), "epsilon", None)
+    value = getattr(inner_of(optimizer), "epsilon", None)
     return None if value is None else float(value)
 
 

@@ -11,10 +11,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from constrainit._precision import dtype_of
 from constrainit.doctor._evidence import ComputedEvidence
 from constrainit.doctor._frames import Source
-from constrainit.doctor._recording import is_custom
+from constrainit.doctor._plain import custom_layers, differ, is_plain, outputs_of
 from constrainit.doctor._state import attribute
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor._use import moved_weight
@@ -39,23 +38,21 @@ def computed_once(problem: Any, weights: list[Any]) -> list[ComputedEvidence]:
     # What the user's model raises here it raises elsewhere, too, where it is told.
     with contextlib.suppress(Exception):
         candidates = list(_candidates(problem.model, weights))
-        before = _outputs(problem) if candidates else []
+        before = outputs_of(problem) if candidates else []
         for layer, name, records, source in candidates:
             with attribute(layer, name, _another(getattr(layer, name))):
-                uses = _differ(before, _outputs(problem))
-            if uses and not _differ(before, _with_others(problem, records)):
+                uses = differ(before, outputs_of(problem))
+            if uses and not differ(before, _with_others(problem, records)):
                 found.append(ComputedEvidence(layer, name, records, source))
     return found
 
 
 def _candidates(model, weights):
     known = {id(r.variable): r for r in weights if r.variable.trainable}
-    for layer in {id(one): one for one in model._flatten_layers()}.values():
-        if not is_custom(layer):
-            continue
+    for layer in custom_layers(model):
         said = {}
         for name, value in list(vars(layer).items()):
-            if not _is_plain(value):
+            if not is_plain(value):
                 continue
             said = said or dict(_said(type(layer)))
             names, source = said.get(name, (set(), None))
@@ -66,11 +63,6 @@ def _candidates(model, weights):
                 yield layer, name, list(records.values()), source
 
 
-def _is_plain(value):
-    is_one = ops.is_tensor(value) and not isinstance(value, (keras.Variable, keras.KerasTensor))
-    return is_one and "float" in dtype_of(value)
-
-
 def _variables(value):
     if isinstance(value, keras.Variable):
         return [value]
@@ -79,15 +71,6 @@ def _variables(value):
 
 def _another(tensor):
     return ops.stop_gradient(tensor) * 0.5 + 0.07
-
-
-def _outputs(problem):
-    given = problem.model(problem.x, training=False)
-    return [to_numpy(ops.stop_gradient(one)) for one in keras.tree.flatten(given)]
-
-
-def _differ(before, after):
-    return any(not np.array_equal(a, b) for a, b in zip(before, after, strict=True))
 
 
 def _with_others(problem, records):
@@ -101,7 +84,7 @@ def _with_others(problem, records):
         (r.variable, ops.cast(moved_weight(to_numpy(r.value), draws), r.dtype)) for r in records
     ]
     with keras.StatelessScope(state_mapping=others):
-        return _outputs(problem)
+        return outputs_of(problem)
 
 
 def _said(kind: type) -> Iterator[tuple[str, tuple[set[str], Source]]]:

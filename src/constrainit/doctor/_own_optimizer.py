@@ -22,27 +22,28 @@ def copied(optimizer: Any, trainable: list[Any]) -> Any:
     """
     optimizer = keras.optimizers.get(optimizer)
     copy = type(optimizer).from_config(optimizer.get_config())
-    inner = _inner(copy)
+    inner = inner_of(copy)
     if gathers(optimizer) > 1:
         inner.gradient_accumulation_steps = None
     copy.build(trainable)
-    sums = set(map(id, getattr(_inner(optimizer), "_accumulated_gradients", ())))
+    sums = set(map(id, getattr(inner_of(optimizer), "_accumulated_gradients", ())))
     kept = [v for v in optimizer.variables if id(v) not in sums]
     shapes = [[tuple(v.shape) for v in one] for one in (copy.variables, kept)]
     if optimizer.built and shapes[0] == shapes[1]:
         for own, original in zip(copy.variables, kept, strict=True):
             own.assign(original)
         # The variable counts the batches, the property the updates.
-        inner._iterations.assign(_inner(optimizer).iterations)
+        inner._iterations.assign(inner_of(optimizer).iterations)
     return copy
 
 
 def gathers(optimizer: Any) -> int:
     """Of how many batches an optimizer adds up the gradients for one update."""
-    return getattr(_inner(optimizer), "gradient_accumulation_steps", None) or 1
+    return getattr(inner_of(optimizer), "gradient_accumulation_steps", None) or 1
 
 
-def _inner(optimizer):
+def inner_of(optimizer: Any) -> Any:
+    """The optimizer that a loss scale is around, or the optimizer itself."""
     return getattr(optimizer, "inner_optimizer", optimizer)
 
 
@@ -55,7 +56,7 @@ def has_stepped(model: Any) -> bool:
 
 def unknown(optimizer: Any, trainable: list[Any]) -> list[Any]:
     """The variables that an optimizer which has been built was not built for."""
-    own = _inner(optimizer)
+    own = inner_of(optimizer)
     places = getattr(own, "_trainable_variables_indices", None)
     if not getattr(own, "built", False) or not places:
         return []

@@ -129,11 +129,8 @@ class OwnTraining:
         self.own.steps = index
         self._at_the_end(first)
         if self.evidence.fault_step is None:
-            moved = {made.record.path for made in self.evidence.gradients if not made.still}
-            self.evidence.identical, self.evidence.twins = (
-                identical(same),
-                still_twins(pairs, moved),
-            )
+            self.evidence.identical = identical(same)
+            self.evidence.twins = still_twins(pairs, self.evidence.gradients)
         return kept
 
     def _note(self, index: int, seen: Seen):

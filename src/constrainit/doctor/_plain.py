@@ -26,7 +26,7 @@ _BIASES = ("bias", "beta")
 def plain_tensors(problem: Any) -> list[PlainEvidence]:
     """The float tensors of the user's own layers that are no weights, where outputs use them."""
     candidates = [
-        (layer, *kept) for layer in _layers(problem.model)
+        (layer, *kept) for layer in custom_layers(problem.model)
         if not any(_is_wide(v) for v in layer.trainable_variables) for kept in _kept(layer)
     ]  # fmt: skip
     if not candidates or not problem.is_small:
@@ -35,18 +35,19 @@ def plain_tensors(problem: Any) -> list[PlainEvidence]:
     found = []
     # What the user's model raises here it has raised before.
     with contextlib.suppress(Exception):
-        before = _outputs(problem)
+        before = outputs_of(problem)
         for layer, name, tensor in candidates:
             with attribute(layer, name, tensor * 0.5):
-                after = _outputs(problem)
-            if any(not np.array_equal(a, b) for a, b in zip(before, after, strict=True)):
+                after = outputs_of(problem)
+            if differ(before, after):
                 shape = tuple(tensor.shape)
                 meant = _is_meant(layer, tensor)
                 found.append(PlainEvidence(layer, name, shape, tensor, not others, meant))
     return found
 
 
-def _layers(model) -> Iterator[Any]:
+def custom_layers(model: keras.Model) -> Iterator[Any]:
+    """The layers of the user's own, each once."""
     return (layer for layer in {id(o): o for o in model._flatten_layers()}.values()
             if is_custom(layer))  # fmt: skip
 
@@ -54,14 +55,19 @@ def _layers(model) -> Iterator[Any]:
 def _kept(layer):
     """The attributes of a layer that are tensors whose entries differ, with their names."""
     for name, value in list(vars(layer).items()):
-        is_one = ops.is_tensor(value) and not isinstance(value, (keras.Variable, keras.KerasTensor))
-        if not is_one or "float" not in dtype_of(value) or not _is_wide(value):
+        if not is_plain(value) or not _is_wide(value):
             continue
         # A tensor of a graph has no entries outside of it.
         with contextlib.suppress(Exception):
             entries = to_numpy(ops.stop_gradient(value))
             if len(np.unique(entries)) > _DISTINCT * entries.size:
                 yield name, value
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a value is a tensor of floats, and no variable."""
+    is_one = ops.is_tensor(value) and not isinstance(value, (keras.Variable, keras.KerasTensor))
+    return is_one and "float" in dtype_of(value)
 
 
 def _is_wide(value):
@@ -83,6 +89,12 @@ def _is_meant(layer, tensor):
     return free or bool(getattr(tensor, "requires_grad", False))
 
 
-def _outputs(problem):
+def outputs_of(problem: Any) -> list[np.ndarray]:
+    """What the model gives for the batch, as it predicts."""
     given = problem.model(problem.x, training=False)
     return [to_numpy(ops.stop_gradient(one)) for one in keras.tree.flatten(given)]
+
+
+def differ(before: list[np.ndarray], after: list[np.ndarray]) -> bool:
+    """Whether any of the outputs is another one."""
+    return any(not np.array_equal(a, b) for a, b in zip(before, after, strict=True))

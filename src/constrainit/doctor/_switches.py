@@ -3,13 +3,14 @@
 Then the loss is a straight line in the size of the weight, and the steps take it to zero.
 """
 
+import contextlib
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
 from constrainit.doctor._evidence import Evidence, SwitchEvidence
+from constrainit.doctor._plain import differ, outputs_of
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor._state import snapshot
 from constrainit.doctor._statistics import to_numpy
@@ -30,33 +31,36 @@ def switches(problem: Any, constraints: Any, evidence: Evidence) -> list[SwitchE
     asked = [r for r in evidence.weights if _may_be_one(r)][:_MOST]
     if not asked:
         return []
-    held = [(v, snapshot(v)) for v in (*problem.others, *(r.variable for r in asked))]
-
-    def losses_at(record, *scales):
-        own = to_numpy(record.variable)
-        try:
-            return [_loss_at(problem, record, scale * own) for scale in scales]
-        finally:
-            for variable, value in held:
-                variable.assign(value)
-
+    moved = [*problem.others, *(record.variable for record in asked)]
     found = []
     for record in asked:
         if not _allows(constraints, record):
             continue
-        whole, again, half, least = losses_at(record, 1.0, 1.0, *_SMALLER)
+        with _put_back(moved):
+            scales = (1.0, 1.0, *_SMALLER)
+            whole, again, half, least = _losses(problem, record, scales)
         slopes = (whole - half) / (1 - _SMALLER[0]), (half - least) / (_SMALLER[0] - _SMALLER[1])
         share = slopes[0] / max(abs(whole), 1e-30)
         straight = abs(slopes[0] - slopes[1]) <= _STRAIGHT * abs(slopes[0])
         same = abs(whole - again) <= _STRAIGHT * abs(whole)
-        if share > _LEAST and straight and same and _predicts_the_same(problem, record, held):
+        if share > _LEAST and straight and same and _predicts_the_same(problem, record, moved):
             found.append(SwitchEvidence(record, float(share)))
     return found
 
 
+@contextlib.contextmanager
+def _put_back(variables):
+    held = [(variable, snapshot(variable)) for variable in variables]
+    try:
+        yield
+    finally:
+        for variable, value in held:
+            variable.assign(value)
+
+
 def _may_be_one(record):
     small = record.variable.trainable and len(record.shape) < 2
-    return small and is_custom(record.layer) and bool(to_numpy(record.variable).min() > 0)
+    return small and is_custom(record.layer) and bool(to_numpy(record.variable).min(initial=1) > 0)
 
 
 def _allows(constraints, record):
@@ -68,22 +72,17 @@ def _allows(constraints, record):
     return image is not None and np.allclose(image, small, rtol=0.1, atol=0)
 
 
-def _loss_at(problem, record, value):
-    record.assign(ops.cast(value, record.dtype))
-    return float(problem.step(looking=False).loss)
+def _losses(problem, record, scales):
+    """The losses with the weight at several times its size, each one from the weight as it was."""
+    own, found = to_numpy(record.variable), []
+    for scale in scales:
+        record.assign(ops.cast(scale * own, record.dtype))
+        found.append(float(problem.step(looking=False).loss))
+    return found
 
 
-def _predicts_the_same(problem, record, held):
-    before = _predictions(problem)
-    try:
+def _predicts_the_same(problem, record, moved):
+    before = outputs_of(problem)
+    with _put_back(moved):
         record.assign(ops.cast(_SMALLER[1] * to_numpy(record.variable), record.dtype))
-        after = _predictions(problem)
-    finally:
-        for variable, value in held:
-            variable.assign(value)
-    return all(np.array_equal(*pair) for pair in zip(before, after, strict=True))
-
-
-def _predictions(problem):
-    given = keras.tree.flatten(problem.model(problem.x, training=False))
-    return [to_numpy(part) for part in given]
+        return not differ(before, outputs_of(problem))

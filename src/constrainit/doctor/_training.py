@@ -93,8 +93,8 @@ class Training:
                 break
         evidence.outputs_last = self._outputs(stepped)
         if evidence.fault_step is None:
-            moved = {made.record.path for made in evidence.gradients if not made.still}
-            evidence.identical, evidence.twins = identical(same), still_twins(pairs, moved)
+            evidence.identical = identical(same)
+            evidence.twins = still_twins(pairs, evidence.gradients)
         evidence.averages = self._averages()
         self.constraints.end()
         if evidence.fault_step is None:

@@ -3,6 +3,7 @@
 import numpy as np
 from keras import ops
 
+from constrainit.doctor._evidence import GradientEvidence
 from constrainit.doctor._statistics import to_numpy
 from constrainit.model import WeightRecord
 
@@ -54,9 +55,10 @@ def _beginning(record):
 
 
 def still_twins(
-    pairs: list[tuple[WeightRecord, WeightRecord]], moved: set[str]
+    pairs: list[tuple[WeightRecord, WeightRecord]], gradients: list[GradientEvidence]
 ) -> list[tuple[WeightRecord, WeightRecord]]:
-    """Those of the pairs whose weights have `moved`, and are the same but for rounding."""
+    """Those of the pairs whose weights have moved, and are the same but for rounding."""
+    moved = {made.record.path for made in gradients if not made.still}
     return [pair for pair in pairs if pair[0].path in moved and _are_alike(*pair)]
 
 

@@ -7,6 +7,7 @@ from keras import ops
 
 from constrainit._reparametrize import reparametrize
 from constrainit.doctor._constraint_calls import called, known_set
+from constrainit.doctor._own_optimizer import inner_of
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.doctor.treatments.constraints import bound, place, written
@@ -38,7 +39,7 @@ def straight_through(problem, evidence, found):
         return None
     other = in_place(problem, reparametrize(problem.model, sets))
     # One that has been built knows the old variables only.
-    own = getattr(problem.optimizer, "inner_optimizer", problem.optimizer)
+    own = inner_of(problem.optimizer)
     other.model.optimizer = other.given_optimizer = type(own).from_config(own.get_config())
     code = (
         "# in layers that are made without the constraint that rounds\n"

@@ -93,15 +93,10 @@ def redrawn(problem, evidence, found):
         kernel = len(record.shape) > 1 or record.variable.name not in STARTS
         if record.path not in paths or not kernel or not record.variable.trainable:
             continue
-        if record.constraint is not None and not isinstance(
-            record.resolved(record.constraint), Custom
-        ):
-            a_set = record.resolved(record.constraint)
-            draw = Feasible(a_set, problem.seed + index).over(a_set, record.axes)
-        elif _is_drawn(record):
+        draw = _from_its_set(record, problem.seed + index)
+        if draw is None and _is_drawn(record):
             continue
-        else:
-            draw = keras.initializers.GlorotUniform(seed=problem.seed + index)
+        draw = draw or keras.initializers.GlorotUniform(seed=problem.seed + index)
         record.assign(ops.cast(draw(record.shape, record.dtype), record.dtype))
         named.append(record.path)
     if not named:
@@ -135,10 +130,15 @@ def drawn_apart(problem, evidence, found):
 
 def _own_draw(record, seed):
     """The initializer of a weight with another seed; a set has its own."""
+    own = getattr(record.layer, f"{record.argument}_initializer", None)
+    return _from_its_set(record, seed) or _with_seed(own, seed)
+
+
+def _from_its_set(record, seed):
+    """The law of the set of a weight; None where no set is known."""
     a_set = None if record.constraint is None else record.resolved(record.constraint)
-    if a_set is not None and not isinstance(a_set, Custom):
-        return Feasible(a_set, seed).over(a_set, record.axes)
-    return _with_seed(getattr(record.layer, f"{record.argument}_initializer", None), seed)
+    known = a_set is not None and not isinstance(a_set, Custom)
+    return Feasible(a_set, seed).over(a_set, record.axes) if known else None
 
 
 def _with_seed(initializer: Any, seed: int):

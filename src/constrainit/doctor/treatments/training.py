@@ -1,5 +1,6 @@
 """Remedies for the optimizer: its learning rate, its epsilon, its averages."""
 
+from constrainit.doctor._own_optimizer import inner_of
 from constrainit.doctor.rules._symptoms import diverges
 from constrainit.doctor.treatments._remedy import Changed, with_other
 
@@ -62,7 +63,7 @@ def new_optimizer(problem, evidence, found):
 
 
 def _other_optimizer(problem, said, **changed):
-    own = getattr(problem.optimizer, "inner_optimizer", problem.optimizer)
+    own = inner_of(problem.optimizer)
     other = type(own).from_config({**own.get_config(), **changed})
     written = ", ".join(["...", *(f"{name}={value!r}" for name, value in changed.items())])
     code = f"model.compile(optimizer=keras.optimizers.{type(own).__name__}({written}), ...)"
