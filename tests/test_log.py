@@ -281,6 +281,39 @@ def test_weights_without_a_constraint_and_half_precision(tmp_path):
     assert bias["gradient_norm"].notna().tolist() == [False, True, True]
 
 
+def test_weights_that_are_computed_are_logged(tmp_path):
+    """Of a weight that is seen through a map: itself, its set, and what moved its free value."""
+    sets = [ci.Orthogonal(), ci.Grid(0.5), ci.Box(-1, 1)]
+    layers = [ci.Reparametrized(keras.layers.Dense(3), kernel=a_set) for a_set in sets]
+    model = keras.Sequential([keras.Input((3,)), *layers, keras.layers.Dense(2)])
+    model.layers[2].trainable = False
+    model.compile(keras.optimizers.SGD(0.1), "mse", run_eagerly=EAGER)
+    kernels = [layer.layer.kernel for layer in layers]
+    starts = [array(kernel) for kernel in kernels]
+    _fit(model, tmp_path / "run.db", count=2, tensors=10)
+    frame = WeightLog.read(tmp_path / "run.db")
+    assert [*frame["weight"]] == 2 * [kernel.path for kernel in kernels]
+    assert [row.weight for row in ci.check(model).rows] == [kernel.path for kernel in kernels]
+    assert (frame["violation"] == 0).all()
+    assert frame[["moved", "share_moved"]].isna().all(axis=None)
+    for n, (kernel, start) in enumerate(zip(kernels, starts, strict=True)):
+        now = array(kernel)
+        first, last = frame.iloc[n], frame.iloc[3 + n]
+        assert first["after_norm"] == pytest.approx(np.linalg.norm(start), rel=1e-5)
+        assert last["after_norm"] == pytest.approx(np.linalg.norm(now), rel=1e-5)
+        assert last["after_mean"] == pytest.approx(now.mean(), abs=1e-6)
+        change = np.linalg.norm(now - start) / np.linalg.norm(now)
+        if n == 2:
+            assert change == 0
+            assert np.isnan(last["gradient_norm"])
+        else:
+            assert last["update_ratio"] == pytest.approx(change, rel=1e-3, abs=1e-6)
+            assert last["gradient_norm"] > 0
+    assert np.isnan(frame.iloc[0]["update_ratio"])
+    whole = WeightLog.read(tmp_path / "run.db", kernels[0].path, arrays="tensors")
+    assert np.allclose(whole.iloc[1]["after"].reshape(3, 3), array(kernels[0]), atol=1e-6)
+
+
 def test_a_weight_that_is_lost_is_counted(tmp_path):
     """Entries that are not finite are counted, and the numbers are of those that are."""
     model = _model()

@@ -18,6 +18,7 @@ from constrainit._average import ending_inside, of_members
 from constrainit._axes import RECURRENT, resolve, unit_axes
 from constrainit._joint import Joint, act, group_of
 from constrainit._measure import lacking
+from constrainit._seen import trained_of
 from constrainit._set import ConstraintSet
 from constrainit._step import telling
 from constrainit._warning import warn
@@ -147,7 +148,7 @@ def _of_free_values(exclude_from_weight_decay):
 
     @functools.wraps(exclude_from_weight_decay)
     def wrapper(self, var_list=None, var_names=None):
-        free = [getattr(variable, "free", variable) for variable in var_list or ()]
+        free = [trained_of(variable) for variable in var_list or ()]
         return exclude_from_weight_decay(self, free, var_names)
 
     return wrapper

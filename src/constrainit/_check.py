@@ -95,11 +95,10 @@ def check(model: keras.Model) -> Check:
 
 def _seen_row(variable):
     value = ops.convert_to_tensor(variable)
-    outside, text = float(variable.set.violation(value)), variable.set.describe()
-    smooth = variable.set.transform
+    outside = float(variable.set.violation(value))
     return CheckRow(
         variable.path,
-        f"{text}, {'straight through' if smooth.rounds else 'through a smooth map'}",
+        variable.rule(),
         tuple(variable.shape),
         keras.backend.standardize_dtype(value.dtype),
         outside if math.isfinite(outside) else None,

@@ -237,9 +237,9 @@ def _save_what_is_tracked(layer):
 
 def refuse_seen(owner, model, pattern):
     """An error if a pattern names a weight that is seen through a map already."""
-    for one in seen_weights(model):
-        record = WeightRecord(one.path, one.path, model, one, None)
-        if pattern == one.name or (isinstance(pattern, str) and matches(record, pattern)):
+    for one in seen_records(model):
+        named = pattern == one.variable.name
+        if named or (isinstance(pattern, str) and matches(one, pattern)):
             raise ValueError(
                 f"`{pattern}` of `{owner}` must name a weight that is trained as it is. Received: "
                 f"{one.path!r}, which a `Reparametrized` computes from a free value already. "
@@ -254,3 +254,8 @@ def seen_weights(model: Any) -> list[Any]:
         if isinstance(layer, Reparametrized):
             found.update((id(one), one) for one in layer.seen)
     return list(found.values())
+
+
+def seen_records(model: Any) -> list[WeightRecord]:
+    """Their records, which `walk` does not give: they are no variables that the model holds."""
+    return [WeightRecord(one.path, one.path, model, one, None) for one in seen_weights(model)]

@@ -32,6 +32,11 @@ def see(variable: Any, free: Any, base: Any, a_set: ConstraintSet, layer: Any) -
     variable.see(free, a_set, base)
 
 
+def trained_of(variable: Any) -> Any:
+    """What an optimizer trains: the free value of a weight that is computed, else the weight."""
+    return getattr(variable, "free", variable)
+
+
 def inside(a_set: ConstraintSet, value: Any, path: str) -> Any:
     """A value, or the nearest member if it is none, with a warning.
 
@@ -105,25 +110,26 @@ def _seen_class(kind: type) -> Any:
             self._value = None
 
         def hold(self, training):
-            """Computes the weight, for all that reads it until `release`.
-
-            A step of training that has gone far from the base begins from a new one.
-            """
+            """Computes the weight, for all that reads it until `release`."""
             if self.base is not None and training:
-                smooth, base = self.set.transform, self.base
-                free = ops.stop_gradient(ops.convert_to_tensor(self.free))
-                assign_where(
-                    smooth.strays(free, base.value), base, lambda: smooth.rebased(free, base.value)
-                )
+                self.rebase()
             self._now = self.member()
+
+        def rebase(self):
+            """A step of training that has gone far from the base begins from a new one."""
+            smooth, base = self.set.transform, self.base
+            free = ops.stop_gradient(ops.convert_to_tensor(self.free))
+            assign_where(
+                smooth.strays(free, base.value), base, lambda: smooth.rebased(free, base.value)
+            )
 
         def release(self):
             self._now = None
 
-        def member(self):
-            """The weight, in the dtype of its storage."""
-            base = None if self.base is None else self.base.value
-            return _member(self.set.transform, self.free, base, tuple(self.shape))
+        def member(self, value_of=ops.convert_to_tensor):
+            """The weight, in the dtype of its storage, of the values of its variables."""
+            base = None if self.base is None else value_of(self.base)
+            return _member(self.set.transform, value_of(self.free), base, tuple(self.shape))
 
         @property
         def value(self):
@@ -143,6 +149,11 @@ def _seen_class(kind: type) -> Any:
             else:
                 self.base.assign(smooth.base(image, self.free))
             return value
+
+        def rule(self):
+            """What it obeys, and how, in one line."""
+            way = "straight through" if self.set.transform.rounds else "through a smooth map"
+            return f"{self.set.describe()}, {way}"
 
         def numpy(self):
             return ops.convert_to_numpy(self.value)

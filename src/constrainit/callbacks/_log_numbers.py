@@ -24,12 +24,12 @@ def numbers(before: Any, after: Any, a_set: ConstraintSet | None) -> Any:
     Args:
         before: The weight before its constraint.
         after: The weight after it; `before` itself where there is no constraint.
-        a_set: The set of the weight, or None.
+        a_set: The set of the weight, or None; a weight may obey without a constraint.
     """
     old = sums.rows(widened(before))
     first = _moments(old, sums.squares(old))
     if after is before:
-        return ops.concatenate([first, first, ops.full((4,), float("nan"), first.dtype)])
+        return ops.concatenate([first, first, ops.stack(_at_rest(before, a_set, first.dtype))])
     new = sums.rows(widened(after))
     share = sums.share_other(old, new)
     at_bound, squares = _at_bound(after, a_set)
@@ -119,6 +119,15 @@ def _way(before, after, a_set, share, first):
         if units := a_set._units(len(before.shape)):
             return _units_way(before, after, a_set, units, share)
     return _violation(before, after, a_set), _moved(old, new, share)
+
+
+def _at_rest(weight, a_set, dtype):
+    """Of a weight that no constraint moves: how far outside it is, and what lies at a bound."""
+    nothing = _as(_nothing(), dtype)
+    if a_set is None:
+        return [nothing] * 4
+    outside_by, at_bound = a_set.violation(weight), _at_bound(weight, a_set)[0]
+    return [_as(outside_by, dtype), nothing, nothing, _as(at_bound, dtype)]
 
 
 def _is_projected(a_set):

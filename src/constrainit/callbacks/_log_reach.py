@@ -6,7 +6,9 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
+from constrainit._seen import trained_of
 from constrainit.callbacks._log_hub import attach, detach, inner_optimizers, observer_of
 from constrainit.callbacks._log_tap import Tap
 from constrainit.callbacks._log_watch import Watch
@@ -44,11 +46,11 @@ class Reach(keras.callbacks.Callback):
                 tap = observer_of(
                     self.model,
                     ("log", id(inner), inner.gradient_accumulation_steps, *given, part.recipe),
-                    functools.partial(Tap, inner, part.variables, part.row, part.width, *given),
+                    functools.partial(Tap, inner, part.trained, part.row, part.width, *given),
                 )
                 attach(tap, inner, self.model)
                 self._taps.append((tap, part))
-        self._trained = {id(v) for _, part in self._taps for v in part.variables}
+        self._trained = {key for _, part in self._taps for key in part.trained}
 
     def _detach(self) -> None:
         """Lets go of the optimizers."""
@@ -86,7 +88,9 @@ class Reach(keras.callbacks.Callback):
         return on_host(variable)
 
     def _other(self, variable: Any) -> Any:
-        """As `_value`, for a variable of the model."""
+        """As `_value`, for a variable of the model, or a weight that is computed from such."""
+        if trained_of(variable) is not variable:
+            return variable.member(lambda v: ops.convert_to_tensor(self._other(v)))
         for name in ("trainable_variables", "non_trainable_variables"):
             if variable._value is None:
                 for i, v in enumerate(getattr(self.model, name)):

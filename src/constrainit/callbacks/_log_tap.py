@@ -12,7 +12,7 @@ from keras import ops
 
 from constrainit.callbacks._log_hub import carried
 from constrainit.callbacks._log_numbers import distance, norm
-from constrainit.callbacks._train_function import Reader, on_host
+from constrainit.callbacks._train_function import Reader, on_host, value_before_step
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Tap:
 
     Args:
         optimizer: A built optimizer that changes the weights itself.
-        variables: The variables that are watched, all trained by it.
+        watched: The variables that are watched, by the ids of those that it trains.
         row: From what was noted to the row, a float32 tensor of one axis.
         width: How long the row is.
         every: At which steps.
@@ -51,15 +51,15 @@ class Tap:
     def __init__(
         self,
         optimizer: Any,
-        variables: list[Any],
+        watched: dict[int, Any],
         row: Callable[[Noted], Any],
         width: int,
         every: int,
         rows: int,
         most: int,
     ):
-        self.optimizer, self.variables, self.row, self.every = optimizer, variables, row, every
-        self._watched = {id(v) for v in variables}
+        self.optimizer, self.row, self.every = optimizer, row, every
+        self._watched = watched
         self._micro = optimizer.gradient_accumulation_steps or 1
         self.recipe: Any = None
         self._room = rows - most
@@ -140,9 +140,11 @@ class Tap:
         if not self.looks or (self._eager and not self._is_due()):
             return
         noted = Noted()
+        for variable in self._watched.values():
+            _tell_base(variable)
         for gradient, variable in zip(gradients, variables, strict=True):
             if id(variable) in self._watched:
-                noted.start[id(variable)] = self._value(variable)
+                noted.start[id(variable)] = self._value(self._watched[id(variable)])
                 whole = self._whole(gradient, variable)
                 noted.gradients[id(variable)] = self._soon(lambda whole=whole: norm(whole()))
         self._noted.step = noted
@@ -155,7 +157,7 @@ class Tap:
         for variable in variables:
             key = id(variable)
             if key in self._watched:
-                before = self._value(variable)
+                before = self._value(self._watched[key])
                 change = functools.partial(distance, before, noted.start.pop(key))
                 noted.before[key], noted.updates[key] = before, self._soon(change)
 
@@ -237,3 +239,15 @@ class Tap:
         self._back, self._found = None, {}
         rows = [(step, np.asarray(ops.convert_to_numpy(found[step]))) for step in sorted(found)]
         return back, rows
+
+
+def _tell_base(variable):
+    """The base that a weight is seen from, to a step of JAX.
+
+    An optimizer's part of it knows the variables that are trained and no others. The base is what
+    the forward pass has made of it.
+    """
+    base = getattr(variable, "base", None)
+    if base is not None and keras.backend.backend() == "jax":
+        base.assign(value_before_step(base))
+        variable.rebase()

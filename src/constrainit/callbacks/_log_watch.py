@@ -11,6 +11,8 @@ from keras import ops
 
 from constrainit._compile import compiled
 from constrainit._joint import Member
+from constrainit._reparametrized import seen_records
+from constrainit._seen import trained_of
 from constrainit._set import ConstraintSet
 from constrainit.callbacks._log_numbers import histogram, numbers
 from constrainit.callbacks._log_tap import Noted
@@ -29,14 +31,16 @@ class Watched:
     Attributes:
         weight: What the log says of it.
         variable: The variable.
-        a_set: The set that its constraint projects onto, None where there is none or it is a set
-            of several weights.
+        trained: What an optimizer trains: the variable, or the free value that it is computed from.
+        a_set: The set that it obeys by its constraint or by the map that computes it, None where
+            there is none or it is a set of several weights.
         constraint: What Keras calls after a step, or None.
         whole: Whether its entries are kept.
     """
 
     weight: Weight
     variable: Any
+    trained: Any
     a_set: ConstraintSet | None
     constraint: Any
     whole: bool
@@ -78,9 +82,9 @@ class Watch:
         return [one.weight for one in self.watched]
 
     @property
-    def variables(self) -> list[Any]:
-        """Their variables."""
-        return [one.variable for one in self.watched]
+    def trained(self) -> dict[int, Any]:
+        """Their variables, by the ids of what is trained."""
+        return {id(one.trained): one.variable for one in self.watched}
 
     @property
     def width(self) -> int:
@@ -103,13 +107,13 @@ class Watch:
     def of(self, optimizer: Any) -> "Watch":
         """Those that an optimizer trains."""
         trained = {id(v) for v in optimizer._trainable_variables}
-        return Watch([one for one in self.watched if id(one.variable) in trained], self.bins)
+        return Watch([one for one in self.watched if id(one.trained) in trained], self.bins)
 
     def row(self, noted: Noted) -> Any:
         """The row of a step, computed where the weights are."""
         parts = []
         for one in self.watched:
-            key = id(one.variable)
+            key = id(one.trained)
             after = ops.convert_to_tensor(one.variable)
             before, gradient, update = after, np.float32("nan"), np.float32("nan")
             # A weight without a gradient is not touched by the step.
@@ -157,7 +161,7 @@ class Watch:
         """
         found = {}
         for one in self.watched:
-            if id(one.variable) not in known:
+            if id(one.trained) not in known:
                 value = ops.convert_to_tensor(value_of(one.variable))
                 record = self._at_rest(one, value, _as_it_is)
                 if one.a_set is not None:
@@ -174,7 +178,7 @@ class Watch:
 
 def _projected(kind, value):
     """The row of a weight at rest, with what its constraint would make of it."""
-    image = value if kind.a_set is None else kind.a_set.project(value)
+    image = value if kind.is_free or kind.a_set is None else kind.a_set.project(value)
     return ops.concatenate(_parts(kind, value, image, np.float32("nan"), np.float32("nan")))
 
 
@@ -216,8 +220,10 @@ def chosen(model: keras.Model, weights: Any, bins: int, entries: int) -> Watch:
         ValueError: The model is not built, a pattern matches nothing, or nothing is constrained.
     """
     records = [r for r in walk(model) if "float" in r.dtype and 0 not in r.shape]
+    seen = [r for r in seen_records(model) if "float" in r.dtype and 0 not in r.shape]
+    records += seen
     if weights is None:
-        found = [r for r in records if r.constraint is not None]
+        found = [r for r in records if r.constraint is not None] + seen
         if not found:
             raise ValueError(
                 f"`WeightLog` finds no weight with a constraint in {model.name!r}. To log others, "
@@ -249,12 +255,15 @@ def _different(paths):
 
 
 def _watched(record: WeightRecord, path: str, entries: int) -> Watched:
-    constraint, a_set, rule = record.constraint, None, None
+    variable, constraint, a_set, rule = record.variable, record.constraint, None, None
+    trained = trained_of(variable)
     if isinstance(constraint, Member):
         rule = f"jointly: {constraint.group.joint!r}"
     elif constraint is not None:
         a_set = record.resolved(constraint)
         rule = a_set.describe()
+    elif trained is not variable:
+        a_set, rule = variable.set, variable.rule()
     weight = Weight(path, record.shape, record.dtype, rule)
     small = bool(entries) and int(np.prod(record.shape)) <= entries
-    return Watched(weight, record.variable, a_set, constraint, small)
+    return Watched(weight, variable, trained, a_set, constraint, small)

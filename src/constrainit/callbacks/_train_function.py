@@ -6,6 +6,7 @@ without us. A step that looks is compiled when it is needed first.
 
 import functools
 import itertools
+import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -89,7 +90,7 @@ class TrainFunction:
         own, step = vars(self._model), self._model.train_step
         held = {name: own[name] for name in ("train_step",) if name in own}
         # JAX takes what it has traced once for functions that are equal, as bound methods are.
-        own["train_step"] = functools.wraps(step)(lambda *args, **kwargs: step(*args, **kwargs))
+        own["train_step"] = _telling(self._model, step)
         try:
             return self._own()
         finally:
@@ -113,6 +114,30 @@ class TrainFunction:
             return np.asarray(arguments[0][2][place])
 
         return of
+
+
+_traced = threading.local()
+
+
+def _telling(model, step):
+    """A step that lets `value_before_step` be asked while JAX traces it."""
+
+    @functools.wraps(step)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if keras.backend.backend() == "jax":
+            pairs = zip(model.non_trainable_variables, args[0][1], strict=True)
+            _traced.before = {id(v): value for v, value in pairs}
+        try:
+            return step(*args, **kwargs)
+        finally:
+            _traced.before = {}
+
+    return wrapper
+
+
+def value_before_step(variable: Any) -> Any:
+    """What a variable that is not trained held before the step that JAX is tracing."""
+    return _traced.before[id(variable)]
 
 
 _KEPT = 4
