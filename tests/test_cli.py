@@ -493,6 +493,22 @@ def test_check(folder):
     assert "must be built" in checked("models.py:shapeless", exit_code=2).stderr
 
 
+def test_check_of_what_lost_its_constraint(folder):
+    """A model without constrained weights fails, and one whose named weights have none."""
+    healthy, plain = saved(folder, "healthy"), folder / "plain.keras"
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)]).save(plain)
+    said = checked(healthy, plain, exit_code=1).stdout
+    assert said.endswith(
+        "plain.keras:\nno weight of the model has a constraint: nothing was checked\n"
+    )
+    assert json.loads(checked(plain, "--format", "json", exit_code=1).stdout)[0]["ok"] is False
+    checked(healthy, "--constrained", "*/kernel", exit_code=0)
+    said = checked(healthy, "--constrained", "kernel", "--constrained", "bias", exit_code=1).stdout
+    assert said.rstrip().endswith("no constraint")
+    said = checked(healthy, "--constrained", "gamma", exit_code=2).stderr
+    assert re.search(r"healthy.keras: .* `constrained` must match a weight", said)
+
+
 class _Terminal(io.StringIO):
     def isatty(self):
         return True

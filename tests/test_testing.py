@@ -13,9 +13,26 @@ def model(**arguments):
 
 
 def test_inside():
-    """A model without constraints, and one that starts inside, pass."""
-    assert_feasible(model())
-    assert_feasible(model(**ci.constrained(kernel=ci.UnitNorm())))
+    """A model that starts inside passes, and so does one whose weights are computed."""
+    made = model(**ci.constrained(kernel=ci.UnitNorm()))
+    assert_feasible(made)
+    assert_feasible(made, "kernel")
+    smooth = ci.reparametrize(made, {"*/kernel": ci.UnitNorm()})
+    assert_feasible(smooth, constrained=["*/kernel"])
+
+
+def test_a_constraint_that_was_lost():
+    """A model that has none fails, and so does a weight that must have one."""
+    with pytest.raises(AssertionError, match="'small': no weight of the model has a constraint"):
+        assert_feasible(model())
+    made = model(kernel_constraint="non_neg", kernel_initializer="ones")
+    assert_feasible(made)
+    with pytest.raises(AssertionError, match=r"1 weight .*\n  .*/bias: no constraint$"):
+        assert_feasible(made, constrained=["kernel", "bias"])
+    rows = ci.check(made, "*").rows
+    assert [(row.set, row.error, row.ok) for row in rows][1:] == [("", "no constraint", False)]
+    with pytest.raises(ValueError, match="pattern of `constrained` must match a weight"):
+        assert_feasible(made, "gamma")
 
 
 def test_the_worst_entry_is_named():

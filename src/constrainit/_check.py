@@ -1,6 +1,7 @@
 """Whether the weights of a model obey."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,8 +10,10 @@ from keras import ops
 
 from constrainit._effective import effective_records
 from constrainit._measure import measure
-from constrainit._reparametrized import seen_weights
-from constrainit.model import wrong_axes
+from constrainit._reparametrized import seen_records
+from constrainit.model import matching, walk, wrong_axes
+
+NOTHING = "no weight of the model has a constraint: nothing was checked"
 
 
 @dataclass(frozen=True)
@@ -19,13 +22,14 @@ class CheckRow:
 
     Attributes:
         weight: The path of the variable.
-        set: The set in one line.
+        set: The set in one line, empty if the weight has no constraint.
         shape: The shape of the weight.
         dtype: Its storage dtype.
         violation: Its distance from the set, in the units of the weight; None if it has none.
         finite: Whether every entry is finite.
         axis: Empty if the constraint works along the axes that feed one unit, else what differs.
-        error: What the constraint raised on a copy of the weight, or an empty string.
+        error: What the constraint raised on a copy of the weight, or that there is none where one
+            must be, or an empty string.
     """
 
     weight: str
@@ -51,8 +55,8 @@ class Check:
 
     @property
     def ok(self) -> bool:
-        """Whether every row is."""
-        return all(row.ok for row in self.rows)
+        """Whether there is a row, and every one is."""
+        return bool(self.rows) and all(row.ok for row in self.rows)
 
     def to_dict(self) -> dict[str, Any]:
         """The table as plain Python that JSON can hold."""
@@ -68,10 +72,11 @@ class Check:
         from constrainit._text import Grid
 
         if not self.rows:
-            return "no weight of the model has a constraint"
+            return NOTHING
         lines = []
         for row in self.rows:
-            outside = "unknown" if row.violation is None else f"{row.violation:.3g}"
+            unknown = "unknown" if row.set else ""
+            outside = unknown if row.violation is None else f"{row.violation:.3g}"
             faults = [row.error, row.axis, "" if row.finite else "not finite"]
             verdict = "; ".join(fault for fault in faults if fault) or (
                 "ok" if row.ok else "outside"
@@ -81,16 +86,39 @@ class Check:
         return Grid(header, lines, unwrapped=("shape", "outside by"), paths=header[:1])
 
 
-def check(model: keras.Model) -> Check:
+def check(model: keras.Model, constrained: str | Iterable[str] = ()) -> Check:
     """Whether each constrained weight of a model obeys, found without changing anything.
 
     Weights that a `Reparametrized` computes are looked at, too.
 
     Args:
         model: A built Keras model or layer.
+        constrained: Pattern, or patterns, of the weights that must obey a rule; those without one
+            have a row that is not `ok`. What lost its constraint on the way is found by this only.
+
+    Raises:
+        ValueError: A pattern matches no weight.
     """
     rows = [_check_row(record) for record in effective_records(model)]
-    return Check((*rows, *map(_seen_row, seen_weights(model))))
+    seen = [_seen_row(record.variable) for record in seen_records(model)]
+    return Check((*rows, *seen, *map(_free_row, _without(model, constrained))))
+
+
+def _without(model, patterns):
+    """The weights that patterns name and that obey no rule."""
+    seen = seen_records(model)
+    obey = {id(one.variable) for one in [*effective_records(model), *seen]}
+    parts = {id(part) for one in seen for part in (one.variable.free, one.variable.base)}
+    weights = seen + [one for one in walk(model) if id(one.variable) not in parts]
+    found = {}
+    for pattern in [patterns] if isinstance(patterns, str) else patterns:
+        found.update((id(one.variable), one) for one in matching("constrained", weights, pattern))
+    return [one for key, one in found.items() if one.constraint is None and key not in obey]
+
+
+def _free_row(record):
+    finite = bool(ops.all(ops.isfinite(record.value)))
+    return CheckRow(record.path, "", record.shape, record.dtype, None, finite, "", "no constraint")
 
 
 def _seen_row(variable):

@@ -22,16 +22,21 @@ INSIDE, OUTSIDE, CAN_NOT_RUN = 0, 1, 2
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
 @click.option(
+    "--constrained", multiple=True, metavar="PATTERN",
+    help="Weights that must have a constraint: '*/kernel'. Can be given more than once.",
+)  # fmt: skip
+@click.option(
     "--max-size", type=click.IntRange(min=1), default=8192, show_default=True, metavar="MIB",
     help="Refuse a .keras file that would unpack to more.",
 )  # fmt: skip
-def check(targets, imports, form, max_size) -> None:
+def check(targets, imports, form, constrained, max_size) -> None:
     """Check whether constrained weights are inside their sets; nothing is trained or changed.
 
     TARGET is model.keras, file.py:factory or module:factory; several can be given.
 
     Exit status: 0 all inside, 1 a weight is outside, not finite, or its constraint raises or works
-    along other axes than its layer, 2 a model could not be loaded.
+    along other axes than its layer; or a model has no constrained weight, or one of --constrained
+    is not; 2 a model could not be loaded.
     """
     from constrainit._check import check as look
     from constrainit.doctor._target import TargetError, load_target, running
@@ -41,9 +46,10 @@ def check(targets, imports, form, max_size) -> None:
         try:
             model, _ = load_target(target, imports, max_size * 2**20)
             with running("Checking the model", only_ends=True):
-                table = look(model)
+                table = look(model, constrained)
         except (TargetError, ValueError) as reason:
-            click.echo(f"constrainit: {reason}", err=True)
+            where = "" if isinstance(reason, TargetError) else f"{_text.visible(target)}: "
+            click.echo(f"constrainit: {where}{reason}", err=True)
             status = CAN_NOT_RUN
             continue
         status = max(status, INSIDE if table.ok else OUTSIDE)

@@ -247,15 +247,15 @@ def refuse_seen(owner, model, pattern):
             )
 
 
-def seen_weights(model: Any) -> list[Any]:
-    """The weights of a model that are computed from free values, each once."""
-    found: dict[int, Any] = {}
+def seen_records(model: Any) -> list[WeightRecord]:
+    """The weights of a model that a `Reparametrized` computes, shared ones once.
+
+    `walk` does not give them: they are no variables that the model holds.
+    """
+    found: dict[int, WeightRecord] = {}
     for layer in model._flatten_layers():
         if isinstance(layer, Reparametrized):
-            found.update((id(one), one) for one in layer.seen)
+            found.update(
+                (id(one), WeightRecord(one.path, one.path, model, one, None)) for one in layer.seen
+            )
     return list(found.values())
-
-
-def seen_records(model: Any) -> list[WeightRecord]:
-    """Their records, which `walk` does not give: they are no variables that the model holds."""
-    return [WeightRecord(one.path, one.path, model, one, None) for one in seen_weights(model)]

@@ -1,16 +1,17 @@
 """For test suites: a model whose weights must be inside their sets."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from constrainit._check import CheckRow, check
+from constrainit._check import NOTHING, CheckRow, check
 from constrainit.model import constrained_records
 
 
-def assert_feasible(model: keras.Model) -> None:
+def assert_feasible(model: keras.Model, constrained: str | Iterable[str] = ()) -> None:
     """Fails unless every constrained weight of a model is finite and inside its set.
 
     For a test of a model's start, or of its weights after training:
@@ -20,14 +21,20 @@ def assert_feasible(model: keras.Model) -> None:
 
     Args:
         model: A built Keras model or layer.
+        constrained: Pattern, or patterns, of the weights that must have a constraint or be computed
+            by a `Reparametrized`: `"*/kernel"`.
 
     Raises:
         AssertionError: A weight is not; the message names each one, by how much it is outside and
-            the entry that its constraint would move most.
-        ValueError: `model` is no Keras model or layer, or is not built.
+            the entry that its constraint would move most. Or no weight has a constraint, or one
+            that must have one.
+        ValueError: `model` is no Keras model or layer, or is not built; a pattern matches nothing.
     """
     __tracebackhide__ = True
-    bad = [row for row in check(model).rows if not row.ok]
+    table = check(model, constrained)
+    if not table.rows:
+        raise AssertionError(f"{model.name!r}: {NOTHING}")
+    bad = [row for row in table.rows if not row.ok]
     if bad:
         records = {record.path: record for record in constrained_records(model)}
         lines = [f"  {row.weight}: {_fault(row, records.get(row.weight))}" for row in bad]
@@ -38,6 +45,8 @@ def assert_feasible(model: keras.Model) -> None:
 
 
 def _fault(row: CheckRow, record: Any) -> str:
+    if not row.set:
+        return row.error
     if row.error:
         return f"the constraint raises {row.error}"
     if not row.finite:
