@@ -271,6 +271,22 @@ def test_sets_that_have_no_weight_in_common():
     assert same_bits(array(made.layers[-1].kernel), before)
 
 
+def test_sets_that_have_zero_alone_in_common():
+    """They are refused as such that have nothing; a cone that a draw falls behind is not."""
+    only_zero = ci.NonNegative() & ci.ZeroMean()
+    with pytest.raises(ValueError, match=r"No weight was found for 'thin/kernel' that is .* zero"):
+        layers.Dense(2, name="thin", **ci.constrained(kernel=only_zero)).build((None, 3))
+    made = keras.Sequential([keras.Input((3,)), layers.Dense(2)])
+    with pytest.raises(ValueError, match=r"in all of its sets, but zero\. Give one"):
+        ci.constrain(made, {"*/kernel": only_zero})
+    rising = ci.NonNegative() & ci.Monotone()
+    assert (array(rising.project(-np.ones((3, 2)))) == 0).all()
+    ci.constrain(made, {"*/kernel": rising})
+    made.layers[0].kernel.assign(-np.ones((3, 2)))
+    ci.prepare(made)
+    assert ci.check(made).ok
+
+
 def test_a_layer_names_the_weight_that_no_set_has():
     """The error of the draw does, and the warning of a start of Keras points at the user's line."""
     apart = ci.Simplex(axis=0) & ci.MaxAbs(0.2)

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import numpy as np
 from keras import ops
 
 from constrainit import _checks
@@ -18,6 +19,9 @@ from constrainit.sets.norms import is_norm_set
 _GAP = 1e-3
 """A point so far outside, relative to its largest entry, is none that would come nearer still."""
 
+_NOTHING = 1e-20
+"""What has become so small on its way from numbers near one is on its way to zero."""
+
 
 class Intersection(ConstraintSet):
     """The weights that lie in every one of several sets, also written `a & b`.
@@ -30,10 +34,10 @@ class Intersection(ConstraintSet):
     and one along axis 1, the whole matrix.
 
     The initializer draws from the first set and projects. Bounds that exclude one another are
-    refused. That other sets have nothing in common is seen where a weight is drawn and by
-    `constrain`, which raise, and where a layer is built, which warns; the projection of a weight is
-    then in some of them only, and `violation` tells how far it is from the one that it is furthest
-    from.
+    refused. That other sets have nothing in common, or zero alone, is seen where a weight is drawn
+    and by `constrain`, which raise, and where a layer is built, which warns; the projection of a
+    weight is then in some of them only, and `violation` tells how far it is from the one that it
+    is furthest from.
 
     Args:
         sets: Two or more sets; anything that `as_set` takes.
@@ -183,13 +187,25 @@ class Intersection(ConstraintSet):
     def _lacking(self, w):
         if not self.may_lack:
             return ""
+        peak = _peak(w)
+        if peak < _NOTHING:
+            return "in all of its sets, but zero" if self._is_zero(tuple(w.shape)) else ""
         apart = {one.describe(): float(one.violation(w)) for one in self.sets}
         line, gap = max(apart.items(), key=lambda pair: pair[1])
-        if not gap > _GAP * float(ops.max(ops.abs(widened(ops.convert_to_tensor(w))))):
+        if not gap > _GAP * peak:
             return ""
         return (
             f"in all of its sets: the nearest that was found is {gap:.3g} outside of one ({line})"
         )
+
+    def _is_zero(self, shape):
+        """Whether zero is all that the sets have in common.
+
+        Else a weight of theirs is nearer to a point than zero is, or to its opposite, unless it is
+        at right angles to both, and one that was drawn at random is not.
+        """
+        drawn = np.random.default_rng(0).normal(size=shape).astype("float32")
+        return all(_peak(self.project(point)) < _NOTHING for point in (drawn, -drawn))
 
     def _law(self, fan_in, fan_out, wanted):
         return (
@@ -205,6 +221,10 @@ class Intersection(ConstraintSet):
     def describe(self):
         """The sets' lines, joined."""
         return " and ".join(one.describe() for one in self.sets)
+
+
+def _peak(w):
+    return float(ops.max(ops.abs(widened(ops.convert_to_tensor(w)))))
 
 
 def _by_dykstra(intersection, dtype, shape, w):
