@@ -121,6 +121,14 @@ class Weighed(keras.Model):
             return error
         if self.form == "held":
             return ops.sum(errors * self.part - ops.log(self.part))
+        if self.form == "variances":
+            return ops.sum(errors * ops.exp(-self.part) + self.part)
+        if self.form == "wrong sign":
+            return ops.sum(errors * ops.exp(-self.part) - self.part)
+        if self.form == "below zero":
+            return ops.sum(errors * ops.exp(-self.part) + self.part) - 100.0
+        if self.form == "deviations":
+            return ops.sum(errors / self.part**2 - ops.log(self.part))
         return ops.sum(errors * self.part)
 
 
@@ -130,8 +138,17 @@ class Weighed(keras.Model):
         ({}, True), ({"constraint": None}, True), ({"form": "held"}, False),
         ({"form": "predicts"}, False), ({"trained": False}, False),
         ({"constraint": ci.Box(0.5, 2)}, False), ({"constraint": ci.Simplex(2.0)}, False),
+        ({"form": "variances", "constraint": None}, False),
+        ({"form": "wrong sign", "constraint": None}, True),
+        ({"form": "wrong sign", "constraint": None, "trained": False}, False),
+        ({"form": "wrong sign", "constraint": ci.Box(-3, 3)}, False),
+        ({"form": "below zero", "constraint": None}, False),
+        ({"form": "deviations", "constraint": None}, True),
     ],
-    ids=["bounded", "free", "held", "predicts", "not trained", "box", "shares"],
+    ids=[
+        "bounded", "free", "held", "predicts", "not trained", "box", "shares", "variances",
+        "wrong sign", "wrong sign not trained", "wrong sign in a box", "below zero", "deviations",
+    ],
 )  # fmt: skip
 def test_a_weight_that_switches_the_loss_off(arguments, found):
     keras.utils.set_random_seed(0)
@@ -143,7 +160,8 @@ def test_a_weight_that_switches_the_loss_off(arguments, found):
     np.testing.assert_array_equal(array(model.part), [1.0, 1.0])
     if found:
         [one] = [f for f in report.findings if f.code == "CW612"]
-        assert "100 % of the loss" in one.message
+        endless = arguments.get("form") in ("wrong sign", "deviations")
+        assert ("falls without end" if endless else "100 % of the loss") in one.message
         assert one.treatment.healed
         assert model.part.trainable
 

@@ -41,16 +41,16 @@ def corners(problem, constraints, evidence) -> list[CornerEvidence]:
     return found
 
 
-def free_weights(records) -> list[tuple[object, np.ndarray]]:
-    """The weights without a set of layers that are not Keras' own, and their values."""
-    own = [r for r in records if r is not None and r.constraint is None and is_custom(r.layer)]
+def small_weights(records) -> list[tuple[object, np.ndarray]]:
+    """The small weights of layers that are not Keras' own, and their values."""
+    own = [r for r in records if r is not None and is_custom(r.layer)]
     return [(r, to_numpy(r.variable).copy()) for r in own if math.prod(r.shape) <= _SMALL]
 
 
-def passed(problem, free) -> list[CornerEvidence]:
+def passed(problem, small) -> list[CornerEvidence]:
     """The weights of which steps took entries through zero, where the layer is not defined."""
     crossed = []
-    for record, start in free:
+    for record, start in small:
         now = to_numpy(record.variable)
         through = np.isfinite(now) & (start * now < 0)
         if through.any():

@@ -1,6 +1,7 @@
-"""Does a trained weight multiply the loss, and nothing that the model predicts?
+"""Does a trained weight change the loss, and nothing that the model predicts?
 
-Then the loss is a straight line in the size of the weight, and the steps take it to zero.
+One that multiplies it makes the loss a straight line in its size, and the steps take it to zero.
+With another the loss may fall without end, as with `exp(-s) * error - s`.
 """
 
 import contextlib
@@ -22,30 +23,69 @@ _MOST = 8
 _LEAST = 0.05
 _STRAIGHT = 1e-3
 
+_FURTHER = (4.0, 16.0, 64.0)
+_ENDLESS = 0.7
+"""Over four times the way what falls like a line or a logarithm falls no less than before."""
 
-def switches(problem: Any, constraints: Any, evidence: Evidence) -> list[SwitchEvidence]:
-    """The positive vectors and numbers of the user's own layers that do so, and allow it.
+
+def switches(
+    problem: Any, constraints: Any, evidence: Evidence, small: list[tuple[Any, Any]]
+) -> list[SwitchEvidence]:
+    """The vectors and numbers of the user's own layers that do so, and allow it.
 
     The weights stay as they are. Nothing is found where two passes give different losses.
+
+    Args:
+        problem: The problem, after the steps.
+        constraints: Its constraints.
+        evidence: What is known of it.
+        small: Small weights of the user's own layers, and their values before the steps.
     """
-    asked = [r for r in evidence.weights if _may_be_one(r)][:_MOST]
-    if not asked:
-        return []
-    moved = [*problem.others, *(record.variable for record in asked)]
     found = []
-    for record in asked:
-        if not _allows(constraints, record):
-            continue
-        with _put_back(moved):
-            scales = (1.0, 1.0, *_SMALLER)
-            whole, again, half, least = _losses(problem, record, scales)
-        slopes = (whole - half) / (1 - _SMALLER[0]), (half - least) / (_SMALLER[0] - _SMALLER[1])
-        share = slopes[0] / max(abs(whole), 1e-30)
-        straight = abs(slopes[0] - slopes[1]) <= _STRAIGHT * abs(slopes[0])
-        same = abs(whole - again) <= _STRAIGHT * abs(whole)
-        if share > _LEAST and straight and same and _predicts_the_same(problem, record, moved):
-            found.append(SwitchEvidence(record, float(share)))
-    return found
+    for record in [r for r in evidence.weights if _may_be_one(r)][:_MOST]:
+        if _allows(constraints, record, _SMALLER[1] * to_numpy(record.variable)):
+            found.append(_shrinking(problem, record))
+    known = {id(made.record.variable) for made in found if made is not None}
+    moved = [
+        (record, np.sign(to_numpy(record.variable) - start))
+        for record, start in small
+        if record.variable.trainable and len(record.shape) < 2 and id(record.variable) not in known
+    ]
+    for record, ways in [(record, ways) for record, ways in moved if ways.any()][:_MOST]:
+        far = [to_numpy(record.variable) + way * ways for way in _FURTHER]
+        if _allows(constraints, record, far[-1]):
+            found.append(_falling(problem, record, far))
+    return [made for made in found if made is not None]
+
+
+def _shrinking(problem, record):
+    """A weight that multiplies a part of the loss."""
+    own = to_numpy(record.variable)
+    values = [own, own, *(scale * own for scale in _SMALLER)]
+    whole, again, half, least = _losses(problem, record, values)
+    slopes = (whole - half) / (1 - _SMALLER[0]), (half - least) / (_SMALLER[0] - _SMALLER[1])
+    share = slopes[0] / max(abs(whole), 1e-30)
+    straight = abs(slopes[0] - slopes[1]) <= _STRAIGHT * abs(slopes[0])
+    if share <= _LEAST or not straight or not _repeats(whole, again):
+        return None
+    same = _predicts_the_same(problem, record, values[-1])
+    return SwitchEvidence(record, float(share), None) if same else None
+
+
+def _falling(problem, record, far):
+    """A weight with which the loss falls below zero and on, the further it goes as it went."""
+    own = to_numpy(record.variable)
+    whole, again, *losses = _losses(problem, record, [own, own, *far])
+    first, last = losses[0] - losses[1], losses[1] - losses[2]
+    falls = losses[2] < 0 and whole > losses[0] and first > 0 and last >= _ENDLESS * first
+    if not falls or not _repeats(whole, again):
+        return None
+    same = _predicts_the_same(problem, record, far[-1])
+    return SwitchEvidence(record, None, losses[2]) if same else None
+
+
+def _repeats(loss, again):
+    return abs(loss - again) <= _STRAIGHT * abs(loss)
 
 
 @contextlib.contextmanager
@@ -63,26 +103,26 @@ def _may_be_one(record):
     return small and is_custom(record.layer) and bool(to_numpy(record.variable).min(initial=1) > 0)
 
 
-def _allows(constraints, record):
-    """Whether its constraint leaves a small weight as small."""
+def _allows(constraints, record, value):
+    """Whether its constraint leaves a value of the weight as it is."""
     if constraints.of(record.variable) is None:
         return True
-    small = _SMALLER[1] * to_numpy(record.variable)
-    image = constraints.image(record, small) if record in constraints.records else None
-    return image is not None and np.allclose(image, small, rtol=0.1, atol=0)
+    image = constraints.image(record, value) if record in constraints.records else None
+    return image is not None and np.allclose(image, value, rtol=0.1, atol=0)
 
 
-def _losses(problem, record, scales):
-    """The losses with the weight at several times its size, each one from the weight as it was."""
-    own, found = to_numpy(record.variable), []
-    for scale in scales:
-        record.assign(ops.cast(scale * own, record.dtype))
-        found.append(float(problem.step(looking=False).loss))
+def _losses(problem, record, values):
+    """The losses with several values of the weight."""
+    found = []
+    with _put_back([*problem.others, record.variable]):
+        for value in values:
+            record.assign(ops.cast(value, record.dtype))
+            found.append(float(problem.step(looking=False).loss))
     return found
 
 
-def _predicts_the_same(problem, record, moved):
+def _predicts_the_same(problem, record, value):
     before = outputs_of(problem)
-    with _put_back(moved):
-        record.assign(ops.cast(_SMALLER[1] * to_numpy(record.variable), record.dtype))
+    with _put_back([*problem.others, record.variable]):
+        record.assign(ops.cast(value, record.dtype))
         return not differ(before, outputs_of(problem))

@@ -8,7 +8,7 @@ from keras import ops
 
 from constrainit.doctor import _beyond, _own_optimizer, _penalty
 from constrainit.doctor._constraints import Constraints
-from constrainit.doctor._corners import corners, free_weights, passed
+from constrainit.doctor._corners import corners, passed, small_weights
 from constrainit.doctor._evidence import EntryEvidence, Evidence, GradientEvidence
 from constrainit.doctor._kinks import kinks
 from constrainit.doctor._problem import Problem
@@ -65,7 +65,7 @@ class Training:
         evidence.rates = _beyond.rates_of(problem.optimizer)
         evidence.epsilon = _beyond.epsilon_of(problem.optimizer)
         evidence.overwrites = _beyond.overwrites(problem.optimizer)
-        free = free_weights(self.records)
+        small = small_weights(self.records)
         began = _penalty.sizes(problem)
         self._weigh_penalties()
         weights = self._first(stepped)
@@ -103,7 +103,7 @@ class Training:
         if any(made.still for made in evidence.gradients):
             self._update(stepped)
         if evidence.fault_step is None:
-            self._doubts(free)
+            self._doubts(small)
             self._weigh_penalties()
             _penalty.measure(problem, evidence, began)
 
@@ -111,13 +111,13 @@ class Training:
         found = _penalty.total(self.problem)
         self.evidence.penalties += [] if found is None else [found]
 
-    def _doubts(self, free):
+    def _doubts(self, small):
         """Looks further where the steps gave reason to."""
         problem, evidence = self.problem, self.evidence
-        evidence.corners += passed(problem, free)
+        evidence.corners += passed(problem, small)
         if not problem.is_small:
             return
-        evidence.switches = switches(problem, self.constraints, evidence)
+        evidence.switches = switches(problem, self.constraints, evidence, small)
         evidence.rounding = _beyond.rounding(problem, evidence)
         if _beyond.hardly_falls(evidence.losses):
             evidence.kinks = kinks(problem, evidence, problem.loss_anew)

@@ -140,15 +140,17 @@ class OverwriteEvidence:
 
 @dataclass(frozen=True)
 class SwitchEvidence:
-    """A weight that multiplies a part of the loss, and nothing that the model predicts.
+    """A weight that changes the loss, and nothing that the model predicts.
 
     Attributes:
         record: The weight.
-        share: That part of the loss.
+        share: The part of the loss that it multiplies, or None if it multiplies none.
+        far: Else the loss, below zero, with the weight far off on the way that it takes.
     """
 
     record: WeightRecord
-    share: float
+    share: float | None
+    far: float | None
 
 
 @dataclass(frozen=True)

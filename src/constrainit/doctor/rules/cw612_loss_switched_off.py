@@ -9,7 +9,8 @@ class LossSwitchedOff(Rule):
     The loss is a straight line in the size of such a weight, so that nothing is better than zero: a
     weight of a task, of a residual or of an example that is learnt with all others switches its own
     part of the loss off. The loss falls to nothing, the gradients with it, and the predictions stay
-    what they are.
+    what they are. So it is where the term that should hold the weight has the wrong sign, as in
+    `exp(-s) * error - s`: the loss then falls below zero and on.
 
     Example:
         class Weighed(layers.Dense):
@@ -36,9 +37,10 @@ class LossSwitchedOff(Rule):
         keras.Sequential([keras.Input((4,)), Weighed(1)])
 
     Known limits:
-        Looked for among the first eight positive vectors and numbers of the user's own layers,
-        after the steps, in models whose steps are cheap. The constraint must allow a weight that is
-        smaller by as much, as that of shares that sum to one does not.
+        Looked for among the first eight positive vectors and numbers of the user's own layers, and
+        the first eight without a constraint, after the steps, in models whose steps are cheap. The
+        constraint must allow a weight that is smaller by as much, as that of shares that sum to one
+        does not.
 
     Source:
         rotmanfinhub/deep-macrofin#35, ifzhang/FairMOT#249. What holds such a weight up is a term
@@ -50,11 +52,28 @@ class LossSwitchedOff(Rule):
 
     def find(self, evidence):
         for made in evidence.switches:
+            endless = made.share is None
             yield self.made(
-                f"it multiplies {percent(made.share)} of the loss and nothing that the model "
-                "predicts: the loss is least where it is zero, and then trains nothing",
-                "do not train it (trainable=False), or add what holds it up to the loss, such as "
-                "minus the sum of its logarithm",
-                {"share": made.share},
+                _endless(made) if endless else _multiplies(made),
+                "turn the sign of the term that should hold it, as in `exp(-s) * error + s`, or do "
+                "not train it (trainable=False)"
+                if endless
+                else "do not train it (trainable=False), or add what holds it up to the loss, such "
+                "as minus the sum of its logarithm",
+                {"loss_far_off": made.far} if endless else {"share": made.share},
                 layer=made.record.layer.name, weight=made.record.path,
             )  # fmt: skip
+
+
+def _multiplies(made):
+    return (
+        f"it multiplies {percent(made.share)} of the loss and nothing that the model predicts: the "
+        "loss is least where it is zero, and then trains nothing"
+    )
+
+
+def _endless(made):
+    return (
+        "the loss falls without end as it goes on the way that it takes, to "
+        f"{made.far:.3g} when it is 64 further, and what the model predicts stays the same"
+    )
