@@ -128,7 +128,7 @@ WRONG = [
     (lambda: ci.as_set("nonneg"),
      "`x` of `as_set` must be a set, a constraint of Keras or its name, or a callable. Received: "
      "x='nonneg'. The names of Keras are 'non_neg', 'max_norm', 'unit_norm' and 'min_max_norm'."),
-    (lambda: ci.NonNegative() & 3, "`x` of `as_set` must be .*"),
+    (lambda: ci.NonNegative() & 3, "`sets` of `Intersection` is no constraint. `x` of `as_set` must be .*"),
     (lambda: ci.UnitNorm().initializer("a"),
      "`seed` of `UnitNorm.initializer` must be None, an integer of at least 0 or a keras.random.SeedGenerator. "
      "Received: seed='a'."),
@@ -243,3 +243,36 @@ def test_project_of_no_array():
     """What is no array of numbers is answered by the name of the argument, on every backend."""
     with pytest.raises(ValueError, match=r"`w` of `UnitNorm` must be"):
         ci.UnitNorm().project("abc")
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: ci.as_set("NonNegativ"), "Write the set itself, NonNegative(...)."),
+        (lambda: ci.as_set([ci.NonNegative(), ci.MaxNorm(1.0)]),
+         "For a weight in all of them write NonNegative() & MaxNorm(radius=1.0, axis=None)."),
+        (lambda: ci.Blocks(3, ci.Orthogonal()), "`set` of `Blocks` is no constraint."),
+        (lambda: ci.Masked(np.eye(2), ci.Simplex()), "`set` of `Masked` is no constraint."),
+        (lambda: ci.NonNegative() & 3, "`sets` of `Intersection` is no constraint."),
+        (lambda: ci.plan(ci.UnitNorm(), 8, activation="sigmod"),
+         "`activation` of `plan` must be the name of an activation of Keras, or a callable. Received: activation='sigmod'. Write activation='sigmoid' instead."),
+        (lambda: ci.WeightLog("run.db", sinks=[3]),
+         "`sinks` of `WeightLog` must be sinks, such as TensorBoardSink(folder). Received: sinks=3."),
+    ],
+)  # fmt: skip
+def test_what_to_write_instead(make, words):
+    """A guess at what was meant, and the argument of the one that was called."""
+    with pytest.raises(ValueError, match=re.escape(words)):
+        make()
+
+
+def test_numpy_integers_are_integers():
+    """A seed of `prepare` may come from an array."""
+    model = keras.Sequential(
+        [keras.Input((2,)), keras.layers.Dense(2, kernel_constraint="non_neg")]
+    )
+    ci.prepare(model, seed=np.int64(3))
+    with pytest.raises(ValueError, match="`seed` of `prepare` must be None"):
+        ci.prepare(model, seed=1.5)
+    with pytest.raises(ValueError, match="`constrained` of `check` must be a pattern or a list"):
+        ci.check(model, 3)

@@ -15,7 +15,7 @@ WRONG = [
     (lambda: ci.Product([None, None]),
      r"`sets` of `Product` must hold a set for one block at least. Received: sets=\[None, None\]."),
     (lambda: ci.Product(ci.UnitNorm()), "`sets` of `Product` must be a list of sets, .* Received: sets=UnitNorm.*"),
-    (lambda: ci.Product([3]), "`x` of `as_set` must be .*"),
+    (lambda: ci.Product([3]), "`sets` of `Product` is no constraint. `x` of `as_set` must be .*"),
     (lambda: ci.Product([None, "non_neg"], [1]),
      r"`sizes` of `Product` must be None, or a list of 2 integers, one for each set. Received: sizes=\[1\]."),
     (lambda: ci.Product([ci.UnitNorm()], 3), "`sizes` of `Product` must be None, or a list of 1 integers, .* sizes=3."),

@@ -356,6 +356,57 @@ def test_a_whole_model_there_and_back(tmp_path):
         np.testing.assert_allclose(other.predict(x, verbose=0), trained, rtol=1e-5, atol=1e-6)
 
 
+def test_what_layers_were_adapted_to_is_kept(rng):
+    """A normalization computes with other tensors than its weights."""
+    x = rng.normal(2.0, 5.0, size=(64, 3)).astype("float32")
+    scale, bins = layers.Normalization(), layers.Discretization(num_bins=4)
+    for layer in (scale, bins):
+        layer.adapt(x)
+    given = keras.Input((3,))
+    table = layers.Embedding(5, 2, embeddings_constraint=ci.MaxAbs(1.0))(bins(given))
+    dense = layers.Dense(4, **ci.constrained(kernel=ci.NonNegative()))(scale(given))
+    model = keras.Model(given, layers.Concatenate()([layers.Flatten()(table), dense]))
+    before = model.predict(x, verbose=0)
+    smooth = ci.reparametrize(model)
+    for copy in (smooth, ci.bake(model), ci.bake(smooth)):
+        np.testing.assert_allclose(copy.predict(x, verbose=0), before, atol=1e-5)
+    np.testing.assert_array_equal(model.predict(x, verbose=0), before)
+
+
+def test_constraints_that_no_config_holds_are_kept(rng):
+    """Of weights that Keras has no argument for, and of several weights together."""
+    given = keras.Input((4, 8))
+    inner = layers.MultiHeadAttention(2, 4, name="mha")(given, given)
+    for name in ("a", "b"):
+        inner = layers.Dense(8, name=name)(inner)
+    model = keras.Model(given, layers.Dense(1, name="o")(inner))
+    together = ci.Joint(ci.UnitNorm())
+    with pytest.warns(UserWarning, match="Keras can not save the constraint"):
+        ci.constrain(model, {"key/kernel": ci.UnitNorm(), ("a/kernel", "b/kernel"): together})
+    ci.prepare(model)
+    ci.constrain(model, {"o/kernel": "max_norm"})
+    smooth = ci.reparametrize(model, {"o/kernel": ci.MaxNorm(2.0)})
+    x = rng.normal(size=(16, 4, 8)).astype("float32")
+    smooth.compile(keras.optimizers.Adam(0.1), "mse")
+    smooth.fit(x, x[:, :, :1], epochs=2, verbose=0)
+    for copy in (smooth, ci.bake(smooth)):
+        table = ci.check(copy, ["key/kernel", "a/kernel", "b/kernel"])
+        assert table.ok, str(table)
+        assert any(row.shape == (16, 8) for row in table.rows)
+
+
+def test_a_baked_weight_obeys_what_it_was_seen_in():
+    """The layer's own constraint would move it, and change the function."""
+    own = ci.constrained(kernel=ci.UnitNorm())
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, **own)])
+    with pytest.warns(UserWarning, match="outside of its set"):
+        plain = ci.bake(ci.reparametrize(model, {"*/kernel": ci.Box(0.5, 1.0)}))
+    assert ci.check(plain).ok
+    copy = keras.Sequential.from_config(plain.get_config())
+    for made in (plain, copy):
+        assert made.layers[0].kernel_constraint.describe() == "every weight in [0.5, 1]"
+
+
 def test_constraints_become_smooth():
     """Without sets each constrained weight goes through the map of its own set, and comes back."""
     model = keras.Sequential([

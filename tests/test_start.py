@@ -104,12 +104,26 @@ def test_activation_of_the_users_own():
     found = Activation(bent).moments(0.0, 1.0)
     np.testing.assert_allclose(found.slope, 0.625, atol=1e-4)
     assert ci.plan(ci.NonNegative(), 32, activation=bent, depth=6).activation == "bent"
-    for wrong in (lambda z: z * float("nan"), lambda z: 1 / 0, "softmax", "no_such_name"):
+    for wrong in (lambda z: z * float("nan"), lambda z: 1 / 0, "softmax"):
         with pytest.warns(UserWarning, match="taken as linear"):
             plan = ci.plan(ci.UnitNorm(), 32, activation=wrong, depth=6)
         assert plan.activation == "linear"
         assert "taken as linear" in plan.warnings[0]
         assert plan.output_scale == pytest.approx(1.0)
+
+
+def test_what_may_grow_is_said():
+    """A steep activation over many layers, where units share a sum; `calibrate` is the answer."""
+    words = "passes on 1.59 times what units have in common at each of 20 layers"
+    assert words in str(ci.plan(ci.UnitNorm(), 64, activation="softplus", depth=20)).replace(
+        "\n    ", " "
+    )
+    deep = {"kernel": ci.UnitNorm(), "activation": "softplus", "depth": 20}
+    with pytest.warns(UserWarning, match="fit the stack to a batch by calibrate"):
+        keras.layers.Dense(64, **ci.constrained(**deep)).build((None, 64))
+    for name, depth in (("relu", 50), ("tanh", 50), ("gelu", 20), ("softplus", 6)):
+        plan = ci.plan(ci.UnitNorm(), 64, activation=name, depth=depth)
+        assert not any("passes on" in line for line in plan.warnings), name
 
 
 # Laws

@@ -5,7 +5,9 @@ from typing import Any
 
 import keras
 
+from constrainit._carried import carry_adapted, carry_constraints
 from constrainit._reparametrize import weights_in_order
+from constrainit._seen import trained_of
 from constrainit._words import with_article
 from constrainit.layers import OutputScale
 from constrainit.model import walk
@@ -21,7 +23,8 @@ def bake(model: keras.Model) -> keras.Model:
     The copy computes the same function, to the rounding of the dtype of its weights. Where a scale
     was multiplied in, the weights leave their set: the constraint and the initializer of that layer
     are taken off, and the copy is not meant to be trained on. Layers without an `OutputScale` keep
-    theirs, so that loading them still needs `import constrainit`.
+    theirs, so that loading them still needs `import constrainit`; a constraint of a weight that was
+    seen in another set gives way to that set.
 
     Args:
         model: A built Keras model whose config holds its layers; stays as it is.
@@ -48,12 +51,28 @@ def bake(model: keras.Model) -> keras.Model:
             f"models do. Received: {model.name!r}, {with_article(type(model).__name__)} that makes "
             "its layers in its own code."
         )
-    for variable, target in zip(kept, plain.weights, strict=True):
+    pairs = list(zip(kept, plain.weights, strict=True))
+    for variable, target in pairs:
         factor = factors.get(id(variable))
         # Copied: on JAX a step of training gives the buffers of its model away.
         value = keras.ops.copy(keras.ops.convert_to_tensor(variable))
         target.assign(value if factor is None else value * keras.ops.cast(factor, value.dtype))
+    carry_adapted(model, plain)
+    carry_constraints(plain, [pair for pair in pairs if id(pair[0]) not in factors])
+    _obey_what_was_seen(plain, pairs)
     return plain
+
+
+def _obey_what_was_seen(plain, pairs):
+    """Where a layer has a constraint and its weight was seen in another set, that set counts."""
+    seen = {id(target): one.set for one, target in pairs if trained_of(one) is not one}
+    for record in walk(plain):
+        a_set = seen.get(id(record.variable))
+        own = None if a_set is None else record.constraint
+        if own is not None and repr(record.resolved(own)) != repr(a_set):
+            record.variable.constraint = a_set
+            if hasattr(record.layer, f"{record.argument}_constraint"):
+                setattr(record.layer, f"{record.argument}_constraint", a_set)
 
 
 def _copied(model):

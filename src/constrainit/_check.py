@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from constrainit import _checks
 from constrainit._effective import effective_records
 from constrainit._measure import measure
 from constrainit._reparametrized import seen_records
@@ -111,6 +112,8 @@ def _without(model, patterns):
     parts = {id(part) for one in seen for part in (one.variable.free, one.variable.base)}
     weights = seen + [one for one in walk(model) if id(one.variable) not in parts]
     found = {}
+    if not isinstance(patterns, (str, list, tuple, set, frozenset)):
+        raise _checks.fail("check", "constrained", "be a pattern or a list of patterns", patterns)
     for pattern in [patterns] if isinstance(patterns, str) else patterns:
         found.update((id(one.variable), one) for one in matching("constrained", weights, pattern))
     return [one for key, one in found.items() if one.constraint is None and key not in obey]

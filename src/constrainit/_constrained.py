@@ -3,12 +3,10 @@
 import difflib
 from typing import Any, Never
 
-import keras
-
 from constrainit import _checks
 from constrainit._joint import Joint
 from constrainit.initializers import Feasible, MatchingBias
-from constrainit.initializers._start import check_inputs
+from constrainit.initializers._start import check_activation, check_inputs
 from constrainit.layers import OutputScale
 from constrainit.model import STARTS
 from constrainit.sets import as_set
@@ -114,19 +112,6 @@ def _check_name(name, value):
         )
 
 
-def _check_activation(activation):
-    """Raises ValueError for a name that no layer could take."""
-    try:
-        keras.activations.get(activation)
-    except ValueError:
-        known = [name for name in dir(keras.activations) if not name.startswith("_")]
-        near = difflib.get_close_matches(str(activation), known, n=1)
-        raise _checks.fail(
-            "constrained", "activation", "be the name of an activation of Keras, or a callable",
-            activation, f"Write activation={near[0]!r} instead." if near else "",
-        ) from None  # fmt: skip
-
-
 def _planned_kernel(sets, activation, depth, inputs):
     """The name of the kernel whose start is planned, or an empty string."""
     check_inputs("constrained", inputs)
@@ -138,7 +123,7 @@ def _planned_kernel(sets, activation, depth, inputs):
                 f'depth={depth!r}, inputs={inputs!r}. Write activation="linear" for none.'
             )
         return ""
-    _check_activation(activation)
+    check_activation("constrained", activation)
     for name in ("kernel", "pointwise", "depthwise"):
         if name in sets:
             return name

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from constrainit import _checks
 from constrainit._axes import RECURRENT
 from constrainit._calibrate import Calibrated, calibrate, can_be_fitted
 from constrainit._effective import EffectiveRecord, effective_records
@@ -191,10 +192,9 @@ def prepare(
         ValueError: A constraint can not be applied to its weight, or the batch is of no use; no
             weight is changed.
     """
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
-        raise ValueError(
-            f"`seed` of `prepare` must be None or an integer. Received: seed={seed!r}."
-        )
+    seed = _checks.seed("prepare", seed)
+    if not (seed is None or isinstance(seed, int)):
+        raise _checks.fail("prepare", "seed", "be None or an integer", seed)
     changes = _anew(model, measured(model), seed, fitted=x is not None)
     kept = [ops.copy(record.value) for record, _, _ in changes]
     for record, value, _ in changes:

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from constrainit import _checks
+from constrainit._carried import carry_adapted, carry_constraints
 from constrainit._mappable import is_trained, smooth_set, trained
 from constrainit._reparametrized import Reparametrized, refuse_seen
 from constrainit._words import with_article
@@ -74,13 +75,15 @@ def reparametrize(model: keras.Model, sets: Mapping[str, Any] | None = None) -> 
         return Reparametrized(copy, name=layer.name, **mine) if mine else copy
 
     copy = keras.models.clone_model(model, clone_function=copied, recursive=True)
-    pairs = zip(weights_in_order(model), weights_in_order(copy), strict=True)
+    pairs = list(zip(weights_in_order(model), weights_in_order(copy), strict=True))
     for variable, target in pairs:
         value = ops.stop_gradient(ops.copy(ops.convert_to_tensor(variable)))
         if hasattr(target, "take"):
             target.take(value, variable.path)
         else:
             target.assign(value)
+    carry_adapted(model, copy)
+    carry_constraints(copy, pairs)
     return copy
 
 

@@ -130,7 +130,8 @@ def matching(owner: str, records: list[WeightRecord], pattern: Any) -> list[Weig
         ValueError: It is no string, or matches none.
     """
     if not isinstance(pattern, str):
-        raise ValueError(f"A pattern of `{owner}` must be a string. Received: {pattern!r}.")
+        hint = " Write an entry for each." if isinstance(pattern, tuple) else ""
+        raise ValueError(f"A pattern of `{owner}` must be a string. Received: {pattern!r}.{hint}")
     found = [record for record in records if matches(record, pattern)]
     if not found:
         paths = sorted(record.path for record in records)

@@ -97,6 +97,10 @@ class WeightLog(Reach):
         self.histograms = _checks.count("WeightLog", "histograms", histograms, least=0)
         self.tensors = _checks.count("WeightLog", "tensors", tensors, least=0)
         sinks = list(sinks) if isinstance(sinks, (list, tuple)) else [sinks]
+        for sink in sinks:
+            if not all(callable(getattr(sink, name, None)) for name in ("write", "close")):
+                wanted = "be sinks, such as TensorBoardSink(folder)"
+                raise _checks.fail("WeightLog", "sinks", wanted, sink)
         self._output = Output(path, sinks)
         self._watch: Watch | None = None
         self._is_running = False

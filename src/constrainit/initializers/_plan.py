@@ -17,7 +17,7 @@ from constrainit.initializers._forecast import (
     trouble,
 )
 from constrainit.initializers._stack import follow
-from constrainit.initializers._start import Signal, check_inputs, start
+from constrainit.initializers._start import Signal, check_activation, check_inputs, start
 
 _DTYPES = ("float32", "bfloat16", "float16")
 
@@ -198,6 +198,7 @@ def plan(
     if not (activation is None or isinstance(activation, str) or callable(activation)):
         wanted = "be the name of an activation, a callable or None"
         raise _checks.fail("plan", "activation", wanted, activation)
+    check_activation("plan", activation)
     check_inputs("plan", inputs)
     rms = _checks.positive("plan", "input_rms", input_rms)
     correlation = _checks.number("plan", "input_correlation", input_correlation)

@@ -1,5 +1,6 @@
 """The start of a layer: law, scale and bias, chosen for an activation and a depth."""
 
+import difflib
 import functools
 import math
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from constrainit.initializers.laws import Law, Wanted
 DATA = "data"
 _DEEP = 4
 _FAR, _FAR_IN_TIME = 30.0, 3.0
+_MAY_GROW = 100.0
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,24 @@ class Start:
     def size(self) -> float:
         """The gain that is reached."""
         return self.scale * size_of(self.law)
+
+
+def _slope_far_off(phi: Activation) -> float:
+    """The larger of the slopes far on either side of zero."""
+    return max(abs(phi.moments(far, 0.5).slope) for far in (-8.0, 8.0))
+
+
+def check_activation(owner: str, given: Any) -> None:
+    """Raises ValueError for a name that no layer could take."""
+    try:
+        keras.activations.get(given)
+    except ValueError:
+        known = [name for name in dir(keras.activations) if not name.startswith("_")]
+        near = difflib.get_close_matches(str(given), known, n=1)
+        raise _checks.fail(
+            owner, "activation", "be the name of an activation of Keras, or a callable",
+            given, f"Write activation={near[0]!r} instead." if near else "",
+        ) from None  # fmt: skip
 
 
 def check_inputs(owner: str, inputs: Any) -> None:
@@ -180,6 +200,14 @@ def start(a_set: Any, shape: tuple[int, ...], axes: Any, signal: Signal) -> Star
         reasons.append(f"the set gives {kind} {size:.4g}, so the output is scaled by {scale:.4g}")
     elif size > 0 and not 1 / _FAR < size / gain < _FAR:
         lacking.append(_too_far(a_set, kind, size, gain, "layer"))
+    growth = scale * abs(law.total) * _slope_far_off(phi)
+    alike = abs(law.total) <= 1.01 * law.norm
+    if depth >= _DEEP and alike and growth**depth > _MAY_GROW:
+        lacking.append(
+            f"where they are large, {phi.name} passes on {growth:.3g} times what units have in "
+            f"common at each of {depth} layers, and the signal may grow beyond what is predicted: "
+            "fit the stack to a batch by calibrate(model, x)"
+        )
     if law.fan_in == 1:
         reasons.append("one weight feeds each unit: there is nothing to average over")
     return Start(

@@ -141,6 +141,11 @@ def frame(path: Path, pattern: str | None, number: int | None, kind: str | None 
         ]
     finally:
         database.close()
+    if kind is not None and not rows:
+        raise LogError(
+            f"{str(path)!r} holds no {kind} of these weights. They are written by "
+            f"WeightLog(path, {kind}=...)."
+        )
     columns = COLUMNS if kind is None else _ARRAYS
     made = pd.DataFrame(rows, columns=["weight", "step", *columns])
     made = made.astype({name: "float64" for name in COLUMNS if name in columns})

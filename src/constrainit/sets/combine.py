@@ -128,7 +128,10 @@ def inner_set(owner: str, name: str, x: Any) -> ConstraintSet:
         ValueError: `x` is no set, or one whose constraint does more than project, which would be
             lost inside of another set.
     """
-    a_set = as_set(x)
+    try:
+        a_set = as_set(x)
+    except ValueError as reason:
+        raise ValueError(f"`{name}` of `{owner}` is no constraint. {reason}") from None
     if type(a_set).__call__ is not ConstraintSet.__call__:
         kind = type(a_set).__name__
         raise _checks.fail(

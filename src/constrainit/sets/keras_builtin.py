@@ -1,5 +1,6 @@
 """What Keras itself accepts as a constraint, as a set."""
 
+import difflib
 from typing import Any
 
 import keras
@@ -35,7 +36,7 @@ def as_set(x: Any) -> ConstraintSet:
             raise ValueError(
                 "`x` of `as_set` must be a set, a constraint of Keras or its name, or a callable. "
                 f"Received: x={x!r}. The names of Keras are 'non_neg', 'max_norm', 'unit_norm' and "
-                "'min_max_norm'."
+                f"'min_max_norm'.{_hint(x)}"
             ) from unknown
     if getattr(x, "of_several", False):
         raise ValueError(
@@ -45,9 +46,26 @@ def as_set(x: Any) -> ConstraintSet:
     if isinstance(x, type) or not callable(x):
         raise ValueError(
             "`x` of `as_set` must be a set, a constraint of Keras or its name, or a callable. "
-            f"Received: x={x!r}." + (f" Write {x.__name__}(...)." if isinstance(x, type) else "")
+            f"Received: x={x!r}.{_hint(x)}"
         )
     return _counterpart(x) or Custom(x)
+
+
+def _hint(x: Any) -> str:
+    """What to write instead, where that can be guessed."""
+    if isinstance(x, type):
+        return f" Write {x.__name__}(...)."
+    if isinstance(x, (list, tuple)) and x and all(isinstance(one, ConstraintSet) for one in x):
+        return f" For a weight in all of them write {' & '.join(map(repr, x))}."
+    names = [kind.__name__ for kind in subclasses(ConstraintSet)] if isinstance(x, str) else []
+    near = difflib.get_close_matches(str(x), names, n=1)
+    return f" Write the set itself, {near[0]}(...)." if near else ""
+
+
+def subclasses(kind: type) -> list[type]:
+    """The public classes below a class."""
+    below = [each for one in kind.__subclasses__() for each in (one, *subclasses(one))]
+    return [one for one in below if not one.__name__.startswith("_")]
 
 
 def _counterpart(x: Any) -> ConstraintSet | None:

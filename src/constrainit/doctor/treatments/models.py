@@ -5,6 +5,7 @@ import copy
 import keras
 
 from constrainit._calibrate import calibrate, can_be_fitted
+from constrainit._carried import carry_adapted
 from constrainit._obey import prepare
 from constrainit.doctor._problem import Problem
 from constrainit.doctor.rules.cw404_exploding_signal import feeds_back_without_bound
@@ -271,6 +272,7 @@ def _made(problem, config, exact=True):
         model(problem.x)
     if exact:
         _take_over(problem.model, model)
+    carry_adapted(problem.model, model)
     return in_place(problem, model)
 
 
