@@ -34,8 +34,8 @@ from constrainit.doctor._constraint_doubts import (
 )
 from constrainit.doctor._evidence import ConstraintEvidence, Evidence
 from constrainit.doctor._frames import fault
-from constrainit.doctor._layouts import misfits
 from constrainit.doctor._leaps import leap
+from constrainit.doctor._misfits import misfits
 from constrainit.doctor._state import snapshot
 from constrainit.doctor._statistics import as_array, numbers, to_numpy
 from constrainit.doctor._sums import divided_by_sums
@@ -185,7 +185,10 @@ class Constraints:
             return
         made.shape = tuple(image.shape)
         made.dtype = keras.backend.standardize_dtype(image.dtype)
-        if made.shape != record.shape or "complex" in made.dtype:
+        if made.shape != record.shape:
+            made.misfits = misfits(record, made.shape) if made.custom else []
+            return
+        if "complex" in made.dtype:
             return
         after = as_array(image)
         axes = record.axes if record.axes is not None else tuple(range(len(record.shape) - 1))

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from constrainit.doctor._frames import Fault
-from constrainit.doctor._layouts import Constant
+from constrainit.doctor._misfits import Constant
 from constrainit.doctor._statistics import Numbers
 from constrainit.doctor.trace import Operation
 from constrainit.model import WeightRecord
@@ -30,7 +30,7 @@ class ConstraintEvidence:
         rescaled: The least and largest factor by which the constraint scales a unit of the start,
             if scaling is all that it does; else None.
         fault: What the constraint raised.
-        misfits: If it raised, its constants that do not fit the weight.
+        misfits: If it raised, or gave another shape, its constants that do not fit the weight.
         shape: The shape that the constraint returned.
         dtype: The dtype that the constraint returned.
         again: How far the constraint moves its own image, relative to the image.

@@ -67,7 +67,10 @@ REMEDIES = (
     Remedy(("CW212",), for_each_constraint(source.along_a_longer_axis), saved=False, apart=True),
     Remedy(("CW212",), rounding.straight_through),
     Remedy(
-        ("CW201",), for_each_constraint(source.with_a_fitting_constant), saved=False, apart=True
+        ("CW201", "CW202"),
+        for_each_constraint(source.with_a_fitting_constant),
+        saved=False,
+        apart=True,
     ),
     Remedy(
         (*_CONSTRAINT, "CW206"),

@@ -1,6 +1,6 @@
 """Remedies in the user's own Python: an edit of a class, applied in memory and tried."""
 
-from constrainit.doctor._layouts import fitted
+from constrainit.doctor._misfits import fitted
 from constrainit.doctor.rules.cw201_constraint_raises import misfit
 from constrainit.doctor.treatments import _at_each_call, _edits
 from constrainit.doctor.treatments._chosen_edits import edit_for
