@@ -47,8 +47,8 @@ def run_call(problem, evidence, found):
         if own is not None and "__call__" not in type(variable.constraint).__dict__:
             variable.constraint = variable.constraint.call
             paths.add(variable.path)
-    start_inside(problem, evidence, paths)
-    return Changed("the method `call` is run as `__call__`")
+    started, code = start_inside(problem, evidence, paths)
+    return Changed(f"the method `call` is run as `__call__`{started}", code=code.strip())
 
 
 def attach(problem, evidence, found):
@@ -62,9 +62,9 @@ def attach(problem, evidence, found):
             record.variable.constraint = record.resolved(held)
             sets.append(f"{place(problem, record.path)!r}: {written(as_set(held))}")
             attached.add(record.path)
-    start_inside(problem, evidence, attached)
-    code = f"ci.constrain(model, {{{', '.join(sets)}}})\nci.prepare(model)"
-    return Changed("the constraint is attached, and the weight starts inside", code=code)
+    started, code = start_inside(problem, evidence, attached)
+    code = f"ci.constrain(model, {{{', '.join(sets)}}}){code}"
+    return Changed(f"the constraint is attached{started}", code=code)
 
 
 def _held_by(record, paths):
@@ -84,9 +84,9 @@ def along_the_right_axes(problem, evidence, found):
             sets.append(f"{place(problem, record.path)!r}: {written(record.variable.constraint)}")
     if not sets:
         return None
-    start_inside(problem, evidence, paths)
-    code = f"ci.constrain(model, {{{', '.join(sets)}}})\nci.prepare(model)"
-    return Changed("the axes of each unit, and a start inside", code=code)
+    started, code = start_inside(problem, evidence, paths)
+    code = f"ci.constrain(model, {{{', '.join(sets)}}}){code}"
+    return Changed(f"the axes of each unit{started}", code=code)
 
 
 def along_an_axis_that_exists(problem, evidence, found):
@@ -102,9 +102,9 @@ def along_an_axis_that_exists(problem, evidence, found):
             sets.append(f"{place(problem, record.path)!r}: {written(record.variable.constraint)}")
     if not sets:
         return None
-    start_inside(problem, evidence, paths)
-    code = f"ci.constrain(model, {{{', '.join(sets)}}})"
-    return Changed(f"the axis of a vector, {'; '.join(sets)}", code=code)
+    started, code = start_inside(problem, evidence, paths)
+    code = f"ci.constrain(model, {{{', '.join(sets)}}}){code}"
+    return Changed(f"the axis of a vector, {'; '.join(sets)}{started}", code=code)
 
 
 def off_scales_and_biases(problem, evidence, found):
@@ -148,11 +148,11 @@ def exact_set(problem, evidence, found):
             notes += [note for kind, note in _NOTES if isinstance(a_set, kind)]
     if not sets:
         return None
-    start_inside(problem, evidence, {finding.weight for finding in found})
+    started, code = start_inside(problem, evidence, {finding.weight for finding in found})
     other = "".join(f" ({note})" for note in dict.fromkeys(notes))
-    code = f"ci.constrain(model, {{{', '.join(sets)}}})\nci.prepare(model)"
+    code = f"ci.constrain(model, {{{', '.join(sets)}}}){code}"
     return Changed(
-        f"the set that the constraint means, {'; '.join(sets)}{other}, and a start inside",
+        f"the set that the constraint means, {'; '.join(sets)}{other}{started}",
         code=code,
     )
 

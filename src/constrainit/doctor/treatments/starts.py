@@ -20,16 +20,24 @@ from constrainit.sets import Custom
 _OF_PROGRAMS = ("AttributeError", "IndexError", "KeyError", "NameError", "TypeError")
 """What is raised whatever the weights are."""
 
+DRAWN, MOVED = ", and a start inside", ", and the weight moved inside"
+"""What is said of weights that were brought inside behind another change."""
+
 _USUAL = 10.0
 """By how much a random weight differs at most in size from what Keras draws by default."""
 
 
 def start_inside(problem, evidence, paths):
-    """The given weights, drawn from their sets if they are outside; moved there if trained."""
+    """The given weights, drawn from their sets if they are outside; moved there if trained.
+
+    Returns:
+        What is to be said of it behind another change, and as code; empty if all were inside.
+    """
     if evidence.trained:
-        move(measured(problem.model, paths))
-    else:
-        redraw(problem.model, paths, problem.seed)
+        moved = move(measured(problem.model, paths))
+        return (MOVED, "\nci.project(model)") if moved else ("", "")
+    drawn = redraw(problem.model, paths, problem.seed)
+    return (DRAWN, "\nci.prepare(model)") if drawn else ("", "")
 
 
 def inside(problem, evidence, found):
