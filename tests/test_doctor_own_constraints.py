@@ -319,3 +319,45 @@ def test_what_is_to_paste_fits_the_model_under_another_name():
     model = made()
     exec(first.treatment.code, {"ci": ci, "model": model})
     assert isinstance(model.layers[-1].kernel.constraint, ci.Simplex)
+
+
+def square_only(w):
+    return ops.qr(w)[0]
+
+
+@registered
+class Lifted(keras.constraints.Constraint):
+    def __call__(self, w):
+        return ops.relu(w) + 0.01
+
+    def get_config(self):
+        return {}
+
+
+@registered
+class Lost(Lifted):
+    def __call__(self, w):
+        return ops.abs(w) / ops.sum(ops.abs(w), axis=1)
+
+
+@registered
+class Kept(Lifted):
+    def __call__(self, w):
+        return ops.abs(w) / ops.sqrt(ops.sum(ops.abs(w), 1, keepdims=True))
+
+
+@pytest.mark.parametrize(
+    ("constraint", "units", "code", "end"),
+    [
+        (square_only, 6, "CW202", "return a tensor of the shape that came in"),
+        (Lifted(), 4, "CW205", "for which the constraint changes nothing"),
+        (Lost(), 4, "CW205", "; check keepdims=True and the axis"),
+        (Kept(), 4, "CW205", "; check the axis"),
+    ],
+    ids=["Q of a wide kernel", "no reduction", "loses its axis", "keeps it"],
+)
+def test_reductions_are_advised_of_where_there_are_any(constraint, units, code, end):
+    """The source of the constraint tells."""
+    model = sequential(layers.Dense(units, kernel_constraint=constraint), layers.Dense(1))
+    found = next(f for f in ci.diagnose(model, X, Y, steps=2).findings if f.code == code)
+    assert found.fix.endswith(end)

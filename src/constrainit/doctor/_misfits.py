@@ -45,7 +45,7 @@ def misfits(record: WeightRecord, given: tuple[int, ...] | None = None) -> list[
         given: The shape that the constraint gives, if it is not that of the weight: such constants
             are looked for that make it of the weight's.
     """
-    code = [code_of(function) for function in _functions(record.constraint)]
+    code = [code_of(function) for function in functions_of(record.constraint)]
     found = _written(_constants(record.constraint), [tree for tree in code if tree is not None])
     return [
         one
@@ -65,8 +65,8 @@ def _together(shape, other):
         return None
 
 
-def _functions(constraint):
-    """The functions that hold the code of a constraint."""
+def functions_of(constraint):
+    """The functions that hold the code of a constraint of the user's own."""
     if inspect.isfunction(constraint):
         return [constraint]
     own = [k for k in type(constraint).__mro__ if k.__module__.split(".")[0] != "keras"]
@@ -77,7 +77,7 @@ def _constants(constraint):
     """The constants of a constraint, by the names that its source has for them."""
     held = {} if inspect.isfunction(constraint) else vars(constraint)
     found = {f"self.{name}": Constant(f"self.{name}", *_of(v)) for name, v in held.items()}
-    for function in _functions(constraint):
+    for function in functions_of(constraint):
         around = inspect.getclosurevars(function)
         for name, value in around.nonlocals.items():
             found[name] = Constant(name, *_of(value))
