@@ -89,6 +89,9 @@ class NoGradient(Rule):
             if once:
                 why = f": {once!r}, which the loss depends on, was computed from it only once"
                 fix = f"compute {once!r} in call, from the weight"
+            elif gradient.used is False and any(record.layer is one for one in evidence.lone):
+                why = ": the sequences have a single time step, which no state comes before"
+                fix = "give it sequences of several steps, or take a layer without a recurrence"
             elif reached and gradient.used is False:
                 why = ": what it changes cancels out before the loss"
                 fix = "leave it out, such as by use_bias=False, or make it trainable=False"
