@@ -45,6 +45,7 @@ class ConstraintEvidence:
             updates are undone.
         axes: The axes along which a constraint of the user's own takes norms, where these are none
             that the weight has a meaning for.
+        rows: The same, where they have one, and are not those of its units.
         repeat: How far apart two calls on the same weight are, relative to the start.
         update: How far the gradient step alone moves the weight.
         step: How far the gradient step and the constraint together move the weight.
@@ -86,6 +87,7 @@ class ConstraintEvidence:
     fading: list[float] = field(default_factory=list)
     shrinks: float | None = None
     axes: tuple[int, ...] | None = None
+    rows: tuple[int, ...] | None = None
     repeat: float = 0.0
     update: float | None = None
     step: float | None = None
