@@ -49,7 +49,7 @@ class Attempt:
             return Changed(
                 ", and ".join(_said(made)),
                 problem,
-                "\n".join(_last_of_each(line for one in made for line in one.code.splitlines())),
+                _pasted(made),
                 "\n".join(one.diff for one in made if one.diff),
             )
 
@@ -71,9 +71,14 @@ def _said(made):
     return texts
 
 
-def _last_of_each(lines):
-    """Lines in their order, each once, where it comes last."""
-    return list(dict.fromkeys(reversed([*lines])))[::-1]
+def _pasted(made):
+    """The code of all changes; the weights are brought inside once, by the last line of it."""
+    codes = [one.code for one in made if one.code]
+    for line in ("ci.prepare(model)", "ci.project(model)"):
+        places = [at for at, code in enumerate(codes) if code.splitlines()[-1:] == [line]]
+        for at in places[:-1]:
+            codes[at] = codes[at].removesuffix(line).rstrip()
+    return "\n".join(dict.fromkeys(code for code in codes if code))
 
 
 class Chains:
