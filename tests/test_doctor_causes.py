@@ -419,7 +419,8 @@ def test_floats_beside_rounded_weights_heal(kind, start, built):
     first = counted(ci.diagnose(model, X, X @ truth.astype("float32")))[0]
     assert first.code == "CW212"
     assert first.treatment.healed, first.treatment
-    assert f"ci.reparametrize(model, {{'{dense.name}/kernel': ci.Grid(" in first.treatment.code
+    written = "ci.reparametrize(model, {model.layers[0].kernel.path: ci.Grid("
+    assert written in first.treatment.code
     np.testing.assert_array_equal(array(dense.kernel), before)
     assert dense.kernel_constraint is kind
 
@@ -554,6 +555,28 @@ def test_a_bias_that_was_chosen_is_not_moved_into_a_set():
     assert (first.code, first.weight) == ("CW101", dense.bias.path)
     assert first.treatment.healed
     assert "no constraint on" in first.treatment.change
+
+
+RECURRENCES = {
+    "lstm": lambda: layers.LSTM(3),
+    "both ways": lambda: layers.Bidirectional(layers.GRU(3)),
+    "cells": lambda: layers.RNN([layers.SimpleRNNCell(3), layers.LSTMCell(2)]),
+}
+
+
+@pytest.mark.parametrize("name", RECURRENCES)
+@pytest.mark.parametrize("steps", [1, 2])
+def test_a_recurrence_of_one_step_has_nothing_to_weigh(name, steps):
+    """Its recurrent kernels get no gradient, and it is said why; those of two steps get one."""
+    x = DRAWS.normal(size=(16, steps, 4)).astype("float32")
+    model = sequential(RECURRENCES[name](), layers.Dense(1), shape=(None, 4))
+    found = [f for f in ci.diagnose(model, x, Y, steps=2).findings if f.code == "CW503"]
+    assert bool(found) == (steps == 1)
+    for finding in found:
+        assert finding.level == "info"
+        assert finding.weight.endswith("recurrent_kernel")
+        assert "the sequences have a single time step" in finding.message
+        assert finding.fix.startswith("give it sequences of several steps")
 
 
 @pytest.mark.filterwarnings("ignore:You are using a softmax over axis")

@@ -89,6 +89,19 @@ class OfAPart(Scaling):
         return ops.matmul(x, self.mixed)
 
 
+class OfTwo(Scaling):
+    """A kernel by weight normalization; the lengths are used a second time, the directions not."""
+
+    def build(self, shape):
+        start = keras.initializers.GlorotUniform(seed=1)
+        self.length = self.add_weight(shape=(4,), initializer="ones", name="length")
+        self.raw = self.add_weight(shape=(4, 4), initializer=start, name="raw")
+        self.kernel = self.length * self.raw / ops.norm(self.raw, axis=0, keepdims=True)
+
+    def call(self, x):
+        return ops.matmul(x, self.kernel) * self.length
+
+
 # The layer, the attribute, the weight, and the line of the diff that mends it, if one does.
 COMPUTED = {
     "softplus": (Rates, "rates", "raw", "+        rates = ops.softplus(self.raw)"),
@@ -96,6 +109,7 @@ COMPUTED = {
     "by a name": (ByAName, "share", "raw", None),
     "by a method": (ByAMethod, "width", "raw", "+        width = self.positive()"),
     "of a part": (OfAPart, "mixed", "kernel", "+        mixed = ops.tanh(self.part.kernel)"),
+    "of two": (OfTwo, "kernel", "raw", "+        kernel = self.length * self.raw"),
 }
 
 
@@ -127,6 +141,32 @@ def test_a_tensor_that_was_computed_once(name):
         assert first.treatment.healed, first.treatment.change
         assert line in first.treatment.diff
         assert f"-        self.{attribute} = " in first.treatment.diff
+
+
+def test_a_weight_that_is_looked_at_once_is_not_to_be_left_out():
+    """Nor is it said of the other weight, which the outputs depend on otherwise, too."""
+    report = report_of(OfTwo)
+    first = report.findings[0]
+    assert f"not on {first.weight}, which training moves" in first.message
+    behind = [f for f in report.findings if f.code == "CW503"]
+    assert [f.weight for f in behind] == ([] if IS_TORCH else [first.weight])
+    for finding in behind:
+        assert finding.fix == "compute 'kernel' in call, from the weight"
+
+
+class BothOtherwise(OfTwo):
+    """Both weights are used a second time: PyTorch can not go back twice all the same."""
+
+    def call(self, x):
+        return ops.matmul(x, self.kernel + self.raw) * self.length
+
+
+@pytest.mark.skipif(not IS_TORCH, reason="only PyTorch keeps what it goes back through")
+def test_a_tensor_of_an_earlier_step_is_named_whatever_else_depends_on_its_weights():
+    """The line is named, where the error of PyTorch names none."""
+    first = report_of(BothOtherwise).findings[0]
+    assert (first.code, first.level, first.layer) == ("CW306", "error", "own")
+    assert first.source.text.startswith("self.kernel = ")
 
 
 def test_the_fault_of_pytorch_follows_from_it():

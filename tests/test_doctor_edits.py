@@ -1,7 +1,10 @@
 """Edits of the user's own Python: what they make of a source, and that the doctor tries them."""
 
 import ast
+import importlib.util
 import inspect
+import linecache
+import sys
 
 import keras
 import numpy as np
@@ -10,6 +13,7 @@ from keras import layers, ops
 
 import constrainit as ci
 from constrainit.doctor.treatments import _chosen_edits, _edits
+from constrainit.doctor.treatments._rewriting import rewritten, source_of
 
 EDITS = {
     "item by index": (
@@ -263,3 +267,61 @@ def test_the_edit_is_for_the_fault(name):
     elif line:
         assert done.healed, done
         assert line in done.diff
+
+
+# What a file imports, the base of its class, and how an edit is to write `keras.ops.where`.
+IMPORTS = {
+    "keras": ("import keras", "keras.constraints.Constraint", "keras.ops.where"),
+    "parts of it": ("from keras import constraints, ops", "constraints.Constraint", "ops.where"),
+    "another name": ("import keras as K", "K.constraints.Constraint", "K.ops.where"),
+    "other parts": ("import keras.ops as ko\nfrom keras import constraints",
+                    "constraints.Constraint", "ko.where"),
+    "a function": ("from keras.ops import where\nfrom keras.constraints import Constraint",
+                   "Constraint", "where"),
+    "nothing of use": ("import math\nfrom keras.constraints import Constraint",
+                       "Constraint", "keras.ops.where"),
+}  # fmt: skip
+FILE = '''"""What the file is for."""
+
+from __future__ import annotations
+
+{imports}
+
+
+class Floor({base}):
+    def __init__(self, low=0.0):
+        self.low = low
+
+    def __call__(self, w):
+        w[w < self.low] = self.low
+        return w
+'''
+
+
+@pytest.mark.parametrize("name", IMPORTS)
+def test_an_edit_takes_what_the_file_imports(name, tmp_path):
+    """The file runs as the diff leaves it, after one edit and after two."""
+    imports, base, where = IMPORTS[name]
+    place = tmp_path / f"own_{len(name)}.py"
+    place.write_text(FILE.format(imports=imports, base=base))
+    kind = loaded(place).Floor
+    first, _, diff = rewritten(kind, _edits.without_item_assignment)
+    lacks = name == "nothing of use"
+    assert f"+        w = {where}(w < self.low" in diff, diff
+    assert diff.count("+import keras\n") == lacks
+    second, _, diff = rewritten(first, _chosen_edits.registered)
+    needs = name in ("parts of it", "other parts", "a function")
+    assert diff.count("+import keras\n") == needs, diff
+    for made in (first, second):
+        place.write_text("".join(source_of(made)[3]))
+        low = loaded(place).Floor(-1.0)(ops.convert_to_tensor([-2.0, 3.0]))
+        assert ops.convert_to_numpy(low).tolist() == [-1.0, 3.0]
+
+
+def loaded(place):
+    spec = importlib.util.spec_from_file_location(place.stem, place)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[place.stem] = module
+    linecache.clearcache()
+    spec.loader.exec_module(module)
+    return module

@@ -1,15 +1,24 @@
 """Constants of a constraint that are laid out otherwise than the weight it acts on."""
 
+import re
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 from keras import layers, ops
 
 import constrainit as ci
-from constrainit.doctor._layouts import Constant, fitted, layout, misfits
+from constrainit.doctor._layouts import layout
+from constrainit.doctor._misfits import Constant, fitted, misfits
 from constrainit.model import walk
 
 DRAWS = np.random.default_rng(0)
+
+
+def pattern(*shape):
+    return (DRAWS.random(shape) > 0.3).astype("float32")
+
 
 registered = keras.saving.register_keras_serializable("test_doctor_layouts")
 
@@ -50,8 +59,44 @@ def only(mask):
     return masked
 
 
-def pattern(*shape):
-    return (DRAWS.random(shape) > 0.3).astype("float32")
+OF_UNITS, OF_INPUTS, EACH, OTHER = map(
+    ops.convert_to_tensor, (pattern(5, 3), pattern(3, 5), pattern(3), pattern(2, 5))
+)
+
+
+@registered
+class Global(keras.constraints.Constraint):
+    """The names of its module are in its code, and not among its attributes."""
+
+    def __call__(self, w):
+        return ops.convert_to_tensor(w) * OF_UNITS
+
+    def get_config(self):
+        return {}
+
+
+@registered
+class TurnedGlobal(Global):
+    def __call__(self, w):
+        return ops.convert_to_tensor(w) * ops.transpose(OF_INPUTS)
+
+
+@registered
+class Turned(Allowed):
+    def __call__(self, w):
+        return ops.convert_to_tensor(w) * ops.convert_to_tensor(self.pattern.T)
+
+
+@registered
+class ForEachInput(Global):
+    def __call__(self, w):
+        return ops.convert_to_tensor(w) * EACH
+
+
+@registered
+class NoneFits(Global):
+    def __call__(self, w):
+        return ops.convert_to_tensor(w) * OTHER
 
 
 def lstm(**arguments):
@@ -116,6 +161,26 @@ MENDED = {
         "the kernel of Dense is (inputs, units)",
         "keras.ops.transpose(keras.ops.array(self.allowed))",
     ),
+    "a name of the module": (
+        lambda: dense(kernel_constraint=Global()),
+        "has the shape (5, 3), the weight (3, 5): the kernel of Dense is (inputs, units)",
+        "+        return ops.convert_to_tensor(w) * keras.ops.transpose(OF_UNITS)",
+    ),
+    "turned for nothing": (
+        lambda: dense(kernel_constraint=TurnedGlobal()),
+        "has the shape (5, 3), the weight (3, 5)",
+        "+        return ops.convert_to_tensor(w) * OF_INPUTS",
+    ),
+    "an attribute that is turned for nothing": (
+        lambda: dense(kernel_constraint=Turned(OF_INPUTS)),
+        "self.pattern.T has the shape (5, 3), the weight (3, 5)",
+        "+        return ops.convert_to_tensor(w) * ops.convert_to_tensor(self.pattern)\n",
+    ),
+    "a number for each input": (
+        lambda: dense(kernel_constraint=ForEachInput()),
+        "has the shape (3,), the weight (3, 5)",
+        "* keras.ops.reshape(EACH, (3, 1))",
+    ),
     "heads": (
         queries,
         "the query kernel of an attention layer is (inputs, heads, size of a head)",
@@ -134,6 +199,32 @@ def test_a_constant_is_laid_out_as_the_weight(name):
     assert "has the shape" in first.message
     assert first.treatment.healed, first.treatment.change
     assert line in first.treatment.diff
+
+
+def test_a_number_for_each_input_of_one_unit():
+    """Nothing raises then: the weight comes back as a matrix."""
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(1, kernel_constraint=ForEachInput())])
+    first = report_of(model).findings[0]
+    assert first.code == "CW202"
+    assert "has the shape (3,), the weight (3, 1)" in first.message
+    assert first.fix.startswith("lay EACH out as the weight is, along axis 0")
+    assert first.treatment.healed
+    assert "* keras.ops.reshape(EACH, (3, 1))" in first.treatment.diff
+
+
+def test_what_no_layout_makes_fit_is_told_of_with_its_line():
+    """The constant is to be made otherwise, and it is told where."""
+    first = report_of(dense(kernel_constraint=NoneFits())).findings[0]
+    assert first.code == "CW201"
+    made_at = f"{__file__}:{line_of_text('OF_UNITS, OF_INPUTS')}"
+    found = re.fullmatch(r"make OTHER, at (.*), fit the shape \(3, 5\)", first.fix)
+    assert found is not None, first.fix
+    assert made_at.endswith(found[1])
+
+
+def line_of_text(beginning):
+    lines = Path(__file__).read_text("utf-8").splitlines()
+    return next(i for i, line in enumerate(lines, 1) if line.startswith(beginning))
 
 
 def conv(constraint):
@@ -167,6 +258,8 @@ def test_parts_that_do_not_fit_are_told_of_without_a_constant():
     first = report_of(conv(Halves())).findings[0]
     assert first.code == "CW201"
     assert "The weight has the shape (2, 2, 3, 4): the kernel of Conv2D is" in first.message
+    assert first.fix.startswith("make all that ")
+    assert first.fix.endswith(" computes with fit the shape (2, 2, 3, 4) of the weight")
 
 
 @registered

@@ -111,6 +111,48 @@ def test_columns_that_change_their_sign_are_told_and_mended(constraint, leaps):
         assert all(other.cause for other in others if other.code != "CW208")
 
 
+class Unregistered(keras.constraints.Constraint):
+    def __call__(self, w):
+        q, _ = ops.qr(w)
+        return q
+
+
+class Above(keras.constraints.Constraint):
+    """Leaps nowhere; that it is not registered has nothing to do with another's leaps."""
+
+    def __call__(self, w):
+        return ops.maximum(w, 0.05)
+
+
+def test_that_it_is_not_saved_has_an_edit_of_its_own():
+    """Neither is tried with the other, nor gone with it; a start inside is told where it is one."""
+    keras.utils.set_random_seed(0)
+    draws = np.random.default_rng(1)
+    starts = [keras.initializers.Constant(draws.normal(size=(6, 6))) for _ in range(2)]
+    first = layers.Dense(6, kernel_initializer=starts[0], kernel_constraint=Unregistered())
+    model = keras.Sequential(
+        [
+            keras.Input((6,)),
+            first,
+            layers.Dense(6, kernel_initializer=starts[1], kernel_constraint=Above()),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(0.005), "mse")
+    found = ci.diagnose(model, X, X[:, ::-1].copy()).findings
+    saved = [f for f in found if f.code == "CW208"]
+    assert len(saved) == 2
+    for finding in saved:
+        assert not finding.cause
+        assert finding.treatment.healed
+        assert finding.treatment.change == "the class is registered with Keras"
+        assert "+@keras.saving.register_keras_serializable()" in finding.treatment.diff
+    leaping = next(f for f in found if f.code == "CW215")
+    own_start = next(f for f in found if f.code == "CW101" and f.weight == leaping.weight)
+    assert own_start.cause.startswith("CW215")
+    assert leaping.treatment.change == "Q has the signs of the diagonal of R, and a start inside"
+    assert leaping.treatment.code == "ci.prepare(model)"
+
+
 @pytest.mark.parametrize(
     ("text", "new"),
     [

@@ -319,3 +319,88 @@ def test_what_is_to_paste_fits_the_model_under_another_name():
     model = made()
     exec(first.treatment.code, {"ci": ci, "model": model})
     assert isinstance(model.layers[-1].kernel.constraint, ci.Simplex)
+
+
+def square_only(w):
+    return ops.qr(w)[0]
+
+
+@registered
+class Lifted(keras.constraints.Constraint):
+    def __call__(self, w):
+        return ops.relu(w) + 0.01
+
+    def get_config(self):
+        return {}
+
+
+@registered
+class Lost(Lifted):
+    def __call__(self, w):
+        return ops.abs(w) / ops.sum(ops.abs(w), axis=1)
+
+
+@registered
+class Kept(Lifted):
+    def __call__(self, w):
+        return ops.abs(w) / ops.sqrt(ops.sum(ops.abs(w), 1, keepdims=True))
+
+
+@pytest.mark.parametrize(
+    ("constraint", "units", "code", "end"),
+    [
+        (square_only, 6, "CW202", "return a tensor of the shape that came in"),
+        (Lifted(), 4, "CW205", "for which the constraint changes nothing"),
+        (Lost(), 4, "CW205", "; check keepdims=True and the axis"),
+        (Kept(), 4, "CW205", "; check the axis"),
+    ],
+    ids=["Q of a wide kernel", "no reduction", "loses its axis", "keeps it"],
+)
+def test_reductions_are_advised_of_where_there_are_any(constraint, units, code, end):
+    """The source of the constraint tells."""
+    model = sequential(layers.Dense(units, kernel_constraint=constraint), layers.Dense(1))
+    found = next(f for f in ci.diagnose(model, X, Y, steps=2).findings if f.code == code)
+    assert found.fix.endswith(end)
+
+
+@registered
+class AlongFirst(keras.constraints.Constraint):
+    def __init__(self, axis=0):
+        self.axis = axis
+
+    def __call__(self, w):
+        norms = ops.sqrt(ops.sum(ops.square(w), axis=self.axis, keepdims=True))
+        return w * ops.clip(norms, 0.0, 0.2) / (norms + 1e-7)
+
+    def get_config(self):
+        return {"axis": self.axis}
+
+
+def test_a_start_outside_is_not_mended_where_the_axis_is_wrong():
+    """Whatever starts inside of it, the set is not the one that is meant."""
+    start = keras.initializers.RandomNormal(stddev=0.5, seed=0)
+    parts = [
+        layers.Conv2D(4, 3, kernel_initializer=start, kernel_constraint=AlongFirst())
+        for _ in range(2)
+    ]
+    model = sequential(*parts, layers.Flatten(), layers.Dense(1), shape=(6, 6, 1))
+    images = DRAWS.normal(size=(16, 6, 6, 1)).astype("float32")
+    found = counted(ci.diagnose(model, images, images[:, 0, 0], steps=2))
+    axes = [f for f in found if f.code == "CW301"]
+    assert [f.evidence["axis"] for f in axes] == [[0], [0]]
+    starts = [f for f in found if f.code in ("CW101", "CW102")]
+    assert {f.code for f in starts} == {"CW101", "CW102"}
+    for finding in starts:
+        assert finding.cause == f"CW301 {finding.weight}"
+        assert finding.treatment is None
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_norms_of_rows_are_told_where_the_start_is_outside(axis):
+    """They may be meant; if not, they are what is to be changed first."""
+    start = keras.initializers.RandomNormal(stddev=0.5, seed=0)
+    dense = layers.Dense(6, kernel_initializer=start, kernel_constraint=AlongFirst(axis))
+    found = ci.diagnose(sequential(dense, layers.Dense(1)), X, Y, steps=2).findings
+    first = next(f for f in found if f.code == "CW101")
+    assert ("takes its norms along axis [1], while a unit" in first.message) == (axis == 1)
+    assert first.fix.endswith("if the norms of units are meant, write axis=[0]") == (axis == 1)

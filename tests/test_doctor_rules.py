@@ -801,6 +801,9 @@ def test_numbers_are_told_plainly():
     calm = sequential(layers.Dense(4, **ci.constrained(kernel=ci.UnitNorm())))
     text = " ".join(str(ci.diagnose(calm, X, X, steps=1)).split())
     assert "the norms of its units are 1," in text
+    alone = sequential(layers.Dense(1, **ci.constrained(kernel=ci.UnitNorm())))
+    text = " ".join(str(ci.diagnose(alone, X, X[:, :1], steps=1)).split())
+    assert "the norm of its unit is 1," in text
 
 
 @pytest.mark.parametrize(

@@ -218,3 +218,87 @@ def test_a_clip_means_bounds_and_no_norm(constraint, written):
     report = ci.diagnose(sequential(wide), X, X[:, :3], steps=2)
     change = next(f for f in report.findings if f.code == "CW208").treatment.change
     assert written in change
+
+
+class TwoParts(keras.Model):
+    """Its layers are attributes, and have no names of their own."""
+
+    def __init__(self, bound):
+        super().__init__()
+        self.first = layers.Dense(4, kernel_constraint=bound)
+        self.last = layers.Dense(1)
+
+    def call(self, x):
+        return self.last(self.first(x))
+
+
+def without_names(bound):
+    return sequential(layers.Dense(4), layers.Dense(4, kernel_constraint=bound), layers.Dense(1))
+
+
+def in_a_recurrence(bound):
+    memory = layers.SimpleRNN(4, recurrent_constraint=bound)
+    return sequential(layers.Reshape((4, 1)), memory, layers.Dense(1))
+
+
+def as_attributes(bound):
+    keras.utils.set_random_seed(0)
+    model = TwoParts(bound)
+    model.compile("sgd", "mse")
+    model(X)
+    return model
+
+
+def with_a_name(bound):
+    return sequential(layers.Dense(4, kernel_constraint=bound, name="second"), layers.Dense(1))
+
+
+PASTED = {
+    "layers": (without_names, "model.layers[1].kernel.path: "),
+    "cell": (in_a_recurrence, "model.layers[1].cell.recurrent_kernel.path: "),
+    "attributes": (as_attributes, "model.layers[0].kernel.path: "),
+    "name": (with_a_name, "'second/kernel': "),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Keras can not save the constraint")
+@pytest.mark.parametrize("name", PASTED)
+def test_what_is_pasted_holds_for_a_model_made_once_more(name):
+    """Keras gives other names to its layers, where they have none of their own."""
+    make, key = PASTED[name]
+    found = ci.diagnose(make(TwiceAsLong()), X, Y, steps=2).findings
+    code = next(f.treatment.code for f in found if f.treatment and f.treatment.healed)
+    assert code.startswith(f"ci.constrain(model, {{{key}"), code
+    model = make(None)
+    exec(code, {"ci": ci, "model": model})
+    constrained = [v.name for v in model.variables if getattr(v, "constraint", None) is not None]
+    assert len(constrained) == 1
+
+
+@registered
+class TwiceAsLong(keras.constraints.Constraint):
+    """A floor that is put on top of what is there."""
+
+    def __call__(self, w):
+        return ops.relu(w) + 0.01
+
+    def get_config(self):
+        return {}
+
+
+def test_several_weights_are_a_line_each():
+    """Whatever their sets are; each is constrained by what is pasted."""
+    wrong = keras.constraints.UnitNorm(axis=1)
+
+    def make(bound):
+        parts = [layers.Dense(4, kernel_constraint=bound) for _ in range(3)]
+        return sequential(*parts, layers.Dense(1))
+
+    found = ci.diagnose(make(wrong), X, Y, steps=2).findings
+    code = next(f.treatment.code for f in found if f.code == "CW301")
+    assert code.splitlines()[:2] == [
+        "ci.constrain(model, {", "    model.layers[0].kernel.path: ci.UnitNorm(axis=[0]),",
+    ]  # fmt: skip
+    model = make(None)
+    exec(code, {"ci": ci, "model": model})
+    assert [layer.kernel.constraint is None for layer in model.layers] == [False] * 3 + [True]

@@ -71,6 +71,23 @@ def test_a_twin_with_a_set_is_drawn_from_it():
     assert one.treatment.healed
 
 
+def test_a_twin_with_a_constraint_keeps_its_own_initializer():
+    """What is to be pasted is what stands there, with all of its arguments and another seed."""
+    keras.utils.set_random_seed(0)
+    given = keras.Input((6,))
+    draw = keras.initializers.RandomUniform(0.1, 0.9, seed=3)
+    sides = [
+        layers.Dense(4, kernel_initializer=draw, kernel_constraint="non_neg", name=name)(given)
+        for name in ("one", "other")
+    ]
+    model = keras.Model(given, layers.Dot(axes=1)(sides))
+    model.compile("adam", "mse")
+    [one] = [f for f in ci.diagnose(model, X, Y).findings if f.code == "CW106"]
+    assert one.treatment.healed
+    written = "kernel_initializer=keras.initializers.RandomUniform(minval=0.1, maxval=0.9, seed="
+    assert one.treatment.code.startswith(written)
+
+
 @pytest.mark.parametrize("mixed", [False, True])
 @pytest.mark.parametrize("built", [False, True])
 def test_batches_that_are_added_up(built, mixed):

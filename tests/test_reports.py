@@ -14,7 +14,9 @@ from rich.console import Console
 from sarif_kit.validate import validation_errors
 
 from constrainit import _text, _words
+from constrainit.doctor import _finding_page
 from constrainit.doctor._choice import chosen, codes_of, fails
+from constrainit.doctor._finding import Finding, Treatment
 from constrainit.doctor._statistics import numbers
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -49,9 +51,23 @@ def test_text_lists_consequences_under_their_cause():
 @pytest.mark.parametrize("width", [40, 50, 60, 80, 100])
 def test_text_fits(width):
     """No line of a table or paragraph is longer than the terminal is wide."""
-    text = _text.plain(*sick("a_layer_with_a_name_that_is_rather_long").parts(), width=width)
-    assert max(map(len, text.splitlines())) <= width
+    report = sick("a_layer_with_a_name_that_is_rather_long")
+    text = _text.plain(*report.parts(), width=width)
+    tried = [f.treatment for f in report.findings if f.treatment is not None]
+    code = {f"    {row}" for one in tried for row in f"{one.code}\n{one.diff}".splitlines()}
+    assert max(len(row) for row in text.splitlines() if row not in code) <= width
     assert "[-0.5," in text
+
+
+@pytest.mark.parametrize("width", [40, 80, 100])
+def test_code_is_not_broken(width):
+    """A long line to paste, or of a diff, is one line, however narrow the terminal."""
+    paste = f"ci.constrain(model, {{{', '.join(['*/kernel: ci.NonNegative()'] * 9)}}})"
+    change = f"+    return {' + '.join(['w'] * 60)}"
+    done = Treatment("a set", {}, {}, True, paste, f"{change}\n     after\n")
+    found = Finding("CW101", "a", "error", "s", "l", "m/l/kernel", "a.", "b", {}, treatment=done)
+    lines = _text.plain(*_finding_page.parts([found]), width=width).splitlines()
+    assert lines.index(f"    {paste}") + 2 == lines.index(f"    {change}")
 
 
 @pytest.mark.parametrize("width", [20, 30, 40, 46, 47, 60, 100])

@@ -124,8 +124,8 @@ def _check_members(record, resolved):
     missing = "" if a_set is None else lacking(a_set, shape)
     if missing:
         raise ValueError(
-            f"The constraint of {path!r} must have a weight of shape {shape}. Received: {a_set!r}. "
-            f"No weight was found that is {missing}. Give one of the sets a wider bound."
+            f"The constraint of {path!r} has no weight of shape {shape}: none was found that is "
+            f"{missing}. Give one of the sets a wider bound. Received: {a_set!r}."
         )
 
 

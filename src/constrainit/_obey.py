@@ -159,10 +159,16 @@ def _anew(model, rows, seed, fitted):
     return changes
 
 
-def redraw(model: keras.Model, paths: Container[str], seed: int) -> None:
-    """Gives the weights of `paths` that start outside a new start, as `prepare` does for all."""
-    for record, value, _ in _anew(model, measured(model, paths), seed, fitted=False):
+def redraw(model: keras.Model, paths: Container[str], seed: int) -> list[str]:
+    """Gives the weights of `paths` that start outside a new start, as `prepare` does for all.
+
+    Returns:
+        The paths of the weights that got one.
+    """
+    changes = _anew(model, measured(model, paths), seed, fitted=False)
+    for record, value, _ in changes:
         record.assign(value)
+    return [record.path for record, _, _ in changes]
 
 
 def prepare(

@@ -27,8 +27,9 @@ def computed_once(problem: Any, weights: list[Any]) -> list[ComputedEvidence]:
     """The tensors of the user's own layers that outputs depend on in place of a weight.
 
     Each was computed from weights to train, as the code of the layer says or, on PyTorch, the
-    tensor itself. Another value of the tensor changes what the model gives, others of the weights
-    do not: they were looked at once.
+    tensor itself. Another value of the tensor changes what the model gives, others of one of the
+    weights do not: that one was looked at once. Where the tensor itself says so, it is one of an
+    earlier step whatever else the outputs depend on.
 
     Args:
         problem: What is looked at.
@@ -39,11 +40,14 @@ def computed_once(problem: Any, weights: list[Any]) -> list[ComputedEvidence]:
     with contextlib.suppress(Exception):
         candidates = list(_candidates(problem.model, weights))
         before = outputs_of(problem) if candidates else []
-        for layer, name, records, source in candidates:
+        for layer, name, records, source, is_of_graph in candidates:
             with attribute(layer, name, _another(getattr(layer, name))):
                 uses = differ(before, outputs_of(problem))
-            if uses and not differ(before, _with_others(problem, records)):
-                found.append(ComputedEvidence(layer, name, records, source))
+            if not uses:
+                continue
+            lost = [r for r in records if not differ(before, _with_other(problem, r))]
+            if lost or is_of_graph:
+                found.append(ComputedEvidence(layer, name, records, lost, source))
     return found
 
 
@@ -57,10 +61,11 @@ def _candidates(model, weights):
             said = said or dict(_said(type(layer)))
             names, source = said.get(name, (set(), None))
             own = [v for one in names for v in _variables(vars(layer).get(one))]
-            own += engine().computed_from(value, [r.variable for r in known.values()])
-            records = {id(v): known[id(v)] for v in own if id(v) in known}
+            held = engine().computed_from(value, [r.variable for r in known.values()])
+            taken = {id(v) for v in own + held}
+            records = [record for one, record in known.items() if one in taken]
             if records:
-                yield layer, name, list(records.values()), source
+                yield layer, name, records, source, bool(held)
 
 
 def _variables(value):
@@ -73,17 +78,15 @@ def _another(tensor):
     return ops.stop_gradient(tensor) * 0.5 + 0.07
 
 
-def _with_others(problem, records):
-    """What the model gives with other values of weights.
+def _with_other(problem, record):
+    """What the model gives with another value of a weight.
 
-    They are not written into the variables: PyTorch would refuse to go back through a tensor that
-    was computed from one, and for another reason than in `fit`.
+    It is not written into the variable: PyTorch would refuse to go back through a tensor that was
+    computed from it, and for another reason than in `fit`.
     """
-    draws = np.random.default_rng(0)
-    others = [
-        (r.variable, ops.cast(moved_weight(to_numpy(r.value), draws), r.dtype)) for r in records
-    ]
-    with keras.StatelessScope(state_mapping=others):
+    moved = moved_weight(to_numpy(record.value), np.random.default_rng(0))
+    other = (record.variable, ops.cast(moved, record.dtype))
+    with keras.StatelessScope(state_mapping=[other]):
         return outputs_of(problem)
 
 

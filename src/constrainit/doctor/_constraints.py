@@ -34,8 +34,8 @@ from constrainit.doctor._constraint_doubts import (
 )
 from constrainit.doctor._evidence import ConstraintEvidence, Evidence
 from constrainit.doctor._frames import fault
-from constrainit.doctor._layouts import misfits
 from constrainit.doctor._leaps import leap
+from constrainit.doctor._misfits import misfits
 from constrainit.doctor._state import snapshot
 from constrainit.doctor._statistics import as_array, numbers, to_numpy
 from constrainit.doctor._sums import divided_by_sums
@@ -121,7 +121,7 @@ class Constraints:
         for made in self.evidence.constraints:
             if made.custom:
                 made.repeat = repeat(made.record) if made.fault is None else 0.0
-                made.axes = self._axes(made)
+                made.axes, made.rows = self._axes(made)
                 made.left_out = left_out(made.record.constraint)
                 made.saving = saving_fault(made.record, made.repeat > 0 or bool(made.fault))
 
@@ -171,12 +171,15 @@ class Constraints:
             evidence[i].bias = distance(as_array(images[i]), as_array(pairs[at][1]))
 
     def _axes(self, made):
-        """Along which axes it takes norms, where that is no meaning of the weight."""
+        """Along which axes it takes norms: those without a meaning, and those beside a unit's."""
         record = made.record
-        if made.fault is not None or made.image is None or len(record.shape) < 2:
-            return None
+        if made.fault is not None or made.image is None or record.axes is None:
+            return None, None
         axes = norm_axes(record, lambda value: called(record, value))
-        return None if axes is None or are_meant(record, axes) else axes
+        wide, own = ([a for a in of or () if record.shape[a] > 1] for of in (axes, record.axes))
+        if axes is None or wide == own:
+            return None, None
+        return (None, tuple(wide)) if are_meant(record, axes) else (tuple(wide), None)
 
     def _first(self, made, record, value, image):
         if isinstance(image, Exception):
@@ -185,7 +188,10 @@ class Constraints:
             return
         made.shape = tuple(image.shape)
         made.dtype = keras.backend.standardize_dtype(image.dtype)
-        if made.shape != record.shape or "complex" in made.dtype:
+        if made.shape != record.shape:
+            made.misfits = misfits(record, made.shape) if made.custom else []
+            return
+        if "complex" in made.dtype:
             return
         after = as_array(image)
         axes = record.axes if record.axes is not None else tuple(range(len(record.shape) - 1))

@@ -1,6 +1,7 @@
 """Findings as a person reads them on a terminal: a cause, what mends it, what follows from it."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from constrainit import _text
@@ -22,11 +23,18 @@ def line(text: str, style: str = "", indent: int = 0) -> Any:
     return Padding(shown, (0, 0, 0, indent), expand=False) if indent else shown
 
 
-def code_line(text: str, style: str) -> Any:
-    """A line to be copied, which is not broken wherever it ends."""
-    from rich.text import Text
+@dataclass(frozen=True)
+class CodeLine:
+    """A line to be copied, which rich prints as it is, wherever it ends."""
 
-    return Text(f"    {_text.visible(text)}", style, no_wrap=True, overflow="ignore")
+    text: str
+    style: str
+
+    def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
+        from rich.segment import Segment
+
+        yield Segment(f"    {_text.visible(self.text)}", console.get_style(self.style or "none"))
+        yield Segment.line()
 
 
 def parts(found: Any) -> Iterator[Any]:
@@ -79,11 +87,11 @@ def _treatment(tried, said):
     yield line(f"tried: {tried.change}: {_measured(tried)}: {_words.outcome(tried)}", "", 2)
     if tried.healed and _is_new(tried.code, said):
         yield line("to paste:", "", 2)
-        yield from (code_line(row, "bold") for row in tried.code.splitlines())
+        yield from (CodeLine(row, "bold") for row in tried.code.splitlines())
     if _is_new(tried.diff, said):
         yield line("the change to your file:" if tried.healed else "the change tried:", "", 2)
         rows = tried.diff.expandtabs(4).splitlines()
-        yield from (code_line(row, _DIFF.get(row[:1], "")) for row in rows)
+        yield from (CodeLine(row, _DIFF.get(row[:1], "")) for row in rows)
 
 
 def _measured(tried):

@@ -1,13 +1,16 @@
 """Where in the user's own code an exception came from."""
 
+import ast
 import importlib.util
 import inspect
 import os
 import sysconfig
+import textwrap
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from constrainit.doctor._said import real, said
 
@@ -46,10 +49,15 @@ class Source:
     function: str
     text: str
 
-    def __str__(self) -> str:
+    @property
+    def place(self) -> str:
+        """The file, as seen from the working folder, and the line."""
         path = Path(self.file)
         shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-        return f"{shown}:{self.line} in {self.function}: {self.text}"
+        return f"{shown}:{self.line}"
+
+    def __str__(self) -> str:
+        return f"{self.place} in {self.function}: {self.text}"
 
 
 @dataclass(frozen=True)
@@ -101,6 +109,15 @@ def line_of(function: Callable) -> Source | None:
         return None
     skipped = next((i for i, text in enumerate(lines) if "def " in text), 0)
     return Source(file, number + skipped, function.__name__, lines[skipped].strip())
+
+
+def code_of(function: Any) -> ast.FunctionDef | None:
+    """The code of a method; None where it has none that can be read, as in a session."""
+    try:
+        [code] = ast.parse(textwrap.dedent(inspect.getsource(function))).body
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return None
+    return code if isinstance(code, ast.FunctionDef) else None
 
 
 def _own(frames):

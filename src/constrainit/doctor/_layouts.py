@@ -1,11 +1,6 @@
-"""How layers of Keras lay out their weights, and constants of a constraint that do not fit them."""
-
-import inspect
-import math
-from typing import Any, NamedTuple
+"""How layers of Keras lay out their weights."""
 
 import keras
-import numpy as np
 
 from constrainit.model import WeightRecord
 
@@ -20,23 +15,6 @@ _DEPTHWISE = (_LAYERS.DepthwiseConv1D, _LAYERS.DepthwiseConv2D)
 _CONVOLUTIONS = (_LAYERS.Conv1D, _LAYERS.Conv2D, _LAYERS.Conv3D)
 _SEPARABLE = (_LAYERS.SeparableConv1D, _LAYERS.SeparableConv2D)
 _PROJECTIONS = ("query", "key", "value")
-
-_MOST = 100_000
-"""Lists with more entries are not looked into."""
-
-
-class Constant(NamedTuple):
-    """A constant of a constraint.
-
-    Attributes:
-        name: How the source of the constraint writes it, such as `self.mask`.
-        shape: Its shape.
-        listed: Whether it is a list, and no array or tensor.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    listed: bool = False
 
 
 def gates_of(record: WeightRecord) -> int:
@@ -88,78 +66,3 @@ def _of_einsum(layer):
     if layer.name == "attention_output":
         return "the output kernel of an attention layer is (heads, size of a head, outputs)"
     return f"the kernel of EinsumDense has the axes {axes!r} of its equation {layer.equation!r}"
-
-
-def misfits(record: WeightRecord) -> list[Constant]:
-    """The constants of a constraint of the user's own that a weight can not be computed with.
-
-    Those are attributes of its object, or what a function takes from around it.
-    """
-    constants = [
-        Constant(name, _shape(value), isinstance(value, (list, tuple)))
-        for name, value in _constants(record.constraint)
-    ]
-    return [
-        one
-        for one in constants
-        if one.shape and 0 not in one.shape and not _fits(one.shape, record.shape)
-    ]
-
-
-def _constants(constraint):
-    if not inspect.isfunction(constraint):
-        return [(f"self.{name}", value) for name, value in vars(constraint).items()]
-    around = inspect.getclosurevars(constraint)
-    return [*around.nonlocals.items(), *around.globals.items()]
-
-
-def _shape(value):
-    """The shape of an array, a tensor, or a list of numbers; empty for all else."""
-    if isinstance(value, (list, tuple)):
-        if math.prod(_sizes(value)) > _MOST:
-            return ()
-        try:
-            return np.asarray(value, "float64").shape
-        # A list of anything but numbers, or of lists of several lengths.
-        except (TypeError, ValueError):
-            return ()
-    is_array = isinstance(value, (np.ndarray, keras.Variable)) or keras.ops.is_tensor(value)
-    return tuple(value.shape) if is_array else ()
-
-
-def _sizes(value):
-    """The lengths of a list and of the first lists in it."""
-    while isinstance(value, (list, tuple)) and value:
-        yield len(value)
-        value = value[0]
-
-
-def _fits(shape, target):
-    pairs = zip(reversed(shape), reversed(target), strict=False)
-    return len(shape) <= len(target) and all(a in (1, b) for a, b in pairs)
-
-
-def fitted(record: WeightRecord, constant: Constant) -> tuple[str, str] | None:
-    """How a constant is to be laid out to fit a weight: in words, and as an expression.
-
-    None where no layout of the weight tells.
-    """
-    name, shape, listed = constant
-    name = f"keras.ops.array({name})" if listed else name
-    target, gates = record.shape, gates_of(record)
-    if gates > 1 and _fits((*shape[:-1], shape[-1] * gates), target):
-        times: Any = (*(1,) * (len(shape) - 1), gates)
-        return f"repeated for each of the {gates} gates", f"keras.ops.tile({name}, {times})"
-    if len(shape) == 2 and shape[::-1] == target:
-        return "turned", f"keras.ops.transpose({name})"
-    if _is_merged(shape, target):
-        return "with an axis for the heads", f"keras.ops.reshape({name}, {target})"
-    return None
-
-
-def _is_merged(shape, target):
-    """Whether a matrix has the entries of a weight of three axes, two of them as one."""
-    if len(shape) != 2 or len(target) != 3:
-        return False
-    a, b, c = target
-    return shape in ((a * b, c), (a, b * c))

@@ -1,5 +1,6 @@
 """A report as a page that a person reads: parts that rich can print."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -70,13 +71,18 @@ def _calm(constraints, found):
     calm = [m for m in constraints if m.record.path not in named and m.image is not None]
     for made in calm[:SAME_CODE]:
         low, high = (made.units.get(f"{end} unit norm") for end in ("smallest", "largest"))
-        norms = "" if low is None else f"; the norms of its units are {span(low, high)}"
+        norms = "" if low is None else f"; the {_norms(made.record)} {span(low, high)}"
         yield (
             f"{made.record.path} is harmless: it starts inside its set ({made.text}){norms}, and "
             f"the constraint changes {_percent(made.share_moved)} of it"
         )
     if len(calm) > SAME_CODE:
         yield f"and {len(calm) - SAME_CODE} more start inside"
+
+
+def _norms(record):
+    one = math.prod(record.shape) == math.prod(record.shape[axis] for axis in record.axes)
+    return "norm of its unit is" if one else "norms of its units are"
 
 
 def _layers_table(evidence, found, model):

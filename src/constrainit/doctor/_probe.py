@@ -92,6 +92,7 @@ def _called(problem, evidence, trace):
     """Traces a call of the model, and notes what goes on in it; whether it does not raise."""
     sound = _stage(problem, evidence, "forward", trace)
     evidence.made, evidence.alone = problem.recording.made, problem.recording.alone
+    evidence.lone = problem.recording.lone
     assigned = {id(variable) for variable in problem.assigned}
     evidence.computed = computed_once(problem, evidence.weights) if sound else []
     evidence.assigned = [r for r in evidence.weights if id(r.variable) in assigned]

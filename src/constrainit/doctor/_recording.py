@@ -31,6 +31,7 @@ class Recording:
             the recorded output, or None for an input of the layer.
         alone: Where a softmax runs over a single entry: the layer, and the user's own line.
         made: Weights that a call of the model makes anew.
+        lone: The cells that were given a single time step, as layers.
         raised_in: The name of the layer that raised in the last forward pass, or an empty string.
     """
 
@@ -40,6 +41,7 @@ class Recording:
         self.watched: list[tuple[str, int | None]] = []
         self.alone: list[tuple[str, Source | None]] = []
         self.made: list[MadeEvidence] = []
+        self.lone: list[Any] = []
         self.raised_in = ""
         self._running: list[str] = []
         self._outside: Any = None
@@ -69,6 +71,7 @@ class Recording:
             anywhere: Whether outputs are looked at inside of transformations, too.
         """
         self.named, self.watched, self.raised_in, outputs = [], [], "", []
+        self.lone = []
         self._outside = None if anywhere else engine().transformation()
         with contextlib.ExitStack() as stack:
             for layer in _observable(self.model):
@@ -140,6 +143,8 @@ class Recording:
             seen_here = self._outside is None or self._outside == engine().transformation()
             if custom and seen_here:
                 args = keras.tree.map_structure(enter, args)
+            if isinstance(layer, keras.layers.RNN) and _is_one_step(args, kwargs):
+                self.lone += layer._flatten_layers()
             self._running.append(layer.name)
             try:
                 result = call(*args, **kwargs)
@@ -162,6 +167,12 @@ class Recording:
 def is_custom(layer: Any) -> bool:
     """Whether a layer or model is neither Keras' own nor one of this library."""
     return type(layer).__module__.split(".")[0] not in ("keras", "constrainit")
+
+
+def _is_one_step(args, kwargs):
+    """Whether a layer of a recurrence is given a sequence of one time step."""
+    given: Any = next(iter((*args, *kwargs.values())), None)
+    return ops.is_tensor(given) and len(given.shape) > 2 and given.shape[1] == 1
 
 
 def as_it_is(value: Any, place: Any) -> Any:

@@ -1,15 +1,14 @@
 """Weights that a constraint bounds and that the layer's own code then takes through a map."""
 
 import ast
-import inspect
 import math
-import textwrap
 from typing import Any
 
 import numpy as np
 
 from constrainit._set import ConstraintSet
 from constrainit.doctor._evidence import Evidence, TwiceEvidence
+from constrainit.doctor._frames import code_of
 from constrainit.doctor._statistics import to_numpy
 from constrainit.sets.elementwise import bounds_of
 
@@ -50,7 +49,7 @@ def _lower_bound(a_set: ConstraintSet | None) -> float | None:
 def _map_of(record: Any) -> str | None:
     """The map that a weight is given to by `call` of its layer, and nothing else; else None."""
     layer = record.layer
-    code = _code_of(type(layer).call)
+    code = code_of(type(layer).call)
     if code is None or not code.args.args:
         return None
     owner, nodes = code.args.args[0].arg, list(ast.walk(code))
@@ -61,15 +60,6 @@ def _map_of(record: Any) -> str | None:
         if len(maps) == 1:
             return maps.pop()
     return None
-
-
-def _code_of(function: Any) -> ast.FunctionDef | None:
-    """The code of a method; None where it has none that can be read, as in a session."""
-    try:
-        [code] = ast.parse(textwrap.dedent(inspect.getsource(function))).body
-    except (OSError, TypeError, SyntaxError, ValueError):
-        return None
-    return code if isinstance(code, ast.FunctionDef) else None
 
 
 def _is_read(node, owner, name):

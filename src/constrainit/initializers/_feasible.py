@@ -122,7 +122,7 @@ class Feasible(keras.initializers.Initializer):
         if lacking:
             whose = f" for {self._path!r}" if self._path else ""
             raise _checks.fail(
-                "Feasible", "set", f"have a weight of shape {tuple(w.shape)}", self.set,
+                "Feasible", "set", f"hold a weight of shape {tuple(w.shape)}", self.set,
                 f"No weight was found{whose} that is {lacking}. Give one of the sets a wider "
                 "bound.",
             )  # fmt: skip

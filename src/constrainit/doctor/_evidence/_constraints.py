@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from constrainit.doctor._frames import Fault
-from constrainit.doctor._layouts import Constant
+from constrainit.doctor._misfits import Constant
 from constrainit.doctor._statistics import Numbers
 from constrainit.doctor.trace import Operation
 from constrainit.model import WeightRecord
@@ -30,7 +30,7 @@ class ConstraintEvidence:
         rescaled: The least and largest factor by which the constraint scales a unit of the start,
             if scaling is all that it does; else None.
         fault: What the constraint raised.
-        misfits: If it raised, its constants that do not fit the weight.
+        misfits: If it raised, or gave another shape, its constants that do not fit the weight.
         shape: The shape that the constraint returned.
         dtype: The dtype that the constraint returned.
         again: How far the constraint moves its own image, relative to the image.
@@ -45,6 +45,7 @@ class ConstraintEvidence:
             updates are undone.
         axes: The axes along which a constraint of the user's own takes norms, where these are none
             that the weight has a meaning for.
+        rows: The same, where they have one, and are not those of its units.
         repeat: How far apart two calls on the same weight are, relative to the start.
         update: How far the gradient step alone moves the weight.
         step: How far the gradient step and the constraint together move the weight.
@@ -86,6 +87,7 @@ class ConstraintEvidence:
     fading: list[float] = field(default_factory=list)
     shrinks: float | None = None
     axes: tuple[int, ...] | None = None
+    rows: tuple[int, ...] | None = None
     repeat: float = 0.0
     update: float | None = None
     step: float | None = None

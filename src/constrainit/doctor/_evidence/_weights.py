@@ -104,12 +104,14 @@ class ComputedEvidence:
         holder: The layer.
         name: The attribute that it is.
         records: The weights.
+        lost: Those of them that the outputs do not depend on otherwise.
         source: The user's own line that computes it, None where that is not known.
     """
 
     holder: Any
     name: str
     records: list[WeightRecord]
+    lost: list[WeightRecord]
     source: Source | None
 
 

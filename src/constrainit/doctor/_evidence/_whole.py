@@ -1,6 +1,7 @@
 """Everything that one probe measured."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from constrainit.doctor._evidence._constraints import (
     ConstraintEvidence,
@@ -58,6 +59,7 @@ class Evidence:
         corners: Weights that their sets allow to be where a layer is not finite.
         assigned: Trainable weights that the forward pass assigns to.
         alone: Layers in which a softmax runs over a single entry, and the user's own line.
+        lone: The layers of recurrences that were given a single time step.
         identical: Weights whose units are all the same, before and after the steps.
         twins: Weights that are the same as another one, before and after the steps, with it.
         averages: Weights whose average, which the optimizer keeps, is outside by that much.
@@ -111,6 +113,7 @@ class Evidence:
     corners: list[CornerEvidence] = field(default_factory=list)
     assigned: list[WeightRecord] = field(default_factory=list)
     alone: list[tuple[str, Source | None]] = field(default_factory=list)
+    lone: list[Any] = field(default_factory=list)
     identical: list[WeightRecord] = field(default_factory=list)
     twins: list[tuple[WeightRecord, WeightRecord]] = field(default_factory=list)
     averages: list[tuple[WeightRecord, float]] = field(default_factory=list)

@@ -119,6 +119,7 @@ def findings(evidence: Evidence) -> list[Finding]:
     _follow_explosion(found)
     _follow_constraint(found)
     _follow_undone(found)
+    _follow_axes(found)
     _follow_empty(found)
     _follow_beyond(found)
     _follow_gradient(found)
@@ -188,6 +189,15 @@ def _follow_undone(found):
             own = next(iter(undone.values()))
         if own is not None:
             finding.cause = f"{own.code} {own.weight}"
+
+
+def _follow_axes(found):
+    """How a weight starts is of no matter where its constraint holds for other norms than meant."""
+    wrong = {f.weight: f for f in found if f.code == WrongAxis.code and f.counts}
+    for finding in found:
+        own = wrong.get(finding.weight)
+        if own is not None and finding.code in (InfeasibleStart.code, StartJump.code):
+            finding.cause = finding.cause or f"{own.code} {own.weight}"
 
 
 def _follow_empty(found):

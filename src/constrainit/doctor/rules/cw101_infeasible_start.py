@@ -84,8 +84,9 @@ class InfeasibleStart(Rule):
                 made,
                 f"starts outside its set ({made.text}): {percent(made.share_moved)} of its "
                 f"{made.start.size} weights are {_outside(made)}, and the first forward pass uses "
-                "them. Keras does not apply a constraint at initialization" + _never(made) + more,
-                _fix(made, high, evidence.trained),
+                "them. Keras does not apply a constraint at initialization"
+                + _never(made) + more + _beside_units(made),
+                _fix(made, high, evidence.trained) + _of_units(made),
                 {
                     "violation": made.violation,
                     "share_moved": made.share_moved,
@@ -93,6 +94,23 @@ class InfeasibleStart(Rule):
                 },
                 level="info" if harmless(made) else "warning",
             )  # fmt: skip
+
+
+def _beside_units(made):
+    """Which norms a constraint of the user's own takes, where they are not those of units."""
+    if made.rows is None:
+        return ""
+    kind, own = type(made.record.layer).__name__, list(made.record.axes)
+    return (
+        f". It takes its norms along axis {list(made.rows)}, while a unit of {kind} is fed along "
+        f"{own}: right if that is meant"
+    )
+
+
+def _of_units(made):
+    if made.rows is None:
+        return ""
+    return f"; first, if the norms of units are meant, write axis={list(made.record.axes)}"
 
 
 def _fix(made, scaled, trained):

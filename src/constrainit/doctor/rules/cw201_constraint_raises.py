@@ -2,7 +2,8 @@
 
 import re
 
-from constrainit.doctor._layouts import fitted, layout
+from constrainit.doctor._layouts import layout
+from constrainit.doctor._misfits import fitted
 from constrainit.doctor.rules._rule import Rule, last_source
 
 _OF_SHAPES = re.compile(r"shape|size|dimension|broadcast", re.IGNORECASE)
@@ -57,20 +58,20 @@ class ConstraintRaises(Rule):
             if made.fault is not None:
                 yield self.at_weight(
                     made,
-                    f"its constraint {made.text} raises {made.fault}{_shapes(made)}. You would "
+                    f"its constraint {made.text} raises {made.fault}{shapes(made)}. You would "
                     "meet this at the first optimizer step: build, the first forward pass, compile "
                     "and predict do not run a constraint",
-                    _fix_of_shapes(made) or fix_for(made.fault),
+                    fix_of_shapes(made) or fix_for(made.fault),
                     {"exception": made.fault.kind},
                     source=last_source(made.fault.sources),
                 )
 
 
 def misfit(made):
-    """The constant that a constraint failed with; None if it was no such fault."""
-    if not _is_of_shapes(made.fault):
+    """The constant that a constraint failed with, or gave another shape; None if it is another."""
+    if made.fault is not None and not _is_of_shapes(made.fault):
         return None
-    source = last_source(made.fault.sources)
+    source = None if made.fault is None else last_source(made.fault.sources)
     line = "" if source is None else source.text
     # A short list, such as one of axes, says nothing.
     told = [
@@ -78,7 +79,7 @@ def misfit(made):
         for one in made.misfits
         if not one.listed or len(one.shape) > 1 or fitted(made.record, one)
     ]
-    named = [one for one in told if re.search(rf"\b{re.escape(one.name)}\b", line)]
+    named = [one for one in told if re.search(rf"(?<!\w){re.escape(one.name)}(?!\w)", line)]
     return next(iter(named or told), None)
 
 
@@ -86,25 +87,30 @@ def _is_of_shapes(fault):
     return fault is not None and fault.kind in _KINDS and bool(_OF_SHAPES.search(fault.message))
 
 
-def _shapes(made):
+def shapes(made):
     """The shapes that do not fit, and how the weight is laid out."""
     found, meant = misfit(made), layout(made.record)
     if found is not None:
         why = f": {meant}" if meant else ""
-        shapes = f"the shape {found.shape}, the weight {made.record.shape}"
-        return f". {found.name} has {shapes}{why}"
+        made_at = f" (made at {found.place})" if found.place else ""
+        both = f"the shape {found.shape}, the weight {made.record.shape}"
+        return f". {found.name}{made_at} has {both}{why}"
     if meant and made.custom and _is_of_shapes(made.fault):
         return f". The weight has the shape {made.record.shape}: {meant}"
     return ""
 
 
-def _fix_of_shapes(made):
-    found = misfit(made)
+def fix_of_shapes(made):
+    """What to do with the constant that does not fit, or with the line; else empty."""
+    found, shape = misfit(made), made.record.shape
     if found is None:
-        return ""
+        at = last_source(made.fault.sources) if made.custom and _is_of_shapes(made.fault) else None
+        return at and f"make all that {at.place} computes with fit the shape {shape} of the weight"
     laid_out = fitted(made.record, found)
     if laid_out is None:
-        return f"give the constraint a {found.name} that fits the shape {made.record.shape}"
+        if found.place:
+            return f"make {found.name}, at {found.place}, fit the shape {shape}"
+        return f"give the constraint a {found.name} that fits the shape {shape}"
     how, expression = laid_out
     return f"lay {found.name} out as the weight is, {how}: {expression}"
 

@@ -1,6 +1,10 @@
 """CW202 wrong-shape."""
 
+from constrainit.doctor._reductions import advice
 from constrainit.doctor.rules._rule import Rule
+from constrainit.doctor.rules.cw201_constraint_raises import fix_of_shapes, shapes
+
+_FIX = "return a tensor of the shape that came in"
 
 
 class WrongShape(Rule):
@@ -37,7 +41,8 @@ class WrongShape(Rule):
                 yield self.at_weight(
                     made,
                     f"its constraint {made.text} turns shape {made.record.shape} into "
-                    f"{made.shape}; the first optimizer step can not assign that",
-                    "return a tensor of the shape that came in; reductions need keepdims=True",
+                    f"{made.shape}; the first optimizer step can not assign that{shapes(made)}",
+                    fix_of_shapes(made)
+                    or "; ".join(filter(None, (_FIX, advice(made.record.constraint)))),
                     {"shape": list(made.record.shape), "returned_shape": list(made.shape)},
                 )

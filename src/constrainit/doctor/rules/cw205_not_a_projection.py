@@ -1,5 +1,6 @@
 """CW205 not-a-projection."""
 
+from constrainit.doctor._reductions import advice
 from constrainit.doctor.rules._rule import Rule, percent
 
 _NOTICEABLE = 1e-3
@@ -77,7 +78,5 @@ def _fix(made):
             "what is to draw weights to zero is a penalty: kernel_regularizer, or the optimizer's "
             "weight_decay; a step of it in a constraint must be as small as the learning rate"
         )
-    return (
-        "return a member of the set, for which the constraint changes nothing; check "
-        "keepdims=True and the axis"
-    )
+    member = "return a member of the set, for which the constraint changes nothing"
+    return "; ".join(filter(None, (member, advice(made.record.constraint))))

@@ -29,8 +29,9 @@ class WrongAxis(Rule):
     Known limits:
         Knows the layers of Keras, not along which axes a layer of the user's own has its units. A
         constraint of the user's own is reported where it scales weights along axes that have no
-        meaning for the layer, such as the rows of all filters; not the columns of a `Dense` kernel,
-        nor one channel of a filter, as that may be meant.
+        meaning for the layer, such as the rows of all filters; not the rows of a `Dense` kernel,
+        nor one channel of a filter, as that may be meant: where the start is outside, CW101 says
+        which axes they are.
 
     Source:
         keras-team/keras#474, keras-team/keras#3628 and vlawhern/arl-eegmodels#1; the shapes of the

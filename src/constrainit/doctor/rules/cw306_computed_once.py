@@ -39,8 +39,9 @@ class ComputedOnce(Rule):
         Only float tensors that are attributes of the user's own layers are looked at, not those in
         lists. From which weight one was computed the tensor itself says on PyTorch; on JAX and
         TensorFlow the source of the class is read, which is not there in an interactive session.
-        A weight that the outputs also depend on otherwise may be kept as it was on purpose, and one
-        that is not trained may be computed with once: neither is reported.
+        Where the outputs depend otherwise, too, on each weight that a tensor was computed from, it
+        may be kept on purpose, and one that is not trained may be computed with once: neither is
+        reported, but for a tensor through which PyTorch would go back at a later step.
 
     Source:
         keras-team/keras-core#566 (the error on PyTorch). The outputs are those with other values of
@@ -54,17 +55,31 @@ class ComputedOnce(Rule):
     def find(self, evidence):
         failed = any(is_of_graph(fault) for fault in evidence.faults.values())
         for made in evidence.computed:
-            named = ", ".join(record.path for record in made.records)
+            first = (made.lost or made.records)[0]
+            several = "s" if len(made.records) > 1 else ""
             stays = "; PyTorch fails at the second step, as the first has freed what it was made of"
             yield self.made(
-                f"its {made.name!r} is no weight but a tensor, computed once from {named}: the "
-                "outputs depend on it as it was then, and not on the weight, which training moves "
-                f"for nothing or not at all{stays if failed else ''}",
-                f"compute it in call, from the weight, and do not keep it as self.{made.name}",
+                f"its {made.name!r} is no weight but a tensor, computed once from "
+                f"{_named(made.records)}: the outputs depend on it as it was then, and "
+                f"{_otherwise(made)}{stays if failed else ''}",
+                f"compute it in call, from the weight{several}, and do not keep it as "
+                f"self.{made.name}",
                 {"weights": len(made.records)},
-                layer=made.holder.name, weight=made.records[0].path, source=made.source,
+                layer=made.holder.name, weight=first.path, source=made.source,
                 level="error" if failed else "warning",
             )  # fmt: skip
+
+
+def _named(records):
+    return ", ".join(record.path for record in records)
+
+
+def _otherwise(made):
+    """How the outputs depend on the weights that a tensor was computed from."""
+    if not made.lost:
+        return "on what becomes of the weights only where they are used otherwise"
+    weight = "the weight" if len(made.records) == 1 else _named(made.lost)
+    return f"not on {weight}, which training moves for nothing or not at all"
 
 
 def is_freed(fault):

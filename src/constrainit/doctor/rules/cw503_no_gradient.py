@@ -81,11 +81,18 @@ class NoGradient(Rule):
                 continue
             reached = _is_reached(evidence, gradient)
             says = any(entry.stops for entry in evidence.entries)
+            once = _computed_once(evidence, record)
             fix = (
                 "use it where it has a derivative, not in a condition or a rounding, or make it "
                 "trainable=False"
             )
-            if reached and gradient.used is False:
+            if once:
+                why = f": {once!r}, which the loss depends on, was computed from it only once"
+                fix = f"compute {once!r} in call, from the weight"
+            elif gradient.used is False and any(record.layer is one for one in evidence.lone):
+                why = ": the sequences have a single time step, which no state comes before"
+                fix = "give it sequences of several steps, or take a layer without a recurrence"
+            elif reached and gradient.used is False:
                 why = ": what it changes cancels out before the loss"
                 fix = "leave it out, such as by use_bias=False, or make it trainable=False"
             elif reached:
@@ -128,6 +135,12 @@ class NoGradient(Rule):
 def _steps(evidence):
     """At how many steps there was a look at gradients."""
     return 1 + max((len(gradient.later) for gradient in evidence.gradients), default=0)
+
+
+def _computed_once(evidence, record):
+    """The tensor that was computed once from a weight, which nothing else depends on, or ""."""
+    found = (m.name for m in evidence.computed for r in m.lost if r.variable is record.variable)
+    return next(found, "")
 
 
 def _is_cut_in_the_loss(evidence, never):

@@ -42,17 +42,8 @@ _BROKEN = ("CW401", "CW501", "CW502")
 _SIGNAL = ("CW402", "CW403", "CW404", "CW405", "CW504")
 _TRAINING = ("CW505",)
 _CONSTRAINT = (
-    "CW201",
-    "CW202",
-    "CW203",
-    "CW204",
-    "CW205",
-    "CW207",
-    "CW208",
-    "CW210",
-    "CW211",
-    "CW215",
-)
+    "CW201", "CW202", "CW203", "CW204", "CW205", "CW207", "CW210", "CW211", "CW215",
+)  # fmt: skip
 
 REMEDIES = (
     Remedy(("CW206",), constraints.run_call, brings=("CW208",), saved=False),
@@ -67,7 +58,10 @@ REMEDIES = (
     Remedy(("CW212",), for_each_constraint(source.along_a_longer_axis), saved=False, apart=True),
     Remedy(("CW212",), rounding.straight_through),
     Remedy(
-        ("CW201",), for_each_constraint(source.with_a_fitting_constant), saved=False, apart=True
+        ("CW201", "CW202"),
+        for_each_constraint(source.with_a_fitting_constant),
+        saved=False,
+        apart=True,
     ),
     Remedy(
         (*_CONSTRAINT, "CW206"),
@@ -76,7 +70,10 @@ REMEDIES = (
         saved=False,
         apart=True,
     ),
-    Remedy((*_CONSTRAINT, "CW212"), for_each_constraint(constraints.exact_set), apart=True),
+    Remedy(("CW208",), for_each_constraint(source.edited), saved=False, apart=True),
+    Remedy(
+        (*_CONSTRAINT, "CW208", "CW212"), for_each_constraint(constraints.exact_set), apart=True
+    ),
     Remedy(
         ("CW204",),
         for_each_constraint(source.along_inputs),

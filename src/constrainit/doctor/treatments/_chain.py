@@ -8,6 +8,7 @@ from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding
 from constrainit.doctor._problem import Problem
 from constrainit.doctor.treatments._remedy import Changed, Look, Remedy, key, look
+from constrainit.doctor.treatments.starts import DRAWN, MOVED
 
 _LONGEST = 3
 _MOST_LOOKS = 8
@@ -46,9 +47,9 @@ class Attempt:
                 problem = changed.problem or problem
                 made.append(changed)
             return Changed(
-                ", and ".join(one.change for one in made),
+                ", and ".join(_said(made)),
                 problem,
-                "\n".join(dict.fromkeys(one.code for one in made if one.code)),
+                _pasted(made),
                 "\n".join(one.diff for one in made if one.diff),
             )
 
@@ -58,6 +59,26 @@ class Attempt:
             brings=tuple(code for remedy in remedies for code in remedy.brings),
             saved=all(remedy.saved for remedy in remedies),
         )
+
+
+def _said(made):
+    """What each change did; of weights brought inside it is said once, with the last of them."""
+    texts = [one.change for one in made]
+    for ending in (DRAWN, MOVED):
+        places = [place for place, text in enumerate(texts) if text.endswith(ending)]
+        for place in places[:-1]:
+            texts[place] = texts[place].removesuffix(ending)
+    return texts
+
+
+def _pasted(made):
+    """The code of all changes; the weights are brought inside once, by the last line of it."""
+    codes = [one.code for one in made if one.code]
+    for line in ("ci.prepare(model)", "ci.project(model)"):
+        places = [at for at, code in enumerate(codes) if code.splitlines()[-1:] == [line]]
+        for at in places[:-1]:
+            codes[at] = codes[at].removesuffix(line).rstrip()
+    return "\n".join(dict.fromkeys(code for code in codes if code))
 
 
 class Chains:

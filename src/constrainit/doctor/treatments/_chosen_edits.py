@@ -21,10 +21,11 @@ _DECORATOR = "@keras.saving.register_keras_serializable()"
 
 
 def registered(text):
-    """The class with a decorator that registers it."""
+    """The class or function with a decorator that registers it."""
     if "register_keras_serializable" in text or "register_serializable" in text:
         return None
-    return "the class is registered with Keras", f"{_DECORATOR}\n{text}"
+    what = "class" if re.search(r"^class ", text, re.MULTILINE) else "function"
+    return f"the {what} is registered with Keras", f"{_DECORATOR}\n{text}"
 
 
 def with_config(text):

@@ -104,7 +104,10 @@ def softmax_along_time(line_text):
 
 
 def laid_out(name, how, expression):
-    """An edit: where it is called, a constraint takes a constant as an expression gives it."""
+    """An edit: where it is called, a constraint takes a constant as an expression gives it.
+
+    The constant is a name, an attribute, or the transpose of one.
+    """
 
     def edit(text):
         tree = ast.parse(text)
@@ -114,8 +117,8 @@ def laid_out(name, how, expression):
             node
             for call in calls
             for node in ast.walk(call)
-            if isinstance(node, (ast.Name, ast.Attribute))
-            and isinstance(node.ctx, ast.Load)
+            if isinstance(node, (ast.Name, ast.Attribute, ast.Call))
+            and isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
             and ast.unparse(node) == name
         ]
         for node in sorted(found, key=end_of, reverse=True):

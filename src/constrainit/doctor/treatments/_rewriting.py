@@ -15,6 +15,12 @@ import keras
 from keras.src.saving import object_registration as registry
 
 from constrainit.doctor._frames import EDITED_FILE
+from constrainit.doctor.treatments._names import (
+    has_import,
+    in_own_names,
+    lacks_import,
+    with_import,
+)
 
 _EDITED = "_constrainit_edited"
 _SOURCES: Any = weakref.WeakKeyDictionary()
@@ -71,11 +77,17 @@ def rewritten(kind: Any, edit: Any) -> tuple[Any, str, str] | None:
     if done is None:
         return None
     sentence, new = done
+    scope = _scope(kind, whole)
+    new = in_own_names(textwrap.dedent(text), new, scope)
     changed = textwrap.indent(new, indent).splitlines(keepends=True)
     after = [*whole[: first - 1], *changed, *whole[first - 1 + len(lines) :]]
+    if lacks_import(new, scope):
+        scope["keras"] = keras
+        after, at = with_import(after)
+        first += at < first
     name = Path(path).name
     diff = "".join(difflib.unified_diff(whole, after, name, name, n=2))
-    made = _compiled(kind, new)
+    made = _compiled(kind, new, scope)
     _SOURCES[made] = changed, first, path, after
     return made, sentence, diff
 
@@ -93,12 +105,16 @@ def source_of(kind):
     return None if path is None else (lines, first, path, linecache.getlines(path))
 
 
-def _compiled(kind, text):
-    """What an edited source defines, among the names of its module."""
+def _scope(kind, whole):
+    """The names of the module of a class or function, of which an edit may have added one."""
     scope = dict(vars(inspect.getmodule(kind)))
     if inspect.isfunction(kind):
         scope.update(inspect.getclosurevars(kind).nonlocals)
-    scope.setdefault("keras", keras)
+    return {"keras": keras, **scope} if has_import(whole) else scope
+
+
+def _compiled(kind, text, scope):
+    """What an edited source defines, among the names that it has."""
     # Keras refuses a name twice; `treat` puts its registry back.
     name = registry.GLOBAL_CUSTOM_NAMES.pop(kind, None)
     registry.GLOBAL_CUSTOM_OBJECTS.pop(name, None)

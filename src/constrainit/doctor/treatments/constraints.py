@@ -8,6 +8,7 @@ from constrainit._obey import project
 from constrainit.doctor._dropped import evaluated
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._meaning import meant_set
+from constrainit.doctor.treatments._pastes import given, told, written
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.doctor.treatments.starts import may_be_of_weights, start_inside
 from constrainit.model import walk, wrong_axes
@@ -15,8 +16,6 @@ from constrainit.sets import (
     Box,
     Custom,
     Grid,
-    Intersection,
-    NonNegative,
     Positive,
     PositiveSemidefinite,
     SpectralNorm,
@@ -47,24 +46,25 @@ def run_call(problem, evidence, found):
         if own is not None and "__call__" not in type(variable.constraint).__dict__:
             variable.constraint = variable.constraint.call
             paths.add(variable.path)
-    start_inside(problem, evidence, paths)
-    return Changed("the method `call` is run as `__call__`")
+    started, code = start_inside(problem, evidence, paths)
+    return Changed(f"the method `call` is run as `__call__`{started}", code=code.strip())
 
 
 def attach(problem, evidence, found):
     """The constraint that the layer holds, on the weight."""
-    sets, attached, paths = [], set(), {finding.weight for finding in found}
+    sets, paths = {}, {finding.weight for finding in found}
     texts = {record.path: evaluated(record, text) for record, text in evidence.dropped}
     for record in walk(problem.model):
         held = getattr(record.layer, f"{record.argument}_constraint", None)
         held = texts.get(record.path) or held or _held_by(record, paths)
         if held is not None and record.constraint is None:
             record.variable.constraint = record.resolved(held)
-            sets.append(f"{place(problem, record.path)!r}: {written(as_set(held))}")
-            attached.add(record.path)
-    start_inside(problem, evidence, attached)
-    code = f"ci.constrain(model, {{{', '.join(sets)}}})\nci.prepare(model)"
-    return Changed("the constraint is attached, and the weight starts inside", code=code)
+            sets[record.path] = written(as_set(held))
+    if not sets:
+        return None
+    started, code = start_inside(problem, evidence, set(sets))
+    code = f"{given(problem, sets)}{code}"
+    return Changed(f"the constraint is attached{started}", code=code)
 
 
 def _held_by(record, paths):
@@ -75,23 +75,23 @@ def _held_by(record, paths):
 
 def along_the_right_axes(problem, evidence, found):
     """The same set, along the axes that feed a unit."""
-    sets, paths = [], {finding.weight for finding in found}
+    sets, paths = {}, {finding.weight for finding in found}
     for record in walk(problem.model):
         if record.path in paths and wrong_axes(record) is not None:
             a_set = as_set(record.constraint)
             arguments = {**a_set._arguments(), "axis": list(record.axes or ())}
             record.variable.constraint = type(a_set)(**arguments)
-            sets.append(f"{place(problem, record.path)!r}: {written(record.variable.constraint)}")
+            sets[record.path] = written(record.variable.constraint)
     if not sets:
         return None
-    start_inside(problem, evidence, paths)
-    code = f"ci.constrain(model, {{{', '.join(sets)}}})\nci.prepare(model)"
-    return Changed("the axes of each unit, and a start inside", code=code)
+    started, code = start_inside(problem, evidence, paths)
+    code = f"{given(problem, sets)}{code}"
+    return Changed(f"the axes of each unit{started}", code=code)
 
 
 def along_an_axis_that_exists(problem, evidence, found):
     """The same set along the one axis of a vector, for which an axis beyond it was named."""
-    sets, paths = [], {finding.weight for finding in found}
+    sets, paths = {}, {finding.weight for finding in found}
     for record in walk(problem.model):
         if record.path not in paths or len(record.shape) != 1:
             continue
@@ -99,12 +99,12 @@ def along_an_axis_that_exists(problem, evidence, found):
         arguments = {} if isinstance(a_set, Custom) else a_set._arguments()
         if "axis" in arguments:
             record.variable.constraint = type(a_set)(**{**arguments, "axis": [0]})
-            sets.append(f"{place(problem, record.path)!r}: {written(record.variable.constraint)}")
+            sets[record.path] = written(record.variable.constraint)
     if not sets:
         return None
-    start_inside(problem, evidence, paths)
-    code = f"ci.constrain(model, {{{', '.join(sets)}}})"
-    return Changed(f"the axis of a vector, {'; '.join(sets)}", code=code)
+    started, code = start_inside(problem, evidence, paths)
+    code = f"{given(problem, sets)}{code}"
+    return Changed(f"the axis of a vector, {told(problem, sets)}{started}", code=code)
 
 
 def off_scales_and_biases(problem, evidence, found):
@@ -132,7 +132,7 @@ def off_scales_and_biases(problem, evidence, found):
 
 def exact_set(problem, evidence, found):
     """The set that a constraint seems to mean, in its place, and a start inside."""
-    sets, records = [], {record.path: record for record in walk(problem.model)}
+    sets, records = {}, {record.path: record for record in walk(problem.model)}
     notes = []
     rounds = {f.weight for f in found if f.code == "CW212" and "pulled" not in f.evidence}
     for path in dict.fromkeys(finding.weight for finding in found):
@@ -144,15 +144,15 @@ def exact_set(problem, evidence, found):
             continue
         if record is not None and a_set is not None:
             record.variable.constraint = record.resolved(a_set)
-            sets.append(f"{place(problem, path)!r}: {written(a_set)}")
+            sets[path] = written(a_set)
             notes += [note for kind, note in _NOTES if isinstance(a_set, kind)]
     if not sets:
         return None
-    start_inside(problem, evidence, {finding.weight for finding in found})
+    started, code = start_inside(problem, evidence, {finding.weight for finding in found})
     other = "".join(f" ({note})" for note in dict.fromkeys(notes))
-    code = f"ci.constrain(model, {{{', '.join(sets)}}})\nci.prepare(model)"
+    code = f"{given(problem, sets)}{code}"
     return Changed(
-        f"the set that the constraint means, {'; '.join(sets)}{other}, and a start inside",
+        f"the set that the constraint means, {told(problem, sets)}{other}{started}",
         code=code,
     )
 
@@ -173,7 +173,7 @@ def off_mapped_weights(problem, evidence, found):
 
 def definite(problem, evidence, found):
     """Positive definite matrices in place of the free square ones of a layer that needs them."""
-    operation, sets = evidence.operation, []
+    operation, sets = evidence.operation, {}
     is_known = operation is not None and operation.name in _OF_DEFINITE
     layers = {
         f.layer for f in found
@@ -184,27 +184,27 @@ def definite(problem, evidence, found):
         if square and record.layer.name in layers and record.constraint is None:
             record.variable.constraint = PositiveSemidefinite(_MARGIN)
             record.assign(record.variable.constraint(record.value))
-            sets.append(f"{place(problem, record.path)!r}: ci.PositiveSemidefinite({_MARGIN})")
+            sets[record.path] = f"ci.PositiveSemidefinite({_MARGIN})"
     if not sets:
         return None
-    code = f"ci.constrain(model, {{{', '.join(sets)}}})\nci.project(model)"
-    return Changed(f"a set of positive definite matrices, {'; '.join(sets)}", code=code)
+    code = f"{given(problem, sets)}\nci.project(model)"
+    return Changed(f"a set of positive definite matrices, {told(problem, sets)}", code=code)
 
 
 def inside_the_bounds(problem, evidence, found):
     """Bounds a little inside of those where the layer is not defined, and a start inside."""
-    sets, corners = [], {corner.record.path: corner for corner in evidence.corners}
+    sets, corners = {}, {corner.record.path: corner for corner in evidence.corners}
     for finding in found:
         corner = corners.get(finding.weight)
         a_set = None if corner is None else _interior(corner.record, corner.free)
         if corner is not None and a_set is not None:
             corner.record.variable.constraint = corner.record.resolved(a_set)
-            sets.append(f"{place(problem, corner.record.path)!r}: {written(a_set)}")
+            sets[corner.record.path] = written(a_set)
     if not sets:
         return None
     project(problem.model)
-    code = f"ci.constrain(model, {{{', '.join(sets)}}})\nci.project(model)"
-    return Changed(f"a distance from the bound, {'; '.join(sets)}", code=code)
+    code = f"{given(problem, sets)}\nci.project(model)"
+    return Changed(f"a distance from the bound, {told(problem, sets)}", code=code)
 
 
 def _own_side(record):
@@ -248,21 +248,3 @@ def _image(record, value):
     # A constraint of the user's own may raise anything; then nothing is known of its bounds.
     except Exception:
         return None
-
-
-def place(problem, path):
-    """A path without the model's own name, which another session or file gives it another of."""
-    short = path.removeprefix(f"{problem.model.name}/")
-    alike = [r for r in walk(problem.model) if f"/{r.path}".endswith(f"/{short}")]
-    return short if len(alike) == 1 else path
-
-
-def written(a_set):
-    """A set as it is written, without arguments that are what they would be anyway."""
-    if isinstance(a_set, NonNegative):
-        return "ci.NonNegative()"
-    if isinstance(a_set, Intersection):
-        return " & ".join(map(written, a_set.sets))
-    arguments = {k: v for k, v in a_set._arguments().items() if v is not None}
-    shown = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
-    return f"ci.{type(a_set).__name__}({shown})"

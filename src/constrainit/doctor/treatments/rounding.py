@@ -9,8 +9,9 @@ from constrainit._reparametrize import reparametrize
 from constrainit.doctor._constraint_calls import called, known_set
 from constrainit.doctor._own_optimizer import inner_of
 from constrainit.doctor._statistics import to_numpy
+from constrainit.doctor.treatments._pastes import given, told, written
 from constrainit.doctor.treatments._remedy import Changed
-from constrainit.doctor.treatments.constraints import bound, place, written
+from constrainit.doctor.treatments.constraints import bound
 from constrainit.doctor.treatments.models import in_place
 from constrainit.model import walk
 from constrainit.sets import Grid
@@ -25,7 +26,7 @@ _FAR = 1e3
 
 def straight_through(problem, evidence, found):
     """No rounding constraint, but a float weight that the layer sees rounded."""
-    paths, sets, shown = {f.weight for f in found if "pulled" not in f.evidence}, {}, []
+    paths, sets, shown = {f.weight for f in found if "pulled" not in f.evidence}, {}, {}
     for index, record in enumerate(walk(problem.model)):
         a_set = meant_grid(record) if record.path in paths else None
         if a_set is None:
@@ -34,20 +35,16 @@ def straight_through(problem, evidence, found):
             _start(record, a_set, problem.seed + index)
         record.variable.constraint = vars(record.layer)[f"{record.argument}_constraint"] = None
         sets[glob.escape(record.path)] = a_set
-        shown.append(f"{place(problem, record.path)!r}: {written(a_set)}")
+        shown[record.path] = written(a_set)
     if not sets:
         return None
+    code = given(problem, shown, "model = ci.reparametrize")
+    said = f"float weights that are trained, and seen rounded: {told(problem, shown)}"
     other = in_place(problem, reparametrize(problem.model, sets))
     # One that has been built knows the old variables only.
     own = inner_of(problem.optimizer)
     other.model.optimizer = other.given_optimizer = type(own).from_config(own.get_config())
-    code = (
-        "# in layers that are made without the constraint that rounds\n"
-        f"model = ci.reparametrize(model, {{{', '.join(shown)}}})"
-    )
-    return Changed(
-        f"float weights that are trained, and seen rounded: {'; '.join(shown)}", other, code
-    )
+    return Changed(said, other, f"# in layers made without the constraint that rounds\n{code}")
 
 
 def _start(record, a_set, seed):

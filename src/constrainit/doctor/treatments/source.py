@@ -1,6 +1,6 @@
 """Remedies in the user's own Python: an edit of a class, applied in memory and tried."""
 
-from constrainit.doctor._layouts import fitted
+from constrainit.doctor._misfits import fitted
 from constrainit.doctor.rules.cw201_constraint_raises import misfit
 from constrainit.doctor.treatments import _at_each_call, _edits
 from constrainit.doctor.treatments._chosen_edits import edit_for
@@ -81,9 +81,10 @@ def _edited(problem, evidence, found, choose):
             new = kinds[kind]
             variable.constraint = new if is_function else as_kind(constraint, new)
             paths.add(variable.path)
+    started, code = "", ""
     if any(finding.code != "CW208" for finding in found):
-        start_inside(problem, evidence, paths)
-    return Changed("; ".join(changes), diff="\n".join(diffs))
+        started, code = start_inside(problem, evidence, paths)
+    return Changed("; ".join(changes) + started, code=code.strip(), diff="\n".join(diffs))
 
 
 def _variable(problem, path):

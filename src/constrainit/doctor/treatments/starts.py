@@ -1,5 +1,6 @@
 """Remedies for starts: inside the set, of the right size, different from unit to unit."""
 
+import inspect
 from typing import Any
 
 import keras
@@ -23,16 +24,24 @@ _OF_PROGRAMS = ("AttributeError", "IndexError", "KeyError", "NameError", "TypeEr
 
 _APART = 2.0
 
+DRAWN, MOVED = ", and a start inside", ", and the weight moved inside"
+"""What is said of weights that were brought inside behind another change."""
+
 _USUAL = 10.0
 """By how much a random weight differs at most in size from what Keras draws by default."""
 
 
 def start_inside(problem, evidence, paths):
-    """The given weights, drawn from their sets if they are outside; moved there if trained."""
+    """The given weights, drawn from their sets if they are outside; moved there if trained.
+
+    Returns:
+        What is to be said of it behind another change, and as code; empty if all were inside.
+    """
     if evidence.trained:
-        move(measured(problem.model, paths))
-    else:
-        redraw(problem.model, paths, problem.seed)
+        moved = move(measured(problem.model, paths))
+        return (MOVED, "\nci.project(model)") if moved else ("", "")
+    drawn = redraw(problem.model, paths, problem.seed)
+    return (DRAWN, "\nci.prepare(model)") if drawn else ("", "")
 
 
 def inside(problem, evidence, found):
@@ -151,18 +160,32 @@ def drawn_apart(problem, evidence, found):
             if not np.array_equal(to_numpy(value), to_numpy(record.variable)):
                 break
         record.assign(value)
-        kind = type(draw).__name__
-        if isinstance(draw, Feasible):
-            codes.append(f"# {record.layer.name}: another seed for its {kind}")
-        else:
-            codes.append(f"{record.argument}_initializer=keras.initializers.{kind}(seed={seed})")
+        codes.append(_written(record, draw, seed))
     return Changed("an initializer with another seed", code="\n".join(dict.fromkeys(codes)))
 
 
 def _own_draw(record, seed):
-    """The initializer of a weight with another seed; a set has its own."""
+    """The initializer of a weight with another seed, be it of its set, of Keras or of the user."""
     own = getattr(record.layer, f"{record.argument}_initializer", None)
-    return _from_its_set(record, seed) or _with_seed(own, seed)
+    is_of_set = own is None or isinstance(own, Feasible)
+    of_set = _from_its_set(record, seed) if is_of_set else None
+    return of_set or _with_seed(own, seed)
+
+
+def _written(record, draw, seed):
+    """The argument that gives a weight this initializer, as it is written."""
+    kind = type(draw)
+    own = getattr(record.layer, f"{record.argument}_initializer", None)
+    if own is None:
+        return f"# {record.layer.name}: another seed for the initializer of {record.argument!r}"
+    if isinstance(draw, Feasible):
+        return f"# {record.layer.name}: another seed for its {kind.__name__}"
+    is_of_keras = kind.__module__.split(".")[0] == "keras"
+    name = f"keras.initializers.{kind.__name__}" if is_of_keras else kind.__name__
+    usual = inspect.signature(kind).parameters
+    arguments = {k: v for k, v in draw.get_config().items() if k in usual and k != "seed"}
+    words = [f"{k}={v!r}" for k, v in arguments.items() if v != usual[k].default]
+    return f"{record.argument}_initializer={name}({', '.join([*words, f'seed={seed}'])})"
 
 
 def _from_its_set(record, seed):

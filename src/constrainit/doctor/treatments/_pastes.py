@@ -1,0 +1,70 @@
+"""Weights and sets as they are written in code to paste."""
+
+import keras
+from keras.src.utils.naming import to_snake_case
+
+from constrainit.doctor._problem import Problem
+from constrainit.model import walk
+from constrainit.sets import Intersection, NonNegative
+
+
+def given(problem: Problem, sets: dict[str, str], function: str = "ci.constrain") -> str:
+    """The call that gives weights their sets.
+
+    Args:
+        problem: What is looked at.
+        sets: The sets as they are written, by the paths of the weights.
+        function: What takes a model, and sets by patterns.
+    """
+    items = [f"{_key(problem, path)}: {a_set}" for path, a_set in sets.items()]
+    if len(items) == 1:
+        return f"{function}(model, {{{items[0]}}})"
+    lines = "".join(f"    {item},\n" for item in items)
+    return f"{function}(model, {{\n{lines}}})"
+
+
+def told(problem: Problem, sets: dict[str, str], between: str = "; ") -> str:
+    """The same in a sentence."""
+    return between.join(f"{place(problem, path)!r}: {a_set}" for path, a_set in sets.items())
+
+
+def _key(problem, path):
+    """A weight as an expression: by its path, or, where Keras made up that, by its place.
+
+    A layer without a name of its own gets another one when the model is made once more.
+    """
+    record = next(r for r in walk(problem.model) if r.path == path)
+    holder, name = record.layer, record.variable.name
+    for index, layer in enumerate(problem.model.layers):
+        found = f"model.layers[{index}]"
+        is_cell = getattr(layer, "cell", None) is holder
+        if (layer is holder or is_cell) and _is_made_up(layer):
+            found = f"{found}.cell" if is_cell else found
+            if getattr(holder, name, None) is record.variable:
+                return f"{found}.{name}.path"
+    return repr(place(problem, path))
+
+
+def _is_made_up(layer):
+    """Whether a layer has the name that Keras gives to one without."""
+    kind = to_snake_case(type(layer).__name__)
+    first, _, number = layer.name.rpartition("_")
+    return layer.name == kind or (first == kind and number.isdecimal())
+
+
+def place(problem: Problem, path: str) -> str:
+    """A path without the model's own name, which another session or file gives it another of."""
+    short = path.removeprefix(f"{problem.model.name}/")
+    alike = [r for r in walk(problem.model) if f"/{r.path}".endswith(f"/{short}")]
+    return short if len(alike) == 1 else path
+
+
+def written(a_set: keras.constraints.Constraint) -> str:
+    """A set as it is written, without arguments that are what they would be anyway."""
+    if isinstance(a_set, NonNegative):
+        return "ci.NonNegative()"
+    if isinstance(a_set, Intersection):
+        return " & ".join(map(written, a_set.sets))
+    arguments = {k: v for k, v in a_set._arguments().items() if v is not None}
+    shown = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+    return f"ci.{type(a_set).__name__}({shown})"
