@@ -11,6 +11,7 @@ from constrainit.doctor._problem import Problem
 from constrainit.doctor.rules import in_order, rules_of
 from constrainit.doctor.rules.cw201_constraint_raises import missing_backend_name
 from constrainit.doctor.treatments import (
+    axes,
     constraints,
     data,
     guards,
@@ -63,6 +64,7 @@ REMEDIES = (
     Remedy(("CW603",), outputs.other_logits),
     Remedy(("CW603",), data.targets_in_a_column, saved=False),
     Remedy(("CW301",), constraints.along_the_right_axes),
+    Remedy(("CW301",), axes.along_other_axes),
     Remedy(("CW301",), for_each_constraint(source.along_units), saved=False, apart=True),
     Remedy(("CW212",), for_each_constraint(source.along_a_longer_axis), saved=False, apart=True),
     Remedy(("CW212",), rounding.straight_through),
