@@ -1,12 +1,12 @@
 """Along which axes a constraint works: seen from what it gives, or as they were given."""
 
-import copy
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
 import numpy as np
 
+from constrainit.doctor._constraint_calls import another
 from constrainit.model import WeightRecord
 
 _FAR = 100.0
@@ -97,13 +97,4 @@ def given_axes(record: WeightRecord) -> tuple[int, ...] | None:
 def along(constraint: Any, axes: tuple[int, ...]) -> Any:
     """A constraint of the same kind that works along other axes."""
     written = axes[0] if isinstance(constraint.axis, int) else type(constraint.axis)(axes)
-    try:
-        config = constraint.get_config()
-        if "axis" in config:
-            return type(constraint).from_config({**config, "axis": written})
-    # A user's `get_config` may raise anything, or leave out what the class takes.
-    except Exception:
-        pass
-    other = copy.copy(constraint)
-    other.axis = written
-    return other
+    return another(constraint, "axis", written)

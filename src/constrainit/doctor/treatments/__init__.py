@@ -14,6 +14,7 @@ from constrainit.doctor.treatments import (
     axes,
     constraints,
     data,
+    drawn_in,
     guards,
     models,
     outputs,
@@ -90,6 +91,7 @@ REMEDIES = (
     Remedy(("CW106",), starts.drawn_apart),
     Remedy(("CW411", "CW101", "CW102"), constraints.off_scales_and_biases),
     Remedy(("CW214",), constraints.off_mapped_weights, saved=False),
+    Remedy(("CW302",), drawn_in.bounds_drawn_in, saved=False),
     Remedy(("CW302",), constraints.inside_the_bounds),
     *(
         Remedy(

@@ -5,6 +5,7 @@ from typing import Any
 
 from constrainit._set import ConstraintSet
 from constrainit.doctor._axes import along
+from constrainit.doctor._constraint_calls import arguments_of
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor.treatments._calls import with_argument
 from constrainit.doctor.treatments._remedy import Changed
@@ -45,12 +46,7 @@ def call_of(constraint: Any) -> str:
     if isinstance(constraint, ConstraintSet):
         return written(constraint)
     kind = type(constraint)
-    try:
-        config = constraint.get_config()
-    # A user's `get_config` may raise anything; then its attributes tell.
-    except Exception:
-        config = {}
-    config = config or vars(constraint)
+    config = arguments_of(constraint)
     module = "keras.constraints." if kind.__module__.split(".")[0] == "keras" else ""
     return f"{module}{kind.__name__}({', '.join(f'{k}={v!r}' for k, v in config.items())})"
 
