@@ -31,7 +31,7 @@ def with_argument(
         text = "".join(whole)
         calls = [
             node
-            for node in ast.walk(ast.parse(text))
+            for node in _nodes(text)
             if isinstance(node, ast.Call)
             and first <= node.lineno < last
             and ast.unparse(node.func).split(".")[-1] == made.__name__
@@ -43,6 +43,14 @@ def with_argument(
             file, after = Path(path).name, text.splitlines(keepends=True)
             return "".join(difflib.unified_diff(whole, after, file, file, n=2))
     return ""
+
+
+def _nodes(text):
+    try:
+        return list(ast.walk(ast.parse(text)))
+    # A cell of a notebook may hold more than Python.
+    except SyntaxError:
+        return []
 
 
 def _has(call, made, name, is_old):
