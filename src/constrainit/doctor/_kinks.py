@@ -80,7 +80,11 @@ def _rounded(layers, deviations, sharpness) -> Iterator[None]:
     """The corners of layers are round, but for a part of what each of them gives."""
 
     def bent(smooth, by):
-        return lambda x: smooth(x, lambda z: ops.softplus(by * z) / by)
+        # In float32: float16 has no number for a sharp corner.
+        def bend(z):
+            return ops.cast(ops.softplus(by * ops.cast(z, "float32")) / by, z.dtype)
+
+        return lambda x: smooth(x, bend)
 
     with contextlib.ExitStack() as stack:
         for layer in layers:

@@ -17,9 +17,10 @@ from constrainit.doctor._switches import switches
 from constrainit.doctor._units import identical, still_twins, twins
 from constrainit.doctor._use import ask_for_use
 from constrainit.doctor.engines._result import WEIGHT_NUMBERS
-from constrainit.doctor.trace import locate, locate_constraint
+from constrainit.doctor.trace import locate, locate_constraint, lossy
 
 _GROWN = 10.0
+_STILL = 1e-6
 """A loss so many times as large after the first step asks for more steps."""
 
 _AT = {name: place for place, name in enumerate(WEIGHT_NUMBERS)}
@@ -103,6 +104,7 @@ class Training:
         if any(made.still for made in evidence.gradients):
             self._update(stepped)
         if evidence.fault_step is None:
+            self._lossy()
             self._doubts(small)
             self._weigh_penalties()
             _penalty.measure(problem, evidence, began)
@@ -124,6 +126,18 @@ class Training:
         if _beyond.falls_away(evidence.losses):
             losses = _beyond.further(problem, self.constraints, problem.step(looking=False))
             evidence.further, evidence.added = losses, _beyond.added(problem)
+
+    def _lossy(self):
+        """The operations that lose what they are given, where something was lost."""
+        problem, evidence = self.problem, self.evidence
+        still = any(output.spread <= _STILL * output.peak for output in evidence.outputs)
+        if not still and not any(made.never for made in evidence.gradients):
+            return
+        try:
+            evidence.lossy = lossy(problem)
+        # As where an operation is located.
+        except Exception as exception:
+            problem.said.append(f"operations could not be looked at ({type(exception).__name__})")
 
     def _first(self, stepped):
         evidence, weights = self.evidence, self._numbers(stepped)

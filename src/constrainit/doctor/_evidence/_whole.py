@@ -77,6 +77,8 @@ class Evidence:
         overwrites: The average that the optimizer puts in place of the weights, if it does.
         further: The losses of more steps, where the loss falls below zero faster and faster.
         added: What layers add to the loss, after those steps.
+        lossy: Operations that lose what they are given, where a weight gets no gradient or an
+            output is the same for all examples.
         rounding: What the last bit of the weights does to a loss that does not fall.
         kinks: What round corners do to a loss that does not fall.
         beyond: Tables that are asked for rows that they do not have.
@@ -129,6 +131,7 @@ class Evidence:
     outweighed: list[PenaltyEvidence] = field(default_factory=list)
     further: list[float] = field(default_factory=list)
     added: dict[str, float] = field(default_factory=dict)
+    lossy: list[Operation] = field(default_factory=list)
     rounding: RoundingEvidence | None = None
     kinks: KinkEvidence | None = None
     beyond: list[BeyondEvidence] = field(default_factory=list)

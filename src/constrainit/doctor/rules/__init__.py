@@ -43,6 +43,7 @@ from constrainit.doctor.rules.cw408_index_beyond_table import IndexBeyondTable
 from constrainit.doctor.rules.cw409_not_a_variable import NotAVariable
 from constrainit.doctor.rules.cw410_copied_not_tied import CopiedNotTied
 from constrainit.doctor.rules.cw411_muted_signal import MutedSignal
+from constrainit.doctor.rules.cw412_beyond_range import BeyondRange
 from constrainit.doctor.rules.cw501_nonfinite_gradient import NonfiniteGradient
 from constrainit.doctor.rules.cw502_nonfinite_loss import NonfiniteLoss
 from constrainit.doctor.rules.cw503_no_gradient import NoGradient
@@ -81,7 +82,7 @@ RULES = (
     NotAttached(), QuantizedAway(), MadeInCall(), ComputedOnce(), NotAVariable(), CopiedNotTied(),
     IndexBeyondTable(), WrongAxis(), WrongLoss(), TargetOutOfReach(), TargetFalls(),
     BoundedTwice(), RelativeToZero(), UnboundedLoss(), UndefinedAtBound(), EpsilonUnderflows(),
-    PenaltyOutweighs(), LossSwitchedOff(), AverageOverwrites(), UnscaledData(),
+    BeyondRange(), PenaltyOutweighs(), LossSwitchedOff(), AverageOverwrites(), UnscaledData(),
     LearningRateTooHigh(), FadingRate(), Rounding(), NoSecondDerivative(), AssignedInCall(),
     GradientsAddUp(), MutedSignal(), StepLeavesSet(),
     AverageOutside(), InfeasibleStart(), IdenticalUnits(), IdenticalWeights(), StartJump(),
@@ -119,6 +120,7 @@ def findings(evidence: Evidence) -> list[Finding]:
     _follow_constraint(found)
     _follow_undone(found)
     _follow_empty(found)
+    _follow_beyond(found)
     _follow_gradient(found)
     _follow_training(found)
     return in_order(found)
@@ -199,6 +201,14 @@ def _follow_empty(found):
         own = lost.get(finding.weight)
         if own is not None and finding.code in _OF_CONSTRAINT:
             finding.cause = f"{own.code} {own.weight}"
+
+
+def _follow_beyond(found):
+    """What no gradient gets through, and what is the same for all, where all is lost, follows."""
+    for made in _of(found, BeyondRange)[:1]:
+        for finding in found:
+            if finding.code in (NoGradient.code, ConstantOutput.code, DeadStart.code):
+                finding.cause = f"{made.code} {made.weight or made.layer}"
 
 
 def _follow_gradient(found):

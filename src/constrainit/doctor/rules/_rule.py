@@ -8,6 +8,7 @@ from constrainit.doctor._evidence import ConstraintEvidence, Evidence
 from constrainit.doctor._finding import Finding
 from constrainit.doctor._frames import Source
 from constrainit.doctor.rules._sections import Page, page_of
+from constrainit.doctor.trace import Operation
 
 
 class Rule(ABC):
@@ -72,6 +73,12 @@ def at_operation(evidence: Evidence, stage: str) -> tuple[str, dict[str, Any]]:
     operation = evidence.operation
     if operation is None or operation.stage != stage:
         return "", {}
+    text, where = told(operation)
+    return f"; the operation is {text}", where
+
+
+def told(operation: Operation) -> tuple[str, dict[str, Any]]:
+    """An operation in words, and where it is."""
     weights = sorted({path for one in operation.operands for path in one.weights})
     only = sorted({p for one in operation.operands if not one.data for p in one.weights})
     named = only if len(only) == 1 else weights
@@ -88,7 +95,7 @@ def at_operation(evidence: Evidence, stage: str) -> tuple[str, dict[str, Any]]:
     in_layer = f" in {operation.layer!r}" if operation.layer else " in the loss"
     from_weight = f", computed from {', '.join(weights)}" if weights else ""
     known = f" (operands in {ranges}{from_weight})" if ranges else from_weight
-    return f"; the operation is {operation.name}{in_layer}: {operation.limit}{known}", where
+    return f"{operation.name}{in_layer}: {operation.limit}{known}", where
 
 
 def last_source(sources: tuple[Source, ...]) -> Source | None:

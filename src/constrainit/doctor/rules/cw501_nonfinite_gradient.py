@@ -55,6 +55,8 @@ class NonfiniteGradient(Rule):
         if path is None or not all(map(math.isfinite, evidence.losses[: step + 1])):
             return
         more, where = at_operation(evidence, "gradients")
+        if not more:
+            more, where = _hidden(evidence)
         record = next(g.record for g in evidence.gradients if g.record.path == path)
         which = "its first gradient" if step == 0 else f"its gradient at step {step}"
         count = lost[path].nonfinite if path in lost else None
@@ -70,8 +72,22 @@ class NonfiniteGradient(Rule):
         )  # fmt: skip
 
 
+def _hidden(evidence):
+    """An operation of the forward pass that makes an infinity, which what follows hides."""
+    for stage in ("forward", "loss"):
+        more, where = at_operation(evidence, stage)
+        if more:
+            return f": they hide what has no finite derivative{more}", where
+    return "", {}
+
+
 def _fix(evidence):
     operation = evidence.operation
+    if operation is not None and operation.stage in ("forward", "loss"):
+        return (
+            "keep what enters that operation where it is finite, such as "
+            "ops.log(ops.maximum(x, 1e-6)): what follows hides the infinity, not its derivative"
+        )
     if operation is not None and operation.stage == "gradients":
         if "divisor of 0" in operation.limit:
             return (

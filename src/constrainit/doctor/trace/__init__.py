@@ -14,7 +14,7 @@ import keras
 from constrainit.doctor.trace._operation import Operand as Operand
 from constrainit.doctor.trace._operation import Operation as Operation
 
-__all__ = ["Operand", "Operation", "locate", "locate_constraint"]
+__all__ = ["Operand", "Operation", "locate", "locate_constraint", "lossy"]
 
 
 def locate(problem: Any) -> Operation | None:
@@ -31,6 +31,18 @@ def locate(problem: Any) -> Operation | None:
         weight is not finite itself, or the model raises elsewhere.
     """
     return _tracer().locate(problem)
+
+
+def lossy(problem: Any) -> list[Operation]:
+    """The operations of the forward pass and the loss that lose what they are given, in order.
+
+    Such as overflow, which something finite may be made of afterwards, or give zeros alone by
+    underflow, or the limits of a sigmoid alone. A loop of JAX is one operation here.
+
+    Args:
+        problem: As in `locate`.
+    """
+    return _tracer().lossy(problem)
 
 
 def locate_constraint(constraint: Any, variable: keras.Variable, value: Any) -> Operation | None:

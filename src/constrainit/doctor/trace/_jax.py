@@ -17,6 +17,24 @@ from constrainit.doctor.trace._run import entered, run, untouched
 def locate(problem: Any) -> Operation | None:
     """As `constrainit.doctor.trace.locate`."""
     recorder = Recorder()
+    walk, weights, (loss, *predictions) = _forward(problem, recorder)
+    if loss.value.nonfinite:
+        step = _blame.first_fault([loss.value])
+    else:
+        gradients = backward(walk, loss, weights)
+        lost = [one.value for one in predictions if one.value.nan]
+        step = _blame.first_fault([g for g in gradients if g.nonfinite] or lost)
+    return None if step is None else _blame.as_operation(recorder, step)
+
+
+def lossy(problem: Any) -> list[Operation]:
+    """As `constrainit.doctor.trace.lossy`."""
+    recorder = Recorder(lossy=True)
+    _forward(problem, recorder)
+    return [_blame.as_operation(recorder, step) for step in recorder.lost]
+
+
+def _forward(problem, recorder):
     held = [*problem.trainable, *problem.others]
 
     def objective(values, x, y):
@@ -32,14 +50,7 @@ def locate(problem: Any) -> Operation | None:
         one.active = one.is_float
     inputs += [Tensor(array, data=True) for array in jax.tree.leaves((problem.x, problem.y))]
     walk = Walk(recorder)
-    loss, *predictions = walk.closed(closed, inputs, Place("forward"))
-    if loss.value.nonfinite:
-        step = _blame.first_fault([loss.value])
-    else:
-        gradients = backward(walk, loss, weights)
-        lost = [one.value for one in predictions if one.value.nan]
-        step = _blame.first_fault([g for g in gradients if g.nonfinite] or lost)
-    return None if step is None else _blame.as_operation(recorder, step)
+    return walk, weights, walk.closed(closed, inputs, Place("forward"))
 
 
 def _mark(number):

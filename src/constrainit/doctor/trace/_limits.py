@@ -45,6 +45,31 @@ def limit_of(
     return found or _overflow(name, operands, result, bad, dtype, wide)
 
 
+flattens = {
+    "exp": (0.0,), "square": (0.0,), "multiply": (0.0,), "power": (0.0,), "product": (0.0,),
+    "cast": (0.0,), "sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "erf": (-1.0, 1.0),
+}  # fmt: skip
+"""Operations, and the numbers that rounding may make of all of their results."""
+
+
+def loses_all(name: str, operands: Sequence[np.ndarray], result: np.ndarray, dtype: str) -> str:
+    """What is lost where every result is a limit that no operand lies at, or an empty text."""
+    limits = flattens[name]
+    given = all(np.isfinite(operand).all() for operand in operands)
+    # Of a product with zero nothing is lost.
+    if not given or not result.size or not np.isin(result, limits).all():
+        return ""
+    if limits != (0.0,):
+        return f"saturated in {dtype}: every result is {_named(result)}, with a derivative of 0"
+    if name != "exp" and any((operand == 0).any() for operand in operands):
+        return ""
+    return f"underflow of {dtype}: every result is 0"
+
+
+def _named(result):
+    return " or ".join(f"{number:g}" for number in np.unique(result))
+
+
 def _at(operand, bad):
     """The entries of an operand that met the bad entries of the result, or all of them."""
     try:

@@ -9,7 +9,7 @@ import numpy as np
 
 from constrainit.doctor._frames import Source
 from constrainit.doctor._statistics import Numbers, numbers
-from constrainit.doctor.trace._limits import limit_of
+from constrainit.doctor.trace._limits import flattens, limit_of, loses_all
 
 
 class Value:
@@ -91,9 +91,15 @@ class Seen:
 
 
 class Recorder:
-    """The operations of one run, in order."""
+    """The operations of one run, in order.
 
-    def __init__(self):
+    Args:
+        lossy: Keep in `lost` the steps that leave the range of their dtype, or whose results are
+            all zero, or all at a limit, by rounding.
+    """
+
+    def __init__(self, lossy: bool = False):
+        self.lossy, self.lost = lossy, []
         self.names: list[str] = []
         self.running: list[tuple[int, int]] = []
         self.stage, self.count = "forward", 0
@@ -144,6 +150,14 @@ class Recorder:
             step.shown = tuple(numbers(array) for array in arrays)
             step.outcome = numbers(result)
             step.limit = limit_of(name, arrays, result, results[place_of_bad].dtype, wide)
+            if self.lossy and "overflow of" in step.limit:
+                self.lost.append(step)
+        elif self.lossy and name in flattens:
+            arrays, result = [one.array() for one in seen], results[0].array()
+            step.limit = loses_all(name, arrays, result, step.dtype)
+            if step.limit:
+                step.shown, step.outcome = tuple(map(numbers, arrays)), numbers(result)
+                self.lost.append(step)
         return step
 
     def derivative(

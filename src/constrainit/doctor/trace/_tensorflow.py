@@ -23,14 +23,8 @@ def locate(problem: Any) -> Operation | None:
     """As `constrainit.doctor.trace.locate`."""
     recorder = Recorder()
     with untouched(problem.model):
-        noting = _Noting(recorder)
-        for variable in [*problem.trainable, *problem.others]:
-            value = Value(flags_of(variable.value), weight=variable.path)
-            noting.know_handle(variable.value, value)
-        for part in keras.tree.flatten((problem.x, problem.y)):
-            noting.know(part, Value(flags_of(part), data=True))
-        with tf.GradientTape() as tape, noting.on():
-            loss, predictions = entered(run, problem, recorder, problem.x, problem.y)
+        with tf.GradientTape() as tape:
+            noting, loss, predictions = _forward(problem, recorder)
         last = noting.value(loss)
         if last.nonfinite:
             step = _blame.first_fault([last])
@@ -40,6 +34,25 @@ def locate(problem: Any) -> Operation | None:
                 outputs = [noting.value(one) for one in keras.tree.flatten(predictions)]
                 step = _blame.first_fault([one for one in outputs if one.nan])
         return None if step is None else _blame.as_operation(recorder, step)
+
+
+def lossy(problem: Any) -> list[Operation]:
+    """As `constrainit.doctor.trace.lossy`."""
+    recorder = Recorder(lossy=True)
+    with untouched(problem.model):
+        _forward(problem, recorder)
+    return [_blame.as_operation(recorder, step) for step in recorder.lost]
+
+
+def _forward(problem, recorder):
+    noting = _Noting(recorder)
+    for variable in [*problem.trainable, *problem.others]:
+        value = Value(flags_of(variable.value), weight=variable.path)
+        noting.know_handle(variable.value, value)
+    for part in keras.tree.flatten((problem.x, problem.y)):
+        noting.know(part, Value(flags_of(part), data=True))
+    with noting.on():
+        return noting, *entered(run, problem, recorder, problem.x, problem.y)
 
 
 def locate_constraint(constraint: Any, variable: Any, value: Any) -> Operation | None:

@@ -25,13 +25,7 @@ def locate(problem: Any) -> Operation | None:
     """As `constrainit.doctor.trace.locate`."""
     recorder = Recorder()
     with untouched(problem.model):
-        mode = _Noting(recorder)
-        for variable in [*problem.trainable, *problem.others]:
-            mode.know(variable.value, Value(flags_of(variable.value), weight=variable.path))
-        for part in keras.tree.flatten((problem.x, problem.y)):
-            mode.know(part, Value(flags_of(part), data=True))
-        with mode:
-            loss, predictions = entered(run, problem, recorder, problem.x, problem.y)
+        mode, loss, predictions = _forward(problem, recorder)
         last = mode.value(loss)
         if last.nonfinite:
             step = _blame.first_fault([last])
@@ -42,6 +36,24 @@ def locate(problem: Any) -> Operation | None:
                 outputs = [mode.value(one) for one in keras.tree.flatten(predictions)]
                 step = _blame.first_fault([one for one in outputs if one.nan])
         return None if step is None else _blame.as_operation(recorder, step)
+
+
+def lossy(problem: Any) -> list[Operation]:
+    """As `constrainit.doctor.trace.lossy`."""
+    recorder = Recorder(lossy=True)
+    with untouched(problem.model):
+        _forward(problem, recorder)
+    return [_blame.as_operation(recorder, step) for step in recorder.lost]
+
+
+def _forward(problem, recorder):
+    mode = _Noting(recorder)
+    for variable in [*problem.trainable, *problem.others]:
+        mode.know(variable.value, Value(flags_of(variable.value), weight=variable.path))
+    for part in keras.tree.flatten((problem.x, problem.y)):
+        mode.know(part, Value(flags_of(part), data=True))
+    with mode:
+        return mode, *entered(run, problem, recorder, problem.x, problem.y)
 
 
 def locate_constraint(constraint: Any, variable: Any, value: Any) -> Operation | None:
@@ -178,7 +190,9 @@ def _backward(mode, recorder, loss, weights):
         below = ran[node][2]
         if node in of_node and _reaches_a_weight(node, below, ran):
             step, given = of_node[node]
-            return _derivative(recorder, step, given, below)
+            # An infinity of the forward pass that its results have hidden comes out here.
+            hidden = _blame.first_fault(step.operands)
+            return hidden or _derivative(recorder, step, given, below)
     return None
 
 

@@ -10,6 +10,7 @@ from constrainit._calibrate import calibrate
 from constrainit._obey import measured, move, prepare, project, redraw
 from constrainit.doctor._finding import Finding
 from constrainit.doctor._problem import Problem
+from constrainit.doctor._recording import is_custom
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.initializers import Feasible
@@ -19,6 +20,8 @@ from constrainit.sets import Custom
 
 _OF_PROGRAMS = ("AttributeError", "IndexError", "KeyError", "NameError", "TypeError")
 """What is raised whatever the weights are."""
+
+_APART = 2.0
 
 _USUAL = 10.0
 """By how much a random weight differs at most in size from what Keras draws by default."""
@@ -105,6 +108,34 @@ def redrawn(problem, evidence, found):
         f"{', '.join(named[:3])} drawn at random"
         + (f", and {len(named) - 3} more" if len(named) > 3 else "")
     )
+
+
+def spread(problem, evidence, found):
+    """A vector of the user's own layers whose entries start alike, with entries apart.
+
+    Cut points that are the same leave nothing between them.
+    """
+    operation = evidence.operation
+    if evidence.fault_step != 0 or operation is None or operation.stage != "loss":
+        return None
+    for record in walk(problem.model):
+        start = to_numpy(record.variable)
+        own = is_custom(record.layer) and record.variable.trainable
+        if not own or start.ndim != 1 or start.size < 2 or np.ptp(start) > 0:
+            continue
+        apart = ops.cast(start + np.linspace(-_APART, _APART, start.size), record.dtype)
+        if record.constraint is not None:
+            apart = record.resolved(record.constraint).project(apart)
+        record.assign(apart)
+        if np.isfinite(problem.loss_anew()):
+            return Changed(
+                f"{record.path} starts with its entries apart",
+                code=f"# {record.variable.name} of {record.layer.name!r}\nself.add_weight(..., "
+                "initializer=lambda shape, dtype=None: "
+                f"ops.linspace({start[0] - _APART:g}, {start[0] + _APART:g}, shape[0]))",
+            )
+        record.assign(ops.cast(start, record.dtype))
+    return None
 
 
 def drawn_apart(problem, evidence, found):

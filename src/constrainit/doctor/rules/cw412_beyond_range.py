@@ -1,0 +1,83 @@
+"""CW412 beyond-range."""
+
+from constrainit.doctor.rules._rule import Rule, told
+
+
+class BeyondRange(Rule):
+    """An operation gives numbers that its dtype does not have, and what follows hides it.
+
+    The square of 300 is infinite in float16, and its reciprocal root is zero: a normalization gives
+    zeros, which are finite. `exp(-200)` is zero in float32: a density far from its center is the
+    same for all parameters. A sigmoid of 20 is one. Nothing fails; but what is lost there is lost,
+    and no gradient gets through it.
+
+    Example:
+        class Near(layers.Layer):
+            def build(self, shape):
+                self.center = self.add_weight(shape=(1, shape[-1]), initializer="zeros")
+
+            def call(self, x):
+                far = ops.sum(ops.square(100.0 * x - self.center), axis=1, keepdims=True)
+                return ops.log(ops.exp(-far) + 1e-30)
+
+        Near()
+
+    Use instead:
+        class Near(layers.Layer):
+            def build(self, shape):
+                self.center = self.add_weight(shape=(1, shape[-1]), initializer="zeros")
+
+            def call(self, x):
+                return -ops.sum(ops.square(x - self.center), axis=1, keepdims=True)
+
+        Near()
+
+    Known limits:
+        Looked for where a weight gets no gradient at any step, or an output is the same for every
+        example. An overflow counts wherever it is; an underflow and a saturated sigmoid only where
+        every result of the operation is lost. Loops of JAX are looked at as a whole.
+
+    Source:
+        pytorch/pytorch#133085 (the square in a normalization of float16), keras-team/keras#1061
+        (the logarithm of a density that is zero).
+    """
+
+    code, name, stage = "CW412", "beyond-range", "forward"
+
+    def find(self, evidence):
+        never = [made.record for made in evidence.gradients if made.never]
+        paths = {record.path for record in never}
+        layers = {record.layer.name for record in never}
+        still = {o.layer for o in evidence.outputs if o.spread <= 1e-6 * o.peak}
+        for operation in evidence.lossy:
+            entered = {path for one in operation.operands for path in one.weights}
+            at = {operation.layer} & (layers | still)
+            if not (entered & paths or at or (operation.stage == "loss" and never)):
+                continue
+            text, where = told(operation)
+            yield self.made(
+                f"what comes out is finite, but inside is lost: {text}",
+                _fix(operation),
+                {"overflow": "overflow" in operation.limit},
+                **{"stage": operation.stage, **where},
+            )
+            return
+
+
+def _fix(operation):
+    if "overflow" in operation.limit:
+        return (
+            'compute it in float32, such as ops.cast(x, "float32") before it and a cast back, or '
+            "scale what enters it"
+        )
+    if operation.name in ("exp", "product"):
+        return (
+            "stay with logarithms: add exponents where you multiply what they give, and take "
+            "ops.logsumexp in place of the logarithm of a sum; or scale what enters it"
+        )
+    if "saturated" in operation.limit:
+        return (
+            "start where it has a slope: a weight seen through a sigmoid starts at the logit of "
+            "the value that you mean, log(p / (1 - p)); or scale what enters it"
+        )
+    return "scale what enters it, or compute it in float32"
