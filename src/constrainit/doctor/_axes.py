@@ -1,10 +1,12 @@
-"""Along which axes a constraint of the user's own takes its norms, seen from what it gives."""
+"""Along which axes a constraint works: seen from what it gives, or as they were given."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import keras
 import numpy as np
 
+from constrainit.doctor._constraint_calls import another
 from constrainit.model import WeightRecord
 
 _FAR = 100.0
@@ -76,3 +78,23 @@ def are_meant(record: WeightRecord, axes: tuple[int, ...]) -> bool:
     elif len(record.shape) == 2 and not isinstance(record.layer, keras.layers.Embedding):
         return True
     return any(set(axes) - narrow == unit - narrow for unit in units)
+
+
+def given_axes(record: WeightRecord) -> tuple[int, ...] | None:
+    """The axes that were given to the constraint of a weight; None if none were, or all are."""
+    axis = getattr(record.constraint, "axis", None)
+    rank = len(record.shape)
+    axes = [axis] if isinstance(axis, int) else axis
+    if not isinstance(axes, Iterable) or isinstance(axes, str):
+        return None
+    axes = list(axes)
+    if not all(isinstance(one, int) and -rank <= one < rank for one in axes):
+        return None
+    given = tuple(sorted({one % rank for one in axes}))
+    return given if 0 < len(given) < rank else None
+
+
+def along(constraint: Any, axes: tuple[int, ...]) -> Any:
+    """A constraint of the same kind that works along other axes."""
+    written = axes[0] if isinstance(constraint.axis, int) else type(constraint.axis)(axes)
+    return another(constraint, "axis", written)

@@ -1,5 +1,6 @@
 """One constraint by itself, outside of a compiled step: what it is, repeats, and is saved as."""
 
+import copy
 import inspect
 import json
 import math
@@ -123,6 +124,30 @@ def left_out(constraint):
         p.name for p in inspect.signature(type(constraint)).parameters.values() if p.kind in kinds
     ]
     return {name: getattr(constraint, name, None) for name in named if name not in config}
+
+
+def another(constraint, name, value):
+    """A constraint of the same kind with another argument, or attribute where it has no config."""
+    try:
+        config = constraint.get_config()
+        if name in config:
+            return type(constraint).from_config({**config, name: value})
+    # A user's `get_config` may raise anything, or leave out what the class takes.
+    except Exception:
+        pass
+    other = copy.copy(constraint)
+    setattr(other, name, value)
+    return other
+
+
+def arguments_of(constraint):
+    """What a constraint was made with, by its config; by its attributes where it has none."""
+    try:
+        config = constraint.get_config()
+    # As above; a function has no config.
+    except Exception:
+        config = {}
+    return config or dict(getattr(constraint, "__dict__", {}))
 
 
 def _images(record, constraint):

@@ -3,10 +3,12 @@
 import math
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
 from constrainit.doctor._evidence import CornerEvidence
+from constrainit.doctor._far_points import at_bound, scales_units
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor._statistics import numbers, to_numpy
 from constrainit.doctor.trace import locate
@@ -23,22 +25,60 @@ _FAR = 100.0
 
 
 def corners(problem, constraints, evidence) -> list[CornerEvidence]:
-    """For each constrained weight of a layer that is not Keras' own a corner where it fails.
+    """For each constrained weight that may be at fault a corner of its set where the model fails.
 
     The layers of Keras are sums of products of their weights: no value of those is outside of
-    what they are defined for. Each weight is moved alone and put back.
+    what they are defined for. What the user's own layers and losses make of the sums may be; for
+    these, the weights of Keras' layers are looked at whose set is bounded as a whole. Each weight
+    is moved alone and put back.
     """
-    custom = [r for r in constraints.records if is_custom(r.layer) and r.variable.trainable]
+    trained = [r for r in constraints.records if r.variable.trainable]
+    custom = [r for r in trained if is_custom(r.layer)]
+    others = [r for r in trained if not is_custom(r.layer)] if _has_own_parts(problem) else []
     found = []
-    for record in custom[:_MOST]:
+    for record in (custom + others)[:_MOST]:
+        best = None
+        for value, everywhere, bad in _failing(problem, constraints, record):
+            if best is None or not everywhere:
+                text = constraints.made[id(record.variable)].text
+                best = CornerEvidence(record, text, numbers(value), everywhere, bad or None)
+            if not everywhere:
+                break
+        found += [] if best is None else [best]
+    return found
+
+
+def _failing(problem, constraints, record):
+    """Members where the model fails, whether all entries had to go there, and what fails."""
+    bounded = False
+    for value, alone in at_bound(constraints, record):
+        bounded, bad = True, _fails(problem, record, value)
+        if bad is None:
+            continue
+        seen = ((one, _fails(problem, record, one)) for one in alone)
+        single = next((pair for pair in seen if pair[1] is not None), None)
+        yield (value, True, bad) if single is None else (single[0], False, single[1])
+    # Such units are looked at by now, in directions that no two of them have both.
+    if is_custom(record.layer) and not (bounded and scales_units(constraints, record)):
         for value, everywhere in _candidates(constraints, record):
             bad = _fails(problem, record, value)
             if bad is not None:
-                text = constraints.made[id(record.variable)].text
-                corner = CornerEvidence(record, text, numbers(value), everywhere, bad or None)
-                found.append(corner)
-                break
-    return found
+                yield value, everywhere, bad
+
+
+def _has_own_parts(problem):
+    """Whether layers, operations between layers, or losses are not Keras' own."""
+    model = problem.model
+    operations = getattr(model, "operations", [])
+    between = any(not isinstance(one, keras.layers.Layer) for one in operations)
+    losses = (getattr(loss, "fn", loss) for loss in problem.losses())
+    own = any(_is_own(loss) for loss in losses) or not problem.losses()
+    return between or own or any(map(is_custom, model._flatten_layers()))
+
+
+def _is_own(loss):
+    module = getattr(loss, "__module__", None) or type(loss).__module__
+    return module.split(".")[0] not in ("keras", "constrainit")
 
 
 def small_weights(records) -> list[tuple[object, np.ndarray]]:

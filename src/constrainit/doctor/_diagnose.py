@@ -12,6 +12,7 @@ from constrainit.doctor import _arguments, _batch
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding
 from constrainit.doctor._frames import fault
+from constrainit.doctor._other_axes import other_axes
 from constrainit.doctor._own_step import has_own_step
 from constrainit.doctor._probe import probe
 from constrainit.doctor._problem import Problem
@@ -103,6 +104,7 @@ def examine(
     with borrowed(model) as put_back:
         evidence = probe(problem)
         put_back()
+        evidence.other_axes = other_axes(problem, evidence)
         found = findings(evidence)
         names = missing_names(evidence)
         if names:

@@ -1,6 +1,7 @@
 """What a probe of a model measured. Rules read it; nothing here judges."""
 
 from constrainit.doctor._evidence._constraints import (
+    AxisEvidence,
     ConstraintEvidence,
     CornerEvidence,
     OverwriteEvidence,
@@ -33,6 +34,7 @@ STAGES = (
 
 __all__ = [
     "STAGES",
+    "AxisEvidence",
     "BeyondEvidence",
     "ComputedEvidence",
     "ConstraintEvidence",

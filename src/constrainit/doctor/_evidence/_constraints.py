@@ -104,6 +104,27 @@ class ConstraintEvidence:
     always: bool = False
 
 
+@dataclass(frozen=True)
+class AxisEvidence:
+    """A constrained weight whose model trains along another axis, and not along the given one.
+
+    Attributes:
+        record: The weight.
+        given: The axes that were given.
+        other: Those along which the model trains.
+        loss: The loss along the given axes, from a start inside, and after the steps.
+        loss_along: The same along the others.
+        steps: How many steps that were.
+    """
+
+    record: WeightRecord
+    given: tuple[int, ...]
+    other: tuple[int, ...]
+    loss: tuple[float, float]
+    loss_along: tuple[float, float]
+    steps: int
+
+
 @dataclass
 class CornerEvidence:
     """A constrained weight at the bounds of its set, where the layer that uses it is not finite.

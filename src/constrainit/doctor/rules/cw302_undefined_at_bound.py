@@ -1,5 +1,6 @@
 """CW302 undefined-at-bound."""
 
+from constrainit.doctor._recording import is_custom
 from constrainit.doctor.rules._rule import Rule
 
 
@@ -10,7 +11,8 @@ class UndefinedAtBound(Rule):
     clip to [-1, 1] holds one, and `1 / sqrt(1 - w * w)` is infinite there. A projection puts
     weights exactly on the bound, so that it is reached, not merely approached. A weight without a
     constraint is reported if the steps take it through zero and its layer is not defined there,
-    such as a temperature that divides.
+    such as a temperature that divides. A bound may be that of a norm: a distance in the ball of
+    radius one divides by `1 - norm ** 2`, wherever it is computed of the weights of another layer.
 
     Example:
         class Scores(layers.Layer):
@@ -30,9 +32,11 @@ class UndefinedAtBound(Rule):
         Scores()
 
     Known limits:
-        Tried are layers that are not Keras' own, up to eight weights, each alone: with every other
-        entry at its bound, then with all. If only all of them together fail, and no step comes
-        there, it is a note.
+        Tried are up to eight weights, each alone: with every other entry or unit at its bound, then
+        with all. If only all of them together fail, or several units and none alone, and no step
+        comes there, it is a note. Of Keras' layers it is done where a layer, an operation between
+        layers or a loss is not Keras' own, and for sets that are bounded as a whole only, such as a
+        ball or an interval: what is not, such as `non_neg`, has zero for a bound, which sums take.
 
     Source:
         Threads of this kind: pronobis/libspn-keras#17 (the logarithm of `non_neg`),
@@ -58,9 +62,10 @@ class UndefinedAtBound(Rule):
             )
             yield self.made(
                 f"its set ({corner.text}) allows values, here {value}, for which "
-                f"{record.layer.name!r} is not finite{what}; {when}",
+                f"{_place(corner)} is not finite{what}; {when}",
                 "keep a distance from the bound: Positive(minimum) in place of non-negative "
-                "weights, Box(lower, upper) with bounds inside, or a smooth map (Reparametrized)",
+                "weights, Box(lower, upper) or MaxNorm(radius) with bounds inside, or a smooth map "
+                "(Reparametrized)",
                 {"low": corner.value.minimum, "high": corner.value.maximum, "reached": met},
                 layer=record.layer.name, weight=record.path,
                 source=None if operation is None else operation.source,
@@ -79,3 +84,11 @@ class UndefinedAtBound(Rule):
             layer=record.layer.name, weight=record.path,
             source=None if operation is None else operation.source,
         )  # fmt: skip
+
+
+def _place(corner):
+    """What is not finite there: a layer behind that of the weight, or the loss, where it is."""
+    operation = corner.operation
+    if is_custom(corner.record.layer) or operation is None:
+        return repr(corner.record.layer.name) if is_custom(corner.record.layer) else "the model"
+    return repr(operation.layer) if operation.layer else "the loss"

@@ -11,8 +11,10 @@ from constrainit.doctor._problem import Problem
 from constrainit.doctor.rules import in_order, rules_of
 from constrainit.doctor.rules.cw201_constraint_raises import missing_backend_name
 from constrainit.doctor.treatments import (
+    axes,
     constraints,
     data,
+    drawn_in,
     guards,
     models,
     outputs,
@@ -54,6 +56,7 @@ REMEDIES = (
     Remedy(("CW603",), outputs.other_logits),
     Remedy(("CW603",), data.targets_in_a_column, saved=False),
     Remedy(("CW301",), constraints.along_the_right_axes),
+    Remedy(("CW301",), axes.along_other_axes),
     Remedy(("CW301",), for_each_constraint(source.along_units), saved=False, apart=True),
     Remedy(("CW212",), for_each_constraint(source.along_a_longer_axis), saved=False, apart=True),
     Remedy(("CW212",), rounding.straight_through),
@@ -85,6 +88,7 @@ REMEDIES = (
     Remedy(("CW106",), starts.drawn_apart),
     Remedy(("CW411", "CW101", "CW102"), constraints.off_scales_and_biases),
     Remedy(("CW214",), constraints.off_mapped_weights, saved=False),
+    Remedy(("CW302",), drawn_in.bounds_drawn_in, saved=False),
     Remedy(("CW302",), constraints.inside_the_bounds),
     *(
         Remedy(

@@ -7,6 +7,7 @@ from keras import ops
 from constrainit._obey import project
 from constrainit.doctor._dropped import evaluated
 from constrainit.doctor._statistics import to_numpy
+from constrainit.doctor.treatments._closer import closer
 from constrainit.doctor.treatments._meaning import meant_set
 from constrainit.doctor.treatments._pastes import given, told, written
 from constrainit.doctor.treatments._remedy import Changed
@@ -16,6 +17,9 @@ from constrainit.sets import (
     Box,
     Custom,
     Grid,
+    L1Ball,
+    MaxNorm,
+    NormRange,
     Positive,
     PositiveSemidefinite,
     SpectralNorm,
@@ -34,6 +38,9 @@ _NOTES = (
     (SpectralNorm, "which leaves smaller weights alone"),
 )
 """What is said besides of a set of this kind."""
+
+_OF_BALLS = {MaxNorm: "radius", NormRange: "upper", L1Ball: "radius", SpectralNorm: "bound"}
+"""The arguments that bound the norms of sets."""
 
 _OF_DEFINITE = ("cholesky", "inverse", "solve", "logdet")
 
@@ -220,6 +227,11 @@ def _interior(record, free=False):
     """The bounds of a constraint on entries, drawn in by a hundredth; None if it has none."""
     if free:
         return _own_side(record)
+    ball = meant_set(record, 0.0)
+    name = _OF_BALLS.get(type(ball))
+    if ball is not None and name is not None:
+        arguments = ball._arguments()
+        return type(ball)(**{**arguments, name: closer(arguments[name])})
     far = 1e3 * max(float(np.max(np.abs(to_numpy(record.variable)))), 1.0)
     low, high = (bound(record, end) for end in (-far, far))
     if low is None and high is None:

@@ -1,0 +1,86 @@
+"""Members at the bound of a set that is bounded as a whole: the images of weights far outside."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from constrainit.doctor._axes import norm_axes
+from constrainit.doctor._statistics import to_numpy
+from constrainit.model import WeightRecord
+
+_FAR = (1e3, 1e6)
+"""How many times as large a weight is of which the image must be the same."""
+
+_ALONE = 8
+"""As many units are looked at one by one."""
+
+_MOST = 1 << 20
+_SAME = 1e-3
+
+
+def at_bound(constraints: Any, record: WeightRecord) -> Iterator[tuple[Any, list[Any]]]:
+    """Members with units, or entries, at the bound; with each those with but one of these there.
+
+    Each unit keeps its direction. What shows only where several of them are at the bound may be of
+    their having met, as of numbers that are the same there.
+
+    Args:
+        constraints: Those of the model.
+        record: The weight.
+    """
+    start = to_numpy(record.variable)
+    inside = constraints.image(record, start) if 0 < start.size <= _MOST else None
+    if inside is None:
+        return
+    ways = inside if inside.any() else np.random.default_rng(0).normal(size=start.shape)
+    ends = [far_image(lambda v: constraints.image(record, v), s * ways) for s in (1.0, -1.0)]
+    if any(end is None for end in ends):
+        return
+    some = None
+    for end in ends:
+        # What is divided by its own size ends where it was.
+        if np.allclose(end, inside, rtol=_SAME, atol=_SAME * np.abs(end).max()):
+            continue
+        some = _every_other(constraints, record, ways) if some is None else some
+        for where in (some, np.ones_like(some)):
+            value = np.where(where, end, inside)
+            again = constraints.image(record, value)
+            if again is not None and np.allclose(again, value, rtol=_SAME, atol=1e-6):
+                yield value, [np.where(one, end, inside) for one in _each(where)]
+
+
+def far_image(image: Any, value: np.ndarray) -> Any:
+    """What a constraint makes of a weight far outside; None if it is not the same from farther."""
+    near, far = (image(factor * value) for factor in _FAR)
+    if near is None or far is None:
+        return None
+    same = np.allclose(near, far, rtol=_SAME, atol=_SAME * np.abs(near).max(initial=0.0))
+    return near if same else None
+
+
+def scales_units(constraints: Any, record: WeightRecord) -> bool:
+    """Whether scaling its units is all that a constraint does to a weight far outside."""
+    return norm_axes(record, lambda value: constraints.image(record, value)) is not None
+
+
+def _every_other(constraints, record, ways):
+    """A mask of every other unit; of every other entry where units are not what is scaled."""
+    far = _FAR[0] * ways
+    factors = constraints.image(record, far)[ways != 0] / far[ways != 0]
+    if np.ptp(factors) <= _SAME * np.abs(factors).max():
+        return np.ones((1,) * ways.ndim, bool)
+    axes = norm_axes(record, lambda value: constraints.image(record, value)) or ()
+    shape = tuple(1 if axis in axes else size for axis, size in enumerate(ways.shape))
+    count = int(np.prod(shape))
+    some = np.random.default_rng(0).permutation(np.arange(count) % 2 == 0)
+    return some.reshape(shape)
+
+
+def _each(where):
+    """Masks of a single one, for some of those that a mask has."""
+    places = np.flatnonzero(where)
+    for place in places[:: max(1, len(places) // _ALONE)][:_ALONE]:
+        one = np.zeros(where.size, bool)
+        one[place] = True
+        yield one.reshape(where.shape)

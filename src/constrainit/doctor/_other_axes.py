@@ -1,0 +1,154 @@
+"""Constraints along an axis that was given, where nothing tells which: does another one train?"""
+
+import itertools
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from constrainit.doctor._axes import along, given_axes
+from constrainit.doctor._beyond import hardly_falls
+from constrainit.doctor._constraints import Constraints
+from constrainit.doctor._evidence import AxisEvidence, ConstraintEvidence, Evidence
+from constrainit.doctor._problem import Problem
+from constrainit.doctor._state import attribute, borrowed
+from constrainit.doctor.rules.cw101_infeasible_start import harmless
+from constrainit.doctor.treatments.starts import start_inside
+from constrainit.model import WeightRecord, walk, wrong_axes
+
+_FARTHER = 5
+"""How many times as many steps tell whether a model catches up that begins slowly."""
+
+_MOST_STEPS = 100
+_MOST_OTHERS = 3
+_FAR_LOWER = 0.25
+_TRAINS = 0.5
+"""What is left of the loss of a model that trains."""
+
+_STAYS = 0.7
+"""What is left of that of one that does not."""
+
+_BLIND = 0.9
+"""A loss of at least this share of that with targets of other examples tells nothing of them."""
+
+
+def other_axes(problem: Problem, evidence: Evidence) -> list[AxisEvidence]:
+    """The weights whose model trains along another axis of their constraint, and not along theirs.
+
+    Both start inside. Asked only where a constraint moves the start much, or the loss hardly
+    falls. The model is borrowed.
+    """
+    own = evidence.own is not None and not evidence.own.as_usual
+    if own or evidence.faults or evidence.fault_step is not None or not problem.is_small:
+        return []
+    asked = [made for made in evidence.constraints if _is_asked(made)]
+    stays = len(evidence.losses) > 2 and hardly_falls(evidence.losses)
+    if not stays and all(harmless(made) for made in asked):
+        return []
+    groups: dict[Any, list[WeightRecord]] = {}
+    for record in (made.record for made in asked):
+        groups.setdefault((type(record.constraint), given_axes(record)), []).append(record)
+    found = []
+    for (_, given), records in groups.items():
+        # A class may be right for one of its weights, and wrong for another.
+        parts = [records, *([record] for record in records if len(records) > 1)]
+        found += next(filter(None, (_better(problem, evidence, p, given) for p in parts)), [])
+    return found
+
+
+def _is_asked(made: ConstraintEvidence) -> bool:
+    """Whether an axis was given, and nothing that is known of the layer tells if it is right."""
+    record = made.record
+    sound = made.fault is None and made.image is not None and record.variable.trainable
+    if not sound or given_axes(record) is None:
+        return False
+    return (made.custom or record.axes is None) and made.axes is None and wrong_axes(record) is None
+
+
+def _better(problem, evidence, records, given):
+    """What is seen along the axes at which the loss falls lowest, where it is far lower."""
+    steps = min(problem.steps, _MOST_STEPS // _FARTHER)
+    own = _training(problem, evidence, records, given, steps)
+    if own is None or not hardly_falls(own.losses):
+        return []
+    seen = []
+    for axes in _others(records, given):
+        one = _training(problem, evidence, records, axes, steps)
+        if one is not None and one.losses[-1] < _TRAINS * own.losses[-1]:
+            seen.append((one.losses[-1], axes, one))
+    for _, axes, one in sorted(seen, key=lambda found: found[0])[:1]:
+        farther = _FARTHER * steps
+        later = [_training(problem, evidence, records, a, farther) for a in (given, axes)]
+        if _is_at_fault(*later):
+            ends, ends_along = ((each.losses[0], each.losses[-1]) for each in (own, one))
+            return [AxisEvidence(r, given, axes, ends, ends_along, steps) for r in records]
+    return []
+
+
+def _is_at_fault(own, other):
+    """Whether one training leads nowhere, and the other one's loss falls far below its own."""
+    if own is None or other is None:
+        return False
+    begun = other.losses[0]
+    leads = min(own.losses) <= _STAYS * min(own.losses[0], begun) and not own.is_blind
+    falls = other.losses[-1] < min(_FAR_LOWER * own.losses[-1], _TRAINS * begun)
+    return not leads and falls and not other.is_blind
+
+
+def _others(records, given):
+    """As many axes, but others, along which there is more than one entry."""
+    wide = [
+        axis
+        for axis in range(len(records[0].shape))
+        if all(len(r.shape) > axis and r.shape[axis] > 1 for r in records)
+    ]
+    found = [axes for axes in itertools.combinations(wide, len(given)) if axes != given]
+    return found[:_MOST_OTHERS]
+
+
+@dataclass(frozen=True)
+class _Training:
+    """Losses, the last of them with the targets of other examples, too."""
+
+    losses: list[float]
+    shuffled: float
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether the model tells nothing of its targets but what they all have."""
+        return self.losses[-1] >= _BLIND * self.shuffled
+
+
+def _training(problem, evidence, records, axes, steps):
+    """A training whose weights start inside; None if it can not be, or breaks."""
+    with borrowed(problem.model), problem.keeping_optimizer():
+        try:
+            for record in records:
+                record.variable.constraint = along(record.constraint, axes)
+            start_inside(problem, evidence, {record.path for record in records})
+            constraints = Constraints(Evidence(weights=walk(problem.model)))
+            for variable in problem.trainable:
+                variable.constraint = None
+            found = _trained(problem, constraints, steps)
+        # Along other axes a constraint of the user's own may raise anything.
+        except Exception:
+            return None
+    return found if np.isfinite([*found.losses, found.shuffled]).all() else None
+
+
+def _trained(problem, constraints, steps):
+    stepped = problem.step(looking=False)
+    losses = [float(stepped.loss)]
+    while len(losses) <= steps and math.isfinite(losses[-1]):
+        stepped.update()
+        constraints.move(problem.trainable, stepped, False)
+        problem.advance(stepped)
+        stepped = problem.step(looking=False)
+        losses.append(float(stepped.loss))
+    order = np.random.default_rng(0).permutation(len(keras.tree.flatten(problem.y)[0]))
+    targets = keras.tree.map_structure(lambda y: ops.take(y, order, axis=0), problem.y)
+    with attribute(problem, "y", targets):
+        return _Training(losses, float(problem.step(looking=False).loss))

@@ -1,0 +1,71 @@
+"""Remedies for axes that only training tells: the same constraint along others."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from constrainit._set import ConstraintSet
+from constrainit.doctor._axes import along
+from constrainit.doctor._constraint_calls import arguments_of
+from constrainit.doctor._recording import is_custom
+from constrainit.doctor.treatments._calls import with_argument
+from constrainit.doctor.treatments._remedy import Changed
+from constrainit.doctor.treatments._rewriting import kind_of_layer
+from constrainit.doctor.treatments.constraints import place, written
+from constrainit.doctor.treatments.starts import start_inside
+
+
+def along_other_axes(problem, evidence, found):
+    """The same constraint along the axes with which the model trains, and a start inside."""
+    paths = {finding.weight for finding in found}
+    seen = [one for one in evidence.other_axes if one.record.path in paths]
+    if not seen:
+        return None
+    changes, sets, diffs = [], [], []
+    for one in seen:
+        record, constraint = one.record, one.record.constraint
+        other = along(constraint, one.other)
+        alike = [
+            s for s in seen if (type(s.record.constraint), s.given) == (type(other), one.given)
+        ]
+        changes.append(f"axis={other.axis} in place of axis={constraint.axis}")
+        sets.append(f"{place(problem, record.path)!r}: {call_of(other)}")
+        diffs.append(_diff(one, other, len(alike)))
+    for one in seen:
+        one.record.variable.constraint = along(one.record.constraint, one.other)
+    start_inside(problem, evidence, paths)
+    code = f"ci.constrain(model, {{{', '.join(sets)}}})\nci.prepare(model)"
+    return Changed(
+        f"{', '.join(dict.fromkeys(changes))}, and a start inside",
+        code=code,
+        diff="\n".join(diff for diff in dict.fromkeys(diffs) if diff),
+    )
+
+
+def call_of(constraint: Any) -> str:
+    """How an object of a class is made, from its config."""
+    if isinstance(constraint, ConstraintSet):
+        return written(constraint)
+    kind = type(constraint)
+    config = arguments_of(constraint)
+    module = "keras.constraints." if kind.__module__.split(".")[0] == "keras" else ""
+    return f"{module}{kind.__name__}({', '.join(f'{k}={v!r}' for k, v in config.items())})"
+
+
+def _diff(seen, other, most):
+    """The change where the user's file makes the constraint; empty if that is not found."""
+    record, rank = seen.record, len(seen.record.shape)
+
+    def is_given(value):
+        axes = value if isinstance(value, Iterable) and not isinstance(value, str) else [value]
+        axes = list(axes)
+        known = all(isinstance(axis, int) for axis in axes)
+        return known and tuple(sorted({axis % rank for axis in axes})) == seen.given
+
+    kinds = [kind_of_layer(record.layer)] if is_custom(record.layer) else []
+    kinds += [] if is_of_library(type(other)) else [type(other)]
+    return with_argument(kinds, type(other), "axis", is_given, other.axis, most)
+
+
+def is_of_library(kind: Any) -> bool:
+    """Whether a class is Keras' or this library's own."""
+    return kind.__module__.split(".")[0] in ("keras", "constrainit")
