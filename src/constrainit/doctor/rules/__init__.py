@@ -114,6 +114,7 @@ def findings(evidence: Evidence) -> list[Finding]:
     found = [finding for rule in RULES for finding in rule.find(evidence)]
     _follow_signal(found, [output.layer for output in evidence.outputs])
     _follow_softmax(found, evidence)
+    _follow_factors(found, evidence)
     _follow_computed(found, evidence)
     _follow_explosion(found)
     _follow_constraint(found)
@@ -149,6 +150,23 @@ def _follow_softmax(found, evidence):
     for finding in found if lost else []:
         if finding.code == ConstantOutput.code and finding.layer in alone:
             finding.cause = f"{lost[0].code} {lost[0].weight}"
+
+
+def _follow_factors(found, evidence):
+    """A product of zeros is constant, and all behind it, and what is before it gets no gradient."""
+    factors = [made.record for made in evidence.gradients if made.factor]
+    own = {f.weight: f for f in found if f.code == NoGradient.code}
+    order = [output.layer for output in evidence.outputs]
+    places = [order.index(r.layer.name) for r in factors if r.layer.name in order]
+    first = [own[r.path] for r in factors if r.path in own][:1]
+    behind = order[min(places) :] if places else []
+    layers = {record.layer.name for record in factors}
+    cut = any(e.leaves and not e.gradient and e.layer in layers for e in evidence.entries)
+    for finding in found if first else []:
+        still = finding.code == ConstantOutput.code and finding.layer in behind
+        lost = cut and finding.code == NoGradient.code and finding.layer not in behind
+        if (still or lost) and not finding.cause:
+            finding.cause = f"{NoGradient.code} {first[0].weight}"
 
 
 def _follow_computed(found, evidence):

@@ -13,6 +13,7 @@ from constrainit.doctor.rules.cw201_constraint_raises import missing_backend_nam
 from constrainit.doctor.treatments import (
     constraints,
     data,
+    factors,
     guards,
     models,
     outputs,
@@ -133,6 +134,7 @@ REMEDIES = (
     Remedy(("CW503",), outputs.softmax_along_time),
     Remedy(("CW503",), source.softmax_along_time, saved=False),
     Remedy(("CW503",), source.with_a_gradient, saved=False),
+    Remedy(("CW503",), factors.one_of_zeros),
     Remedy(("CW503",), starts.redrawn),
     *(
         Remedy(
