@@ -10,6 +10,7 @@ from constrainit.doctor._evidence._constraints import (
 from constrainit.doctor._evidence._losses import (
     BeyondEvidence,
     DataEvidence,
+    EndEvidence,
     FallingEvidence,
     KinkEvidence,
     LossEvidence,
@@ -38,6 +39,7 @@ __all__ = [
     "ConstraintEvidence",
     "CornerEvidence",
     "DataEvidence",
+    "EndEvidence",
     "EntryEvidence",
     "Evidence",
     "FallingEvidence",

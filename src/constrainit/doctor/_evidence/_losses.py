@@ -144,6 +144,26 @@ class KinkEvidence:
     change: float
 
 
+@dataclass(frozen=True)
+class EndEvidence:
+    """What a schedule that ends early leaves to learn.
+
+    Attributes:
+        rate: The largest rate.
+        steps: The step from which on the rate is next to nothing.
+        left: The share of the largest rate that is left then.
+        times: How many times as long the schedule to compare with is.
+        losses: The loss of examples that are not trained on: after the first step, after these
+            steps with the schedule as given, and after twice as many with the longer one.
+    """
+
+    rate: float
+    steps: int
+    left: float
+    times: int
+    losses: tuple[float, float, float]
+
+
 @dataclass
 class OwnEvidence:
     """What the steps of a model's own `train_step` tell beside what any steps do.

@@ -113,6 +113,7 @@ REMEDIES = (
     Remedy(("CW605",), data.labels_that_fit, saved=False),
     Remedy(("CW607",), outputs.absolute_error),
     Remedy(("CW608",), training.steady_rate),
+    Remedy(("CW613",), training.longer_schedule),
     Remedy(("CW408",), models.more_rows),
     Remedy(("CW509",), models.with_derivatives),
     Remedy(("CW605",), models.scaled_logits),
