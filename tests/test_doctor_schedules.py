@@ -1,4 +1,4 @@
-"""Schedules that count epochs: small models."""
+"""Schedules that count epochs, and rates of dropout that are what is kept: small models."""
 
 import math
 
@@ -9,6 +9,7 @@ from conftest import array
 from keras import layers, ops
 
 import constrainit as ci
+from constrainit.doctor._dropping import dropping, dropping_nothing
 
 schedules = keras.optimizers.schedules
 
@@ -85,8 +86,9 @@ def test_a_schedule_that_is_over_before_much_is_learnt(name):
     np.testing.assert_array_equal(array(model.layers[0].kernel), before)
 
 
-def test_a_start_outside_comes_after_the_schedule():
-    """A start inside of the set trains no further."""
+def test_a_start_outside_comes_after_the_schedule(monkeypatch):
+    """Whatever a start that is drawn inside would do."""
+    monkeypatch.setattr("constrainit.doctor._diagnose.treat", lambda *arguments: None)
     rate = schedules.CosineDecay(0.01, 30)
     model = line(rate, kernel_constraint=keras.constraints.UnitNorm(axis=0))
     model.layers[0].kernel.assign(3 * SLOPES[::-1])
@@ -131,3 +133,72 @@ def test_a_model_that_takes_no_half_of_a_batch_is_told_of():
     report = ci.diagnose(fixed, X, Y)
     assert not found(report)
     assert "the schedule of the learning rate is not tried on half of the batch" in str(report)
+
+
+def dropped(*rates, kind=layers.Dropout, units=32):
+    keras.utils.set_random_seed(0)
+    hidden = [part for rate in rates for part in (layers.Dense(units, "relu"), kind(rate))]
+    model = keras.Sequential([keras.Input((8,)), *hidden, layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    return model
+
+
+@pytest.mark.parametrize(
+    ("kind", "rates"),
+    [
+        (layers.Dropout, (0.9, 0.9, 0.2)),
+        (layers.GaussianDropout, (0.95, 0.95)),
+        (layers.AlphaDropout, (0.9, 0.9)),
+    ],
+    ids=["units", "noise", "alpha"],
+)
+def test_what_is_kept_was_given_as_what_is_dropped(kind, rates):
+    """All of the rates above a half are turned round together, and no other."""
+    model = dropped(*rates, kind=kind)
+    report = ci.diagnose(model, X, Y)
+    (one,) = found(report, "CW614")
+    assert one.counts
+    assert one.treatment.healed
+    rate = f"{1 - rates[0]:.3g}"
+    assert one.treatment.code == f"keras.layers.{kind.__name__}({rate})"
+    assert one.evidence["rate"] == rates[0]
+    held = [layer.rate for layer in model.layers if isinstance(layer, kind)]
+    assert held == list(rates)
+
+
+@pytest.mark.parametrize(
+    ("rates", "units", "target"),
+    [((0.5, 0.5), 32, Y), ((0.8,), 64, Y), ((0.9, 0.9), 32, NOISE)],
+    ids=["half", "trains", "noise"],
+)
+def test_a_rate_with_which_a_model_trains(rates, units, target):
+    report = ci.diagnose(dropped(*rates, units=units), X, target)
+    assert not found(report, "CW614"), str(report)
+
+
+def test_rates_inside_of_other_layers():
+    """They are told of the layer that they were given to, each by its argument."""
+    steps = keras.Input((5, 4))
+    keys = layers.MultiHeadAttention(2, 4, dropout=0.9, name="look")(steps, steps)
+    last = layers.LSTM(3, dropout=0.8, recurrent_dropout=0.6, name="memory")(keys)
+    found = dropping(keras.Model(steps, layers.SpatialDropout1D(0.3)(last[:, None])))
+    told = {(one.layer.name, one.argument, one.rate) for one in found}
+    assert {("look", "dropout", 0.9), ("memory", "dropout", 0.8)} < told
+    assert ("memory", "recurrent_dropout", 0.6) in told
+    assert {rate for *_, rate in told} == {0.9, 0.8, 0.6, 0.3}
+    with dropping_nothing(keras.Model(steps, last)):
+        assert not dropping(keras.Model(steps, last))
+
+
+def test_a_recurrence_that_forgets_what_it_is_given():
+    """The rate of a recurrent layer is turned round in its cell."""
+    keras.utils.set_random_seed(0)
+    x = DRAWS.normal(size=(128, 4, 3)).astype("float32")
+    model = keras.Sequential([
+        keras.Input((4, 3)), layers.LSTM(16, dropout=0.97, name="memory"), layers.Dense(1)
+    ])  # fmt: skip
+    model.compile(keras.optimizers.Adam(0.02), "mse")
+    report = ci.diagnose(model, x, x[:, -1, :1] + x[:, -2, 1:2])
+    (one,) = found(report, "CW614")
+    assert (one.layer, one.treatment.healed) == ("memory", True)
+    assert one.treatment.code == "keras.layers.LSTM(..., dropout=0.03)"

@@ -11,6 +11,7 @@ from constrainit.doctor._constraints import Constraints
 from constrainit.doctor._copies import copies, left_behind
 from constrainit.doctor._data import describe_data, describe_losses
 from constrainit.doctor._dropped import dropped
+from constrainit.doctor._dropped_units import drops_most
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._frames import fault
 from constrainit.doctor._halves import values_of
@@ -89,6 +90,7 @@ def _usual(problem, constraints, evidence):
     if evidence.fault_step is None and not evidence.faults:
         evidence.falling = falling(problem, evidence)
         evidence.end = ends_early(problem, evidence, start)
+        evidence.drops = drops_most(problem, start)
 
 
 def _called(problem, evidence, trace):

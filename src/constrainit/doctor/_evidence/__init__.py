@@ -10,6 +10,7 @@ from constrainit.doctor._evidence._constraints import (
 from constrainit.doctor._evidence._losses import (
     BeyondEvidence,
     DataEvidence,
+    DropEvidence,
     EndEvidence,
     FallingEvidence,
     KinkEvidence,
@@ -39,6 +40,7 @@ __all__ = [
     "ConstraintEvidence",
     "CornerEvidence",
     "DataEvidence",
+    "DropEvidence",
     "EndEvidence",
     "EntryEvidence",
     "Evidence",

@@ -65,6 +65,7 @@ from constrainit.doctor.rules.cw610_target_falls import TargetFalls
 from constrainit.doctor.rules.cw611_foreign_optimizer import ForeignOptimizer
 from constrainit.doctor.rules.cw612_loss_switched_off import LossSwitchedOff
 from constrainit.doctor.rules.cw613_schedule_ends_early import ScheduleEndsEarly
+from constrainit.doctor.rules.cw614_dropout_rate import DropoutRate
 from constrainit.doctor.rules.cw701_own_step_breaks import OwnStepBreaks
 from constrainit.doctor.rules.cw702_step_trains_nothing import StepTrainsNothing
 from constrainit.doctor.rules.cw703_step_leaves_set import StepLeavesSet
@@ -83,8 +84,8 @@ RULES = (
     IndexBeyondTable(), WrongAxis(), WrongLoss(), TargetOutOfReach(), TargetFalls(),
     BoundedTwice(), RelativeToZero(), UnboundedLoss(), UndefinedAtBound(), EpsilonUnderflows(),
     PenaltyOutweighs(), LossSwitchedOff(), AverageOverwrites(), UnscaledData(),
-    LearningRateTooHigh(), FadingRate(), ScheduleEndsEarly(), Rounding(), NoSecondDerivative(),
-    AssignedInCall(), GradientsAddUp(), MutedSignal(), StepLeavesSet(),
+    LearningRateTooHigh(), FadingRate(), ScheduleEndsEarly(), DropoutRate(), Rounding(),
+    NoSecondDerivative(), AssignedInCall(), GradientsAddUp(), MutedSignal(), StepLeavesSet(),
     AverageOutside(), InfeasibleStart(), IdenticalUnits(), IdenticalWeights(), StartJump(),
     ModelFails(), NonfiniteForward(), NonfiniteGradient(), NonfiniteLoss(), OwnStepBreaks(),
     StepTrainsNothing(), ExplodingSignal(), SaturatedStart(), DeadStart(), NoGradient(),

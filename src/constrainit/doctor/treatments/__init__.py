@@ -13,6 +13,7 @@ from constrainit.doctor.rules.cw201_constraint_raises import missing_backend_nam
 from constrainit.doctor.treatments import (
     constraints,
     data,
+    dropouts,
     factors,
     guards,
     models,
@@ -114,6 +115,7 @@ REMEDIES = (
     Remedy(("CW607",), outputs.absolute_error),
     Remedy(("CW608",), training.steady_rate),
     Remedy(("CW613",), training.longer_schedule),
+    Remedy(("CW614",), dropouts.what_is_kept),
     Remedy(("CW408",), models.more_rows),
     Remedy(("CW509",), models.with_derivatives),
     Remedy(("CW605",), models.scaled_logits),
