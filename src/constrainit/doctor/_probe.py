@@ -11,8 +11,10 @@ from constrainit.doctor._constraints import Constraints
 from constrainit.doctor._copies import copies, left_behind
 from constrainit.doctor._data import describe_data, describe_losses
 from constrainit.doctor._dropped import dropped
+from constrainit.doctor._dropped_units import drops_most
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._frames import fault
+from constrainit.doctor._halves import values_of
 from constrainit.doctor._monotone import falling
 from constrainit.doctor._own_optimizer import has_stepped
 from constrainit.doctor._own_step import has_own_step
@@ -20,6 +22,7 @@ from constrainit.doctor._own_training import OwnTraining
 from constrainit.doctor._plain import plain_tensors
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import is_custom
+from constrainit.doctor._schedules import ends_early
 from constrainit.doctor._training import Training
 from constrainit.doctor._twice import bounded_twice
 from constrainit.model import walk
@@ -76,7 +79,7 @@ def _usual(problem, constraints, evidence):
     evidence.data = describe_data(problem)
     evidence.plain = plain_tensors(problem)
     constraints.hold(problem.assigned)
-    pairs = copies(evidence.weights)
+    pairs, start = copies(evidence.weights), values_of(problem.model) if problem.is_small else []
     training = Training(problem, constraints, evidence)
     _stage(problem, evidence, "gradients", training.run)
     evidence.copied = left_behind(pairs)
@@ -86,6 +89,8 @@ def _usual(problem, constraints, evidence):
     evidence.losses_of = describe_losses(problem, evidence)
     if evidence.fault_step is None and not evidence.faults:
         evidence.falling = falling(problem, evidence)
+        evidence.end = ends_early(problem, evidence, start)
+        evidence.drops = drops_most(problem, start)
 
 
 def _called(problem, evidence, trace):

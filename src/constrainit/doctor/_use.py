@@ -6,6 +6,7 @@ from keras import ops
 from constrainit.doctor._evidence import Evidence, GradientEvidence
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._statistics import to_numpy
+from constrainit.model import STARTS, WeightRecord
 
 ASKED = 4
 """How many layers without a gradient are asked whether the loss depends on them."""
@@ -14,35 +15,67 @@ UNUSED = 1e-4
 """A weight that cancels out still moves the rounding of the loss."""
 
 
+_FROM_ZERO = 0.1
+"""How large a weight of zeros is made: the product of two that are must be seen in the loss."""
+
+
 def ask_for_use(problem: Problem, evidence: Evidence, loss: float) -> None:
-    """Moves the weights that never get a gradient, a layer at a time: does the loss change?"""
+    """Moves the weights that never get a gradient, a layer at a time: does the loss change?
+
+    Of factors that are zero each is of no use by itself, so that one layer is moved with all
+    others, too.
+    """
     never: dict[int, list[GradientEvidence]] = {}
     for made in evidence.gradients:
         if made.never:
             never.setdefault(id(made.record.layer), []).append(made)
     draws = np.random.default_rng(0)
-    for group in list(never.values())[:ASKED]:
-        moved = [moved_weight(to_numpy(made.record.value), draws) for made in group]
-        # One of the two has another sign at each entry, for what only the sign counts of.
-        used = any(_changes(problem, loss, group, [way * w for w in moved]) for way in (1, -1))
-        for made in group:
+    moved = [
+        [(made.record, moved_weight(to_numpy(made.record.value), draws)) for made in group]
+        for group in never.values()
+    ]
+    for place, (group, own) in enumerate(zip(never.values(), moved, strict=True)):
+        if place == ASKED:
+            return
+        others = [pair for one in moved if one is not own for pair in one]
+        used = _changes(problem, loss, own)
+        if not used and others:
+            used = _changes(problem, _loss_with(problem, others), own, others)
+        for made, pair in zip(group, own, strict=True):
             made.used = used
+            made.factor = used and is_zero(made.record) and not _changes(problem, loss, [pair])
 
 
-def _changes(problem, loss, group, values):
-    """Whether the loss is another one with other values of weights."""
-    held = [(m.record.variable, ops.copy(m.record.value)) for m in group]
-    for (variable, value), other in zip(held, values, strict=True):
-        variable.assign(ops.cast(other, value.dtype))
+def is_zero(record: WeightRecord) -> bool:
+    """Whether a weight that is to be multiplied, no bias, is zero."""
+    kernel = len(record.shape) > 1 or record.variable.name not in STARTS
+    return kernel and not to_numpy(record.value).any()
+
+
+def _changes(problem, loss, own, others=()):
+    """Whether the loss is another one with other values of weights, beside those of others.
+
+    One of the two has another sign at each entry, for what only the sign counts of.
+    """
+    both = ([*others, *((record, way * value) for record, value in own)] for way in (1, -1))
+    found = (_loss_with(problem, moved) for moved in both)
+    return any(not abs(one - loss) <= UNUSED * abs(loss) for one in found)
+
+
+def _loss_with(problem, moved):
+    """The loss with other values of weights."""
+    held = [(record, ops.copy(record.value)) for record, _ in moved]
+    for record, value in moved:
+        record.assign(ops.cast(value, record.dtype))
     try:
-        found = float(problem.step(looking=False).loss)
+        return float(problem.step(looking=False).loss)
     finally:
-        for variable, value in held:
-            variable.assign(value)
-    return not abs(found - loss) <= UNUSED * abs(loss)
+        for record, value in held:
+            record.assign(value)
 
 
 def moved_weight(value: np.ndarray, draws: np.random.Generator) -> np.ndarray:
     """A weight with noise of its own size."""
-    size = max(float(np.max(np.abs(value), initial=0.0)), 1e-2)
+    peak = float(np.max(np.abs(value), initial=0.0))
+    size = max(peak, 1e-2) if peak > 0 else _FROM_ZERO
     return value + size * draws.normal(size=value.shape)

@@ -11,6 +11,8 @@ from constrainit.doctor._evidence._constraints import (
 from constrainit.doctor._evidence._losses import (
     BeyondEvidence,
     DataEvidence,
+    DropEvidence,
+    EndEvidence,
     FallingEvidence,
     KinkEvidence,
     LossEvidence,
@@ -40,6 +42,8 @@ __all__ = [
     "ConstraintEvidence",
     "CornerEvidence",
     "DataEvidence",
+    "DropEvidence",
+    "EndEvidence",
     "EntryEvidence",
     "Evidence",
     "FallingEvidence",

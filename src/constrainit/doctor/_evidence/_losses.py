@@ -1,6 +1,7 @@
 """What a probe measured of the batch, the loss and how it answers to the model."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from constrainit.doctor._frames import Source
 from constrainit.doctor._statistics import Output
@@ -142,6 +143,44 @@ class KinkEvidence:
     layers: list[str]
     rounder: float
     change: float
+
+
+@dataclass(frozen=True)
+class DropEvidence:
+    """What layers that drop most of what they are given make of a training.
+
+    Attributes:
+        places: Their rates.
+        steps: How many steps were taken with these.
+        steps_kept: How many were taken with what they keep as rates.
+        losses: The loss of examples that are not trained on, with nothing dropped: at the start,
+            after the steps, and after those with the other rates.
+    """
+
+    places: list[Any]
+    steps: int
+    steps_kept: int
+    losses: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class EndEvidence:
+    """What a schedule that ends early leaves to learn.
+
+    Attributes:
+        rate: The largest rate.
+        steps: The step from which on the rate is next to nothing.
+        left: The share of the largest rate that is left then.
+        times: How many times as long the schedule to compare with is.
+        losses: The loss of examples that are not trained on: after the first step, after these
+            steps with the schedule as given, and after twice as many with the longer one.
+    """
+
+    rate: float
+    steps: int
+    left: float
+    times: int
+    losses: tuple[float, float, float]
 
 
 @dataclass

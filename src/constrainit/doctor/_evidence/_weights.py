@@ -22,6 +22,7 @@ class GradientEvidence:
             that is finite has made an update that is not.
         still: Whether no update has moved the weight at all.
         used: Whether the loss changes with the weight, where that was asked.
+        factor: Whether it is zero, and the loss changes with it only as others change, too.
     """
 
     record: WeightRecord
@@ -32,6 +33,7 @@ class GradientEvidence:
     stride: float = 0.0
     still: bool = True
     used: bool | None = None
+    factor: bool = False
 
     @property
     def never(self) -> bool:

@@ -14,6 +14,8 @@ from constrainit.doctor._evidence._constraints import (
 from constrainit.doctor._evidence._losses import (
     BeyondEvidence,
     DataEvidence,
+    DropEvidence,
+    EndEvidence,
     FallingEvidence,
     KinkEvidence,
     LossEvidence,
@@ -70,6 +72,8 @@ class Evidence:
         weights: Every weight of the model.
         rate: The learning rate at the first step.
         rates: Those of a schedule at the next twenty steps and at three far ones.
+        end: What a schedule that ends early leaves to learn, where there is one.
+        drops: What layers that drop most of what they are given make of it, where there are some.
         unknown: Weights to train that the optimizer was not built for, where it was built.
         trained: Whether the model's own optimizer has taken steps before.
         epsilon: What the optimizer adds to its divisor, None if it has none.
@@ -126,6 +130,8 @@ class Evidence:
     weights: list[WeightRecord] = field(default_factory=list)
     rate: float | None = None
     rates: list[float] = field(default_factory=list)
+    end: EndEvidence | None = None
+    drops: DropEvidence | None = None
     unknown: list[WeightRecord] = field(default_factory=list)
     trained: bool = False
     epsilon: float | None = None

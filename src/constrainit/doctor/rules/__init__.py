@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding, cause_of
+from constrainit.doctor.rules._following import follow
 from constrainit.doctor.rules._rule import Rule
 from constrainit.doctor.rules.cw001_model_fails import ModelFails
 from constrainit.doctor.rules.cw101_infeasible_start import InfeasibleStart
@@ -65,6 +66,8 @@ from constrainit.doctor.rules.cw609_penalty_outweighs import PenaltyOutweighs
 from constrainit.doctor.rules.cw610_target_falls import TargetFalls
 from constrainit.doctor.rules.cw611_foreign_optimizer import ForeignOptimizer
 from constrainit.doctor.rules.cw612_loss_switched_off import LossSwitchedOff
+from constrainit.doctor.rules.cw613_schedule_ends_early import ScheduleEndsEarly
+from constrainit.doctor.rules.cw614_dropout_rate import DropoutRate
 from constrainit.doctor.rules.cw701_own_step_breaks import OwnStepBreaks
 from constrainit.doctor.rules.cw702_step_trains_nothing import StepTrainsNothing
 from constrainit.doctor.rules.cw703_step_leaves_set import StepLeavesSet
@@ -83,8 +86,8 @@ RULES = (
     IndexBeyondTable(), WrongAxis(), WrongLoss(), TargetOutOfReach(), TargetFalls(),
     BoundedTwice(), RelativeToZero(), UnboundedLoss(), UndefinedAtBound(), EpsilonUnderflows(),
     BeyondRange(), PenaltyOutweighs(), LossSwitchedOff(), AverageOverwrites(), UnscaledData(),
-    LearningRateTooHigh(), FadingRate(), Rounding(), NoSecondDerivative(), AssignedInCall(),
-    GradientsAddUp(), MutedSignal(), StepLeavesSet(),
+    LearningRateTooHigh(), FadingRate(), ScheduleEndsEarly(), DropoutRate(), Rounding(),
+    NoSecondDerivative(), AssignedInCall(), GradientsAddUp(), MutedSignal(), StepLeavesSet(),
     AverageOutside(), InfeasibleStart(), IdenticalUnits(), IdenticalWeights(), StartJump(),
     ModelFails(), NonfiniteForward(), NonfiniteGradient(), NonfiniteLoss(), OwnStepBreaks(),
     StepTrainsNothing(), ExplodingSignal(), SaturatedStart(), DeadStart(), NoGradient(),
@@ -94,18 +97,6 @@ RULES = (
 _TRIALS = {"rate": (LearningRateTooHigh,), "data": (UnscaledData,)}
 
 
-_WITHOUT_GRADIENT = (NoGradient.code, FadingGradient.code)
-_OF_GRADIENTS = (FadingGradient.code, LossGrows.code)
-_BROKEN = (NonfiniteForward.code, NonfiniteGradient.code, NonfiniteLoss.code)
-_BY_START = (InfeasibleStart.code, StartJump.code, LostUpdate.code)
-_OF_CONSTRAINT = (UpdateUndone.code, NotAProjection.code, InexactConstraint.code, *_BY_START)
-_OF_TRAINING = (
-    UnboundedLoss.code, EpsilonUnderflows.code, Rounding.code, NoSecondDerivative.code,
-    GradientsAddUp.code,
-)  # fmt: skip
-_FIRST = ("forward", "loss", "gradients")
-"""The stages before a constraint has acted."""
-
 _BEFORE_HARM = (NotSaved.code, InfeasibleStart.code, StartJump.code, InexactConstraint.code)
 """What may be found of a model that trains well."""
 
@@ -113,131 +104,8 @@ _BEFORE_HARM = (NotSaved.code, InfeasibleStart.code, StartJump.code, InexactCons
 def findings(evidence: Evidence) -> list[Finding]:
     """What every rule finds, causes first."""
     found = [finding for rule in RULES for finding in rule.find(evidence)]
-    _follow_signal(found, [output.layer for output in evidence.outputs])
-    _follow_softmax(found, evidence)
-    _follow_computed(found, evidence)
-    _follow_explosion(found)
-    _follow_constraint(found)
-    _follow_undone(found)
-    _follow_axes(found)
-    _follow_empty(found)
-    _follow_beyond(found)
-    _follow_gradient(found)
-    _follow_training(found)
+    follow(found, evidence)
     return in_order(found)
-
-
-def _follow_signal(found, order):
-    """Units are dead behind a constant because of it."""
-    for still in (finding for finding in found if finding.code == ConstantOutput.code):
-        behind = order[order.index(still.layer) + 1 :] if still.layer in order else []
-        dead = [f for f in found if f.code == DeadStart.code and f.layer in behind]
-        cut = [f for f in found if f.code in _WITHOUT_GRADIENT and f.layer in behind]
-        for finding in dead and dead + cut:
-            finding.cause = f"{still.code} {still.layer}"
-
-
-def _follow_explosion(found):
-    """A loss overflows by outputs that have grown; what it computes of them is sound."""
-    grown = [f for f in found if f.code == ExplodingSignal.code]
-    for finding in found if grown else []:
-        if finding.code == NonfiniteLoss.code and "overflow of" in finding.message:
-            finding.cause = f"{grown[0].code} {grown[0].weight or grown[0].layer}"
-
-
-def _follow_softmax(found, evidence):
-    """A softmax over a single entry is constant because of that, unless it ends the model."""
-    alone = {layer for layer, _ in evidence.alone} - {made.layer for made in evidence.losses_of}
-    lost = [f for f in found if f.code == NoGradient.code]
-    for finding in found if lost else []:
-        if finding.code == ConstantOutput.code and finding.layer in alone:
-            finding.cause = f"{lost[0].code} {lost[0].weight}"
-
-
-def _follow_computed(found, evidence):
-    """A weight that is looked at once gets no gradient, and PyTorch fails at the second step."""
-    for made, own in zip(evidence.computed, _of(found, ComputedOnce), strict=True):
-        paths = {record.path for record in made.records}
-        for finding in found:
-            fault = evidence.faults.get(finding.stage)
-            freed = finding.code == ModelFails.code and fault is not None and is_of_graph(fault)
-            lost = finding.code == NoGradient.code and finding.weight in paths
-            plain = finding.code == NotAVariable.code and finding.layer == made.holder.name
-            if not finding.cause and (freed or lost or plain):
-                finding.cause = f"{own.code} {own.weight}"
-
-
-def _of(found, rule):
-    return [finding for finding in found if finding.code == rule.code]
-
-
-def _follow_constraint(found):
-    """What is finite until a constraint has made NaN of a weight follows from that."""
-    made = next((f for f in found if f.code == ConstraintMakesNan.code), None)
-    broken = [f for f in found if f.code in _BROKEN]
-    if made is not None and not any(f.stage in _FIRST for f in broken):
-        for finding in broken:
-            finding.cause = f"{made.code} {made.weight}"
-
-
-def _follow_undone(found):
-    """Where a weight starts is of no matter if it can not move from where it is put."""
-    undone = {f.weight: f for f in found if f.code == UpdateUndone.code}
-    for finding in found:
-        own = undone.get(finding.weight) if finding.code in _BY_START else None
-        if own is None and finding.code == LossGrows.code and undone:
-            own = next(iter(undone.values()))
-        if own is not None:
-            finding.cause = f"{own.code} {own.weight}"
-
-
-def _follow_axes(found):
-    """How a weight starts is of no matter where its constraint holds for other norms than meant."""
-    wrong = {f.weight: f for f in found if f.code == WrongAxis.code and f.counts}
-    for finding in found:
-        own = wrong.get(finding.weight)
-        if own is not None and finding.code in (InfeasibleStart.code, StartJump.code):
-            finding.cause = finding.cause or f"{own.code} {own.weight}"
-
-
-def _follow_empty(found):
-    """All that a constraint does follows from there being no weight that it could give."""
-    lost = {
-        f.weight: f
-        for f in found
-        if f.code == NoMember.code or (f.code == ConstraintMakesNan.code and "growth" in f.evidence)
-    }
-    for finding in found:
-        own = lost.get(finding.weight)
-        if own is not None and finding.code in _OF_CONSTRAINT:
-            finding.cause = f"{own.code} {own.weight}"
-
-
-def _follow_beyond(found):
-    """What no gradient gets through, and what is the same for all, where all is lost, follows."""
-    for made in _of(found, BeyondRange)[:1]:
-        for finding in found:
-            if finding.code in (NoGradient.code, ConstantOutput.code, DeadStart.code):
-                finding.cause = f"{made.code} {made.weight or made.layer}"
-
-
-def _follow_gradient(found):
-    """What the weights make of the batch once their first gradient was NaN follows from that."""
-    lost = [f for f in found if f.code == NonfiniteGradient.code and f.stage == "gradients"]
-    for finding in found if lost else []:
-        if finding.code in _BROKEN and finding.stage not in _FIRST:
-            finding.cause = f"{lost[0].code} {lost[0].weight or lost[0].layer}"
-
-
-def _follow_training(found):
-    """What shows in training only, where loss or optimizer is at fault: no rate would mend it."""
-    cause = next((f for f in found if f.code in _OF_TRAINING), None)
-    if cause is None:
-        return
-    for finding in found:
-        later = finding.stage in ("second forward", "training") or finding.code in _OF_GRADIENTS
-        if finding is not cause and finding.counts and later and not finding.cause:
-            finding.cause = f"{cause.code} {cause.layer}".rstrip()
 
 
 def _harms(finding):

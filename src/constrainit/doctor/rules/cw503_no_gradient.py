@@ -1,5 +1,7 @@
 """CW503 no-gradient."""
 
+import itertools
+
 from constrainit.doctor.rules._rule import Rule
 
 _ROUNDING = 1e-5
@@ -10,8 +12,10 @@ class NoGradient(Rule):
 
     A comparison, `sign`, `round` and `argmax` have a derivative of zero wherever they have one:
     what they are computed from does not learn. A weight that is used in a condition only, or
-    behind `stop_gradient`, does not either. Nothing fails; the weight stays what it was. Where no
-    weight at all gets a gradient, the loss itself is flat: it rounds, or lies on a floor.
+    behind `stop_gradient`, does not either. Of two weights that are multiplied and both start at
+    zero, such as those of a low-rank adapter, neither gets one. Nothing fails; the weight stays
+    what it was. Where no weight at all gets a gradient, the loss itself is flat: it rounds, or lies
+    on a floor.
 
     Example:
         class Gate(layers.Layer):
@@ -54,7 +58,11 @@ class NoGradient(Rule):
             never = [g for g in never if g not in lost]
         if not never:
             return
-        cut = [e for e in evidence.entries if e.leaves and not e.gradient]
+        products = {g.record.layer.name for g in never if g.factor}
+        cut = [
+            e for e in evidence.entries
+            if e.leaves and not e.gradient and e.layer not in products
+        ]  # fmt: skip
         if not cut and _is_cut_in_the_loss(evidence, never):
             yield self._in_the_loss(evidence, never)
             return
@@ -77,7 +85,7 @@ class NoGradient(Rule):
         for gradient in never:
             record = gradient.record
             behind = _behind(evidence, record.layer)
-            if cut or (behind is not None and _is_flat(behind)):
+            if not gradient.factor and (cut or (behind is not None and _is_flat(behind))):
                 continue
             reached = _is_reached(evidence, gradient)
             says = any(entry.stops for entry in evidence.entries)
@@ -86,12 +94,17 @@ class NoGradient(Rule):
                 "use it where it has a derivative, not in a condition or a rounding, or make it "
                 "trainable=False"
             )
+            zeros = [g.record.path for g in never if g.factor and g is not gradient]
             if once:
                 why = f": {once!r}, which the loss depends on, was computed from it only once"
                 fix = f"compute {once!r} in call, from the weight"
             elif gradient.used is False and any(record.layer is one for one in evidence.lone):
                 why = ": the sequences have a single time step, which no state comes before"
                 fix = "give it sequences of several steps, or take a layer without a recurrence"
+            elif gradient.factor and zeros:
+                other = _nearest(record.path, zeros)
+                why = f": it is zero, as is {other}, and one multiplies the other"
+                fix = "draw one of them at random; the other one may start at zero"
             elif reached and gradient.used is False:
                 why = ": what it changes cancels out before the loss"
                 fix = "leave it out, such as by use_bias=False, or make it trainable=False"
@@ -130,6 +143,16 @@ class NoGradient(Rule):
             "steps; for a single share take a sigmoid",
             {"gradient": 0.0}, layer=record.layer.name, weight=record.path, source=source,
         )  # fmt: skip
+
+
+def _nearest(path, others):
+    """The path that shares most of its beginning with another one."""
+
+    def shared(other):
+        pairs = zip(path.split("/"), other.split("/"), strict=False)
+        return len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)))
+
+    return max(others, key=shared)
 
 
 def _steps(evidence):

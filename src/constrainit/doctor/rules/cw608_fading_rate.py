@@ -5,6 +5,12 @@ from constrainit.doctor.rules._rule import Rule, percent
 _LEAST = 1e-3
 
 
+def fades(rates):
+    """Whether the rates of a schedule are nothing after twenty steps, and stay so."""
+    peak = max(map(abs, rates[:21]), default=0.0)
+    return peak > 0 and max(map(abs, rates[20:])) <= _LEAST * peak
+
+
 class FadingRate(Rule):
     """A schedule takes the learning rate to nothing within twenty steps.
 
@@ -25,7 +31,8 @@ class FadingRate(Rule):
 
     Known limits:
         Reported where the rate falls below a thousandth of its largest in twenty steps and is no
-        higher after 40, 100 and 1000. Callbacks that set the rate are not seen.
+        higher after 40, 100 and 1000; one that takes longer is tried, see CW613. Callbacks that set
+        the rate are not seen.
 
     Source:
         `keras.optimizers.schedules`: `decay_steps` are optimizer steps. The rates are those that
@@ -36,9 +43,9 @@ class FadingRate(Rule):
 
     def find(self, evidence):
         rates = evidence.rates
-        peak = max(map(abs, rates[:21]), default=0.0)
-        if not peak > 0 or max(map(abs, rates[20:])) > _LEAST * peak:
+        if not fades(rates):
             return
+        peak = max(map(abs, rates[:21]))
         gone = next(i for i, rate in enumerate(rates) if rate and rate == max(rates[:21]))
         step = next(i for i in range(gone, 21) if abs(rates[i]) <= _LEAST * peak)
         yield self.made(

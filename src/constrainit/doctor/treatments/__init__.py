@@ -15,6 +15,8 @@ from constrainit.doctor.treatments import (
     constraints,
     data,
     drawn_in,
+    dropouts,
+    factors,
     guards,
     models,
     outputs,
@@ -113,6 +115,8 @@ REMEDIES = (
     Remedy(("CW605",), data.labels_that_fit, saved=False),
     Remedy(("CW607",), outputs.absolute_error),
     Remedy(("CW608",), training.steady_rate),
+    Remedy(("CW613",), training.longer_schedule),
+    Remedy(("CW614",), dropouts.what_is_kept),
     Remedy(("CW408",), models.more_rows),
     Remedy(("CW509",), models.with_derivatives),
     Remedy(("CW605",), models.scaled_logits),
@@ -138,6 +142,7 @@ REMEDIES = (
     Remedy(("CW503",), outputs.softmax_along_time),
     Remedy(("CW503",), source.softmax_along_time, saved=False),
     Remedy(("CW503",), source.with_a_gradient, saved=False),
+    Remedy(("CW503",), factors.one_of_zeros),
     Remedy(("CW503",), starts.redrawn),
     *(
         Remedy(

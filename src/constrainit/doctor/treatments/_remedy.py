@@ -239,7 +239,7 @@ def measured(finding: Finding, evidence: Evidence) -> dict[str, Any]:
     numbers.setdefault("exception", "none" if not evidence.faults else "still raises")
     gradients = [g for g in evidence.gradients if g.record.path == finding.weight]
     if gradients:
-        numbers["gradient"] = gradients[0].norm or 0.0
+        numbers["gradient"] = gradients[0].norm or max(gradients[0].later, default=0.0)
     return {name: numbers[name] for name in _shown(finding.evidence) if name in numbers}
 
 

@@ -8,9 +8,9 @@ from constrainit.doctor._axes import along
 from constrainit.doctor._constraint_calls import arguments_of
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor.treatments._calls import with_argument
+from constrainit.doctor.treatments._pastes import place, written
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.doctor.treatments._rewriting import kind_of_layer
-from constrainit.doctor.treatments.constraints import place, written
 from constrainit.doctor.treatments.starts import start_inside
 
 

@@ -15,6 +15,7 @@ from constrainit.doctor._recording import is_custom
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._calls import with_argument
 from constrainit.doctor.treatments._closer import SHARE, closer, edits
+from constrainit.doctor.treatments._pastes import place
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.doctor.treatments._rewriting import (
     as_kind,
@@ -24,7 +25,6 @@ from constrainit.doctor.treatments._rewriting import (
     source_of,
 )
 from constrainit.doctor.treatments.axes import call_of, is_of_library
-from constrainit.doctor.treatments.constraints import place
 
 _NEAR = 2e-3
 

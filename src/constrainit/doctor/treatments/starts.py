@@ -16,7 +16,7 @@ from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.initializers import Feasible
 from constrainit.layers import OutputScale
-from constrainit.model import STARTS, constrained_records, walk
+from constrainit.model import STARTS, WeightRecord, constrained_records, walk
 from constrainit.sets import Custom
 
 _OF_PROGRAMS = ("AttributeError", "IndexError", "KeyError", "NameError", "TypeError")
@@ -105,7 +105,7 @@ def redrawn(problem, evidence, found):
         kernel = len(record.shape) > 1 or record.variable.name not in STARTS
         if record.path not in paths or not kernel or not record.variable.trainable:
             continue
-        draw = _from_its_set(record, problem.seed + index)
+        draw = from_its_set(record, problem.seed + index)
         if draw is None and _is_drawn(record):
             continue
         draw = draw or keras.initializers.GlorotUniform(seed=problem.seed + index)
@@ -168,7 +168,7 @@ def _own_draw(record, seed):
     """The initializer of a weight with another seed, be it of its set, of Keras or of the user."""
     own = getattr(record.layer, f"{record.argument}_initializer", None)
     is_of_set = own is None or isinstance(own, Feasible)
-    of_set = _from_its_set(record, seed) if is_of_set else None
+    of_set = from_its_set(record, seed) if is_of_set else None
     return of_set or _with_seed(own, seed)
 
 
@@ -188,7 +188,7 @@ def _written(record, draw, seed):
     return f"{record.argument}_initializer={name}({', '.join([*words, f'seed={seed}'])})"
 
 
-def _from_its_set(record, seed):
+def from_its_set(record: WeightRecord, seed: int) -> Any:
     """The law of the set of a weight; None where no set is known."""
     a_set = None if record.constraint is None else record.resolved(record.constraint)
     known = a_set is not None and not isinstance(a_set, Custom)

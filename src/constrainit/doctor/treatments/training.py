@@ -1,10 +1,19 @@
 """Remedies for the optimizer: its learning rate, its epsilon, its averages."""
 
+from dataclasses import replace
+
 from constrainit.doctor._own_optimizer import inner_of
+from constrainit.doctor._schedules import schedule_of
 from constrainit.doctor.rules._symptoms import diverges
 from constrainit.doctor.treatments._remedy import Changed, with_other
 
 _EPSILON = 1e-3
+
+_COUNTS = ("decay_steps", "first_decay_steps", "warmup_steps", "boundaries")
+"""The arguments of schedules that count steps."""
+
+_BATCHES = 100
+"""So many batches an epoch of the usual size has."""
 
 
 def lower_rate(factor):
@@ -42,6 +51,50 @@ def steady_rate(problem, evidence, found):
         problem.with_rate(peak),
         f"model.compile(optimizer=...({peak:.3g}), ...)  # or a schedule with more decay_steps",
     )
+
+
+def longer_schedule(problem, evidence, found):
+    """A schedule that counts steps as if its numbers were epochs; else its largest rate."""
+    schedule, peak = schedule_of(problem.optimizer), evidence.end.rate
+    config = schedule.get_config()
+    counts = {name: config[name] for name in _COUNTS if config.get(name)}
+    if not counts:
+        return Changed(
+            f"a learning rate of {peak:.3g} at every step",
+            problem.with_rate(peak),
+            f"model.compile(optimizer=...({peak:.3g}), ...)",
+        )
+    longer = {name: _times(value, _BATCHES) for name, value in counts.items()}
+    other = type(schedule).from_config({**config, **longer})
+    written = ", ".join(f"{name}={_written(value)}" for name, value in counts.items())
+    kind = schedule_name(schedule)
+    made = _other_optimizer(
+        problem, f"{', '.join(counts)} {_BATCHES} times as large", learning_rate=other
+    )
+    own = type(inner_of(problem.optimizer)).__name__
+    code = (
+        "batches = -(-len(x) // batch_size)  # those of an epoch\n"
+        f"schedule = {kind}(..., {written})\n"
+        f"model.compile(optimizer=keras.optimizers.{own}(schedule), ...)"
+    )
+    return replace(made, code=code)
+
+
+def schedule_name(schedule):
+    """The class of a schedule as it is written."""
+    kind = type(schedule)
+    known = kind.__module__.split(".")[0] == "keras"
+    return f"keras.optimizers.schedules.{kind.__name__}" if known else kind.__name__
+
+
+def _times(count, factor):
+    return [factor * one for one in count] if isinstance(count, (list, tuple)) else factor * count
+
+
+def _written(count):
+    if isinstance(count, (list, tuple)):
+        return f"[batches * epoch for epoch in {list(count)}]"
+    return f"batches * {count}"
 
 
 def larger_epsilon(problem, evidence, found):

@@ -1,0 +1,96 @@
+"""Training on one half of a batch, judged by the other: what another training would do."""
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import keras
+
+from constrainit.doctor._dropping import dropping_nothing
+from constrainit.doctor._problem import Problem
+from constrainit.doctor._recording import as_it_is
+from constrainit.doctor._state import borrowed, snapshot
+from constrainit.doctor._statistics import to_numpy
+
+_FEWEST = 8
+"""Examples of which a half tells something."""
+
+Values = list[tuple[Any, Any]]
+"""Variables, each with a value."""
+
+
+def can_be_halved(problem: Problem) -> bool:
+    """Whether the examples are the user's own and enough, and a step is cheap."""
+    given = problem.given_y is not None and not problem.drawn
+    return given and problem.is_small and keras.tree.flatten(problem.x)[0].shape[0] >= _FEWEST
+
+
+class Halves:
+    """Every other example of a batch to train on, the rest to judge by.
+
+    What is learnt by heart is no gain there. The weights of the model change meanwhile.
+
+    Args:
+        problem: The problem whose batch it is.
+        start: What the model's variables are at the begin of each training.
+        optimizer: What takes the steps; None for the problem's own.
+    """
+
+    def __init__(self, problem: Problem, start: Values, optimizer: Any = None):
+        (x, y), self._unseen = (_every_other(problem, at) for at in (0, 1))
+        given = optimizer or problem.given_optimizer
+        self._problem = Problem(problem.model, x, y, problem.given_loss, given, problem.seed, 1)
+        self._problem.set_loss()
+        # It makes the optimizer, and compiles what gives the outputs, too.
+        self._problem.step()
+        self._start = [*start, *values_of(self._problem.optimizer)]
+        self.begin()
+
+    def begin(self) -> None:
+        """Goes back to the start."""
+        for variable, value in self._start:
+            variable.assign(value)
+
+    def train(self, steps: int, rates: Iterable[float] = ()) -> float:
+        """Takes steps under the constraints, each at a rate if some are given; gives the loss."""
+        rates, problem = iter(rates), self._problem
+        for _ in range(steps):
+            rate = next(rates, None)
+            if rate is not None:
+                problem.optimizer.learning_rate = rate
+            stepped = problem.step(looking=False)
+            stepped.update()
+            for variable, value in zip(problem.trainable, stepped.updated, strict=True):
+                variable.assign(value)
+            problem.advance(stepped)
+        return self.loss()
+
+    def loss(self) -> float:
+        """The loss of the examples that are not trained on, with nothing dropped."""
+        x, y = self._unseen
+        with dropping_nothing(self._problem.model):
+            found, _ = self._problem.loss(x, y, as_it_is)
+        return float(to_numpy(found))
+
+
+def values_of(owner: Any) -> Values:
+    """The variables of a model or an optimizer as they are."""
+    return [(variable, snapshot(variable)) for variable in owner.variables]
+
+
+@contextlib.contextmanager
+def tried(problem: Problem, what: str) -> Iterator[None]:
+    """The model may be trained for a while; what fails then, as of half a batch, is said."""
+    try:
+        with borrowed(problem.model):
+            yield
+    # The user's model may not take half of a batch, and raise anything.
+    except Exception as exception:
+        said = f"{what} not tried on half of the batch ({type(exception).__name__}: {exception})"
+        if said not in problem.said:
+            problem.said.append(said)
+
+
+def _every_other(problem, at):
+    parts = (problem.x, problem.y)
+    return keras.tree.map_structure(lambda part: None if part is None else part[at::2], parts)

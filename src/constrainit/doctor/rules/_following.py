@@ -1,0 +1,189 @@
+"""Which findings follow from which others."""
+
+from constrainit.doctor._evidence import Evidence
+from constrainit.doctor._finding import Finding
+from constrainit.doctor.rules.cw001_model_fails import ModelFails
+from constrainit.doctor.rules.cw101_infeasible_start import InfeasibleStart
+from constrainit.doctor.rules.cw102_start_jump import StartJump
+from constrainit.doctor.rules.cw204_constraint_makes_nan import ConstraintMakesNan
+from constrainit.doctor.rules.cw205_not_a_projection import NotAProjection
+from constrainit.doctor.rules.cw210_inexact_constraint import InexactConstraint
+from constrainit.doctor.rules.cw212_update_undone import UpdateUndone
+from constrainit.doctor.rules.cw213_no_member import NoMember
+from constrainit.doctor.rules.cw301_wrong_axis import WrongAxis
+from constrainit.doctor.rules.cw306_computed_once import ComputedOnce, is_of_graph
+from constrainit.doctor.rules.cw401_nonfinite_forward import NonfiniteForward
+from constrainit.doctor.rules.cw403_dead_start import DeadStart
+from constrainit.doctor.rules.cw404_exploding_signal import ExplodingSignal
+from constrainit.doctor.rules.cw405_constant_output import ConstantOutput
+from constrainit.doctor.rules.cw409_not_a_variable import NotAVariable
+from constrainit.doctor.rules.cw412_beyond_range import BeyondRange
+from constrainit.doctor.rules.cw501_nonfinite_gradient import NonfiniteGradient
+from constrainit.doctor.rules.cw502_nonfinite_loss import NonfiniteLoss
+from constrainit.doctor.rules.cw503_no_gradient import NoGradient
+from constrainit.doctor.rules.cw504_fading_gradient import FadingGradient
+from constrainit.doctor.rules.cw505_loss_grows import LossGrows
+from constrainit.doctor.rules.cw506_lost_update import LostUpdate
+from constrainit.doctor.rules.cw507_rounding import Rounding
+from constrainit.doctor.rules.cw508_epsilon_underflows import EpsilonUnderflows
+from constrainit.doctor.rules.cw509_no_second_derivative import NoSecondDerivative
+from constrainit.doctor.rules.cw606_unbounded_loss import UnboundedLoss
+from constrainit.doctor.rules.cw704_gradients_add_up import GradientsAddUp
+
+_WITHOUT_GRADIENT = (NoGradient.code, FadingGradient.code)
+_OF_GRADIENTS = (FadingGradient.code, LossGrows.code)
+_BROKEN = (NonfiniteForward.code, NonfiniteGradient.code, NonfiniteLoss.code)
+_BY_START = (InfeasibleStart.code, StartJump.code, LostUpdate.code)
+_OF_CONSTRAINT = (UpdateUndone.code, NotAProjection.code, InexactConstraint.code, *_BY_START)
+_OF_TRAINING = (
+    UnboundedLoss.code, EpsilonUnderflows.code, Rounding.code, NoSecondDerivative.code,
+    GradientsAddUp.code,
+)  # fmt: skip
+_FIRST = ("forward", "loss", "gradients")
+"""The stages before a constraint has acted."""
+
+
+def follow(found: list[Finding], evidence: Evidence) -> None:
+    """Writes into findings the one that each of them follows from, where that is known."""
+    _follow_signal(found, [output.layer for output in evidence.outputs])
+    _follow_softmax(found, evidence)
+    _follow_factors(found, evidence)
+    _follow_computed(found, evidence)
+    _follow_explosion(found)
+    _follow_constraint(found)
+    _follow_undone(found)
+    _follow_axes(found)
+    _follow_empty(found)
+    _follow_beyond(found)
+    _follow_gradient(found)
+    _follow_training(found)
+
+
+def _follow_signal(found, order):
+    """Units are dead behind a constant because of it."""
+    for still in (finding for finding in found if finding.code == ConstantOutput.code):
+        behind = order[order.index(still.layer) + 1 :] if still.layer in order else []
+        dead = [f for f in found if f.code == DeadStart.code and f.layer in behind]
+        cut = [f for f in found if f.code in _WITHOUT_GRADIENT and f.layer in behind]
+        for finding in dead and dead + cut:
+            finding.cause = f"{still.code} {still.layer}"
+
+
+def _follow_explosion(found):
+    """A loss overflows by outputs that have grown; what it computes of them is sound."""
+    grown = [f for f in found if f.code == ExplodingSignal.code]
+    for finding in found if grown else []:
+        if finding.code == NonfiniteLoss.code and "overflow of" in finding.message:
+            finding.cause = f"{grown[0].code} {grown[0].weight or grown[0].layer}"
+
+
+def _follow_softmax(found, evidence):
+    """A softmax over a single entry is constant because of that, unless it ends the model."""
+    alone = {layer for layer, _ in evidence.alone} - {made.layer for made in evidence.losses_of}
+    lost = [f for f in found if f.code == NoGradient.code]
+    for finding in found if lost else []:
+        if finding.code == ConstantOutput.code and finding.layer in alone:
+            finding.cause = f"{lost[0].code} {lost[0].weight}"
+
+
+def _follow_factors(found, evidence):
+    """A product of zeros is constant, and all behind it, and what is before it gets no gradient."""
+    factors = [made.record for made in evidence.gradients if made.factor]
+    own = {f.weight: f for f in found if f.code == NoGradient.code}
+    order = [output.layer for output in evidence.outputs]
+    places = [order.index(r.layer.name) for r in factors if r.layer.name in order]
+    first = [own[r.path] for r in factors if r.path in own][:1]
+    behind = order[min(places) :] if places else []
+    layers = {record.layer.name for record in factors}
+    cut = any(e.leaves and not e.gradient and e.layer in layers for e in evidence.entries)
+    for finding in found if first else []:
+        still = finding.code == ConstantOutput.code and finding.layer in behind
+        lost = cut and finding.code == NoGradient.code and finding.layer not in behind
+        if (still or lost) and not finding.cause:
+            finding.cause = f"{NoGradient.code} {first[0].weight}"
+
+
+def _follow_computed(found, evidence):
+    """A weight that is looked at once gets no gradient, and PyTorch fails at the second step."""
+    for made, own in zip(evidence.computed, _of(found, ComputedOnce), strict=True):
+        paths = {record.path for record in made.records}
+        for finding in found:
+            fault = evidence.faults.get(finding.stage)
+            freed = finding.code == ModelFails.code and fault is not None and is_of_graph(fault)
+            lost = finding.code == NoGradient.code and finding.weight in paths
+            plain = finding.code == NotAVariable.code and finding.layer == made.holder.name
+            if not finding.cause and (freed or lost or plain):
+                finding.cause = f"{own.code} {own.weight}"
+
+
+def _of(found, rule):
+    return [finding for finding in found if finding.code == rule.code]
+
+
+def _follow_constraint(found):
+    """What is finite until a constraint has made NaN of a weight follows from that."""
+    made = next((f for f in found if f.code == ConstraintMakesNan.code), None)
+    broken = [f for f in found if f.code in _BROKEN]
+    if made is not None and not any(f.stage in _FIRST for f in broken):
+        for finding in broken:
+            finding.cause = f"{made.code} {made.weight}"
+
+
+def _follow_undone(found):
+    """Where a weight starts is of no matter if it can not move from where it is put."""
+    undone = {f.weight: f for f in found if f.code == UpdateUndone.code}
+    for finding in found:
+        own = undone.get(finding.weight) if finding.code in _BY_START else None
+        if own is None and finding.code == LossGrows.code and undone:
+            own = next(iter(undone.values()))
+        if own is not None:
+            finding.cause = f"{own.code} {own.weight}"
+
+
+def _follow_axes(found):
+    """How a weight starts is of no matter where its constraint holds for other norms than meant."""
+    wrong = {f.weight: f for f in found if f.code == WrongAxis.code and f.counts}
+    for finding in found:
+        own = wrong.get(finding.weight)
+        if own is not None and finding.code in (InfeasibleStart.code, StartJump.code):
+            finding.cause = finding.cause or f"{own.code} {own.weight}"
+
+
+def _follow_empty(found):
+    """All that a constraint does follows from there being no weight that it could give."""
+    lost = {
+        f.weight: f
+        for f in found
+        if f.code == NoMember.code or (f.code == ConstraintMakesNan.code and "growth" in f.evidence)
+    }
+    for finding in found:
+        own = lost.get(finding.weight)
+        if own is not None and finding.code in _OF_CONSTRAINT:
+            finding.cause = f"{own.code} {own.weight}"
+
+
+def _follow_beyond(found):
+    """What no gradient gets through, and what is the same for all, where all is lost, follows."""
+    for made in _of(found, BeyondRange)[:1]:
+        for finding in found:
+            if finding.code in (NoGradient.code, ConstantOutput.code, DeadStart.code):
+                finding.cause = f"{made.code} {made.weight or made.layer}"
+
+
+def _follow_gradient(found):
+    """What the weights make of the batch once their first gradient was NaN follows from that."""
+    lost = [f for f in found if f.code == NonfiniteGradient.code and f.stage == "gradients"]
+    for finding in found if lost else []:
+        if finding.code in _BROKEN and finding.stage not in _FIRST:
+            finding.cause = f"{lost[0].code} {lost[0].weight or lost[0].layer}"
+
+
+def _follow_training(found):
+    """What shows in training only, where loss or optimizer is at fault: no rate would mend it."""
+    cause = next((f for f in found if f.code in _OF_TRAINING), None)
+    if cause is None:
+        return
+    for finding in found:
+        later = finding.stage in ("second forward", "training") or finding.code in _OF_GRADIENTS
+        if finding is not cause and finding.counts and later and not finding.cause:
+            finding.cause = f"{cause.code} {cause.layer}".rstrip()

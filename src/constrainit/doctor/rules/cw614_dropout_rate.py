@@ -1,0 +1,62 @@
+"""CW614 dropout-rate."""
+
+from constrainit.doctor.rules._rule import Rule, percent
+
+
+class DropoutRate(Rule):
+    """A model does not train as its layers drop most of what they are given, and would otherwise.
+
+    The rate of a dropout is the share that it sets to zero. In TensorFlow 1 the argument was
+    `keep_prob`, the share that is kept: `Dropout(0.9)` with that in mind leaves a tenth of the
+    units, ten times as large, and of three such layers a thousandth. In evaluation nothing is
+    dropped, so that it is taken for a fault of the weights or the data.
+
+    Example:
+        keras.utils.set_random_seed(0)
+        parts = [layers.Dense(16, "relu"), layers.Dropout(0.9), layers.Dense(16, "relu")]
+        model = keras.Sequential([keras.Input((4,)), *parts, layers.Dropout(0.9), layers.Dense(1)])
+        model.compile(keras.optimizers.Adam(0.01), "mse")
+        x = np.random.default_rng(0).normal(size=(256, 4))
+        ci.diagnose(model, x, x.sum(axis=1, keepdims=True))
+
+    Use instead:
+        keras.utils.set_random_seed(0)
+        parts = [layers.Dense(16, "relu"), layers.Dropout(0.1), layers.Dense(16, "relu")]
+        model = keras.Sequential([keras.Input((4,)), *parts, layers.Dropout(0.1), layers.Dense(1)])
+        model.compile(keras.optimizers.Adam(0.01), "mse")
+        x = np.random.default_rng(0).normal(size=(256, 4))
+        ci.diagnose(model, x, x.sum(axis=1, keepdims=True))
+
+    Known limits:
+        Asked of rates above a half of Keras' own layers, all of them together, in models whose
+        steps are cheap, with examples that are given. One half of them is trained on, the other
+        tells the loss, with nothing dropped. Reported where what the layers keep, taken as their
+        rate, halves the loss in 50 steps, and what they have gets less than half as far in 150, and
+        not below twice that loss. Calls of `keras.random.dropout` are not seen.
+
+    Source:
+        `keras.layers.Dropout`; tensorflow/tensorflow#24526 (`keep_prob` became `rate`);
+        hunkim/DeepLearningZeroToAll#122 (one given for the other).
+    """
+
+    code, name, stage = "CW614", "dropout-rate", "training"
+
+    def find(self, evidence):
+        made = evidence.drops
+        if made is None:
+            return
+        first, given, kept = made.losses
+        worst = max(made.places, key=lambda one: one.rate)
+        names = list(dict.fromkeys(one.layer.name for one in made.places))
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        each = "drops" if len(names) == 1 else "drop up to"
+        yield self.made(
+            f"{', '.join(names[:3])}{more} {each} {percent(worst.rate)} of what they are given "
+            f"({worst.argument}={worst.rate:g}): on examples that it is not trained on, the loss "
+            f"goes from {first:.4g} to {given:.4g} in {made.steps} steps, and to {kept:.4g} in "
+            f"{made.steps_kept} with {worst.argument}={1 - worst.rate:.3g}",
+            "the rate is the share that is dropped, not the one that is kept: give 1 - keep_prob",
+            {"rate": worst.rate, "unseen_loss": first, "unseen_loss_at_the_end": given,
+             "unseen_loss_with_the_rest": kept},
+            layer=worst.layer.name,
+        )  # fmt: skip

@@ -1,0 +1,102 @@
+"""Weights that start at zero and are each other's factor: none of them gets a gradient."""
+
+import keras
+import numpy as np
+import pytest
+from conftest import array
+from keras import layers, ops
+
+import constrainit as ci
+
+DRAWS = np.random.default_rng(0)
+X = DRAWS.normal(size=(64, 6)).astype("float32")
+Y = np.tanh(X @ DRAWS.normal(size=(6, 2))).astype("float32")
+
+
+class LowRank(layers.Layer):
+    """A correction of low rank, of its own or of a layer that is not trained."""
+
+    def __init__(self, starts, base=True, **kwargs):
+        super().__init__(**kwargs)
+        self.starts, self.has_base = starts, base
+
+    def build(self, shape):
+        names, sizes = ("down", "up"), ((shape[-1], 2), (2, 6))
+        for name, start, size in zip(names, self.starts, sizes, strict=True):
+            bound = keras.constraints.MaxNorm(2.0) if name == "down" else None
+            made = self.add_weight(name=name, shape=size, initializer=start, constraint=bound)
+            setattr(self, name, made)
+        draw = keras.initializers.GlorotNormal(1)
+        if self.has_base:
+            self.base = self.add_weight(shape=(shape[-1], 6), initializer=draw, trainable=False)
+        self.bias = self.add_weight(name="bias", shape=(6,), initializer="zeros")
+
+    def call(self, x):
+        low = ops.matmul(ops.matmul(x, self.down), self.up)
+        return ops.tanh((ops.matmul(x, self.base) if self.has_base else 0.0) + low + self.bias)
+
+
+def model_of(*parts):
+    model = keras.Sequential([keras.Input((6,)), *parts, layers.Dense(2, name="head")])
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    return model
+
+
+def of_no_gradient(report):
+    return [f for f in report.findings if f.code == "CW503"]
+
+
+@pytest.mark.parametrize("blocks", [1, 2])
+@pytest.mark.parametrize("starts", [("zeros", "zeros"), ("glorot_uniform", "zeros")])
+def test_two_factors_of_zero(starts, blocks):
+    """All of them count, whatever is behind them, and one factor of each is drawn."""
+    keras.utils.set_random_seed(0)
+    model = model_of(*(LowRank(starts, name=f"block_{place}") for place in range(blocks)))
+    found = of_no_gradient(ci.diagnose(model, X, Y))
+    if starts[0] != "zeros":
+        assert found == []
+        return
+    names = [f"block_{place}/{part}" for place in range(blocks) for part in ("down", "up")]
+    assert sorted(f.weight.split("/", f.weight.count("/") - 1)[-1] for f in found) == names
+    for finding in found:
+        other = finding.weight.replace("/up", "/down")
+        other = other if other != finding.weight else finding.weight.replace("/down", "/up")
+        assert finding.counts
+        assert f"it is zero, as is {other}" in finding.message
+        assert finding.treatment.healed
+        assert "up drawn" not in finding.treatment.change
+        assert finding.treatment.change.count("down") == blocks
+        assert finding.treatment.code.startswith("self.add_weight(name='down', ...")
+    assert not array(model.get_layer("block_0").down).any()
+
+
+def test_a_product_that_cuts_off_all_before_it():
+    """No operation without a derivative is to blame where the factors are zero."""
+    keras.utils.set_random_seed(0)
+    model = model_of(layers.Dense(6, name="trunk"), LowRank(("zeros", "zeros"), False, name="low"))
+    found = of_no_gradient(ci.diagnose(model, X, Y))
+    assert {f.weight.split("/")[-1] for f in found} == {"down", "up", "kernel", "bias"}
+    assert not any("without a derivative" in f.fix for f in found)
+    assert found[0].weight.endswith("low/down")
+    assert found[0].treatment.healed
+    for finding in found:
+        if "trunk" in finding.weight:
+            assert finding.cause == f"CW503 {found[0].weight}"
+
+
+def test_factors_in_layers_of_their_own():
+    """Neither layer by itself changes the loss; both together do."""
+    keras.utils.set_random_seed(0)
+    x = keras.Input((6,))
+    trunk = layers.Dense(6, name="trunk")(x)
+    down = layers.Dense(2, kernel_initializer="zeros", use_bias=False, name="down")(trunk)
+    up = layers.Dense(6, kernel_initializer="zeros", use_bias=False, name="up")(down)
+    model = keras.Model(x, layers.Dense(2, name="head")(layers.Add()([trunk, up])))
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    found = of_no_gradient(ci.diagnose(model, X, Y))
+    assert sorted(f.weight for f in found) == ["down/kernel", "up/kernel"]
+    for finding in found:
+        assert finding.counts
+        assert finding.treatment.healed
+        code = 'keras.layers.Dense(..., kernel_initializer="glorot_uniform")  # down'
+        assert finding.treatment.code == code
