@@ -32,7 +32,7 @@ from constrainit.doctor.rules.cw302_undefined_at_bound import UndefinedAtBound
 from constrainit.doctor.rules.cw303_average_outside import AverageOutside
 from constrainit.doctor.rules.cw304_quantized_away import QuantizedAway
 from constrainit.doctor.rules.cw305_average_overwrites import AverageOverwrites
-from constrainit.doctor.rules.cw306_computed_once import ComputedOnce, is_of_graph
+from constrainit.doctor.rules.cw306_computed_once import ComputedOnce
 from constrainit.doctor.rules.cw401_nonfinite_forward import NonfiniteForward
 from constrainit.doctor.rules.cw402_saturated_start import SaturatedStart
 from constrainit.doctor.rules.cw403_dead_start import DeadStart
