@@ -13,6 +13,7 @@ OF_KIND = {
     "argmax": ("CW503",),
     "attached_too_late": ("CW209",),
     "average_overwrites": ("CW305",),
+    "beyond_range": ("CW412",),
     "bfloat16_rounding": ("CW506",),
     "bias_by_epsilon": ("CW205",),
     "bounded_twice": ("CW214",),
@@ -30,6 +31,7 @@ OF_KIND = {
     "domain_log": ("CW302", "CW401", "CW501", "CW502"),
     "domain_pow": ("CW302", "CW401", "CW501"),
     "domain_sqrt": ("CW302", "CW401", "CW501"),
+    "dropout_rate": ("CW614",),
     "ema": ("CW303",),
     "epsilon_underflows": ("CW508",),
     "explosion": ("CW404",),
@@ -73,6 +75,7 @@ OF_KIND = {
     "quantization": ("CW304",),
     "reload_differs": ("CW208",),
     "saturation": ("CW402",),
+    "schedule_ends": ("CW613",),
     "sign": ("CW503",),
     "singular_matrix": ("CW001", "CW401"),
     "softmax_of_one": ("CW503",),
@@ -139,6 +142,7 @@ MISSED = {
     "H136": "the slope that the sets allow is not compared with that of the targets",
     "H152": "a clone has the defaults that its constraint's config leaves out: a note",
     "H156": "which of two paths a convex model needs the constraint on is not known",
+    "H178": "that a map gives rotations only is not compared with what the targets need",
 }
 
 

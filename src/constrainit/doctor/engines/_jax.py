@@ -79,13 +79,21 @@ def compile_step(problem):
         updated, moved = optimizer.stateless_apply(slots, gradients, values)
         return loss, outputs, signals, gradients, updated, moved, state
 
-    compiled = _compiled(run)
+    programs = [_compiled(run), jax.jit(run)]
 
     def step(_):
+        found = taken()
+        # In haste XLA may give NaN where there is none as `fit` compiles: that has the last word.
+        if len(programs) > 1 and not _is_finite(found):
+            del programs[0]
+            found = taken()
+        return found
+
+    def taken():
         values, rest = [v.value for v in trainable], [v.value for v in others]
         slots = [v.value for v in optimizer.variables]
         sinks = [jnp.zeros(())] * len(problem.recording.watched)
-        loss, outputs, signals, gradients, updated, *after = compiled(
+        loss, outputs, signals, gradients, updated, *after = programs[0](
             values, sinks, rest, slots, problem.x, problem.y
         )
         weights = [weigh(*one) for one in zip(values, gradients, updated, strict=True)]
@@ -97,6 +105,11 @@ def compile_step(problem):
         return Stepped(loss, found, signals, weights, connected, values, updated, *after)
 
     return step
+
+
+def _is_finite(stepped):
+    """Whether the loss of a step and its gradients are."""
+    return bool(np.isfinite(stepped.loss)) and not any(w[1] > 0 for w in stepped.weights)
 
 
 _STATE = ("trainable_variables", "non_trainable_variables", "optimizer_variables")
