@@ -769,7 +769,7 @@ def test_report_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
 
 
 def diagnose_in_haste():
-    """XLA makes NaN of gradients of this model on a CPU without its optimizations, and only then."""
+    """XLA makes NaN of gradients of this model without its optimizations, and only then."""
     keras.utils.set_random_seed(31)
     x = given = keras.Input((48, 3))
     for filters, width in ((12, 7), (12, 5)):
