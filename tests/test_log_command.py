@@ -174,6 +174,7 @@ def test_following_shows_what_is_new(path, monkeypatch):
         (["run.db", "--run", "9"], "has no run 9. It has: 1."),
         (["run.db", "--weights", "x"], "matches 'x'"),
         (["run.db", "--html", "no/such/page.html"], "There is no folder"),
+        (["run.db", "--csv", "."], "--csv must be the name of a file. '.' is a folder."),
     ],
 )
 def test_what_can_not_be_shown_is_said(path, monkeypatch, arguments, message):

@@ -80,6 +80,8 @@ def _write(path, weights, number, html, table, parquet):
     for option, target in (("--html", html), ("--csv", table), ("--parquet", parquet)):
         if target is not None and not Path(target).resolve().parent.is_dir():
             raise LogError(f"There is no folder {str(Path(target).parent)!r} to write {option} to.")
+        if target is not None and Path(target).is_dir():
+            raise LogError(f"{option} must be the name of a file. {target!r} is a folder.")
     try:
         if html or table:
             run, held = _look(path, weights, number)
