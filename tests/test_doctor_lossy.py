@@ -108,6 +108,16 @@ def test_what_is_lost_is_named(case):
         assert first.treatment.healed
 
 
+def test_a_signal_that_saturates_has_another_rule():
+    """Of a sigmoid of weights alone CW412 tells; of one of signals, CW402."""
+    far = keras.initializers.Constant(40.0)
+    model = keras.Sequential([
+        keras.Input((6,)), layers.Dense(8, "tanh", bias_initializer=far), layers.Dense(1)
+    ])  # fmt: skip
+    model.compile(keras.optimizers.Adam(0.001), "mse")
+    assert codes(ci.diagnose(model, X, Y))[0] == "CW402"
+
+
 def test_what_is_lost_elsewhere_is_no_cause():
     """A weight that nothing uses is told as such, though something underflows in another layer."""
 

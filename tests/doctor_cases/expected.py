@@ -53,7 +53,7 @@ OF_KIND = {
     "leaping": ("CW215",),
     "loss_floor": ("CW605",),
     "loss_switched_off": ("CW612",),
-    "loss_underflow": ("CW503", "CW502"),
+    "loss_underflow": ("CW503", "CW502", "CW412"),
     "nan_after_first_step": ("CW401", "CW501"),
     "nan_forward": ("CW401",),
     "nan_gradient": ("CW501", "CW401"),

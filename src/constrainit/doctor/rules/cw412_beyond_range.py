@@ -35,7 +35,8 @@ class BeyondRange(Rule):
     Known limits:
         Looked for where a weight gets no gradient at any step, or an output is the same for every
         example. An overflow counts wherever it is; an underflow and a saturated sigmoid only where
-        every result of the operation is lost. Loops of JAX are looked at as a whole.
+        every result of the operation is lost, and a sigmoid only if it is one of weights alone: of
+        signals CW402 tells. Loops of JAX are looked at as a whole.
 
     Source:
         pytorch/pytorch#133085 (the square in a normalization of float16), keras-team/keras#1061
@@ -50,6 +51,9 @@ class BeyondRange(Rule):
         layers = {record.layer.name for record in never}
         still = {o.layer for o in evidence.outputs if o.spread <= 1e-6 * o.peak}
         for operation in evidence.lossy:
+            # That signals saturate has a rule of its own.
+            if "saturated" in operation.limit and any(one.data for one in operation.operands):
+                continue
             entered = {path for one in operation.operands for path in one.weights}
             at = {operation.layer} & (layers | still)
             if not (entered & paths or at or (operation.stage == "loss" and never)):
