@@ -237,6 +237,20 @@ def test_what_is_swapped_back_is_looked_at(act, use_ema, rng):
     assert [repair.moment for repair in keep.repairs] == use_ema * [f"{act} end"]
 
 
+@pytest.mark.parametrize("a_set", [None, ci.NonNegative()], ids=["free", "constrained"])
+def test_what_ends_with_averages_is_predicted_with_and_saved(a_set, rng, tmp_path):
+    """On JAX Keras leaves weights and averages one array, which `predict` then gives away."""
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, kernel_constraint=a_set)])
+    model.compile(keras.optimizers.SGD(0.1, use_ema=True), "mse")
+    x, y = data(rng)
+    model.fit(x, y, epochs=2, verbose=0)
+    before = model.predict(x, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded.predict(x, verbose=0), before)
+    model.fit(x, y, epochs=1, verbose=0)
+
+
 @pytest.mark.skipif(
     keras.backend.backend() == "tensorflow", reason="Keras asks for the average there"
 )

@@ -9,6 +9,9 @@ import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import keras
+from keras import ops
+
 from constrainit._joint import groups_of
 from constrainit._set import ConstraintSet
 from constrainit._step import looking
@@ -28,16 +31,21 @@ def of_members(update: Callable[..., None]) -> Callable[..., None]:
 
 
 def ending_inside(finalize: Callable[..., None]) -> Callable[..., None]:
-    """`finalize_variable_values`, and then the constraints of what it has overwritten."""
+    """`finalize_variable_values`, and then the constraints of what it has overwritten.
+
+    On JAX weights and averages are the same arrays then, which a step, or `predict`, gives away:
+    each weight gets one of its own.
+    """
 
     @functools.wraps(finalize)
     def wrapper(self: Any, var_list: list[Any]) -> None:
         finalize(self, var_list)
         if self.use_ema:
             held = _held(var_list)
+            shared = keras.backend.backend() == "jax"
             for variable in var_list:
-                if id(variable) in held:
-                    variable.assign(held[id(variable)])
+                if shared or id(variable) in held:
+                    variable.assign(ops.copy(held.get(id(variable), variable)))
 
     return wrapper
 
