@@ -156,11 +156,12 @@ def summarize_array(value: np.ndarray, activation: str) -> np.ndarray | None:
     low, high = float(wide.min()), float(wide.max())
     if not np.isfinite([low, high]).all():
         return None
+    # What is infinite then is not told.
     with np.errstate(over="ignore"):
         means, variances = moments_of(batch)
+        deviation = np.sqrt(np.mean(variances) + np.var(means))
     flat = np.mean(_flat(wide, activation)) if activation in _BOUNDED else 0.0
     still = activation in _RECTIFIED and np.mean((means == 0) & (variances == 0))
-    deviation = np.sqrt(np.mean(variances) + np.var(means))
     found = [np.mean(means), deviation, low, high, 0, flat, still, np.sqrt(np.max(variances))]
     return np.array(found) if _is_told(np.array(found)) else None
 
