@@ -11,8 +11,10 @@ from typing import Any
 
 import keras
 
+from constrainit.doctor.trace._blame import as_operation
 from constrainit.doctor.trace._operation import Operand as Operand
 from constrainit.doctor.trace._operation import Operation as Operation
+from constrainit.doctor.trace._record import Recorder
 
 __all__ = ["Operand", "Operation", "locate", "locate_constraint", "lossy"]
 
@@ -42,7 +44,13 @@ def lossy(problem: Any) -> list[Operation]:
     Args:
         problem: As in `locate`.
     """
-    return _tracer().lossy(problem)
+    # It takes a problem, whose module takes this one.
+    from constrainit.doctor.trace._run import untouched
+
+    recorder = Recorder(lossy=True)
+    with untouched(problem.model):
+        _tracer().forward(problem, recorder)
+    return [as_operation(recorder, step) for step in recorder.lost]
 
 
 def locate_constraint(constraint: Any, variable: keras.Variable, value: Any) -> Operation | None:

@@ -17,7 +17,8 @@ from constrainit.doctor.trace._run import entered, run, untouched
 def locate(problem: Any) -> Operation | None:
     """As `constrainit.doctor.trace.locate`."""
     recorder = Recorder()
-    walk, weights, (loss, *predictions) = _forward(problem, recorder)
+    with untouched(problem.model):
+        walk, weights, (loss, *predictions) = forward(problem, recorder)
     if loss.value.nonfinite:
         step = _blame.first_fault([loss.value])
     else:
@@ -27,14 +28,8 @@ def locate(problem: Any) -> Operation | None:
     return None if step is None else _blame.as_operation(recorder, step)
 
 
-def lossy(problem: Any) -> list[Operation]:
-    """As `constrainit.doctor.trace.lossy`."""
-    recorder = Recorder(lossy=True)
-    _forward(problem, recorder)
-    return [_blame.as_operation(recorder, step) for step in recorder.lost]
-
-
-def _forward(problem, recorder):
+def forward(problem: Any, recorder: Recorder) -> Any:
+    """Notes a forward pass and the loss; gives what a backward pass begins with."""
     held = [*problem.trainable, *problem.others]
 
     def objective(values, x, y):
@@ -42,8 +37,7 @@ def _forward(problem, recorder):
         with keras.StatelessScope(state_mapping=scope, collect_losses=True):
             return entered(run, problem, recorder, x, y, _mark)
 
-    with untouched(problem.model):
-        closed = jax.make_jaxpr(objective)([v.value for v in held], problem.x, problem.y)
+    closed = jax.make_jaxpr(objective)([v.value for v in held], problem.x, problem.y)
     inputs = [Tensor(v.value, weight=v.path) for v in held]
     weights = inputs[: len(problem.trainable)]
     for one in weights:

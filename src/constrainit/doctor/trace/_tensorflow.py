@@ -24,7 +24,7 @@ def locate(problem: Any) -> Operation | None:
     recorder = Recorder()
     with untouched(problem.model):
         with tf.GradientTape() as tape:
-            noting, loss, predictions = _forward(problem, recorder)
+            noting, loss, predictions = forward(problem, recorder)
         last = noting.value(loss)
         if last.nonfinite:
             step = _blame.first_fault([last])
@@ -36,15 +36,8 @@ def locate(problem: Any) -> Operation | None:
         return None if step is None else _blame.as_operation(recorder, step)
 
 
-def lossy(problem: Any) -> list[Operation]:
-    """As `constrainit.doctor.trace.lossy`."""
-    recorder = Recorder(lossy=True)
-    with untouched(problem.model):
-        _forward(problem, recorder)
-    return [_blame.as_operation(recorder, step) for step in recorder.lost]
-
-
-def _forward(problem, recorder):
+def forward(problem: Any, recorder: Recorder) -> Any:
+    """Notes a forward pass and the loss; gives what a backward pass begins with."""
     noting = _Noting(recorder)
     for variable in [*problem.trainable, *problem.others]:
         value = Value(flags_of(variable.value), weight=variable.path)

@@ -25,7 +25,7 @@ def locate(problem: Any) -> Operation | None:
     """As `constrainit.doctor.trace.locate`."""
     recorder = Recorder()
     with untouched(problem.model):
-        mode, loss, predictions = _forward(problem, recorder)
+        mode, loss, predictions = forward(problem, recorder)
         last = mode.value(loss)
         if last.nonfinite:
             step = _blame.first_fault([last])
@@ -38,15 +38,8 @@ def locate(problem: Any) -> Operation | None:
         return None if step is None else _blame.as_operation(recorder, step)
 
 
-def lossy(problem: Any) -> list[Operation]:
-    """As `constrainit.doctor.trace.lossy`."""
-    recorder = Recorder(lossy=True)
-    with untouched(problem.model):
-        _forward(problem, recorder)
-    return [_blame.as_operation(recorder, step) for step in recorder.lost]
-
-
-def _forward(problem, recorder):
+def forward(problem: Any, recorder: Recorder) -> Any:
+    """Notes a forward pass and the loss; gives what a backward pass begins with."""
     mode = _Noting(recorder)
     for variable in [*problem.trainable, *problem.others]:
         mode.know(variable.value, Value(flags_of(variable.value), weight=variable.path))

@@ -8,7 +8,7 @@ from constrainit.doctor._axes import along
 from constrainit.doctor._constraint_calls import arguments_of
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor.treatments._calls import with_argument
-from constrainit.doctor.treatments._pastes import place, written
+from constrainit.doctor.treatments._pastes import given, written
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.doctor.treatments._rewriting import kind_of_layer
 from constrainit.doctor.treatments.starts import start_inside
@@ -20,7 +20,7 @@ def along_other_axes(problem, evidence, found):
     seen = [one for one in evidence.other_axes if one.record.path in paths]
     if not seen:
         return None
-    changes, sets, diffs = [], [], []
+    changes, sets, diffs = [], {}, []
     for one in seen:
         record, constraint = one.record, one.record.constraint
         other = along(constraint, one.other)
@@ -28,12 +28,12 @@ def along_other_axes(problem, evidence, found):
             s for s in seen if (type(s.record.constraint), s.given) == (type(other), one.given)
         ]
         changes.append(f"axis={other.axis} in place of axis={constraint.axis}")
-        sets.append(f"{place(problem, record.path)!r}: {call_of(other)}")
+        sets[record.path] = call_of(other)
         diffs.append(_diff(one, other, len(alike)))
     for one in seen:
         one.record.variable.constraint = along(one.record.constraint, one.other)
     start_inside(problem, evidence, paths)
-    code = f"ci.constrain(model, {{{', '.join(sets)}}})\nci.prepare(model)"
+    code = f"{given(problem, sets)}\nci.prepare(model)"
     return Changed(
         f"{', '.join(dict.fromkeys(changes))}, and a start inside",
         code=code,

@@ -15,7 +15,7 @@ from constrainit.doctor._recording import is_custom
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._calls import with_argument
 from constrainit.doctor.treatments._closer import SHARE, closer, edits
-from constrainit.doctor.treatments._pastes import place
+from constrainit.doctor.treatments._pastes import given
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.doctor.treatments._rewriting import (
     as_kind,
@@ -63,7 +63,7 @@ def _by_argument(problem, record):
             kinds = [kind_of_layer(record.layer)] if is_custom(record.layer) else []
             kinds, is_old = [*kinds, type(constraint)], functools.partial(operator.eq, value)
             diff = with_argument(kinds, type(constraint), name, is_old, closer(value), most=1)
-            code = f"ci.constrain(model, {{{place(problem, record.path)!r}: {call_of(other)}}})"
+            code = given(problem, {record.path: call_of(other)})
             return other, Changed(f"{name}={closer(value)} in place of {value}", None, code, diff)
     return None
 
