@@ -282,6 +282,23 @@ def fails(x, w):
     raise RuntimeError("no luck")
 
 
+class Clipped(layers.Layer):
+    """A weight whose name the call gives to what it makes of it."""
+
+    def build(self, shape):
+        self.w = self.add_weight(shape=(shape[-1],), initializer="ones", name="w")
+
+    def call(self, x):
+        self.w = ops.abs(self.w)
+        self.w = self.w / ops.sum(self.w)
+        return x * self.w
+
+
+def misplaced(**given):
+    """A layer that was given a constraint as another argument."""
+    return sequential(layers.Dense(3, name="here", **given), layers.Dense(1))
+
+
 EVERY = "model/here/kernel"
 FAULTY = {
     "CW001": {
@@ -321,6 +338,12 @@ FAULTY = {
     "CW209": {
         "late": (attached_late, EVERY),
         "variable": (lambda: sequential(MadeByVariable(name="here")), "w"),
+        "use_bias": (lambda: misplaced(use_bias=keras.constraints.NonNeg()), EVERY),
+        "activation": (lambda: misplaced(activation=ci.NonNegative()), EVERY),
+        "regularizer": (lambda: misplaced(kernel_regularizer=ci.MaxNorm(1)), EVERY),
+    },
+    "CW307": {
+        "clipped": (lambda: sequential(Clipped(name="here"), layers.Dense(1)), "model/here/w")
     },
     "CW301": {
         "images": (wrong_axes, ("model/conv/kernel", "model/deep/kernel", "model/up/kernel")),

@@ -98,6 +98,7 @@ OF_KIND = {
     "wrong_loss_shape": ("CW603",),
     "wrong_shape": ("CW202",),
     "wrong_shape_broadcast": ("CW202", "CW205"),
+    "written_over": ("CW307",),
     "zero_sum": ("CW204", "CW211"),
     "zero_update": ("CW506",),
     "zero_vector": ("CW401", "CW204"),

@@ -75,6 +75,25 @@ def repeat(record):
     return apart
 
 
+def counted(record):
+    """The attributes of a constraint that each call changes: numbers, or what has become of them.
+
+    What only the first call sets is no count.
+    """
+    constraint = copy.copy(record.constraint)
+    seen = []
+    for _ in range(3):
+        try:
+            constraint(keras.Variable(record.variable.value, dtype=record.dtype))
+        # As above.
+        except Exception:
+            return {}
+        kept = getattr(constraint, "__dict__", {}).items()
+        seen.append({name: v for name, v in kept if isinstance(v, (int, float))})
+    names = [n for n in seen[-1] if all(n in one for one in seen)]
+    return {n: [one[n] for one in seen] for n in names if len({one[n] for one in seen}) == 3}
+
+
 def called(record, value):
     """What a constraint makes of a value, outside of a compiled step."""
     try:

@@ -14,6 +14,7 @@ from constrainit.doctor._axes import are_meant, norm_axes
 from constrainit.doctor._blocks import change, distance
 from constrainit.doctor._constraint_calls import (
     called,
+    counted,
     describe,
     is_gradual,
     known_set,
@@ -120,10 +121,11 @@ class Constraints:
             self._run(group)
         for made in self.evidence.constraints:
             if made.custom:
-                made.repeat = repeat(made.record) if made.fault is None else 0.0
+                if made.fault is None:
+                    made.repeat, made.counted = repeat(made.record), counted(made.record)
                 made.axes, made.rows = self._axes(made)
                 made.left_out = left_out(made.record.constraint)
-                made.saving = saving_fault(made.record, made.repeat > 0 or bool(made.fault))
+                made.saving = saving_fault(made.record, made.changes or bool(made.fault))
 
     def _run(self, group):
         values = [ops.convert_to_tensor(r.variable) for r in group]

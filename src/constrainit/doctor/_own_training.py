@@ -102,7 +102,8 @@ class OwnTraining:
             made.update = made.step = made.after_step = None
         return Evidence(
             faults=mine.faults, constraints=usual.constraints, unattached=usual.unattached,
-            dropped=usual.dropped, outputs=mine.outputs, outputs_after=mine.outputs_after,
+            misplaced=usual.misplaced, dropped=usual.dropped, outputs=mine.outputs,
+            outputs_after=mine.outputs_after,
             outputs_last=mine.outputs_last, gradients=mine.gradients, loss=mine.loss,
             loss_after=mine.loss_after, losses=mine.losses, nonfinite_after=mine.nonfinite_after,
             fault_step=mine.fault_step, fault_weights=mine.fault_weights, alone=usual.alone,
@@ -110,6 +111,7 @@ class OwnTraining:
             quantized=usual.quantized,
             data=usual.data, weights=usual.weights, made=usual.made, rate=mine.rate,
             entries=mine.entries, kinks=mine.kinks, computed=usual.computed,
+            written_over=usual.written_over,
         )  # fmt: skip
 
     def _steps(self):

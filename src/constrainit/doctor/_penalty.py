@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import numpy as np
 from keras import ops
 
 from constrainit.doctor._evidence import Evidence, PenaltyEvidence
@@ -20,7 +21,8 @@ def total(problem: Any) -> float | None:
     penalised = _penalised(problem)
     if not penalised or not problem.is_small:
         return None
-    return sum(float(to_numpy(ops.stop_gradient(v.regularizer(v)))) for v in penalised)
+    # One that is no number is summed up by Keras.
+    return sum(float(np.sum(to_numpy(ops.stop_gradient(v.regularizer(v))))) for v in penalised)
 
 
 def sizes(problem: Any) -> dict[int, float]:

@@ -3,8 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-import keras
-
+from constrainit.doctor._attached import misplaced, quantized, unattached
 from constrainit.doctor._beyond import beyond
 from constrainit.doctor._computed import computed_once
 from constrainit.doctor._constraints import Constraints
@@ -21,10 +20,10 @@ from constrainit.doctor._own_step import has_own_step
 from constrainit.doctor._own_training import OwnTraining
 from constrainit.doctor._plain import plain_tensors
 from constrainit.doctor._problem import Problem
-from constrainit.doctor._recording import is_custom
 from constrainit.doctor._schedules import ends_early
 from constrainit.doctor._training import Training
 from constrainit.doctor._twice import bounded_twice
+from constrainit.doctor._written_over import written_over
 from constrainit.model import walk
 
 
@@ -32,9 +31,10 @@ def probe(problem: Problem) -> Evidence:
     """Measures a problem. The model's weights change; the caller restores them."""
     evidence = Evidence(weights=walk(problem.model))
     evidence.trained = has_stepped(problem.model)
-    evidence.unattached = _unattached(evidence.weights)
+    evidence.unattached = unattached(evidence.weights)
+    evidence.misplaced = misplaced(evidence.weights)
     evidence.dropped = dropped(evidence.weights)
-    evidence.quantized = _quantized(evidence.weights)
+    evidence.quantized = quantized(evidence.weights)
     constraints = Constraints(evidence)
     constraints.run()
     if not has_own_step(problem.model):
@@ -99,6 +99,7 @@ def _called(problem, evidence, trace):
     evidence.made, evidence.alone = problem.recording.made, problem.recording.alone
     evidence.lone = problem.recording.lone
     assigned = {id(variable) for variable in problem.assigned}
+    evidence.written_over = written_over(evidence.weights)
     evidence.computed = computed_once(problem, evidence.weights) if sound else []
     evidence.assigned = [r for r in evidence.weights if id(r.variable) in assigned]
     return sound
@@ -113,42 +114,3 @@ def _stage(problem: Problem, evidence: Evidence, name: str, run: Any) -> bool:
         evidence.faults[name] = replace(fault(exception), layer=problem.recording.raised_in)
         return False
     return True
-
-
-def _unattached(weights):
-    """Weights whose layer was given a constraint that Keras never read."""
-    found = []
-    for record in weights:
-        held = getattr(record.layer, f"{record.argument}_constraint", None)
-        if held is not None and record.constraint is None and not _is_quantized(record.layer):
-            found.append((record, type(held).__name__))
-    return found + _held_by_layers(weights, {id(r.layer) for r, _ in found})
-
-
-def _held_by_layers(weights, known):
-    """Weights of layers of the user's own that hold a constraint which no weight has."""
-    attached = {id(r.constraint) for r in weights}
-    layers = {id(r.layer): r.layer for r in weights if is_custom(r.layer)}
-    found = []
-    for layer in layers.values():
-        own = [r for r in weights if r.layer is layer and r.constraint is None]
-        kernels = [r for r in own if len(r.shape) > 1] or own
-        for value in vars(layer).values():
-            is_one = isinstance(value, keras.constraints.Constraint) and id(value) not in attached
-            if is_one and kernels and id(layer) not in known:
-                found.append((kernels[0], type(value).__name__))
-    return found
-
-
-def _quantized(weights):
-    """Layers that hold whole numbers in place of a weight that has a constraint."""
-    found = {}
-    for record in weights:
-        held = getattr(record.layer, f"{record.argument}_constraint", None)
-        if held is not None and record.constraint is None and _is_quantized(record.layer):
-            found[record.layer.name] = type(held).__name__
-    return list(found.items())
-
-
-def _is_quantized(layer):
-    return getattr(layer, "quantization_mode", None) is not None

@@ -26,6 +26,7 @@ from constrainit.doctor._evidence._weights import (
     MadeEvidence,
     PenaltyEvidence,
     PlainEvidence,
+    WrittenOverEvidence,
 )
 from constrainit.doctor._evidence._whole import Evidence, Trial
 
@@ -59,4 +60,5 @@ __all__ = [
     "SwitchEvidence",
     "Trial",
     "TwiceEvidence",
+    "WrittenOverEvidence",
 ]

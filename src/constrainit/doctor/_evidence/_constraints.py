@@ -47,6 +47,7 @@ class ConstraintEvidence:
             that the weight has a meaning for.
         rows: The same, where they have one, and are not those of its units.
         repeat: How far apart two calls on the same weight are, relative to the start.
+        counted: The numbers that it keeps and each call changes, in three calls.
         update: How far the gradient step alone moves the weight.
         step: How far the gradient step and the constraint together move the weight.
         after_step: The weight after that step.
@@ -89,6 +90,7 @@ class ConstraintEvidence:
     axes: tuple[int, ...] | None = None
     rows: tuple[int, ...] | None = None
     repeat: float = 0.0
+    counted: dict[str, list[float]] = field(default_factory=dict)
     update: float | None = None
     step: float | None = None
     after_step: Numbers | None = None
@@ -102,6 +104,11 @@ class ConstraintEvidence:
     bias: float = 0.0
     undone: int | None = 0
     always: bool = False
+
+    @property
+    def changes(self) -> bool:
+        """Whether another call does another thing, at this weight or at others."""
+        return self.repeat > 0 or bool(self.counted)
 
 
 @dataclass(frozen=True)

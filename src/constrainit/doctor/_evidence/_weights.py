@@ -118,6 +118,21 @@ class ComputedEvidence:
 
 
 @dataclass(frozen=True)
+class WrittenOverEvidence:
+    """A weight whose name in its layer the layer's call has given to a tensor.
+
+    Attributes:
+        record: The weight.
+        name: The attribute that it was.
+        source: The user's own line, None where that is not known.
+    """
+
+    record: WeightRecord
+    name: str
+    source: Source | None
+
+
+@dataclass(frozen=True)
 class PenaltyEvidence:
     """A weight with a penalty, where penalties are most of a loss of which only they fall.
 

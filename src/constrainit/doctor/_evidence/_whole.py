@@ -29,6 +29,7 @@ from constrainit.doctor._evidence._weights import (
     MadeEvidence,
     PenaltyEvidence,
     PlainEvidence,
+    WrittenOverEvidence,
 )
 from constrainit.doctor._frames import Fault, Source
 from constrainit.doctor._statistics import Output
@@ -44,6 +45,8 @@ class Evidence:
         faults: What raised, by stage; later stages that need it did not run.
         constraints: The constrained weights.
         unattached: Weights whose layer holds a constraint that never reached the variable.
+        misplaced: Weights whose layer was given a constraint as another argument, its kind and the
+            argument.
         dropped: Weights that were made by `keras.Variable` with a constraint, as it was written.
         outputs: The layers' outputs of the first forward pass, in the order of execution.
         outputs_after: The same after the first step.
@@ -61,6 +64,7 @@ class Evidence:
         operation: The operation that first gave NaN or infinity, where it was found.
         corners: Weights that their sets allow to be where a layer is not finite.
         assigned: Trainable weights that the forward pass assigns to.
+        written_over: Weights whose name their layer's call has given to a tensor.
         alone: Layers in which a softmax runs over a single entry, and the user's own line.
         lone: The layers of recurrences that were given a single time step.
         identical: Weights whose units are all the same, before and after the steps.
@@ -104,6 +108,7 @@ class Evidence:
     faults: dict[str, Fault] = field(default_factory=dict)
     constraints: list[ConstraintEvidence] = field(default_factory=list)
     unattached: list[tuple[WeightRecord, str]] = field(default_factory=list)
+    misplaced: list[tuple[WeightRecord, str, str]] = field(default_factory=list)
     dropped: list[tuple[WeightRecord, str]] = field(default_factory=list)
     outputs: list[Output] = field(default_factory=list)
     outputs_after: list[Output] = field(default_factory=list)
@@ -119,6 +124,7 @@ class Evidence:
     operation: Operation | None = None
     corners: list[CornerEvidence] = field(default_factory=list)
     assigned: list[WeightRecord] = field(default_factory=list)
+    written_over: list[WrittenOverEvidence] = field(default_factory=list)
     alone: list[tuple[str, Source | None]] = field(default_factory=list)
     lone: list[Any] = field(default_factory=list)
     identical: list[WeightRecord] = field(default_factory=list)

@@ -33,6 +33,7 @@ from constrainit.doctor.rules.cw303_average_outside import AverageOutside
 from constrainit.doctor.rules.cw304_quantized_away import QuantizedAway
 from constrainit.doctor.rules.cw305_average_overwrites import AverageOverwrites
 from constrainit.doctor.rules.cw306_computed_once import ComputedOnce
+from constrainit.doctor.rules.cw307_written_over import WrittenOver
 from constrainit.doctor.rules.cw401_nonfinite_forward import NonfiniteForward
 from constrainit.doctor.rules.cw402_saturated_start import SaturatedStart
 from constrainit.doctor.rules.cw403_dead_start import DeadStart
@@ -82,9 +83,10 @@ RULES = (
     NonfiniteData(), NonfiniteStart(), ConstraintNeverRuns(), ConstraintRaises(), WrongShape(),
     WrongDtype(), ConstraintMakesNan(), NotDeterministic(), NotAProjection(), SignedSum(),
     NoMember(), UpdateUndone(), LeapingConstraint(), InexactConstraint(), ForeignOptimizer(),
-    NotAttached(), QuantizedAway(), MadeInCall(), ComputedOnce(), NotAVariable(), CopiedNotTied(),
-    IndexBeyondTable(), WrongAxis(), WrongLoss(), TargetOutOfReach(), TargetFalls(),
-    BoundedTwice(), RelativeToZero(), UnboundedLoss(), UndefinedAtBound(), EpsilonUnderflows(),
+    NotAttached(), QuantizedAway(), MadeInCall(), WrittenOver(), ComputedOnce(), NotAVariable(),
+    CopiedNotTied(), IndexBeyondTable(), WrongAxis(), WrongLoss(), TargetOutOfReach(),
+    TargetFalls(), BoundedTwice(), RelativeToZero(), UnboundedLoss(), UndefinedAtBound(),
+    EpsilonUnderflows(),
     BeyondRange(), PenaltyOutweighs(), LossSwitchedOff(), AverageOverwrites(), UnscaledData(),
     LearningRateTooHigh(), FadingRate(), ScheduleEndsEarly(), DropoutRate(), Rounding(),
     NoSecondDerivative(), AssignedInCall(), GradientsAddUp(), MutedSignal(), StepLeavesSet(),

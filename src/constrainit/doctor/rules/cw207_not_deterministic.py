@@ -1,5 +1,7 @@
 """CW207 not-deterministic."""
 
+import keras
+
 from constrainit.doctor.rules._rule import Rule, percent
 
 
@@ -7,7 +9,9 @@ class NotDeterministic(Rule):
     """A constraint gives different results for the same weight.
 
     What is inside after one step may be outside after the next. In a compiled step the random
-    numbers are drawn once, when it is traced, or refused.
+    numbers are drawn once, when it is traced, or refused. So is a number that a constraint counts
+    up, or a bound that it moves: Python runs once, the compiled step goes on with what the number
+    was then, and a saved model begins anew.
 
     Example:
         seed = keras.random.SeedGenerator(0)
@@ -24,7 +28,10 @@ class NotDeterministic(Rule):
         layers.Dense(8, kernel_constraint=steady)
 
     Known limits:
-        Two calls are compared. A constraint that changes every hundredth call is not seen.
+        Two calls are compared, and what the constraint itself keeps, where that is a number, over
+        three. What a constraint changes elsewhere, or in a tensor or a list that it keeps, is not
+        seen unless it shows in its results. On PyTorch, where `fit` runs each call, a count is a
+        note.
 
     Source:
         keras-team/keras#12050: random numbers in a constraint never change.
@@ -42,3 +49,26 @@ class NotDeterministic(Rule):
                     "take random numbers and counters out of the constraint",
                     {"differ_by": made.repeat},
                 )
+            elif made.counted:
+                yield self._counts(made)
+
+    def _counts(self, made):
+        eager = keras.backend.backend() == "torch"
+        name, values = next(iter(made.counted.items()))
+        shown = ", ".join(f"{value:.4g}" for value in values)
+        return self.at_weight(
+            made,
+            f"each call of its constraint {made.text} changes self.{name} ({shown}): "
+            + (
+                "it counts the calls of this process, which a saved model does not have, and under "
+                "compilation, as on JAX and TensorFlow, only the first"
+                if eager
+                else "fit compiles the step and runs this code once, so that the number stays what "
+                "it was then, and so does what the constraint does"
+            ),
+            "let a callback move it: keep the number in a weight of the layer that is not trained "
+            "(add_weight(trainable=False)), which the constraint reads; constrainit.Every(set, "
+            "steps) counts the steps of the optimizer",
+            {"changes_by": values[-1] - values[-2]},
+            level="info" if eager else "warning",
+        )

@@ -1,13 +1,21 @@
 """CW209 not-attached."""
 
+from constrainit.doctor._attached import PENALTY
 from constrainit.doctor.rules._rule import Rule
+
+_INSTEAD = {
+    "activation": "acts on what the layer gives, along the axes of the batch",
+    PENALTY: "is called with the weight for a number to add to the loss",
+}
+"""What a constraint does where it was given as something else; elsewhere nothing."""
 
 
 class NotAttached(Rule):
     """A layer holds a constraint that its weight does not have.
 
     Keras reads `layer.kernel_constraint` once, while the layer is built. Set afterwards it does
-    nothing, but it is saved, so that the loaded model behaves in another way.
+    nothing, but it is saved, so that the loaded model behaves in another way. Given as another
+    argument, such as the third of `Dense`, which is `use_bias`, it counts as True.
 
     Example:
         model = keras.Sequential([keras.Input((4,)), layers.Dense(8)])
@@ -37,6 +45,16 @@ class NotAttached(Rule):
                 "the layer was built, or never given to add_weight, and no step applies it",
                 f'call constrainit.constrain(model, {{"{record.path}": ...}}), or pass the '
                 "constraint to the layer's constructor",
+                {"constraint": kind}, layer=record.layer.name, weight=record.path,
+            )  # fmt: skip
+        for record, kind, place in evidence.misplaced:
+            does = _INSTEAD.get(PENALTY if PENALTY in place else place, "constrains nothing")
+            argument = "constraint" if place == PENALTY else f"{record.argument}_constraint"
+            yield self.made(
+                f"its layer was given the constraint {kind} as {place}, where it {does}: the "
+                "weight has no constraint, and no step applies one",
+                f"give it as {argument}={kind}(...), by name"
+                + (", to add_weight" if place == PENALTY else ""),
                 {"constraint": kind}, layer=record.layer.name, weight=record.path,
             )  # fmt: skip
         for record, text in evidence.dropped:

@@ -1,4 +1,4 @@
-"""An edit of the source of a layer: what was computed once is computed at each call."""
+"""Edits of the source of a layer: what belongs to one call is computed there, and kept there."""
 
 import ast
 from typing import Any
@@ -30,6 +30,29 @@ def computed_in_call(name):
         for node in sorted(taken, key=end_of, reverse=True):
             text = replaced(text, node, name)
         return f"call computes {name}", _moved(text, statement, call, name)
+
+    return edit
+
+
+def kept_in_call(name):
+    """An edit: what `call` gives the name `self.name` of a weight, it keeps in a local name.
+
+    None where that is not plain to see, as it is set on a condition.
+    """
+
+    def edit(text):
+        nodes: list[Any] = list(ast.walk(ast.parse(text)))
+        called = [n for n in nodes if isinstance(n, ast.FunctionDef) and n.name == "call"]
+        made: list[Any] = [n for call in called for n in ast.walk(call) if _sets(n, name)]
+        if not made or any(statement not in called[0].body for statement in made):
+            return None
+        local = name if name not in _names(called[0]) else f"{name}_now"
+        first, targets = end_of(made[0])[0], [statement.targets[0] for statement in made]
+        taken = [n for n in nodes if _takes(n, name) and called[0].lineno <= n.lineno]
+        taken = [n for n in taken if first < n.lineno <= end_of(called[0])[0]]
+        for node in sorted([*taken, *targets], key=end_of, reverse=True):
+            text = replaced(text, node, local)
+        return f"call keeps what it makes of self.{name} in a local name", text
 
     return edit
 

@@ -11,6 +11,7 @@ from constrainit.doctor.treatments._edit_signs import with_signs
 from constrainit.doctor.treatments._edits import (
     call_as_dunder,
     keeps_dimensions,
+    replaced,
     seeded,
     seeded_numpy,
     without_a_memory,
@@ -108,6 +109,37 @@ def of_a_tensor(text):
     return "it begins with its weight as a tensor", "".join(lines)
 
 
+def with_a_result(text):
+    """`__call__`, or a function, that returns what it has made of its weight."""
+    functions = [one for one in ast.walk(ast.parse(text)) if isinstance(one, ast.FunctionDef)]
+    method = next((one for one in functions if one.name == "__call__"), None)
+    function = method or next(iter(functions), None)
+    if function is None or any(isinstance(n, ast.Return) for n in ast.walk(function)):
+        return None
+    weight = next((one.arg for one in function.args.args[1 if method else 0 :]), "")
+    last = function.body[-1]
+    value = _assigned_to(last, weight)
+    if value is not None:
+        new = replaced(text, last, f"return {ast.unparse(value)}")
+        return "it returns what it assigned to its weight", new
+    names = [t.id for n in ast.walk(function) if isinstance(n, ast.Assign) for t in n.targets
+             if isinstance(t, ast.Name)]  # fmt: skip
+    name = weight if weight in names else next(iter(names[-1:]), "")
+    if not name:
+        return None
+    lines = text.splitlines(keepends=True)
+    lines.insert(last.end_lineno or 0, f"{' ' * last.col_offset}return {name}\n")
+    return f"it returns {name}", "".join(lines)
+
+
+def _assigned_to(statement, name):
+    """What a statement `name.assign(...)` assigns, None for any other."""
+    call = statement.value if isinstance(statement, ast.Expr) else None
+    if not isinstance(call, ast.Call) or ast.unparse(call.func) != f"{name}.assign":
+        return None
+    return call.args[0] if len(call.args) == 1 else None
+
+
 def _first_of(*edits):
     def edit(text):
         return next((done for one in edits if (done := one(text)) is not None), None)
@@ -127,6 +159,7 @@ EDITS = {
 """The edit that findings of a rule ask for."""
 
 _OF_ERRORS = (
+    (("returns none",), with_a_result),
     (("seedgenerator",), seeded),
     (("__jax_array__",), of_a_tensor),
     (("boolean conversion", "python `bool`"), None),
@@ -140,6 +173,9 @@ def edit_for(finding, kind):
     """The edit of a class or function of a constraint that a finding asks for, or None."""
     if finding.code == "CW208" and is_registered(kind):
         return with_config
+    # Without its count, a constraint that waits for one waits for ever.
+    if finding.code == "CW207" and "changes_by" in finding.evidence:
+        return None
     if finding.code != "CW201":
         return EDITS.get(finding.code)
     if assigns_entries(finding.message, finding.source):

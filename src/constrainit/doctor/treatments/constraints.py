@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from constrainit._obey import project
+from constrainit.doctor._attached import is_constraint
 from constrainit.doctor._dropped import evaluated
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._closer import closer
@@ -61,11 +62,14 @@ def attach(problem, evidence, found):
     """The constraint that the layer holds, on the weight."""
     sets, paths = {}, {finding.weight for finding in found}
     texts = {record.path: evaluated(record, text) for record, text in evidence.dropped}
+    places = {record.path: place for record, _, place in evidence.misplaced}
     for record in walk(problem.model):
         held = getattr(record.layer, f"{record.argument}_constraint", None)
         held = texts.get(record.path) or held or _held_by(record, paths)
         if held is not None and record.constraint is None:
             record.variable.constraint = record.resolved(held)
+            if record.path in places:
+                _take_out(record, places[record.path])
             sets[record.path] = written(as_set(held))
     if not sets:
         return None
@@ -76,8 +80,16 @@ def attach(problem, evidence, found):
 
 def _held_by(record, paths):
     """A constraint among the attributes of the layer, for a weight that a finding names."""
-    held = (v for v in vars(record.layer).values() if isinstance(v, keras.constraints.Constraint))
-    return next(held, None) if record.path in paths else None
+    held = [*vars(record.layer).values(), getattr(record.variable, "regularizer", None)]
+    return next(filter(is_constraint, held), None) if record.path in paths else None
+
+
+def _take_out(record, place):
+    """Puts what the layer would have had where it was given a constraint."""
+    if "regularizer" in place:
+        record.variable.regularizer = None
+    if place == "activation":
+        record.layer.activation = keras.activations.linear
 
 
 def along_the_right_axes(problem, evidence, found):

@@ -103,6 +103,17 @@ def computed_in_call(problem, evidence, found):
     return _edited_layer(problem, [made.holder.name], _at_each_call.computed_in_call(made.name))
 
 
+def kept_in_call(problem, evidence, found):
+    """The class of a layer whose `call` gives no weight's name away."""
+    [made] = [m for m in evidence.written_over if m.record.path == found[0].weight][:1]
+    kind = type(made.record.layer)
+    for layer in [one for one in problem.model._flatten_layers() if type(one) is kind]:
+        for record in [r for r in evidence.weights if r.layer is layer]:
+            if record.variable.name == made.record.variable.name:
+                vars(layer)[made.name] = record.variable
+    return _edited_layer(problem, [made.record.layer.name], _at_each_call.kept_in_call(made.name))
+
+
 def softmax_along_time(problem, evidence, found):
     """The class of a layer with its softmax of single entries along the axis before the last."""
     place = next(((name, line) for name, line in evidence.alone if name and line), None)

@@ -1,0 +1,90 @@
+"""Constraints that a layer was given and that no step applies to a weight."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+
+from constrainit.doctor._recording import is_custom
+from constrainit.model import WeightRecord
+
+PENALTY = "regularizer"
+"""The place of a constraint that `add_weight` was given as a penalty."""
+
+
+def unattached(weights: Sequence[WeightRecord]) -> list[tuple[WeightRecord, str]]:
+    """Weights whose layer was given a constraint that Keras never read, and its kind."""
+    found = []
+    for record in weights:
+        held = _given(record)
+        if held is not None and record.constraint is None and not _is_quantized(record.layer):
+            found.append((record, type(held).__name__))
+    return found + _held_by_layers(weights, {id(r.layer) for r, _ in found})
+
+
+def _held_by_layers(weights, known):
+    """Weights of layers of the user's own that hold a constraint which no weight has."""
+    attached = {id(r.constraint) for r in weights}
+    layers = {id(r.layer): r.layer for r in weights if is_custom(r.layer)}
+    found = []
+    for layer in layers.values():
+        free = _free_weight(weights, layer)
+        for value in vars(layer).values():
+            is_one = is_constraint(value) and id(value) not in attached
+            if is_one and free is not None and id(layer) not in known:
+                found.append((free, type(value).__name__))
+    return found
+
+
+def misplaced(weights: Sequence[WeightRecord]) -> list[tuple[WeightRecord, str, str]]:
+    """Weights whose layer was given a constraint as something else: its kind, and as what."""
+    layers = {id(r.layer): r.layer for r in weights}
+    found = []
+    for layer in layers.values():
+        free = _free_weight(weights, layer)
+        places = {} if is_custom(layer) else dict(_other_places(layer))
+        if free is not None:
+            found += [(free, type(value).__name__, place) for place, value in places.items()]
+    told = {id(record.layer) for record, *_ in found}
+    for record in weights:
+        held = getattr(record.variable, "regularizer", None)
+        if is_constraint(held) and id(record.layer) not in told:
+            found.append((record, type(held).__name__, PENALTY))
+    return found
+
+
+def _other_places(layer: Any) -> Iterator[tuple[str, Any]]:
+    """The arguments of one of Keras' layers that are no constraints, and were given one."""
+    for name, value in vars(layer).items():
+        if is_constraint(value) and not name.endswith("constraint"):
+            yield name, value
+
+
+def is_constraint(value: Any) -> bool:
+    """Whether a value is a constraint of Keras, or one of this library."""
+    return isinstance(value, keras.constraints.Constraint)
+
+
+def _free_weight(weights, layer):
+    """The first weight of a layer without a constraint, a kernel if there is one; or None."""
+    own = [r for r in weights if r.layer is layer and r.constraint is None]
+    return next(iter([r for r in own if len(r.shape) > 1] or own), None)
+
+
+def quantized(weights: Sequence[WeightRecord]) -> list[tuple[str, str]]:
+    """Layers that hold whole numbers in place of a weight that has a constraint, and its kind."""
+    found = {}
+    for record in weights:
+        held = _given(record)
+        if held is not None and record.constraint is None and _is_quantized(record.layer):
+            found[record.layer.name] = type(held).__name__
+    return list(found.items())
+
+
+def _given(record):
+    """The constraint that the layer was given for a weight, by the name of its argument."""
+    return getattr(record.layer, f"{record.argument}_constraint", None)
+
+
+def _is_quantized(layer):
+    return getattr(layer, "quantization_mode", None) is not None

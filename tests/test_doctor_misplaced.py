@@ -1,0 +1,157 @@
+"""Constraints and weights in the wrong place: what is said of them, and what mends them."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import constrainit as ci
+from constrainit.doctor.treatments._at_each_call import kept_in_call
+from constrainit.doctor.treatments._chosen_edits import with_a_result
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(64, 6)).astype("float32")
+Y = X.sum(1, keepdims=True)
+EAGER = keras.backend.backend() == "torch"
+
+
+class Mixes(layers.Layer):
+    """A weight whose constraint is given to it as a penalty."""
+
+    def build(self, shape):
+        self.mix = self.add_weight(
+            name="mix", shape=(shape[-1], 4), regularizer=keras.constraints.NonNeg()
+        )
+
+    def call(self, x):
+        return ops.matmul(x, self.mix)
+
+
+class Shares(layers.Layer):
+    """A weight whose name the call gives away, twice."""
+
+    def build(self, shape):
+        self.w = self.add_weight(name="w", shape=(shape[-1],), initializer="ones")
+
+    def call(self, x):
+        self.w = ops.abs(self.w)
+        self.w = self.w / ops.sum(self.w)
+        return x * self.w
+
+
+@keras.saving.register_keras_serializable("misplaced")
+class Later(keras.constraints.Constraint):
+    """Bounds a weight from its tenth call on."""
+
+    def __init__(self):
+        self.calls, self.shape = 0, None
+
+    def __call__(self, w):
+        self.calls += 1
+        self.shape = 2
+        return w if self.calls < 10 else ops.clip(w, -0.1, 0.1)
+
+
+class Assigns(keras.constraints.Constraint):
+    """Assigns to its weight and returns nothing."""
+
+    def __call__(self, w):
+        w.assign(w / ops.norm(w, axis=0, keepdims=True))
+
+
+def summed_by_keras(w):
+    """A penalty with a number for each unit."""
+    return 0.01 * ops.square(ops.norm(w, axis=0) - 1.0)
+
+
+def diagnosed(*parts):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((6,)), *parts, layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    return ci.diagnose(model, X, Y)
+
+
+def first_of(report):
+    return next(f for f in report.findings if f.counts)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"use_bias": keras.constraints.NonNeg()}, "as use_bias"),
+        ({"activation": keras.constraints.NonNeg()}, "as activation"),
+        ({"kernel_regularizer": keras.constraints.NonNeg()}, "as kernel_regularizer"),
+    ],
+    ids=["use_bias", "activation", "regularizer"],
+)
+def test_a_constraint_given_as_another_argument(given, says):
+    """It is named with that argument, and attached to the kernel as a treatment."""
+    report = diagnosed(layers.Dense(8, name="here", **given))
+    first = first_of(report)
+    assert (first.code, first.layer) == ("CW209", "here"), str(report)
+    assert says in first.message
+    assert "kernel_constraint=NonNeg(...)" in first.fix
+    assert first.treatment.healed, str(report)
+
+
+def test_a_constraint_given_to_add_weight_as_a_penalty():
+    """The argument of `add_weight` is named, and not one of the layer."""
+    first = first_of(diagnosed(Mixes()))
+    assert (first.code, first.treatment.healed) == ("CW209", True)
+    assert "give it as constraint=NonNeg(...), by name, to add_weight" in first.fix
+
+
+def test_a_penalty_of_a_number_for_each_unit_is_healthy():
+    """Keras sums it up."""
+    report = diagnosed(layers.Dense(8, "tanh", kernel_regularizer=summed_by_keras))
+    assert report.ok, str(report)
+
+
+def test_a_weight_whose_name_is_given_away():
+    """The line is named, and the edit keeps the tensor in a local name; what else fails follows."""
+    report = diagnosed(Shares(name="here"))
+    first = first_of(report)
+    assert (first.code, first.weight.split("/")[-1]) == ("CW307", "w"), str(report)
+    assert first.source.text == "self.w = self.w / ops.sum(self.w)"
+    assert first.treatment.healed, str(report)
+    assert "return x * w" in first.treatment.diff
+    assert [f.code for f in report.findings if f.counts and not f.cause] == ["CW307"]
+
+
+def test_a_name_that_is_given_away_on_a_condition_is_left_to_the_person():
+    """What a local name would be is not plain to see."""
+    text = "class A:\n    def call(self, x):\n        if x:\n            self.w = 1 * self.w\n"
+    assert kept_in_call("w")(text) is None
+
+
+def test_a_constraint_that_counts():
+    """A compiled step runs the count once; nothing is offered that would only stop it."""
+    report = diagnosed(layers.Dense(8, kernel_constraint=Later()))
+    [found] = [f for f in report.findings if f.code == "CW207"]
+    assert found.level == ("info" if EAGER else "warning")
+    assert "changes self.calls (" in found.message
+    assert found.treatment is None or "own attributes" not in found.treatment.change
+    assert "CW208" not in [f.code for f in report.findings]
+
+
+def test_a_constraint_that_returns_nothing():
+    """What it assigned is returned."""
+    first = first_of(diagnosed(layers.Dense(8, kernel_constraint=Assigns())))
+    assert (first.code, first.treatment.healed) == ("CW201", True)
+    assert "+        return w / ops.norm(w, axis=0, keepdims=True)" in first.treatment.diff
+
+
+@pytest.mark.parametrize(
+    ("body", "last"),
+    [
+        ("w = ops.relu(w)", "return w"),
+        ("made = ops.relu(w)", "return made"),
+        ("w.assign(ops.relu(w))", "return ops.relu(w)"),
+        ("print(w)", None),
+        ("return w", None),
+    ],
+)
+def test_what_a_constraint_without_a_result_is_to_return(body, last):
+    """What it assigned last; nothing where that is not known, or it returns."""
+    done = with_a_result(f"def positive(w):\n    {body}\n")
+    assert (done and done[1].splitlines()[-1].strip()) == last
