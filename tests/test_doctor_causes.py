@@ -9,7 +9,10 @@ from conftest import array
 from keras import layers, ops
 
 import constrainit as ci
+from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._twice import _map_of
+from constrainit.doctor.rules.cw404_exploding_signal import ExplodingSignal
+from constrainit.doctor.rules.cw505_loss_grows import LossGrows
 from constrainit.doctor.rules.cw606_unbounded_loss import _falls_on
 from constrainit.doctor.treatments._lasting import _is_delayed, _takes_more
 from constrainit.doctor.treatments.rounding import meant_grid
@@ -758,3 +761,25 @@ def test_the_map_of_a_weight_is_read_off_the_code(kind, name):
     layer.build((None, 1))
     [record] = walk(layer)
     assert _map_of(record) == name
+
+
+@pytest.mark.parametrize(
+    ("losses", "leaps"),
+    [
+        ([14.2, 32.5, 6.0, 6e16, 7.0, 6.5], True),
+        ([14.2, 32.5, 6.0, 600.0, 7.0, 6.5], False),
+        ([1e-9, 1e-3, 0.5, 1e-9], False),
+        ([14.2, 32.5, float("inf"), 7.0], False),
+    ],
+    ids=["a millionfold", "fortyfold", "from nothing", "not finite"],
+)
+def test_a_loss_that_leaps_and_falls_back(losses, leaps):
+    """It is named, with the step; of a recurrence without a bound as what feeds back."""
+    evidence = Evidence(losses=losses, loss=losses[0])
+    found = [f.message for rule in (LossGrows(), ExplodingSignal()) for f in rule.find(evidence)]
+    assert found == ["the loss of the same batch grows from 14.2 to 6e+16 in 3 steps"] * leaps
+    lstm = keras.layers.LSTM(3, activation="relu", name="fed")
+    model = keras.Sequential([keras.Input((2, 2)), lstm], name="model")
+    evidence.weights = walk(model)
+    fed = [(f.layer, f.stage) for f in ExplodingSignal().find(evidence)]
+    assert [stage for _, stage in fed] == ["training"] * leaps

@@ -6,6 +6,8 @@ from constrainit.doctor._evidence import Evidence
 
 _GROWTH = 10.0
 _BEYOND = 1e3
+_LEAP, _LEAST = 1e6, 1e-3
+"""No loss of a healthy model leaps so far; one that began near zero may."""
 _STALLED = 1e-3
 """SageMaker Debugger's LossNotDecreasing: less than 0.1 % in the steps that are looked at."""
 
@@ -15,9 +17,18 @@ def diverges(evidence: Evidence) -> bool:
     losses = evidence.losses
     if len(losses) < 3 or not all(map(math.isfinite, losses)):
         return False
+    if leaps(evidence):
+        return True
     # Units that died of the growth let the loss fall back from its peak, far above the start.
     lasting = max(losses[1:-1]) / _GROWTH, _BEYOND * abs(losses[0])
     return losses[-1] > _GROWTH * abs(losses[0]) and losses[-1] > min(lasting)
+
+
+def leaps(evidence: Evidence) -> bool:
+    """Whether a step makes the loss a million times what it was at the start, and finite still."""
+    losses = evidence.losses
+    finite = len(losses) > 2 and all(map(math.isfinite, losses))
+    return finite and max(losses[1:]) > _LEAP * max(abs(losses[0]), _LEAST)
 
 
 def stalls(evidence: Evidence) -> bool:

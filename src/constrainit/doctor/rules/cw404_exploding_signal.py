@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from constrainit.doctor.rules._rule import Rule
+from constrainit.doctor.rules._symptoms import leaps
 
 _LARGE = 1e4
 """From this magnitude on, outputs of some faulty models collected and of no healthy one."""
@@ -41,7 +42,9 @@ class ExplodingSignal(Rule):
     Known limits:
         Reported from a magnitude of 1e4 on (1e3 in float16, whose largest number is 65504) that is
         a thousand times that of the inputs; a model that means to give such numbers is reported,
-        too. Growth that stays below is not. Where the loss overflows from it, it is an error.
+        too. Growth that stays below is not. A recurrence without a bound is reported, too, where a
+        step makes the loss a million times as large. Where the loss overflows from it, it is an
+        error.
 
     Source:
         Hoedt and Klambauer, Principled weight initialisation for input-convex neural networks
@@ -56,6 +59,8 @@ class ExplodingSignal(Rule):
         outputs = [o for o in evidence.outputs if o.nonfinite == 0 and math.isfinite(o.peak)]
         large = [o for o in outputs if o.peak > max(_LARGE, _GROWTH * base)]
         if not large:
+            if leaps(evidence):
+                yield from self._fed_back(evidence)
             return
         most = max(outputs, key=lambda o: o.peak)
         growing = outputs[: outputs.index(most) + 1]
@@ -72,6 +77,30 @@ class ExplodingSignal(Rule):
             layer=first.layer, weight=_kernel(evidence, first.layer),
             level=self.level if math.isfinite(evidence.loss or 0.0) else "error",
         )  # fmt: skip
+
+    def _fed_back(self, evidence):
+        """A loss that leaps in training, where a recurrence is fed what has no bound."""
+        for record in evidence.weights:
+            if record.variable.name != "recurrent_kernel":
+                continue
+            if feeds_back_without_bound(record.layer):
+                peak = max(evidence.losses[1:])
+                layer = _around(evidence, record)
+                yield self.made(
+                    f"the loss goes from {evidence.losses[0]:.3g} to {peak:.3g} at step "
+                    f"{evidence.losses.index(peak)}: the activation of {layer!r} has no bound, and "
+                    "each time step is fed what the one before gave",
+                    _fix(evidence, layer),
+                    {"loss": evidence.losses[0], "peak_loss": peak},
+                    layer=layer, weight=record.path, stage="training",
+                )  # fmt: skip
+                return
+
+
+def _around(evidence, record):
+    """The name of the layer that gives outputs around a cell."""
+    names = [o.layer for o in evidence.outputs if f"/{o.layer}/" in f"/{record.path}"]
+    return names[0] if names else record.layer.name
 
 
 def _fix(evidence, layer):

@@ -1,7 +1,7 @@
 """CW505 loss-grows."""
 
 from constrainit.doctor.rules._rule import Rule
-from constrainit.doctor.rules._symptoms import diverges
+from constrainit.doctor.rules._symptoms import diverges, leaps
 
 
 class LossGrows(Rule):
@@ -21,7 +21,8 @@ class LossGrows(Rule):
         model
 
     Known limits:
-        A consequence, not a cause: what mends it is tried, and named by another rule. Growth that
+        Growth a millionfold is reported even where it is over with the next step. A consequence,
+        not a cause: what mends it is tried, and named by another rule. Growth that
         dropout or a random layer makes does not reach tenfold.
 
     Source:
@@ -33,9 +34,13 @@ class LossGrows(Rule):
     def find(self, evidence):
         if diverges(evidence):
             first, last = evidence.losses[0], evidence.losses[-1]
+            steps = len(evidence.losses) - 1
+            if leaps(evidence):
+                last = max(evidence.losses[1:])
+                steps = evidence.losses.index(last)
             yield self.made(
                 f"the loss of the same batch grows from {first:.4g} to {last:.4g} in "
-                f"{len(evidence.losses) - 1} steps",
+                f"{steps} step{'s' * (steps > 1)}",
                 "a lower learning rate, scaled data, or a start inside the set: see what was tried",
                 {"loss": first, "loss_after": last},
             )
