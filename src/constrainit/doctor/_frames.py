@@ -7,7 +7,7 @@ import os
 import sysconfig
 import textwrap
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,14 @@ def fault(exception: BaseException) -> Fault:
     if first is not exception:
         own += tuple(s for s in _own(traceback.extract_tb(first.__traceback__)) if s not in own)
     return Fault(type(first).__name__, said(exception, _is_users) or "no message", own)
+
+
+def layer_in(exception: BaseException, layers: Iterable[Any]) -> str:
+    """The name of the innermost of these layers whose method an exception came through."""
+    known = {id(layer): layer.name for layer in layers}
+    frames = traceback.walk_tb(exception.__traceback__)
+    through = [known.get(id(frame.f_locals.get("self")), "") for frame, _ in frames]
+    return next(filter(None, reversed(through)), "")
 
 
 def running_line(above: tuple[str, str]) -> Source | None:

@@ -12,7 +12,7 @@ from constrainit.doctor._data import describe_data, describe_losses
 from constrainit.doctor._dropped import dropped
 from constrainit.doctor._dropped_units import drops_most
 from constrainit.doctor._evidence import Evidence
-from constrainit.doctor._frames import fault
+from constrainit.doctor._frames import fault, layer_in
 from constrainit.doctor._halves import values_of
 from constrainit.doctor._monotone import falling
 from constrainit.doctor._own_optimizer import has_stepped
@@ -21,6 +21,7 @@ from constrainit.doctor._own_training import OwnTraining
 from constrainit.doctor._plain import plain_tensors
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._schedules import ends_early
+from constrainit.doctor._slow import too_slow
 from constrainit.doctor._training import Training
 from constrainit.doctor._twice import bounded_twice
 from constrainit.doctor._written_over import written_over
@@ -90,6 +91,7 @@ def _usual(problem, constraints, evidence):
     if evidence.fault_step is None and not evidence.faults:
         evidence.falling = falling(problem, evidence)
         evidence.end = ends_early(problem, evidence, start)
+        evidence.slow = too_slow(problem, evidence, start)
         evidence.drops = drops_most(problem, start)
 
 
@@ -111,6 +113,9 @@ def _stage(problem: Problem, evidence: Evidence, name: str, run: Any) -> bool:
         run()
     # Whatever the user's model raises is what the doctor was called for.
     except Exception as exception:
-        evidence.faults[name] = replace(fault(exception), layer=problem.recording.raised_in)
+        raised_in = problem.recording.raised_in
+        # A step that is not looked at has no recording.
+        raised_in = raised_in or layer_in(exception, problem.model._flatten_layers())
+        evidence.faults[name] = replace(fault(exception), layer=raised_in)
         return False
     return True

@@ -18,6 +18,7 @@ from constrainit.doctor._evidence._losses import (
     LossEvidence,
     OwnEvidence,
     RoundingEvidence,
+    SlowEvidence,
 )
 from constrainit.doctor._evidence._weights import (
     ComputedEvidence,
@@ -57,6 +58,7 @@ __all__ = [
     "PenaltyEvidence",
     "PlainEvidence",
     "RoundingEvidence",
+    "SlowEvidence",
     "SwitchEvidence",
     "Trial",
     "TwiceEvidence",

@@ -164,6 +164,30 @@ class DropEvidence:
 
 
 @dataclass(frozen=True)
+class SlowEvidence:
+    """A weight that the steps hardly move, in a model that a higher rate trains.
+
+    Attributes:
+        record: The weight that moves least.
+        size: Its largest entry.
+        moved: How far the first step moves it, relative to its norm.
+        rate: The learning rate.
+        factor: How many times as large the rate is that trains.
+        steps: How many steps were taken.
+        losses: The loss of examples that are not trained on: before, and after these steps with the
+            rate as given and with the higher one.
+    """
+
+    record: WeightRecord
+    size: float
+    moved: float
+    rate: float
+    factor: float
+    steps: int
+    losses: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
 class EndEvidence:
     """What a schedule that ends early leaves to learn.
 

@@ -21,6 +21,7 @@ from constrainit.doctor._evidence._losses import (
     LossEvidence,
     OwnEvidence,
     RoundingEvidence,
+    SlowEvidence,
 )
 from constrainit.doctor._evidence._weights import (
     ComputedEvidence,
@@ -77,6 +78,7 @@ class Evidence:
         rate: The learning rate at the first step.
         rates: Those of a schedule at the next twenty steps and at three far ones.
         end: What a schedule that ends early leaves to learn, where there is one.
+        slow: The weight that moves least, where only a higher rate trains.
         drops: What layers that drop most of what they are given make of it, where there are some.
         unknown: Weights to train that the optimizer was not built for, where it was built.
         trained: Whether the model's own optimizer has taken steps before.
@@ -137,6 +139,7 @@ class Evidence:
     rate: float | None = None
     rates: list[float] = field(default_factory=list)
     end: EndEvidence | None = None
+    slow: SlowEvidence | None = None
     drops: DropEvidence | None = None
     unknown: list[WeightRecord] = field(default_factory=list)
     trained: bool = False

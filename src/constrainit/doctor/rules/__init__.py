@@ -69,6 +69,7 @@ from constrainit.doctor.rules.cw611_foreign_optimizer import ForeignOptimizer
 from constrainit.doctor.rules.cw612_loss_switched_off import LossSwitchedOff
 from constrainit.doctor.rules.cw613_schedule_ends_early import ScheduleEndsEarly
 from constrainit.doctor.rules.cw614_dropout_rate import DropoutRate
+from constrainit.doctor.rules.cw615_learning_rate_too_low import LearningRateTooLow
 from constrainit.doctor.rules.cw701_own_step_breaks import OwnStepBreaks
 from constrainit.doctor.rules.cw702_step_trains_nothing import StepTrainsNothing
 from constrainit.doctor.rules.cw703_step_leaves_set import StepLeavesSet
@@ -86,7 +87,7 @@ RULES = (
     NotAttached(), QuantizedAway(), MadeInCall(), WrittenOver(), ComputedOnce(), NotAVariable(),
     CopiedNotTied(), IndexBeyondTable(), WrongAxis(), WrongLoss(), TargetOutOfReach(),
     TargetFalls(), BoundedTwice(), RelativeToZero(), UnboundedLoss(), UndefinedAtBound(),
-    EpsilonUnderflows(),
+    EpsilonUnderflows(), LearningRateTooLow(),
     BeyondRange(), PenaltyOutweighs(), LossSwitchedOff(), AverageOverwrites(), UnscaledData(),
     LearningRateTooHigh(), FadingRate(), ScheduleEndsEarly(), DropoutRate(), Rounding(),
     NoSecondDerivative(), AssignedInCall(), GradientsAddUp(), MutedSignal(), StepLeavesSet(),

@@ -40,13 +40,21 @@ _ONCE = (
 )
 
 
-def _fix(stage, fault):
+_LATER = (
+    "the start is defined, and what the steps make of the weights is not: keep them, by a "
+    "constraint, where the line above is defined"
+)
+
+
+def _fix(stage, fault, later):
     if is_freed(fault):
         return _ONCE
     if _NO_CALL in fault.message:
         return _WITHOUT_CALL
     if fault.kind.startswith("Tracer") and fault.sources:
         return _COMPILED
+    if later:
+        return _LATER
     fix = _BEYOND if fault.kind == "IndexError" else _INSTEAD[stage]
     if not fault.sources:
         return fix
@@ -82,9 +90,12 @@ class ModelFails(Rule):
     def find(self, evidence):
         for stage, fault in evidence.faults.items():
             where = _WHERE.get(stage, f"the {stage} stage")
+            later = stage == "gradients" and len(evidence.losses) > 1
+            if later:
+                where = f"training, after {len(evidence.losses) - 1} steps or more,"
             if _NO_CALL in fault.message:
                 where = "fit, which calls the model before the first step to build it,"
             yield self.made(
-                f"{where} raises {fault}", _fix(stage, fault), {"exception": fault.kind},
+                f"{where} raises {fault}", _fix(stage, fault, later), {"exception": fault.kind},
                 stage=stage, layer=fault.layer, source=last_source(fault.sources),
             )  # fmt: skip

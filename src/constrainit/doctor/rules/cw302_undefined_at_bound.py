@@ -75,8 +75,9 @@ class UndefinedAtBound(Rule):
     def _through_zero(self, evidence, corner):
         record, operation = corner.record, corner.operation
         what = "" if operation is None else f": {operation.name}, {operation.limit}"
+        held = "it has no constraint" if record.constraint is None else "its set holds 0"
         return self.made(
-            f"it has no constraint, and {len(evidence.losses) - 1} steps take it through 0, where "
+            f"{held}, and {len(evidence.losses) - 1} steps take it through 0, where "
             f"{record.layer.name!r} is not finite{what}; behind 0 its effect is turned around",
             "learn its logarithm (ops.exp(w) in call), or keep it on its side: "
             "constraint=constrainit.Positive(minimum)",

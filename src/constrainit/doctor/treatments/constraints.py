@@ -6,6 +6,7 @@ from keras import ops
 
 from constrainit._obey import project
 from constrainit.doctor._attached import is_constraint
+from constrainit.doctor._constraint_calls import known_set
 from constrainit.doctor._dropped import evaluated
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._closer import closer
@@ -25,6 +26,7 @@ from constrainit.sets import (
     PositiveSemidefinite,
     SpectralNorm,
     SumTo,
+    Symmetric,
     as_set,
 )
 
@@ -200,7 +202,7 @@ def definite(problem, evidence, found):
     }  # fmt: skip
     for record in walk(problem.model):
         square = len(record.shape) == 2 and record.shape[0] == record.shape[1]
-        if square and record.layer.name in layers and record.constraint is None:
+        if square and record.layer.name in layers and _may_be_indefinite(record):
             record.variable.constraint = PositiveSemidefinite(_MARGIN)
             record.assign(record.variable.constraint(record.value))
             sets[record.path] = f"ci.PositiveSemidefinite({_MARGIN})"
@@ -208,6 +210,14 @@ def definite(problem, evidence, found):
         return None
     code = f"{given(problem, sets)}\nci.project(model)"
     return Changed(f"a set of positive definite matrices, {told(problem, sets)}", code=code)
+
+
+def _may_be_indefinite(record):
+    """Whether a matrix has no constraint, or one that only makes it symmetric, if that."""
+    if record.constraint is None:
+        return True
+    known = known_set(record)
+    return isinstance(known or meant_set(record), (Symmetric, type(None)))
 
 
 def inside_the_bounds(problem, evidence, found):

@@ -23,6 +23,7 @@ _OF_PROGRAMS = ("AttributeError", "IndexError", "KeyError", "NameError", "TypeEr
 """What is raised whatever the weights are."""
 
 _APART = 2.0
+_OFF = 0.1
 
 DRAWN, MOVED = ", and a start inside", ", and the weight moved inside"
 """What is said of weights that were brought inside behind another change."""
@@ -142,6 +143,32 @@ def spread(problem, evidence, found):
                 code=f"# {record.variable.name} of {record.layer.name!r}\nself.add_weight(..., "
                 "initializer=lambda shape, dtype=None: "
                 f"ops.linspace({start[0] - _APART:g}, {start[0] + _APART:g}, shape[0]))",
+            )
+        record.assign(ops.cast(start, record.dtype))
+    return None
+
+
+def off_zero(problem, evidence, found):
+    """A number, or a vector, of the user's own layers that starts at zero, where it can not."""
+    operation = evidence.operation
+    if evidence.fault_step != 0 or operation is None or np.isfinite(evidence.loss or 0.0):
+        return None
+    paths = {path for one in operation.operands if not one.data for path in one.weights}
+    for record in walk(problem.model):
+        start = to_numpy(record.variable)
+        own = is_custom(record.layer) and record.variable.trainable and record.path in paths
+        if not own or start.ndim > 1 or start.any():
+            continue
+        moved = ops.cast(np.full(start.shape, _OFF), record.dtype)
+        if record.constraint is not None:
+            moved = record.resolved(record.constraint).project(moved)
+        record.assign(moved)
+        if np.isfinite(problem.loss_anew()):
+            value = float(to_numpy(record.variable).flat[0])
+            return Changed(
+                f"{record.path} starts at {value:g} in place of 0",
+                code=f"# {record.variable.name} of {record.layer.name!r}\nself.add_weight(..., "
+                f"initializer=keras.initializers.Constant({value:g}))",
             )
         record.assign(ops.cast(start, record.dtype))
     return None

@@ -35,6 +35,11 @@ def lower_rate(factor):
     return apply
 
 
+def higher_rate(problem, evidence, found):
+    """The learning rate that trains in as many steps."""
+    return lower_rate(evidence.slow.factor)(problem, evidence, found)
+
+
 def _of_rate(rate, factor, other):
     return Changed(
         f"a learning rate of {rate * factor:.3g} in place of {rate:.3g}",

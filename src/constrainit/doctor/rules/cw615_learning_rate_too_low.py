@@ -1,0 +1,69 @@
+"""CW615 learning-rate-too-low."""
+
+from constrainit.doctor.rules._rule import Rule
+
+_LARGE = 10.0
+"""Smaller weights are held in units of their own already."""
+
+
+class LearningRateTooLow(Rule):
+    """The weights are so large, or the learning rate so low, that no training would move them.
+
+    Adam moves each entry by about its learning rate, whatever the gradient is. A weight that is
+    held in the units of its subject, a stiffness of 12000 N/m, needs a million steps of 0.01 to
+    change by itself; its constraint, whose bounds are as far away, has no part in that.
+
+    Example:
+        class Spring(layers.Layer):
+            def build(self, shape):
+                self.k = self.add_weight(shape=(), initializer=keras.initializers.Constant(9e3))
+            def call(self, x):
+                return self.k * x
+        x = np.linspace(-1, 1, 32)[:, None]
+        model = keras.Sequential([keras.Input((1,)), Spring()])
+        model.compile(keras.optimizers.Adam(0.01), "mse")
+        ci.diagnose(model, x, 2e4 * x)
+
+    Use instead:
+        class Spring(layers.Layer):
+            def build(self, shape):
+                self.k = self.add_weight(shape=(), initializer=keras.initializers.Constant(0.9))
+            def call(self, x):
+                return 1e4 * self.k * x
+        x = np.linspace(-1, 1, 32)[:, None]
+        model = keras.Sequential([keras.Input((1,)), Spring()])
+        model.compile(keras.optimizers.Adam(0.01), "mse")
+        ci.diagnose(model, x, 2e4 * x)
+
+    Known limits:
+        Reported where the first step moves every weight that has a gradient by less than a ten
+        thousandth of itself, the loss does not fall by 1 % in the steps, and a rate a hundred or
+        ten thousand times as large takes a fifth off the loss of examples that are not trained on.
+        Not looked at are models with a schedule, that were trained before, or whose steps are dear,
+        and one large weight among others that are moved.
+
+    Source:
+        Kingma and Ba, Adam (2015), section 2.1: the size of a step is about the rate.
+    """
+
+    code, name, stage = "CW615", "learning-rate-too-low", "training"
+
+    def find(self, evidence):
+        slow = evidence.slow
+        if slow is None:
+            return
+        before, given, faster = slow.losses
+        higher = f"a learning rate of {slow.factor * slow.rate:.3g}"
+        size = float(f"{slow.size:.1g}")
+        units = (
+            f"hold it in units in which it is near one, and multiply by {size:g} in call, as the "
+            f"other weights that are as large; or {higher}"
+        )
+        yield self.made(
+            f"a step moves it by {slow.moved:.2g} of itself: {slow.steps} steps take the loss of "
+            f"examples that are not trained on from {before:.4g} to {given:.4g}, and with a rate "
+            f"of {slow.factor * slow.rate:.3g} in place of {slow.rate:.3g} to {faster:.4g}",
+            units if slow.size > _LARGE else higher,
+            {"moved": slow.moved, "rate": slow.rate, "higher_rate": slow.factor * slow.rate},
+            layer=slow.record.layer.name, weight=slow.record.path,
+        )  # fmt: skip

@@ -1,0 +1,135 @@
+"""Weights in units that no step moves, numbers that start where nothing is defined, late errors."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import constrainit as ci
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(64, 4)).astype("float32")
+
+
+class Spring(layers.Layer):
+    """A force in the units of its subject, or in others."""
+
+    def __init__(self, start, units=1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.start, self.units = start, units
+
+    def build(self, shape):
+        self.stiffness = self.add_weight(
+            name="stiffness", shape=(), initializer=keras.initializers.Constant(self.start),
+            constraint=keras.constraints.NonNeg(),
+        )  # fmt: skip
+
+    def call(self, x):
+        return self.units * self.stiffness * x
+
+
+@keras.saving.register_keras_serializable("slow")
+class Elasticity(layers.Layer):
+    """A mean whose power starts at zero, by which it divides."""
+
+    def build(self, shape):
+        self.rho = self.add_weight(name="rho", shape=(), initializer="zeros", constraint=Range())
+
+    def call(self, x):
+        inner = ops.mean(ops.exp(self.rho * x), axis=-1, keepdims=True)
+        return ops.log(inner) / self.rho
+
+
+@keras.saving.register_keras_serializable("slow")
+class Range(keras.constraints.Constraint):
+    def __call__(self, w):
+        return ops.clip(w, -2.0, 0.95)
+
+
+@keras.saving.register_keras_serializable("slow")
+class Symmetrical(keras.constraints.Constraint):
+    def __call__(self, w):
+        return 0.5 * (w + ops.transpose(w))
+
+
+class Whitening(layers.Layer):
+    """Whitens what it is given by the factor of a covariance that is learnt."""
+
+    def build(self, shape):
+        self.cov = self.add_weight(
+            name="cov", shape=(shape[-1], shape[-1]), initializer="identity",
+            constraint=Symmetrical(),
+        )  # fmt: skip
+
+    def call(self, x):
+        factor = ops.cholesky(self.cov)
+        white = ops.transpose(ops.solve_triangular(factor, ops.transpose(x), lower=True))
+        volume = ops.sum(ops.log(ops.diagonal(factor)))
+        return ops.concatenate([white, ops.zeros_like(white[:, :1]) + volume], axis=-1)
+
+    def compute_output_shape(self, shape):
+        return (shape[0], shape[-1] + 1)
+
+
+def likelihood(y_true, y_pred):
+    return 0.5 * ops.sum(ops.square(y_pred[:, :-1]), axis=-1) + y_pred[:, -1]
+
+
+def diagnosed(layer, x, y, optimizer, loss="mse"):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input(x.shape[1:]), layer])
+    model.compile(optimizer, loss)
+    return ci.diagnose(model, x, y)
+
+
+@pytest.mark.parametrize(
+    ("start", "units", "rate", "says"),
+    [
+        (9e3, 1.0, 0.01, "multiply by 9000 in call"),
+        (0.9, 1e4, 1e-6, "a learning rate of 0.01"),
+        (0.9, 1e4, 0.01, ""),
+    ],
+    ids=["units of the subject", "low", "scaled"],
+)
+def test_weights_that_no_step_moves(start, units, rate, says):
+    """A rate that trains is tried on half of the batch; units are named for a weight that large."""
+    layer = Spring(start, units, name="spring")
+    report = diagnosed(layer, X[:, :1], 2e4 * X[:, :1], keras.optimizers.Adam(rate))
+    found = [f for f in report.findings if f.code == "CW615"]
+    assert len(found) == bool(says), str(report)
+    if says:
+        assert says in found[0].fix
+        assert found[0] is next(f for f in report.findings if f.counts)
+        assert found[0].treatment.healed, str(report)
+
+
+def test_a_loss_that_no_rate_lowers_is_not_blamed_on_the_rate():
+    """Where nothing can be learnt, no rate is too low."""
+    y = 2e4 * RNG.choice([-1.0, 1.0], size=(64, 1))
+    report = diagnosed(Spring(1e-2), np.ones_like(y), y, keras.optimizers.Adam(1e-9))
+    assert "CW615" not in [f.code for f in report.findings], str(report)
+
+
+def test_a_number_that_starts_at_zero_and_is_divided_by():
+    """It starts elsewhere, rather than having a floor that its negative values would fall under."""
+    y = X.mean(1, keepdims=True)
+    report = diagnosed(Elasticity(name="ces"), X, y, keras.optimizers.Adam(0.01))
+    first = next(f for f in report.findings if f.counts)
+    assert (first.code, first.layer) == ("CW401", "ces"), str(report)
+    assert first.treatment.healed
+    assert "rho starts at 0.1 in place of 0" in first.treatment.change
+
+
+def test_what_raises_only_after_some_steps():
+    """It is told as that, in its layer, and mended by a set that the steps can not leave."""
+    draws = np.random.default_rng(13)
+    common = draws.normal(size=(256, 1))
+    x = (0.9 * common + 0.07 * draws.normal(size=(256, 4))).astype("float32")
+    adam = keras.optimizers.Adam(0.02)
+    report = diagnosed(Whitening(name="white"), x, np.zeros((256, 5)), adam, likelihood)
+    first = next(f for f in report.findings if f.counts)
+    assert (first.code, first.layer) == ("CW001", "white"), str(report)
+    assert "training, after 20 steps or more" in first.message
+    assert "targets" not in first.fix
+    assert first.treatment.healed, str(report)
+    assert "PositiveSemidefinite" in first.treatment.change
