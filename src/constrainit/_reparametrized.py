@@ -8,6 +8,7 @@ from keras import tree
 
 from constrainit import _checks
 from constrainit._mappable import first_value, smooth_set, trained
+from constrainit._patterns import nearest
 from constrainit._precision import wide_dtype
 from constrainit._seen import see
 from constrainit._set import ConstraintSet
@@ -187,10 +188,12 @@ class Reparametrized(keras.layers.Wrapper):
         found = [r for r in records if name == r.argument or matches(r, name)]
         if not found:
             refuse_seen("Reparametrized", self.layer, name)
-            known = ", ".join(sorted({repr(r.place or r.variable.name) for r in records}))
+            known = sorted({r.place or r.variable.name for r in records})
+            like = nearest(name, known)
             raise ValueError(
                 f"`{name}` of `Reparametrized` must name a weight of {self.layer.name!r}. "
-                f"It has {known or 'none'}."
+                f"It has {', '.join(map(repr, known)) or 'none'}."
+                + (f" Write {like!r}." if like else "")
             )
         return trained("Reparametrized", found, name)
 
