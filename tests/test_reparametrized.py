@@ -618,3 +618,28 @@ def test_a_model_of_own_code_as_a_whole(tmp_path):
     loaded = keras.saving.load_model(tmp_path / "m.keras")
     same(loaded, smooth, x, 0)
     same(ci.bake(loaded), smooth, x)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Scaled(layers.Layer):
+    """A weight that is one number."""
+
+    def build(self, shape):
+        self.scale = self.add_weight(shape=(), initializer="ones", name="scale")
+
+    def call(self, x):
+        return x * self.scale
+
+
+@pytest.mark.parametrize("a_set", [ci.Positive(), ci.Box(0.5, 2), ci.MaxAbs(2), ci.MaxNorm(2)])
+def test_a_weight_of_one_number(a_set, tmp_path):
+    """A weight without an axis is seen through a map as any other."""
+    x = batch(8, 3)
+    model = keras.Sequential([keras.Input((3,)), Scaled()])
+    smooth = ci.reparametrize(model, {"*/scale": a_set})
+    same(smooth, model, x)
+    smooth.compile(keras.optimizers.Adam(0.01), "mse")
+    smooth.fit(x, 0 * x, verbose=0)
+    assert 0.5 < float(array(seen(smooth)[0])) < 1
+    smooth.save(tmp_path / "m.keras")
+    same(keras.saving.load_model(tmp_path / "m.keras"), smooth, x, 0)
