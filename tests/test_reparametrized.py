@@ -643,3 +643,27 @@ def test_a_weight_of_one_number(a_set, tmp_path):
     assert 0.5 < float(array(seen(smooth)[0])) < 1
     smooth.save(tmp_path / "m.keras")
     same(keras.saving.load_model(tmp_path / "m.keras"), smooth, x, 0)
+
+
+@pytest.mark.parametrize(
+    "a_set", [ci.NonNegative(), ci.Box(0, 0.2), ci.Simplex(), ci.Sign(1), ci.MaxNorm(0.5)], ids=repr
+)
+def test_what_was_far_outside_can_move(a_set):
+    """Put at a bound, where the map is flat, it would stay there for good."""
+    keras.utils.set_random_seed(1)
+    x = batch(64, 12)
+    dense = layers.Dense(8, "tanh", kernel_initializer="random_normal")
+    model = keras.Sequential([keras.Input((12,)), dense, layers.Dense(1)])
+    dense.kernel.assign(5 * dense.kernel)
+    value = array(dense.kernel)
+    with pytest.warns(UserWarning, match="is outside of its set"):
+        smooth = ci.reparametrize(model, {f"{dense.name}/kernel": a_set})
+    start = array(seen(smooth)[0])
+    nearest = array(smooth.layers[0].seen[0].set.project(value))
+    assert np.abs(start - nearest).max() < 0.1 * np.abs(value).max()
+    kept = start[value == nearest]
+    np.testing.assert_allclose(kept, nearest[value == nearest], rtol=1e-5)
+    smooth.compile(keras.optimizers.Adam(0.05), "mse")
+    smooth.fit(x, x.sum(axis=1), epochs=5, verbose=0)
+    moved = np.abs(array(seen(smooth)[0]) - start)
+    assert np.mean(moved > 1e-4) > 0.9

@@ -19,9 +19,10 @@ def reparametrize(model: keras.Model, sets: Mapping[str, Any] | None = None) -> 
     """A copy of a built model whose weights are seen through smooth maps.
 
     The weights are kept: the copy computes the same function, to the rounding of their dtype. A
-    weight outside of its set goes to the nearest member, with a warning; of a `Grid` it is kept as
-    the free value and seen rounded, with a warning where that leaves less than half of it. `bake`
-    is the way back.
+    weight outside of its set goes to the nearest member, with a warning, and where it is far
+    outside a little further in: near a bound a smooth map is flat, and what lies there can hardly
+    leave. Of a `Grid` a weight is kept as the free value and seen rounded, with a warning where
+    that leaves less than half of it. `bake` is the way back.
 
     Args:
         model: A built Sequential or Functional model; stays as it is.
@@ -89,7 +90,7 @@ def reparametrize(model: keras.Model, sets: Mapping[str, Any] | None = None) -> 
     for variable, target in pairs:
         value = ops.stop_gradient(ops.copy(ops.convert_to_tensor(variable)))
         if hasattr(target, "take"):
-            target.take(value, variable.path)
+            target.take(value, variable.path, begins=True)
         else:
             target.assign(value)
     carry_adapted(model, copy)

@@ -215,7 +215,7 @@ class Reparametrized(keras.layers.Wrapper):
         def initializer(_, dtype=None):
             if value is None:
                 return smooth.start(a_set.initializer()(record.shape, dtype=dtype))
-            return (smooth.right_inverse if self._given else smooth.start)(value)
+            return value if self._given else smooth.start(value)
 
         free = self.add_weight(
             shape=smooth.free_shape(record.shape),
