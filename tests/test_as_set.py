@@ -47,9 +47,50 @@ def test_counterpart_agrees_with_keras(given, rng):
     np.testing.assert_allclose(array(ci.as_set(given).project(w)), theirs, rtol=1e-5, atol=1e-6)
 
 
-def test_slow_rate_is_no_projection():
-    """`MinMaxNorm` with a rate below one goes only part of the way: no counterpart has its set."""
-    assert isinstance(ci.as_set(K.MinMaxNorm(0.5, 1.0, rate=0.5)), ci.Custom)
+@pytest.mark.parametrize("rate", [0.1, 0.5, 1])
+def test_slow_rate(rate, rng):
+    """`MinMaxNorm` with a rate goes part of the way to its range, as `Relaxed` does."""
+    theirs = K.MinMaxNorm(0.5, 1.0, rate=rate, axis=0)
+    a_set = ci.as_set(theirs)
+    inner = ci.NormRange(0.5, 1.0, axis=0)
+    assert a_set == (inner if rate == 1 else ci.Relaxed(inner, rate))
+    assert "exact counterpart of keras.constraints.MinMaxNorm" in a_set.describe()
+    w = (rng.normal(size=(6, 5)) * [0.02, 0.2, 0.3, 1.0, 30.0]).astype("float32")
+    moved = array(theirs(keras.ops.convert_to_tensor(w)))
+    np.testing.assert_allclose(array(a_set(w)), moved, rtol=1e-5, atol=1e-6)
+    norms = np.linalg.norm(array(a_set.project(w)), axis=0)
+    assert np.all((norms > 0.5 - 1e-5) & (norms < 1 + 1e-5))
+
+
+@pytest.mark.parametrize("rate", [0, 1.5])
+def test_rate_that_is_none(rate):
+    """Of a `MinMaxNorm` that never arrives, or overshoots, only the moves are known."""
+    assert isinstance(ci.as_set(K.MinMaxNorm(0.5, 1.0, rate=rate)), ci.Custom)
+
+
+def test_slow_rate_in_a_model(tmp_path):
+    """It is drawn, projected, seen through a map and saved by the range that it draws near."""
+    kernel = K.MinMaxNorm(0.5, 1.0, rate=0.1)
+    wide = keras.initializers.Constant(2.0)
+    dense = keras.layers.Dense(3, kernel_initializer=wide, kernel_constraint=kernel)
+    model = keras.Sequential([keras.Input((4,)), dense])
+    inner = ci.NormRange(0.5, 1.0, axis=0)
+    assert ci.check(model).rows[0].violation == pytest.approx(3.0, abs=1e-3)
+    smooth = None
+    with pytest.warns(UserWarning, match="The nearest member takes its place"):
+        smooth = ci.reparametrize(model)
+    assert float(inner.violation(smooth.layers[-1].layer.kernel)) == 0
+    again = ci.constrain(model, {"*/kernel": kernel})
+    assert list(again.values()) == [ci.Relaxed(inner, 0.1)]
+    ci.project(model)
+    np.testing.assert_allclose(np.linalg.norm(model.get_weights()[0], axis=0), 1, rtol=1e-5)
+    dense.kernel.assign(keras.ops.full((4, 3), 2.0))
+    assert [one.how for one in ci.prepare(model, seed=0)] == ["drawn"]
+    assert float(inner.violation(dense.kernel)) == 0
+    model.save(tmp_path / "m.keras")
+    loaded = keras.saving.load_model(tmp_path / "m.keras")
+    assert loaded.layers[-1].kernel.constraint == ci.Relaxed(inner, 0.1)
+    assert ci.check(loaded).ok
 
 
 def test_subclass_is_not_taken_for_its_base():

@@ -255,3 +255,13 @@ def test_gates_of_an_lstm_start_and_stay_orthogonal(rng):
     model.compile("sgd", "mse")
     model.fit(rng.normal(size=(4, 5, 3)), rng.normal(size=(4, 4)), verbose=0)
     assert orthogonal()
+
+
+@pytest.mark.parametrize("a_set", [ci.Monotone(), ci.Convex(), ci.Concave(axis=1)], ids=repr)
+def test_an_order_need_not_be_along_a_unit(a_set):
+    """The levels of an `Embedding` in their order are what `Monotone` is for."""
+    layer = keras.layers.Embedding(6, 4, **ci.constrained(embeddings=a_set))
+    layer.build((None,))
+    table = ci.check(layer)
+    assert table.ok
+    assert not table.rows[0].axis

@@ -119,6 +119,34 @@ def test_a_constraint_of_keras_that_takes_its_time():
     }
 
 
+@pytest.mark.parametrize(
+    "band",
+    [keras.constraints.MinMaxNorm(0.5, 1.0, rate=0.1), ci.Relaxed(ci.NormRange(0.5, 1.0), 0.1)],
+    ids=["of Keras", "Relaxed"],
+)
+def test_what_takes_its_time_is_not_stuck(band):
+    """That a first step leaves it outside is meant, and no vector of zeros."""
+    start = keras.initializers.RandomNormal(stddev=2.0, seed=0)
+    dense = layers.Dense(6, kernel_initializer=start, kernel_constraint=band)
+    found = {f.code: f for f in ci.diagnose(sequential(dense), X, X[:, [0] * 6]).findings}
+    assert "CW210" not in found
+    assert "zero vector" not in found["CW101"].message
+    assert found["CW101"].level == "info"
+
+
+def test_slow_rate_along_other_axes():
+    """The axes of a unit are given to the set that the constraint of Keras draws near."""
+    conv = layers.Conv2D(6, 3, kernel_constraint=keras.constraints.MinMaxNorm(0.5, 1.0, rate=0.1))
+    x = np.random.default_rng(0).normal(size=(8, 6, 6, 4)).astype("float32")
+    model = sequential(conv, layers.Flatten(), layers.Dense(1), shape=(6, 6, 4))
+    found = {f.code: f for f in ci.diagnose(model, x, x[:, 0, 0, :1]).findings}
+    assert found["CW301"].treatment.healed
+    assert (
+        "ci.Relaxed(set=ci.NormRange(lower=0.5, upper=1.0, axis=[0, 1, 2]), rate=0.1)"
+        in found["CW301"].treatment.code
+    )
+
+
 @registered
 class Softmax(keras.constraints.Constraint):
     """A smooth map in place of a projection: it makes any weights more alike at each call."""

@@ -9,6 +9,7 @@ import pytest
 from conftest import tensor, whole_messages
 
 import constrainit as ci
+from constrainit._patterns import nearest
 
 FINITE = "must be a finite number. Received:"
 POSITIVE = "must be positive and finite. Received:"
@@ -264,6 +265,72 @@ def test_what_to_write_instead(make, words):
     """A guess at what was meant, and the argument of the one that was called."""
     with pytest.raises(ValueError, match=re.escape(words)):
         make()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: ci.MaxNorm(max_value=2),
+         "`MaxNorm` has no argument `max_value`. Received: max_value=2. Its arguments are (radius, axis=None). Write radius=2."),
+        (lambda: ci.NormRange(0, max_value=2), "Write upper=2."),
+        (lambda: ci.Box(low=0, high=1), "Write lower=0."),
+        (lambda: ci.Simplex(totl=2), "Write total=2."),
+        (lambda: ci.NonNegative(axis=0),
+         "`NonNegative` has no argument `axis`. Received: axis=0. It takes none."),
+        (lambda: ci.Masked(ci.UnitNorm()),
+         "`Masked` must be given `mask`. Its arguments are (set, mask)."),
+        (lambda: ci.MaxNorm(1, radius=2), "`MaxNorm` can not be made of (1, radius=2)"),
+        (lambda: ci.UnitNorm(1, 2), "`UnitNorm` can not be made of (1, 2)"),
+        (lambda: ci.Joint(ci.UnitNorm(), axes=1), "Write axis=1."),
+        (lambda: ci.KeepFeasible(modus="warn"), "Write mode='warn'."),
+        (lambda: ci.WeightLog(), "`WeightLog` must be given `path`."),
+        (lambda: ci.StopAtFault(rollbacks=1), "Write roll_backs=1."),
+    ],
+)  # fmt: skip
+def test_names_of_arguments(make, words):
+    """A set says what its arguments are called, and which one is meant by another's name."""
+    with pytest.raises(TypeError, match=re.escape(words)):
+        make()
+
+
+def test_names_of_arguments_of_an_own_set():
+    """A set of the user's own says so, too; what its constructor raises by itself stays."""
+
+    class _Own(ci.ConstraintSet):
+        def __init__(self, bound):
+            self.bound = bound + 0.0
+
+    with pytest.raises(TypeError, match=r"`_Own` has no argument `radius`.* Write bound=1\."):
+        _Own(radius=1)
+    with pytest.raises(TypeError, match="unsupported operand"):
+        _Own(None)
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [(None, "<lambda> returned None. Does it lack a `return`?"), ("a", "returned 'a'.")],
+)
+def test_function_that_returns_no_weight(made, words):
+    """Nothing, or no number."""
+    with pytest.raises(ValueError, match=re.escape(words)):
+        ci.as_set(lambda w: made).project(np.ones((2, 2), "float32"))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "near"),
+    [
+        ("*/kernal", "*/kernel"),
+        ("encoder/*/kernl", "encoder/*/kernel"),
+        ("encodr/*", "encoder/*"),
+        ("m/encoder/dense/kernel/x", "m/encoder/dense/kernel"),
+        ("kernl", "kernel"),
+        ("nothing/like/it", ""),
+    ],
+)
+def test_nearest_pattern(pattern, near):
+    """What stands for any name stays in the pattern that is offered."""
+    paths = ["m/encoder/dense/kernel", "m/encoder/dense/bias", "m/head/kernel"]
+    assert nearest(pattern, paths) == near
 
 
 def test_numpy_integers_are_integers():

@@ -91,6 +91,25 @@ def test_what_is_not_finite_is_told_and_not_hidden(rng):
     np.testing.assert_array_equal(array(model.layers[0].kernel), kernel)
 
 
+def test_what_is_not_finite_is_told_once(rng):
+    """Not at every moment of a training; anew once it was finite in between, or in another one."""
+    x, y = data(rng)
+    model = one_layer()
+    model.compile("sgd", "mse")
+    lost = np.full((4, 3), np.nan, "f4")
+    model.layers[0].kernel.assign(lost)
+    keep = ci.KeepFeasible()
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="not finite") as told:
+            model.fit(x, y, epochs=2, verbose=0, callbacks=[keep])
+        assert len([one for one in told if "not finite" in str(one.message)]) == 1
+    model.layers[0].kernel.assign(np.ones_like(lost))
+    model.predict(x, verbose=0, callbacks=[keep])
+    model.layers[0].kernel.assign(lost)
+    with pytest.warns(UserWarning, match="not finite"):
+        model.predict(x, verbose=0, callbacks=[keep])
+
+
 def test_paced_sets_keep_their_pace(rng):
     """`Every` may lie outside between its steps: it is looked at when training ends only."""
     x, y = data(rng)

@@ -430,7 +430,6 @@ def _compiled(model):
         (3, {}, "`path` of `WeightLog` must be the path of a file"),
         ("run.db", {"every": 0}, "`every` of `WeightLog` must be an integer of at least 1"),
         ("run.db", {"weights": "no/such"}, "A pattern of `WeightLog` must match a weight"),
-        (".", {}, "is a folder. Give the path of a file"),
         ("no/such/run.db", {}, "There is no folder"),
         ("text.db", {}, "is no log of constrainit and is left as it is"),
         ("other.db", {}, "is no log of constrainit and is left as it is"),
@@ -446,6 +445,29 @@ def test_what_can_not_be_logged_is_said(tmp_path, path, arguments, message):
     with pytest.raises(ValueError, match=message):
         _fit(_compiled(_model()), path if path == 3 else str(tmp_path / path), **arguments)
     assert (tmp_path / "text.db").read_text() == "a text that somebody needs" * 9
+
+
+@pytest.mark.parametrize("kind", [ci.WeightLog, ci.StopAtFault])
+def test_a_folder_is_told_where_it_is_given(kind, tmp_path):
+    """Not first by `fit`."""
+    with pytest.raises(ValueError, match=r"must be the path of a file.* It is a folder\."):
+        kind(tmp_path)
+
+
+@pytest.mark.parametrize("weights", [3, [], [3], {"*/kernel": None}])
+def test_what_is_no_pattern_is_told_where_it_is_given(weights):
+    """Not first by `fit`."""
+    with pytest.raises(ValueError, match="`weights` of `WeightLog` must be a pattern or a list"):
+        ci.WeightLog("run.db", weights=weights)
+
+
+def test_the_nearest_pattern_is_offered(tmp_path):
+    """Of a slip in a pattern, by the log that is written and by the one that is read."""
+    with pytest.raises(ValueError, match=r"Write '\*/kernel'\.$"):
+        _fit(_compiled(_model()), tmp_path / "run.db", weights="*/kernal")
+    _fit(_compiled(_model()), tmp_path / "run.db", weights="*/kernel")
+    with pytest.raises(ValueError, match=r"Write '\*/kernel'\.$"):
+        ci.WeightLog.read(tmp_path / "run.db", "*/krnel")
 
 
 def _database(path, statement):

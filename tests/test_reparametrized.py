@@ -535,3 +535,135 @@ def test_wrong_arguments(index):
     call, message = WRONG[index]
     with pytest.raises(ValueError, match=f"(?s){message}"):
         call()
+
+
+@keras.saving.register_keras_serializable("tests")
+class Twice(layers.Layer):
+    """Layers inside, which Keras names anew in each copy."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.first, self.second = layers.Dense(units, "tanh"), layers.Dense(units)
+
+    def build(self, shape):
+        self.first.build(shape)
+        self.second.build((None, self.units))
+
+    def call(self, x):
+        return self.second(self.first(x))
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+
+@keras.saving.register_keras_serializable("tests")
+class Whole(keras.Model):
+    """A model that makes its layers in its own code."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.rows = [Twice(5), Twice(5)]
+        self.norm = layers.LayerNormalization()
+
+    def call(self, x):
+        for row in self.rows:
+            x = row(x)
+        return self.norm(x)
+
+
+def same(one, other, x, within=1e-5):
+    np.testing.assert_allclose(array(one(x)), array(other(x)), atol=within)
+
+
+@pytest.mark.parametrize("part", [Twice, Whole])
+def test_layers_inside_of_an_own_layer(part, tmp_path):
+    """They are named anew in a copy and in each session: a set goes with its weight."""
+    x = batch(16, 5)
+    own = part(5) if part is Twice else part()
+    model = keras.Sequential([keras.Input((5,)), own, layers.Dense(2)])
+    sets = {"*/kernel": ci.MaxAbs(2.0)}
+    if part is Twice:
+        own.first.kernel.assign(np.full((5, 5), 0.25, "float32"))
+        names = own.first.name, own.second.name
+        sets = {f"{names[0]}/kernel": ci.MaxAbs(0.5), f"{names[1]}/kernel": ci.MaxAbs(3)}
+    smooth = ci.reparametrize(model, sets)
+    same(smooth, model, x)
+    smooth.compile("adam", "mse")
+    smooth.fit(x, x[:, :2], verbose=0)
+    assert ci.check(smooth).ok
+    smooth.save(tmp_path / "m.keras")
+    # As in a session with other layers before it.
+    _ = [layers.Dense(1) for _ in range(3)]
+    loaded = keras.saving.load_model(tmp_path / "m.keras")
+    same(loaded, smooth, x, 0)
+    if part is Twice:
+        assert [one.set for one in seen(loaded)] == [ci.MaxAbs(0.5), ci.MaxAbs(3)]
+    same(ci.bake(loaded), smooth, x)
+
+
+def test_a_model_of_own_code_as_a_whole(tmp_path):
+    """`reparametrize` says how: it goes into one `Reparametrized`."""
+    x, model = batch(16, 5), Whole()
+    before = array(model(x))
+    with pytest.raises(ValueError, match=r"Reparametrized\(model, \*\*{"):
+        ci.reparametrize(model, {"*/kernel": ci.MaxAbs(2.0)})
+    wrapped = ci.Reparametrized(model, **{"*/kernel": ci.MaxAbs(2.0)})
+    smooth = keras.Sequential([keras.Input((5,)), wrapped])
+    np.testing.assert_allclose(array(smooth(x)), before, atol=1e-5)
+    smooth.compile("adam", "mse")
+    smooth.fit(x, x, verbose=0)
+    assert len(ci.check(smooth).rows) == 4
+    smooth.save(tmp_path / "m.keras")
+    loaded = keras.saving.load_model(tmp_path / "m.keras")
+    same(loaded, smooth, x, 0)
+    same(ci.bake(loaded), smooth, x)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Scaled(layers.Layer):
+    """A weight that is one number."""
+
+    def build(self, shape):
+        self.scale = self.add_weight(shape=(), initializer="ones", name="scale")
+
+    def call(self, x):
+        return x * self.scale
+
+
+@pytest.mark.parametrize("a_set", [ci.Positive(), ci.Box(0.5, 2), ci.MaxAbs(2), ci.MaxNorm(2)])
+def test_a_weight_of_one_number(a_set, tmp_path):
+    """A weight without an axis is seen through a map as any other."""
+    x = batch(8, 3)
+    model = keras.Sequential([keras.Input((3,)), Scaled()])
+    smooth = ci.reparametrize(model, {"*/scale": a_set})
+    same(smooth, model, x)
+    smooth.compile(keras.optimizers.Adam(0.01), "mse")
+    smooth.fit(x, 0 * x, verbose=0)
+    assert 0.5 < float(array(seen(smooth)[0])) < 1
+    smooth.save(tmp_path / "m.keras")
+    same(keras.saving.load_model(tmp_path / "m.keras"), smooth, x, 0)
+
+
+@pytest.mark.parametrize(
+    "a_set", [ci.NonNegative(), ci.Box(0, 0.2), ci.Simplex(), ci.Sign(1), ci.MaxNorm(0.5)], ids=repr
+)
+def test_what_was_far_outside_can_move(a_set):
+    """Put at a bound, where the map is flat, it would stay there for good."""
+    keras.utils.set_random_seed(1)
+    x = batch(64, 12)
+    dense = layers.Dense(8, "tanh", kernel_initializer="random_normal")
+    model = keras.Sequential([keras.Input((12,)), dense, layers.Dense(1)])
+    dense.kernel.assign(5 * dense.kernel)
+    value = array(dense.kernel)
+    with pytest.warns(UserWarning, match="is outside of its set"):
+        smooth = ci.reparametrize(model, {f"{dense.name}/kernel": a_set})
+    start = array(seen(smooth)[0])
+    nearest = array(smooth.layers[0].seen[0].set.project(value))
+    assert np.abs(start - nearest).max() < 0.1 * np.abs(value).max()
+    kept = start[value == nearest]
+    np.testing.assert_allclose(kept, nearest[value == nearest], rtol=1e-5)
+    smooth.compile(keras.optimizers.Adam(0.05), "mse")
+    smooth.fit(x, x.sum(axis=1), epochs=5, verbose=0)
+    moved = np.abs(array(seen(smooth)[0]) - start)
+    assert np.mean(moved > 1e-4) > 0.9

@@ -617,7 +617,7 @@ def test_calibrate_a_layer_that_is_called_side_by_side(rng):
     assert 0.25 < near < 1 < far < 2.5
 
 
-ARRAYS = r"`x` of `calibrate` must be an array of examples, .*\. Received: x="
+ARRAYS = r"`x` of `\w+` must be an array of examples, .*\. Received: x="
 
 WRONG = [
     ("x", ARRAYS + "'x'"),
@@ -629,6 +629,8 @@ WRONG = [
     (np.full((4, 6), np.nan, "float32"), r"must be finite\. Received: 24 of 24 numbers"),
     (np.ones((8, 6), "float32"), "must tell examples apart in every layer"),
     (np.ones((1, 6), "float32"), r"must hold several examples\. Received: a batch of one"),
+    (np.ones((8, 7), "float32"), r"that '\w+' takes, \(None, 6\)\. Received: shape=\(8, 7\)\.$"),
+    (np.ones((6,), "float32"), r"that '\w+' takes, \(None, 6\)\. Received: shape=\(6,\)\.$"),
     ({"kernel": ci.NonNegative()}, r"Received: x=NonNegative\(\)\. Give a model its sets with con"),
 ]
 
@@ -645,6 +647,26 @@ def test_batch_that_is_of_no_use(x, message):
         for old, new in zip(before, model.variables, strict=True):
             np.testing.assert_array_equal(old, array(new))
         assert model.layers[0].activation is keras.activations.relu
+
+
+def test_batch_that_a_model_does_not_take():
+    """What a model of one's own says of it, without what Keras puts around it."""
+
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(4, kernel_constraint=ci.NonNegative())
+
+        def call(self, x):
+            return self.dense(x)
+
+    model = Own()
+    model(np.ones((2, 6), "float32"))
+    with pytest.raises(ValueError, match="`x` of `prepare` must be a batch that") as told:
+        ci.prepare(model, np.ones((8, 7), "float32"))
+    assert "shape=(8, 7), of which it says ValueError: Input 0" in str(told.value)
+    assert "Exception encountered" not in str(told.value)
+    assert "\n" not in str(told.value)
 
 
 def test_prepare_with_a_batch():

@@ -39,16 +39,21 @@ def calibrate(model: keras.Model, x: Any) -> list[Calibrated]:
 
     Raises:
         ValueError: The batch is no array, is empty or holds NaN or infinities, or a layer's output
-            is the same for all examples; nothing is changed.
+            is the same for all examples, or the model does not take it; nothing is changed.
     """
+    return fitted_to(model, x, "calibrate")
+
+
+def fitted_to(model: keras.Model, x: Any, owner: str) -> list[Calibrated]:
+    """What `calibrate` does, for a function that the user knows by another name."""
     x = _as_batch(x)
     records = [record for record in walk(model) if can_be_fitted(record)]
-    _check_batch(x)
+    _check_batch(x, owner)
     variables = model.variables
     before = [ops.copy(ops.convert_to_tensor(v)) for v in variables]
     watched = [Watched(record) for record in records]
     try:
-        _run(model, x, watched)
+        _run_first(model, x, watched, owner)
         done = _fitted(model, x, [one for one in watched if one.seen])
     # Whatever goes wrong in the user's model, its weights must be what they were.
     except BaseException:
@@ -85,6 +90,38 @@ def _run(model, x, watched):
         model(x, training=False)
 
 
+def _run_first(model, x, watched, owner):
+    """As `_run`; what the model raises says how the batch does not fit."""
+    try:
+        _run(model, x, watched)
+    # A model of the user's own may raise anything.
+    except Exception as fault:
+        came = ", ".join(f"shape={tuple(part.shape)}" for part in keras.tree.flatten(x))
+        wanted = _shapes_of(getattr(model, "inputs", None))
+        if wanted and not _fit(wanted, [tuple(part.shape) for part in keras.tree.flatten(x)]):
+            must = f"be of the shape that {model.name!r} takes, {', '.join(map(str, wanted))}"
+            raise ValueError(f"`x` of `{owner}` must {must}. Received: {came}.") from None
+        # Here, as little else of this library needs the doctor.
+        from constrainit.doctor._said import said
+
+        raise ValueError(
+            f"`x` of `{owner}` must be a batch that {model.name!r} takes. Received: {came}, of "
+            f"which it says {type(fault).__name__}: {said(fault, lambda _: False)}"
+        ) from fault
+
+
+def _shapes_of(inputs):
+    return [tuple(one.shape) for one in keras.tree.flatten(inputs)] if inputs else []
+
+
+def _fit(wanted, came):
+    """Whether shapes are those that are wanted, but for what is not said."""
+    return len(wanted) == len(came) and all(
+        len(one) == len(other) and all(a in (None, b) for a, b in zip(one, other, strict=True))
+        for one, other in zip(wanted, came, strict=True)
+    )
+
+
 def can_be_fitted(record: WeightRecord) -> bool:
     """Whether a weight is a constrained kernel whose layer `calibrate` can fit."""
     layer = record.layer
@@ -105,22 +142,20 @@ def _as_batch(x):
     return x
 
 
-def _check_batch(x):
+def _check_batch(x, owner):
     for part in keras.tree.flatten(x):
         if not getattr(part, "shape", ()):
             must = "be an array of examples, or a list or a dictionary of such"
             sets = isinstance(part, keras.constraints.Constraint)
             instead = "Give a model its sets with constrain(model, {...})." if sets else ""
-            raise _checks.fail("calibrate", "x", must, part, instead)
+            raise _checks.fail(owner, "x", must, part, instead)
         value = np.asarray(ops.convert_to_numpy(part))
         if not value.size:
-            raise ValueError(
-                f"`x` of `calibrate` must hold examples. Received: shape={value.shape}."
-            )
+            raise ValueError(f"`x` of `{owner}` must hold examples. Received: shape={value.shape}.")
         if value.dtype.kind in "fV":
             lost = int((~np.isfinite(value.astype("float64"))).sum())
             if lost:
                 raise ValueError(
-                    f"`x` of `calibrate` must be finite. Received: {lost} of {value.size} numbers "
+                    f"`x` of `{owner}` must be finite. Received: {lost} of {value.size} numbers "
                     "are NaN or infinite."
                 )

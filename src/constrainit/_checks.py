@@ -2,7 +2,9 @@
 
 import math
 import numbers
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -116,6 +118,25 @@ def not_empty(owner: str, name: str, shape: tuple[int, ...]) -> None:
         raise ValueError(
             f"`{name}` of `{owner}` must hold at least one weight. Received: shape={tuple(shape)}."
         )
+
+
+def file_path(owner: str, name: str, value: Any, must: str = "be the path of a file") -> Path:
+    """The path of a file, which may not be there yet."""
+    if not isinstance(value, (str, os.PathLike)):
+        raise fail(owner, name, must, value)
+    path = Path(value)
+    if path.is_dir():
+        raise fail(owner, name, must, str(value), "It is a folder.")
+    return path
+
+
+def patterns(owner: str, name: str, value: Any) -> list[str]:
+    """A pattern of the paths of weights, or several, as a list."""
+    kinds = (list, tuple, set, frozenset)
+    found = [value] if isinstance(value, str) else list(value) if isinstance(value, kinds) else []
+    if not found or not all(isinstance(one, str) for one in found):
+        raise fail(owner, name, "be a pattern or a list of patterns", value)
+    return found
 
 
 def seed(owner: str, value: Any) -> Any:

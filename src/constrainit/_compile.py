@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 
@@ -120,7 +121,8 @@ def on_host(function: Callable[[Any], Any], x: Any, shape: tuple[int, ...]) -> A
     if x.device.type == "meta":
         return torch.empty(shape, dtype=x.dtype, device=x.device)
     # NumPy knows no bfloat16: what PyTorch gives and takes is float64, which holds all of it.
-    found = function(x.detach().to("cpu", torch.float64).numpy()).astype("float64")
+    # A function of one number gives none that is an array.
+    found = np.asarray(function(x.detach().to("cpu", torch.float64).numpy()), "float64")
     return torch.from_numpy(found).to(device=x.device, dtype=x.dtype)
 
 

@@ -14,13 +14,14 @@ from keras import ops
 from constrainit import _checks
 from constrainit._axes import resolve, unit_axes
 from constrainit._folding import Folding
+from constrainit._signatures import Told
 from constrainit.sets.combine import applied_set
 
 _GROUPS = "_constrainit_groups"
 
 
 @keras.saving.register_keras_serializable(package="constrainit")
-class Joint(keras.constraints.Constraint):
+class Joint(Told, keras.constraints.Constraint):
     """Several weights obey one set together: each is a block of rows of one matrix.
 
     The matrix is (what feeds a unit, units): a kernel of any rank in that form, a bias as one row

@@ -4,7 +4,7 @@ from typing import Any
 
 from keras import ops
 
-from constrainit._seen import inside
+from constrainit._seen import free_of
 from constrainit._set import ConstraintSet
 from constrainit.initializers import Feasible
 from constrainit.model import WeightRecord
@@ -51,12 +51,12 @@ def smooth_set(
 
 
 def first_value(record: WeightRecord, a_set: ConstraintSet, given: bool) -> Any:
-    """The value that a weight starts from; None for a draw of the set."""
+    """The free value of a weight that was given, else its draw; None for a draw of the set."""
     if record.variable._value is None:
         # The layer is being built by a step that is traced: variables get their values later.
         return None
     value = ops.stop_gradient(ops.copy(record.value))
     if given:
-        return inside(a_set, value, record.path)
+        return free_of(a_set, value, record.path)
     own = getattr(record.layer, f"{record.variable.name}_initializer", None)
     return a_set.project(value) if isinstance(own, Feasible) else None

@@ -10,7 +10,7 @@ from keras import ops
 
 from constrainit import _checks
 from constrainit._axes import RECURRENT
-from constrainit._calibrate import Calibrated, calibrate, can_be_fitted
+from constrainit._calibrate import Calibrated, can_be_fitted, fitted_to
 from constrainit._effective import EffectiveRecord, effective_records
 from constrainit._measure import measure
 from constrainit._set import ConstraintSet
@@ -209,7 +209,7 @@ def prepare(
     if x is None:
         return redrawn
     try:
-        return Lines([*redrawn, *calibrate(model, x)])
+        return Lines([*redrawn, *fitted_to(model, x, "prepare")])
     # A batch that is of no use, or a model that raises: the weights must be what they were.
     except BaseException:
         for (record, _, _), value in zip(changes, kept, strict=True):

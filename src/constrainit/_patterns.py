@@ -1,6 +1,8 @@
 """Patterns of the paths of weights."""
 
+import difflib
 import fnmatch
+from collections.abc import Iterable
 
 
 def ends_as(path: str, pattern: str) -> bool:
@@ -11,3 +13,22 @@ def ends_as(path: str, pattern: str) -> bool:
     parts = ["", *path.split("/")]
     ends = ("/".join(parts[start:]) for start in range(len(parts)))
     return any(fnmatch.fnmatchcase(end, pattern) for end in ends)
+
+
+def nearest(pattern: str, paths: Iterable[str]) -> str:
+    """A pattern like one that matches nothing, which does match a path; empty if none is like it.
+
+    What stands for any name stays: of `"*/kernal"` it is `"*/kernel"`.
+    """
+    wanted = pattern.split("/")
+    made: dict[str, None] = {}
+    for path in paths:
+        names = path.split("/")
+        size = min(len(wanted), len(names))
+        for start in range(len(names) - size + 1):
+            pairs = zip(wanted[-size:], names[start : start + size], strict=True)
+            like = "/".join(w if fnmatch.fnmatchcase(name, w) else name for w, name in pairs)
+            if ends_as(path, like):
+                made[like] = None
+    found = difflib.get_close_matches(pattern, made, n=1)
+    return found[0] if found else ""

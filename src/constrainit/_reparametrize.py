@@ -19,9 +19,10 @@ def reparametrize(model: keras.Model, sets: Mapping[str, Any] | None = None) -> 
     """A copy of a built model whose weights are seen through smooth maps.
 
     The weights are kept: the copy computes the same function, to the rounding of their dtype. A
-    weight outside of its set goes to the nearest member, with a warning; of a `Grid` it is kept as
-    the free value and seen rounded, with a warning where that leaves less than half of it. `bake`
-    is the way back.
+    weight outside of its set goes to the nearest member, with a warning, and where it is far
+    outside a little further in: near a bound a smooth map is flat, and what lies there can hardly
+    leave. Of a `Grid` a weight is kept as the free value and seen rounded, with a warning where
+    that leaves less than half of it. `bake` is the way back.
 
     Args:
         model: A built Sequential or Functional model; stays as it is.
@@ -34,9 +35,9 @@ def reparametrize(model: keras.Model, sets: Mapping[str, Any] | None = None) -> 
         The copy, not compiled, whose layers are in a `Reparametrized` where a weight matched.
 
     Raises:
-        ValueError: The model makes its layers in its own code, a pattern matches no weight, no
-            weight has a constraint where `sets` is None, or a set does not fit or has no smooth
-            map.
+        ValueError: The model makes its layers in its own code (such models may be parts of it, or
+            stand in a `Reparametrized` as a whole), a pattern matches no weight, no weight has a
+            constraint where `sets` is None, or a set does not fit or has no smooth map.
 
     >>> import constrainit as ci
     >>> import keras
@@ -50,7 +51,8 @@ def reparametrize(model: keras.Model, sets: Mapping[str, Any] | None = None) -> 
         raise ValueError(
             f"`model` of `reparametrize` must be Sequential or Functional. Received: "
             f"{model.name!r}, {with_article(type(model).__name__)} that makes its layers in its "
-            "own code. Write Reparametrized(layer, ...) there."
+            "own code. Write Reparametrized(layer, ...) there, or put all of it into one: "
+            'keras.Sequential([keras.Input(shape), Reparametrized(model, **{"*/kernel": a_set})]).'
         )
     if not isinstance(sets, Mapping | None):
         raise _checks.fail(
@@ -71,15 +73,24 @@ def reparametrize(model: keras.Model, sets: Mapping[str, Any] | None = None) -> 
     def copied(layer):
         copy = _copy_of(layer)
         own = walk(layer) if layer.variables else []
-        mine = {r.place: chosen[id(r.variable)] for r in own if id(r.variable) in chosen}
-        return Reparametrized(copy, name=layer.name, **mine) if mine else copy
+        mine, places = {}, {}
+        for i, one in enumerate(own):
+            if id(one.variable) in chosen:
+                name = one.place if one.place not in mine else f"{one.place}#{i}"
+                mine[name], places[name] = chosen[id(one.variable)], [i]
+        if not mine:
+            return copy
+        made = Reparametrized(copy, name=layer.name, **mine)
+        # Inside of a layer of the user's own they may have other names in the copy.
+        made.__dict__["places"] = places
+        return made
 
     copy = keras.models.clone_model(model, clone_function=copied, recursive=True)
     pairs = list(zip(weights_in_order(model), weights_in_order(copy), strict=True))
     for variable, target in pairs:
         value = ops.stop_gradient(ops.copy(ops.convert_to_tensor(variable)))
         if hasattr(target, "take"):
-            target.take(value, variable.path)
+            target.take(value, variable.path, begins=True)
         else:
             target.assign(value)
     carry_adapted(model, copy)
@@ -91,7 +102,7 @@ def _copy_of(layer):
     """A layer of the same config, which a constraint that can not be saved does not have."""
     try:
         return type(layer).from_config(layer.get_config())
-    except (TypeError, ValueError) as fault:
+    except (TypeError, ValueError, NotImplementedError) as fault:
         raise ValueError(
             f"Every layer of `model` of `reparametrize` must be made anew from its config: "
             f"{layer.name!r} can not. {type(fault).__name__}: {fault}"

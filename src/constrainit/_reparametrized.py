@@ -8,6 +8,7 @@ from keras import tree
 
 from constrainit import _checks
 from constrainit._mappable import first_value, smooth_set, trained
+from constrainit._patterns import nearest
 from constrainit._precision import wide_dtype
 from constrainit._seen import see
 from constrainit._set import ConstraintSet
@@ -80,10 +81,12 @@ class Reparametrized(keras.layers.Wrapper):
         self.sets = {name: as_set(one) for name, one in sets.items()}
         self.supports_masking = layer.supports_masking
         # Not as attributes: Keras would save the weights that are computed, too.
-        self.__dict__.update(seen=[], replaced={}, _given=layer.built)
+        self.__dict__.update(seen=[], replaced={}, places={}, _given=layer.built)
 
     seen: list[Any]
     replaced: dict[int, list[Any]]
+    places: dict[str, list[int]]
+    """Which weights of the layer each set is for, by their order: Keras may name them anew."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The layer on its inputs."""
@@ -123,12 +126,14 @@ class Reparametrized(keras.layers.Wrapper):
     def get_config(self) -> dict[str, Any]:
         """The layer and the sets."""
         saved = {n: keras.saving.serialize_keras_object(one) for n, one in self.sets.items()}
-        return {**super().get_config(), "sets": saved}
+        places = {"places": self.places} if self.places else {}
+        return {**super().get_config(), "sets": saved, **places}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Reparametrized":
         """The layer that `get_config` was taken from, not built."""
         config = dict(config)
+        places = config.pop("places", {})
         layer = keras.saving.deserialize_keras_object(config.pop("layer"), custom_objects)
         sets = {
             name: keras.saving.deserialize_keras_object(one, custom_objects)
@@ -136,7 +141,7 @@ class Reparametrized(keras.layers.Wrapper):
         }
         made = cls(layer, **config, **sets)
         # Keras builds a layer as it reads it; its weights are yet to be loaded.
-        made.__dict__["_given"] = False
+        made.__dict__.update(_given=False, places=places)
         return made
 
     # What stands in the place of `call` and `compute_output_shape`
@@ -185,14 +190,21 @@ class Reparametrized(keras.layers.Wrapper):
     def _records(self, name):
         records = walk(self.layer)
         found = [r for r in records if name == r.argument or matches(r, name)]
+        if name in self.places:
+            found = [r for place, r in enumerate(records) if place in self.places[name]]
         if not found:
             refuse_seen("Reparametrized", self.layer, name)
-            known = ", ".join(sorted({repr(r.place or r.variable.name) for r in records}))
+            known = sorted({r.place or r.variable.name for r in records})
+            like = nearest(name, known)
             raise ValueError(
                 f"`{name}` of `Reparametrized` must name a weight of {self.layer.name!r}. "
-                f"It has {known or 'none'}."
+                f"It has {', '.join(map(repr, known)) or 'none'}."
+                + (f" Write {like!r}." if like else "")
             )
-        return trained("Reparametrized", found, name)
+        kept = trained("Reparametrized", found, name)
+        own = {id(r.variable) for r in kept}
+        self.places[name] = [i for i, r in enumerate(records) if id(r.variable) in own]
+        return kept
 
     def _freed(self, record: WeightRecord, a_set: ConstraintSet, name: str):
         """The weight of a record, seen through the map of its set."""
@@ -203,7 +215,7 @@ class Reparametrized(keras.layers.Wrapper):
         def initializer(_, dtype=None):
             if value is None:
                 return smooth.start(a_set.initializer()(record.shape, dtype=dtype))
-            return (smooth.right_inverse if self._given else smooth.start)(value)
+            return value if self._given else smooth.start(value)
 
         free = self.add_weight(
             shape=smooth.free_shape(record.shape),

@@ -8,6 +8,10 @@ from keras import ops
 from constrainit._compile import assign_where
 from constrainit._set import ConstraintSet
 from constrainit._warning import warn
+from constrainit.numerics import safe_norm
+
+_FAR = 0.1
+"""The share of its norm by which a unit is moved that is far outside."""
 
 
 def see(variable: Any, free: Any, base: Any, a_set: ConstraintSet, layer: Any) -> None:
@@ -53,6 +57,31 @@ def inside(a_set: ConstraintSet, value: Any, path: str) -> Any:
     if doubt:
         warn(f"{path}: the weight is outside of its set ({a_set.describe()}), {doubt}")
     return value if rounds else image
+
+
+def free_of(a_set: ConstraintSet, value: Any, path: str, begins: bool = True) -> Any:
+    """The free value of a weight, or of a member near it if it is none, with a warning.
+
+    A map is flat near the bounds of its set, where the nearest member lies: a unit that was far
+    outside would stay there for good. Where training begins it is put a little inside.
+    """
+    smooth, image = a_set.transform, inside(a_set, value, path)
+    assert smooth is not None
+    free = smooth.right_inverse(image)
+    if smooth.rounds or not begins:
+        return free
+    value, image = (ops.cast(ops.stop_gradient(one), "float32") for one in (value, image))
+    units = a_set._units(len(image.shape))
+    far = safe_norm(image - value, units) > _FAR * safe_norm(value, units)
+    try:
+        if not bool(ops.any(far)):
+            return free
+    # Being traced, it is not known.
+    except (TypeError, ValueError, NotImplementedError):
+        pass
+    # Where a free value is not one of the unit in its place, all of them count as one.
+    far = far if tuple(free.shape) == tuple(image.shape) else ops.any(far)
+    return ops.where(far, smooth.start(ops.cast(image, free.dtype)), free)
 
 
 def _of_distance(value, moved):
@@ -140,14 +169,14 @@ def _seen_class(kind: type) -> Any:
             """Sets the free value of a member; another weight goes to the nearest one."""
             return self.take(value, self.path)
 
-        def take(self, value, path):
-            """As `assign`, of a weight that the user knows by a path."""
+        def take(self, value, path, begins=False):
+            """As `assign`, of a weight that the user knows by a path, or where training begins."""
             value = ops.convert_to_tensor(value, dtype=self._dtype)
-            smooth, image = self.set.transform, inside(self.set, value, path)
             if self.base is None:
-                self.free.assign(smooth.right_inverse(image))
+                self.free.assign(free_of(self.set, value, path, begins))
             else:
-                self.base.assign(smooth.base(image, self.free))
+                image = inside(self.set, value, path)
+                self.base.assign(self.set.transform.base(image, self.free))
             return value
 
         def rule(self):

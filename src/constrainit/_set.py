@@ -20,13 +20,14 @@ from constrainit._precision import (
     widened,
 )
 from constrainit._saving import pack, unpack
+from constrainit._signatures import Told
 from constrainit._starting import Starting
 from constrainit._step import takes_image
 from constrainit.numerics import computed_once, safe_norm
 from constrainit.transforms import Transform
 
 
-class ConstraintSet(Starting, keras.constraints.Constraint):
+class ConstraintSet(Starting, Told, keras.constraints.Constraint):
     """A set of allowed weights, known by its projection.
 
     A set is a `keras.constraints.Constraint` and goes wherever Keras takes one. It answers five

@@ -1,5 +1,6 @@
-"""Signatures, which Keras reads to know what a layer takes."""
+"""Signatures, which Keras reads to know what a layer takes, and users forget."""
 
+import difflib
 import functools
 import inspect
 from collections.abc import Callable
@@ -30,3 +31,87 @@ def takes_training(layer: Any) -> bool:
     """Whether the `call` of a layer can be told whether it is training."""
     parameters = inspect.signature(layer.call).parameters.values()
     return any(p.name == "training" or p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+_ALIKE = (
+    (
+        "radius", "bound", "upper", "maximum", "max_value", "max_norm", "max", "high", "limit",
+        "value", "norm", "sigma", "coeff", "clip_value",
+    ),
+    ("lower", "minimum", "min_value", "min_norm", "min", "low", "epsilon", "eps"),
+    ("total", "sum", "scale", "value"),
+    ("axis", "axes", "dim"),
+    ("count", "gates", "blocks", "parts"),
+    ("set", "constraint"),
+    ("sets", "constraints", "parts"),
+    ("rate", "share", "factor"),
+    ("steps", "every", "frequency"),
+    ("direction", "sign", "monotonicity", "increasing"),
+    ("rank", "k"),
+)  # fmt: skip
+"""What other libraries, or other sets, call the same."""
+
+
+def _telling(init: Any) -> Any:
+    """A constructor that says what its arguments are called, where it was given others."""
+
+    @functools.wraps(init)
+    def wrapper(self, *args, **kwargs):
+        try:
+            init(self, *args, **kwargs)
+        except TypeError:
+            kind = type(self) if type(self).__init__ is wrapper else None
+            owner = kind.__name__ if kind else init.__qualname__.split(".")[-2]
+            said = _misfit(owner, init, args, kwargs)
+            if not said:
+                raise
+            raise TypeError(said) from None
+
+    return wrapper
+
+
+class Told:
+    """A class whose constructor says what its arguments are called."""
+
+    @_telling
+    def __init__(self) -> None:
+        super().__init__()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in cls.__dict__:
+            cls.__init__ = _telling(cls.__init__)
+
+
+def _misfit(owner, init, args, kwargs):
+    """Why arguments are not those of a constructor; empty if they are."""
+    signature = inspect.signature(init)
+    try:
+        signature.bind(None, *args, **kwargs)
+    except TypeError as fault:
+        reason = str(fault)
+    else:
+        return ""
+    known = [p for p in list(signature.parameters.values())[1:] if p.kind is not p.VAR_KEYWORD]
+    shown = ", ".join(p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in known)
+    its = f"Its arguments are ({shown})." if known else "It takes none."
+    names = [p.name for p in known]
+    for name, value in kwargs.items():
+        if name not in names:
+            taken = {*kwargs, *names[: len(args)]}
+            near = _alike(name, [one for one in names if one not in taken])
+            hint = f" Write {near}={value!r}." if near else ""
+            return f"`{owner}` has no argument `{name}`. Received: {name}={value!r}. {its}{hint}"
+    needed = [p.name for p in known[len(args) :] if p.default is p.empty and p.name not in kwargs]
+    if needed:
+        return f"`{owner}` must be given `{needed[0]}`. {its}"
+    given = ", ".join([*map(repr, args), *(f"{name}={value!r}" for name, value in kwargs.items())])
+    return f"`{owner}` can not be made of ({given}): {reason}. {its}"
+
+
+def _alike(name, names):
+    """The argument that another name is likely to mean; empty if that can not be told."""
+    groups = [group for group in _ALIKE if name in group]
+    found = [one for one in names if any(one in group for group in groups)]
+    near = found if len(found) == 1 else difflib.get_close_matches(name, names, n=1)
+    return near[0] if near else ""

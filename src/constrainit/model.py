@@ -10,7 +10,7 @@ from keras import ops
 
 from constrainit._axes import resolve, unit_axes
 from constrainit._joint import Member
-from constrainit._patterns import ends_as
+from constrainit._patterns import ends_as, nearest
 from constrainit._set import ConstraintSet
 from constrainit.sets import as_set
 
@@ -136,10 +136,12 @@ def matching(owner: str, records: list[WeightRecord], pattern: Any) -> list[Weig
     if not found:
         paths = sorted(record.path for record in records)
         near = difflib.get_close_matches(pattern, paths, n=3, cutoff=0.3) or paths[:5]
+        like = nearest(pattern, paths)
         raise ValueError(
             f"A pattern of `{owner}` must match a weight. Received: {pattern!r}. "
             f"Paths of this model: {', '.join(map(repr, near))}"
             + (f", and {len(paths) - len(near)} more." if len(paths) > len(near) else ".")
+            + (f" Write {like!r}." if like else "")
         )
     return found
 

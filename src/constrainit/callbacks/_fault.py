@@ -4,12 +4,12 @@ import contextlib
 import dataclasses
 import functools
 import os
-from pathlib import Path
 from typing import Any
 
 import keras
 
 from constrainit import _checks
+from constrainit._signatures import Told
 from constrainit._warning import warn
 from constrainit.callbacks._fault_flags import Flags
 from constrainit.callbacks._fault_names import Fault, judged
@@ -28,7 +28,7 @@ _MOST = 2**28
 """Bytes of batches that are kept until it is known that they did no harm."""
 
 
-class StopAtFault(keras.callbacks.Callback):
+class StopAtFault(Told, keras.callbacks.Callback):
     """Training stops at the first weight, activation, gradient or loss that is not finite.
 
     Says where in the step it arose and in which weight, leaves the model as it was before the step,
@@ -68,9 +68,8 @@ class StopAtFault(keras.callbacks.Callback):
         factor: float = 0.5,
     ):
         super().__init__()
-        if path is not None and not isinstance(path, (str, os.PathLike)):
-            raise _checks.fail("StopAtFault", "path", "be the path of a file, or None", path)
-        self.path = None if path is None else Path(path)
+        must = "be the path of a file, or None"
+        self.path = None if path is None else _checks.file_path("StopAtFault", "path", path, must)
         self.every = _checks.count("StopAtFault", "every", every)
         self.roll_backs = _checks.count("StopAtFault", "roll_backs", roll_backs, least=0)
         if not 0 < _checks.number("StopAtFault", "factor", factor) < 1:
@@ -104,8 +103,6 @@ class StopAtFault(keras.callbacks.Callback):
     def _check_place(self):
         if self.path is None:
             return
-        if self.path.is_dir():
-            raise _checks.fail("StopAtFault", "path", "be the path of a file", str(self.path))
         if not self.path.resolve().parent.is_dir():
             raise ValueError(
                 f"There is no folder {str(self.path.parent)!r} for `path` of `StopAtFault`."

@@ -10,6 +10,7 @@ from constrainit import _checks
 from constrainit._average import averages
 from constrainit._obey import measured
 from constrainit._set import ConstraintSet
+from constrainit._signatures import Told
 from constrainit._warning import warn
 from constrainit.model import is_built
 from constrainit.sets import Braked, Every, Relaxed, SelfStarting
@@ -38,7 +39,7 @@ class Repair:
         return f"{self.weight} is outside of its set by {self.violation:.3g}"
 
 
-class KeepFeasible(keras.callbacks.Callback):
+class KeepFeasible(Told, keras.callbacks.Callback):
     """Weights obey their constraints at every moment of `fit`, `evaluate` and `predict`.
 
     A Keras optimizer applies constraints after its own steps. Whatever else changes a weight
@@ -77,6 +78,7 @@ class KeepFeasible(keras.callbacks.Callback):
         self.mode = mode
         self.every = None if every is None else _checks.count("KeepFeasible", "every", every)
         self.repairs: list[Repair] = []
+        self._lost: set[str] = set()
         self._batches = 0
         if self.every is not None:
             # Only then: with a hook of batches Keras waits for each step.
@@ -84,6 +86,7 @@ class KeepFeasible(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Looks at the start, a set or a loaded one."""
+        self._lost = set()
         self._look("train begin")
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -141,7 +144,13 @@ class KeepFeasible(keras.callbacks.Callback):
             _project_averages(self.model.optimizer)
 
     def _say(self, moment: str, outside: list[Repair]) -> None:
-        told = [one for one in outside if self.mode != "repair" or not math.isfinite(one.violation)]
+        lost = {one.weight for one in outside if not math.isfinite(one.violation)}
+        # Nothing mends a weight that is not finite: it would be told at every moment.
+        known, self._lost = (set() if self.mode == "raise" else self._lost), lost
+        told = [
+            one for one in outside
+            if (one.weight not in known if one.weight in lost else self.mode != "repair")
+        ]  # fmt: skip
         if not told:
             return
         text = f"At {moment}: {'; '.join(map(str, told))}."

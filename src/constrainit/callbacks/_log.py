@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from constrainit import _checks
+from constrainit._signatures import Told
 from constrainit.callbacks._log_hub import is_chief
 from constrainit.callbacks._log_output import Output
 from constrainit.callbacks._log_reach import Reach
@@ -36,7 +37,7 @@ def _close_at_exit():
     atexit.register(close_all)
 
 
-class WeightLog(Reach):
+class WeightLog(Told, Reach):
     """Writes each constrained weight before and after its constraint into a file, as `fit` goes on.
 
     A record holds, of one weight at one step: minimum, maximum, mean, deviation, norm and number
@@ -90,10 +91,11 @@ class WeightLog(Reach):
         sinks: Any = (),
     ):
         super().__init__()
-        if not isinstance(path, (str, os.PathLike)):
-            raise _checks.fail("WeightLog", "path", "be the path of a file", path)
+        path = _checks.file_path("WeightLog", "path", path)
         self.every = _checks.count("WeightLog", "every", every)
-        self.weights = weights
+        self.weights = (
+            None if weights is None else _checks.patterns("WeightLog", "weights", weights)
+        )
         self.histograms = _checks.count("WeightLog", "histograms", histograms, least=0)
         self.tensors = _checks.count("WeightLog", "tensors", tensors, least=0)
         sinks = list(sinks) if isinstance(sinks, (list, tuple)) else [sinks]

@@ -212,7 +212,7 @@ def chosen(model: keras.Model, weights: Any, bins: int, entries: int) -> Watch:
 
     Args:
         model: A built model.
-        weights: Patterns, a pattern, or None for those that have a constraint.
+        weights: Patterns, or None for those that have a constraint.
         bins: Of the histograms.
         entries: Up to how many entries a weight is kept whole.
 
@@ -230,8 +230,7 @@ def chosen(model: keras.Model, weights: Any, bins: int, entries: int) -> Watch:
                 "name them: WeightLog(path, weights='*/kernel')."
             )
     else:
-        patterns = [weights] if isinstance(weights, str) else list(weights)
-        matched = [r for p in patterns for r in matching("WeightLog", records, p)]
+        matched = [r for p in weights for r in matching("WeightLog", records, p)]
         wanted = {id(r.variable) for r in matched}
         found = [r for r in records if id(r.variable) in wanted]
     paths = _different(_names(records, found))

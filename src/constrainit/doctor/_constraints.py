@@ -163,14 +163,15 @@ class Constraints:
             made.violation = 0.0
             if made.share_moved > 0 or made.units.get("smallest unit norm", 1.0) == 0:
                 known.append((index, a_set))
-        sets, places = [s for _, s in known] * 2, [i for i, _ in known]
-        weights = [values[i] for i in places] + [images[i] for i in places]
-        pairs = measure(sets, weights)
-        found = [violation for violation, _ in pairs]
-        for at, i in enumerate(places):
-            evidence[i].violation, evidence[i].stuck = found[at], found[at + len(places)]
-            evidence[i].lacking = known[at][1]._lacking(pairs[at][1])
-            evidence[i].bias = distance(as_array(images[i]), as_array(pairs[at][1]))
+        weights = [values[i] for i, _ in known] + [images[i] for i, _ in known]
+        pairs = measure([s for _, s in known] * 2, weights)
+        for at, (i, a_set) in enumerate(known):
+            evidence[i].violation, nearest = pairs[at]
+            evidence[i].lacking = a_set._lacking(nearest)
+            # What takes its time is not meant to come to the nearest member at once.
+            if not is_gradual(a_set):
+                evidence[i].stuck = pairs[at + len(known)][0]
+                evidence[i].bias = distance(as_array(images[i]), as_array(nearest))
 
     def _axes(self, made):
         """Along which axes it takes norms: those without a meaning, and those beside a unit's."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from constrainit import _checks
-from constrainit._patterns import ends_as
+from constrainit._patterns import ends_as, nearest
 from constrainit.log._storage import (
     COLUMNS,
     LogError,
@@ -98,8 +98,10 @@ def chosen(
     if not found:
         shown = ", ".join(repr(w.path) for w in list(held.values())[:5])
         more = f", and {len(held) - 5} more" if len(held) > 5 else ""
+        like = nearest(pattern or "", [w.path for w in held.values()])
         raise LogError(
             f"No weight of the log {str(path)!r} matches {pattern!r}. It has: {shown}{more}."
+            + (f" Write {like!r}." if like else "")
         )
     return found
 

@@ -78,11 +78,20 @@ def _counterpart(x: Any) -> ConstraintSet | None:
         exact = MaxNorm(x.max_value, axis=_plain(x.axis))
     elif type(x) is keras.constraints.UnitNorm:
         exact = UnitNorm(axis=_plain(x.axis))
-    elif type(x) is keras.constraints.MinMaxNorm and x.rate == 1:
+    # Of a rate of 0, which moves nothing, or above 1, which overshoots, only its moves are known.
+    elif type(x) is keras.constraints.MinMaxNorm and 0 < x.rate <= 1:
         exact = NormRange(x.min_value, x.max_value, axis=_plain(x.axis))
-    if exact is not None:
-        exact.counterpart_of = f"keras.constraints.{type(x).__name__}"
-    return exact
+    if exact is None:
+        return None
+    exact.counterpart_of = f"keras.constraints.{type(x).__name__}"
+    return exact if getattr(x, "rate", 1) == 1 else _relaxed(exact, x.rate)
+
+
+def _relaxed(a_set: ConstraintSet, rate: float) -> ConstraintSet:
+    # Imported here, as `Relaxed` takes what `as_set` does.
+    from constrainit.sets.paced import Relaxed
+
+    return Relaxed(a_set, rate)
 
 
 def _plain(axis: Any) -> Any:

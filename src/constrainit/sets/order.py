@@ -14,7 +14,15 @@ from constrainit.transforms import Bends, Increments
 _DIRECTIONS = {"increasing": 1.0, "decreasing": -1.0}
 
 
-class Monotone(ConstraintSet):
+class _Order(ConstraintSet):
+    """A rule for neighbours along an axis, which need not be one that feeds a unit."""
+
+    axis: int
+    maskable = False
+    unit_axis = None  # pyright: ignore[reportAssignmentType]
+
+
+class Monotone(_Order):
     """The weights go up, or down, along an axis.
 
     The set is `{w : w[k + 1] - w[k] >= gap}` along the axis (`w[k] - w[k + 1] >= gap` if
@@ -45,7 +53,6 @@ class Monotone(ConstraintSet):
     framework", 1990.
     """
 
-    maskable = False
     to_the_bit = True
 
     def __init__(self, direction: str = "increasing", gap: float = 0.0, axis: int = 0):
@@ -83,7 +90,7 @@ class Monotone(ConstraintSet):
         return f"{self.direction}{apart}"
 
 
-class Convex(ConstraintSet):
+class Convex(_Order):
     """The weights bend upwards along an axis.
 
     The set is `{w : w[k - 1] - 2 w[k] + w[k + 1] >= 0}` along the axis: the knots of a calibration
@@ -109,7 +116,6 @@ class Convex(ConstraintSet):
     non-parametric function estimates in mixture models", 2008.
     """
 
-    maskable = False
     _sign = 1.0
 
     def __init__(self, axis: int = 0):

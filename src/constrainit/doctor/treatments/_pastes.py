@@ -3,6 +3,7 @@
 import keras
 from keras.src.utils.naming import to_snake_case
 
+from constrainit._set import ConstraintSet
 from constrainit.doctor._problem import Problem
 from constrainit.model import walk
 from constrainit.sets import Intersection, NonNegative
@@ -66,5 +67,8 @@ def written(a_set: keras.constraints.Constraint) -> str:
     if isinstance(a_set, Intersection):
         return " & ".join(map(written, a_set.sets))
     arguments = {k: v for k, v in a_set._arguments().items() if v is not None}
-    shown = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+    shown = ", ".join(
+        f"{name}={written(value) if isinstance(value, ConstraintSet) else repr(value)}"
+        for name, value in arguments.items()
+    )
     return f"ci.{type(a_set).__name__}({shown})"

@@ -29,6 +29,7 @@ from constrainit.sets import (
     Symmetric,
     as_set,
 )
+from constrainit.sets.combine import _Applied
 
 _MARGIN = 1e-2
 _NORMALIZATIONS = (
@@ -99,15 +100,21 @@ def along_the_right_axes(problem, evidence, found):
     sets, paths = {}, {finding.weight for finding in found}
     for record in walk(problem.model):
         if record.path in paths and wrong_axes(record) is not None:
-            a_set = as_set(record.constraint)
-            arguments = {**a_set._arguments(), "axis": list(record.axes or ())}
-            record.variable.constraint = type(a_set)(**arguments)
+            a_set = _along(as_set(record.constraint), list(record.axes or ()))
+            record.variable.constraint = a_set
             sets[record.path] = written(record.variable.constraint)
     if not sets:
         return None
     started, code = start_inside(problem, evidence, paths)
     code = f"{given(problem, sets)}{code}"
     return Changed(f"the axes of each unit{started}", code=code)
+
+
+def _along(a_set, axis):
+    """The same set along other axes, or what applies it."""
+    arguments = a_set._arguments()
+    new = {"set": _along(a_set.set, axis)} if isinstance(a_set, _Applied) else {"axis": axis}
+    return type(a_set)(**{**arguments, **new})
 
 
 def along_an_axis_that_exists(problem, evidence, found):
