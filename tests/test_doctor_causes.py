@@ -9,6 +9,7 @@ from conftest import array
 from keras import layers, ops
 
 import constrainit as ci
+from constrainit.doctor._kinks import kinks
 from constrainit.doctor._twice import _map_of
 from constrainit.doctor.rules.cw606_unbounded_loss import _falls_on
 from constrainit.doctor.treatments._lasting import _is_delayed, _takes_more
@@ -665,6 +666,66 @@ def test_a_loss_of_second_derivatives_of_straight_pieces(activation, order, code
     if codes:
         assert report.findings[0].treatment.healed, str(report)
         assert {layer.activation for layer in model.body.layers[:2]} == {keras.activations.relu}
+
+
+class Drawn(keras.Model):
+    """Adds draws to what its layers give, and computes its loss by itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = keras.Sequential([layers.Dense(8, "relu"), layers.Dense(4)])
+        self.draws = keras.random.SeedGenerator(0)
+
+    def build(self, shape):
+        self.body.build(shape)
+
+    def call(self, x):
+        return self.body(x + keras.random.normal(ops.shape(x), seed=self.draws))
+
+    def compute_loss(self, x=None, y=None, y_pred=None, **named):
+        return ops.mean(ops.square(y_pred - y))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_loss_that_differs_by_its_draws(seed):
+    """That is no second derivative: all losses that are compared are of the same draws."""
+    keras.utils.set_random_seed(seed)
+    model = Drawn()
+    model.build((None, 4))
+    model.compile(keras.optimizers.Adam(1e-4))
+    x = np.random.default_rng(seed).normal(size=(32, 4)).astype("float32")
+    found: list[float] = []
+
+    def noted(problem, evidence, loss):
+        return kinks(problem, evidence, lambda: found.append(loss()) or found[-1])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("constrainit.doctor._training.kinks", noted)
+        assert counted(ci.diagnose(model, x, x)) == []
+    assert len(found) == 4
+    assert found[0] == found[1]
+
+
+class Steps(layers.Layer):
+    """Takes numbers from NumPy, and lets NumPy have its inputs."""
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(3 * shape[-1], 1))
+
+    def call(self, x):
+        above = [np.float32(at) < np.asarray(x) for at in (-0.5, 0.0, 0.5)]
+        return ops.matmul(
+            ops.convert_to_tensor(np.concatenate(above, -1).astype("f4")), self.kernel
+        )
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="the others trace the layer")
+def test_a_layer_that_hands_data_to_numpy():
+    """It trains; to ask for the gradients at its inputs would be what breaks it."""
+    model = sequential(Steps(), shape=(4,))
+    x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+    report = ci.diagnose(model, x, (x[:, :1] > 0).astype("float32"))
+    assert counted(report) == [], str(report)
 
 
 def test_rows_of_a_table_are_not_moved():
