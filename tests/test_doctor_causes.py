@@ -728,6 +728,46 @@ def test_a_layer_that_hands_data_to_numpy():
     assert counted(report) == [], str(report)
 
 
+def test_units_that_are_left_train():
+    """Half of the units of a layer are zero: a note where the loss falls with the others."""
+
+    def said(rate):
+        start = keras.initializers.RandomUniform(0, 1, seed=1)
+        bias = keras.initializers.Constant(np.repeat([-9.0, 0.0], 8))
+        body = layers.Dense(16, "relu", kernel_initializer=start, bias_initializer=bias)
+        model = sequential(body, layers.Dense(1), optimizer=keras.optimizers.Adam(rate))
+        x = np.abs(X)
+        found = ci.diagnose(model, x, x.sum(axis=1, keepdims=True) + 2).findings
+        return [f.level for f in found if f.code == "CW403"]
+
+    assert said(0.05) == ["info"]
+    assert said(1e-5) == ["warning"]
+
+
+class Unrolled(layers.Layer):
+    """Solves an equation by steps, in a loop that is traced once."""
+
+    def __init__(self):
+        super().__init__()
+        self.slope = layers.Dense(4, "tanh")
+
+    def build(self, shape):
+        self.slope.build(shape)
+
+    def call(self, x):
+        def step(state, _):
+            state = state + 0.1 * self.slope(state)
+            return state, state
+
+        return ops.scan(step, x, length=10)[0]
+
+
+def test_a_layer_that_a_loop_calls():
+    """However often it is called: as it runs this may be more often than as it is traced."""
+    report = ci.diagnose(sequential(Unrolled(), layers.Dense(1)), X, Y)
+    assert counted(report) == [], str(report)
+
+
 def test_rows_of_a_table_are_not_moved():
     """Numbers that name rows have no direction, whatever may not be negative behind them."""
     inputs = keras.Input((2,))
