@@ -10,6 +10,7 @@ from keras import layers, ops
 
 import constrainit as ci
 from constrainit.doctor._evidence import Evidence
+from constrainit.doctor._kinks import kinks
 from constrainit.doctor._twice import _map_of
 from constrainit.doctor.rules.cw404_exploding_signal import ExplodingSignal
 from constrainit.doctor.rules.cw505_loss_grows import LossGrows
@@ -668,6 +669,106 @@ def test_a_loss_of_second_derivatives_of_straight_pieces(activation, order, code
     if codes:
         assert report.findings[0].treatment.healed, str(report)
         assert {layer.activation for layer in model.body.layers[:2]} == {keras.activations.relu}
+
+
+class Drawn(keras.Model):
+    """Adds draws to what its layers give, and computes its loss by itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = keras.Sequential([layers.Dense(8, "relu"), layers.Dense(4)])
+        self.draws = keras.random.SeedGenerator(0)
+
+    def build(self, shape):
+        self.body.build(shape)
+
+    def call(self, x):
+        return self.body(x + keras.random.normal(ops.shape(x), seed=self.draws))
+
+    def compute_loss(self, x=None, y=None, y_pred=None, **named):
+        return ops.mean(ops.square(y_pred - y))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_loss_that_differs_by_its_draws(seed):
+    """That is no second derivative: all losses that are compared are of the same draws."""
+    keras.utils.set_random_seed(seed)
+    model = Drawn()
+    model.build((None, 4))
+    model.compile(keras.optimizers.Adam(1e-4))
+    x = np.random.default_rng(seed).normal(size=(32, 4)).astype("float32")
+    found: list[float] = []
+
+    def noted(problem, evidence, loss):
+        return kinks(problem, evidence, lambda: found.append(loss()) or found[-1])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("constrainit.doctor._training.kinks", noted)
+        assert counted(ci.diagnose(model, x, x)) == []
+    assert len(found) == 4
+    assert found[0] == found[1]
+
+
+class Steps(layers.Layer):
+    """Takes numbers from NumPy, and lets NumPy have its inputs."""
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(3 * shape[-1], 1))
+
+    def call(self, x):
+        above = [np.float32(at) < np.asarray(x) for at in (-0.5, 0.0, 0.5)]
+        return ops.matmul(
+            ops.convert_to_tensor(np.concatenate(above, -1).astype("f4")), self.kernel
+        )
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="the others trace the layer")
+def test_a_layer_that_hands_data_to_numpy():
+    """It trains; to ask for the gradients at its inputs would be what breaks it."""
+    model = sequential(Steps(), shape=(4,))
+    x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+    report = ci.diagnose(model, x, (x[:, :1] > 0).astype("float32"))
+    assert counted(report) == [], str(report)
+
+
+def test_units_that_are_left_train():
+    """Half of the units of a layer are zero: a note where the loss falls with the others."""
+
+    def said(rate):
+        start = keras.initializers.RandomUniform(0, 1, seed=1)
+        bias = keras.initializers.Constant(np.repeat([-9.0, 0.0], 8))
+        body = layers.Dense(16, "relu", kernel_initializer=start, bias_initializer=bias)
+        model = sequential(body, layers.Dense(1), optimizer=keras.optimizers.Adam(rate))
+        x = np.abs(X)
+        found = ci.diagnose(model, x, x.sum(axis=1, keepdims=True) + 2).findings
+        return [f.level for f in found if f.code == "CW403"]
+
+    assert said(0.05) == ["info"]
+    assert said(1e-5) == ["warning"]
+
+
+class Unrolled(layers.Layer):
+    """Solves an equation by steps, in a loop that is traced once."""
+
+    def __init__(self):
+        super().__init__()
+        self.slope = layers.Dense(4, "tanh")
+
+    def build(self, shape):
+        self.slope.build(shape)
+
+    def call(self, x):
+        def step(state, _):
+            state = state + 0.1 * self.slope(state)
+            return state, state
+
+        return ops.scan(step, x, length=10)[0]
+
+
+def test_a_layer_that_a_loop_calls():
+    """However often it is called: as it runs this may be more often than as it is traced."""
+    report = ci.diagnose(sequential(Unrolled(), layers.Dense(1)), X, Y)
+    assert counted(report) == [], str(report)
 
 
 def test_rows_of_a_table_are_not_moved():

@@ -646,6 +646,16 @@ def rounded(y_true, y_pred):
     return ops.mean(ops.abs(y_true - ops.round(y_pred)), axis=-1)
 
 
+def advantage(y_true, y_pred):
+    """Of a one-hot action times what it is worth."""
+    return -ops.sum(y_true * ops.log(y_pred + 1e-8), axis=-1)
+
+
+def labelled_cross_entropy(y_true, y_pred):
+    """Of labels 0 and 1 out of three columns."""
+    return ops.mean(ops.square(ops.one_hot(ops.cast(y_true[:, 0], "int32"), 2)[:, 1:] - y_pred))
+
+
 ABOVE = (Y > 0).astype("float32")
 LOSSES = {
     "all pairs": (Differences(), ABOVE[:, 0], "CW603", "all examples"),
@@ -654,6 +664,9 @@ LOSSES = {
     "minus one": ("binary_crossentropy", 2 * ABOVE - 1, "CW605", "shares between 0 and 1"),
     "zero and one": ("binary_crossentropy", ABOVE, None, ""),
     "rounded": (rounded, ABOVE, "CW503", "flat in the predictions"),
+    "beyond by a function": (differences, 5 * ABOVE, "CW605", "between 0 and 1"),
+    "an advantage": (advantage, 1 + 2 * ABOVE, None, ""),
+    "more columns": (labelled_cross_entropy, np.concatenate([ABOVE, 9 * Y, Y], 1), None, ""),
 }
 
 
@@ -667,6 +680,46 @@ def test_a_loss_that_no_weight_is_to_blame_for(name):
     counted = [f for f in report.findings if f.counts]
     assert [f.code for f in counted][:1] == ([code] if code else []), str(report)
     assert not code or words in counted[0].message
+
+
+def of_known_labels(y_true, y_pred):
+    known = y_true >= 0
+    found = keras.losses.sparse_categorical_crossentropy(
+        ops.where(known, y_true, 0), y_pred, from_logits=True
+    )
+    return ops.sum(ops.where(known, found, 0.0)) / ops.sum(ops.cast(known, "float32"))
+
+
+def sparse_crossentropy_of_known_labels(y_true, y_pred):
+    """One's own is not known to take probabilities, though its name holds that of Keras'."""
+    return of_known_labels(y_true, y_pred)
+
+
+def sparse_crossentropy_of_all(y_true, y_pred):
+    shares = ops.one_hot(ops.where(y_true < 0, 1, y_true), 2)
+    return -ops.mean(ops.sum(shares * ops.log_softmax(y_pred), axis=-1))
+
+
+IGNORING = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255)
+
+
+@pytest.mark.parametrize(
+    ("loss", "instead", "codes"),
+    [
+        (sparse_crossentropy_of_known_labels, -100, []),
+        (sparse_crossentropy_of_all, -100, ["CW605"]),
+        (IGNORING, 255, []),
+        (IGNORING, 254, ["CW605"]),
+    ],
+    ids=["masked", "not masked", "ignored", "another one"],
+)
+def test_labels_that_a_loss_leaves_out(loss, instead, codes):
+    """They name no class, and need none."""
+    y = np.where(X[:, 0] > 0.5, instead, X[:, 1] > 0).astype("int32")
+    model = sequential(layers.Dense(2))
+    model.compile("sgd", loss)
+    found = {f.code for f in ci.diagnose(model, X, y, steps=2).findings if f.counts}
+    assert found & {"CW605", "CW603"} == set(codes)
 
 
 SERIES = DRAWS.normal(size=(16, 5, 2)).astype("float32")

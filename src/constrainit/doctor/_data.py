@@ -1,6 +1,7 @@
 """The batch and the losses in a few numbers."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -9,7 +10,7 @@ from keras import ops
 
 from constrainit.doctor._evidence import DataEvidence, Evidence, LossEvidence
 from constrainit.doctor._floor import floor_of
-from constrainit.doctor._labels import passed_over
+from constrainit.doctor._labels import are_goals, classes_that_count, is_own, passed_over
 from constrainit.doctor._statistics import to_numpy
 
 _BY_ENTRY = {
@@ -73,6 +74,8 @@ def describe_losses(problem: Any, evidence: Evidence) -> list[LossEvidence]:
         sparse = "sparse" in _name(loss)
         given = keras.tree.flatten(problem.y)[place]
         each = _compares_each(loss, given, spec, target)
+        if sparse:
+            target = _ends_of(target, classes_that_count(loss, given, spec))
         found.append(
             LossEvidence(
                 _name(loss), getattr(layer, "name", ""), _logits(loss),
@@ -83,9 +86,17 @@ def describe_losses(problem: Any, evidence: Evidence) -> list[LossEvidence]:
                 _weighs_zeros(loss, given, spec), *_aligned(loss, given, spec),
                 passed_over(loss, given, spec),
                 *(floor_of(problem, loss, layer, place) if healthy else (0.0, 0.0)),
+                are_goals(loss, given, spec, low, high),
             )
         )  # fmt: skip
     return found
+
+
+def _ends_of(target, labels):
+    """What is known of the targets, from the least to the largest of the labels that count."""
+    if not labels.size:
+        return target
+    return replace(target, low=float(labels.min()), high=float(labels.max()))
 
 
 def _compares_all(loss, targets, spec):
@@ -186,11 +197,12 @@ def _name(loss):
 
 
 def _logits(loss):
-    """Whether a cross-entropy takes logits; None for other losses."""
+    """Whether a cross-entropy takes logits; None for other losses, and where it does not say so."""
     if "crossentropy" not in _name(loss):
         return None
     named = getattr(loss, "_fn_kwargs", {})
-    return bool(named.get("from_logits", getattr(loss, "from_logits", False)))
+    said = named.get("from_logits", getattr(loss, "from_logits", None))
+    return None if said is None and is_own(loss) else bool(said)
 
 
 def _last_layers(model, count):

@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from constrainit.doctor._evidence import Evidence, KinkEvidence
+from constrainit.doctor._randomness import undisturbed
 from constrainit.doctor._recording import is_custom
-from constrainit.doctor._state import attribute
+from constrainit.doctor._state import attribute, snapshot
 
 _SHARP = (10.0, 100.0)
 """How sharp the corners stay, in deviations of what a layer gives."""
@@ -27,7 +29,10 @@ _STAYS = 0.4
 """The share of it that is left where corners are ten times less round, if not a tenth."""
 
 _NOISE = 10.0
-"""By how much it has to be larger than what two losses of the same weights differ by."""
+"""By how much it has to be larger than what losses of the same weights differ by."""
+
+_AGAIN = 4
+"""How often the loss is computed once more, where it differs without a change."""
 
 
 def kinks(
@@ -43,11 +48,14 @@ def kinks(
     layers = _sharp_layers(problem.model)
     if not layers or not _may_differentiate(problem.model):
         return None
+    loss = _with_the_same_draws(problem, loss)
     first, again = loss(), loss()
     if first is None or again is None:
         return None
+    # Draws that nothing puts back, such as those of the user's own generator.
+    drawn = [loss() or 0.0 for _ in range(_AGAIN if again != first else 0)]
     size = max(abs(first), 1e-30)
-    least = max(_LEAST, _NOISE * abs(first - again) / size)
+    least = max(_LEAST, _NOISE * float(np.ptp([first, again, *drawn])) / size)
     deviations = {output.layer: output.deviation for output in evidence.outputs}
     changes = []
     for sharpness in _SHARP:
@@ -56,6 +64,19 @@ def kinks(
     if not (changes[1] > least and changes[1] >= _STAYS * changes[0]):
         return None
     return KinkEvidence([layer.name for layer in layers], changes[0], changes[1])
+
+
+def _with_the_same_draws(problem, loss):
+    """`loss`, for which all random numbers are those of its first call."""
+    held = [(v, snapshot(v)) for v in problem.others]
+
+    def again():
+        for variable, value in held:
+            variable.assign(value)
+        with undisturbed():
+            return loss()
+
+    return again
 
 
 def _may_differentiate(model):

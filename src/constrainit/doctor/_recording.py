@@ -29,6 +29,7 @@ class Recording:
         named: For each recorded output, the layer's name, class and activation.
         watched: For each tensor whose gradient is looked at, the layer's name, and the index of
             the recorded output, or None for an input of the layer.
+        unwatched: The places in `watched` whose tensors had to be left as they are.
         alone: Where a softmax runs over a single entry: the layer, and the user's own line.
         made: Weights that a call of the model makes anew.
         lone: The cells that were given a single time step, as layers.
@@ -39,6 +40,7 @@ class Recording:
         self.model = model
         self.named: list[tuple[str, str, str]] = []
         self.watched: list[tuple[str, int | None]] = []
+        self.unwatched: set[int] = set()
         self.alone: list[tuple[str, Source | None]] = []
         self.made: list[MadeEvidence] = []
         self.lone: list[Any] = []
@@ -71,7 +73,7 @@ class Recording:
             anywhere: Whether outputs are looked at inside of transformations, too.
         """
         self.named, self.watched, self.raised_in, outputs = [], [], "", []
-        self.lone = []
+        self.lone, self.unwatched = [], set()
         self._outside = None if anywhere else engine().transformation()
         with contextlib.ExitStack() as stack:
             for layer in _observable(self.model):

@@ -240,10 +240,11 @@ class Training:
     def _entries(self, stepped):
         """For each layer of the user's own: the gradients at what enters and what leaves it."""
         entering: dict[str, list[Any]] = {}
-        for (layer, place), signal in zip(
-            self.problem.recording.watched, stepped.signals, strict=True
+        recording = self.problem.recording
+        for index, ((layer, place), signal) in enumerate(
+            zip(recording.watched, stepped.signals, strict=True)
         ):
-            if place is None:
+            if place is None and index not in recording.unwatched:
                 norm = 0.0 if signal is None else float(signal) / self.problem.loss_scale
                 entering.setdefault(layer, []).append(norm)
         found = []
@@ -251,7 +252,7 @@ class Training:
             outputs = [o for o in self.evidence.outputs if o.layer == layer]
             leaves = max((o.gradient or 0.0 for o in outputs), default=0.0)
             kind = outputs[0].kind if outputs else ""
-            stops = self.problem.recording.says(layer, "stop_gradient")
+            stops = recording.says(layer, "stop_gradient")
             found.append(EntryEvidence(layer, kind, max(norms), leaves, stops))
         return found
 

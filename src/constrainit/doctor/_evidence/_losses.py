@@ -61,6 +61,8 @@ class LossEvidence:
         passed_over: Share of the targets, all of them zero, that the loss does not look at.
         floor: The least cross-entropy that its logits can give, whatever the weights are.
         apart: How far they can be apart.
+        goals: Whether predictions are to be what the targets are: a loss of the user's own may
+            read something else from them.
     """
 
     name: str
@@ -83,6 +85,7 @@ class LossEvidence:
     passed_over: float = 0.0
     floor: float = 0.0
     apart: float = 0.0
+    goals: bool = True
 
 
 @dataclass(frozen=True)

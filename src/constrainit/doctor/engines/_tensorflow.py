@@ -75,13 +75,17 @@ def compile_step(problem):
 
 
 def _gradients(problem):
-    sinks = [tf.zeros(()) for _ in problem.recording.watched]
+    sinks: list[Any] = []
     with tf.GradientTape() as tape:
-        for sink in sinks:
-            tape.watch(sink)
-        loss, outputs = problem.loss(
-            problem.x, problem.y, lambda value, place: _tapped(value, sinks[place])
-        )
+
+        def watch(value, place):
+            # A loop calls a layer more often as it runs than as it is traced.
+            while len(sinks) <= place:
+                sinks.append(tf.zeros(()))
+                tape.watch(sinks[-1])
+            return _tapped(value, sinks[place])
+
+        loss, outputs = problem.loss(problem.x, problem.y, watch)
         scaled = problem.optimizer.scale_loss(loss)
     weights = [v.value for v in problem.trainable]
     found: Any = tape.gradient(scaled, [weights, sinks])

@@ -26,6 +26,9 @@ __all__ = [
 _ENTRIES = 1 << 16
 """How many numbers of an output are looked at together: what stays in a processor's cache."""
 
+_ASKS_FOR_GRADIENT = "requires grad"
+"""What PyTorch says of a tensor that NumPy may not have."""
+
 
 def summarize(value, activation):
     """As `_statistics.summarize_at_once`."""
@@ -114,9 +117,23 @@ def compile_step(problem):
 
 def _gradients(problem):
     sinks = [torch.zeros((), requires_grad=True) for _ in problem.recording.watched]
-    loss, outputs = problem.loss(
-        problem.x, problem.y, lambda value, place: _Watched.apply(value, sinks[place])
-    )
+
+    def watch(value, place):
+        return _Watched.apply(value, sinks[place])
+
+    def watch_trained(value, place):
+        if value.requires_grad:
+            return watch(value, place)
+        problem.recording.unwatched.add(place)
+        return value
+
+    try:
+        loss, outputs = problem.loss(problem.x, problem.y, watch)
+    except RuntimeError as error:
+        # A layer of the user's own may hand data to NumPy, which takes nothing that is watched.
+        if _ASKS_FOR_GRADIENT not in str(error):
+            raise
+        loss, outputs = problem.loss(problem.x, problem.y, watch_trained)
     weights = [v.value for v in problem.trainable]
     if not loss.requires_grad or not weights:
         return loss, outputs, [None] * len(weights), [None] * len(sinks)

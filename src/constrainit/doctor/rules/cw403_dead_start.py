@@ -4,6 +4,12 @@ from constrainit.doctor.rules._rule import Rule, percent
 
 _MOST = 0.5
 
+_BY_CHANCE = 2 / 3
+"""The share of units that may be dead by chance: of draws behind positive inputs half are."""
+
+_LEFT = 2 / 3
+"""A loss that is at most this share of what it was has fallen with the units that are left."""
+
 
 class DeadStart(Rule):
     """Most units of a rectified layer are zero for the whole batch.
@@ -23,7 +29,9 @@ class DeadStart(Rule):
 
     Known limits:
         Says something of the batch at hand: other samples may wake a unit. A last layer of few
-        units may be dead by chance.
+        units may be dead by chance. Where a third is left, and the loss falls by a third in the
+        steps that are looked at, it is a note: behind inputs that are not negative half of the
+        units of a sound layer may be zero.
 
     Source:
         Half of the units is the threshold of SageMaker Debugger's `DeadRelu`.
@@ -37,14 +45,23 @@ class DeadStart(Rule):
             most = _MOST if evidence.varies else 1.0
             dead = [o for o in outputs if o.dead is not None and o.dead >= most]
             for output in dead:
+                by_chance = (output.dead or 0) <= _BY_CHANCE and _trains(evidence)
                 yield self.made(
                     f"{percent(output.dead)} of the units of {output.kind} {output.layer!r} are "
                     "zero for the whole batch: no gradient passes through them",
                     _fix(evidence, output.layer),
                     {"dead_share": output.dead}, stage=stage, layer=output.layer,
+                    level="info" if by_chance else "warning",
                 )  # fmt: skip
             if dead:
                 return
+
+
+def _trains(evidence):
+    """Whether the units that are left are enough for a loss that falls by a third."""
+    losses = evidence.losses
+    falls = len(losses) > 1 and losses[-1] <= _LEFT * losses[0]
+    return evidence.fault_step is None and falls and losses[0] > 0
 
 
 def _fix(evidence, layer):

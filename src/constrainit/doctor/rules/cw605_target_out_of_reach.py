@@ -40,7 +40,10 @@ class TargetOutOfReach(Rule):
     Known limits:
         The range is that of the last activation, and of a last layer without bias whose weights
         and inputs are not negative. Targets that reach beyond it by less than 5 % of their range
-        are not reported. The losses of a margin, such as hinge, are left out. Bounded logits are
+        are not reported. The losses of a margin, such as hinge, are left out, and those of the
+        user's own that cost no more at the end of the range than at the targets, or have targets
+        of another shape: they may read something else from them, such as advantages, or times and
+        events. Of labels those do not count that a loss does not look at. Bounded logits are
         looked for by a pass with large weights, in models whose steps are cheap, and reported
         where a hard label among several classes costs at least half a nat.
 
@@ -80,7 +83,8 @@ class TargetOutOfReach(Rule):
                         level="error", layer=made.layer,
                     )  # fmt: skip
                 continue
-            if "crossentropy" in made.name and (target.low < 0 or target.high > 1 + _MARGIN):
+            beyond = target.low < 0 or target.high > 1 + _MARGIN
+            if made.goals and "crossentropy" in made.name and beyond:
                 yield self.made(
                     f"the targets lie in [{target.low:.3g}, {target.high:.3g}], but the loss "
                     f"{made.name} takes shares between 0 and 1: beyond them it falls without end",
@@ -104,6 +108,8 @@ class TargetOutOfReach(Rule):
             margin = _MARGIN * (target.high - target.low)
             below, above = target.low < made.low - margin, target.high > made.high + margin
             if "hinge" in made.name or "cosine" in made.name or not (below or above):
+                continue
+            if not made.goals:
                 continue
             yield self.made(
                 f"the targets lie in [{target.low:.3g}, {target.high:.3g}], but {made.why} gives "
