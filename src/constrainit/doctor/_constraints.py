@@ -119,13 +119,12 @@ class Constraints:
         """Every constraint on a copy of its weight: once, again on its image, and repeated."""
         for group in self._groups:
             self._run(group)
-        for made in self.evidence.constraints:
-            if made.custom:
-                if made.fault is None:
-                    made.repeat, made.counted = repeat(made.record), counted(made.record)
-                made.axes, made.rows = self._axes(made)
-                made.left_out = left_out(made.record.constraint)
-                made.saving = saving_fault(made.record, made.changes or bool(made.fault))
+        for made in [one for one in self.evidence.constraints if one.custom]:
+            if made.fault is None:
+                made.repeat, made.counted = repeat(made.record), counted(made.record)
+            made.axes, made.rows = self._axes(made)
+            made.left_out = left_out(made.record.constraint)
+            made.saving = saving_fault(made.record, made.changes or bool(made.fault))
 
     def _run(self, group):
         values = [ops.convert_to_tensor(r.variable) for r in group]
