@@ -155,3 +155,48 @@ def test_what_a_constraint_without_a_result_is_to_return(body, last):
     """What it assigned last; nothing where that is not known, or it returns."""
     done = with_a_result(f"def positive(w):\n    {body}\n")
     assert (done and done[1].splitlines()[-1].strip()) == last
+
+
+@keras.saving.register_keras_serializable("misplaced")
+class Adapted(layers.Layer):
+    """A kernel in a set, not trained, and an update of rank one; or the sum in the set."""
+
+    def build(self, shape):
+        self.kernel = self.add_weight(
+            name="kernel", shape=(shape[-1], 3), initializer=keras.initializers.RandomUniform(0, 0.01),
+            constraint=keras.constraints.NonNeg(), trainable=False,
+        )  # fmt: skip
+        self.left = self.add_weight(name="left", shape=(shape[-1], 1), initializer="he_normal")
+        self.right = self.add_weight(name="right", shape=(1, 3), initializer="zeros")
+
+    def call(self, x):
+        kernel = self.kernel + ops.matmul(self.left, self.right)
+        return ops.matmul(x, kernel)
+
+
+class Kept(Adapted):
+    def call(self, x):
+        return ops.matmul(x, ops.relu(self.kernel + ops.matmul(self.left, self.right)))
+
+
+class Shifted(Adapted):
+    """Adds what the layer is given, which is no weight."""
+
+    def call(self, x):
+        return ops.matmul(x, self.kernel) + ops.matmul(x, ops.matmul(self.left, self.right))
+
+
+@pytest.mark.parametrize(
+    ("kind", "named"), [(Adapted, True), (Kept, False), (Shifted, False)],
+    ids=["sum", "sum in the set", "another sum"],
+)  # fmt: skip
+def test_an_update_that_takes_a_weight_out_of_its_set(kind, named):
+    """The sum is named where it is outside, and goes through the constraint as a treatment."""
+    report = diagnosed(kind(name="adapted"))
+    found = [f for f in report.findings if f.code == "CW216"]
+    assert len(found) == named, str(report)
+    if named:
+        assert found[0].layer == "adapted"
+        assert found[0].source.line
+        assert "self.kernel.constraint(self.kernel + ops" in found[0].fix
+        assert found[0].treatment.healed, str(report)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from constrainit.doctor._added import leaves_by_a_sum
 from constrainit.doctor._attached import misplaced, quantized, unattached
 from constrainit.doctor._beyond import beyond
 from constrainit.doctor._computed import computed_once
@@ -84,6 +85,7 @@ def _usual(problem, constraints, evidence):
     training = Training(problem, constraints, evidence)
     _stage(problem, evidence, "gradients", training.run)
     evidence.copied = left_behind(pairs)
+    evidence.summed = leaves_by_a_sum(evidence)
     evidence.twice = bounded_twice(evidence, constraints.known)
     if evidence.faults or evidence.fault_step == 0:
         evidence.beyond = beyond(problem)

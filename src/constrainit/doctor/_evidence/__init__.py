@@ -21,6 +21,7 @@ from constrainit.doctor._evidence._losses import (
     SlowEvidence,
 )
 from constrainit.doctor._evidence._weights import (
+    AddedEvidence,
     ComputedEvidence,
     EntryEvidence,
     GradientEvidence,
@@ -38,6 +39,7 @@ STAGES = (
 
 __all__ = [
     "STAGES",
+    "AddedEvidence",
     "AxisEvidence",
     "BeyondEvidence",
     "ComputedEvidence",

@@ -133,6 +133,23 @@ class WrittenOverEvidence:
 
 
 @dataclass(frozen=True)
+class AddedEvidence:
+    """A weight in its set to which a layer adds trained ones, so that the sum is outside.
+
+    Attributes:
+        record: The weight that has the constraint.
+        text: The sum, as it is written, in what is called with it alone.
+        apart: How far the constraint moves an entry of the sum at most.
+        source: The user's own line, None where that is not known.
+    """
+
+    record: WeightRecord
+    text: str
+    apart: float
+    source: Source | None
+
+
+@dataclass(frozen=True)
 class PenaltyEvidence:
     """A weight with a penalty, where penalties are most of a loss of which only they fall.
 

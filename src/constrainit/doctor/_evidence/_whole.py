@@ -24,6 +24,7 @@ from constrainit.doctor._evidence._losses import (
     SlowEvidence,
 )
 from constrainit.doctor._evidence._weights import (
+    AddedEvidence,
     ComputedEvidence,
     EntryEvidence,
     GradientEvidence,
@@ -65,6 +66,7 @@ class Evidence:
         operation: The operation that first gave NaN or infinity, where it was found.
         corners: Weights that their sets allow to be where a layer is not finite.
         assigned: Trainable weights that the forward pass assigns to.
+        summed: Weights in their set whose sum with trained ones is outside of it.
         written_over: Weights whose name their layer's call has given to a tensor.
         alone: Layers in which a softmax runs over a single entry, and the user's own line.
         lone: The layers of recurrences that were given a single time step.
@@ -126,6 +128,7 @@ class Evidence:
     operation: Operation | None = None
     corners: list[CornerEvidence] = field(default_factory=list)
     assigned: list[WeightRecord] = field(default_factory=list)
+    summed: list[AddedEvidence] = field(default_factory=list)
     written_over: list[WrittenOverEvidence] = field(default_factory=list)
     alone: list[tuple[str, Source | None]] = field(default_factory=list)
     lone: list[Any] = field(default_factory=list)

@@ -27,6 +27,7 @@ from constrainit.doctor.rules.cw212_update_undone import UpdateUndone
 from constrainit.doctor.rules.cw213_no_member import NoMember
 from constrainit.doctor.rules.cw214_bounded_twice import BoundedTwice
 from constrainit.doctor.rules.cw215_leaping_constraint import LeapingConstraint
+from constrainit.doctor.rules.cw216_sum_leaves_set import SumLeavesSet
 from constrainit.doctor.rules.cw301_wrong_axis import WrongAxis
 from constrainit.doctor.rules.cw302_undefined_at_bound import UndefinedAtBound
 from constrainit.doctor.rules.cw303_average_outside import AverageOutside
@@ -87,7 +88,7 @@ RULES = (
     NotAttached(), QuantizedAway(), MadeInCall(), WrittenOver(), ComputedOnce(), NotAVariable(),
     CopiedNotTied(), IndexBeyondTable(), WrongAxis(), WrongLoss(), TargetOutOfReach(),
     TargetFalls(), BoundedTwice(), RelativeToZero(), UnboundedLoss(), UndefinedAtBound(),
-    EpsilonUnderflows(), LearningRateTooLow(),
+    EpsilonUnderflows(), LearningRateTooLow(), SumLeavesSet(),
     BeyondRange(), PenaltyOutweighs(), LossSwitchedOff(), AverageOverwrites(), UnscaledData(),
     LearningRateTooHigh(), FadingRate(), ScheduleEndsEarly(), DropoutRate(), Rounding(),
     NoSecondDerivative(), AssignedInCall(), GradientsAddUp(), MutedSignal(), StepLeavesSet(),

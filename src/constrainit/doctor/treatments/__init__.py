@@ -103,6 +103,7 @@ REMEDIES = (
     Remedy(("CW406",), models.spectral_constraint),
     Remedy(("CW611",), training.new_optimizer, saved=False),
     Remedy(("CW508",), training.larger_epsilon),
+    Remedy(("CW216",), source.sum_in_its_set, saved=False),
     Remedy(("CW307",), source.kept_in_call, saved=False),
     Remedy(("CW306",), source.computed_in_call, saved=False, again=True),
     Remedy(("CW409",), models.made_weights, saved=False),

@@ -57,6 +57,19 @@ def kept_in_call(name):
     return edit
 
 
+def through_its_set(sum_text, name):
+    """An edit: `call` computes with what the constraint of `self.name` makes of a sum."""
+
+    def edit(text):
+        nodes: list[Any] = list(ast.walk(ast.parse(text)))
+        found = [n for n in nodes if isinstance(n, ast.BinOp) and ast.unparse(n) == sum_text]
+        for node in sorted(found, key=end_of, reverse=True):
+            text = replaced(text, node, f"self.{name}.constraint({sum_text})")
+        return (f"the sum goes through the constraint of {name}", text) if found else None
+
+    return edit
+
+
 def _moved(text, statement, call, name):
     """A source with a statement of a method in `call`, there for a local name."""
     first = call.body[1 if ast.get_docstring(call) and len(call.body) > 1 else 0]

@@ -114,6 +114,14 @@ def kept_in_call(problem, evidence, found):
     return _edited_layer(problem, [made.record.layer.name], _at_each_call.kept_in_call(made.name))
 
 
+def sum_in_its_set(problem, evidence, found):
+    """The class of a layer whose sum of weights goes through the constraint of one of them."""
+    made = next(m for m in evidence.summed if m.record.path == found[0].weight)
+    layer = made.record.layer
+    name = next(name for name, value in vars(layer).items() if value is made.record.variable)
+    return _edited_layer(problem, [layer.name], _at_each_call.through_its_set(made.text, name))
+
+
 def softmax_along_time(problem, evidence, found):
     """The class of a layer with its softmax of single entries along the axis before the last."""
     place = next(((name, line) for name, line in evidence.alone if name and line), None)
