@@ -15,6 +15,7 @@ from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._frames import fault
 from constrainit.doctor._halves import values_of
 from constrainit.doctor._monotone import falling
+from constrainit.doctor._own_copies import note_own_copies
 from constrainit.doctor._own_optimizer import has_stepped
 from constrainit.doctor._own_step import has_own_step
 from constrainit.doctor._own_training import OwnTraining
@@ -37,6 +38,7 @@ def probe(problem: Problem) -> Evidence:
     evidence.quantized = quantized(evidence.weights)
     constraints = Constraints(evidence)
     constraints.run()
+    note_own_copies(evidence.constraints)
     if not has_own_step(problem.model):
         _usual(problem, constraints, evidence)
         return evidence

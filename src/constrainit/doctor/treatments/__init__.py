@@ -13,6 +13,7 @@ from constrainit.doctor.rules.cw201_constraint_raises import missing_backend_nam
 from constrainit.doctor.treatments import (
     axes,
     constraints,
+    copies,
     data,
     drawn_in,
     dropouts,
@@ -62,12 +63,14 @@ REMEDIES = (
     Remedy(("CW301",), for_each_constraint(source.along_units), saved=False, apart=True),
     Remedy(("CW212",), for_each_constraint(source.along_a_longer_axis), saved=False, apart=True),
     Remedy(("CW212",), rounding.straight_through),
+    Remedy(("CW201", "CW202", "CW207"), for_each_constraint(copies.of_their_own), apart=True),
     Remedy(
         ("CW201", "CW202"),
         for_each_constraint(source.with_a_fitting_constant),
         saved=False,
         apart=True,
     ),
+    Remedy(("CW201", "CW202"), for_each_constraint(copies.for_each_gate), apart=True),
     Remedy(
         (*_CONSTRAINT, "CW206"),
         for_each_constraint(source.edited),
