@@ -21,6 +21,7 @@ from constrainit.doctor._own_step import has_own_step
 from constrainit.doctor._own_training import OwnTraining
 from constrainit.doctor._plain import plain_tensors
 from constrainit.doctor._problem import Problem
+from constrainit.doctor._reloaded import lost_by_config
 from constrainit.doctor._schedules import ends_early
 from constrainit.doctor._training import Training
 from constrainit.doctor._twice import bounded_twice
@@ -39,6 +40,7 @@ def probe(problem: Problem) -> Evidence:
     constraints = Constraints(evidence)
     constraints.run()
     note_own_copies(evidence.constraints)
+    evidence.reloaded = lost_by_config(problem.model)
     if not has_own_step(problem.model):
         _usual(problem, constraints, evidence)
         return evidence

@@ -106,6 +106,7 @@ REMEDIES = (
     Remedy(("CW406",), models.spectral_constraint),
     Remedy(("CW611",), training.new_optimizer, saved=False),
     Remedy(("CW508",), training.larger_epsilon),
+    Remedy(("CW705",), source.with_its_arguments, saved=False, again=True),
     Remedy(("CW307",), source.kept_in_call, saved=False),
     Remedy(("CW306",), source.computed_in_call, saved=False, again=True),
     Remedy(("CW409",), models.made_weights, saved=False),
