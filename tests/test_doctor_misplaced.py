@@ -163,7 +163,8 @@ class Adapted(layers.Layer):
 
     def build(self, shape):
         self.kernel = self.add_weight(
-            name="kernel", shape=(shape[-1], 3), initializer=keras.initializers.RandomUniform(0, 0.01),
+            name="kernel", shape=(shape[-1], 3),
+            initializer=keras.initializers.RandomUniform(0, 0.01),
             constraint=keras.constraints.NonNeg(), trainable=False,
         )  # fmt: skip
         self.left = self.add_weight(name="left", shape=(shape[-1], 1), initializer="he_normal")

@@ -50,6 +50,7 @@ OF_KIND = {
     "infeasible_start": ("CW101",),
     "labels_out_of_range": ("CW605",),
     "learning_rate": ("CW601", "CW608"),
+    "layer_not_saved": ("CW705",),
     "leaping": ("CW215",),
     "loss_floor": ("CW605",),
     "loss_switched_off": ("CW612",),
@@ -73,6 +74,7 @@ OF_KIND = {
     "output_range": ("CW605",),
     "penalty_outweighs": ("CW609",),
     "quantization": ("CW304",),
+    "rate_too_low": ("CW615",),
     "reload_differs": ("CW208",),
     "saturation": ("CW402",),
     "schedule_ends": ("CW613",),
@@ -81,7 +83,9 @@ OF_KIND = {
     "softmax_of_one": ("CW503",),
     "spectral_norm_state": ("CW406",),
     "start_jump": ("CW102",),
+    "step_leaves_set": ("CW703",),
     "stop_gradient": ("CW503",),
+    "sum_leaves_set": ("CW216",),
     "target_falls": ("CW610",),
     "train_eval_mismatch": ("CW406",),
     "unbounded_loss": ("CW606",),
@@ -144,6 +148,8 @@ MISSED = {
     "H152": "a clone has the defaults that its constraint's config leaves out: a note",
     "H156": "which of two paths a convex model needs the constraint on is not known",
     "H178": "that a map gives rotations only is not compared with what the targets need",
+    "H202": "that a model is to be convex, which its activations make it not, is not known",
+    "H207": "that outputs are to add up to zero, which a bias breaks, is not known",
 }
 
 

@@ -46,16 +46,24 @@ def is_registered(kind: Any) -> bool:
     return keras.saving.get_registered_name(kind) != kind.__name__
 
 
-def config_method(kind: type, names: list[str]) -> str:
-    """What to write in a class so that its config has these arguments."""
+def config_method(kind: type, names: list[str], before: str = "") -> str:
+    """What to write in a class so that its config has these arguments.
+
+    Args:
+        kind: The class.
+        names: The arguments.
+        before: What the config of a new method holds besides.
+    """
     try:
-        kept = kept_arguments(textwrap.dedent(inspect.getsource(kind)))
+        kept = kept_arguments(textwrap.dedent(inspect.getsource(kind.__init__)))
     # What is made in a session has no source.
     except (OSError, TypeError, SyntaxError):
         kept = {}
     if "get_config" in vars(kind):
         return f"add {returned(names, kept)} to what its get_config returns"
-    return f"write in the class: def get_config(self): return {returned(names, kept)}"
+    value = returned(names, kept)
+    value = f"{{{before}, {value[1:]}" if before else value
+    return f"write in the class: def get_config(self): return {value}"
 
 
 def returned(names: list[str], kept: Mapping[str, str]) -> str:

@@ -16,11 +16,13 @@ from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._frames import fault, layer_in
 from constrainit.doctor._halves import values_of
 from constrainit.doctor._monotone import falling
+from constrainit.doctor._own_copies import note_own_copies
 from constrainit.doctor._own_optimizer import has_stepped
 from constrainit.doctor._own_step import has_own_step
 from constrainit.doctor._own_training import OwnTraining
 from constrainit.doctor._plain import plain_tensors
 from constrainit.doctor._problem import Problem
+from constrainit.doctor._reloaded import lost_by_config
 from constrainit.doctor._schedules import ends_early
 from constrainit.doctor._slow import too_slow
 from constrainit.doctor._training import Training
@@ -39,6 +41,8 @@ def probe(problem: Problem) -> Evidence:
     evidence.quantized = quantized(evidence.weights)
     constraints = Constraints(evidence)
     constraints.run()
+    note_own_copies(evidence.constraints)
+    evidence.reloaded = lost_by_config(problem.model)
     if not has_own_step(problem.model):
         _usual(problem, constraints, evidence)
         return evidence

@@ -5,6 +5,7 @@ from typing import Any
 
 from constrainit.doctor._frames import Fault
 from constrainit.doctor._misfits import Constant
+from constrainit.doctor._own_copies import Shared
 from constrainit.doctor._statistics import Numbers
 from constrainit.doctor.trace import Operation
 from constrainit.model import WeightRecord
@@ -31,6 +32,10 @@ class ConstraintEvidence:
             if scaling is all that it does; else None.
         fault: What the constraint raised.
         misfits: If it raised, or gave another shape, its constants that do not fit the weight.
+        shared: What its object, which other weights have as well, keeps of the first of them; None
+            if that is not what is at fault.
+        gates: If it raises, or gives another shape, and does not for each gate by itself: how many
+            gates lie side by side; else 0.
         shape: The shape that the constraint returned.
         dtype: The dtype that the constraint returned.
         again: How far the constraint moves its own image, relative to the image.
@@ -79,6 +84,8 @@ class ConstraintEvidence:
     rescaled: tuple[float, float] | None = None
     fault: Fault | None = None
     misfits: list[Constant] = field(default_factory=list)
+    shared: Shared | None = None
+    gates: int = 0
     shape: tuple[int, ...] | None = None
     dtype: str | None = None
     again: float = 0.0

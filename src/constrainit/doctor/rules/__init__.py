@@ -75,6 +75,7 @@ from constrainit.doctor.rules.cw701_own_step_breaks import OwnStepBreaks
 from constrainit.doctor.rules.cw702_step_trains_nothing import StepTrainsNothing
 from constrainit.doctor.rules.cw703_step_leaves_set import StepLeavesSet
 from constrainit.doctor.rules.cw704_gradients_add_up import GradientsAddUp
+from constrainit.doctor.rules.cw705_layer_not_saved import LayerNotSaved
 
 _STAGES = (
     "build", "forward", "loss", "gradients", "second forward", "training", "save and load",
@@ -96,12 +97,14 @@ RULES = (
     ModelFails(), NonfiniteForward(), NonfiniteGradient(), NonfiniteLoss(), OwnStepBreaks(),
     StepTrainsNothing(), ExplodingSignal(), SaturatedStart(), DeadStart(), NoGradient(),
     ConstantOutput(), FadingGradient(), LostUpdate(), LossGrows(), NotSaved(),
+    LayerNotSaved(),
 )  # fmt: skip
 
 _TRIALS = {"rate": (LearningRateTooHigh,), "data": (UnscaledData,)}
 
 
-_BEFORE_HARM = (NotSaved.code, InfeasibleStart.code, StartJump.code, InexactConstraint.code)
+_OF_SAVING = (NotSaved.code, LayerNotSaved.code)
+_BEFORE_HARM = (*_OF_SAVING, InfeasibleStart.code, StartJump.code, InexactConstraint.code)
 """What may be found of a model that trains well."""
 
 
@@ -117,7 +120,7 @@ def _harms(finding):
     if finding.code not in _BEFORE_HARM:
         return True
     tried = finding.treatment
-    return finding.code != NotSaved.code and tried is not None and not tried.healed
+    return finding.code not in _OF_SAVING and tried is not None and not tried.healed
 
 
 def rules_of(trial: str) -> list[Rule]:
@@ -145,9 +148,9 @@ def in_order(found: Iterable[Finding]) -> list[Finding]:
     def level(finding):
         group = [finding, *following[id(finding)]]
         least = min(_LEVELS.index(one.level) for one in group)
-        # What harms training comes before how a constraint is saved.
+        # What harms training comes before how something is saved.
         harm = [f for f in found if f.counts and _harms(f)]
-        if finding.code == NotSaved.code and harm:
+        if finding.code in _OF_SAVING and harm:
             return max(least, min(_LEVELS.index(f.level) for f in harm))
         return least
 

@@ -4,6 +4,7 @@ import re
 
 from constrainit.doctor._layouts import layout
 from constrainit.doctor._misfits import fitted
+from constrainit.doctor._own_copies import argument_of, as_made
 from constrainit.doctor.rules._rule import Rule, last_source
 
 _OF_SHAPES = re.compile(r"shape|size|dimension|broadcast", re.IGNORECASE)
@@ -28,7 +29,8 @@ class ConstraintRaises(Rule):
     functions of Keras 2, assignment to entries of a tensor, NumPy code in a compiled step,
     `keras.ops` that reject a Variable on JAX (begin with `w = keras.ops.convert_to_tensor(w)`), and
     a mask of another shape than the weight, whose layout differs from layer to layer: an LSTM keeps
-    the kernels of its four gates side by side.
+    the kernels of its four gates side by side. An object that makes its mask at the first call and
+    is the constraint of several layers has the mask of the first of them for all.
 
     Example:
         def positive(w):
@@ -88,8 +90,13 @@ def _is_of_shapes(fault):
 
 
 def shapes(made):
-    """The shapes that do not fit, and how the weight is laid out."""
+    """The shapes that do not fit, whose they are, and how the weight is laid out."""
     found, meant = misfit(made), layout(made.record)
+    if made.shared is not None:
+        return _of_another(made, found)
+    if is_by_gate(made):
+        block = (*made.record.shape[:-1], made.record.shape[-1] // made.gates)
+        return f". It works for a single gate, of shape {block}, and {meant}"
     if found is not None:
         why = f": {meant}" if meant else ""
         made_at = f" (made at {found.place})" if found.place else ""
@@ -100,9 +107,44 @@ def shapes(made):
     return ""
 
 
+def _of_another(made, found):
+    """What the object keeps of another weight."""
+    one, shape = made.shared, made.record.shape
+    has = "" if found is None or found.name != one.name else f", of shape {found.shape}"
+    others = [path for path in one.paths if path not in (one.first, made.record.path)]
+    also = f", and of {', '.join(others)}" if others else ""
+    return (
+        f". The same object is the constraint of {one.first}, too{also}, and keeps "
+        f"{one.name}{has}, from its call there; this weight has the shape {shape}"
+    )
+
+
+def fix_of_sharing(made):
+    """How each weight gets an object of its own."""
+    return (
+        f"give each layer one of its own, {argument_of(made.record)}="
+        f"{as_made(made.record.constraint, made.shared.arguments)}, and not the same object"
+    )
+
+
+def is_by_gate(made):
+    """Whether a constraint is to be applied gate by gate: no constant tells another way."""
+    found = misfit(made)
+    return made.gates > 1 and (found is None or fitted(made.record, found) is None)
+
+
+def blocks_of(made):
+    """A constraint of the user's own for each gate, as it is written."""
+    return f"ci.Blocks({as_made(made.record.constraint)}, {made.gates})"
+
+
 def fix_of_shapes(made):
     """What to do with the constant that does not fit, or with the line; else empty."""
     found, shape = misfit(made), made.record.shape
+    if made.shared is not None:
+        return fix_of_sharing(made)
+    if is_by_gate(made):
+        return f"apply it to each gate by itself: {argument_of(made.record)}={blocks_of(made)}"
     if found is None:
         at = last_source(made.fault.sources) if made.custom and _is_of_shapes(made.fault) else None
         return at and f"make all that {at.place} computes with fit the shape {shape} of the weight"

@@ -11,7 +11,9 @@ class WrongShape(Rule):
     """A constraint returns a weight of another shape.
 
     Keras assigns what the constraint returns to the variable, at the first optimizer step, and the
-    assignment fails there, also where the shape would broadcast.
+    assignment fails there, also where the shape would broadcast. The kernels of an LSTM or GRU hold
+    those of their gates side by side: what is written for one square matrix, such as a QR
+    factor, gives another shape for them, and is right for each gate, `ci.Blocks(constraint, 4)`.
 
     Example:
         def shares(w):

@@ -3,6 +3,7 @@
 import keras
 
 from constrainit.doctor.rules._rule import Rule, percent
+from constrainit.doctor.rules.cw201_constraint_raises import fix_of_sharing
 
 
 class NotDeterministic(Rule):
@@ -11,7 +12,8 @@ class NotDeterministic(Rule):
     What is inside after one step may be outside after the next. In a compiled step the random
     numbers are drawn once, when it is traced, or refused. So is a number that a constraint counts
     up, or a bound that it moves: Python runs once, the compiled step goes on with what the number
-    was then, and a saved model begins anew.
+    was then, and a saved model begins anew. An object that is the constraint of several weights,
+    and keeps what it made of the first, gives each of them what depends on which was first.
 
     Example:
         seed = keras.random.SeedGenerator(0)
@@ -51,6 +53,19 @@ class NotDeterministic(Rule):
                 )
             elif made.counted:
                 yield self._counts(made)
+            elif made.shared is not None and made.shared.apart is not None:
+                yield self._of_another(made)
+
+    def _of_another(self, made):
+        one = made.shared
+        return self.at_weight(
+            made,
+            f"its constraint {made.text} gives {percent(one.apart)} of its norm besides what an "
+            f"object of its own gives: the same object is the constraint of {one.first}, and keeps "
+            f"{one.name}, which it made of that weight",
+            fix_of_sharing(made),
+            {"apart": one.apart},
+        )
 
     def _counts(self, made):
         eager = keras.backend.backend() == "torch"

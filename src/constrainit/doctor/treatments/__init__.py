@@ -13,6 +13,7 @@ from constrainit.doctor.rules.cw201_constraint_raises import missing_backend_nam
 from constrainit.doctor.treatments import (
     axes,
     constraints,
+    copies,
     data,
     drawn_in,
     dropouts,
@@ -62,12 +63,14 @@ REMEDIES = (
     Remedy(("CW301",), for_each_constraint(source.along_units), saved=False, apart=True),
     Remedy(("CW212",), for_each_constraint(source.along_a_longer_axis), saved=False, apart=True),
     Remedy(("CW212",), rounding.straight_through),
+    Remedy(("CW201", "CW202", "CW207"), for_each_constraint(copies.of_their_own), apart=True),
     Remedy(
         ("CW201", "CW202"),
         for_each_constraint(source.with_a_fitting_constant),
         saved=False,
         apart=True,
     ),
+    Remedy(("CW201", "CW202"), for_each_constraint(copies.for_each_gate), apart=True),
     Remedy(
         (*_CONSTRAINT, "CW206"),
         for_each_constraint(source.edited),
@@ -104,6 +107,7 @@ REMEDIES = (
     Remedy(("CW611",), training.new_optimizer, saved=False),
     Remedy(("CW508",), training.larger_epsilon),
     Remedy(("CW216",), source.sum_in_its_set, saved=False),
+    Remedy(("CW705",), source.with_its_arguments, saved=False, again=True),
     Remedy(("CW307",), source.kept_in_call, saved=False),
     Remedy(("CW306",), source.computed_in_call, saved=False, again=True),
     Remedy(("CW409",), models.made_weights, saved=False),

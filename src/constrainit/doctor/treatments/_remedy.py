@@ -13,6 +13,7 @@ from constrainit.doctor._problem import Problem
 from constrainit.doctor._state import borrowed
 from constrainit.doctor.rules import findings
 from constrainit.doctor.rules.cw208_not_saved import LOADED, NotSaved
+from constrainit.doctor.rules.cw705_layer_not_saved import LayerNotSaved
 
 
 @dataclass(frozen=True)
@@ -188,9 +189,9 @@ def follow(cause: Finding, found: list[Finding], after: Look) -> None:
     """Marks the findings that are gone after a change made for another one as its consequences.
 
     Of several findings of the rule that were healed, the one of the same weight is the cause. That
-    a constraint is not saved causes nothing.
+    a constraint or layer is not saved causes nothing.
     """
-    if cause.code == NotSaved.code:
+    if cause.code in (NotSaved.code, LayerNotSaved.code):
         return
     now = {key(f) for f in after.found if f.counts}
     alike = {f.weight: f for f in found if f.code == cause.code and f.weight and not f.cause}

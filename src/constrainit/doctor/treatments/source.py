@@ -1,9 +1,12 @@
 """Remedies in the user's own Python: an edit of a class, applied in memory and tried."""
 
+from functools import partial
+
 from constrainit.doctor._misfits import fitted
 from constrainit.doctor.rules.cw201_constraint_raises import misfit
 from constrainit.doctor.treatments import _at_each_call, _edits
 from constrainit.doctor.treatments._chosen_edits import edit_for
+from constrainit.doctor.treatments._config_edits import with_layer_config
 from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.doctor.treatments._rewriting import (
     as_kind,
@@ -120,6 +123,30 @@ def sum_in_its_set(problem, evidence, found):
     layer = made.record.layer
     name = next(name for name, value in vars(layer).items() if value is made.record.variable)
     return _edited_layer(problem, [layer.name], _at_each_call.through_its_set(made.text, name))
+
+
+def with_its_arguments(problem, evidence, found):
+    """The class of a layer with a config that has the arguments which it left out."""
+    changes, diffs, done = [], [], set()
+    for lost in evidence.reloaded:
+        kind = kind_of_layer(lost.layer)
+        alike = [one for one in evidence.reloaded if kind_of_layer(one.layer) is kind]
+        names = list(dict.fromkeys(name for one in alike for name in one.arguments))
+        made = None if kind in done else rewritten(kind, with_layer_config(names))
+        done.add(kind)
+        if made is None:
+            continue
+        new, sentence, diff = made
+        for one in alike:
+            # Its `super()` takes objects of the new class alone.
+            vars(one.layer)["get_config"] = partial(_config_as, new, one.layer)
+        changes.append(sentence)
+        diffs.append(diff)
+    return Changed("; ".join(changes), diff="\n".join(diffs)) if changes else None
+
+
+def _config_as(kind, layer):
+    return as_kind(layer, kind).get_config()
 
 
 def softmax_along_time(problem, evidence, found):
