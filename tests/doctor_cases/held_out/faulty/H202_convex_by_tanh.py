@@ -2,7 +2,6 @@
 
 import keras
 import numpy as np
-from keras import ops
 
 
 class ConvexCost(keras.Model):
@@ -32,7 +31,7 @@ class ConvexCost(keras.Model):
 
     def call(self, setpoints):
         z = self.first(setpoints)
-        for pass_z, skip_x in zip(self.passes, self.skips):
+        for pass_z, skip_x in zip(self.passes, self.skips, strict=False):
             z = self.act(pass_z(z) + skip_x(setpoints))
         return self.cost(z)
 

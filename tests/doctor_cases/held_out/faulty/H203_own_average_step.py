@@ -13,7 +13,7 @@ class PolyakModel(keras.Model):
     def _stepped(self, loss, values, grads):
         norm2 = sum(ops.sum(g * g) for g in grads)
         step = ops.minimum(loss / (norm2 + 1e-8), self.max_step)
-        return [v - step * g for v, g in zip(values, grads)]
+        return [v - step * g for v, g in zip(values, grads, strict=False)]
 
     def train_step(self, *args):
         return getattr(self, f"_{keras.backend.backend()}_step")(*args)
@@ -30,7 +30,7 @@ class PolyakModel(keras.Model):
         with torch.no_grad():
             values = [w.value for w in weights]
             new = self._stepped(loss, values, [v.grad for v in values])
-            for w, value in zip(weights, new):
+            for w, value in zip(weights, new, strict=False):
                 w.assign(value)
         return {"loss": self._loss_tracker.result()}
 
@@ -44,7 +44,7 @@ class PolyakModel(keras.Model):
         self._loss_tracker.update_state(loss)
         values = [w.value for w in weights]
         new = self._stepped(loss, values, tape.gradient(loss, values))
-        for w, value in zip(weights, new):
+        for w, value in zip(weights, new, strict=False):
             w.assign(value)
         return {"loss": self._loss_tracker.result()}
 

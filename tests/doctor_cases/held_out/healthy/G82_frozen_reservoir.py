@@ -2,7 +2,6 @@
 
 import keras
 import numpy as np
-from keras import ops
 
 
 @keras.saving.register_keras_serializable(package="control")
