@@ -1,5 +1,7 @@
 """Constraints of the user's own: what they do when they are called again, and on what they gave."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -432,3 +434,31 @@ def test_norms_of_rows_are_told_where_the_start_is_outside(axis):
     first = next(f for f in found if f.code == "CW101")
     assert ("takes its norms along axis [1], while a unit" in first.message) == (axis == 1)
     assert first.fix.endswith("if the norms of units are meant, write axis=[0]") == (axis == 1)
+
+
+def at_least(w, low):
+    return ops.maximum(w, low)
+
+
+class Unusual(keras.constraints.Constraint):
+    """Gives no config, and refuses to be copied."""
+
+    def __call__(self, w):
+        return ops.maximum(w, 0.0)
+
+    def get_config(self):
+        return None
+
+    def __copy__(self):
+        raise RuntimeError("This is the only one.")
+
+
+@pytest.mark.parametrize(
+    "constraint", [functools.partial(at_least, low=0.0), Unusual()], ids=["partial", "unusual"]
+)
+def test_a_constraint_that_can_not_be_made_anew(constraint):
+    """What two layers share is looked at all the same, and found not to be saved."""
+    dense = [layers.Dense(4, kernel_constraint=constraint) for _ in range(2)]
+    report = ci.diagnose(sequential(*dense, layers.Dense(1)), X, Y)
+    assert {"CW101", "CW208"} <= {f.code for f in report.findings}, str(report)
+    assert not {"CW201", "CW207"} & {f.code for f in report.findings}, str(report)

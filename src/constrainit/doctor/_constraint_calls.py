@@ -82,16 +82,16 @@ def counted(record):
 
     What only the first call sets is no count.
     """
-    constraint = copy.copy(record.constraint)
     seen = []
-    for _ in range(3):
-        try:
+    try:
+        constraint = copy.copy(record.constraint)
+        for _ in range(3):
             constraint(keras.Variable(record.variable.value, dtype=record.dtype))
-        # As above.
-        except Exception:
-            return {}
-        kept = getattr(constraint, "__dict__", {}).items()
-        seen.append({name: v for name, v in kept if isinstance(v, (int, float))})
+            kept = getattr(constraint, "__dict__", {}).items()
+            seen.append({name: v for name, v in kept if isinstance(v, (int, float))})
+    # As above; what is copied may refuse it, too.
+    except Exception:
+        return {}
     names = [n for n in seen[-1] if all(n in one for one in seen)]
     return {n: [one[n] for one in seen] for n in names if len({one[n] for one in seen}) == 3}
 

@@ -109,12 +109,17 @@ def _arguments(constraint) -> Iterator[dict[str, Any]]:
     if inspect.isfunction(constraint):
         return
     try:
-        config = constraint.get_config()
+        parameters = inspect.signature(type(constraint)).parameters.values()
+    # Some classes of Python have none, such as that of `functools.partial`.
+    except (TypeError, ValueError):
+        return
+    try:
+        config = dict(constraint.get_config())
     # A user's `get_config` may raise anything; one that is no class of Keras' has none.
     except Exception:
         config = {}
     held, given, fewer = {**config, **_held(constraint)}, {}, {}
-    for one in inspect.signature(type(constraint)).parameters.values():
+    for one in parameters:
         if one.kind not in _NAMED:
             continue
         if one.name in held:
