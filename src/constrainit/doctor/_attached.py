@@ -41,10 +41,11 @@ def misplaced(weights: Sequence[WeightRecord]) -> list[tuple[WeightRecord, str, 
     layers = {id(r.layer): r.layer for r in weights}
     found = []
     for layer in layers.values():
-        free = _free_weight(weights, layer)
         places = {} if is_custom(layer) else dict(_other_places(layer))
-        if free is not None:
-            found += [(free, type(value).__name__, place) for place, value in places.items()]
+        for place, value in places.items():
+            free = _free_weight(weights, layer, place)
+            if free is not None:
+                found.append((free, type(value).__name__, place))
     told = {id(record.layer) for record, *_ in found}
     for record in weights:
         held = getattr(record.variable, "regularizer", None)
@@ -65,10 +66,14 @@ def is_constraint(value: Any) -> bool:
     return isinstance(value, keras.constraints.Constraint)
 
 
-def _free_weight(weights, layer):
-    """The first weight of a layer without a constraint, a kernel if there is one; or None."""
+def _free_weight(weights, layer, place=""):
+    """The first weight of a layer without a constraint, or None.
+
+    If there are such, the one that a place is for, as `bias_regularizer`; else a kernel.
+    """
     own = [r for r in weights if r.layer is layer and r.constraint is None]
-    return next(iter([r for r in own if len(r.shape) > 1] or own), None)
+    meant = [r for r in own if place == f"{r.argument}_{PENALTY}"]
+    return next(iter(meant or [r for r in own if len(r.shape) > 1] or own), None)
 
 
 def quantized(weights: Sequence[WeightRecord]) -> list[tuple[str, str]]:

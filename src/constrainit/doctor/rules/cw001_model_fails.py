@@ -92,7 +92,8 @@ class ModelFails(Rule):
             where = _WHERE.get(stage, f"the {stage} stage")
             later = stage == "gradients" and len(evidence.losses) > 1
             if later:
-                where = f"training, after {len(evidence.losses) - 1} steps or more,"
+                steps = len(evidence.losses) - 1
+                where = f"training, after {steps} step{'s' * (steps > 1)} or more,"
             if _NO_CALL in fault.message:
                 where = "fit, which calls the model before the first step to build it,"
             yield self.made(

@@ -5,6 +5,7 @@ from constrainit.doctor.rules._rule import Rule
 
 _INSTEAD = {
     "activation": "acts on what the layer gives, along the axes of the batch",
+    f"activity_{PENALTY}": "is called with what the layer gives for a number to add to the loss",
     PENALTY: "is called with the weight for a number to add to the loss",
 }
 """What a constraint does where it was given as something else; elsewhere nothing."""
@@ -48,7 +49,8 @@ class NotAttached(Rule):
                 {"constraint": kind}, layer=record.layer.name, weight=record.path,
             )  # fmt: skip
         for record, kind, place in evidence.misplaced:
-            does = _INSTEAD.get(PENALTY if PENALTY in place else place, "constrains nothing")
+            penalty = _INSTEAD[PENALTY] if PENALTY in place else "constrains nothing"
+            does = _INSTEAD.get(place, penalty)
             argument = "constraint" if place == PENALTY else f"{record.argument}_constraint"
             yield self.made(
                 f"its layer was given the constraint {kind} as {place}, where it {does}: the "

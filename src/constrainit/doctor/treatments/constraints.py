@@ -91,6 +91,8 @@ def _take_out(record, place):
     """Puts what the layer would have had where it was given a constraint."""
     if "regularizer" in place:
         record.variable.regularizer = None
+    if place == "activity_regularizer":
+        record.layer.activity_regularizer = None
     if place == "activation":
         record.layer.activation = keras.activations.linear
 
