@@ -552,6 +552,7 @@ def test_model_is_left_as_it_was_when_the_probe_fails(stage):
     assert finding.source.text.startswith("raise")
     assert code == "CW201" or finding.fix.startswith("mend the line above")
     assert finding.stage == {"forward": "forward", "loss": "gradients"}.get(stage, "constraints")
+    assert stage != "loss" or finding.layer == ""
 
 
 @pytest.mark.parametrize("stage", ["forward", "draw", "constraint", "loss", "update"])

@@ -121,7 +121,9 @@ def _stage(problem: Problem, evidence: Evidence, name: str, run: Any) -> bool:
     except Exception as exception:
         raised_in = problem.recording.raised_in
         # A step that is not looked at has no recording.
-        raised_in = raised_in or layer_in(exception, problem.model._flatten_layers())
+        raised_in = raised_in or layer_in(
+            exception, problem.model._flatten_layers(include_self=False)
+        )
         evidence.faults[name] = replace(fault(exception), layer=raised_in)
         return False
     return True
