@@ -1,5 +1,7 @@
 """Constraints and weights in the wrong place: what is said of them, and what mends them."""
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
@@ -92,6 +94,23 @@ def test_a_constraint_given_as_another_argument(given, says):
     assert says in first.message
     assert "kernel_constraint=NonNeg(...)" in first.fix
     assert first.treatment.healed, str(report)
+
+
+@pytest.mark.parametrize(
+    ("place", "weight", "called_with"),
+    [
+        ("bias_regularizer", "bias", "called with the weight"),
+        ("activity_regularizer", "kernel", "called with what the layer gives"),
+    ],
+)
+def test_a_constraint_given_as_a_penalty_of_something_else(place, weight, called_with):
+    """The weight that the argument is for is named, and what the constraint was called with."""
+    report = diagnosed(layers.Dense(8, name="here", **{place: keras.constraints.NonNeg()}))
+    [found] = [f for f in report.findings if f.code == "CW209"]
+    assert found.weight.endswith(f"here/{weight}"), str(report)
+    assert called_with in found.message
+    assert f"{weight}_constraint=NonNeg(...)" in found.fix
+    assert found.treatment.healed, str(report)
 
 
 def test_a_constraint_given_to_add_weight_as_a_penalty():
@@ -201,3 +220,63 @@ def test_an_update_that_takes_a_weight_out_of_its_set(kind, named):
         assert found[0].source.line
         assert "self.kernel.constraint(self.kernel + ops" in found[0].fix
         assert found[0].treatment.healed, str(report)
+
+
+class Undone(Adapted):
+    """Computes with what a function makes of the sum, which is in no set, while the sum is."""
+
+    def call(self, x):
+        update = 0.0 * ops.matmul(self.left, self.right)
+        return ops.matmul(x, ops.negative(self.kernel + 0.0 * self.left) + update)
+
+
+class Pulled(Adapted):
+    """A penalty on how far a trained weight is from one in a set."""
+
+    def build(self, shape):
+        super().build(shape)
+        self.own = self.add_weight(name="own", shape=self.kernel.shape)
+
+    def call(self, x):
+        self.add_loss(0.1 * ops.sum((self.own - self.kernel) ** 2))
+        return ops.matmul(x, self.own)
+
+
+class Remembers(Adapted):
+    """Hands the sum to methods that keep it; what is looked at must not be kept."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.seen = []
+
+    def call(self, x):
+        self.seen.append(self.kernel + ops.matmul(self.left, self.right))
+        return ops.matmul(x, ops.relu(self.seen.pop()))
+
+
+@pytest.mark.parametrize("kind", [Undone, Pulled, Remembers])
+def test_a_sum_that_is_computed_with_in_another_way(kind):
+    """A function may leave the set, and a penalty; a method is not called to see what it gives."""
+    report = diagnosed(kind(name="adapted"))
+    assert "CW216" not in {f.code for f in report.findings}, str(report)
+
+
+class Elsewhere(layers.Layer):
+    """Keeps its weight where Keras does not look, and in `call` what is no weight."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.calls, self.table = 0, {1: "a", "b": 2}
+
+    def build(self, shape):
+        self.held = SimpleNamespace(w=self.add_weight(shape=(shape[-1],), initializer="ones"))
+
+    def call(self, x):
+        self.calls += 1
+        return x * self.held.w
+
+
+def test_a_weight_that_is_kept_elsewhere_is_not_given_away():
+    """An attribute that `call` sets is a weight's only if the class says so."""
+    report = diagnosed(Elsewhere())
+    assert report.ok, str(report)

@@ -7,7 +7,7 @@ from keras import layers, ops
 from keras.src.backend.common import global_state
 
 import constrainit as ci
-from constrainit.doctor._reloaded import _names_as_before
+from constrainit.doctor._reloaded import _is_same, _names_as_before
 from constrainit.doctor.treatments._config_edits import with_layer_config
 
 RNG = np.random.default_rng(0)
@@ -110,6 +110,12 @@ def test_nothing_is_said_of_layers_that_come_back(layer):
     """Nor of those that have the default now, or can not be saved."""
     report = diagnosed(layer())
     assert not found_by(report), str(report)
+
+
+def test_a_default_that_is_no_number_is_the_same():
+    """NaN comes back as NaN."""
+    assert _is_same((1, float("nan")), [1, float("nan")])
+    assert not _is_same(float("nan"), 1.0)
 
 
 def test_making_the_layer_anew_counts_no_names():

@@ -2,8 +2,6 @@
 
 import ast
 import contextlib
-import inspect
-import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from constrainit.doctor._code import code_of, of_self
 from constrainit.doctor._evidence import ComputedEvidence
 from constrainit.doctor._frames import Source
 from constrainit.doctor._plain import custom_layers, differ, is_plain, outputs_of
@@ -95,20 +94,15 @@ def _said(kind: type) -> Iterator[tuple[str, tuple[set[str], Source]]]:
     for one in reversed(kind.__mro__):
         if one.__module__.split(".")[0] in ("keras", "builtins"):
             continue
-        # What is made in a session has no source.
-        try:
-            lines, first = inspect.getsourcelines(one)
-            file = inspect.getsourcefile(one) or ""
-            tree = ast.parse(textwrap.dedent("".join(lines)))
-        except (OSError, TypeError, SyntaxError):
+        code = code_of(one)
+        if code is None:
             continue
-        methods = {n.name: n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
+        methods = {n.name: n for n in code.nodes if isinstance(n, ast.FunctionDef)}
         for method in methods.values():
             if method.name == "call":
                 continue
             for name, node, made_of in _set_in(method, methods):
-                text = lines[node.lineno - 1].strip()
-                yield name, (made_of, Source(file, first + node.lineno - 1, method.name, text))
+                yield name, (made_of, code.line_at(node, method.name))
 
 
 def _set_in(method, methods):
@@ -116,7 +110,7 @@ def _set_in(method, methods):
     locals_of: dict[str, set[str]] = {}
     assignments: list[Any] = [n for n in ast.walk(method) if isinstance(n, ast.Assign)]
     for node in assignments:
-        own = [t.attr for t in node.targets if _is_own(t)]
+        own = list(filter(None, map(of_self, node.targets)))
         # `weight = self.add_weight(...); self.weight = weight` are one and the same.
         names = [t.id for t in node.targets if isinstance(t, ast.Name)]
         names += [node.value.id] if own and isinstance(node.value, ast.Name) else []
@@ -124,12 +118,8 @@ def _set_in(method, methods):
             made_of = _taken(node.value, locals_of, methods)
             locals_of.setdefault(name, set()).update(made_of, own)
     for node in assignments:
-        for target in filter(_is_own, node.targets):
-            yield target.attr, node, _taken(node.value, locals_of, methods) - {target.attr}
-
-
-def _is_own(node):
-    return isinstance(node, ast.Attribute) and ast.unparse(node.value) == "self"
+        for name in filter(None, map(of_self, node.targets)):
+            yield name, node, _taken(node.value, locals_of, methods) - {name}
 
 
 def _taken(tree: Any, locals_of, methods, depth=_DEPTH):
@@ -139,8 +129,8 @@ def _taken(tree: Any, locals_of, methods, depth=_DEPTH):
     for node in nodes:
         if isinstance(node, ast.Name):
             found |= locals_of.get(node.id, set())
-        elif _is_own(node) and node.attr in methods and depth:
-            found |= _taken(methods[node.attr], {}, methods, depth - 1)
-        elif _is_own(node):
-            found.add(node.attr)
+        elif (name := of_self(node)) in methods and depth:
+            found |= _taken(methods[name], {}, methods, depth - 1)
+        elif name:
+            found.add(name)
     return found

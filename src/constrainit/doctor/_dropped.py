@@ -1,12 +1,11 @@
 """Constraints that a layer's code gives to `keras.Variable`, which takes none and says nothing."""
 
 import ast
-import inspect
 import sys
-import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from constrainit.doctor._code import code_of
 from constrainit.doctor._recording import is_custom
 from constrainit.model import WeightRecord
 
@@ -35,12 +34,8 @@ def evaluated(record: WeightRecord, text: str) -> Any:
 
 def _given_to_variables(kind: type) -> Iterator[tuple[str, str]]:
     """The attributes that are made as `Variable(..., constraint=...)`, and that constraint."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(kind)))
-    # Classes made in a session have no source.
-    except (OSError, TypeError, SyntaxError):
-        return
-    for node in ast.walk(tree):
+    code = code_of(kind)
+    for node in code.nodes if code else ():
         if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Call):
             continue
         called = node.value.func

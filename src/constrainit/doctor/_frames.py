@@ -1,11 +1,9 @@
 """Where in the user's own code an exception came from."""
 
-import ast
 import importlib.util
 import inspect
 import os
 import sysconfig
-import textwrap
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -117,15 +115,6 @@ def line_of(function: Callable) -> Source | None:
         return None
     skipped = next((i for i, text in enumerate(lines) if "def " in text), 0)
     return Source(file, number + skipped, function.__name__, lines[skipped].strip())
-
-
-def code_of(function: Any) -> ast.FunctionDef | None:
-    """The code of a method; None where it has none that can be read, as in a session."""
-    try:
-        [code] = ast.parse(textwrap.dedent(inspect.getsource(function))).body
-    except (OSError, TypeError, SyntaxError, ValueError):
-        return None
-    return code if isinstance(code, ast.FunctionDef) else None
 
 
 def _own(frames):

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from constrainit.doctor._frames import Source, code_of
+from constrainit.doctor._code import function_of
+from constrainit.doctor._frames import Source
 from constrainit.doctor._layouts import gates_of
 from constrainit.model import WeightRecord
 
@@ -45,7 +46,7 @@ def misfits(record: WeightRecord, given: tuple[int, ...] | None = None) -> list[
         given: The shape that the constraint gives, if it is not that of the weight: such constants
             are looked for that make it of the weight's.
     """
-    code = [code_of(function) for function in functions_of(record.constraint)]
+    code = [function_of(function) for function in functions_of(record.constraint)]
     found = _written(_constants(record.constraint), [tree for tree in code if tree is not None])
     return [
         one

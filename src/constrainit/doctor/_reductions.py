@@ -3,7 +3,7 @@
 import ast
 from typing import Any
 
-from constrainit.doctor._frames import code_of
+from constrainit.doctor._code import function_of
 from constrainit.doctor._misfits import functions_of
 
 _NAMES = ("sum", "mean", "max", "min", "amax", "amin", "norm", "std", "var", "prod", "logsumexp")
@@ -14,7 +14,7 @@ def advice(constraint: Any) -> str:
 
     Where the source can not be read, it is said for the case that there is one.
     """
-    code = [code_of(function) for function in functions_of(constraint)]
+    code = [function_of(function) for function in functions_of(constraint)]
     trees = [tree for tree in code if tree is not None]
     if not trees:
         return "where it reduces the weight, check keepdims=True and the axis"

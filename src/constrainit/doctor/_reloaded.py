@@ -11,8 +11,8 @@ import keras
 import numpy as np
 from keras.src.backend.common import global_state
 
+from constrainit.doctor._code import function_of
 from constrainit.doctor._constructor import kept_arguments
-from constrainit.doctor._frames import code_of
 from constrainit.doctor._plain import custom_layers
 
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
@@ -90,7 +90,7 @@ def _places(kind):
     text = textwrap.dedent(inspect.getsource(kind.__init__))
     kept = {name: place.partition(".")[2] for name, place in kept_arguments(text).items()}
     codes = [
-        code_of(method)
+        function_of(method)
         for one in kind.__mro__ if one.__module__.split(".")[0] not in ("keras", "builtins")
         for name, method in vars(one).items() if inspect.isfunction(method) and name != "__init__"
     ]  # fmt: skip
@@ -110,9 +110,11 @@ def _is_plain(value):
 
 
 def _is_same(one, other):
-    """Whether two plain values are, lists and tuples alike."""
+    """Whether two plain values are, lists and tuples alike, and NaN is NaN."""
     return _listed(one) == _listed(other)
 
 
 def _listed(value):
-    return [_listed(one) for one in value] if isinstance(value, (list, tuple)) else value
+    if isinstance(value, (list, tuple)):
+        return [_listed(one) for one in value]
+    return value if value == value else "NaN"

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from constrainit._set import ConstraintSet
+from constrainit.doctor._code import function_of
 from constrainit.doctor._evidence import Evidence, TwiceEvidence
-from constrainit.doctor._frames import code_of
 from constrainit.doctor._statistics import to_numpy
 from constrainit.sets.elementwise import bounds_of
 
@@ -49,7 +49,7 @@ def _lower_bound(a_set: ConstraintSet | None) -> float | None:
 def _map_of(record: Any) -> str | None:
     """The map that a weight is given to by `call` of its layer, and nothing else; else None."""
     layer = record.layer
-    code = code_of(type(layer).call)
+    code = function_of(type(layer).call)
     if code is None or not code.args.args:
         return None
     owner, nodes = code.args.args[0].arg, list(ast.walk(code))

@@ -1,0 +1,66 @@
+"""The source of the user's own classes and functions, parsed."""
+
+import ast
+import inspect
+import textwrap
+from dataclasses import dataclass
+from typing import Any
+
+from constrainit.doctor._frames import Source
+
+
+@dataclass(frozen=True)
+class Code:
+    """The source of a class or function.
+
+    Attributes:
+        tree: What it defines.
+        lines: Its lines, with the decorators.
+        first: The number of the first of them in its file.
+        file: The path of that.
+    """
+
+    tree: ast.ClassDef | ast.FunctionDef
+    lines: list[str]
+    first: int
+    file: str
+
+    @property
+    def nodes(self) -> list[Any]:
+        """All parts of it, from the outside in."""
+        return list(ast.walk(self.tree))
+
+    def line_at(self, node: Any, function: str) -> Source:
+        """Where a part of it stands.
+
+        Args:
+            node: The part.
+            function: The name of the function that this is in.
+        """
+        text = self.lines[node.lineno - 1].strip()
+        return Source(self.file, self.first + node.lineno - 1, function, text)
+
+
+def code_of(one: Any) -> Code | None:
+    """The source of a class or function; None where there is none to read, as in a session."""
+    try:
+        lines, first = inspect.getsourcelines(one)
+        file = inspect.getsourcefile(one) or ""
+        [tree] = ast.parse(textwrap.dedent("".join(lines))).body
+    # What is made in a session, and a lambda amid an expression.
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return None
+    defines = isinstance(tree, (ast.ClassDef, ast.FunctionDef))
+    return Code(tree, lines, first, file) if defines else None
+
+
+def function_of(one: Any) -> ast.FunctionDef | None:
+    """The tree of a function that is written with `def`, None of anything else."""
+    code = code_of(one)
+    return code.tree if code is not None and isinstance(code.tree, ast.FunctionDef) else None
+
+
+def of_self(node: Any) -> str:
+    """The attribute of `self` that a part of a method is, or an empty string."""
+    own = isinstance(node, ast.Attribute) and ast.unparse(node.value) == "self"
+    return node.attr if own else ""
