@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
-from keras import ops, tree
+from keras import ops
 
 from constrainit.doctor._evidence import WrittenOverEvidence
 from constrainit.doctor._frames import Source
@@ -25,7 +25,7 @@ def written_over(weights: Sequence[WeightRecord]) -> list[WrittenOverEvidence]:
     layers = {id(r.layer): r.layer for r in weights if is_custom(r.layer)}
     for layer in layers.values():
         own = [value for name, value in vars(layer).items() if not _NOTES.fullmatch(name)]
-        held = {id(value) for value in tree.flatten(own) if _is_variable(value)}
+        held = {id(value) for value in _inside(own) if _is_variable(value)}
         lost = [r for r in weights if r.layer is layer and id(r.variable) not in held]
         # Without a source the weight's own name tells.
         names: dict[str, Source | None] = {
@@ -39,6 +39,15 @@ def written_over(weights: Sequence[WeightRecord]) -> list[WrittenOverEvidence]:
                 record = (named or lost)[0]
                 found.append(WrittenOverEvidence(record, name, source))
     return found
+
+
+def _inside(value: Any) -> Iterator[Any]:
+    """What lists, tuples and dictionaries hold, whose keys may be anything."""
+    if isinstance(value, (list, tuple, dict)):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _inside(part)
+    else:
+        yield value
 
 
 def _is_variable(value: Any) -> bool:
