@@ -137,6 +137,27 @@ def test_a_weight_whose_name_is_given_away():
     assert [f.code for f in report.findings if f.counts and not f.cause] == ["CW307"]
 
 
+class Indexed(layers.Layer):
+    """Keeps what it likes, by keys that have no order."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.kept = {layers.Dense: 1, "two": [2], 3: {layers.Layer(): ()}}
+
+    def build(self, shape):
+        self.kept["w"] = self.add_weight(name="w", shape=(shape[-1],), initializer="ones")
+
+    def call(self, x):
+        self.seen = x.shape
+        return x * self.kept["w"]
+
+
+def test_a_weight_in_a_dictionary_is_not_lost():
+    """Whatever its keys are."""
+    report = diagnosed(Indexed())
+    assert report.ok, str(report)
+
+
 def test_a_name_that_is_given_away_on_a_condition_is_left_to_the_person():
     """What a local name would be is not plain to see."""
     text = "class A:\n    def call(self, x):\n        if x:\n            self.w = 1 * self.w\n"

@@ -2,7 +2,7 @@
 
 from constrainit.doctor.rules._rule import Rule, percent
 
-LEAST = 1e-2
+LEAST = 5e-3
 
 
 class Rounding(Rule):
@@ -34,8 +34,8 @@ class Rounding(Rule):
 
     Known limits:
         Asked only where the steps take less than a third off the loss, of models whose steps are
-        cheap, and whose random numbers come from seeds of their own. Reported from a change of 1 %
-        on; sound models change by less than a thousandth of that.
+        cheap, and whose random numbers come from seeds of their own. Reported from a change of half
+        a percent on; sound models change by less than a hundredth of that.
 
     Source:
         Higham, Accuracy and Stability of Numerical Algorithms (2002), section 1.7: cancellation
