@@ -299,6 +299,19 @@ def test_a_lower_rate_is_no_cure_that_only_takes_longer():
     assert not report.findings[0].treatment.healed or "floor" in report.findings[0].treatment.change
 
 
+def test_a_lower_rate_is_no_cure_where_the_given_one_trains_better():
+    """Units may die in a training that needs the bias alone; what ends higher mends nothing."""
+    parts = layers.Dense(16, "relu"), layers.Dense(16, "relu"), layers.Dense(1, None, True, "ones")
+    model = sequential(*parts, optimizer=keras.optimizers.Adam(0.05))
+    report = ci.diagnose(model, X, 0.1 * Y - 3.0)
+    assert "CW601" not in {f.code for f in report.findings}, str(report)
+    made = [f.treatment for f in report.findings if f.code == "CW403" and f.treatment]
+    assert not any(done.healed for done in made), str(report)
+    # The draws of other backends may leave the units alive.
+    if keras.backend.backend() == "torch":
+        assert "the loss falls farther with the rate as it is" in made[0].change, str(report)
+
+
 FALLS = {
     "faster and faster": ([-float(i * i) for i in range(1, 13)], True),
     "a few steps only": ([-float(i**3) for i in range(1, 9)], False),

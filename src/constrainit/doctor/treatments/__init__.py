@@ -30,7 +30,7 @@ from constrainit.doctor.treatments import (
 )
 from constrainit.doctor.treatments._apart import by_constraint, for_each_constraint
 from constrainit.doctor.treatments._chain import Attempt, Chains
-from constrainit.doctor.treatments._lasting import LATER, confirmed
+from constrainit.doctor.treatments._lasting import LATER, SLOWER, confirmed
 from constrainit.doctor.treatments._remedy import (
     Healing,
     Look,
@@ -204,7 +204,7 @@ def _treat(problem, evidence, found):
         if after is None:
             continue
         after = confirmed(remedy, problem, evidence, wanted, found, after)
-        later |= by_rate and after.doubt.startswith(LATER)
+        later |= by_rate and after.doubt.startswith((LATER, SLOWER))
         if not write(wanted, after, found, brings=remedy.brings):
             attempts.append(Attempt(((remedy, evidence, wanted),), after))
             continue
