@@ -280,6 +280,30 @@ def test_a_start_inside_is_no_cure_where_it_mutes_the_model():
     assert "no constraint on" in first.treatment.change
 
 
+@registered
+class ClipTo(keras.constraints.Constraint):
+    def __init__(self, c=0.01):
+        self.c = c
+
+    def __call__(self, w):
+        return ops.clip(w, -self.c, self.c)
+
+    def get_config(self):
+        return {"c": self.c}
+
+
+def test_a_wider_bound_lets_a_signal_through_again():
+    """It is the one argument that bounds the weights, and another object of the same class."""
+    clip = ClipTo(0.01)
+    parts = [layers.Dense(8, kernel_constraint=clip) for _ in range(3)]
+    first = ci.diagnose(sequential(*parts, layers.Dense(1, kernel_constraint=clip)), X, Y).findings
+    muted = next(finding for finding in first if finding.code == "CW411")
+    assert muted.treatment.healed, str(muted)
+    assert "c=0." in muted.treatment.change
+    assert "ClipTo(c=0." in muted.treatment.code
+    assert clip.c == 0.01
+
+
 class Sinks(layers.Layer):
     """A root of a weight that the loss pulls below zero."""
 

@@ -27,6 +27,7 @@ from constrainit.doctor.treatments import (
     starts,
     steps,
     training,
+    wider,
 )
 from constrainit.doctor.treatments._apart import by_constraint, for_each_constraint
 from constrainit.doctor.treatments._chain import Attempt, Chains
@@ -92,6 +93,7 @@ REMEDIES = (
     Remedy(("CW101", "CW102"), starts.inside, moves=True),
     Remedy(("CW106",), starts.drawn_apart),
     Remedy(("CW411", "CW101", "CW102"), constraints.off_scales_and_biases),
+    *(Remedy(("CW411",), wider.wider_bounds(factor), saved=False) for factor in (10, 30)),
     Remedy(("CW214",), constraints.off_mapped_weights, saved=False),
     Remedy(("CW302",), drawn_in.bounds_drawn_in, saved=False),
     Remedy(("CW302",), constraints.inside_the_bounds),
