@@ -280,6 +280,30 @@ def test_a_start_inside_is_no_cure_where_it_mutes_the_model():
     assert "no constraint on" in first.treatment.change
 
 
+@registered
+class ClipTo(keras.constraints.Constraint):
+    def __init__(self, c=0.01):
+        self.c = c
+
+    def __call__(self, w):
+        return ops.clip(w, -self.c, self.c)
+
+    def get_config(self):
+        return {"c": self.c}
+
+
+def test_a_wider_bound_lets_a_signal_through_again():
+    """It is the one argument that bounds the weights, and another object of the same class."""
+    clip = ClipTo(0.01)
+    parts = [layers.Dense(8, kernel_constraint=clip) for _ in range(3)]
+    first = ci.diagnose(sequential(*parts, layers.Dense(1, kernel_constraint=clip)), X, Y).findings
+    muted = next(finding for finding in first if finding.code == "CW411")
+    assert muted.treatment.healed, str(muted)
+    assert "c=0." in muted.treatment.change
+    assert "ClipTo(c=0." in muted.treatment.code
+    assert clip.c == 0.01
+
+
 class Sinks(layers.Layer):
     """A root of a weight that the loss pulls below zero."""
 
@@ -297,6 +321,19 @@ def test_a_lower_rate_is_no_cure_that_only_takes_longer():
     assert report.evidence.fault_step, str(report)
     assert "CW601" not in {f.code for f in report.findings}, str(report)
     assert not report.findings[0].treatment.healed or "floor" in report.findings[0].treatment.change
+
+
+def test_a_lower_rate_is_no_cure_where_the_given_one_trains_better():
+    """Units may die in a training that needs the bias alone; what ends higher mends nothing."""
+    parts = layers.Dense(16, "relu"), layers.Dense(16, "relu"), layers.Dense(1, None, True, "ones")
+    model = sequential(*parts, optimizer=keras.optimizers.Adam(0.05))
+    report = ci.diagnose(model, X, 0.1 * Y - 3.0)
+    assert "CW601" not in {f.code for f in report.findings}, str(report)
+    made = [f.treatment for f in report.findings if f.code == "CW403" and f.treatment]
+    assert not any(done.healed for done in made), str(report)
+    # The draws of other backends may leave the units alive.
+    if keras.backend.backend() == "torch":
+        assert "the loss falls farther with the rate as it is" in made[0].change, str(report)
 
 
 FALLS = {

@@ -322,3 +322,54 @@ def test_the_edit(name):
     before, after = SOURCES[name]
     made = computed_in_call("r")(before)
     assert (None if made is None else made[1]) == after
+
+
+class Positions(layers.Layer):
+    """The same table, looked up at each call."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.table = layers.Embedding(8, 6)
+
+    def call(self, x):
+        return x + self.table(ops.arange(8))
+
+
+def of_words(then):
+    """A functional model of eight words; `then` goes on with their vectors and their layer."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8,), dtype="int32")
+    words = layers.Embedding(20, 6, name="words")
+    hidden = layers.Flatten()(then(words(inputs), words))
+    model = keras.Model(inputs, layers.Dense(1)(hidden))
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    words_of = np.random.default_rng(0).integers(0, 20, (32, 8))
+    return ci.diagnose(model, words_of, Y, steps=3)
+
+
+# What a graph goes on with, and on which backends the tensor tells of itself.
+IN_GRAPHS = {
+    "positions": (lambda x, words: x + layers.Embedding(8, 6)(ops.arange(8)), IS_TORCH),
+    "positions, scaled": (lambda x, words: x + 2 * layers.Embedding(8, 6)(ops.arange(8)), IS_TORCH),
+    "tied": (lambda x, words: ops.matmul(x, ops.transpose(words.embeddings)), True),
+    "at each call": (lambda x, words: Positions()(x), False),
+    "constant": (lambda x, words: x + ops.sin(ops.reshape(ops.arange(48.0), (8, 6))), False),
+    "not to be trained": (
+        lambda x, words: x + layers.Embedding(8, 6, trainable=False)(ops.arange(8)), False,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", IN_GRAPHS)
+def test_a_tensor_that_a_graph_holds(name):
+    """One that was computed from weights to train is named by the operation that takes it."""
+    then, told = IN_GRAPHS[name]
+    report = of_words(then)
+    found = [finding for finding in report.findings if finding.code == "CW306"]
+    assert bool(found) == told, str(report)
+    if told:
+        assert report.findings[0] is found[0], str(report)
+        tied = name == "tied"
+        assert found[0].weight == ("words/embeddings" if tied else "")
+        assert tied or "a layer that the model does not hold" in found[0].message
+        assert "the model's graph gives" in found[0].message

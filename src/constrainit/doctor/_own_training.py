@@ -111,7 +111,7 @@ class OwnTraining:
             quantized=usual.quantized,
             data=usual.data, weights=usual.weights, made=usual.made, rate=mine.rate,
             entries=mine.entries, kinks=mine.kinks, computed=usual.computed,
-            written_over=usual.written_over,
+            written_over=usual.written_over, graph_constants=usual.graph_constants,
         )  # fmt: skip
 
     def _steps(self):

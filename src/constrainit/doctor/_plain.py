@@ -55,13 +55,19 @@ def custom_layers(model: keras.Model) -> Iterator[Any]:
 def _kept(layer):
     """The attributes of a layer that are tensors whose entries differ, with their names."""
     for name, value in list(vars(layer).items()):
-        if not is_plain(value) or not _is_wide(value):
-            continue
-        # A tensor of a graph has no entries outside of it.
-        with contextlib.suppress(Exception):
-            entries = to_numpy(ops.stop_gradient(value))
-            if len(np.unique(entries)) > _DISTINCT * entries.size:
-                yield name, value
+        if is_plain(value) and holds_distinct(value):
+            yield name, value
+
+
+def holds_distinct(tensor: Any) -> bool:
+    """Whether a tensor is a table of more than a few numbers, most of them different."""
+    if not _is_wide(tensor):
+        return False
+    # A tensor of a graph has no entries outside of it.
+    with contextlib.suppress(Exception):
+        entries = to_numpy(ops.stop_gradient(tensor))
+        return len(np.unique(entries)) > _DISTINCT * entries.size
+    return False
 
 
 def is_plain(value: Any) -> bool:

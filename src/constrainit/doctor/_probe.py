@@ -14,6 +14,7 @@ from constrainit.doctor._dropped import dropped
 from constrainit.doctor._dropped_units import drops_most
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._frames import fault, layer_in
+from constrainit.doctor._graph_constants import graph_constants
 from constrainit.doctor._halves import values_of
 from constrainit.doctor._monotone import falling
 from constrainit.doctor._own_copies import note_own_copies
@@ -109,6 +110,7 @@ def _called(problem, evidence, trace):
     assigned = {id(variable) for variable in problem.assigned}
     evidence.written_over = written_over(evidence.weights)
     evidence.computed = computed_once(problem, evidence.weights) if sound else []
+    evidence.graph_constants = graph_constants(problem.model, evidence.weights)
     evidence.assigned = [r for r in evidence.weights if id(r.variable) in assigned]
     return sound
 

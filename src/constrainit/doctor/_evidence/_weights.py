@@ -118,6 +118,23 @@ class ComputedEvidence:
 
 
 @dataclass(frozen=True)
+class GraphConstantEvidence:
+    """A tensor in the graph of a functional model that was computed from weights to train.
+
+    Attributes:
+        operation: The name of the operation that takes it.
+        shape: Its shape.
+        records: The weights of the model that it was computed from; none are others' weights.
+        way_back: Whether PyTorch would go back through it.
+    """
+
+    operation: str
+    shape: tuple[int, ...]
+    records: list[WeightRecord]
+    way_back: bool
+
+
+@dataclass(frozen=True)
 class WrittenOverEvidence:
     """A weight whose name in its layer the layer's call has given to a tensor.
 

@@ -28,6 +28,7 @@ from constrainit.doctor._evidence._weights import (
     ComputedEvidence,
     EntryEvidence,
     GradientEvidence,
+    GraphConstantEvidence,
     MadeEvidence,
     PenaltyEvidence,
     PlainEvidence,
@@ -104,6 +105,7 @@ class Evidence:
         twice: Weights with a lower bound that their layers take through a positive map.
         plain: Tensors that layers compute with and that are no weights.
         computed: Tensors that layers have computed once from weights to train.
+        graph_constants: Tensors that were computed so, in the graph of a functional model.
         reloaded: Layers of the user's own that come back from their config with other arguments.
         other_axes: Weights whose model trains along other axes of their constraints only; asked
             once, of the model as it came.
@@ -165,6 +167,7 @@ class Evidence:
     twice: list[TwiceEvidence] = field(default_factory=list)
     plain: list[PlainEvidence] = field(default_factory=list)
     computed: list[ComputedEvidence] = field(default_factory=list)
+    graph_constants: list[GraphConstantEvidence] = field(default_factory=list)
     reloaded: list[Any] = field(default_factory=list)
     other_axes: list[AxisEvidence] = field(default_factory=list)
     trials: dict[str, "Trial"] = field(default_factory=dict)

@@ -105,7 +105,8 @@ def _follow_factors(found, evidence):
 
 def _follow_computed(found, evidence):
     """A weight that is looked at once gets no gradient, and PyTorch fails at the second step."""
-    for made, own in zip(evidence.computed, _of(found, ComputedOnce), strict=True):
+    kept = [finding for finding in _of(found, ComputedOnce) if "weights" in finding.evidence]
+    for made, own in zip(evidence.computed, kept, strict=True):
         paths = {record.path for record in made.records}
         for finding in found:
             fault = evidence.faults.get(finding.stage)

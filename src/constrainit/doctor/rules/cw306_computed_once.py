@@ -1,5 +1,7 @@
 """CW306 computed-once."""
 
+import math
+
 from constrainit.doctor.rules._rule import Rule
 
 _FREED = "backward through the graph a second time"
@@ -10,13 +12,17 @@ _MOVED = "has been modified by an inplace operation"
 
 
 class ComputedOnce(Rule):
-    """A layer computes a tensor from a weight when it is built, and keeps that in its place.
+    """A tensor is computed from a weight when a layer or a graph is built, and kept in its place.
 
     `build` runs once. What it computes of a weight, such as a positive rate by a softplus, is a
     number of that moment: `call` goes on with it, whatever becomes of the weight. On JAX and
     TensorFlow the weight gets no gradient and nothing warns; on PyTorch the second step of `fit`
     fails, as the first backward pass has freed what the tensor was computed with, or the weight
     moves and changes nothing.
+
+    The graph of a functional model keeps such tensors, too: a layer that is called on plain numbers
+    there, such as positions by `Embedding(n, d)(ops.arange(n))`, gives a constant, and is not even
+    a layer of the model.
 
     Example:
         class Decay(layers.Layer):
@@ -41,7 +47,9 @@ class ComputedOnce(Rule):
         TensorFlow the source of the class is read, which is not there in an interactive session.
         Where the outputs depend otherwise, too, on each weight that a tensor was computed from, it
         may be kept on purpose, and one that is not trained may be computed with once: neither is
-        reported, but for a tensor through which PyTorch would go back at a later step.
+        reported, but for a tensor through which PyTorch would go back at a later step. In a graph,
+        only PyTorch knows of a tensor that it was computed; elsewhere only weights of the model
+        itself and their transposes are recognized, before they have been trained.
 
     Source:
         keras-team/keras-core#566 (the error on PyTorch). The outputs are those with other values of
@@ -68,6 +76,23 @@ class ComputedOnce(Rule):
                 layer=made.holder.name, weight=first.path, source=made.source,
                 level="error" if failed else "warning",
             )  # fmt: skip
+        for made in evidence.graph_constants:
+            yield self._in_graph(made)
+
+    def _in_graph(self, made):
+        """What is told of a tensor in the graph of a functional model."""
+        shape = " x ".join(map(str, made.shape)) or "one number"
+        which = _named(made.records) or "weights of a layer that the model does not hold"
+        stays = "; fit fails at its second step, unless nothing is kept for the way back"
+        return self.made(
+            f"the model's graph gives {made.operation!r} a tensor ({shape}) that was computed from "
+            f"{which} once, when the graph was built: no step changes it"
+            f"{stays if made.way_back else ''}",
+            "compute it at each call: in the `call` of a layer that keeps the inner one, such as "
+            "`return x + self.positions(ops.arange(n))`",
+            {"numbers": math.prod(made.shape)},
+            layer=made.operation, weight=made.records[0].path if made.records else "",
+        )  # fmt: skip
 
 
 def _named(records):

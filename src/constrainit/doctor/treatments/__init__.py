@@ -27,10 +27,11 @@ from constrainit.doctor.treatments import (
     starts,
     steps,
     training,
+    wider,
 )
 from constrainit.doctor.treatments._apart import by_constraint, for_each_constraint
 from constrainit.doctor.treatments._chain import Attempt, Chains
-from constrainit.doctor.treatments._lasting import LATER, confirmed
+from constrainit.doctor.treatments._lasting import LATER, SLOWER, confirmed
 from constrainit.doctor.treatments._remedy import (
     Healing,
     Look,
@@ -92,6 +93,7 @@ REMEDIES = (
     Remedy(("CW101", "CW102"), starts.inside, moves=True),
     Remedy(("CW106",), starts.drawn_apart),
     Remedy(("CW411", "CW101", "CW102"), constraints.off_scales_and_biases),
+    *(Remedy(("CW411",), wider.wider_bounds(factor), saved=False) for factor in (10, 30)),
     Remedy(("CW214",), constraints.off_mapped_weights, saved=False),
     Remedy(("CW302",), drawn_in.bounds_drawn_in, saved=False),
     Remedy(("CW302",), constraints.inside_the_bounds),
@@ -204,7 +206,7 @@ def _treat(problem, evidence, found):
         if after is None:
             continue
         after = confirmed(remedy, problem, evidence, wanted, found, after)
-        later |= by_rate and after.doubt.startswith(LATER)
+        later |= by_rate and after.doubt.startswith((LATER, SLOWER))
         if not write(wanted, after, found, brings=remedy.brings):
             attempts.append(Attempt(((remedy, evidence, wanted),), after))
             continue

@@ -27,7 +27,8 @@ _FARTHER = 5
 _MOST_STEPS = 200
 
 LATER = "it only takes longer, "
-"""How the reason begins why no lower rate is a cure."""
+SLOWER = "the loss falls farther with the rate as it is, "
+"""How the reasons begin why no lower rate is a cure."""
 
 _ABOUT = 3.0
 
@@ -75,6 +76,8 @@ def confirmed(
     asks = remedy.moves or remedy.factor < 1 or any(f.code in _OF_LOSS for f in wanted)
     if not doubt and asks and not _revived(evidence, after.evidence):
         doubt = _no_better(remedy, problem, evidence, wanted, now)
+    if not doubt and remedy.trial == "rate":
+        doubt = _slower(remedy, problem, evidence, wanted, now)
     if not doubt and after.changed.problem is not None and any(f.code == "CW212" for f in wanted):
         doubt = _as_before(remedy, problem, evidence, wanted, now, _takes_more)
     if not doubt and _is_asked(remedy, wanted) and problem.is_small:
@@ -88,7 +91,7 @@ def _is_asked(remedy, wanted):
 
 def _later(remedy, problem, evidence, wanted):
     """What goes wrong again in more steps; a lower rate needs as many more as it is lower."""
-    steps = min(int(problem.steps * max(_FARTHER, 1 / remedy.factor)), _MOST_STEPS)
+    steps = _more_steps(remedy, problem)
     with problem.taking(steps):
         further = look(remedy, problem, evidence, wanted)
     if further is None:
@@ -161,6 +164,36 @@ def _as_before(remedy, problem, evidence, wanted, now, better):
     if further is None or better(untreated.evidence.losses, further.evidence.losses):
         return ""
     return f"the loss falls by {_fallen(further.evidence.losses):.1%} in {steps} steps, as before"
+
+
+def _slower(remedy, problem, evidence, wanted, now):
+    """Whether a rate that trains ends higher after it was made lower, in more steps, too.
+
+    What rises at first may fall later: only what fails or grows without bound is not asked again.
+    """
+    falls, ends = _falls_to_its_end(evidence), (evidence.losses[-1], now[-1])
+    if evidence.fault_step is not None or diverges(evidence) or (falls and ends[1] < ends[0]):
+        return ""
+    if problem.is_small:
+        with problem.taking(_more_steps(remedy, problem)):
+            given = seen(Changed(""), problem).evidence
+            falls = _falls_to_its_end(given)
+            further = look(remedy, problem, evidence, wanted) if falls else None
+        ends = (given.losses[-1], further.evidence.losses[-1]) if further else ends
+    slower = falls and not ends[1] < ends[0]
+    return f"{SLOWER}to {ends[0]:.4g} in place of {ends[1]:.4g}" if slower else ""
+
+
+def _falls_to_its_end(evidence):
+    """Whether a training stays finite and ends below its start."""
+    losses = evidence.losses
+    whole = evidence.fault_step is None and len(losses) > 1 and bool(np.isfinite(losses).all())
+    return whole and losses[-1] < losses[0]
+
+
+def _more_steps(remedy, problem):
+    """So many that they go as far where each of them is shorter."""
+    return min(int(problem.steps * max(_FARTHER, 1 / remedy.factor)), _MOST_STEPS)
 
 
 def _trains(before, now):

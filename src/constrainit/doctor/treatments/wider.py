@@ -1,0 +1,74 @@
+"""A remedy for constraints that silence a signal: the same ones with a wider bound."""
+
+import numpy as np
+from keras import ops
+
+from constrainit._obey import project
+from constrainit.doctor._constraint_calls import another, arguments_of
+from constrainit.doctor._statistics import to_numpy
+from constrainit.doctor.treatments._pastes import given
+from constrainit.doctor.treatments._remedy import Changed
+from constrainit.doctor.treatments.axes import call_of
+from constrainit.model import walk
+
+_FAR = 1e4
+
+_TWICE = 2.0
+"""What an argument that bounds a weight makes larger when it is many times larger itself."""
+
+
+def wider_bounds(factor):
+    """Each constraint like the one at fault, with another value of the argument that bounds it."""
+
+    def apply(problem, evidence, found):
+        paths = {finding.weight for finding in found}
+        records = [record for record in walk(problem.model) if record.constraint is not None]
+        own = next(record for record in records if record.path in paths)
+        name = _bounding(own, factor)
+        if name is None:
+            return None
+        constraint, sets = own.constraint, {}
+        value = arguments_of(constraint)[name]
+        other = another(constraint, name, _wider(value, factor))
+        for record in records:
+            alike = type(record.constraint) is type(constraint)
+            if alike and arguments_of(record.constraint) == arguments_of(constraint):
+                record.variable.constraint = other
+                sets[record.path] = call_of(other)
+        project(problem.model)
+        code = f"{given(problem, sets)}\nci.project(model)"
+        return Changed(f"{name}={_wider(value, factor)} in place of {value}", code=code)
+
+    return apply
+
+
+def _bounding(record, factor) -> str | None:
+    """The one number among a constraint's arguments by which weights may be larger."""
+    arguments = arguments_of(record.constraint)
+    numbers = {n: v for n, v in arguments.items() if type(v) in (int, float) and v > 0}
+    wide = [name for name, value in numbers.items() if _widens(record, name, value, factor)]
+    return wide[0] if len(wide) == 1 else None
+
+
+def _widens(record, name, value, factor):
+    """Whether a constraint lets weights be larger with another argument."""
+    other = another(record.constraint, name, _wider(value, factor))
+    before, after = _far(record, record.constraint), _far(record, other)
+    return before is not None and after is not None and after > _TWICE * before > 0
+
+
+def _far(record, constraint):
+    """How large a constraint leaves weights that are far too large; None if it can not say."""
+    value = to_numpy(record.variable)
+    value = value if value.any() else np.ones_like(value)
+    try:
+        image = to_numpy(constraint(ops.cast(_FAR * value, record.dtype)))
+    # A constraint of the user's own may raise anything.
+    except Exception:
+        return None
+    return float(np.linalg.norm(image))
+
+
+def _wider(value, factor):
+    """A number so many times as large, rounded to one digit."""
+    return float(f"{factor * value:.0e}")
