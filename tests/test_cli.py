@@ -313,6 +313,31 @@ def test_what_make_batch_returns(folder):
     assert "It returned an ndarray." in message
 
 
+NAMED = """
+import keras
+import numpy as np
+
+def two_inputs():
+    a, b = keras.Input((4,), name="risk"), keras.Input((2,), name="free")
+    out = keras.layers.Dense(1)(keras.layers.Concatenate()([a, b]))
+    model = keras.Model([a, b], out)
+    model.compile("sgd", "mse")
+    return model
+
+def make_batch():
+    return {"risk": np.ones((8, 4)), "free": np.ones((8, WIDTH))}, np.ones((8, 1))
+"""
+
+
+def test_a_batch_of_named_inputs(folder):
+    """They are told by their names, as Keras does, whatever order they sort in."""
+    (folder / "named.py").write_text(NAMED.replace("WIDTH", "2"))
+    assert "healthy" in doctor("named.py:two_inputs", "--steps", 1, exit_code=0)
+    (folder / "wrong.py").write_text(NAMED.replace("WIDTH", "3"))
+    message = doctor("wrong.py:two_inputs", exit_code=2)
+    assert "has the shape (8, 3), but the model takes ('batch', 2)" in message
+
+
 def test_what_is_reported_and_what_fails(folder):
     """Codes, names and beginnings choose; the status is that of what is left."""
     chosen = ("--select", "infeasible-start,CW2", "--fail-on", "error", "--steps", 1)

@@ -397,3 +397,33 @@ def test_targets_that_a_step_compares_with_all_predictions_treated(column, y, co
     found = counted(ci.diagnose(model, X, y))
     assert [f.code for f in found] == codes
     assert all(f.treatment.healed and "y[:, None]" in f.treatment.code for f in found)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="gradients are kept on PyTorch")
+def test_gradients_that_add_up_in_a_step_without_an_optimizer():
+    """A step that moves its weights itself is asked, too; and is healthy once it clears them."""
+
+    class ByHand(keras.Model):
+        clears = False
+
+        def train_step(self, data):
+            x, y = data
+            if self.clears:
+                self.zero_grad()
+            loss = self.compute_loss(x, y, self(x, training=True))
+            loss.backward()
+            for weight in self.trainable_weights:
+                weight.assign(weight.value.detach() - 0.01 * weight.value.grad)
+            return {"loss": loss}
+
+    def found(clears):
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input((4,))
+        model = ByHand(inputs, keras.layers.Dense(1)(inputs))
+        model.clears = clears
+        model.compile("sgd", "mse")
+        x = np.random.default_rng(0).normal(size=(32, 4)).astype("float32")
+        return [f.code for f in ci.diagnose(model, x, x[:, :1]).findings if f.counts]
+
+    assert found(clears=False) == ["CW704"]
+    assert found(clears=True) == []

@@ -140,6 +140,13 @@ def _with_keras_ops(problem, evidence, found, names):
     return again
 
 
+_COMPILED = (
+    "compiled", "jit_compile", "run_eagerly", "auto_scale_loss", "_compile_loss",
+    "_compile_metrics", "_loss_tracker",
+)  # fmt: skip
+"""What a model knows of how it was compiled."""
+
+
 def _twin(model: keras.Model) -> keras.Model:
     """A model like one that is not built, so that the original stays as it is.
 
@@ -164,7 +171,11 @@ def _twin(model: keras.Model) -> keras.Model:
         for name, value in vars(original).items():
             if name.endswith("_constraint") and value is not None:
                 setattr(copy, name, value)
-    twin._compile_loss, twin.optimizer = model._compile_loss, getattr(model, "optimizer", None)
+    # What `compile` has set, that of a model's own, too; not through `setattr`, which would track.
+    set_by_it = {name: vars(model)[name] for name in _COMPILED if name in vars(model)}
+    others = {name: value for name, value in vars(model).items() if name not in vars(twin)}
+    vars(twin).update({**others, **set_by_it})
+    twin.optimizer = getattr(model, "optimizer", None)
     return twin
 
 

@@ -80,7 +80,14 @@ def check_batch(model: keras.Model, x: Any, source: str) -> None:
     specs = input_specs(model)
     if specs is None:
         return
-    for spec, part in zip(keras.tree.flatten(specs), keras.tree.flatten(x), strict=False):
+    flat = keras.tree.flatten(specs)
+    if isinstance(x, dict) and not isinstance(specs, dict):
+        # Keras takes them by the names of the inputs, in any order.
+        by_name = {spec.name: spec for spec in flat}
+        pairs = [(by_name[name], part) for name, part in x.items() if name in by_name]
+    else:
+        pairs = list(zip(flat, keras.tree.flatten(x), strict=False))
+    for spec, part in pairs:
         shape = np.shape(part)
         wanted = tuple(spec.shape)
         fits = len(shape) == len(wanted) and all(

@@ -234,18 +234,24 @@ class OwnTraining:
     def _adding_up(self):
         """The weights whose gradient is twice as large if the same step is taken a second time."""
         with undisturbed(), self.step.lent() as put_back:
-            once = self.step.take().gradients
+            once = self._taken()
             put_back()
-            twice = self.step.take().gradients
+            twice = self._taken()
         paths = {id(r.variable): r.path for r in self.start.weights}
-        found = []
-        for key, gradient in once.items():
-            again = twice.get(key)
-            if not gradient or not again or not gradient[0] > 0 or key not in paths:
-                continue
-            if abs(again[0] / gradient[0] - 2) <= _DOUBLED:
-                found.append(paths[key])
-        return found
+        both = [(paths[key], once[key], twice.get(key)) for key in once if key in paths]
+        sound = [(path, one[0], two[0]) for path, one, two in both if one and two and one[0] > 0]
+        return [path for path, one, two in sound if abs(two / one - 2) <= _DOUBLED]
+
+    def _taken(self):
+        """The gradients of a step: those it hands over, and those by which it moves weights itself.
+
+        A step that adds up several batches on purpose moves none in between.
+        """
+        seen = self.step.take()
+        kept = engine().kept_gradients(self.problem.trainable)
+        moved = [v for v in kept if seen.moved.get(id(v), (0.0, 0.0))[0]]
+        norms = {id(v): (float(ops.norm(ops.reshape(v.value.grad, (-1,)))), 0) for v in moved}
+        return {**norms, **seen.gradients}
 
     def _compares_all(self):
         """Whether targets `(batch,)` are compared with the predictions of all examples.

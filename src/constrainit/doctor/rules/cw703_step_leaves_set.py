@@ -62,6 +62,6 @@ class StepLeavesSet(Rule):
                 f"{own.steps} steps of the model's own train_step leave it outside of its set "
                 f"({known[id(record)].text}) by up to {outside:.3g}: {why}",
                 "hand its gradient to optimizer.apply(gradients, weights) as the last change, or "
-                "end with constrainit.project(model), as the callback KeepFeasible does",
+                "end with constrainit.project(self), or take the callback KeepFeasible(every=1)",
                 {"outside": outside}, source=own.source,
             )  # fmt: skip

@@ -37,8 +37,8 @@ class GradientsAddUp(Rule):
 
     Known limits:
         The same step is taken twice from the same weights: the gradients that it hands to an
-        optimizer are then twice as large. A step that adds up several batches on purpose hands none
-        over in between, and is not reported.
+        optimizer, or by which it moves a weight itself, are then twice as large. A step that adds
+        up several batches on purpose does neither in between, and is not reported.
 
     Source:
         keras.io/guides/custom_train_step_in_torch: such a step begins with `self.zero_grad()`.

@@ -25,5 +25,6 @@ def projected(problem, evidence, found):
     return Changed(
         "every weight is brought into its set after each step",
         other,
-        "model.fit(..., callbacks=[ci.KeepFeasible()])  # or last in train_step: ci.project(self)",
+        "ci.project(self)  # last in train_step; or after each batch of fit: "
+        "callbacks=[ci.KeepFeasible(every=1)]",
     )
