@@ -1,5 +1,6 @@
 """What every smooth map promises, of every set that has one."""
 
+import cases_meeting
 import keras
 import ml_dtypes
 import numpy as np
@@ -94,8 +95,8 @@ class Subject:
             return array(self.case.make().initializer(seed)(self.case.shape, dtype=dtype))
 
 
-# Of each class of sets one row, but all rows with a map that was chosen.
-CHOSEN = [case for case in CASES if "Mapped" in case.name]
+# Of each class of sets one row, but all with a map that was chosen, and those of intersections.
+CHOSEN = [case for case in CASES if "Mapped" in case.name or case in cases_meeting.ROWS]
 SMOOTH = [c for c in FEW if c not in CHOSEN and c.make().transform is not None] + CHOSEN
 
 
