@@ -2,6 +2,7 @@
 
 import cases_combine
 import cases_matrices
+import cases_meeting
 import cases_structure
 import cases_sums
 import keras
@@ -136,6 +137,7 @@ CASES = [
          lambda rng: (lambda w: w / max(1.0, np.linalg.norm(w, axis=0).max()))(
              symmetric_sample(S)(rng)), whole(S), accuracy=1e-5,
          is_inside=lambda w, d: near(w, [(w, w.T), (np.fmax(np.linalg.norm(w, axis=0), 1), 1)], d)),
+    *cases_meeting.ROWS,
     # A user's own
     by_unit("Custom", lambda: ci.Custom(clipped), M, Bounds(-0.5, 2.0), entries(M)),
     Case("Custom_class", lambda: ci.Custom(NoFirstInput()), M,

@@ -58,6 +58,18 @@ MODELS = {
         (6,),
         2,
     ),
+    "two sets at once": (
+        lambda: stack(
+            (6,),
+            over(
+                layers.Dense(8),
+                kernel=ci.Monotone(gap=0.01) & ci.Box(-1.0, 1.0),
+                bias=ci.NonNegative() & ci.MaxNorm(1.0),
+            ),
+        ),
+        (6,),
+        2,
+    ),
     "rounded": (
         lambda: stack(
             (5, 6),
@@ -480,6 +492,22 @@ WRONG = [
     (
         lambda: ci.Reparametrized(layers.Dense(2), kernel=ci.TopK(1)).build((None, 3)),
         "set with a smooth map.*TopK.*none: which weights are zero changes.*Use its projection",
+    ),
+    (
+        lambda: ci.Reparametrized(layers.Dense(2), kernel=ci.SumTo(axis=0) & ci.MaxNorm(1.0)).build(
+            (None, 3)
+        ),
+        "set with a smooth map.*none: a map onto each set is none onto both",
+    ),
+    (
+        lambda: ci.Reparametrized(
+            layers.Dense(2), kernel=ci.Monotone(gap=0.5) & ci.Box(0.0, 1.0)
+        ).build((None, 3)),
+        "`gap` of `Monotone` must leave room between the bounds 0 and 1.*gap=0.5 for 3 weights",
+    ),
+    (
+        lambda: (ci.Simplex() & ci.Box(0.5)).transform.forward(np.zeros((3, 2))),
+        "`lower` must leave something of the total 1 of 3 weights. Received: lower=0.5",
     ),
     (
         lambda: ci.Reparametrized(layers.Dense(4), kernel=ci.Blocks(ci.TopK(1), 2)).build(

@@ -1,5 +1,6 @@
 """What every smooth map promises, of every set that has one."""
 
+import cases_meeting
 import keras
 import ml_dtypes
 import numpy as np
@@ -94,8 +95,8 @@ class Subject:
             return array(self.case.make().initializer(seed)(self.case.shape, dtype=dtype))
 
 
-# Of each class of sets one row, but all rows with a map that was chosen.
-CHOSEN = [case for case in CASES if "Mapped" in case.name]
+# Of each class of sets one row, but all with a map that was chosen, and those of intersections.
+CHOSEN = [case for case in CASES if "Mapped" in case.name or case in cases_meeting.ROWS]
 SMOOTH = [c for c in FEW if c not in CHOSEN and c.make().transform is not None] + CHOSEN
 
 
@@ -353,3 +354,11 @@ def test_gradient_around_a_base(case, rng):
         assert not bool(smooth.strays(tensor(v, "float64"), base))
         expected = np.sum((ahead - behind) / 2e-6 * cotangent)
         assert abs(np.sum(array(slope) * way) - expected) <= 1e-6 * np.linalg.norm(cotangent)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_order_in_bounds_to_the_bit(dtype, rng):
+    """The map keeps the order without any tolerance; the projection holds it to its accuracy."""
+    smooth = (ci.Monotone() & ci.Box(0.0, 1.0)).transform
+    for v in free_values((40, 3), dtype, rng).values():
+        assert (np.diff(array(smooth.forward(tensor(v, dtype))), axis=0) >= 0).all()

@@ -183,7 +183,7 @@ def _start(one, inner):
 def _map(one, inner):
     if _own(one, "_transform"):
         chosen = "map" in inspect.signature(one).parameters
-        return "chosen" if chosen else "as the set" if inner else one.maps or "yes"
+        return one.maps or ("chosen" if chosen else "as the set" if inner else "yes")
     return f"no: {one.no_map}" if one.no_map else "no"
 
 

@@ -14,6 +14,7 @@ from constrainit.initializers import laws_of_bounds
 from constrainit.numerics import at_least, dykstra
 from constrainit.sets.combine import inner_set
 from constrainit.sets.elementwise import NonNegative, bounds_of
+from constrainit.sets.meeting import map_onto_all
 from constrainit.sets.norms import is_norm_set
 
 _GAP = 1e-3
@@ -32,6 +33,10 @@ class Intersection(ConstraintSet):
     largest weight. Exact, in one pass, are bounds with bounds, and `NonNegative` with one set of
     norms, which need not be convex. Units are those of all sets together: with a set along axis 0
     and one along axis 1, the whole matrix.
+
+    There is a smooth map onto what bounds have in common with bounds, `Monotone`, `Simplex` (lower
+    bounds, as a floor of each share), `Symmetric`, `Toeplitz` or `Circulant`, and `NonNegative`
+    with one set of norms or `L1Ball`; of other sets there is none.
 
     The initializer draws from the first set and projects. Bounds that exclude one another are
     refused. That other sets have nothing in common, or zero alone, is seen where a weight is drawn
@@ -59,7 +64,12 @@ class Intersection(ConstraintSet):
     maskable = False
     accuracy = 1e-5
     projects = "exact, or to 1e-5"
-    no_map = "a map onto each set is none onto both"
+    maps = "of some pairs"
+
+    @property
+    def no_map(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """That two maps do not make one onto both, but for some pairs."""
+        return "a map onto each set is none onto both" if self.transform is None else ""
 
     def __init__(self, sets: list[Any]):
         if not isinstance(sets, (list, tuple)) or len(sets) < 2:
@@ -206,6 +216,9 @@ class Intersection(ConstraintSet):
         """
         drawn = np.random.default_rng(0).normal(size=shape).astype("float32")
         return all(_peak(self.project(point)) < _NOTHING for point in (drawn, -drawn))
+
+    def _transform(self):
+        return map_onto_all(self, *self._common_bounds())
 
     def _law(self, fan_in, fan_out, wanted):
         return (

@@ -264,3 +264,8 @@ def _total(x, units):
 
 def _peak(x, units):
     return ops.max(ops.abs(x), axis=units, keepdims=True) if units else ops.abs(x)
+
+
+def is_shares(constraint: Any) -> bool:
+    """Whether the set speaks of non-negative weights of one sum only."""
+    return isinstance(constraint, _Shares)

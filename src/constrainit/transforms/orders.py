@@ -27,12 +27,12 @@ class Increments(Transform):
         if length == 1:
             return mean
         steps = at_most(ops.softplus(free * (1 / t)) * (t / length**0.5), limit / length)
-        sums = _accumulated(steps + self.set.gap, axis, lambda a, b: a + b)
+        sums = accumulated(steps + self.set.gap, axis, lambda a, b: a + b)
         sums = ops.concatenate([ops.zeros_like(mean), sums], axis=axis)
         # Not `ops.mean`, which rounds float64 to float32 on PyTorch and JAX (Keras 3.15.1).
         w = mean + sign * (sums - ops.sum(sums, axis=axis, keepdims=True) / length)
         # Sums that are added up in different ways are in order but for rounding.
-        highest = _accumulated(
+        highest = accumulated(
             sign * ops.stop_gradient(w), axis, lambda a, b: ops.where(a > b, a, b)
         )
         return with_value(w, sign * highest)
@@ -116,7 +116,7 @@ def _lines(length):
     return np.stack(rows)
 
 
-def _accumulated(x, axis, combine):
+def accumulated(x, axis, combine):
     """`combine` of all entries up to each one, in as many passes as the length has binary digits.
 
     `ops.cumsum` and `ops.associative_scan` take float64 down to float32 on PyTorch (Keras 3.15.1).

@@ -1,0 +1,99 @@
+"""Which sets have a smooth map onto what they have in common, and which map that is."""
+
+import functools
+import math
+from typing import Any
+
+from constrainit._precision import inward
+from constrainit.sets.definite import Symmetric
+from constrainit.sets.elementwise import Box, NonNegative, bounds_of
+from constrainit.sets.norms import L1Ball, is_norm_set
+from constrainit.sets.order import Monotone
+from constrainit.sets.structured import Circulant, Toeplitz
+from constrainit.sets.sums import Simplex, is_shares
+from constrainit.transforms import (
+    BoundedOrder,
+    Chained,
+    ChainedTies,
+    Floored,
+    Transform,
+)
+
+_TIED = (Symmetric, Toeplitz, Circulant)
+
+
+def map_onto_all(common: Any, lower: float | None, upper: float | None) -> Transform | None:
+    """The smooth map onto an intersection, None where there is none.
+
+    Args:
+        common: The intersection.
+        lower: The largest of the lower bounds of its sets, if any has one.
+        upper: The least of the upper ones.
+    """
+    others = [one for one in common.sets if bounds_of(one) is None]
+    bounded = len(others) < len(common.sets)
+    if not bounded or len(others) > 1 or lower == upper:
+        return None
+    if not others:
+        return _onto(Box(lower, upper))
+    [other] = others
+    signs = [one for one in common.sets if one is not other]
+    if _scales(other) and all(isinstance(one, NonNegative) for one in signs):
+        # A norm is brought about by a positive factor for each unit, which keeps the signs.
+        return Chained(common, _onto(NonNegative()), _onto(other))
+    if isinstance(other, _TIED):
+        return ChainedTies(common, _onto(other), _onto(Box(lower, upper)))
+    if isinstance(other, Monotone):
+        return _order_in_bounds(common, other, lower, upper)
+    if is_shares(other) and lower is not None and (upper is None or upper >= other.total):
+        return Floored(common, functools.partial(_above_floor, other, max(lower, 0.0)))
+    return None
+
+
+def _onto(a_set) -> Transform:
+    """The map of a set that has one."""
+    made = a_set._transform()
+    assert made is not None
+    return made
+
+
+def _scales(a_set):
+    return is_norm_set(a_set) or isinstance(a_set, L1Ball)
+
+
+def _order_in_bounds(common, order, lower, upper):
+    free = Monotone(order.direction, 0.0, order.axis)
+
+    @functools.cache
+    def within(length):
+        taken = order.gap * (length - 1)
+        if lower is None or upper is None:
+            return _onto(Box(lower, None if upper is None else upper - taken))
+        if not lower < upper - taken:
+            raise ValueError(
+                f"`gap` of `Monotone` must leave room between the bounds {lower:g} and {upper:g}. "
+                f"Received: gap={order.gap:g} for {length} weights along axis {order.axis}."
+            )
+        return _onto(Box(lower, upper - taken))
+
+    def bounds(dtype):
+        return (
+            None if lower is None else inward(lower, dtype, +1),
+            None if upper is None else inward(upper, dtype, -1),
+        )
+
+    return BoundedOrder(common, order, _onto(free), within, bounds)
+
+
+def _above_floor(shares, lower, shape, dtype):
+    """The floor as it is stored, and the map onto what is left above it."""
+    units = shares._units(len(shape))
+    count = math.prod(shape[a] for a in units)
+    floor = inward(lower, dtype, +1)
+    left = shares.total - count * floor
+    if not left > 0:
+        raise ValueError(
+            f"`lower` must leave something of the total {shares.total:g} of {count} weights. "
+            f"Received: lower={lower:g}, as {dtype} {floor:g}."
+        )
+    return floor, _onto(Simplex(left, list(units)))

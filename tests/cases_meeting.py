@@ -1,0 +1,92 @@
+"""Rows of intersections that have a smooth map onto what their sets have in common."""
+
+import dataclasses
+
+import numpy as np
+from kinds import (
+    FIRST,
+    C,
+    Case,
+    M,
+    Probability,
+    S,
+    V,
+    by_unit,
+    inner,
+    near,
+    slices,
+    symmetric_sample,
+    whole,
+)
+
+import constrainit as ci
+
+
+def ordered_in_bounds(name, make, shape, axis, sign, gap, low, high):
+    """A row of weights in order along an axis, with a gap, between two bounds."""
+    length = shape[axis]
+    room = (3.0 if high == np.inf else high) - low - gap * (length - 1)
+
+    def is_inside(w, dtype):
+        steps = sign * np.diff(w, axis=axis)
+        inside = (w >= inner(low, dtype, 1)).all()
+        inside &= high == np.inf or (w <= inner(high, dtype, -1)).all()
+        return bool(inside) and near(w, [(np.minimum(steps, gap), gap)], dtype)
+
+    def sample(rng):
+        ends = [
+            low + room * rng.uniform(size=shape),
+            np.full(shape, low),
+            np.full(shape, low + room),
+        ]
+        w = np.sort(np.choose(rng.integers(3, size=shape), ends), axis=axis)
+        w = w + gap * np.moveaxis(
+            np.broadcast_to(np.arange(length), np.moveaxis(w, axis, -1).shape), -1, axis
+        )
+        return w if sign > 0 else np.flip(w, axis)
+
+    return Case(name, make, shape, None, sample, slices(shape, (axis,)), accuracy=1e-5,
+                bounded_below=low, bounded_above=high, is_inside=is_inside)  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Below:
+    """`v >= 0` and `sum(v) <= total`."""
+
+    total: float
+
+    def distance(self, v, dtype):
+        part = np.maximum(v, 0.0)
+        if part.sum() <= self.total:
+            return np.linalg.norm(v - part)
+        return Probability(self.total).distance(v, dtype)
+
+    def sample(self, rng, k):
+        return rng.choice([0.0, 0.5, 1.0]) * Probability(self.total).sample(rng, k)
+
+
+def above_floor(rng):
+    return np.stack([0.1 + Probability(0.4).sample(rng, 6) for _ in range(4)], axis=1)
+
+
+ROWS = [
+    ordered_in_bounds("Intersection_calibrator", lambda: ci.Monotone() & ci.Box(0.0, 1.0), M, 0,
+                      1, 0.0, 0.0, 1.0),
+    ordered_in_bounds("Intersection_calibrator_gaps",
+                      lambda: ci.Box(-1.0, 0.5) & ci.Monotone("decreasing", 0.2, axis=-1), M, 1,
+                      -1, 0.2, -1.0, 0.5),
+    ordered_in_bounds("Intersection_calibrator_conv",
+                      lambda: ci.MaxAbs(2.0) & ci.Monotone("decreasing", axis=1), C, 1, -1, 0.0,
+                      -2.0, 2.0),
+    ordered_in_bounds("Intersection_calibrator_vector",
+                      lambda: ci.Monotone(gap=0.1) & ci.NonNegative(), V, 0, 1, 0.1, 0.0, np.inf),
+    by_unit("Intersection_sums", lambda: ci.NonNegative() & ci.L1Ball(2.0), M, Below(2.0), FIRST,
+            bounded_below=0.0, accuracy=1e-5),
+    Case("Intersection_symmetric_bounds", lambda: ci.Symmetric() & ci.Box(-0.5, 1.0), S, None,
+         lambda rng: np.clip(symmetric_sample(S)(rng), -0.5, 1.0), whole(S), accuracy=1e-5,
+         bounded_below=-0.5, bounded_above=1.0,
+         is_inside=lambda w, d: w.min() >= -0.5 and w.max() <= 1 and near(w, [(w, w.T)], d)),
+    Case("Intersection_floor", lambda: ci.Simplex() & ci.Box(0.1), M, None, above_floor, FIRST,
+         accuracy=1e-5, bounded_below=0.1,
+         is_inside=lambda w, d: w.min() >= inner(0.1, d, 1) and near(w, [(w.sum(0), 1)], d)),
+]  # fmt: skip
