@@ -711,6 +711,7 @@ def test_one_set():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["joint"], "Joint groups weights and is no set of one"),
         (["sipmlex"], "There is no set 'sipmlex'. Near to it: Simplex"),
         (["non_negativ"], "There is no set 'non_negativ'. Near to it: NonNegative"),
         (["qqq"], "There is no set 'qqq'. `constrainit sets` lists them."),

@@ -76,6 +76,8 @@ def details(name: str) -> str:
         ValueError: There is none; the message names those near to it.
     """
     known = {one.lower(): made for one, made in _classes().items()}
+    if name.strip().lower() == "joint":
+        raise ValueError("Joint groups weights and is no set of one: docs/sets.md tells of it.")
     one = known.get(name.strip().lower())
     if one is None:
         near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)

@@ -44,7 +44,7 @@ def check(targets, imports, form, constrained, max_size) -> None:
     status, found = INSIDE, []
     for target in targets:
         try:
-            model, _ = load_target(target, imports, max_size * 2**20)
+            model, _ = load_target(target, imports, max_size * 2**20, compiled=False)
             with running("Checking the model", only_ends=True):
                 table = look(model, constrained)
         except (TargetError, ValueError) as reason:

@@ -44,6 +44,10 @@ class TargetError(Exception):
     """What was asked for can not be done; the message is the one sentence for the user."""
 
 
+_OF_BACKEND = re.compile(r"keras\.src\.backend\.(\w+)\.optimizers")
+"""The module of an optimizer that only one backend has."""
+
+
 @contextlib.contextmanager
 def running(what: str, *, only_ends: bool = False) -> Iterator[None]:
     """Turns what the user's own code raises into a TargetError with the user's own frames.
@@ -65,7 +69,7 @@ def running(what: str, *, only_ends: bool = False) -> Iterator[None]:
 
 
 def load_target(
-    target: str, imports: tuple[str, ...], max_size: int = MAX_SIZE
+    target: str, imports: tuple[str, ...], max_size: int = MAX_SIZE, *, compiled: bool = True
 ) -> tuple[keras.Model, ModuleType | None]:
     """The model that TARGET names, and the module that it came from.
 
@@ -74,6 +78,7 @@ def load_target(
             one function of the file can be meant.
         imports: Modules to import first, for the custom objects that they register.
         max_size: Bytes that a .keras file may unpack to.
+        compiled: Whether a saved model is needed with its optimizer, which is of one backend.
 
     Raises:
         TargetError: With one sentence that says why.
@@ -82,7 +87,7 @@ def load_target(
     for name in imports:
         _import(name)
     if target.endswith(".keras"):
-        return _saved(Path(target), max_size), None
+        return _saved(Path(target), max_size, compiled), None
     place, _, factory = _with_factory(target).rpartition(":")
     module = _file(Path(place)) if place.endswith(".py") else _import(place)
     return _made(module, factory), module
@@ -106,11 +111,11 @@ def _with_factory(target):
     )
 
 
-def _saved(path, max_size):
+def _saved(path, max_size, compiled):
     must_exist(path)
     try:
         with rationed(check_model(path, max_size)):
-            model = keras.saving.load_model(path, safe_mode=True)
+            model = keras.saving.load_model(path, compile=compiled, safe_mode=True)
         if not isinstance(model, keras.Model):
             refuse(f"holds {with_article(type(model).__name__)}, which is no model")
         check_activations(model, max_size)
@@ -123,6 +128,12 @@ def _saved(path, max_size):
             raise TargetError(
                 f"{str(path)!r} needs the custom object {missing!r}, which is not registered. Name "
                 "the module that registers it: --import MODULE."
+            ) from None
+        other = _OF_BACKEND.search(str(exception))
+        if other and other[1] != keras.backend.backend():
+            raise TargetError(
+                f"{str(path)!r} holds an optimizer of the backend {other[1]!r}. Set "
+                f"KERAS_BACKEND={other[1]}, or save the model without it."
             ) from None
         reason = one_line(str(fault(exception)))
         raise TargetError(f"{str(path)!r} can not be loaded: {reason}") from None
