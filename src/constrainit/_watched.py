@@ -248,8 +248,9 @@ def _check_spread(record, free, spread):
             )
         raise ValueError(
             f"`x` of `calibrate` must tell examples apart in every layer. Received: a batch for "
-            f"which the output of {record.path.rsplit('/', 1)[0]!r} {what}. Use more examples, or "
-            "call `prepare(model)` first: the layers before it may be saturated or dead."
+            f"which the output of {record.path.rsplit('/', 1)[0]!r} {what}. Use more examples. If "
+            "kernels are zero, or layers before it saturated or dead, draw them anew: give the "
+            "layers **constrainit.constrained(kernel=..., activation=...)."
         )
 
 
