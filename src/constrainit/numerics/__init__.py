@@ -8,6 +8,7 @@ from ._diagonals import from_diagonals as from_diagonals
 from ._diagonals import from_first_row as from_first_row
 from ._diagonals import toeplitz as toeplitz
 from ._dykstra import dykstra as dykstra
+from ._exponential import exponential as exponential
 from ._gram import convolution_bound as convolution_bound
 from ._gram import convolution_slack as convolution_slack
 from ._gram import spectral_bound as spectral_bound
@@ -29,6 +30,7 @@ from ._norms_on_gpu import scale_in_double as scale_in_double
 from ._polar import is_rotation as is_rotation
 from ._polar import polar_factor as polar_factor
 from ._polar import polished as polished
+from ._rule import may_write_over as may_write_over
 from ._rule import with_rule as with_rule
 from ._simplex import project_l1_ball as project_l1_ball
 from ._simplex import project_simplex as project_simplex

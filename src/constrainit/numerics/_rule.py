@@ -25,6 +25,15 @@ def with_rule(image, slope, v, linear=True):
     return _functions()[backend](image, slope, v)
 
 
+def may_write_over():
+    """Whether a new tensor may be written over: on PyTorch, where no gradient needs its values."""
+    if keras.backend.backend() != "torch":
+        return False
+    import torch
+
+    return not torch.is_grad_enabled()
+
+
 def _back_on_jax(image, slope, v):
     import jax
 

@@ -11,6 +11,8 @@ from ._rule import with_rule
 # `atanh(z) / z` for `0 <= z <= 1 / 3` to 4.6e-9 of it, in powers of `z^2`: the least largest error
 # of a polynomial that is 1 at zero.
 _TERMS = (0.140119170432, 0.139996290703, 0.200108462837, 0.333332066162, 1.0)
+# From here on softplus is the identity in every dtype: `exp(-40)` is 4e-18.
+_STRAIGHT = 40.0
 
 
 def softplus(v, temperature=1.0, side=1.0):
@@ -20,26 +22,23 @@ def softplus(v, temperature=1.0, side=1.0):
     own size, however small, as those of the backends are.
     """
     scale = side / temperature
+    if keras.backend.backend() == "torch":
+        from torch.nn import functional
+
+        # One pass forward and one back.
+        return functional.softplus(v, scale, _STRAIGHT)
 
     def image(v):
-        return (_image(v, scale),)
+        beyond = at_least(v, 0.0) if scale > 0 else at_most(v, 0.0)
+        small = ops.exp(ops.abs(v) * -abs(scale))
+        by_terms = keras.backend.backend() == "jax" and dtype_of(v) == "float32"
+        small = _log_of_one_plus(small) if by_terms else ops.log1p(small)
+        return (beyond + small * (1 / scale),)
 
     def slope(step, v, w):
         return step * ops.sigmoid(v * scale)
 
     return with_rule(image, slope, v)
-
-
-def _image(v, scale):
-    beyond = at_least(v, 0.0) if scale > 0 else at_most(v, 0.0)
-    if keras.backend.backend() == "torch":
-        # In place: new memory costs more than the arithmetic.
-        small = v.abs().mul_(-abs(scale)).exp_().log1p_()
-        return beyond.add_(small, alpha=1 / scale)
-    small = ops.exp(ops.abs(v) * -abs(scale))
-    by_terms = keras.backend.backend() == "jax" and dtype_of(v) == "float32"
-    small = _log_of_one_plus(small) if by_terms else ops.log1p(small)
-    return beyond + small * (1 / scale)
 
 
 def _log_of_one_plus(x):

@@ -5,12 +5,13 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import keras
 import ml_dtypes
 import numpy as np
 from keras import ops
 
 from constrainit._precision import inward, numpy_dtype, wide_dtype
-from constrainit.numerics import at_least, at_most, softplus, tanh, with_rule
+from constrainit.numerics import at_least, at_most, exponential, softplus, tanh, with_rule
 from constrainit.transforms._transform import Transform
 
 _LEAST = 1e-30
@@ -77,9 +78,10 @@ class Exponential(_Beyond):
         largest = min(float(ml_dtypes.finfo(dtype).max) / 8, 1e30) / bent
 
         def image(v):
-            x = v * (side / t)
-            found = ops.exp(at_most(x, _STRAIGHT))
+            most = side * t * _STRAIGHT
+            found = exponential(at_most(v, most) if side > 0 else at_least(v, most), side / t)
             found *= side * size
+            x = v * (side / t)
             x = at_most(at_least(x, _STRAIGHT), _STRAIGHT + largest)
             x -= _STRAIGHT - 1.0
             found *= x
@@ -131,7 +133,12 @@ class Sigmoid(_Between):
 
     def _map(self, v, dtype, where=None):
         low, width = _reach(*self.set._stored_bounds(dtype), dtype)
-        return low + width * ops.sigmoid(v * (1.0 / self._temperature(v.shape, dtype)))
+        scale = 1.0 / self._temperature(v.shape, dtype)
+        if keras.backend.backend() == "torch":
+            import torch
+
+            return _squashed(v, scale, torch.sigmoid, torch.ops.aten.sigmoid_backward, low, width)
+        return low + width * ops.sigmoid(v * scale)
 
 
 class Tanh(_Between):
@@ -144,8 +151,32 @@ class Tanh(_Between):
 
     def _map(self, v, dtype, where=None):
         middle, half = _halves(*self.set._stored_bounds(dtype), dtype)
-        moved = half * tanh(v * (0.5 / self._temperature(v.shape, dtype)))
+        scale = 0.5 / self._temperature(v.shape, dtype)
+        if keras.backend.backend() == "torch":
+            import torch
+
+            return _squashed(v, scale, torch.tanh, torch.ops.aten.tanh_backward, middle, half)
+        moved = half * tanh(v * scale)
         return moved + middle if middle else moved
+
+
+def _squashed(v, scale, function, backward, middle, half):
+    """`middle + half * function(scale * v)` of tensors of PyTorch, in few new ones.
+
+    Elsewhere the rule that a backend finds itself takes no longer.
+    """
+
+    def image(v):
+        share = function(v * scale)
+        w = share * half
+        return w.add_(middle) if middle else w, share
+
+    def slope(step, v, w, share):
+        found = backward(step, share)
+        found *= half * scale
+        return found
+
+    return with_rule(image, slope, v)
 
 
 @functools.cache

@@ -6,7 +6,7 @@ from keras import ops
 
 from constrainit._compile import choose
 from constrainit._precision import numpy_dtype, wide_dtype
-from constrainit.numerics import at_least, at_most, with_rule
+from constrainit.numerics import at_least, at_most, may_write_over, with_rule
 from constrainit.transforms._transform import Transform
 
 # Squares of numbers up to the first do not overflow, the sum of a billion of them neither; below
@@ -158,13 +158,18 @@ def _radial(v, units, factors, even=None):
     """
 
     def image(v):
-        square = _total(ops.square(v), units)
+        squares = ops.square(v)
+        square = _total(squares, units)
         fits = square < _MOST**2
         if even is not None:
             fits = ops.logical_and(fits, square > _LEAST**2)
 
         def usual():
             factor, slow, bend = factors(square)
+            if may_write_over():
+                import torch
+
+                return torch.mul(v, factor, out=squares), slow, bend
             return v * factor, slow, bend
 
         def with_zeros_or_huge():
@@ -181,9 +186,13 @@ def _radial(v, units, factors, even=None):
         return choose(fits, usual, with_zeros_or_huge)
 
     def slope(step, v, w, slow, bend):
-        found = step * slow
-        found += w * (_total(step * w, units) * bend)
-        return found
+        product = step * w
+        back = _total(product, units) * bend
+        if may_write_over():
+            import torch
+
+            return torch.mul(w, back, out=product).addcmul_(step, slow)
+        return step * slow + w * back
 
     return with_rule(image, slope, v)
 

@@ -4,7 +4,7 @@ import numpy as np
 from keras import ops
 
 from constrainit._precision import dtype_of
-from constrainit.numerics import at_least, at_most, with_rule
+from constrainit.numerics import at_least, at_most, exponential, may_write_over, with_rule
 from constrainit.transforms._transform import Transform
 
 _LEAST, _LARGEST = 1e-30, 1e30
@@ -32,19 +32,17 @@ class Softmax(Transform):
             x = v if where is None else ops.where(where, v, ops.full_like(v, -np.inf))
             peak = at_least(ops.max(x, axis=units, keepdims=True), lowest)
             # The largest goes first: of a product less its peak a compiler may round the two apart.
-            x = x - peak
-            x *= warmth
-            x = ops.exp(x)
+            x = exponential(x - peak, warmth)
             # At least the one of the peak, but for a unit without any entry in the mask.
             x *= total / at_least(ops.sum(x, axis=units, keepdims=True), 0.5)
             return (x,)
 
         def slope(step, v, w):
-            mean = ops.sum(step * w, axis=units, keepdims=True) * (1 / total)
-            found = step - mean
-            found *= w
-            found *= warmth
-            return found
+            moved = step * w
+            mean = ops.sum(moved, axis=units, keepdims=True) * (1 / total)
+            if may_write_over():
+                return moved.addcmul_(w, mean, value=-1).mul_(warmth)
+            return (step - mean) * w * warmth
 
         return with_rule(image, slope, v)
 
