@@ -213,7 +213,10 @@ def wrong_axes(record: WeightRecord) -> tuple[tuple[int, ...], tuple[int, ...]] 
     if rank < 2 or record.axes is None or a_set.unit_axis is None or record.argument == "bias":
         return None
     used = tuple(sorted(axis % rank for axis in _as_tuple(a_set.unit_axis)))
-    return None if used == tuple(sorted(record.axes)) else (used, tuple(sorted(record.axes)))
+    right = tuple(sorted(record.axes))
+    # Along an axis of one entry nothing is added up.
+    wide = [[axis for axis in axes if record.shape[axis] > 1] for axes in (used, right)]
+    return None if wide[0] == wide[1] else (used, right)
 
 
 def _as_tuple(axis):

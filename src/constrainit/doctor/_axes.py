@@ -6,17 +6,39 @@ from typing import Any
 import keras
 import numpy as np
 
-from constrainit.doctor._constraint_calls import another
+from constrainit.doctor._constraint_calls import another, called
 from constrainit.model import WeightRecord
+from constrainit.sets import MaxNorm, NormRange
 
 _FAR = 100.0
 _SAME = 1e-3
 _MOST = 1_000_000
+_MOSTLY = 0.9
+_OF_NORMS = (MaxNorm, NormRange)
+_BESIDE = 1.5
+"""A norm that is so many times as large as the bound is no matter of rounding or of a step."""
+
 _CONVOLVES = (
     keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D, keras.layers.Conv1DTranspose,
     keras.layers.Conv2DTranspose, keras.layers.Conv3DTranspose, keras.layers.DepthwiseConv1D,
     keras.layers.DepthwiseConv2D, keras.layers.SeparableConv1D, keras.layers.SeparableConv2D,
 )  # fmt: skip
+
+
+def axes_of_norms(made: Any) -> tuple[tuple[int, ...] | None, tuple[int, ...] | None]:
+    """Along which axes it takes norms: those without a meaning, and those beside a unit's.
+
+    Args:
+        made: What is known of a constrained weight.
+    """
+    record = made.record
+    if made.fault is not None or made.image is None or record.axes is None:
+        return None, None
+    axes = norm_axes(record, lambda value: called(record, value))
+    wide, own = ([a for a in of or () if record.shape[a] > 1] for of in (axes, record.axes))
+    if axes is None or wide == own:
+        return None, None
+    return (None, tuple(wide)) if are_meant(record, axes) else (tuple(wide), None)
 
 
 def norm_axes(
@@ -78,6 +100,64 @@ def are_meant(record: WeightRecord, axes: tuple[int, ...]) -> bool:
     elif len(record.shape) == 2 and not isinstance(record.layer, keras.layers.Embedding):
         return True
     return any(set(axes) - narrow == unit - narrow for unit in units)
+
+
+def units_bound(made: Any) -> tuple[int, ...]:
+    """The units of a `Dense` kernel that alone a constraint binds, all of their weights alike.
+
+    Empty where it binds most units, or others in part, or only sets weights to fixed values, as a
+    mask does that prunes units.
+
+    Args:
+        made: What is known of a constrained weight.
+    """
+    record = made.record
+    if made.fault is not None or made.image is None:
+        return ()
+    if type(record.layer) is not keras.layers.Dense or record.argument != "kernel":
+        return ()
+    inputs, units = record.shape
+    if inputs < 2 or units < 2 or inputs * units > _MOST:
+        return ()
+    draws, moved, images = np.random.default_rng(0), np.zeros(record.shape, bool), []
+    bound = np.array([], int)
+    for size in (_FAR, -_FAR, 1.0, -1.0):
+        value = size * draws.uniform(0.5, 1.0, record.shape)
+        found = called(record, value)
+        if found is None:
+            return ()
+        images.append(found)
+        moved |= np.abs(found - value) > _SAME * np.abs(value)
+        bound = np.flatnonzero(moved.any(axis=0))
+        if 2 * len(bound) > units:
+            return ()
+    if not len(bound):
+        return ()
+    fixed = np.ptp([image[:, bound] for image in images], axis=0).max() == 0
+    whole = moved[:, bound].mean() > _MOSTLY
+    return tuple(int(unit) for unit in bound) if whole and not fixed else ()
+
+
+def bounds_of_entries(made: Any) -> tuple[float, float] | None:
+    """The norms that a constraint allows a vector, where its entries themselves are between them.
+
+    Of norms up to a bound the entries may have both signs. None where the vector is not far outside
+    as it starts.
+
+    Args:
+        made: What is known of a constrained weight.
+    """
+    record, start = made.record, made.start
+    try:
+        a_set = record.resolved(record.constraint)
+    except ValueError:
+        return None
+    if len(record.shape) != 1 or record.shape == (1,) or not isinstance(a_set, _OF_NORMS):
+        return None
+    lower, upper = a_set._range()
+    lower = lower or -upper
+    within = lower <= start.minimum and start.maximum <= upper
+    return (lower, upper) if within and start.norm > _BESIDE * upper else None
 
 
 def given_axes(record: WeightRecord) -> tuple[int, ...] | None:

@@ -10,10 +10,9 @@ from keras import ops
 from constrainit._joint import Member
 from constrainit._measure import measure
 from constrainit._set import ConstraintSet
-from constrainit.doctor._axes import are_meant, norm_axes
+from constrainit.doctor._axes import axes_of_norms, units_bound
 from constrainit.doctor._blocks import change, distance
 from constrainit.doctor._constraint_calls import (
-    called,
     counted,
     describe,
     is_gradual,
@@ -122,7 +121,8 @@ class Constraints:
         for made in [one for one in self.evidence.constraints if one.custom]:
             if made.fault is None:
                 made.repeat, made.counted = repeat(made.record), counted(made.record)
-            made.axes, made.rows = self._axes(made)
+            made.axes, made.rows = axes_of_norms(made)
+            made.bound = units_bound(made)
             made.left_out = left_out(made.record.constraint)
             made.saving = saving_fault(made.record, made.changes or bool(made.fault))
 
@@ -171,17 +171,6 @@ class Constraints:
             if not is_gradual(a_set):
                 evidence[i].stuck = pairs[at + len(known)][0]
                 evidence[i].bias = distance(as_array(images[i]), as_array(nearest))
-
-    def _axes(self, made):
-        """Along which axes it takes norms: those without a meaning, and those beside a unit's."""
-        record = made.record
-        if made.fault is not None or made.image is None or record.axes is None:
-            return None, None
-        axes = norm_axes(record, lambda value: called(record, value))
-        wide, own = ([a for a in of or () if record.shape[a] > 1] for of in (axes, record.axes))
-        if axes is None or wide == own:
-            return None, None
-        return (None, tuple(wide)) if are_meant(record, axes) else (tuple(wide), None)
 
     def _first(self, made, record, value, image):
         if isinstance(image, Exception):

@@ -69,7 +69,8 @@ def describe_losses(problem: Any, evidence: Evidence) -> list[LossEvidence]:
         spec = keras.tree.flatten(problem.specs)[place]
         activation, low, high = _range(layer)
         why = f"the activation {activation}"
-        if low < 0 and _only_adds(layer, evidence):
+        least = _least_of_sum(layer, evidence)
+        if low < 0 and least is not None and least >= 0:
             low, why = 0.0, "a last layer whose weights and inputs are not negative"
         sparse = "sparse" in _name(loss)
         given = keras.tree.flatten(problem.y)[place]
@@ -87,6 +88,7 @@ def describe_losses(problem: Any, evidence: Evidence) -> list[LossEvidence]:
                 passed_over(loss, given, spec),
                 *(floor_of(problem, loss, layer, place) if healthy else (0.0, 0.0)),
                 are_goals(loss, given, spec, low, high),
+                _below_zero(layer, low, least, target, evidence),
             )
         )  # fmt: skip
     return found
@@ -218,8 +220,8 @@ def _last_layers(model, count):
     return [model] * count
 
 
-def _only_adds(layer, evidence):
-    """Whether a last layer without a free bias adds inputs that are not negative."""
+def _least_of_sum(layer, evidence):
+    """The least input of a last layer whose weights, a bias too, are kept from being negative."""
     weights = [r for r in evidence.weights if r.layer is layer]
     made = {id(m.record.variable): m for m in evidence.constraints}
     bounded = all(
@@ -227,9 +229,20 @@ def _only_adds(layer, evidence):
     )
     names = [o.layer for o in evidence.outputs]
     if not weights or not bounded or layer.name not in names:
-        return False
+        return None
     place = names.index(layer.name)
-    return place > 0 and evidence.outputs[place - 1].lowest >= 0
+    return evidence.outputs[place - 1].lowest if place > 0 else None
+
+
+def _below_zero(layer, low, least, target, evidence):
+    """The least output after the steps, where weights are kept from being negative for its sign.
+
+    0 where that is not negative, where targets are, or where the inputs are not.
+    """
+    last = [o.lowest for o in evidence.outputs_last if o.layer == getattr(layer, "name", "")]
+    if low > -np.inf or least is None or least >= 0 or target.low < 0 or not last:
+        return 0.0
+    return min(last[-1], 0.0)
 
 
 def keeps_nonnegative(made: Any) -> bool:

@@ -51,6 +51,7 @@ class ConstraintEvidence:
         axes: The axes along which a constraint of the user's own takes norms, where these are none
             that the weight has a meaning for.
         rows: The same, where they have one, and are not those of its units.
+        bound: The units of a kernel that alone it binds, all of their weights alike.
         repeat: How far apart two calls on the same weight are, relative to the start.
         counted: The numbers that it keeps and each call changes, in three calls.
         update: How far the gradient step alone moves the weight.
@@ -96,6 +97,7 @@ class ConstraintEvidence:
     shrinks: float | None = None
     axes: tuple[int, ...] | None = None
     rows: tuple[int, ...] | None = None
+    bound: tuple[int, ...] = ()
     repeat: float = 0.0
     counted: dict[str, list[float]] = field(default_factory=dict)
     update: float | None = None

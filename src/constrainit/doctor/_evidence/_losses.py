@@ -63,6 +63,8 @@ class LossEvidence:
         apart: How far they can be apart.
         goals: Whether predictions are to be what the targets are: a loss of the user's own may
             read something else from them.
+        below: The least output after the steps, where it is negative although no target is, and the
+            weights of the last layer are kept from being negative; else 0.
     """
 
     name: str
@@ -86,6 +88,7 @@ class LossEvidence:
     floor: float = 0.0
     apart: float = 0.0
     goals: bool = True
+    below: float = 0.0
 
 
 @dataclass(frozen=True)

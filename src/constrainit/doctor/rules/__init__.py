@@ -28,6 +28,7 @@ from constrainit.doctor.rules.cw213_no_member import NoMember
 from constrainit.doctor.rules.cw214_bounded_twice import BoundedTwice
 from constrainit.doctor.rules.cw215_leaping_constraint import LeapingConstraint
 from constrainit.doctor.rules.cw216_sum_leaves_set import SumLeavesSet
+from constrainit.doctor.rules.cw217_binds_one_unit import BindsOneUnit
 from constrainit.doctor.rules.cw301_wrong_axis import WrongAxis
 from constrainit.doctor.rules.cw302_undefined_at_bound import UndefinedAtBound
 from constrainit.doctor.rules.cw303_average_outside import AverageOutside
@@ -71,6 +72,7 @@ from constrainit.doctor.rules.cw612_loss_switched_off import LossSwitchedOff
 from constrainit.doctor.rules.cw613_schedule_ends_early import ScheduleEndsEarly
 from constrainit.doctor.rules.cw614_dropout_rate import DropoutRate
 from constrainit.doctor.rules.cw615_learning_rate_too_low import LearningRateTooLow
+from constrainit.doctor.rules.cw616_sum_below_zero import SumBelowZero
 from constrainit.doctor.rules.cw701_own_step_breaks import OwnStepBreaks
 from constrainit.doctor.rules.cw702_step_trains_nothing import StepTrainsNothing
 from constrainit.doctor.rules.cw703_step_leaves_set import StepLeavesSet
@@ -87,8 +89,9 @@ RULES = (
     WrongDtype(), ConstraintMakesNan(), NotDeterministic(), NotAProjection(), SignedSum(),
     NoMember(), UpdateUndone(), LeapingConstraint(), InexactConstraint(), ForeignOptimizer(),
     NotAttached(), QuantizedAway(), MadeInCall(), WrittenOver(), ComputedOnce(), NotAVariable(),
-    CopiedNotTied(), IndexBeyondTable(), WrongAxis(), WrongLoss(), TargetOutOfReach(),
-    TargetFalls(), BoundedTwice(), RelativeToZero(), UnboundedLoss(), UndefinedAtBound(),
+    CopiedNotTied(), IndexBeyondTable(), WrongAxis(), BindsOneUnit(), WrongLoss(),
+    TargetOutOfReach(), SumBelowZero(), TargetFalls(), BoundedTwice(), RelativeToZero(),
+    UnboundedLoss(), UndefinedAtBound(),
     EpsilonUnderflows(), LearningRateTooLow(), SumLeavesSet(),
     BeyondRange(), PenaltyOutweighs(), LossSwitchedOff(), AverageOverwrites(), UnscaledData(),
     LearningRateTooHigh(), FadingRate(), ScheduleEndsEarly(), DropoutRate(), Rounding(),

@@ -78,12 +78,19 @@ def _follow_explosion(found):
 
 
 def _follow_softmax(found, evidence):
-    """A softmax over a single entry is constant because of that, unless it ends the model."""
-    alone = {layer for layer, _ in evidence.alone} - {made.layer for made in evidence.losses_of}
+    """A softmax over a single entry is constant because of that, unless it ends the model.
+
+    Where it does, no start is of any matter.
+    """
+    alone, ends = {layer for layer, _ in evidence.alone}, {m.layer for m in evidence.losses_of}
     lost = [f for f in found if f.code == NoGradient.code]
-    for finding in found if lost else []:
-        if finding.code == ConstantOutput.code and finding.layer in alone:
+    still = [f for f in found if f.code == ConstantOutput.code and f.layer in alone]
+    for finding in still:
+        if finding.layer not in ends and lost:
             finding.cause = f"{lost[0].code} {lost[0].weight}"
+    for finding in found if any(f.layer in ends for f in still) else []:
+        if finding.code in _BY_START:
+            finding.cause = f"{still[0].code} {still[0].layer}"
 
 
 def _follow_factors(found, evidence):

@@ -1,6 +1,7 @@
 """CW101 infeasible-start."""
 
 from constrainit._words import span
+from constrainit.doctor._axes import bounds_of_entries
 from constrainit.doctor.rules._rule import Rule, percent
 
 NOTICEABLE = 0.05
@@ -85,7 +86,7 @@ class InfeasibleStart(Rule):
                 f"starts outside its set ({made.text}): {percent(made.share_moved)} of its "
                 f"{made.start.size} weights are {_outside(made)}, and the first forward pass uses "
                 "them. Keras does not apply a constraint at initialization"
-                + _never(made) + more + _beside_units(made),
+                + _never(made) + more + _beside_units(made) + _of_entries(made),
                 _fix(made, high, evidence.trained) + _of_units(made),
                 {
                     "violation": made.violation,
@@ -104,6 +105,18 @@ def _beside_units(made):
     return (
         f". It takes its norms along axis {list(made.rows)}, while a unit of {kind} is fed along "
         f"{own}: right if that is meant"
+    )
+
+
+def _of_entries(made):
+    """What a norm of a whole vector bounds, where the start reads as if each entry was meant."""
+    ends = bounds_of_entries(made)
+    if ends is None:
+        return ""
+    return (
+        f". It bounds the norm of all {made.start.size} entries together, each of which is in "
+        f"[{ends[0]:g}, {ends[1]:g}] as it starts: if each is meant, write "
+        f"ci.Box({ends[0]:g}, {ends[1]:g})"
     )
 
 

@@ -57,6 +57,11 @@ class ConstantOutput(Rule):
 
 
 def _fix(evidence, output):
+    if output.layer in {layer for layer, _ in evidence.alone}:
+        return (
+            f"a softmax in {output.layer!r} runs over a single unit, for which it gives 1 whatever "
+            "comes in: take a sigmoid, or one unit for each class"
+        )
     layers = [record for record in evidence.weights if record.layer.name == output.layer]
     norm = keras.layers.LayerNormalization
     if any(isinstance(r.layer, norm) and tuple(r.shape) == (1,) for r in layers):

@@ -70,6 +70,21 @@ def softplus_at_the_end(problem, evidence, found):
     )
 
 
+def softplus_for_the_sign(problem, evidence, found):
+    """A softplus behind a last layer whose constraints do not keep the sign of its output."""
+    names = {finding.layer for finding in found}
+    changed = _changed(
+        problem, lambda layer: layer.name in names, activation=keras.activations.softplus
+    )
+    if not changed:
+        return None
+    return Changed(
+        f"{changed} with a softplus, which is never negative",
+        with_other(problem),
+        'keras.layers.Dense(..., activation="softplus")',
+    )
+
+
 def sigmoid_of_one(problem, evidence, found):
     """A sigmoid in place of a softmax over a single unit, which gives one whatever comes in."""
     names = {finding.layer for finding in found}
