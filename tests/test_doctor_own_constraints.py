@@ -111,6 +111,29 @@ def test_two_sets_one_after_the_other():
     assert "ci.Simplex(total=1.0" in first.treatment.code
 
 
+@registered
+class Capped(keras.constraints.Constraint):
+    """No weight above 0.4, and then shares, which may be larger again; of zeros there are none."""
+
+    def __call__(self, w):
+        w = ops.clip(w, 0, 0.4)
+        return w / ops.sum(w, axis=0, keepdims=True)
+
+
+def test_the_cap_of_shares_is_in_the_cure():
+    """The paste keeps it, where the constraint itself does not, and the report says so."""
+    dense = layers.Dense(3, kernel_initializer="zeros", kernel_constraint=Capped(), name="shares")
+    model = sequential(dense, layers.Dense(1))
+    first = counted(ci.diagnose(model, X, Y))[0]
+    assert first.code == "CW204"
+    assert first.treatment.healed
+    assert "does not keep its own cap of 0.4" in first.treatment.change
+    exec(first.treatment.code, {"ci": ci, "model": model})
+    kernel = ops.convert_to_numpy(dense.kernel)
+    assert kernel.max() <= 0.4
+    assert np.allclose(kernel.sum(axis=0), 1.0)
+
+
 def test_a_constraint_of_keras_that_takes_its_time():
     """`MinMaxNorm` with a rate is meant to move its own result, at the start and later."""
     band = keras.constraints.MinMaxNorm(0.5, 1.0, rate=0.1)
