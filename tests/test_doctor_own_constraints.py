@@ -1,6 +1,7 @@
 """Constraints of the user's own: what they do when they are called again, and on what they gave."""
 
 import functools
+import time
 
 import keras
 import numpy as np
@@ -109,6 +110,40 @@ def test_two_sets_one_after_the_other():
     assert first.treatment.healed
     assert "ci.Box(lower=0.05, upper=0.4)" in first.treatment.code
     assert "ci.Simplex(total=1.0" in first.treatment.code
+
+
+@registered
+class Noted(keras.constraints.Constraint):
+    """Notes how often and when it was called, and does the same at every call."""
+
+    def __init__(self):
+        self.calls, self.last, self.times = 0, 0.0, []
+
+    def __call__(self, w):
+        self.calls += 1
+        self.last = time.perf_counter()
+        self.times.append(self.last)
+        return ops.clip(w, -1, 1)
+
+    def get_config(self):
+        return {}
+
+
+@registered
+class AtTimes(Noted):
+    """Acts at every hundredth call only."""
+
+    def __call__(self, w):
+        self.calls += 1
+        return ops.clip(w, -1, 1) if self.calls % 100 == 0 else w
+
+
+@pytest.mark.parametrize(("constraint", "depends"), [(Noted(), False), (AtTimes(), True)])
+@pytest.mark.usefixtures("_without_treatments")
+def test_what_is_merely_noted_is_no_count(constraint, depends):
+    """A number that a constraint keeps matters where its results depend on it."""
+    report = ci.diagnose(sequential(layers.Dense(2, kernel_constraint=constraint)), X, X[:, :2])
+    assert [f.code for f in report.findings if f.code == "CW207"] == ["CW207"] * depends
 
 
 @registered
