@@ -10,6 +10,7 @@ import constrainit as ci
 
 DRAWS = np.random.default_rng(0)
 X = DRAWS.normal(size=(64, 6)).astype("float32")
+RISING = np.tanh(X @ np.abs(DRAWS.normal(size=(6, 1)))).astype("float32")
 Y = np.tanh(X @ DRAWS.normal(size=(6, 2))).astype("float32")
 
 
@@ -100,3 +101,77 @@ def test_factors_in_layers_of_their_own():
         assert finding.treatment.healed
         code = 'keras.layers.Dense(..., kernel_initializer="glorot_uniform")  # down'
         assert finding.treatment.code == code
+
+
+def stack(constraint, activation, start="zeros"):
+    keras.utils.set_random_seed(0)
+    hidden = [
+        layers.Dense(5, activation, kernel_initializer=start, kernel_constraint=constraint())
+        for _ in range(3)
+    ]
+    last = layers.Dense(1, kernel_initializer="zeros", kernel_constraint=constraint())
+    model = keras.Sequential([keras.Input((6,)), *hidden, last])
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    return model
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize(
+    "constraint",
+    [keras.constraints.NonNeg, ci.NonNegative, lambda: None],
+    ids=["keras", "ci", "no"],
+)
+def test_kernels_of_zeros_are_one_cause(constraint, activation):
+    """The initializer is named first, all else follows from it, and the paste does the same."""
+    model = stack(constraint, activation)
+    first, *others = [f for f in ci.diagnose(model, X, RISING).findings if f.counts]
+    assert first.code == "CW105"
+    assert 'starts at zero (kernel_initializer="zeros"), as do ' in first.message
+    assert len(first.evidence["zeros"]) == 4
+    assert others
+    assert all(f.cause == f"CW105 {first.weight}" for f in others)
+    assert first.treatment.healed
+    exec(first.treatment.code, {"keras": keras, "ci": ci, "model": model, "x": X})
+    kernels = [array(layer.kernel) for layer in model.layers]
+    assert all(kernel.any() for kernel in kernels)
+    assert constraint() is None or min(kernel.min() for kernel in kernels) >= 0
+    assert not [f for f in ci.diagnose(model, X, RISING).findings if f.code == "CW105"]
+
+
+def test_a_last_kernel_of_zeros_is_none():
+    """It gets a gradient from what the layers before it give."""
+    report = ci.diagnose(stack(ci.NonNegative, "tanh", "glorot_uniform"), X, RISING)
+    assert not [f for f in report.findings if f.code == "CW105"]
+
+
+def test_one_kernel_of_zeros_before_a_rectifier():
+    """Behind it nothing comes through; what is dead and constant follows."""
+    keras.utils.set_random_seed(0)
+    dead = layers.Dense(5, "relu", kernel_initializer="zeros", name="dead")
+    model = model_of(layers.Dense(6, "relu"), dead)
+    first, *others = [f for f in ci.diagnose(model, X, Y).findings if f.counts]
+    assert first.code == "CW105"
+    assert first.weight.endswith("dead/kernel")
+    assert "as do" not in first.message
+    assert all(f.cause for f in others)
+    assert "(model.get_layer('dead').kernel, " in first.treatment.code
+
+
+def test_what_is_drawn_for_its_activation_is_written_out():
+    """The paste makes the weights that were tried."""
+    keras.utils.set_random_seed(0)
+    start = keras.initializers.RandomUniform(-2, -1, seed=0)
+    parts = [
+        layers.Dense(
+            8, "relu", bias_initializer=start, kernel_constraint=ci.NonNegative(), name=name
+        )
+        for name in ("a", "b")
+    ]
+    model = model_of(*parts)
+    ci.prepare(model, seed=0)
+    found = [f for f in ci.diagnose(model, X, Y).findings if f.code == "CW403"]
+    code = next(f.treatment.code for f in found if ".initializer(" in f.treatment.code)
+    assert "..." not in code
+    assert "activation='relu', depth=2" in code
+    exec(code, {"keras": keras, "ci": ci, "model": model, "x": X})
+    assert not [f for f in ci.diagnose(model, X, Y).findings if f.code == "CW403"]

@@ -7,6 +7,7 @@ from keras import layers, ops
 
 import constrainit as ci
 from constrainit.doctor.treatments._meaning import meant_set
+from constrainit.doctor.treatments._shares import bounds_note
 from constrainit.model import walk
 
 
@@ -55,6 +56,18 @@ MEANT = {
     "shares of a floor": (
         lambda w: shares(ops.maximum(w, 0.05)), ci.Simplex(1.0, axis=[0]) & ci.Box(lower=0.05)
     ),
+    "shares of a clip": (
+        lambda w: shares(ops.clip(w, 0.0, 0.4)), ci.Simplex(1.0, axis=[0]) & ci.Box(0.0, 0.4)
+    ),
+    "a clip of shares": (
+        lambda w: ops.minimum(shares(ops.relu(w)), 0.4),
+        ci.Simplex(1.0, axis=[0]) & ci.Box(0.0, 0.4),
+    ),
+    "shares of rows in bounds": (
+        lambda w: 2 * ops.transpose(shares(ops.clip(ops.transpose(w), 0.1, 0.9))),
+        ci.Simplex(2.0, axis=[1]) & ci.Box(0.1, 0.9),
+    ),
+    "shares of nothing below zero": (lambda w: shares(ops.relu(w)), ci.Simplex(1.0, axis=[0])),
     # None of the catalogue, though many of its sets hold what these give.
     "floor of each row": (lambda w: ops.maximum(w, ROWS), None),
     "sum of magnitudes": (lambda w: w / ops.sum(ops.abs(w), axis=0, keepdims=True), None),
@@ -92,6 +105,52 @@ def test_a_start_without_negative_numbers_is_no_share():
     assert meant_set(record_of(scaled, "ones")) == ci.SpectralNorm(1.0)
     assert meant_set(record_of(as_tensor(lambda w: 1.0 * w), "ones")) is None
     assert meant_set(record_of(as_tensor(shares), "ones")) == ci.Simplex(1.0, axis=[0])
+
+
+def capped(w):
+    return shares(ops.clip(w, 0, 0.4))
+
+
+def capped_below_a_fourth(w):
+    return shares(ops.clip(w, 0, 0.2))
+
+
+def capped_and_kept(w):
+    w = shares(ops.relu(w))
+    for _ in range(40):
+        w = shares(ops.minimum(w, 0.4))
+    return w
+
+
+@pytest.mark.parametrize(
+    ("constraint", "bounds", "said"),
+    [
+        (
+            capped,
+            (0.0, 0.4),
+            "does not keep its own cap of 0.4: what it does last makes weights as large as 1",
+        ),
+        (capped_and_kept, (0.0, 0.4), "does not keep its own cap of 0.4"),
+        (
+            capped_below_a_fourth,
+            None,
+            "without the bounds of ops.clip(w, 0, 0.2), which could not be told",
+        ),
+        (lambda w: ops.minimum(shares(ops.relu(w)), 0.4), (0.0, 0.4), ""),
+        (shares, None, ""),
+    ],
+)
+@pytest.mark.parametrize("start", ["zeros", "glorot_uniform"])
+def test_what_bounds_shares_is_not_lost(constraint, bounds, said, start):
+    """Four shares of at most 0.4 there are, of at most 0.2 there are none."""
+    record = record_of(constraint, start)
+    a_set = meant_set(record)
+    whole = ci.Simplex(1.0, axis=[0])
+    assert a_set in (
+        (whole, ci.SumTo(1.0, axis=[0])) if bounds is None else (whole & ci.Box(*bounds),)
+    )
+    assert said in bounds_note(record, a_set)
+    assert bool(said) == bool(bounds_note(record, a_set))
 
 
 def test_nothing_is_meant_by_noise():

@@ -1,6 +1,7 @@
 """Constraints of the user's own: what they do when they are called again, and on what they gave."""
 
 import functools
+import time
 
 import keras
 import numpy as np
@@ -109,6 +110,63 @@ def test_two_sets_one_after_the_other():
     assert first.treatment.healed
     assert "ci.Box(lower=0.05, upper=0.4)" in first.treatment.code
     assert "ci.Simplex(total=1.0" in first.treatment.code
+
+
+@registered
+class Noted(keras.constraints.Constraint):
+    """Notes how often and when it was called, and does the same at every call."""
+
+    def __init__(self):
+        self.calls, self.last, self.times = 0, 0.0, []
+
+    def __call__(self, w):
+        self.calls += 1
+        self.last = time.perf_counter()
+        self.times.append(self.last)
+        return ops.clip(w, -1, 1)
+
+    def get_config(self):
+        return {}
+
+
+@registered
+class AtTimes(Noted):
+    """Acts at every hundredth call only."""
+
+    def __call__(self, w):
+        self.calls += 1
+        return ops.clip(w, -1, 1) if self.calls % 100 == 0 else w
+
+
+@pytest.mark.parametrize(("constraint", "depends"), [(Noted(), False), (AtTimes(), True)])
+@pytest.mark.usefixtures("_without_treatments")
+def test_what_is_merely_noted_is_no_count(constraint, depends):
+    """A number that a constraint keeps matters where its results depend on it."""
+    report = ci.diagnose(sequential(layers.Dense(2, kernel_constraint=constraint)), X, X[:, :2])
+    assert [f.code for f in report.findings if f.code == "CW207"] == ["CW207"] * depends
+
+
+@registered
+class Capped(keras.constraints.Constraint):
+    """No weight above 0.4, and then shares, which may be larger again; of zeros there are none."""
+
+    def __call__(self, w):
+        w = ops.clip(w, 0, 0.4)
+        return w / ops.sum(w, axis=0, keepdims=True)
+
+
+def test_the_cap_of_shares_is_in_the_cure():
+    """The paste keeps it, where the constraint itself does not, and the report says so."""
+    dense = layers.Dense(3, kernel_initializer="zeros", kernel_constraint=Capped(), name="shares")
+    model = sequential(dense, layers.Dense(1))
+    first = counted(ci.diagnose(model, X, Y))[0]
+    assert first.code == "CW204"
+    assert first.treatment.healed
+    assert "does not keep its own cap of 0.4" in first.treatment.change
+    exec(first.treatment.code, {"ci": ci, "model": model})
+    kernel = ops.convert_to_numpy(dense.kernel)
+    assert kernel.max() <= 0.4
+    assert np.allclose(kernel.sum(axis=0), 1.0)
 
 
 def test_a_constraint_of_keras_that_takes_its_time():

@@ -103,6 +103,17 @@ def test_weights_that_no_step_moves(start, units, rate, says):
         assert found[0].treatment.healed, str(report)
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_pretrained_weights_and_a_low_rate(known):
+    """A fresh optimizer with a low rate is meant where the weights know most already."""
+    truth = np.float32([[2.0], [-1.0], [0.5], [0.1]])
+    x = RNG.normal(size=(64, 4)).astype("float32")
+    start = keras.initializers.Constant(0.8 * (truth if known else truth[::-1]))
+    dense = keras.layers.Dense(1, kernel_initializer=start, use_bias=False)
+    report = diagnosed(dense, x, x @ truth, keras.optimizers.Adam(1e-6))
+    assert ("CW615" in [f.code for f in report.findings]) != known, str(report)
+
+
 def test_a_loss_that_no_rate_lowers_is_not_blamed_on_the_rate():
     """Where nothing can be learnt, no rate is too low."""
     y = 2e4 * RNG.choice([-1.0, 1.0], size=(64, 1))

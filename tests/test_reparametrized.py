@@ -419,6 +419,50 @@ def test_a_baked_weight_obeys_what_it_was_seen_in():
         assert made.layers[0].kernel_constraint.describe() == "every weight in [0.5, 1]"
 
 
+def named(*made):
+    given = keras.Input((4,))
+    return keras.Model(given, [layer(given) for layer in made])
+
+
+@pytest.mark.parametrize("functional", [True, False])
+def test_a_baked_layer_has_its_own_name_and_its_set(functional, tmp_path):
+    """It is trained on inside of the set, and saved with it; taken off, the file is plain Keras."""
+    port = ci.Reparametrized(layers.Dense(3, name="port"), kernel=ci.Box(0.1, 1.0))
+    model = named(port) if functional else keras.Sequential([keras.Input((4,)), port])
+    x = batch(8, 4)
+    plain = ci.bake(model)
+    np.testing.assert_allclose(array(plain(x)), array(model(x)), atol=1e-6)
+    layer = plain.get_layer("port")
+    assert type(layer) is layers.Dense
+    assert layer.kernel_constraint.describe() == "every weight in [0.1, 1]"
+    assert [
+        row.weight.split("/", row.weight.count("/") - 1)[-1] for row in ci.check(plain).rows
+    ] == ["port/kernel"]
+    assert ci.check(plain).ok
+    plain.compile(keras.optimizers.SGD(3.0), "mse")
+    plain.fit(x, batch(8, 3, seed=1), verbose=0)
+    assert ci.check(plain).ok
+    plain.save(tmp_path / "set.keras")
+    assert ci.check(keras.saving.load_model(tmp_path / "set.keras")).ok
+    ci.constrain(plain, {"*/kernel": None})
+    assert "constrainit" not in str(plain.get_config())
+
+
+def test_names_of_baked_layers_do_not_clash():
+    """That of the wrapper counts where it was given one, or where another layer has the other."""
+
+    def over(inner, **own):
+        return ci.Reparametrized(layers.Dense(3, name=inner), kernel=ci.NonNegative(), **own)
+
+    model = named(
+        over("a"), over("b", name="given"), over("c"), layers.Dense(3, name="c"), over("a")
+    )
+    wrappers = [layer.name for layer in model.layers]
+    names = [layer.name for layer in ci.bake(model).layers]
+    assert names[1:3] == ["a", "given"]
+    assert names[3:] == [wrappers[3], "c", wrappers[5]]
+
+
 def test_constraints_become_smooth():
     """Without sets each constrained weight goes through the map of its own set, and comes back."""
     model = keras.Sequential([

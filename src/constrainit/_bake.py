@@ -1,6 +1,7 @@
 """`bake`: a plain Keras model, with what this library added multiplied into the weights."""
 
 import copy
+import re
 from typing import Any
 
 import keras
@@ -14,17 +15,22 @@ from constrainit.model import walk
 
 _SCALE = "constrainit>OutputScale"
 _REPARAMETRIZED = "constrainit>Reparametrized"
+_MADE_UP = re.compile(r"reparametrized(_\d+)?")
+"""How Keras names such a layer that is given no name."""
 
 
 def bake(model: keras.Model) -> keras.Model:
     """A copy of the model, for export, with every activation's `OutputScale` in the kernel.
 
-    Layers in a `Reparametrized` stand there by themselves, with the members as their weights.
-    The copy computes the same function, to the rounding of the dtype of its weights. Where a scale
-    was multiplied in, the weights leave their set: the constraint and the initializer of that layer
-    are taken off, and the copy is not meant to be trained on. Layers without an `OutputScale` keep
-    theirs, so that loading them still needs `import constrainit`; a constraint of a weight that was
-    seen in another set gives way to that set.
+    Layers in a `Reparametrized` stand there by themselves, under their own names (or that which
+    the `Reparametrized` was given), with the members as their weights, and the set that each was
+    seen in as its constraint: `check` knows it, and training on stays inside, by projection. The
+    copy computes the same function, to the rounding of the dtype of its weights. Where a scale was
+    multiplied in, the weights leave their set: the constraint and the initializer of that layer
+    are taken off, and the copy is not meant to be trained on.
+
+    Keras saves the constraint of a layer that has an argument for it, and loading that needs
+    `import constrainit`. `constrain(copy, {"*/kernel": None})` takes it off.
 
     Args:
         model: A built Keras model whose config holds its layers; stays as it is.
@@ -59,17 +65,16 @@ def bake(model: keras.Model) -> keras.Model:
         target.assign(value if factor is None else value * keras.ops.cast(factor, value.dtype))
     carry_adapted(model, plain)
     carry_constraints(plain, [pair for pair in pairs if id(pair[0]) not in factors])
-    _obey_what_was_seen(plain, pairs)
+    _obey_what_was_seen(plain, [pair for pair in pairs if id(pair[0]) not in factors])
     return plain
 
 
 def _obey_what_was_seen(plain, pairs):
-    """Where a layer has a constraint and its weight was seen in another set, that set counts."""
+    """A weight that was seen in a set obeys it, whatever constraint its layer has besides."""
     seen = {id(target): one.set for one, target in pairs if trained_of(one) is not one}
     for record in walk(plain):
-        a_set = seen.get(id(record.variable))
-        own = None if a_set is None else record.constraint
-        if own is not None and repr(record.resolved(own)) != repr(a_set):
+        a_set, own = seen.get(id(record.variable)), record.constraint
+        if a_set is not None and (own is None or repr(record.resolved(own)) != repr(a_set)):
             record.variable.constraint = a_set
             if hasattr(record.layer, f"{record.argument}_constraint"):
                 setattr(record.layer, f"{record.argument}_constraint", a_set)
@@ -89,15 +94,23 @@ def _copied(model):
     return plain
 
 
-def _plain(config: Any) -> Any:
-    """A config in which layers with an `OutputScale` have its activation and no constraint."""
+def _plain(config: Any, taken: set[str] | None = None) -> Any:
+    """A config in which layers with an `OutputScale` have its activation and no constraint.
+
+    Layers in a `Reparametrized` stand in its place.
+
+    Args:
+        config: A config, or part of one.
+        taken: The names of the layers beside it, where they may not be the same.
+    """
     if isinstance(config, list):
-        return [_plain(item) for item in config]
+        return [_plain(item, taken) for item in config]
     if not isinstance(config, dict):
         return config
     if config.get("registered_name") == _REPARAMETRIZED:
         own = config["config"]
-        inner = {**own["layer"], "config": {**own["layer"]["config"], "name": own["name"]}}
+        name = _name_of(own, taken)
+        inner = {**own["layer"], "config": {**own["layer"]["config"], "name": name}}
         config = {**config, **inner}
     scale: Any = config.get("activation")
     known = isinstance(scale, dict) and "kernel_constraint" in config
@@ -110,4 +123,21 @@ def _plain(config: Any) -> Any:
             "bias_constraint": None,
             "bias_initializer": "zeros",
         }
-    return {key: _plain(value) for key, value in config.items()}
+    layers: Any = config.get("layers")
+    beside = _names(layers) if isinstance(layers, list) else None
+    return {key: _plain(v, beside if key == "layers" else None) for key, v in config.items()}
+
+
+def _names(layers):
+    configs = [one.get("config") for one in layers if isinstance(one, dict)]
+    return {one["name"] for one in configs if isinstance(one, dict) and "name" in one}
+
+
+def _name_of(wrapper, taken):
+    """The name of a `Reparametrized`, or, where Keras made that up, of the layer in it."""
+    name, own = wrapper["name"], wrapper["layer"]["config"].get("name")
+    if own is None or not _MADE_UP.fullmatch(name) or own in (taken or ()):
+        return name
+    if taken is not None:
+        taken.add(own)
+    return own

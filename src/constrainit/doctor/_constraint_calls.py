@@ -15,6 +15,9 @@ from constrainit.doctor._statistics import to_numpy
 from constrainit.sets import Custom, as_set
 from constrainit.sets.combine import _Applied
 
+_COUNTS = (*range(33), *(n for r in (50, 100, 200, 250, 500, 1000, 10_000) for n in (r - 1, r)))
+"""Where a number that a constraint keeps is put, to see whether its results depend on it."""
+
 _FAR = 100.0
 """A weight so many times as large is more likely to be outside of its set."""
 
@@ -62,10 +65,7 @@ def repeat(record):
     The weight and a large one, which is moved by a bound that may itself move.
     """
     apart = 0.0
-    value = to_numpy(record.variable)
-    peak = np.max(np.abs(value), initial=0.0)
-    far = _FAR * max(peak, 1.0) * (value / peak if peak > 0 else np.ones_like(value))
-    for value in (record.variable.value, far):
+    for value in _near_and_far(record):
         try:
             weights = [keras.Variable(value, dtype=record.dtype) for _ in range(2)]
             first, second = (to_numpy(record.constraint(weight)) for weight in weights)
@@ -77,10 +77,18 @@ def repeat(record):
     return apart
 
 
-def counted(record):
-    """The attributes of a constraint that each call changes: numbers, or what has become of them.
+def _near_and_far(record):
+    """The weight, and a large one, which is moved by any bound."""
+    value = to_numpy(record.variable)
+    peak = np.max(np.abs(value), initial=0.0)
+    far = _FAR * max(peak, 1.0) * (value / peak if peak > 0 else np.ones_like(value))
+    return record.variable.value, far
 
-    What only the first call sets is no count.
+
+def counted(record):
+    """The numbers that a constraint keeps, each call changes, and its results depend on.
+
+    What only the first call sets is no count, nor is what it merely notes, as the time of a call.
     """
     seen = []
     try:
@@ -93,7 +101,26 @@ def counted(record):
     except Exception:
         return {}
     names = [n for n in seen[-1] if all(n in one for one in seen)]
-    return {n: [one[n] for one in seen] for n in names if len({one[n] for one in seen}) == 3}
+    found = {n: [one[n] for one in seen] for n in names if len({one[n] for one in seen}) == 3}
+    return {name: values for name, values in found.items() if _matters(record, name, values)}
+
+
+def _matters(record, name, values):
+    """Whether what a constraint gives is another for other values of a number that it keeps."""
+    for weight in _near_and_far(record):
+        first = None
+        for value in (*values, *_COUNTS):
+            try:
+                constraint = copy.copy(record.constraint)
+                setattr(constraint, name, type(values[-1])(value))
+                image = to_numpy(constraint(keras.Variable(weight, dtype=record.dtype)))
+            # One that can not do with such a number depends on it.
+            except Exception:
+                return True
+            first = image if first is None else first
+            if not np.array_equal(first, image, equal_nan=True):
+                return True
+    return False
 
 
 def called(record, value):

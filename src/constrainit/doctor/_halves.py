@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import keras
+import numpy as np
 
 from constrainit.doctor._dropping import dropping_nothing
 from constrainit.doctor._problem import Problem
@@ -64,6 +65,15 @@ class Halves:
                 variable.assign(value)
             problem.advance(stepped)
         return self.loss()
+
+    def shuffled(self, draws: np.random.Generator) -> float:
+        """The loss with the entries of each weight in another order, which forgets what it knew."""
+        for variable in self._problem.trainable:
+            value = to_numpy(variable)
+            variable.assign(draws.permutation(value.ravel()).reshape(value.shape))
+        found = self.loss()
+        self.begin()
+        return found
 
     def loss(self) -> float:
         """The loss of the examples that are not trained on, with nothing dropped."""

@@ -15,7 +15,7 @@ from constrainit.doctor._problem import Problem
 from constrainit.doctor._statistics import as_output, to_numpy
 from constrainit.doctor._switches import switches
 from constrainit.doctor._units import identical, still_twins, twins
-from constrainit.doctor._use import ask_for_use
+from constrainit.doctor._use import ask_for_use, left_at_zero
 from constrainit.doctor.engines._result import WEIGHT_NUMBERS
 from constrainit.doctor.trace import locate, locate_constraint, lossy
 
@@ -100,6 +100,7 @@ class Training:
         self.constraints.end()
         if evidence.fault_step is None:
             ask_for_use(problem, evidence, float(stepped.loss))
+            evidence.zeros = left_at_zero(evidence)
         # What has moved already needs no further update, which takes time.
         if any(made.still for made in evidence.gradients):
             self._update(stepped)

@@ -1,5 +1,7 @@
 """Whether the loss depends on weights that never get a gradient."""
 
+import itertools
+
 import numpy as np
 from keras import ops
 
@@ -14,6 +16,8 @@ ASKED = 4
 UNUSED = 1e-4
 """A weight that cancels out still moves the rounding of the loss."""
 
+_STILL = 1e-6
+"""Outputs that vary by less, relative to the largest, are the same."""
 
 _FROM_ZERO = 0.1
 """How large a weight of zeros is made: the product of two that are must be seen in the loss."""
@@ -47,9 +51,44 @@ def ask_for_use(problem: Problem, evidence: Evidence, loss: float) -> None:
 
 
 def is_zero(record: WeightRecord) -> bool:
-    """Whether a weight that is to be multiplied, no bias, is zero."""
-    kernel = len(record.shape) > 1 or record.variable.name not in STARTS
-    return kernel and not to_numpy(record.value).any()
+    """Whether a weight that is to be multiplied is zero."""
+    return is_multiplied(record) and not to_numpy(record.value).any()
+
+
+def left_at_zero(evidence: Evidence) -> list[WeightRecord]:
+    """Kernels of zeros that never get a gradient, where the outputs of their layers are constant.
+
+    One for a layer: of two in one layer, such as those of a low-rank update, each may be what
+    keeps the gradient from the other. None unless the loss depends on one of them, and unless all
+    before them get no gradient either: else there is another way round them.
+    """
+    kernels: dict[int, list[GradientEvidence]] = {}
+    for made in evidence.gradients:
+        if is_multiplied(made.record):
+            kernels.setdefault(id(made.record.layer), []).append(made)
+    flat = {output.layer for output in evidence.outputs if _is_flat(output)}
+    found = [
+        made
+        for [made, *others] in kernels.values()
+        if not others and made.never and is_zero(made.record) and made.record.layer.name in flat
+    ]
+    order = [output.layer for output in evidence.outputs]
+    last = max((order.index(made.record.layer.name) for made in found), default=-1)
+    passed = any(
+        not made.never
+        for made in itertools.chain(*kernels.values())
+        if made.record.layer.name in order[: last + 1]
+    )
+    return [made.record for made in found] if not passed and any(m.used for m in found) else []
+
+
+def _is_flat(output):
+    return (output.dead or 0.0) == 1 or output.spread <= _STILL * output.peak
+
+
+def is_multiplied(record: WeightRecord) -> bool:
+    """Whether a weight is to be multiplied: no bias."""
+    return len(record.shape) > 1 or record.variable.name not in STARTS
 
 
 def _changes(problem, loss, own, others=()):

@@ -72,6 +72,7 @@ class Evidence:
         alone: Layers in which a softmax runs over a single entry, and the user's own line.
         lone: The layers of recurrences that were given a single time step.
         identical: Weights whose units are all the same, before and after the steps.
+        zeros: Kernels of zeros that get no gradient, and leave what their layers give the same.
         twins: Weights that are the same as another one, before and after the steps, with it.
         averages: Weights whose average, which the optimizer keeps, is outside by that much.
         quantized: Weights with a constraint in a layer whose kernel is quantized, by layer.
@@ -136,6 +137,7 @@ class Evidence:
     alone: list[tuple[str, Source | None]] = field(default_factory=list)
     lone: list[Any] = field(default_factory=list)
     identical: list[WeightRecord] = field(default_factory=list)
+    zeros: list[WeightRecord] = field(default_factory=list)
     twins: list[tuple[WeightRecord, WeightRecord]] = field(default_factory=list)
     averages: list[tuple[WeightRecord, float]] = field(default_factory=list)
     quantized: list[tuple[str, str]] = field(default_factory=list)

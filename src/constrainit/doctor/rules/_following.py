@@ -5,6 +5,7 @@ from constrainit.doctor._finding import Finding
 from constrainit.doctor.rules.cw001_model_fails import ModelFails
 from constrainit.doctor.rules.cw101_infeasible_start import InfeasibleStart
 from constrainit.doctor.rules.cw102_start_jump import StartJump
+from constrainit.doctor.rules.cw105_identical_units import IdenticalUnits
 from constrainit.doctor.rules.cw204_constraint_makes_nan import ConstraintMakesNan
 from constrainit.doctor.rules.cw205_not_a_projection import NotAProjection
 from constrainit.doctor.rules.cw210_inexact_constraint import InexactConstraint
@@ -49,6 +50,7 @@ def follow(found: list[Finding], evidence: Evidence) -> None:
     _follow_softmax(found, evidence)
     _follow_factors(found, evidence)
     _follow_computed(found, evidence)
+    _follow_zeros(found, evidence)
     _follow_explosion(found)
     _follow_constraint(found)
     _follow_undone(found)
@@ -122,6 +124,23 @@ def _follow_computed(found, evidence):
             plain = finding.code == NotAVariable.code and finding.layer == made.holder.name
             if not finding.cause and (freed or lost or plain):
                 finding.cause = f"{own.code} {own.weight}"
+
+
+def _follow_zeros(found, evidence):
+    """Behind kernels of zeros all is the same for every example, and before them is no gradient."""
+    own = next((f for f in _of(found, IdenticalUnits) if "zeros" in f.evidence), None)
+    order = [output.layer for output in evidence.outputs]
+    layers = [record.layer.name for record in evidence.zeros]
+    places = [order.index(name) for name in layers if name in order]
+    behind = order[min(places) :] if places else []
+    before = order[: max(places) + 1] if places else []
+    if own is None:
+        return
+    for finding in found:
+        still = finding.code in (ConstantOutput.code, DeadStart.code) and finding.layer in behind
+        lost = finding.code in _WITHOUT_GRADIENT and finding.layer in before
+        if still or lost:
+            finding.cause = f"{own.code} {own.weight}"
 
 
 def _of(found, rule):

@@ -1,5 +1,7 @@
 """CW105 identical-units."""
 
+import keras
+
 from constrainit.doctor.rules._rule import Rule
 
 
@@ -7,7 +9,9 @@ class IdenticalUnits(Rule):
     """All units of a layer start with the same weights, and stay the same.
 
     Units with equal weights give equal outputs, get equal gradients and make equal steps: a layer
-    of many such units is worth one. It shows only where what follows them is equal, too.
+    of many such units is worth one. It shows only where what follows them is equal, too. Kernels of
+    zeros are the worst of them: where several layers have one, or a rectifier is behind it, no
+    gradient comes through, and nothing ever moves.
 
     Example:
         [
@@ -23,7 +27,8 @@ class IdenticalUnits(Rule):
 
     Known limits:
         Units that differ at the start, or come apart in the steps that are looked at, are not
-        reported; nor are weights that are zero, which a residual branch may start from.
+        reported. Of kernels of zeros, which a residual branch or a last layer may start from, only
+        those are that get no gradient at any step.
 
     Source:
         Goodfellow, Bengio and Courville, Deep Learning (2016), section 8.4: initial parameters
@@ -43,3 +48,30 @@ class IdenticalUnits(Rule):
                 {"units": units, "steps": len(evidence.losses) - 1},
                 layer=record.layer.name, weight=record.path,
             )  # fmt: skip
+        if evidence.zeros:
+            yield self._of_zeros(evidence, evidence.zeros)
+
+    def _of_zeros(self, evidence, records):
+        first, *others = records
+        more = f", and {len(others) - 3} more" if len(others) > 3 else ""
+        named = ", ".join(record.path for record in others[:3])
+        also = f", as {'do' if others[1:] else 'does'} {named}{more}" if others else ""
+        own = ": each of them keeps the gradient from the others, and" if others else ", so that"
+        return self.made(
+            f"it starts at zero{_by(first)}{also}; what comes in is lost{own} no gradient has come "
+            f"through at any of {len(evidence.losses)} steps",
+            "draw the weights at random: constrainit.constrained(...) for a weight with a "
+            "constraint, the default of the layer (glorot_uniform) for others",
+            {"gradient": 0.0, "zeros": [record.path for record in records]},
+            layer=first.layer.name, weight=first.path,
+        )  # fmt: skip
+
+
+def _by(record):
+    """By what argument of its layer a weight is zero, where it has one."""
+    name = f"{record.argument}_initializer"
+    initializer = getattr(record.layer, name, None)
+    if isinstance(initializer, keras.initializers.Zeros):
+        return f' ({name}="zeros")'
+    is_one = isinstance(initializer, keras.initializers.Initializer)
+    return f" ({name} is {type(initializer).__name__})" if is_one else ""

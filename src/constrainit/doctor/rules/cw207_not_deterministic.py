@@ -31,9 +31,10 @@ class NotDeterministic(Rule):
 
     Known limits:
         Two calls are compared, and what the constraint itself keeps, where that is a number, over
-        three. What a constraint changes elsewhere, or in a tensor or a list that it keeps, is not
-        seen unless it shows in its results. On PyTorch, where `fit` runs each call, a count is a
-        note.
+        three; it is told of if other values of it, such as round ones up to 10,000, give other
+        results, and not where it is merely noted. What a constraint changes elsewhere, or in a
+        tensor or a list that it keeps, is not seen unless it shows in its results. On PyTorch,
+        where `fit` runs each call, a count is a note.
 
     Source:
         keras-team/keras#12050: random numbers in a constraint never change.

@@ -149,6 +149,7 @@ REMEDIES = (
     Remedy((*_BROKEN, *_SIGNAL), starts.of_the_right_size, moves=True),
     Remedy(_SIGNAL, starts.calibrated, moves=True),
     Remedy(("CW105", "CW001", *_BROKEN, *_SIGNAL), starts.redrawn, moves=True),
+    Remedy(("CW105",), starts.of_the_right_size, moves=True),
     Remedy(_SIGNAL, models.scaled_outputs),
     Remedy(("CW504",), both(models.scaled_outputs, training.lower_rate(0.1)), factor=0.1),
     Remedy((*_BROKEN, *_SIGNAL, "CW506", "CW210"), models.in_float32),

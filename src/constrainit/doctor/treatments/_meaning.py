@@ -7,9 +7,9 @@ from keras import ops
 
 from constrainit.doctor._constraint_calls import called
 from constrainit.doctor._statistics import to_numpy
-from constrainit.doctor._sums import is_quotient
-from constrainit.doctor.treatments._candidates import NEAR, axes_of, candidates, shortest
-from constrainit.sets import Custom, Simplex, SpectralNorm, as_set
+from constrainit.doctor.treatments._candidates import NEAR, candidates
+from constrainit.doctor.treatments._shares import bounded_shares, quotient_shares
+from constrainit.sets import Custom, SpectralNorm, as_set
 from constrainit.sets.elementwise import bounds_of
 
 _DRAWS = ((0.1, False), (1.0, True), (10.0, False), (100.0, True), (100.0, False))
@@ -80,28 +80,17 @@ def _first(record, images, others, repeat, off, agrees):
 
 
 def _shares(record):
-    """The shares that a quotient by sums means for a weight that starts with nothing below zero.
+    """The shares that a constraint means: in bounds that it keeps, or by a quotient.
 
-    Of what is below zero such a quotient makes anything, so that its images do not tell.
+    Of what is below zero a quotient by sums makes anything, so that for a weight that starts with
+    nothing below zero its images do not tell.
     """
-    if to_numpy(record.variable).min(initial=0.0) < 0 or not callable(record.constraint):
+    if not callable(record.constraint):
         return None
-    draws = np.random.default_rng(0)
-    values = [draws.uniform(0.5, 1.0, size=record.shape) for _ in range(2)]
-    for value in values:
-        value.flat[::3] *= -0.5
-    images = [image for value in values if (image := called(record, value)) is not None]
-    if len(images) < len(values):
-        return None
-    for axis in axes_of(record):
-        sums = values[0].sum(axis=tuple(axis), keepdims=True)
-        totals = np.stack([image.sum(axis=tuple(axis)) for image in images])
-        # All of a single sum is a quotient by it: only another draw tells.
-        same = np.ptp(totals) <= NEAR * np.abs(totals).max()
-        if sums.size < values[0].size and same and is_quotient(values[0], images[0], sums):
-            total = shortest(float(np.median(totals)))
-            return Simplex(total, axis=axis) if total > 0 else None
-    return None
+    bounded = bounded_shares(record)
+    if bounded is not None or to_numpy(record.variable).min(initial=0.0) < 0:
+        return bounded
+    return quotient_shares(record)
 
 
 def _images(record):

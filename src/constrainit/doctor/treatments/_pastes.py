@@ -5,7 +5,7 @@ from keras.src.utils.naming import to_snake_case
 
 from constrainit._set import ConstraintSet
 from constrainit.doctor._problem import Problem
-from constrainit.model import walk
+from constrainit.model import WeightRecord, walk
 from constrainit.sets import Intersection, NonNegative
 
 
@@ -35,15 +35,50 @@ def _key(problem, path):
     A layer without a name of its own gets another one when the model is made once more.
     """
     record = next(r for r in walk(problem.model) if r.path == path)
+    found, made_up = _held(problem, record)
+    return f"{found}.path" if found and made_up else repr(place(problem, path))
+
+
+def drawn_from(a_set: ConstraintSet, arguments: str = "") -> str:
+    """The initializer of a set, with its arguments as they are written."""
+    made = written(a_set)
+    return f"{f'({made})' if ' & ' in made else made}.initializer({arguments})"
+
+
+def holder(problem: Problem, record: WeightRecord) -> str:
+    """The layer that holds a weight as an expression."""
+    found, _ = _held(problem, record)
+    if found:
+        return found.rpartition(".")[0]
+    name = record.layer.name
+    return f"next(layer for layer in model._flatten_layers() if layer.name == {name!r})"
+
+
+def _held(problem, record):
+    """A weight of one of the model's own layers as an expression, and whether Keras named that."""
     holder, name = record.layer, record.variable.name
     for index, layer in enumerate(problem.model.layers):
-        found = f"model.layers[{index}]"
+        made_up = _is_made_up(layer)
+        found = f"model.layers[{index}]" if made_up else f"model.get_layer({layer.name!r})"
         is_cell = getattr(layer, "cell", None) is holder
-        if (layer is holder or is_cell) and _is_made_up(layer):
-            found = f"{found}.cell" if is_cell else found
-            if getattr(holder, name, None) is record.variable:
-                return f"{found}.{name}.path"
-    return repr(place(problem, path))
+        if (layer is holder or is_cell) and getattr(holder, name, None) is record.variable:
+            return f"{found}.{'cell.' if is_cell else ''}{name}", made_up
+    return "", False
+
+
+def assigned(problem: Problem, starts: list[tuple[WeightRecord, str]]) -> str:
+    """The loop that gives weights of the model values of initializers, as these are written."""
+    lines = "".join(f"    ({variable(problem, record)}, {start}),\n" for record, start in starts)
+    return (
+        f"for weight, start in [\n{lines}]:\n    weight.assign(start(weight.shape, weight.dtype))"
+    )
+
+
+def variable(problem: Problem, record: WeightRecord) -> str:
+    """A weight of the model as an expression."""
+    found, _ = _held(problem, record)
+    end = place(problem, record.path)
+    return found or f"next(v for v in model.variables if v.path.endswith({end!r}))"
 
 
 def _is_made_up(layer):

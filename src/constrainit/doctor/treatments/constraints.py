@@ -13,6 +13,7 @@ from constrainit.doctor.treatments._closer import closer
 from constrainit.doctor.treatments._meaning import meant_set
 from constrainit.doctor.treatments._pastes import given, told, written
 from constrainit.doctor.treatments._remedy import Changed
+from constrainit.doctor.treatments._shares import bounds_note
 from constrainit.doctor.treatments.starts import may_be_of_weights, start_inside
 from constrainit.model import walk, wrong_axes
 from constrainit.sets import (
@@ -173,6 +174,7 @@ def exact_set(problem, evidence, found):
         if path in rounds and not isinstance(a_set, Grid):
             continue
         if record is not None and a_set is not None:
+            notes += filter(None, [bounds_note(record, a_set)])
             record.variable.constraint = record.resolved(a_set)
             sets[path] = written(a_set)
             notes += [note for kind, note in _NOTES if isinstance(a_set, kind)]

@@ -8,6 +8,7 @@ from constrainit.doctor._recording import is_custom
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor._use import is_zero
 from constrainit.doctor.engines._result import WEIGHT_NUMBERS
+from constrainit.doctor.treatments._pastes import drawn_from, written
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.doctor.treatments.starts import from_its_set
 from constrainit.model import walk
@@ -67,12 +68,13 @@ def _code(record, initializer):
     usual = isinstance(initializer, keras.initializers.GlorotUniform)
     layer = record.layer
     if is_custom(layer):
-        written = '"glorot_uniform"' if usual else "ci.Feasible(...)"
+        drawn = '"glorot_uniform"' if usual else drawn_from(initializer.set)
         return (
-            f"self.add_weight(name={record.variable.name!r}, ..., initializer={written})"
+            f"self.add_weight(name={record.variable.name!r}, ..., initializer={drawn})"
             f"  # in build of {type(layer).__name__}"
         )
     name = f"keras.layers.{type(layer).__name__}"
     if usual:
         return f'{name}(..., {record.argument}_initializer="glorot_uniform")  # {layer.name}'
-    return f"{name}(..., **ci.constrained({record.argument}=...))  # {layer.name}"
+    given = f"{record.argument}={written(initializer.set)}"
+    return f"{name}(..., **ci.constrained({given}))  # {layer.name}"

@@ -13,6 +13,7 @@ from constrainit.doctor._finding import Finding
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor._statistics import to_numpy
+from constrainit.doctor.treatments._pastes import assigned, drawn_from, holder
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.initializers import Feasible
 from constrainit.layers import OutputScale
@@ -66,7 +67,7 @@ def of_the_right_size(problem, evidence, found):
     """Every constrained kernel drawn anew for its activation and depth, and fitted to the batch."""
     records = constrained_records(problem.model)
     depth = sum(len(record.shape) > 1 for record in records) or 1
-    changed = 0
+    drawn = []
     for index, record in enumerate(records):
         a_set = record.resolved(record.constraint)
         if isinstance(a_set, Custom) or len(record.shape) < 2 or not record.variable.trainable:
@@ -75,15 +76,24 @@ def of_the_right_size(problem, evidence, found):
         phi = phi.activation if isinstance(phi, OutputScale) else phi
         draw = Feasible(a_set, problem.seed + index, activation=phi, depth=depth)
         record.assign(draw.over(a_set, record.axes)(record.shape, record.dtype))
-        changed += 1
-    if not changed:
+        named = "" if phi is None else f", activation={_named(problem, record, phi)}"
+        drawn.append((record, drawn_from(a_set, f"{problem.seed + index}{named}, depth={depth}")))
+    if not drawn:
         return None
     calibrate(problem.model, problem.x)
     return Changed(
         "the constrained kernels are drawn for their activation and depth, and fitted to the batch",
-        code="# **ci.constrained(kernel=..., activation=..., depth=...) in each layer, then\n"
-        "ci.calibrate(model, x)",
+        code=f"{assigned(problem, drawn)}\nci.calibrate(model, x)",
     )
+
+
+def _named(problem, record, activation):
+    """An activation by the name that Keras knows it by; else as that of its layer."""
+    known = keras.activations.serialize(activation)
+    if isinstance(known, str) and keras.activations.get(known) is activation:
+        return repr(known)
+    of_layer = f"{holder(problem, record)}.activation"
+    return of_layer if record.layer.activation is activation else f"{of_layer}.activation"
 
 
 def calibrated(problem, evidence, found):
@@ -101,7 +111,8 @@ def redrawn(problem, evidence, found):
     found = [f for f in found if may_be_of_weights(problem, f)]
     layers = {finding.layer for finding in found if finding.layer}
     paths = {f.weight for f in found if f.weight} | _of_layers(layers, evidence)
-    named = []
+    paths |= {path for f in found for path in f.evidence.get("zeros", ())}
+    named, starts = [], []
     for index, record in enumerate(walk(problem.model)):
         kernel = len(record.shape) > 1 or record.variable.name not in STARTS
         if record.path not in paths or not kernel or not record.variable.trainable:
@@ -109,14 +120,19 @@ def redrawn(problem, evidence, found):
         draw = from_its_set(record, problem.seed + index)
         if draw is None and _is_drawn(record):
             continue
+        start = f"keras.initializers.GlorotUniform({problem.seed + index})"
+        if draw is not None:
+            start = drawn_from(draw.set, str(problem.seed + index))
         draw = draw or keras.initializers.GlorotUniform(seed=problem.seed + index)
         record.assign(ops.cast(draw(record.shape, record.dtype), record.dtype))
         named.append(record.path)
+        starts.append((record, start))
     if not named:
         return None
     return Changed(
         f"{', '.join(named[:3])} drawn at random"
-        + (f", and {len(named) - 3} more" if len(named) > 3 else "")
+        + (f", and {len(named) - 3} more" if len(named) > 3 else ""),
+        code=assigned(problem, starts),
     )
 
 
