@@ -58,3 +58,82 @@ def test_a_norm_between_minus_one_and_one():
     report = diagnosed(layers.Dense(8, kernel_constraint=within), layers.Dense(1))
     assert "CW205" not in [code for code, _ in counted(report)]
     assert "Relaxed" in type(ci.as_set(within)).__name__
+
+
+class Nearer(keras.constraints.Constraint):
+    """Columns of shares, which divides by their sums against a division by zero."""
+
+    def __call__(self, w):
+        w = ops.maximum(w, 0.0)
+        return w / (1e-7 + ops.sum(w, axis=0, keepdims=True))
+
+
+def test_a_weight_of_zeros_that_nothing_comes_near():
+    """The constraint leaves it where it is, and throws all beside it far away: no bound."""
+    x = np.abs(X[:, :4])
+    shares = x / x.sum(1, keepdims=True)
+    start = keras.initializers.Identity()
+    mixes = layers.Dense(
+        4, use_bias=False, kernel_constraint=Nearer(), kernel_initializer=start, name="mixes"
+    )
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((4,))
+    mixed = mixes(inputs)
+    model = keras.Model(inputs, mixed / ops.sum(mixed, axis=-1, keepdims=True))
+    model.compile("adam", "mse")
+    codes = [code for code, _ in counted(ci.diagnose(model, shares, np.roll(shares, 1, axis=1)))]
+    assert "CW302" not in codes
+
+
+def test_rows_that_are_not_trained():
+    """No step applies a constraint to them: along which axes it would work is a note."""
+    codes = {"embeddings_initializer": keras.initializers.Identity(), "trainable": False}
+    rows = layers.Embedding(6, 6, embeddings_constraint=keras.constraints.UnitNorm(), **codes)
+    report = diagnosed(
+        rows, layers.Flatten(), layers.Dense(1), x=RNG.integers(0, 6, (64, 3)).astype("int32")
+    )
+    assert [f.code for f in report.findings] == ["CW301"]
+    assert report.ok
+
+
+class Within(keras.constraints.Constraint):
+    """An interval whose ends are taken by what lies above it, and zero by what lies below zero."""
+
+    def __call__(self, w):
+        w = w * ops.cast(w >= 0, w.dtype)
+        return w * ops.clip(w, 1.0, 8.0) / (1e-7 + w)
+
+
+class Waves(layers.Layer):
+    def build(self, shape):
+        start = keras.initializers.RandomUniform(1.0, 8.0, seed=1)
+        self.pace = self.add_weight(shape=(8,), initializer=start, constraint=Within(), name="pace")
+
+    def call(self, x):
+        return ops.sin(self.pace * x[:, :1])
+
+
+def test_an_interval_that_zero_escapes():
+    """A leap of a vector is told without a word on matrices."""
+    report = diagnosed(Waves(), layers.Dense(1))
+    found = next(f for f in report.findings if f.code == "CW215")
+    assert "QR" not in found.fix
+    assert "interval" in found.fix
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_head_that_only_adds_behind_a_sigmoid(apart):
+    """Of nothing negative a sigmoid gives a half at least; with a free bias it gives all."""
+    keep = {"kernel_constraint": "non_neg", "kernel_initializer": "random_uniform"}
+    parts = [
+        layers.Dense(12, "relu", name="hidden"),
+        layers.Dense(1, None if apart else "sigmoid", bias_constraint="non_neg", **keep),
+        *([layers.Activation("sigmoid")] if apart else []),
+    ]
+    y = RNG.uniform(0, 1, (64, 1)).astype("float32")
+    first = next(f for f in diagnosed(*parts, y=y).findings if f.counts)
+    assert (first.code, first.evidence["low"]) == ("CW605", 0.5)
+    assert first.treatment.healed
+    assert "bias_constraint=None" in first.treatment.code
+    parts[1] = layers.Dense(1, None if apart else "sigmoid", **keep)
+    assert "CW605" not in [code for code, _ in counted(diagnosed(*parts, y=y))]

@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from constrainit.doctor._evidence import CornerEvidence
-from constrainit.doctor._far_points import at_bound, scales_units
+from constrainit.doctor._far_points import at_bound, is_apart, scales_units
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor._statistics import numbers, to_numpy
 from constrainit.doctor.trace import locate
@@ -130,7 +130,8 @@ def _candidates(constraints, record):
             value = np.where(np.abs(image) < 0.1 * _FAR * peak, image, start)
             again = constraints.image(record, value)
             member = again is not None and np.allclose(again, value, rtol=1e-3, atol=1e-6)
-            if member and not np.allclose(value, start):
+            apart = member and is_apart(lambda v: constraints.image(record, v), value)
+            if member and not apart and not np.allclose(value, start):
                 yield value, everywhere and start.size > 1
 
 

@@ -68,9 +68,16 @@ def describe_losses(problem: Any, evidence: Evidence) -> list[LossEvidence]:
             continue
         spec = keras.tree.flatten(problem.specs)[place]
         activation, low, high = _range(layer)
-        why = f"the activation {activation}"
-        if low < 0 and _only_adds(layer, evidence):
-            low, why = 0.0, "a last layer whose weights and inputs are not negative"
+        why, name = f"the activation {activation}", getattr(layer, "name", "")
+        adds = _adding(layer, evidence)
+        end = -np.inf if adds is None else _range(layer, least=0.0)[1]
+        if low < end:
+            low, why, name = (
+                end,
+                "a last layer whose weights and inputs are not negative",
+                adds.name,
+            )
+            why += "" if activation in ("", "linear") else f", with the activation {activation},"
         sparse = "sparse" in _name(loss)
         given = keras.tree.flatten(problem.y)[place]
         each = _compares_each(loss, given, spec, target)
@@ -78,7 +85,7 @@ def describe_losses(problem: Any, evidence: Evidence) -> list[LossEvidence]:
             target = _ends_of(target, classes_that_count(loss, given, spec))
         found.append(
             LossEvidence(
-                _name(loss), getattr(layer, "name", ""), _logits(loss),
+                _name(loss), name, _logits(loss),
                 int(spec.shape[-1]) if sparse else None,
                 activation, low, high, why, predicted[place], target,
                 _compares_all(loss, given, spec),
@@ -218,6 +225,15 @@ def _last_layers(model, count):
     return [model] * count
 
 
+def _adding(layer, evidence):
+    """The last layer, or the one before an activation by itself, if it only adds; or None."""
+    if isinstance(layer, (keras.layers.Activation, keras.layers.ReLU)):
+        nodes = getattr(layer, "_inbound_nodes", ())
+        given = nodes[0].arguments.keras_tensors if len(nodes) == 1 else ()
+        layer = given[0]._keras_history.operation if len(given) == 1 else None
+    return layer if layer is not None and _only_adds(layer, evidence) else None
+
+
 def _only_adds(layer, evidence):
     """Whether a last layer without a free bias adds inputs that are not negative."""
     weights = [r for r in evidence.weights if r.layer is layer]
@@ -245,8 +261,13 @@ def keeps_nonnegative(made: Any) -> bool:
     return bool(np.isfinite(image).all() and image.min() >= 0)
 
 
-def _range(layer):
-    """The activation that an output comes out of, and the least and largest value of that."""
+def _range(layer, least=-_WIDE):
+    """The activation that an output comes out of, and the least and largest value of that.
+
+    Args:
+        layer: The last layer.
+        least: The least number that the activation is given.
+    """
     activation = getattr(layer, "activation", None)
     if isinstance(layer, keras.layers.Softmax):
         activation = keras.activations.softmax
@@ -261,7 +282,7 @@ def _range(layer):
         return name, 0.0, 1.0
     try:
         values = to_numpy(
-            activation(ops.convert_to_tensor(np.linspace(-_WIDE, _WIDE, 2001, dtype="float32")))
+            activation(ops.convert_to_tensor(np.linspace(least, _WIDE, 2001, dtype="float32")))
         )
     # An activation of the user's own may want another shape.
     except Exception:
