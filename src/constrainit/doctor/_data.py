@@ -70,8 +70,8 @@ def describe_losses(problem: Any, evidence: Evidence) -> list[LossEvidence]:
         activation, low, high = _range(layer)
         why, name = f"the activation {activation}", getattr(layer, "name", "")
         adds = _adding(layer, evidence)
-        end = -np.inf if adds is None else _range(layer, least=0.0)[1]
-        if low < end:
+        end = _range(layer, least=0.0)[1]
+        if adds is not None and low < end:
             low, why, name = (
                 end,
                 "a last layer whose weights and inputs are not negative",
