@@ -137,3 +137,43 @@ def test_a_head_that_only_adds_behind_a_sigmoid(apart):
     assert "bias_constraint=None" in first.treatment.code
     parts[1] = layers.Dense(1, None if apart else "sigmoid", **keep)
     assert "CW605" not in [code for code, _ in counted(diagnosed(*parts, y=y))]
+
+
+def wasserstein(targets, scores):
+    return ops.mean(targets * scores)
+
+
+def test_a_bias_that_cancels_beside_a_dropout():
+    """As many real examples as false ones: the bias of a critic adds nothing, whatever is drawn."""
+    parts = [layers.Dense(16, "relu"), layers.Dropout(0.3), layers.Dense(1, name="score")]
+    labels = np.repeat([-1.0, 1.0], 32)[:, None].astype("float32")
+    report = diagnosed(*parts, y=labels, loss=wasserstein, rate=1e-4)
+    found = [f for f in report.findings if f.code == "CW503"]
+    assert all(f.level == "info" for f in found), str(report)
+
+
+def test_a_model_that_has_nothing_left_to_learn():
+    """Its loss is rounding, which grows tenfold and means nothing."""
+    x = np.linspace(0.1, 0.9, 9, dtype="float32")[:, None]
+    report = diagnosed(layers.Dense(1, kernel_initializer="ones"), x=x, y=x)
+    assert counted(report) == []
+
+
+class Slopes(layers.Layer):
+    """A slope for each unit, with a bound that was meant for each of them."""
+
+    def build(self, shape):
+        bound = keras.constraints.MaxNorm(3.5)
+        self.slope = self.add_weight(
+            shape=(shape[-1],), initializer="ones", constraint=bound, name="slope"
+        )
+
+    def call(self, x):
+        return ops.sigmoid(self.slope * x)
+
+
+def test_a_norm_over_a_vector():
+    """It is that of all entries: what bounds each of them is told."""
+    first = diagnosed(layers.Dense(64), Slopes(), layers.Dense(1)).findings[0]
+    assert (first.code, first.weight.split("/")[-1]) == ("CW101", "slope")
+    assert "Box(lower, upper)" in first.fix

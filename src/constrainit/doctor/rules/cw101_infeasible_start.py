@@ -86,7 +86,7 @@ class InfeasibleStart(Rule):
                 f"{made.start.size} weights are {_outside(made)}, and the first forward pass uses "
                 "them. Keras does not apply a constraint at initialization"
                 + _never(made) + more + _beside_units(made),
-                _fix(made, high, evidence.trained) + _of_units(made),
+                _fix(made, high, evidence.trained) + _of_units(made) + _of_entries(made),
                 {
                     "violation": made.violation,
                     "share_moved": made.share_moved,
@@ -111,6 +111,17 @@ def _of_units(made):
     if made.rows is None:
         return ""
     return f"; first, if the norms of units are meant, write axis={list(made.record.axes)}"
+
+
+def _of_entries(made):
+    """What bounds each entry of a vector, where the norm of all may not be what is meant."""
+    bounded = "norm at most" in made.text or "norm in [" in made.text
+    if len(made.record.shape) != 1 or not bounded:
+        return ""
+    return (
+        "; if each entry is to be bounded, and not the norm of all of them, write "
+        "constrainit.Box(lower, upper)"
+    )
 
 
 def _fix(made, scaled, trained):
