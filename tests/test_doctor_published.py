@@ -177,3 +177,34 @@ def test_a_norm_over_a_vector():
     first = diagnosed(layers.Dense(64), Slopes(), layers.Dense(1)).findings[0]
     assert (first.code, first.weight.split("/")[-1]) == ("CW101", "slope")
     assert "Box(lower, upper)" in first.fix
+
+
+class Decays(layers.Layer):
+    """A state that decays at rates whose norm was bounded in place of each of them."""
+
+    def __init__(self, bound):
+        super().__init__(name="decays")
+        self.bound = bound
+
+    def build(self, shape):
+        start = keras.initializers.RandomUniform(0.3, 1.0, seed=1)
+        self.tau = self.add_weight(
+            shape=(shape[-1],), initializer=start, constraint=self.bound, name="tau"
+        )
+
+    def call(self, x):
+        return x / self.tau
+
+
+@pytest.mark.parametrize(
+    ("bound", "codes"),
+    [(keras.constraints.MinMaxNorm(0.01, 10.0), ["CW302"]), (ci.Box(0.01, 10.0), [])],
+)
+def test_a_norm_with_a_lower_bound_keeps_no_entry_from_zero(bound, codes):
+    """It is a bound of all entries together, which the fix says."""
+    report = diagnosed(Decays(bound), layers.Dense(1), rate=1e-3)
+    assert [code for code, _ in counted(report)] == codes
+    for finding in report.findings[: len(codes)]:
+        assert "Box(lower, upper)" in finding.fix
+        assert finding.treatment.healed
+        assert "Box(lower=0.01, upper=10.0)" in finding.treatment.code
