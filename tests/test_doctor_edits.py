@@ -116,11 +116,6 @@ EDITS |= {
         "    def __call__(self, w):\n        return self.m * w\n",
         "        w = keras.ops.convert_to_tensor(w)\n        return self.m * w",
     ),
-    "function of NumPy": (
-        _chosen_edits.without_numpy,
-        "class C:\n    def __call__(self, w):\n        return np.clip(w, 0, 1)\n",
-        "keras.ops.clip(w, 0, 1)",
-    ),
     "tensor": (
         _chosen_edits.of_a_tensor,
         "class C:\n    def __call__(self, w):\n        return keras.ops.where(w < 0, 0.0, w)\n",
