@@ -106,8 +106,10 @@ class Within(keras.constraints.Constraint):
 
 class Waves(layers.Layer):
     def build(self, shape):
-        start = keras.initializers.RandomUniform(1.0, 8.0, seed=1)
-        self.pace = self.add_weight(shape=(8,), initializer=start, constraint=Within(), name="pace")
+        self.pace = self.add_weight(
+            shape=(8,), initializer="ones", constraint=Within(), name="pace"
+        )
+        self.pace.assign(np.array([5.7, 2.8, 7.6, 1.5, 3.4, 3.4, 4.2, 5.2], "float32"))
 
     def call(self, x):
         return ops.sin(self.pace * x[:, :1])
