@@ -110,6 +110,12 @@ EDITS |= {
         "def __call__(self, w):\n    return np.clip(w.numpy(), 0, np.asarray(self.top))\n",
         "keras.ops.clip(w, 0, keras.ops.convert_to_tensor(self.top))",
     ),
+    "array of NumPy": (
+        _chosen_edits.without_numpy,
+        "class C:\n    def __init__(self, m):\n        self.m = list(m)\n\n"
+        "    def __call__(self, w):\n        return self.m * w\n",
+        "        w = keras.ops.convert_to_tensor(w)\n        return self.m * w",
+    ),
     "tensor": (
         _chosen_edits.of_a_tensor,
         "class C:\n    def __call__(self, w):\n        return keras.ops.where(w < 0, 0.0, w)\n",

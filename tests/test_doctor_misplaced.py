@@ -301,3 +301,63 @@ def test_a_weight_that_is_kept_elsewhere_is_not_given_away():
     """An attribute that `call` sets is a weight's only if the class says so."""
     report = diagnosed(Elsewhere())
     assert report.ok, str(report)
+
+
+class Apart(keras.constraints.Constraint):
+    """A penalty that is written as a constraint: how far columns are from orthonormal ones."""
+
+    def __call__(self, w):
+        gram = ops.matmul(ops.transpose(w), w)
+        return 1e-3 * ops.sum(ops.square(gram - ops.eye(w.shape[-1])))
+
+
+class Uncorrelated(keras.constraints.Constraint):
+    """A penalty on what a layer gives, which keeps what it was called with."""
+
+    def __call__(self, codes):
+        self.centred = codes - ops.mean(codes, axis=0)
+        gram = ops.matmul(ops.transpose(self.centred), self.centred)
+        return 1e-3 * ops.sum(ops.square(gram * (1 - ops.eye(codes.shape[-1]))))
+
+
+class Back(layers.Layer):
+    """A decoder that shares the kernel of its encoder, and holds a constraint for it."""
+
+    def __init__(self, encoder, units):
+        super().__init__(name="back")
+        self.encoder, self.units = encoder, units
+        self.kernel_constraint = keras.constraints.UnitNorm(axis=1)
+
+    def build(self, shape):
+        self.kernel = self.encoder.kernel
+        self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros")
+
+    def call(self, x):
+        return ops.matmul(x, ops.transpose(self.kernel)) + self.bias
+
+
+def test_a_penalty_that_is_written_as_a_constraint():
+    """It gives one number for many weights, and is right where it is; a bound is not."""
+    unit = ci.UnitNorm()
+    report = diagnosed(
+        layers.Dense(
+            4, kernel_regularizer=Apart(), activity_regularizer=Uncorrelated(),
+            kernel_constraint=unit, kernel_initializer=unit.initializer(seed=0),
+        )
+    )  # fmt: skip
+    assert report.ok, str(report)
+    held = diagnosed(layers.Dense(4, kernel_regularizer=Apart(), bias_regularizer=ci.MaxNorm(1)))
+    assert [(f.code, f.weight.split("/")[-1]) for f in held.findings if f.counts][:1] == [
+        ("CW209", "bias")
+    ]
+
+
+def test_a_constraint_for_the_kernel_of_another_layer():
+    """It is told at the layer that holds it, and at none of its other weights."""
+    keras.utils.set_random_seed(0)
+    encoder = layers.Dense(3, name="code")
+    model = keras.Sequential([keras.Input((6,)), encoder, Back(encoder, 6)])
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    found = [f for f in ci.diagnose(model, X, X).findings if f.counts]
+    assert [(f.code, f.layer, f.weight) for f in found] == [("CW209", "back", "")]
+    assert "`kernel`" in found[0].message

@@ -249,10 +249,20 @@ def wrong_axes():
     )  # fmt: skip
 
 
-def embedding(axis):
+def over_channels():
+    """Filters of one column: along the other axis there is a single entry."""
+    bound = keras.constraints.MaxNorm(9)
+    return sequential(
+        layers.DepthwiseConv2D((6, 1), depthwise_constraint=bound),
+        layers.GlobalAveragePooling2D(), layers.Dense(1),
+        shape=(6, 6, 3),
+    )  # fmt: skip
+
+
+def embedding(axis, width=3):
     rows = keras.constraints.UnitNorm(axis=axis)
     model = sequential(
-        layers.Embedding(7, 3, embeddings_constraint=rows, name="here"),
+        layers.Embedding(7, width, embeddings_constraint=rows, name="here"),
         layers.Flatten(), layers.Dense(1), dtype="int32",
     )  # fmt: skip
     ci.project(model)
@@ -467,6 +477,8 @@ HEALTHY = {
     "-inf mask": (masked, X),
     "large steps": (large_steps, X),
     "one channel of a filter": (lambda: filters((0, 1)), IMAGES),
+    "filters over all channels": (over_channels, IMAGES),
+    "rows of one entry": (lambda: embedding(0, width=1), INDICES),
     "sets": (lambda: dense(ci.Box(0.1, 1), ci.Box(0.1, 1).initializer(seed=0)), X),
 }
 ALSO = {

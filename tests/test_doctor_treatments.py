@@ -99,7 +99,7 @@ TREATED = {
                 1, use_bias=False, kernel_initializer="ones", kernel_constraint="non_neg"
             ),
         ),
-        X, -np.abs(Y) - 1, "CW605", "with a bias",
+        X, -np.abs(Y) - 1, "CW605", "with a bias that is free",
     ),
     "vector": (raising, X, Y, "CW201", "the axis of a vector"),
 }  # fmt: skip

@@ -203,7 +203,11 @@ def constrained_records(model: keras.Model) -> list[WeightRecord]:
 
 
 def wrong_axes(record: WeightRecord) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
-    """The axes that a constraint works along and those that feed a unit, where they differ."""
+    """The axes that a constraint works along and those that feed a unit, where they differ.
+
+    Axes of a single entry make no difference: a depthwise kernel `(channels, 1, in, depth)` has a
+    unit along the first axis alone.
+    """
     try:
         a_set = record.resolved(record.constraint)
     except ValueError:
@@ -212,11 +216,14 @@ def wrong_axes(record: WeightRecord) -> tuple[tuple[int, ...], tuple[int, ...]] 
     # A bias of a GRU has two rows, neither of which feeds a unit alone.
     if rank < 2 or record.axes is None or a_set.unit_axis is None or record.argument == "bias":
         return None
-    used = tuple(sorted(axis % rank for axis in _as_tuple(a_set.unit_axis)))
-    right = tuple(sorted(record.axes))
-    # Along an axis of one entry nothing is added up.
-    wide = [[axis for axis in axes if record.shape[axis] > 1] for axes in (used, right)]
-    return None if wide[0] == wide[1] else (used, right)
+    used, right = (
+        tuple(sorted(axis % rank for axis in _as_tuple(axes)))
+        for axes in (a_set.unit_axis, record.axes)
+    )
+    wide = {axis for axis, size in enumerate(record.shape) if size > 1}
+    # Of a unit of one entry a sphere leaves the sign: its norm can not be what is meant.
+    only_signs = not wide & set(right) and not a_set.convex
+    return None if only_signs or wide & set(used) == wide & set(right) else (used, right)
 
 
 def _as_tuple(axis):

@@ -1,15 +1,21 @@
 """Constraints that a layer was given and that no step applies to a weight."""
 
+import copy
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
+import numpy as np
+from keras import ops
 
 from constrainit.doctor._recording import is_custom
 from constrainit.model import WeightRecord
 
 PENALTY = "regularizer"
 """The place of a constraint that `add_weight` was given as a penalty."""
+
+_BATCH = 4
+"""Of how many examples the batch is that a penalty on what a layer gives is asked with."""
 
 
 def unattached(weights: Sequence[WeightRecord]) -> list[tuple[WeightRecord, str]]:
@@ -36,20 +42,42 @@ def _held_by_layers(weights, known):
     return found
 
 
+def held_for(record: WeightRecord) -> tuple[str, str] | None:
+    """The kind of a constraint that a layer holds for what is no weight of its own, and its name.
+
+    Such as `kernel_constraint` of a decoder whose `kernel` is that of an encoder: not meant for
+    another weight that the layer has.
+    """
+    # A layer counts a variable that it was given among its own; the path tells who made it.
+    layer = record.layer
+    own = {id(v) for v in layer.variables if v.path == f"{layer.path}/{v.name}"}
+    for name, value in vars(layer).items():
+        stem = name.removesuffix("_constraint")
+        held = getattr(layer, stem, None) if stem != name else None
+        if held is not None and id(held) not in own and is_constraint(value):
+            return type(value).__name__, stem
+    return None
+
+
 def misplaced(weights: Sequence[WeightRecord]) -> list[tuple[WeightRecord, str, str]]:
-    """Weights whose layer was given a constraint as something else: its kind, and as what."""
+    """Weights whose layer was given a constraint as something else: its kind, and as what.
+
+    A penalty may be written as a class of its own that inherits from `Constraint`: what gives a
+    single number for a weight of many is no constraint, and right where it is.
+    """
     layers = {id(r.layer): r.layer for r in weights}
     found = []
     for layer in layers.values():
         places = {} if is_custom(layer) else dict(_other_places(layer))
         for place, value in places.items():
             free = _free_weight(weights, layer, place)
-            if free is not None:
+            if free is not None and not (PENALTY in place and _gives_a_number(value, layer)):
                 found.append((free, type(value).__name__, place))
     told = {id(record.layer) for record, *_ in found}
     for record in weights:
         held = getattr(record.variable, "regularizer", None)
-        if is_constraint(held) and id(record.layer) not in told:
+        known = id(record.layer) in told or not is_constraint(held)
+        if not known and not _gives_a_number(held, record.layer):
             found.append((record, type(held).__name__, PENALTY))
     return found
 
@@ -61,6 +89,22 @@ def _other_places(layer: Any) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
+def _gives_a_number(held: Any, layer: Any) -> bool:
+    """Whether it makes one number of a weight of the layer, or of what such a layer gives."""
+    draws = np.random.default_rng(0)
+    shapes = [tuple(v.shape) for v in layer.variables if len(v.shape) > 1]
+    for shape in [*shapes, *((_BATCH, shape[-1]) for shape in shapes)]:
+        try:
+            # A copy: it may keep what it was called with.
+            found = copy.copy(held)(ops.convert_to_tensor(draws.normal(size=shape), "float32"))
+            if np.prod(shape) > 1 and np.size(ops.convert_to_numpy(found)) == 1:
+                return True
+        # It is meant for another shape, or fails: that is told where it runs.
+        except Exception:
+            continue
+    return False
+
+
 def is_constraint(value: Any) -> bool:
     """Whether a value is a constraint of Keras, or one of this library."""
     return isinstance(value, keras.constraints.Constraint)
@@ -69,10 +113,14 @@ def is_constraint(value: Any) -> bool:
 def _free_weight(weights, layer, place=""):
     """The first weight of a layer without a constraint, or None.
 
-    If there are such, the one that a place is for, as `bias_regularizer`; else a kernel.
+    If there are such, the one that a place is for, as `bias_regularizer`; else a kernel. None, too,
+    where that one has a constraint: no other is meant.
     """
-    own = [r for r in weights if r.layer is layer and r.constraint is None]
+    all_of_it = [r for r in weights if r.layer is layer]
+    own = [r for r in all_of_it if r.constraint is None]
     meant = [r for r in own if place == f"{r.argument}_{PENALTY}"]
+    if not meant and any(place == f"{r.argument}_{PENALTY}" for r in all_of_it):
+        return None
     return next(iter(meant or [r for r in own if len(r.shape) > 1] or own), None)
 
 

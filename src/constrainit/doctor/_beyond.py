@@ -26,6 +26,7 @@ _LOWERED = 0.7
 _AGAIN = 1e-6
 """By how much two losses of the same weights and batch may differ, relative to them."""
 
+_NOTHING = 1e-6
 _BIT = 2.0**-23
 _RATES = (*range(21), 40, 100, 1000)
 
@@ -72,6 +73,15 @@ def hardly_falls(losses: list[float]) -> bool:
     return bool(np.isfinite(losses).all() and np.median(late) >= _LOWERED * losses[0])
 
 
+def is_nothing(loss: float, evidence: Evidence) -> bool:
+    """Whether a loss is next to none for targets that vary as these do: there is no more to learn.
+
+    A share of a millionth of their variance, or of one where that is larger, is left.
+    """
+    kept = [d.deviation**2 for d in evidence.data if d.name.startswith("y") and not d.integer]
+    return abs(loss) <= _NOTHING * min([1.0, *(one for one in kept if one > 0)])
+
+
 def further(problem: Any, constraints: Any, stepped: Any) -> list[float]:
     """The losses of more steps, up to the first that is not finite."""
     losses: list[float] = []
@@ -99,7 +109,7 @@ def added(problem: Any) -> dict[str, float]:
 
 def rounding(problem: Any, evidence: Evidence) -> RoundingEvidence | None:
     """By how much the loss changes with the last bit of the weights, if it does not fall."""
-    if not hardly_falls(evidence.losses):
+    if not hardly_falls(evidence.losses) or is_nothing(max(evidence.losses), evidence):
         return None
     held = [snapshot(v) for v in problem.others]
 

@@ -8,10 +8,11 @@ import numpy as np
 from keras import ops
 
 from constrainit.doctor._evidence import CornerEvidence
-from constrainit.doctor._far_points import at_bound, scales_units
+from constrainit.doctor._far_points import at_bound, is_apart, scales_units
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor._statistics import numbers, to_numpy
 from constrainit.doctor.trace import locate
+from constrainit.sets import NormRange
 
 _MOST = 8
 _SMALL = 1 << 16
@@ -58,12 +59,31 @@ def _failing(problem, constraints, record):
         seen = ((one, _fails(problem, record, one)) for one in alone)
         single = next((pair for pair in seen if pair[1] is not None), None)
         yield (value, True, bad) if single is None else (single[0], False, single[1])
+    value = _entry_at_zero(constraints, record) if is_custom(record.layer) else None
+    if value is not None:
+        bad = _fails(problem, record, value)
+        if bad is not None:
+            yield value, False, bad
+            return
     # Such units are looked at by now, in directions that no two of them have both.
     if is_custom(record.layer) and not (bounded and scales_units(constraints, record)):
         for value, everywhere in _candidates(constraints, record):
             bad = _fails(problem, record, value)
             if bad is not None:
                 yield value, everywhere, bad
+
+
+def _entry_at_zero(constraints, record):
+    """A vector whose norm has a lower bound, with zero in one place; None for all others.
+
+    A lower bound of the norm keeps no entry of a vector from zero, for which it is often meant.
+    """
+    a_set, start = constraints.known(record), to_numpy(record.variable)
+    if not isinstance(a_set, NormRange) or a_set.lower <= 0 or start.ndim != 1 or start.size < 2:
+        return None
+    start[np.argmin(np.abs(start))] = 0.0
+    value = constraints.image(record, start)
+    return None if value is None or value.all() else value
 
 
 def _has_own_parts(problem):
@@ -130,7 +150,8 @@ def _candidates(constraints, record):
             value = np.where(np.abs(image) < 0.1 * _FAR * peak, image, start)
             again = constraints.image(record, value)
             member = again is not None and np.allclose(again, value, rtol=1e-3, atol=1e-6)
-            if member and not np.allclose(value, start):
+            apart = member and is_apart(lambda v: constraints.image(record, v), value)
+            if member and not apart and not np.allclose(value, start):
                 yield value, everywhere and start.size > 1
 
 

@@ -68,10 +68,16 @@ def describe_losses(problem: Any, evidence: Evidence) -> list[LossEvidence]:
             continue
         spec = keras.tree.flatten(problem.specs)[place]
         activation, low, high = _range(layer)
-        why = f"the activation {activation}"
-        least = _least_of_sum(layer, evidence)
-        if low < 0 and least is not None and least >= 0:
-            low, why = 0.0, "a last layer whose weights and inputs are not negative"
+        why, name = f"the activation {activation}", getattr(layer, "name", "")
+        adds = _adding(layer, evidence)
+        end = _range(layer, least=0.0)[1]
+        if adds is not None and low < end:
+            low, why, name = (
+                end,
+                "a last layer whose weights and inputs are not negative",
+                adds.name,
+            )
+            why += "" if activation in ("", "linear") else f", with the activation {activation},"
         sparse = "sparse" in _name(loss)
         given = keras.tree.flatten(problem.y)[place]
         each = _compares_each(loss, given, spec, target)
@@ -79,7 +85,7 @@ def describe_losses(problem: Any, evidence: Evidence) -> list[LossEvidence]:
             target = _ends_of(target, classes_that_count(loss, given, spec))
         found.append(
             LossEvidence(
-                _name(loss), getattr(layer, "name", ""), _logits(loss),
+                _name(loss), name, _logits(loss),
                 int(spec.shape[-1]) if sparse else None,
                 activation, low, high, why, predicted[place], target,
                 _compares_all(loss, given, spec),
@@ -88,7 +94,7 @@ def describe_losses(problem: Any, evidence: Evidence) -> list[LossEvidence]:
                 passed_over(loss, given, spec),
                 *(floor_of(problem, loss, layer, place) if healthy else (0.0, 0.0)),
                 are_goals(loss, given, spec, low, high),
-                _below_zero(layer, low, least, target, evidence),
+                _below_zero(layer, low, target, evidence),
             )
         )  # fmt: skip
     return found
@@ -220,6 +226,16 @@ def _last_layers(model, count):
     return [model] * count
 
 
+def _adding(layer, evidence):
+    """The last layer, or the one before an activation by itself, if it only adds; or None."""
+    if isinstance(layer, (keras.layers.Activation, keras.layers.ReLU)):
+        nodes = getattr(layer, "_inbound_nodes", ())
+        given = nodes[0].arguments.keras_tensors if len(nodes) == 1 else ()
+        layer = given[0]._keras_history.operation if len(given) == 1 else None
+    least = None if layer is None else _least_of_sum(layer, evidence)
+    return layer if least is not None and least >= 0 else None
+
+
 def _least_of_sum(layer, evidence):
     """The least input of a last layer whose weights, a bias too, are kept from being negative."""
     weights = [r for r in evidence.weights if r.layer is layer]
@@ -234,12 +250,13 @@ def _least_of_sum(layer, evidence):
     return evidence.outputs[place - 1].lowest if place > 0 else None
 
 
-def _below_zero(layer, low, least, target, evidence):
+def _below_zero(layer, low, target, evidence):
     """The least output after the steps, where weights are kept from being negative for its sign.
 
     0 where that is not negative, where targets are, or where the inputs are not.
     """
     last = [o.lowest for o in evidence.outputs_last if o.layer == getattr(layer, "name", "")]
+    least = _least_of_sum(layer, evidence)
     if low > -np.inf or least is None or least >= 0 or target.low < 0 or not last:
         return 0.0
     return min(last[-1], 0.0)
@@ -258,8 +275,13 @@ def keeps_nonnegative(made: Any) -> bool:
     return bool(np.isfinite(image).all() and image.min() >= 0)
 
 
-def _range(layer):
-    """The activation that an output comes out of, and the least and largest value of that."""
+def _range(layer, least=-_WIDE):
+    """The activation that an output comes out of, and the least and largest value of that.
+
+    Args:
+        layer: The last layer.
+        least: The least number that the activation is given.
+    """
     activation = getattr(layer, "activation", None)
     if isinstance(layer, keras.layers.Softmax):
         activation = keras.activations.softmax
@@ -274,7 +296,7 @@ def _range(layer):
         return name, 0.0, 1.0
     try:
         values = to_numpy(
-            activation(ops.convert_to_tensor(np.linspace(-_WIDE, _WIDE, 2001, dtype="float32")))
+            activation(ops.convert_to_tensor(np.linspace(least, _WIDE, 2001, dtype="float32")))
         )
     # An activation of the user's own may want another shape.
     except Exception:

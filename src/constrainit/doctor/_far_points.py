@@ -18,6 +18,9 @@ _ALONE = 8
 _MOST = 1 << 20
 _SAME = 1e-3
 
+_BESIDE, _NEAR = 1e-4, 0.05
+"""How far beside a member is looked, and how near to it the image stays, in its largest entry."""
+
 
 def at_bound(constraints: Any, record: WeightRecord) -> Iterator[tuple[Any, list[Any]]]:
     """Members with units, or entries, at the bound; with each those with but one of these there.
@@ -46,7 +49,8 @@ def at_bound(constraints: Any, record: WeightRecord) -> Iterator[tuple[Any, list
         for where in (some, np.ones_like(some)):
             value = np.where(where, end, inside)
             again = constraints.image(record, value)
-            if again is not None and np.allclose(again, value, rtol=_SAME, atol=1e-6):
+            same = again is not None and np.allclose(again, value, rtol=_SAME, atol=1e-6)
+            if same and not is_apart(lambda v: constraints.image(record, v), value):
                 yield value, [np.where(one, end, inside) for one in _each(where)]
 
 
@@ -57,6 +61,21 @@ def far_image(image: Any, value: np.ndarray) -> Any:
         return None
     same = np.allclose(near, far, rtol=_SAME, atol=_SAME * np.abs(near).max(initial=0.0))
     return near if same else None
+
+
+def is_apart(image: Any, value: np.ndarray) -> bool:
+    """Whether a constraint throws what lies beside a value far away from it.
+
+    Such as a weight of zeros of which none of its sums is one: it divides them by what it adds
+    against a division by zero, and leaves them where they are. No training comes there.
+    """
+    size = float(np.abs(value).max(initial=0.0)) or 1.0
+    way = _BESIDE * size * np.abs(np.random.default_rng(0).normal(size=value.shape))
+    for beside in (value + way, value - way):
+        found = image(beside)
+        if found is None or np.abs(found - value).max(initial=0.0) > _NEAR * size:
+            return True
+    return False
 
 
 def scales_units(constraints: Any, record: WeightRecord) -> bool:

@@ -99,7 +99,7 @@ class Training:
         evidence.averages = self._averages()
         self.constraints.end()
         if evidence.fault_step is None:
-            ask_for_use(problem, evidence, float(stepped.loss))
+            ask_for_use(problem, evidence)
             evidence.zeros = left_at_zero(evidence)
         # What has moved already needs no further update, which takes time.
         if any(made.still for made in evidence.gradients):

@@ -7,6 +7,8 @@ from keras import ops
 
 from constrainit.doctor._evidence import Evidence, GradientEvidence
 from constrainit.doctor._problem import Problem
+from constrainit.doctor._randomness import undisturbed
+from constrainit.doctor._state import snapshot
 from constrainit.doctor._statistics import to_numpy
 from constrainit.model import STARTS, WeightRecord
 
@@ -23,8 +25,10 @@ _FROM_ZERO = 0.1
 """How large a weight of zeros is made: the product of two that are must be seen in the loss."""
 
 
-def ask_for_use(problem: Problem, evidence: Evidence, loss: float) -> None:
+def ask_for_use(problem: Problem, evidence: Evidence) -> None:
     """Moves the weights that never get a gradient, a layer at a time: does the loss change?
+
+    All losses are of the same random numbers, as of a dropout.
 
     Of factors that are zero each is of no use by itself, so that one layer is moved with all
     others, too.
@@ -33,7 +37,9 @@ def ask_for_use(problem: Problem, evidence: Evidence, loss: float) -> None:
     for made in evidence.gradients:
         if made.never:
             never.setdefault(id(made.record.layer), []).append(made)
-    draws = np.random.default_rng(0)
+    if not never:
+        return
+    draws, loss = np.random.default_rng(0), _loss_with(problem, [])
     moved = [
         [(made.record, moved_weight(to_numpy(made.record.value), draws)) for made in group]
         for group in never.values()
@@ -104,13 +110,15 @@ def _changes(problem, loss, own, others=()):
 def _loss_with(problem, moved):
     """The loss with other values of weights."""
     held = [(record, ops.copy(record.value)) for record, _ in moved]
+    others = [(variable, snapshot(variable)) for variable in problem.others]
     for record, value in moved:
         record.assign(ops.cast(value, record.dtype))
     try:
-        return float(problem.step(looking=False).loss)
+        with undisturbed():
+            return float(problem.step(looking=False).loss)
     finally:
-        for record, value in held:
-            record.assign(value)
+        for owner, value in (*held, *others):
+            owner.assign(value)
 
 
 def moved_weight(value: np.ndarray, draws: np.random.Generator) -> np.ndarray:

@@ -80,7 +80,8 @@ def _counterpart(x: Any) -> ConstraintSet | None:
         exact = UnitNorm(axis=_plain(x.axis))
     # Of a rate of 0, which moves nothing, or above 1, which overshoots, only its moves are known.
     elif type(x) is keras.constraints.MinMaxNorm and 0 < x.rate <= 1:
-        exact = NormRange(x.min_value, x.max_value, axis=_plain(x.axis))
+        # No norm is below zero, where a lower bound is sometimes set that is meant for entries.
+        exact = NormRange(max(0.0, x.min_value), x.max_value, axis=_plain(x.axis))
     if exact is None:
         return None
     exact.counterpart_of = f"keras.constraints.{type(x).__name__}"

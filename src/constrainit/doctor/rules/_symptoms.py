@@ -2,6 +2,7 @@
 
 import math
 
+from constrainit.doctor._beyond import is_nothing
 from constrainit.doctor._evidence import Evidence
 
 _GROWTH = 10.0
@@ -19,6 +20,9 @@ def diverges(evidence: Evidence) -> bool:
         return False
     if leaps(evidence):
         return True
+    # Steps away from where nothing is left of it are of the size of the rate.
+    if is_nothing(max(losses), evidence):
+        return False
     # Units that died of the growth let the loss fall back from its peak, far above the start.
     lasting = max(losses[1:-1]) / _GROWTH, _BEYOND * abs(losses[0])
     return losses[-1] > _GROWTH * abs(losses[0]) and losses[-1] > min(lasting)

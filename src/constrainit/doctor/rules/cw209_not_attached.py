@@ -1,6 +1,6 @@
 """CW209 not-attached."""
 
-from constrainit.doctor._attached import PENALTY
+from constrainit.doctor._attached import PENALTY, held_for
 from constrainit.doctor.rules._rule import Rule
 
 _INSTEAD = {
@@ -41,6 +41,10 @@ class NotAttached(Rule):
 
     def find(self, evidence):
         for record, kind in evidence.unattached:
+            other = held_for(record)
+            if other is not None and other[0] == kind:
+                yield self._of_another(record, *other)
+                continue
             yield self.made(
                 f"its layer holds the constraint {kind}, but the weight has none: it was set after "
                 "the layer was built, or never given to add_weight, and no step applies it",
@@ -67,3 +71,14 @@ class NotAttached(Rule):
                 f"`constraint` of the variable to {text}",
                 {"constraint": text}, layer=record.layer.name, weight=record.path,
             )  # fmt: skip
+
+    def _of_another(self, record, kind, name):
+        """A finding at a layer that holds a constraint for what it does not own."""
+        layer = record.layer.name
+        return self.made(
+            f"it holds the constraint {kind} for `{name}`, which is no weight of its own, as of "
+            "a decoder that shares the kernel of its encoder: no step applies it",
+            f"give it to the layer that makes the weight of which `{name}` is taken, with the axes "
+            "that its kernel has there; ci.Intersection holds two at once",
+            {"constraint": kind}, layer=layer,
+        )  # fmt: skip

@@ -46,8 +46,19 @@ class LeapingConstraint(Rule):
                 f"beside this weight its constraint {made.text} leaps by {percent(made.leap)} of "
                 "its norm, however small the step, to a member that is farther away: it does not "
                 "give the nearest one",
-                "give the nearest member, as the sets of constrainit do, such as Orthogonal(); "
-                "take Q of a QR decomposition times the signs of the diagonal of R: "
-                "q * keras.ops.sign(keras.ops.diagonal(r))",
+                _fix(made),
                 {"leap": made.leap},
             )
+
+
+def _fix(made):
+    if len(made.record.shape) != 2:
+        return (
+            "give the nearest member, as the sets of constrainit do: of an interval its end, for "
+            "all that lies beyond it, as keras.ops.clip does"
+        )
+    return (
+        "give the nearest member, as the sets of constrainit do, such as Orthogonal(); take Q of "
+        "a QR decomposition times the signs of the diagonal of R: "
+        "q * keras.ops.sign(keras.ops.diagonal(r))"
+    )

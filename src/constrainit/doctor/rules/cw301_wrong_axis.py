@@ -37,7 +37,8 @@ class WrongAxis(Rule):
         A constraint of the user's own is also reported where it scales weights along axes that have
         no meaning for the layer, such as the rows of all filters; not the rows of a `Dense`
         kernel, nor one channel of a filter, as that may be meant: where the start is outside, CW101
-        says which axes they are.
+        says which axes they are. A weight that is not trained is a note: no step applies a
+        constraint to it.
 
     Source:
         keras-team/keras#474, keras-team/keras#3628 and vlawhern/arl-eegmodels#1; the shapes of the
@@ -64,7 +65,7 @@ class WrongAxis(Rule):
                 f"{type(made.record.layer).__name__} is fed along {right}: {_harm(made, own)}",
                 _fix(made, own, right),
                 {"axis": used, "unit_axes": right, **made.units},
-                level="info" if own else "warning",
+                level="warning" if made.record.variable.trainable and not own else "info",
             )
 
     def _by_training(self, seen):

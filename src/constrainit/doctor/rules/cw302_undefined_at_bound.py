@@ -37,6 +37,7 @@ class UndefinedAtBound(Rule):
         comes there, it is a note. Of Keras' layers it is done where a layer, an operation between
         layers or a loss is not Keras' own, and for sets that are bounded as a whole only, such as a
         ball or an interval: what is not, such as `non_neg`, has zero for a bound, which sums take.
+        Of a vector whose norm has a lower bound, in a layer of the user's own, one entry is zero.
 
     Source:
         Threads of this kind: pronobis/libspn-keras#17 (the logarithm of `non_neg`),
@@ -63,9 +64,7 @@ class UndefinedAtBound(Rule):
             yield self.made(
                 f"its set ({corner.text}) allows values, here {value}, for which "
                 f"{_place(corner)} is not finite{what}; {when}",
-                "keep a distance from the bound: Positive(minimum) in place of non-negative "
-                "weights, Box(lower, upper) or MaxNorm(radius) with bounds inside, or a smooth map "
-                "(Reparametrized)",
+                _fix(corner),
                 {"low": corner.value.minimum, "high": corner.value.maximum, "reached": met},
                 layer=record.layer.name, weight=record.path,
                 source=None if operation is None else operation.source,
@@ -85,6 +84,18 @@ class UndefinedAtBound(Rule):
             layer=record.layer.name, weight=record.path,
             source=None if operation is None else operation.source,
         )  # fmt: skip
+
+
+def _fix(corner):
+    if "norm in [" in corner.text and len(corner.record.shape) == 1:
+        return (
+            "bound each entry, by Box(lower, upper): the norm of a vector is that of all of its "
+            "entries, and keeps none of them from zero"
+        )
+    return (
+        "keep a distance from the bound: Positive(minimum) in place of non-negative weights, "
+        "Box(lower, upper) or MaxNorm(radius) with bounds inside, or a smooth map (Reparametrized)"
+    )
 
 
 def _place(corner):

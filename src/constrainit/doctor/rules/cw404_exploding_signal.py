@@ -14,6 +14,9 @@ _LARGE = 1e4
 _GROWTH = 1e3
 _FAR = 1e4
 
+_BEYOND = 10.0
+"""How many times as large as the targets numbers may be that a model gives on its way to them."""
+
 
 class ExplodingSignal(Rule):
     """The outputs grow from layer to layer, by the weights the model starts with.
@@ -41,10 +44,9 @@ class ExplodingSignal(Rule):
 
     Known limits:
         Reported from a magnitude of 1e4 on (1e3 in float16, whose largest number is 65504) that is
-        a thousand times that of the inputs; a model that means to give such numbers is reported,
-        too. Growth that stays below is not. A recurrence without a bound is reported, too, where a
-        step makes the loss a million times as large. Where the loss overflows from it, it is an
-        error.
+        a thousand times that of the inputs and ten times that of the targets. Growth that stays
+        below is not. A recurrence without a bound is reported, too, where a step makes the loss a
+        million times as large. Where the loss overflows from it, it is an error.
 
     Source:
         Hoedt and Klambauer, Principled weight initialisation for input-convex neural networks
@@ -54,10 +56,9 @@ class ExplodingSignal(Rule):
     code, name, stage = "CW404", "exploding-signal", "forward"
 
     def find(self, evidence):
-        sizes = [max(abs(d.low), abs(d.high)) for d in evidence.data if d.name.startswith("x")]
-        base = max([1.0, *sizes])
+        base, wanted = (_largest(evidence, kind) for kind in "xy")
         outputs = [o for o in evidence.outputs if o.nonfinite == 0 and math.isfinite(o.peak)]
-        large = [o for o in outputs if o.peak > max(_LARGE, _GROWTH * base)]
+        large = [o for o in outputs if o.peak > max(_LARGE, _GROWTH * base, _BEYOND * wanted)]
         if not large:
             if leaps(evidence):
                 yield from self._fed_back(evidence)
@@ -95,6 +96,12 @@ class ExplodingSignal(Rule):
                     layer=layer, weight=record.path, stage="training",
                 )  # fmt: skip
                 return
+
+
+def _largest(evidence, kind):
+    """The largest magnitude of the inputs, "x", or of the targets, "y", and one if all are less."""
+    sizes = [max(abs(d.low), abs(d.high)) for d in evidence.data if d.name.startswith(kind)]
+    return max([1.0, *sizes])
 
 
 def _around(evidence, record):

@@ -27,7 +27,8 @@ class ConstantOutput(Rule):
         Looked at is the deviation of each unit over the batch, against 1e-6 of the largest output
         at the start and 1e-4 after the steps, whose rounding a normalization enlarges.
         Outputs that are all zero, and change within the steps that are looked at, are a start that
-        some layers mean to have. A batch of equal examples is not reported.
+        some layers mean to have. A batch of equal examples is not reported, nor a layer that is
+        called several times, if what it gives varies in one of them.
 
     Source:
         The rule for layers without variation of theDeepChecker (Ben Braiek and Khomh, 2023).
@@ -40,10 +41,12 @@ class ConstantOutput(Rule):
             return
         # A step without a derivative that gives one value to all is told by its own rule.
         cut = {e.layer for e in evidence.entries if e.leaves and not e.gradient}
+        # A layer that is called several times may be given the state that a loop begins with.
+        moves = {o.layer for o in evidence.outputs if not _still(o, _ROUNDING)}
         last = {(o.layer, i): o for i, o in enumerate(evidence.outputs_last)}
         for place, output in enumerate(evidence.outputs):
             later = last.get((output.layer, place))
-            if later is None or output.layer in cut:
+            if later is None or output.layer in cut | moves:
                 continue
             if _still(output, _ROUNDING) and _still(later, _LATER):
                 yield self.made(

@@ -2,6 +2,7 @@
 
 import itertools
 
+from constrainit.doctor._beyond import is_nothing
 from constrainit.doctor.rules._rule import Rule
 
 _ROUNDING = 1e-5
@@ -50,7 +51,8 @@ class NoGradient(Rule):
 
     def find(self, evidence):
         never = [g for g in evidence.gradients if g.never]
-        if evidence.fault_step is not None:
+        # Where a loss is zero nothing moves a weight, and need not.
+        if evidence.fault_step is not None or is_nothing(max(evidence.losses, default=1), evidence):
             return
         lost = _lost_in_rounding(evidence) if evidence.alone else []
         if lost:

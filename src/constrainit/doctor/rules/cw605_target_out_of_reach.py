@@ -38,13 +38,13 @@ class TargetOutOfReach(Rule):
         ci.diagnose(model, np.eye(4), np.arange(4.0)[:, None])
 
     Known limits:
-        The range is that of the last activation, and of a last layer without bias whose weights
-        and inputs are not negative. Targets that reach beyond it by less than 5 % of their range
-        are not reported. The losses of a margin, such as hinge, are left out, and those of the
-        user's own that cost no more at the end of the range than at the targets, or have targets
-        of another shape: they may read something else from them, such as advantages, or times and
-        events. Of labels those do not count that a loss does not look at. Bounded logits are
-        looked for by a pass with large weights, in models whose steps are cheap, and reported
+        The range is that of the last activation, and what is left of it behind a last layer whose
+        weights, bias and inputs are not negative. Targets that reach beyond it by less than 5 % of
+        their range are not reported. The losses of a margin, such as hinge, are left out, and those
+        of the user's own that cost no more at the end of the range than at the targets, or have
+        targets of another shape: they may read something else from them, such as advantages, or
+        times and events. Of labels those do not count that a loss does not look at. Bounded logits
+        are looked for by a pass with large weights, in models whose steps are cheap, and reported
         where a hard label among several classes costs at least half a nat.
 
     Source:
@@ -114,8 +114,9 @@ class TargetOutOfReach(Rule):
             yield self.made(
                 f"the targets lie in [{target.low:.3g}, {target.high:.3g}], but {made.why} gives "
                 f"only numbers {_between(made.low, made.high)}",
-                "give the last layer no activation, or one whose range holds the targets, or scale "
-                "the targets",
+                ("give it a bias without a constraint, or " if "not negative" in made.why else "")
+                + "give the last layer no activation, or one whose range holds the targets, or "
+                "scale the targets",
                 {
                     "target_low": target.low, "target_high": target.high,
                     "low": made.low if math.isfinite(made.low) else None,

@@ -92,11 +92,23 @@ def keras_ops(text):
     return "functions of keras.ops in place of NumPy's", re.sub(r"\.numpy\(\)", "", new)
 
 
-def of_a_tensor(text):
-    """`__call__`, or a function, that begins with its weight as a tensor."""
+def _called(text):
+    """What is called with a weight: `__call__` of a class, or a function; and the first of both."""
     functions = [one for one in ast.walk(ast.parse(text)) if isinstance(one, ast.FunctionDef)]
     method = next((one for one in functions if one.name == "__call__"), None)
-    function = method or next(iter(functions), None)
+    return method or next(iter(functions), None), method
+
+
+def without_numpy(text):
+    """Tensors in place of NumPy: of its functions, or of the weight beside one of its arrays."""
+    function, _ = _called(text)
+    named = function is not None and re.search(r"\b(np|numpy)\.", ast.unparse(function))
+    return (None if named else of_a_tensor(text)) or keras_ops(text)
+
+
+def of_a_tensor(text):
+    """`__call__`, or a function, that begins with its weight as a tensor."""
+    function, method = _called(text)
     if function is None or "convert_to_tensor" in ast.unparse(function):
         return None
     names = [one.arg for one in function.args.args][1 if method else 0 :]
@@ -111,9 +123,7 @@ def of_a_tensor(text):
 
 def with_a_result(text):
     """`__call__`, or a function, that returns what it has made of its weight."""
-    functions = [one for one in ast.walk(ast.parse(text)) if isinstance(one, ast.FunctionDef)]
-    method = next((one for one in functions if one.name == "__call__"), None)
-    function = method or next(iter(functions), None)
+    function, method = _called(text)
     if function is None or any(isinstance(n, ast.Return) for n in ast.walk(function)):
         return None
     weight = next((one.arg for one in function.args.args[1 if method else 0 :]), "")
@@ -163,7 +173,7 @@ _OF_ERRORS = (
     (("seedgenerator",), seeded),
     (("__jax_array__",), of_a_tensor),
     (("boolean conversion", "python `bool`"), None),
-    (("numpy", "__array__"), keras_ops),
+    (("numpy", "__array__"), without_numpy),
     (("shape", "broadcast", "dimension", "size of tensor"), keeps_dimensions),
 )
 """What an error of a constraint speaks of, and the edit that it asks for."""

@@ -262,6 +262,9 @@ def _interior(record, free=False):
         return _own_side(record)
     ball = meant_set(record, 0.0)
     name = _OF_BALLS.get(type(ball))
+    # Of a vector it is each entry that is meant.
+    if isinstance(ball, NormRange) and ball.lower > 0 and len(record.shape) == 1:
+        return Box(ball.lower, ball.upper)
     if ball is not None and name is not None:
         arguments = ball._arguments()
         return type(ball)(**{**arguments, name: closer(arguments[name])})

@@ -152,23 +152,25 @@ def bounded_recurrence(problem, evidence, found):
 
 
 def bias_at_the_end(problem, evidence, found):
-    """A bias in the last layers that had none, so that their outputs can reach the targets."""
+    """A free bias in the last layers, so that their outputs can reach the targets."""
     names, changed = {f.layer for f in found if f.code == "CW605"}, []
 
     def edit(part):
         own = part["config"]
-        if own.get("name") in names and own.get("use_bias") is False:
-            own["use_bias"] = True
+        kept = own.get("use_bias") is False or own.get("bias_constraint") is not None
+        if own.get("name") in names and kept:
+            own["use_bias"], own["bias_constraint"] = True, None
             changed.append(own["name"])
 
     config = copy.deepcopy(_config(problem.model))
     _each(config, edit)
-    if not changed:
-        return None
-    return Changed(
-        f"{_listed(changed)} with a bias", _made(problem, config),
-        "keras.layers.Dense(..., use_bias=True)",
-    )  # fmt: skip
+    made = _made(problem, config)
+    for layer in made.model._flatten_layers():
+        if layer.name in changed:
+            layer.bias.constraint = None
+    code = "keras.layers.Dense(..., use_bias=True, bias_constraint=None)"
+    text = f"{_listed(changed)} with a bias that is free"
+    return Changed(text, made, code) if changed else None
 
 
 def unit_for_each_class(problem, evidence, found):
