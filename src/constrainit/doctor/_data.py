@@ -72,11 +72,8 @@ def describe_losses(problem: Any, evidence: Evidence) -> list[LossEvidence]:
         adds = _adding(layer, evidence)
         end = _range(layer, least=0.0)[1]
         if adds is not None and low < end:
-            low, why, name = (
-                end,
-                "a last layer whose weights and inputs are not negative",
-                adds.name,
-            )
+            low, name = end, adds.name
+            why = "a last layer whose weights and inputs are not negative"
             why += "" if activation in ("", "linear") else f", with the activation {activation},"
         sparse = "sparse" in _name(loss)
         given = keras.tree.flatten(problem.y)[place]
@@ -251,10 +248,7 @@ def _least_of_sum(layer, evidence):
 
 
 def _below_zero(layer, low, target, evidence):
-    """The least output after the steps, where weights are kept from being negative for its sign.
-
-    0 where that is not negative, where targets are, or where the inputs are not.
-    """
+    """The least output after the steps, where no target is negative, nor a weight; else 0."""
     last = [o.lowest for o in evidence.outputs_last if o.layer == getattr(layer, "name", "")]
     least = _least_of_sum(layer, evidence)
     if low > -np.inf or least is None or least >= 0 or target.low < 0 or not last:

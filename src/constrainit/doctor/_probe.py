@@ -16,6 +16,7 @@ from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._frames import fault, layer_in
 from constrainit.doctor._graph_constants import graph_constants
 from constrainit.doctor._halves import values_of
+from constrainit.doctor._hidden import hidden_weights
 from constrainit.doctor._monotone import falling
 from constrainit.doctor._own_copies import note_own_copies
 from constrainit.doctor._own_optimizer import has_stepped
@@ -85,6 +86,7 @@ def _usual(problem, constraints, evidence):
         return
     evidence.data = describe_data(problem)
     evidence.plain = plain_tensors(problem)
+    evidence.hidden = hidden_weights(problem)
     constraints.hold(problem.assigned)
     pairs, start = copies(evidence.weights), values_of(problem.model) if problem.is_small else []
     training = Training(problem, constraints, evidence)

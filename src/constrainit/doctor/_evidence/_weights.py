@@ -99,6 +99,25 @@ class PlainEvidence:
 
 
 @dataclass(frozen=True)
+class HiddenEvidence:
+    """Trainable weights that the model does not know, though its outputs depend on them.
+
+    Attributes:
+        holder: The layer that computes with them.
+        name: The attribute that holds them.
+        kind: The class of the object that it is.
+        parts: The layers and variables in it.
+        numbers: How many numbers these weights are.
+    """
+
+    holder: Any
+    name: str
+    kind: str
+    parts: list[Any]
+    numbers: int
+
+
+@dataclass(frozen=True)
 class ComputedEvidence:
     """A tensor that a layer computes with in place of the weights that it once was computed from.
 

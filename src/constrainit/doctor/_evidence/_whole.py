@@ -29,6 +29,7 @@ from constrainit.doctor._evidence._weights import (
     EntryEvidence,
     GradientEvidence,
     GraphConstantEvidence,
+    HiddenEvidence,
     MadeEvidence,
     PenaltyEvidence,
     PlainEvidence,
@@ -105,6 +106,7 @@ class Evidence:
         switches: Weights that multiply the loss, and nothing that the model predicts.
         twice: Weights with a lower bound that their layers take through a positive map.
         plain: Tensors that layers compute with and that are no weights.
+        hidden: Trainable weights that layers compute with and the model does not know.
         computed: Tensors that layers have computed once from weights to train.
         graph_constants: Tensors that were computed so, in the graph of a functional model.
         reloaded: Layers of the user's own that come back from their config with other arguments.
@@ -168,6 +170,7 @@ class Evidence:
     switches: list[SwitchEvidence] = field(default_factory=list)
     twice: list[TwiceEvidence] = field(default_factory=list)
     plain: list[PlainEvidence] = field(default_factory=list)
+    hidden: list[HiddenEvidence] = field(default_factory=list)
     computed: list[ComputedEvidence] = field(default_factory=list)
     graph_constants: list[GraphConstantEvidence] = field(default_factory=list)
     reloaded: list[Any] = field(default_factory=list)

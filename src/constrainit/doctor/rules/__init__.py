@@ -48,6 +48,7 @@ from constrainit.doctor.rules.cw409_not_a_variable import NotAVariable
 from constrainit.doctor.rules.cw410_copied_not_tied import CopiedNotTied
 from constrainit.doctor.rules.cw411_muted_signal import MutedSignal
 from constrainit.doctor.rules.cw412_beyond_range import BeyondRange
+from constrainit.doctor.rules.cw413_hidden_weights import HiddenWeights
 from constrainit.doctor.rules.cw501_nonfinite_gradient import NonfiniteGradient
 from constrainit.doctor.rules.cw502_nonfinite_loss import NonfiniteLoss
 from constrainit.doctor.rules.cw503_no_gradient import NoGradient
@@ -89,7 +90,7 @@ RULES = (
     WrongDtype(), ConstraintMakesNan(), NotDeterministic(), NotAProjection(), SignedSum(),
     NoMember(), UpdateUndone(), LeapingConstraint(), InexactConstraint(), ForeignOptimizer(),
     NotAttached(), QuantizedAway(), MadeInCall(), WrittenOver(), ComputedOnce(), NotAVariable(),
-    CopiedNotTied(), IndexBeyondTable(), WrongAxis(), BindsOneUnit(), WrongLoss(),
+    HiddenWeights(),    CopiedNotTied(), IndexBeyondTable(), WrongAxis(), BindsOneUnit(), WrongLoss(),
     TargetOutOfReach(), SumBelowZero(), TargetFalls(), BoundedTwice(), RelativeToZero(),
     UnboundedLoss(), UndefinedAtBound(),
     EpsilonUnderflows(), LearningRateTooLow(), SumLeavesSet(),

@@ -1,0 +1,72 @@
+"""Weights in objects that Keras does not look into."""
+
+import contextlib
+import math
+import types
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+from keras import ops
+
+from constrainit.doctor._evidence import HiddenEvidence
+from constrainit.doctor._plain import custom_layers, differ, outputs_of
+
+_DEEP = 3
+_OF_KERAS = (keras.Variable, keras.layers.Layer, keras.optimizers.Optimizer, keras.metrics.Metric)
+_NO_HOLDERS = (types.ModuleType, types.FunctionType, types.MethodType, type, str, bytes)
+
+
+def hidden_weights(problem: Any) -> list[HiddenEvidence]:
+    """The trainable weights that a layer of the user's own computes with and Keras knows not of.
+
+    Keras follows attributes that are layers, variables, and lists, tuples, dictionaries and sets of
+    them. An object of another class is none of these, nor what it holds.
+    """
+    known, found = {id(variable) for variable in problem.model.variables}, []
+    for layer in custom_layers(problem.model):
+        for name, value in list(vars(layer).items()):
+            if name.startswith("_") or isinstance(value, (*_OF_KERAS, *_NO_HOLDERS)):
+                continue
+            parts = list({id(part): part for part in _parts(value, _DEEP)}.values())
+            lost = [v for part in parts for v in _weights(part) if id(v) not in known]
+            if lost and problem.is_small and _matter(problem, lost):
+                numbers = sum(math.prod(v.shape) for v in lost)
+                found.append(HiddenEvidence(layer, name, type(value).__name__, parts, numbers))
+    return found
+
+
+def _parts(value: Any, deep: int) -> Iterator[Any]:
+    """The layers and variables in an object, in what it holds, and so on."""
+    if isinstance(value, (keras.Variable, keras.layers.Layer)):
+        yield value
+    elif deep and not isinstance(value, (*_OF_KERAS, *_NO_HOLDERS)):
+        held = value.values() if isinstance(value, dict) else ()
+        if isinstance(value, (list, tuple, set, frozenset)):
+            held = value
+        elif not isinstance(value, dict):
+            held = getattr(value, "__dict__", {}).values()
+        for part in list(held):
+            yield from _parts(part, deep - 1)
+
+
+def _weights(part):
+    if isinstance(part, keras.Variable):
+        return [part] if part.trainable else []
+    return part.trainable_variables
+
+
+def _matter(problem, variables):
+    """Whether the outputs are others with half of these weights."""
+    kept = [ops.copy(ops.stop_gradient(v.value)) for v in variables]
+    # What the user's model raises here it has raised before.
+    with contextlib.suppress(Exception):
+        before = outputs_of(problem)
+        try:
+            for variable, value in zip(variables, kept, strict=True):
+                variable.assign(value * 0.5)
+            return differ(before, outputs_of(problem))
+        finally:
+            for variable, value in zip(variables, kept, strict=True):
+                variable.assign(value)
+    return False

@@ -1,0 +1,29 @@
+"""A remedy for weights in objects that Keras does not look into: the layer that uses them has them."""
+
+import keras
+
+from constrainit.doctor.treatments._remedy import Changed, with_other
+
+
+def weights_of_the_layer(problem, evidence, found):
+    """What an object holds as an attribute of the layer, too."""
+    names, lines = {finding.layer for finding in found}, []
+    for made in evidence.hidden:
+        if made.holder.name not in names:
+            continue
+        layers = [part for part in made.parts if isinstance(part, keras.layers.Layer)]
+        for part in made.parts:
+            # Not through the layer, which takes no more of them once it is built.
+            own = made.holder._layers if part in layers else made.holder._trainable_variables
+            list.append(own, part)
+        lines.append(
+            f"self.{made.name}_parts = [...]  # in __init__ of {type(made.holder).__name__}: "
+            f"the {len(made.parts)} layers and weights of self.{made.name}"
+        )
+    if not lines:
+        return None
+    return Changed(
+        f"what {', '.join(made.name for made in evidence.hidden)} holds as attributes of its layer",
+        with_other(problem),
+        "\n".join(lines),
+    )
