@@ -7,8 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from keras import ops
 
 from constrainit.doctor._blocks import distance
+from constrainit.doctor._constraint_calls import called
+from constrainit.doctor._statistics import to_numpy
 
 _CALLS = 6
 _GROWTH = 10.0
@@ -16,6 +19,7 @@ _GROWTH = 10.0
 
 _LITTLE = 0.01
 _PULLED = 0.5
+_FAR, _ZEROS = 100.0, 0.3
 NOTICEABLE = 1e-3
 """More than rounding, and than the epsilon of constraints as Keras' own have."""
 
@@ -81,6 +85,18 @@ def left_of(image: Callable, record: Any, before: np.ndarray, size: float) -> fl
     left = float(np.linalg.norm(first - before))
     moved = float(np.linalg.norm(second - first))
     return left / size if left <= _LITTLE * size or moved > _PULLED * left else None
+
+
+def is_idle(record: Any) -> bool:
+    """Whether a constraint gives back any weight as it is, be its entries large, small or zero."""
+    draws = np.random.default_rng(0)
+    for size in (1.0, _FAR, -_FAR):
+        value = size * draws.normal(size=record.shape) * (draws.random(record.shape) > _ZEROS)
+        value = value.astype("float32")
+        found = called(record, value)
+        if found is None or not np.array_equal(found, to_numpy(ops.cast(value, record.dtype))):
+            return False
+    return True
 
 
 def pulls(shrinks: float | None) -> bool:

@@ -27,6 +27,7 @@ from constrainit.doctor._constraint_doubts import (
     fades,
     grows,
     in_turn,
+    is_idle,
     left_of,
     moved_again,
     moved_by,
@@ -123,6 +124,7 @@ class Constraints:
                 made.repeat, made.counted = repeat(made.record), counted(made.record)
             made.axes, made.rows = axes_of_norms(made)
             made.bound = units_bound(made)
+            made.idle = made.image is not None and not made.share_moved and is_idle(made.record)
             made.left_out = left_out(made.record.constraint)
             made.saving = saving_fault(made.record, made.changes or bool(made.fault))
 
@@ -251,6 +253,7 @@ class Constraints:
             gradual = is_gradual(self.of(made.record.variable))
             if made.custom and made.image is not None and not gradual:
                 value = to_numpy(made.record.variable)
+                made.zeros_left = float(np.mean(value == 0)) if made.idle else None
                 made.later = moved_again(self.image, made.record, value)
                 if max(made.again, made.later, made.repeat) <= NOTICEABLE:
                     made.leap = leap(self.image, made.record, value)

@@ -28,26 +28,32 @@ def hidden_weights(problem: Any) -> list[HiddenEvidence]:
         for name, value in list(vars(layer).items()):
             if name.startswith("_") or isinstance(value, (*_OF_KERAS, *_NO_HOLDERS)):
                 continue
-            parts = list({id(part): part for part in _parts(value, _DEEP)}.values())
+            seen = list(_parts(value, f"self.{name}", _DEEP))
+            parts = list({id(part): part for part, _ in seen}.values())
             lost = [v for part in parts for v in _weights(part) if id(v) not in known]
             if lost and problem.is_small and _matter(problem, lost):
+                places = list(dict.fromkeys(place for _, place in seen))
                 numbers = sum(math.prod(v.shape) for v in lost)
-                found.append(HiddenEvidence(layer, name, type(value).__name__, parts, numbers))
+                found.append(
+                    HiddenEvidence(layer, name, type(value).__name__, parts, places, numbers)
+                )
     return found
 
 
-def _parts(value: Any, deep: int) -> Iterator[Any]:
-    """The layers and variables in an object, in what it holds, and so on."""
+def _parts(value: Any, place: str, deep: int) -> Iterator[tuple[Any, str]]:
+    """The layers and variables in an object, in what it holds, and so on, and where they are."""
     if isinstance(value, (keras.Variable, keras.layers.Layer)):
-        yield value
+        yield value, place
     elif deep and not isinstance(value, (*_OF_KERAS, *_NO_HOLDERS)):
-        held = value.values() if isinstance(value, dict) else ()
-        if isinstance(value, (list, tuple, set, frozenset)):
-            held = value
-        elif not isinstance(value, dict):
-            held = getattr(value, "__dict__", {}).values()
-        for part in list(held):
-            yield from _parts(part, deep - 1)
+        if isinstance(value, dict):
+            held = [(part, f"*{place}.values()") for part in value.values()]
+        elif isinstance(value, (list, tuple, set, frozenset)):
+            held = [(part, f"*{place}") for part in value]
+        else:
+            own = getattr(value, "__dict__", {})
+            held = [(part, f"{place}.{name}") for name, part in own.items()]
+        for part, where in held:
+            yield from _parts(part, where, deep - 1)
 
 
 def _weights(part):

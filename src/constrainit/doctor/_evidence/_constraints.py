@@ -52,6 +52,8 @@ class ConstraintEvidence:
             that the weight has a meaning for.
         rows: The same, where they have one, and are not those of its units.
         bound: The units of a kernel that alone it binds, all of their weights alike.
+        idle: Whether it gives back any weight as it is.
+        zeros_left: Where it does, the share of zeros after the steps.
         repeat: How far apart two calls on the same weight are, relative to the start.
         counted: The numbers that it keeps and each call changes, in three calls.
         update: How far the gradient step alone moves the weight.
@@ -98,6 +100,8 @@ class ConstraintEvidence:
     axes: tuple[int, ...] | None = None
     rows: tuple[int, ...] | None = None
     bound: tuple[int, ...] = ()
+    idle: bool = False
+    zeros_left: float | None = None
     repeat: float = 0.0
     counted: dict[str, list[float]] = field(default_factory=dict)
     update: float | None = None

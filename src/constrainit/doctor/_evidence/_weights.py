@@ -107,6 +107,7 @@ class HiddenEvidence:
         name: The attribute that holds them.
         kind: The class of the object that it is.
         parts: The layers and variables in it.
+        places: Where these are, as expressions for the items of a list.
         numbers: How many numbers these weights are.
     """
 
@@ -114,6 +115,7 @@ class HiddenEvidence:
     name: str
     kind: str
     parts: list[Any]
+    places: list[str]
     numbers: int
 
 

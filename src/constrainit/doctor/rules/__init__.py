@@ -29,6 +29,7 @@ from constrainit.doctor.rules.cw214_bounded_twice import BoundedTwice
 from constrainit.doctor.rules.cw215_leaping_constraint import LeapingConstraint
 from constrainit.doctor.rules.cw216_sum_leaves_set import SumLeavesSet
 from constrainit.doctor.rules.cw217_binds_one_unit import BindsOneUnit
+from constrainit.doctor.rules.cw218_binds_nothing import BindsNothing
 from constrainit.doctor.rules.cw301_wrong_axis import WrongAxis
 from constrainit.doctor.rules.cw302_undefined_at_bound import UndefinedAtBound
 from constrainit.doctor.rules.cw303_average_outside import AverageOutside
@@ -90,10 +91,10 @@ RULES = (
     WrongDtype(), ConstraintMakesNan(), NotDeterministic(), NotAProjection(), SignedSum(),
     NoMember(), UpdateUndone(), LeapingConstraint(), InexactConstraint(), ForeignOptimizer(),
     NotAttached(), QuantizedAway(), MadeInCall(), WrittenOver(), ComputedOnce(), NotAVariable(),
-    HiddenWeights(),    CopiedNotTied(), IndexBeyondTable(), WrongAxis(), BindsOneUnit(), WrongLoss(),
-    TargetOutOfReach(), SumBelowZero(), TargetFalls(), BoundedTwice(), RelativeToZero(),
-    UnboundedLoss(), UndefinedAtBound(),
-    EpsilonUnderflows(), LearningRateTooLow(), SumLeavesSet(),
+    HiddenWeights(), CopiedNotTied(), IndexBeyondTable(), WrongAxis(), BindsOneUnit(),
+    BindsNothing(), WrongLoss(), TargetOutOfReach(), SumBelowZero(), TargetFalls(),
+    BoundedTwice(), RelativeToZero(), UnboundedLoss(), UndefinedAtBound(), EpsilonUnderflows(),
+    LearningRateTooLow(), SumLeavesSet(),
     BeyondRange(), PenaltyOutweighs(), LossSwitchedOff(), AverageOverwrites(), UnscaledData(),
     LearningRateTooHigh(), FadingRate(), ScheduleEndsEarly(), DropoutRate(), Rounding(),
     NoSecondDerivative(), AssignedInCall(), GradientsAddUp(), MutedSignal(), StepLeavesSet(),

@@ -53,7 +53,7 @@ class HiddenWeights(Rule):
                 f"its {made.name!r} is of class {made.kind}, into which Keras does not look, and "
                 f"holds {made.numbers} numbers of weights that the outputs depend on: no step "
                 "trains them, no constraint holds for them, and no file has them",
-                "keep the layers as attributes of the layer itself, such as a list of them, or make "
-                f"{made.kind} a keras.layers.Layer",
+                "keep the layers as attributes of the layer itself, such as a list of them, or "
+                f"make {made.kind} a keras.layers.Layer",
                 {"numbers": made.numbers}, layer=made.holder.name,
             )  # fmt: skip

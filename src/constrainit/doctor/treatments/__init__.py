@@ -24,6 +24,7 @@ from constrainit.doctor.treatments import (
     models,
     outputs,
     penalties,
+    pruned,
     rounding,
     source,
     starts,
@@ -43,7 +44,7 @@ from constrainit.doctor.treatments._remedy import (
     key,
     look,
     write,
-)
+)  # fmt: skip
 from constrainit.doctor.treatments._rewriting import registered_as_before
 
 _BROKEN = ("CW401", "CW501", "CW502")
@@ -52,6 +53,12 @@ _TRAINING = ("CW505",)
 _CONSTRAINT = (
     "CW201", "CW202", "CW203", "CW204", "CW205", "CW207", "CW210", "CW211", "CW215",
 )  # fmt: skip
+
+
+def _each(codes, make, **more):
+    """What is tried for all constraints, and where that does not heal all, for each by itself."""
+    return Remedy(codes, for_each_constraint(make), apart=True, **more)
+
 
 REMEDIES = (
     Remedy(("CW206",), constraints.run_call, brings=("CW208",), saved=False),
@@ -63,17 +70,12 @@ REMEDIES = (
     Remedy(("CW603",), data.targets_in_a_column, saved=False),
     Remedy(("CW301",), constraints.along_the_right_axes),
     Remedy(("CW301",), axes.along_other_axes),
-    Remedy(("CW301",), for_each_constraint(source.along_units), saved=False, apart=True),
-    Remedy(("CW212",), for_each_constraint(source.along_a_longer_axis), saved=False, apart=True),
+    _each(("CW301",), source.along_units, saved=False),
+    _each(("CW212",), source.along_a_longer_axis, saved=False),
     Remedy(("CW212",), rounding.straight_through),
-    Remedy(("CW201", "CW202", "CW207"), for_each_constraint(copies.of_their_own), apart=True),
-    Remedy(
-        ("CW201", "CW202"),
-        for_each_constraint(source.with_a_fitting_constant),
-        saved=False,
-        apart=True,
-    ),
-    Remedy(("CW201", "CW202"), for_each_constraint(copies.for_each_gate), apart=True),
+    _each(("CW201", "CW202", "CW207"), copies.of_their_own),
+    _each(("CW201", "CW202"), source.with_a_fitting_constant, saved=False),
+    _each(("CW201", "CW202"), copies.for_each_gate),
     Remedy(
         (*_CONSTRAINT, "CW206"),
         for_each_constraint(source.edited),
@@ -81,10 +83,8 @@ REMEDIES = (
         saved=False,
         apart=True,
     ),
-    Remedy(("CW208",), for_each_constraint(source.edited), saved=False, apart=True),
-    Remedy(
-        (*_CONSTRAINT, "CW208", "CW212"), for_each_constraint(constraints.exact_set), apart=True
-    ),
+    _each(("CW208",), source.edited, saved=False),
+    _each((*_CONSTRAINT, "CW208", "CW212"), constraints.exact_set),
     Remedy(
         ("CW204",),
         for_each_constraint(source.along_inputs),
@@ -116,6 +116,7 @@ REMEDIES = (
     Remedy(("CW307",), source.kept_in_call, saved=False),
     Remedy(("CW306",), source.computed_in_call, saved=False, again=True),
     Remedy(("CW409",), models.made_weights, saved=False),
+    Remedy(("CW218",), pruned.zeros_fixed),
     Remedy(("CW413",), hidden.weights_of_the_layer, saved=False),
     Remedy(("CW609",), penalties.weaker_penalty),
     Remedy(("CW612",), penalties.fixed_weight, saved=False),

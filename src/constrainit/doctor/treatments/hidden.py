@@ -1,4 +1,4 @@
-"""A remedy for weights in objects that Keras does not look into: the layer that uses them has them."""
+"""A remedy for weights in objects that Keras does not look into: their layer has them, too."""
 
 import keras
 
@@ -16,10 +16,8 @@ def weights_of_the_layer(problem, evidence, found):
             # Not through the layer, which takes no more of them once it is built.
             own = made.holder._layers if part in layers else made.holder._trainable_variables
             list.append(own, part)
-        lines.append(
-            f"self.{made.name}_parts = [...]  # in __init__ of {type(made.holder).__name__}: "
-            f"the {len(made.parts)} layers and weights of self.{made.name}"
-        )
+        kept = f"self.{made.name}_parts = [{', '.join(made.places)}]"
+        lines.append(f"{kept}  # in __init__ of {type(made.holder).__name__}")
     if not lines:
         return None
     return Changed(

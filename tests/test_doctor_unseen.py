@@ -1,0 +1,126 @@
+"""What Keras does not see, and what a constraint does not do: hidden weights, a mask made late."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import constrainit as ci
+
+
+class Bank:
+    """An object of no class of Keras."""
+
+    def __init__(self, count):
+        self.experts = [layers.Dense(4, "relu", name=f"expert_{i}") for i in range(count)]
+        self.heads = {"main": layers.Dense(1, name="head")}
+
+
+class Mixture(layers.Layer):
+    """Experts that are kept in a `Bank`, or in attributes of the layer itself."""
+
+    def __init__(self, hidden, trainable_experts=True, **named):
+        super().__init__(**named)
+        bank = Bank(2)
+        self.parts = None if hidden else [bank.experts, bank.heads]
+        self.bank = bank if hidden else None
+        for layer in (*bank.experts, bank.heads["main"]):
+            layer.trainable = trainable_experts
+
+    def build(self, shape):
+        for layer in (*self._experts(), self._head()):
+            layer.build(shape if layer.units > 1 else (shape[0], 4))
+        self.scale = self.add_weight((1,), "ones", name="scale")
+
+    def _experts(self):
+        return self.bank.experts if self.bank else self.parts[0]
+
+    def _head(self):
+        return self.bank.heads["main"] if self.bank else self.parts[1]["main"]
+
+    def call(self, x):
+        return self._head()(sum(expert(x) for expert in self._experts())) * self.scale
+
+    def compute_output_shape(self, shape):
+        return (shape[0], 1)
+
+
+def diagnosed(*parts):
+    """What the doctor says of a model that trains on something it can learn."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((4,)), *parts])
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+    before = [np.array(v) for v in model.variables]
+    report = ci.diagnose(model, x, np.abs(x[:, :1]))
+    assert all(np.array_equal(a, v) for a, v in zip(before, model.variables, strict=True))
+    return report
+
+
+def test_weights_in_an_object_that_keras_does_not_look_into():
+    """No step trains them; as attributes of the layer they are trained."""
+    mixture = Mixture(hidden=True, name="mixture")
+    report = diagnosed(mixture)
+    first = report.findings[0]
+    assert (first.code, first.layer) == ("CW413", "mixture"), str(report)
+    assert first.evidence["numbers"] == 2 * (4 * 4 + 4) + 4 + 1
+    assert first.treatment.healed, str(report)
+    assert "[*self.bank.experts, *self.bank.heads.values()]" in first.treatment.code
+    assert mixture.trainable_weights == [mixture.scale]
+
+
+def test_what_the_layer_has_itself_or_does_not_train_is_not_hidden():
+    """Lists and dictionaries of layers are followed; a frozen part may be kept out of the files."""
+    for mixture in (Mixture(hidden=False), Mixture(hidden=True, trainable_experts=False)):
+        assert "CW413" not in [f.code for f in diagnosed(mixture).findings]
+
+
+@keras.saving.register_keras_serializable("unseen")
+class StaysPruned(keras.constraints.Constraint):
+    """A mask of the weight that has been moved already."""
+
+    def __call__(self, w):
+        return w * ops.cast(ops.not_equal(w, 0.0), w.dtype)
+
+
+def pruned(shape, dtype=None):
+    """Most entries at zero."""
+    rng = np.random.default_rng(1)
+    w = rng.normal(size=shape) * (rng.random(shape) < 0.3)
+    return ops.convert_to_tensor(w, dtype=dtype or "float32")
+
+
+@pytest.mark.parametrize("start", ["pruned", "glorot_uniform"])
+def test_a_mask_that_is_made_of_what_an_update_has_moved(start):
+    """It gives back every weight: what was pruned comes back."""
+    start = pruned if start == "pruned" else start
+    own = layers.Dense(
+        8, "tanh", kernel_initializer=start, kernel_constraint=StaysPruned(), name="own"
+    )
+    report = diagnosed(own, layers.Dense(1))
+    found = [f for f in report.findings if f.code == "CW218"]
+    assert [f.level for f in found] == ["warning" if start is pruned else "info"], str(report)
+    if start is pruned:
+        assert found[0].treatment.healed, str(report)
+        assert found[0].evidence["zero_after"] < 0.1
+
+
+def test_the_paste_keeps_what_is_pruned():
+    """As it is written, on the model as it is given."""
+    own = layers.Dense(8, kernel_initializer=pruned, kernel_constraint=StaysPruned(), name="own")
+    report = diagnosed(own, layers.Dense(1))
+    model = keras.Sequential([keras.Input((4,)), own])
+    code = next(f.treatment.code for f in report.findings if f.code == "CW218")
+    exec(code, {"model": model, "ci": ci, "keras": keras})
+    zero = np.array(own.kernel) == 0
+    moved = np.array(own.kernel.constraint(ops.convert_to_tensor(own.kernel) + 1.0))
+    assert zero.any()
+    assert np.array_equal(moved == 0, zero)
+
+
+def test_a_mask_that_is_given_binds():
+    """And so does a clip that the start does not meet."""
+    for constraint in (lambda w: w * pruned(w.shape), lambda w: ops.clip(w, -9.0, 9.0)):
+        own = layers.Dense(8, kernel_initializer="zeros", kernel_constraint=constraint)
+        report = diagnosed(own, layers.Dense(1))
+        assert "CW218" not in [f.code for f in report.findings]
