@@ -921,3 +921,33 @@ def test_a_loss_that_leaps_and_falls_back(losses, leaps):
     evidence.weights = walk(model)
     fed = [(f.layer, f.stage) for f in ExplodingSignal().find(evidence)]
     assert [stage for _, stage in fed] == ["training"] * leaps
+
+
+class Codes(layers.Layer):
+    """The nearest of the rows of a codebook, straight through, with losses of its own."""
+
+    def build(self, shape):
+        far = np.stack([np.zeros(4), np.full(4, 0.6)])
+        self.rows = self.add_weight(
+            shape=(2, 4), initializer=lambda shape, dtype=None: ops.convert_to_tensor(far, dtype)
+        )
+
+    def call(self, x):
+        apart = ops.sum(ops.square(x[:, None] - self.rows[None]), axis=-1)
+        code = ops.take(self.rows, ops.argmin(apart, axis=1), axis=0)
+        self.add_loss(ops.mean(ops.square(ops.stop_gradient(code) - x)))
+        self.add_loss(ops.mean(ops.square(code - ops.stop_gradient(x))))
+        return x + ops.stop_gradient(code - x)
+
+
+@pytest.mark.parametrize("all_dead", [False, True])
+def test_units_behind_one_code(all_dead):
+    """Examples that are all the same to a layer tell of its units as little as one example."""
+    signs = np.where(np.arange(10) < (10 if all_dead else 6), -1.0, 1.0)
+    bias = lambda shape, dtype=None: ops.convert_to_tensor(0.3 * signs, dtype)  # noqa: E731
+    decoder = layers.Dense(10, "relu", bias_initializer=bias, name="decoder")
+    x = np.abs(DRAWS.normal(size=(32, 4))).astype("float32")
+    model = sequential(Codes(), decoder, layers.Dense(4), loss="mse")
+    report = ci.diagnose(model, 0.1 * x, x, steps=20)
+    found = [f for f in report.findings if f.code == "CW403" and f.counts]
+    assert bool(found) == all_dead, str(report)

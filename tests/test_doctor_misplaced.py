@@ -8,8 +8,13 @@ import pytest
 from keras import layers, ops
 
 import constrainit as ci
+from constrainit.doctor._dropped import evaluated
+from constrainit.doctor._frames import Fault
+from constrainit.doctor.rules.cw001_model_fails import _fix
+from constrainit.doctor.rules.cw201_constraint_raises import fix_for
 from constrainit.doctor.treatments._at_each_call import kept_in_call
 from constrainit.doctor.treatments._chosen_edits import with_a_result
+from constrainit.model import WeightRecord
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(64, 6)).astype("float32")
@@ -361,3 +366,44 @@ def test_a_constraint_for_the_kernel_of_another_layer():
     found = [f for f in ci.diagnose(model, X, X).findings if f.counts]
     assert [(f.code, f.layer, f.weight) for f in found] == [("CW209", "back", "")]
     assert "`kernel`" in found[0].message
+
+
+RAN = []
+
+
+def ran(value):
+    RAN.append(value)
+    return ci.Box(0, value)
+
+
+class Asked(layers.Layer):
+    limit = 2.0
+
+
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        ("keras.constraints.NonNeg()", True),
+        ("ci.Box(0, 2 * self.limit)", True),
+        ("keras.constraints.get('non_neg')", True),
+        ("lambda w: ran(w)", True),
+        ("ran(1.0)", False),
+        ("ci.Box(0, ran(1.0))", False),
+        ("lambda w, k=ran(1.0): w", False),
+        ("[ran(n) for n in range(3)][0]", False),
+        ("(RAN.append(1), ci.NonNegative())[1]", False),
+    ],
+)
+def test_only_constraints_are_made_once_more(text, made):
+    """Of the expression that a layer gave to a Variable no other code of the user's runs again."""
+    RAN.clear()
+    record = WeightRecord("w", "w", Asked(), None, None)
+    assert (evaluated(record, text) is not None) == made
+    assert RAN == []
+
+
+def test_no_line_is_named_where_none_is_known():
+    """What raises in a library, or in a session, has no line of the user's."""
+    fault = Fault("ValueError", "it does not fit", ())
+    fixes = [_fix(stage, fault, later) for stage in ("forward", "gradients") for later in (0, 1)]
+    assert not any("line above" in fix for fix in [*fixes, fix_for(fault)])

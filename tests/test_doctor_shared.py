@@ -1,11 +1,14 @@
 """One object as the constraint of several weights, and one constraint for gates side by side."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
 from keras import layers, ops
 
 import constrainit as ci
+from constrainit.doctor._own_copies import as_made
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(64, 6)).astype("float32")
@@ -147,3 +150,14 @@ def test_blocks_of_a_constraint_of_the_users_own_are_saved():
     image = ops.convert_to_numpy(again(ops.convert_to_tensor(w)))
     assert np.allclose(image[:, :3].T @ image[:, :3], np.eye(3), atol=1e-5)
     assert np.allclose(image, ops.convert_to_numpy(made(ops.convert_to_tensor(w))))
+
+
+def bounded(w, low, high=1.0):
+    return ops.clip(w, low, high)
+
+
+def test_a_partial_is_written_out():
+    """What is to paste has its function and its arguments."""
+    assert as_made(functools.partial(bounded, -0.5)) == "functools.partial(bounded, -0.5)"
+    made = as_made(functools.partial(bounded, low=-0.5, high=2.0))
+    assert made == "functools.partial(bounded, low=-0.5, high=2.0)"

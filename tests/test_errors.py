@@ -343,3 +343,15 @@ def test_numpy_integers_are_integers():
         ci.prepare(model, seed=1.5)
     with pytest.raises(ValueError, match="`constrained` of `check` must be a pattern or a list"):
         ci.check(model, 3)
+
+
+def test_a_constructor_that_was_written_elsewhere():
+    """It has no class in its name; that of the object is told."""
+
+    def made(self, bound):
+        self.bound = bound
+
+    made.__qualname__ = "made"
+    kind = type("_Late", (ci.MaxAbs,), {"__init__": made})
+    with pytest.raises(TypeError, match=r"`_Late` must be given `bound`"):
+        kind()

@@ -53,7 +53,8 @@ def test_repairs_are_listed_and_what_is_inside_stays(rng):
     model.fit(x, y, epochs=2, verbose=0, callbacks=[keep])
     (repair,) = keep.repairs
     assert repair.moment == "train begin"
-    assert str(repair) == f"{model.layers[0].kernel.path} is outside of its set by 3"
+    said = f"{model.layers[0].kernel.path} is outside of its set by 3 at train begin"
+    assert str(repair) == said
     kernel = array(model.layers[0].kernel)
     assert kernel[3].tolist() == [1, 2, 0]
     model.evaluate(x, y, verbose=0, callbacks=[keep])

@@ -16,7 +16,10 @@ from keras import layers
 
 import constrainit as ci
 from constrainit._precision import numpy_dtype
+from constrainit._shapes import input_specs, misfits
 from constrainit._watched import Calibrated
+from constrainit.doctor._given_batch import check_batch
+from constrainit.doctor._target import TargetError
 from constrainit.initializers import Feasible
 from constrainit.initializers._activation import Activation, activation
 from constrainit.initializers._feasible import drawn
@@ -511,6 +514,23 @@ def test_output_scale_alone():
         ci.OutputScale("relu", float("nan"))
     with pytest.raises(ValueError, match="`scale` of `OutputScale` must not be 0"):
         ci.OutputScale("relu", 0)
+
+
+def test_named_inputs_are_compared_by_name():
+    """In whatever order: the names sort otherwise than the inputs of the model do."""
+    wide, narrow = keras.Input((6,), name="wide"), keras.Input((2,), name="narrow")
+    kernel = ci.constrained(kernel=ci.MaxNorm(2.0))
+    both = keras.layers.Concatenate()([wide, narrow])
+    model = keras.Model([wide, narrow], keras.layers.Dense(3, "tanh", **kernel)(both))
+    x = {"narrow": np.ones((8, 2), "float32"), "wide": np.ones((8, 6), "float32")}
+    assert misfits(input_specs(model), x) == []
+    assert misfits(input_specs(model), [x["wide"], x["narrow"]]) == []
+    assert misfits(input_specs(model), {"wide": x["wide"]}) == [(None, (None, 2))]
+    other = {**x, "wide": x["narrow"]}
+    assert misfits(input_specs(model), other) == [((8, 2), (None, 6))]
+    with pytest.raises(TargetError, match=r"has the shape \(8, 2\), but the model takes"):
+        check_batch(model, other, "It")
+    check_batch(model, x, "It")
 
 
 def test_bake_keeps_the_function():

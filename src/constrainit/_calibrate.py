@@ -10,6 +10,7 @@ from keras import ops
 
 from constrainit import _checks
 from constrainit._joint import Member
+from constrainit._shapes import input_specs, misfits
 from constrainit._watched import Calibrated, Lines, Watched
 from constrainit.model import WeightRecord, walk
 
@@ -97,9 +98,10 @@ def _run_first(model, x, watched, owner):
     # A model of the user's own may raise anything.
     except Exception as fault:
         came = ", ".join(f"shape={tuple(part.shape)}" for part in keras.tree.flatten(x))
-        wanted = _shapes_of(getattr(model, "inputs", None))
-        if wanted and not _fit(wanted, [tuple(part.shape) for part in keras.tree.flatten(x)]):
-            must = f"be of the shape that {model.name!r} takes, {', '.join(map(str, wanted))}"
+        specs = input_specs(model)
+        if specs is not None and misfits(specs, x):
+            wanted = [str(tuple(one.shape)) for one in keras.tree.flatten(specs)]
+            must = f"be of the shape that {model.name!r} takes, {', '.join(wanted)}"
             raise ValueError(f"`x` of `{owner}` must {must}. Received: {came}.") from None
         # Here, as little else of this library needs the doctor.
         from constrainit.doctor._said import said
@@ -108,18 +110,6 @@ def _run_first(model, x, watched, owner):
             f"`x` of `{owner}` must be a batch that {model.name!r} takes. Received: {came}, of "
             f"which it says {type(fault).__name__}: {said(fault, lambda _: False)}"
         ) from fault
-
-
-def _shapes_of(inputs):
-    return [tuple(one.shape) for one in keras.tree.flatten(inputs)] if inputs else []
-
-
-def _fit(wanted, came):
-    """Whether shapes are those that are wanted, but for what is not said."""
-    return len(wanted) == len(came) and all(
-        len(one) == len(other) and all(a in (None, b) for a, b in zip(one, other, strict=True))
-        for one, other in zip(wanted, came, strict=True)
-    )
 
 
 def can_be_fitted(record: WeightRecord) -> bool:

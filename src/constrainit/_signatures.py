@@ -6,6 +6,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+"""The kinds of parameters that can be given by name."""
+
 
 def signed(function: Callable[..., Any], as_this: Callable[..., Any], **more: Any) -> Any:
     """A function with the signature of another, and more parameters that are keywords."""
@@ -60,14 +63,21 @@ def _telling(init: Any) -> Any:
         try:
             init(self, *args, **kwargs)
         except TypeError:
-            kind = type(self) if type(self).__init__ is wrapper else None
-            owner = kind.__name__ if kind else init.__qualname__.split(".")[-2]
+            # A function that was made elsewhere has no class in its name.
+            inside = None if type(self).__init__ is wrapper else _class_of(init)
+            owner = inside or type(self).__name__
             said = _misfit(owner, init, args, kwargs)
             if not said:
                 raise
             raise TypeError(said) from None
 
     return wrapper
+
+
+def _class_of(init):
+    """The name of the class that a constructor was written in, or an empty string."""
+    name = init.__qualname__.rpartition(".")[0].rpartition(".")[2]
+    return name if name.isidentifier() else ""
 
 
 class Told:

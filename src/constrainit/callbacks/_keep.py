@@ -34,6 +34,11 @@ class Repair:
     violation: float
 
     def __str__(self) -> str:
+        return f"{self._said} at {self.moment}"
+
+    @property
+    def _said(self) -> str:
+        """What was found, without the moment."""
         if not math.isfinite(self.violation):
             return f"{self.weight} is not finite"
         return f"{self.weight} is outside of its set by {self.violation:.3g}"
@@ -153,7 +158,7 @@ class KeepFeasible(Told, keras.callbacks.Callback):
         ]  # fmt: skip
         if not told:
             return
-        text = f"At {moment}: {'; '.join(map(str, told))}."
+        text = f"At {moment}: {'; '.join(one._said for one in told)}."
         if self.mode == "raise":
             raise RuntimeError(f'{text} Write KeepFeasible("repair"), or project(model) before.')
         warn(text)

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import tree
 
+from constrainit._shapes import input_specs
+
 BATCH = 32
 
 
@@ -34,13 +36,6 @@ def inputs_for(model: keras.Model, shapes: list[tuple[int, ...]] | None, seed: i
         return draws.normal(size=shape).astype("float32")
 
     return tree.map_structure(one, specs)
-
-
-def input_specs(model: keras.Model) -> Any:
-    """The symbolic inputs of a model, in its own structure, or None if it does not say."""
-    if isinstance(model, keras.Sequential):
-        return model.inputs[0] if model.built else None
-    return getattr(model, "_inputs_struct", None)
 
 
 def _smallest_vocabulary(model):

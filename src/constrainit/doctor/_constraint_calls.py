@@ -9,6 +9,7 @@ import warnings
 import keras
 import numpy as np
 
+from constrainit._signatures import NAMED
 from constrainit.doctor._blocks import distance
 from constrainit.doctor._frames import fault
 from constrainit.doctor._statistics import to_numpy
@@ -167,10 +168,8 @@ def left_out(constraint):
     # A user's `get_config` may raise anything, which is found where it is saved.
     except Exception:
         return {}
-    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    named = [
-        p.name for p in inspect.signature(type(constraint)).parameters.values() if p.kind in kinds
-    ]
+    parameters = inspect.signature(type(constraint)).parameters.values()
+    named = [p.name for p in parameters if p.kind in NAMED]
     return {name: getattr(constraint, name, None) for name in named if name not in config}
 
 

@@ -1,13 +1,24 @@
 """Constraints that a layer's code gives to `keras.Variable`, which takes none and says nothing."""
 
 import ast
+import inspect
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import keras
+
 from constrainit.doctor._code import code_of
 from constrainit.doctor._recording import is_custom
 from constrainit.model import WeightRecord
+from constrainit.sets import as_set
+
+_HARMLESS = (
+    ast.Expression, ast.Name, ast.Attribute, ast.Constant, ast.Call, ast.keyword, ast.List,
+    ast.Tuple, ast.Dict, ast.UnaryOp, ast.BinOp, ast.operator, ast.unaryop, ast.expr_context,
+    ast.Lambda, ast.arguments, ast.arg,
+)  # fmt: skip
+"""Of what the expression of a constraint may be made, to be evaluated once more."""
 
 
 def dropped(weights: Sequence[WeightRecord]) -> list[tuple[WeightRecord, str]]:
@@ -24,12 +35,40 @@ def dropped(weights: Sequence[WeightRecord]) -> list[tuple[WeightRecord, str]]:
 
 def evaluated(record: WeightRecord, text: str) -> Any:
     """The constraint that an expression in the code of a weight's layer makes; None if it fails."""
-    scope = vars(sys.modules[type(record.layer).__module__])
-    # The user's own code may raise anything, or name what is gone.
+    scope = {**vars(sys.modules[type(record.layer).__module__]), "self": record.layer}
+    # It may name what is gone; a constructor of the user's own may raise anything.
     try:
-        return eval(text, dict(scope), {"self": record.layer})
+        tree = ast.parse(text, mode="eval")
+        return eval(compile(tree, "<constraint>", "eval"), scope) if _makes(tree, scope) else None
     except Exception:
         return None
+
+
+def _makes(tree, scope):
+    """Whether an expression does nothing but name things and make constraints.
+
+    Other code has run when the layer was built, and may do something else when it runs once more.
+    """
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.Lambda)]
+    later = {node for function in functions for node in ast.walk(function.body)}
+    nodes = [node for node in ast.walk(tree) if node not in later]
+    return all(isinstance(node, _HARMLESS) for node in nodes) and all(
+        _is_kind(_named(node.func, scope)) for node in nodes if isinstance(node, ast.Call)
+    )
+
+
+def _is_kind(one):
+    is_class = isinstance(one, type) and issubclass(one, keras.constraints.Constraint)
+    return is_class or one is keras.constraints.get or one is as_set
+
+
+def _named(node, scope):
+    """What a dotted name stands for, looked up without running code of a class; else None."""
+    if isinstance(node, ast.Name):
+        return scope.get(node.id)
+    if isinstance(node, ast.Attribute):
+        return inspect.getattr_static(_named(node.value, scope), node.attr, None)
+    return None
 
 
 def _given_to_variables(kind: type) -> Iterator[tuple[str, str]]:

@@ -5,12 +5,11 @@ from types import ModuleType
 from typing import Any
 
 import keras
-import numpy as np
 
+from constrainit._shapes import input_specs, misfits
 from constrainit._words import with_article
 from constrainit.doctor import _fault_file
 from constrainit.doctor._archive import read_arrays
-from constrainit.doctor._batch import input_specs
 from constrainit.doctor._factories import BATCH_MAKER
 from constrainit.doctor._limits import MAX_SIZE, ArchiveError
 from constrainit.doctor._target import TargetError, must_exist, one_line, running
@@ -78,21 +77,8 @@ def load_fault(
 def check_batch(model: keras.Model, x: Any, source: str) -> None:
     """Raises TargetError if a built model can not take the shape of `x`."""
     specs = input_specs(model)
-    if specs is None:
-        return
-    flat = keras.tree.flatten(specs)
-    if isinstance(x, dict) and not isinstance(specs, dict):
-        # Keras takes them by the names of the inputs, in any order.
-        by_name = {spec.name: spec for spec in flat}
-        pairs = [(by_name[name], part) for name, part in x.items() if name in by_name]
-    else:
-        pairs = list(zip(flat, keras.tree.flatten(x), strict=False))
-    for spec, part in pairs:
-        shape = np.shape(part)
-        wanted = tuple(spec.shape)
-        fits = len(shape) == len(wanted) and all(
-            w in (None, s) for w, s in zip(wanted[1:], shape[1:], strict=True)
-        )
-        if not fits:
+    for shape, wanted in [] if specs is None else misfits(specs, x):
+        # What it lacks, or has besides, Keras itself tells.
+        if shape is not None and wanted is not None:
             shown = tuple("batch" if i == 0 else size for i, size in enumerate(wanted))
             raise TargetError(f"{source} has the shape {shape}, but the model takes {shown}.")

@@ -1,5 +1,6 @@
 """A constraint of the user's own made anew: what one object keeps of the first of its weights."""
 
+import functools
 import inspect
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import keras
 import numpy as np
 
+from constrainit._signatures import NAMED
 from constrainit.doctor._blocks import distance
 from constrainit.doctor._constraint_doubts import NOTICEABLE
 from constrainit.doctor._layouts import gates_of
@@ -16,8 +18,6 @@ from constrainit.sets import Blocks
 
 if TYPE_CHECKING:
     from constrainit.doctor._evidence import ConstraintEvidence
-
-_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
 class Shared(NamedTuple):
@@ -120,7 +120,7 @@ def _arguments(constraint) -> Iterator[dict[str, Any]]:
         config = {}
     held, given, fewer = {**config, **_held(constraint)}, {}, {}
     for one in parameters:
-        if one.kind not in _NAMED:
+        if one.kind not in NAMED:
             continue
         if one.name in held:
             given[one.name] = held[one.name]
@@ -187,6 +187,10 @@ def as_made(constraint: Any, arguments: dict[str, Any] | None = None) -> str:
     """
     if inspect.isfunction(constraint):
         return constraint.__name__ if constraint.__name__.isidentifier() else "..."
+    if isinstance(constraint, functools.partial):
+        words = [f"{name}={_short(value)}" for name, value in constraint.keywords.items()]
+        given = [_named(constraint.func), *map(_short, constraint.args), *words]
+        return f"functools.partial({', '.join(given)})"
     kind = type(constraint)
     name = f"ci.{kind.__name__}" if kind.__module__.startswith("constrainit") else kind.__name__
     given = next(_arguments(constraint), None) if arguments is None else arguments
@@ -195,6 +199,11 @@ def as_made(constraint: Any, arguments: dict[str, Any] | None = None) -> str:
     defaults = {n: one.default for n, one in inspect.signature(kind).parameters.items()}
     shown = [f"{n}={_short(v)}" for n, v in given.items() if not _is_same(v, defaults[n])]
     return f"{name}({', '.join(shown)})"
+
+
+def _named(function):
+    name = getattr(function, "__name__", "")
+    return name if name.isidentifier() else "..."
 
 
 def _short(value):

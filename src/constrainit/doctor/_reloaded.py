@@ -11,11 +11,11 @@ import keras
 import numpy as np
 from keras.src.backend.common import global_state
 
+from constrainit._signatures import NAMED
 from constrainit.doctor._code import function_of
 from constrainit.doctor._constructor import kept_arguments
 from constrainit.doctor._plain import custom_layers
 
-_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _MOST = 10_000_000
 _PLAIN = (bool, int, float, str, type(None))
 
@@ -60,7 +60,7 @@ def _lost(layer):
     config, places = layer.get_config(), _places(type(layer))
     suspects = {}
     for one in inspect.signature(type(layer)).parameters.values():
-        given = one.kind in _NAMED and one.name not in config and one.default is not one.empty
+        given = one.kind in NAMED and one.name not in config and one.default is not one.empty
         name = places.get(one.name, "")
         if given and hasattr(layer, name):
             value = getattr(layer, name)

@@ -42,7 +42,7 @@ _ONCE = (
 
 _LATER = (
     "the start is defined, and what the steps make of the weights is not: keep them, by a "
-    "constraint, where the line above is defined"
+    "constraint, where {what} is defined"
 )
 
 
@@ -54,7 +54,7 @@ def _fix(stage, fault, later):
     if fault.kind.startswith("Tracer") and fault.sources:
         return _COMPILED
     if later:
-        return _LATER
+        return _LATER.format(what="the line above" if fault.sources else "what raises")
     fix = _BEYOND if fault.kind == "IndexError" else _INSTEAD[stage]
     if not fault.sources:
         return fix

@@ -181,7 +181,8 @@ def fix_for(fault):
         return "use keras.ops in place of NumPy and of Python's `if`: a step is compiled"
     if fault.kind == "AttributeError" and "has no attribute" in fault.message:
         return "use keras.ops in place of methods of tensors, which differ between backends"
-    return "mend the line above; begin the constraint with w = keras.ops.convert_to_tensor(w)"
+    line = "mend the line above; " if fault.sources else ""
+    return f"{line}begin the constraint with w = keras.ops.convert_to_tensor(w)"
 
 
 def assigns_entries(message, source):

@@ -7,6 +7,9 @@ _MOST = 0.5
 _BY_CHANCE = 2 / 3
 """The share of units that may be dead by chance: of draws behind positive inputs half are."""
 
+_ALIKE = 1e-5
+"""Outputs that vary by less, relative to the largest, are the same but for rounding."""
+
 _LEFT = 2 / 3
 """A loss that is at most this share of what it was has fallen with the units that are left."""
 
@@ -29,9 +32,11 @@ class DeadStart(Rule):
 
     Known limits:
         Says something of the batch at hand: other samples may wake a unit. A last layer of few
-        units may be dead by chance. Where a third is left, and the loss falls by a third in the
-        steps that are looked at, it is a note: behind inputs that are not negative half of the
-        units of a sound layer may be zero.
+        units may be dead by chance, and half of any layer where all examples are the same to it, as
+        behind a codebook of which one code is taken: that is not told. Where the steps wake more
+        than half of the units, it is a note. Where a third is left, and the loss falls by a third
+        in the steps that are looked at, it is one, too: behind inputs that are not negative half of
+        the units of a sound layer may be zero.
 
     Source:
         Half of the units is the threshold of SageMaker Debugger's `DeadRelu`.
@@ -41,11 +46,10 @@ class DeadStart(Rule):
 
     def find(self, evidence):
         for stage, outputs, _ in evidence.moments:
-            # Of a single example many units are zero by chance.
-            most = _MOST if evidence.varies else 1.0
-            dead = [o for o in outputs if o.dead is not None and o.dead >= most]
+            dead = [o for o in outputs if o.dead is not None and o.dead >= _most(evidence, o)]
             for output in dead:
                 by_chance = (output.dead or 0) <= _BY_CHANCE and _trains(evidence)
+                by_chance = by_chance or _woke(evidence, output)
                 yield self.made(
                     f"{percent(output.dead)} of the units of {output.kind} {output.layer!r} are "
                     "zero for the whole batch: no gradient passes through them",
@@ -55,6 +59,23 @@ class DeadStart(Rule):
                 )  # fmt: skip
             if dead:
                 return
+
+
+def _most(evidence, output):
+    """The share of units that may be dead by chance.
+
+    Of a single example half of them are zero, and so they are of examples that are all the same to
+    the layer, such as those for which a codebook has one code. If they stay so, that is told.
+    """
+    alike = not evidence.varies or output.spread <= _ALIKE * output.peak
+    return 1.0 if alike else _MOST
+
+
+def _woke(evidence, output):
+    """Whether the layer has enough units that are not dead after the steps."""
+    last = [o for o in evidence.outputs_last if o.layer == output.layer and o.dead is not None]
+    sound = evidence.fault_step is None and bool(last)
+    return sound and all((o.dead or 0) < _MOST and _most(evidence, o) == _MOST for o in last)
 
 
 def _trains(evidence):

@@ -101,12 +101,8 @@ REMEDIES = (
     Remedy(("CW302",), drawn_in.bounds_drawn_in, saved=False),
     Remedy(("CW302",), constraints.inside_the_bounds),
     *(
-        Remedy(
-            ("CW302",),
-            both(constraints.inside_the_bounds, training.lower_rate(factor)),
-            factor=factor,
-        )
-        for factor in (0.1, 0.01)
+        Remedy(("CW302",), both(constraints.inside_the_bounds, training.lower_rate(f)), factor=f)
+        for f in (0.1, 0.01)
     ),
     Remedy(("CW406",), models.spectral_constraint),
     Remedy(("CW611",), training.new_optimizer, saved=False),
