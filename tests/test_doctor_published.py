@@ -178,7 +178,7 @@ def test_a_norm_over_a_vector():
     """It is that of all entries: what bounds each of them is told."""
     first = diagnosed(layers.Dense(64), Slopes(), layers.Dense(1)).findings[0]
     assert (first.code, first.weight.split("/")[-1]) == ("CW101", "slope")
-    assert "Box(lower, upper)" in first.fix
+    assert "ci.Box(-3.5, 3.5)" in first.message
 
 
 class Decays(layers.Layer):

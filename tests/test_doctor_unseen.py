@@ -124,3 +124,26 @@ def test_a_mask_that_is_given_binds():
         own = layers.Dense(8, kernel_initializer="zeros", kernel_constraint=constraint)
         report = diagnosed(own, layers.Dense(1))
         assert "CW218" not in [f.code for f in report.findings]
+
+
+class OwnLoss(keras.Sequential):
+    """A loss that is written without a look at shapes."""
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return ops.mean(ops.square(y - y_pred))
+
+
+@pytest.mark.parametrize("column", [False, True])
+def test_a_loss_of_the_models_own_that_compares_all_pairs(column):
+    """Targets of one axis against predictions of two; in a column they are right."""
+    keras.utils.set_random_seed(0)
+    model = OwnLoss([keras.Input((4,)), layers.Dense(8, "tanh"), layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(0.01))
+    x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+    report = ci.diagnose(model, x, x[:, :1] if column else x[:, 0])
+    found = [f for f in report.findings if f.code == "CW603"]
+    assert bool(found) != column, str(report)
+    if found:
+        assert "compute_loss" in found[0].message
+        assert found[0].treatment.healed
+        assert found[0].treatment.code == "y = y[:, None]"

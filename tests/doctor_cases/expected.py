@@ -17,6 +17,7 @@ OF_KIND = {
     "bfloat16_rounding": ("CW506",),
     "bias_by_epsilon": ("CW205",),
     "binds_one_unit": ("CW217",),
+    "binds_nothing": ("CW218",),
     "bounded_twice": ("CW214",),
     "called_once": ("CW209",),
     "clip": ("CW503",),
@@ -44,6 +45,7 @@ OF_KIND = {
     "frozen_weights": ("CW506",),
     "gradient_cut": ("CW503",),
     "gradients_add_up": ("CW704",),
+    "hidden_weights": ("CW413",),
     "identical_units": ("CW105",),
     "identical_weights": ("CW106",),
     "impossible_alignment": ("CW605",),
@@ -64,6 +66,7 @@ OF_KIND = {
     "negative_sum": ("CW211", "CW204", "CW205"),
     "never_called": ("CW206", "CW209"),
     "never_moves": ("CW506",),
+    "never_moves_from_zero": ("CW503",),
     "no_second_derivative": ("CW509",),
     "nonfinite_loss": ("CW502",),
     "norm_for_range": ("CW101",),
@@ -154,6 +157,10 @@ MISSED = {
     "H178": "that a map gives rotations only is not compared with what the targets need",
     "H202": "that a model is to be convex, which its activations make it not, is not known",
     "H207": "that outputs are to add up to zero, which a bias breaks, is not known",
+    "H226": "that targets bend down where a model can only bend up is not looked at",
+    "H230": "that a model is to have slopes of at most one, which a scale breaks, is not known",
+    "H232": "the parts of a loss are not weighed against each other by what they are sums of",
+    "H235": "that a loss needs its examples in order is not known",
 }
 
 

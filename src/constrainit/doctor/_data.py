@@ -11,6 +11,7 @@ from keras import ops
 from constrainit.doctor._evidence import DataEvidence, Evidence, LossEvidence
 from constrainit.doctor._floor import floor_of
 from constrainit.doctor._labels import are_goals, classes_that_count, is_own, passed_over
+from constrainit.doctor._pairs import compares_all
 from constrainit.doctor._statistics import to_numpy
 
 _BY_ENTRY = {
@@ -85,7 +86,7 @@ def describe_losses(problem: Any, evidence: Evidence) -> list[LossEvidence]:
                 _name(loss), name, _logits(loss),
                 int(spec.shape[-1]) if sparse else None,
                 activation, low, high, why, predicted[place], target,
-                _compares_all(loss, given, spec),
+                compares_all(loss, given, tuple(spec.shape)),
                 each, _over_time(problem.model) if each > 1 else "",
                 _weighs_zeros(loss, given, spec), *_aligned(loss, given, spec),
                 passed_over(loss, given, spec),
@@ -102,24 +103,6 @@ def _ends_of(target, labels):
     if not labels.size:
         return target
     return replace(target, low=float(labels.min()), high=float(labels.max()))
-
-
-def _compares_all(loss, targets, spec):
-    """Whether a loss broadcasts targets `(batch,)` against predictions `(batch, 1)`.
-
-    Keras brings both to one rank for a function, and leaves it to the `call` of a class.
-    """
-    column = tuple(spec.shape) == (*targets.shape, 1)
-    if len(targets.shape) != 1 or not column or targets.shape[0] < 2 or not callable(loss):
-        return False
-    guess = ops.cast(ops.linspace(0.2, 0.8, targets.shape[0]), "float32")[:, None]
-    try:
-        values = [to_numpy(loss(y, guess)) for y in (targets, targets[:, None])]
-    # A loss of the user's own may want another shape.
-    except Exception:
-        return False
-    same = values[0].shape == values[1].shape and np.allclose(*values, rtol=1e-4, equal_nan=True)
-    return not same
 
 
 def _compares_each(loss, targets, spec, target):

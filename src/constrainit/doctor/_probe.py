@@ -22,6 +22,7 @@ from constrainit.doctor._own_copies import note_own_copies
 from constrainit.doctor._own_optimizer import has_stepped
 from constrainit.doctor._own_step import has_own_step
 from constrainit.doctor._own_training import OwnTraining
+from constrainit.doctor._pairs import own_loss_compares_all
 from constrainit.doctor._plain import plain_tensors
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._reloaded import lost_by_config
@@ -97,6 +98,7 @@ def _usual(problem, constraints, evidence):
     if evidence.faults or evidence.fault_step == 0:
         evidence.beyond = beyond(problem)
     evidence.losses_of = describe_losses(problem, evidence)
+    evidence.pairs = own_loss_compares_all(problem)
     if evidence.fault_step is None and not evidence.faults:
         evidence.falling = falling(problem, evidence)
         evidence.end = ends_early(problem, evidence, start)

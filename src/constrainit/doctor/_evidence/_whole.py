@@ -107,6 +107,7 @@ class Evidence:
         twice: Weights with a lower bound that their layers take through a positive map.
         plain: Tensors that layers compute with and that are no weights.
         hidden: Trainable weights that layers compute with and the model does not know.
+        pairs: Whether its own `compute_loss` compares each target with the predictions of all.
         computed: Tensors that layers have computed once from weights to train.
         graph_constants: Tensors that were computed so, in the graph of a functional model.
         reloaded: Layers of the user's own that come back from their config with other arguments.
@@ -171,6 +172,7 @@ class Evidence:
     twice: list[TwiceEvidence] = field(default_factory=list)
     plain: list[PlainEvidence] = field(default_factory=list)
     hidden: list[HiddenEvidence] = field(default_factory=list)
+    pairs: bool = False
     computed: list[ComputedEvidence] = field(default_factory=list)
     graph_constants: list[GraphConstantEvidence] = field(default_factory=list)
     reloaded: list[Any] = field(default_factory=list)

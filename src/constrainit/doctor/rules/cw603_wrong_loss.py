@@ -38,13 +38,17 @@ class WrongLoss(Rule):
     code, name, level, stage = "CW603", "wrong-loss", "warning", "loss"
 
     def find(self, evidence):
-        if evidence.own is not None and evidence.own.pairs:
+        own = evidence.own if evidence.own is not None and evidence.own.pairs else None
+        if own is not None or evidence.pairs:
+            does = "compute_loss"
+            if own is not None:
+                does = "train_step does the same in whatever order the targets stand: it"
             yield self.made(
                 "the targets have the shape (batch,) and the predictions (batch, 1), and its own "
-                "train_step does the same in whatever order the targets stand: it compares each "
-                "with the predictions of all examples, and the best answer is their mean",
+                f"{does} compares each with the predictions of all examples: the best answer is "
+                "their mean",
                 "give it targets of the shape (batch, 1), such as y[:, None]",
-                {"pairs": 1.0}, source=evidence.own.source,
+                {"pairs": 1.0}, source=None if own is None else own.source,
             )  # fmt: skip
         for made in evidence.losses_of:
             if made.pairs:

@@ -73,8 +73,8 @@ def _rows(problem, good, which, code):
 
 
 def targets_in_a_column(problem, evidence, found):
-    """Targets `(batch, 1)` for a `train_step` that compares them with all predictions."""
-    if evidence.own is None or not evidence.own.pairs:
+    """Targets `(batch, 1)` for steps or losses of the user's own that compare all pairs."""
+    if not evidence.pairs and (evidence.own is None or not evidence.own.pairs):
         return None
     return Changed(
         "targets of the shape (batch, 1)",
