@@ -26,6 +26,7 @@ from constrainit.doctor.treatments import (
     source,
     starts,
     steps,
+    stored,
     training,
     wider,
 )
@@ -84,11 +85,7 @@ REMEDIES = (
         (*_CONSTRAINT, "CW208", "CW212"), for_each_constraint(constraints.exact_set), apart=True
     ),
     Remedy(
-        ("CW204",),
-        for_each_constraint(source.along_inputs),
-        brings=("CW208",),
-        saved=False,
-        apart=True,
+        ("CW204",), for_each_constraint(source.along_inputs), ("CW208",), saved=False, apart=True
     ),
     Remedy(("CW101", "CW102"), starts.inside, moves=True),
     Remedy(("CW106",), starts.drawn_apart),
@@ -110,6 +107,7 @@ REMEDIES = (
     Remedy(("CW508",), training.larger_epsilon),
     Remedy(("CW216",), source.sum_in_its_set, saved=False),
     Remedy(("CW705",), source.with_its_arguments, saved=False, again=True),
+    Remedy(("CW706",), stored.as_weights_of_their_layers, saved=False, again=True),
     Remedy(("CW307",), source.kept_in_call, saved=False),
     Remedy(("CW306",), source.computed_in_call, saved=False, again=True),
     Remedy(("CW409",), models.made_weights, saved=False),
