@@ -136,6 +136,7 @@ def test_the_same_is_true_of_a_file(tmp_path):
     model, report = diagnosed(Sparse)
     path = tmp_path / "model.keras"
     model.save(path)
+    keras.utils.set_random_seed(1)
     again = keras.saving.load_model(path, {"Sparse": Sparse}, compile=False)
     moved = np.abs(ops.convert_to_numpy(model(X) - again(X))).max()
     [found] = found_by(report)

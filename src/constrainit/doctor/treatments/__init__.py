@@ -18,6 +18,7 @@ from constrainit.doctor.treatments import (
     drawn_in,
     dropouts,
     factors,
+    fitting_starts,
     guards,
     models,
     outputs,
@@ -131,6 +132,7 @@ REMEDIES = (
     Remedy(("CW605",), models.unit_for_each_class),
     Remedy(("CW405",), outputs.sigmoid_of_one),
     Remedy(("CW502",), outputs.softplus_at_the_end),
+    Remedy(("CW401", "CW502"), outputs.softplus_under_a_power, trains=True),
     Remedy(("CW404",), models.bounded_recurrence),
     Remedy(("CW412",), models.in_float32),
     Remedy(("CW412",), data.scaled_data, saved=False),
@@ -140,7 +142,12 @@ REMEDIES = (
     Remedy(("CW502",), starts.spread, brings=("CW302",), moves=True),
     Remedy(("CW401", "CW502"), starts.off_zero, brings=("CW302",), moves=True),
     Remedy(_BROKEN, guards.guarded, saved=False, again=True),
+    Remedy(
+        ("CW401", "CW404", "CW501"), fitting_starts.scaled_down, ("CW302",), moves=True, trains=True
+    ),
     Remedy((*_BROKEN, *_SIGNAL, *_TRAINING), data.scaled_data, trial="data", saved=False),
+    Remedy((*_BROKEN, *_TRAINING), data.divided_targets, trial="data", saved=False, trains=True),
+    Remedy(("CW502",), fitting_starts.bias_for_the_targets, ("CW302",), moves=True, trains=True),
     Remedy((*_BROKEN, *_SIGNAL), starts.of_the_right_size, moves=True),
     Remedy(_SIGNAL, starts.calibrated, moves=True),
     Remedy(("CW105", "CW001", *_BROKEN, *_SIGNAL), starts.redrawn, moves=True),
