@@ -7,7 +7,7 @@ from keras import layers, ops
 from keras.src.backend.common import global_state
 
 import constrainit as ci
-from constrainit.doctor._reloaded import _is_same, _names_as_before
+from constrainit.doctor._reloaded import _is_same, names_as_before
 from constrainit.doctor.treatments._config_edits import with_layer_config
 
 RNG = np.random.default_rng(0)
@@ -121,7 +121,7 @@ def test_a_default_that_is_no_number_is_the_same():
 def test_making_the_layer_anew_counts_no_names():
     """A layer made next is named as if the doctor had not looked."""
     before = dict(global_state.get_global_attribute("object_name_uids") or {})
-    with _names_as_before():
+    with names_as_before():
         assert Waves().name.startswith("waves")
     assert global_state.get_global_attribute("object_name_uids") == before
 

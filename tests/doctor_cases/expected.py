@@ -89,6 +89,7 @@ OF_KIND = {
     "softmax_of_one": ("CW503",),
     "spectral_norm_state": ("CW406",),
     "start_jump": ("CW102",),
+    "state_not_saved": ("CW706",),
     "step_leaves_set": ("CW703",),
     "stop_gradient": ("CW503",),
     "sum_below_zero": ("CW616",),

@@ -64,3 +64,19 @@ def of_self(node: Any) -> str:
     """The attribute of `self` that a part of a method is, or an empty string."""
     own = isinstance(node, ast.Attribute) and ast.unparse(node.value) == "self"
     return node.attr if own else ""
+
+
+EDITED = "_constrainit_edited"
+"""The attribute of a layer that holds the edited class that is tried in place of its own."""
+
+
+def kind_of_layer(layer: Any) -> Any:
+    """The class of a layer, or the edited one that it has the methods of."""
+    return vars(layer).get(EDITED, type(layer))
+
+
+def as_kind(one: Any, kind: Any) -> Any:
+    """An object of another class with the attributes of this one."""
+    copy = object.__new__(kind)
+    vars(copy).update(vars(one))
+    return copy

@@ -57,7 +57,7 @@ def _candidates(model, weights):
         for name, value in list(vars(layer).items()):
             if not is_plain(value):
                 continue
-            said = said or dict(_said(type(layer)))
+            said = said or dict(set_outside_call(type(layer)))
             names, source = said.get(name, (set(), None))
             own = [v for one in names for v in _variables(vars(layer).get(one))]
             held = engine().computed_from(value, [r.variable for r in known.values()])
@@ -89,7 +89,7 @@ def _with_other(problem, record):
         return outputs_of(problem)
 
 
-def _said(kind: type) -> Iterator[tuple[str, tuple[set[str], Source]]]:
+def set_outside_call(kind: type) -> Iterator[tuple[str, tuple[set[str], Source]]]:
     """For each attribute that a class sets outside of `call`: what else of it that was made of."""
     for one in reversed(kind.__mro__):
         if one.__module__.split(".")[0] in ("keras", "builtins"):

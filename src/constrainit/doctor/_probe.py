@@ -10,6 +10,7 @@ from constrainit.doctor._computed import computed_once
 from constrainit.doctor._constraints import Constraints
 from constrainit.doctor._copies import copies, left_behind
 from constrainit.doctor._data import describe_data, describe_losses
+from constrainit.doctor._drawn_anew import drawn_anew
 from constrainit.doctor._dropped import dropped
 from constrainit.doctor._dropped_units import drops_most
 from constrainit.doctor._evidence import Evidence
@@ -114,6 +115,7 @@ def _called(problem, evidence, trace):
     assigned = {id(variable) for variable in problem.assigned}
     evidence.written_over = written_over(evidence.weights)
     evidence.computed = computed_once(problem, evidence.weights) if sound else []
+    evidence.drawn_anew = drawn_anew(problem, evidence.computed) if sound else []
     evidence.graph_constants = graph_constants(problem.model, evidence.weights)
     evidence.assigned = [r for r in evidence.weights if id(r.variable) in assigned]
     return sound

@@ -194,6 +194,12 @@ class Problem:
         other.set_loss()
         return float(other.step().loss)
 
+    def loss_now(self) -> float:
+        """The loss at the present weights as the model predicts, op by op."""
+        with attribute(self.model, "_compile_loss", self._compiled_loss):
+            predictions = self.model(self.x, training=False)
+            return float(ops.stop_gradient(loss_of(self.model, self.x, self.y, predictions)))
+
     def advance(self, stepped: Stepped) -> None:
         """Keeps what a step left in the optimizer and in the model's other variables."""
         pairs = []

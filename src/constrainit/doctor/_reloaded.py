@@ -5,6 +5,7 @@ import contextlib
 import inspect
 import math
 import textwrap
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import keras
@@ -43,17 +44,18 @@ def lost_by_config(model: keras.Model) -> list[Lost]:
     for layer in custom_layers(model):
         # Whatever the user's own code raises: then Keras saves no such layer.
         with contextlib.suppress(Exception):
-            arguments = {} if _is_dear(layer) else _lost(layer)
+            arguments = {} if is_dear(layer) else _lost(layer)
             if arguments:
                 found.append(Lost(layer, arguments))
     return found
 
 
-def _is_dear(layer):
-    """Whether another one may take long to make."""
+def is_dear(layer: Any, whole_models: bool = False) -> bool:
+    """Whether another one may take long to make: a large one, or a model unless these are asked."""
     within = layer._flatten_layers()
     sizes = sum(math.prod(weight.shape) for weight in layer.weights)
-    return sizes > _MOST or any(isinstance(one, keras.Model) for one in within)
+    models = any(isinstance(one, keras.Model) for one in within)
+    return sizes > _MOST or (models and not whole_models)
 
 
 def _lost(layer):
@@ -68,14 +70,14 @@ def _lost(layer):
                 suspects[one.name] = (name, value)
     if not suspects:
         return {}
-    with _names_as_before():
+    with names_as_before():
         again = type(layer).from_config(config)
     now = {name: (value, getattr(again, at)) for name, (at, value) in suspects.items()}
     return {n: two for n, two in now.items() if _is_plain(two[1]) and not _is_same(*two)}
 
 
 @contextlib.contextmanager
-def _names_as_before():
+def names_as_before() -> Iterator[None]:
     """Keras counts the layers that it has to name."""
     counts = global_state.get_global_attribute("object_name_uids")
     held = None if counts is None else counts.copy()

@@ -75,6 +75,9 @@ def _shrinking(problem, record):
 def _falling(problem, record, far):
     """A weight with which the loss falls below zero and on, the further it goes as it went."""
     own = to_numpy(record.variable)
+    # Each loss costs a step, and most losses are never below zero.
+    if not _losses(problem, record, far[-1:])[0] < 0:
+        return None
     whole, again, *losses = _losses(problem, record, [own, own, *far])
     first, last = losses[0] - losses[1], losses[1] - losses[2]
     falls = losses[2] < 0 and whole > losses[0] and first > 0 and last >= _ENDLESS * first

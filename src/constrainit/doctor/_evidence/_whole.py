@@ -111,6 +111,7 @@ class Evidence:
         computed: Tensors that layers have computed once from weights to train.
         graph_constants: Tensors that were computed so, in the graph of a functional model.
         reloaded: Layers of the user's own that come back from their config with other arguments.
+        drawn_anew: Layers of the user's own that come back from a file with other arrays.
         other_axes: Weights whose model trains along other axes of their constraints only; asked
             once, of the model as it came.
         trials: What the same look found after a change that asks for a cause, by its name.
@@ -176,6 +177,7 @@ class Evidence:
     computed: list[ComputedEvidence] = field(default_factory=list)
     graph_constants: list[GraphConstantEvidence] = field(default_factory=list)
     reloaded: list[Any] = field(default_factory=list)
+    drawn_anew: list[Any] = field(default_factory=list)
     other_axes: list[AxisEvidence] = field(default_factory=list)
     trials: dict[str, "Trial"] = field(default_factory=dict)
 

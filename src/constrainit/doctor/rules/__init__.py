@@ -80,6 +80,7 @@ from constrainit.doctor.rules.cw702_step_trains_nothing import StepTrainsNothing
 from constrainit.doctor.rules.cw703_step_leaves_set import StepLeavesSet
 from constrainit.doctor.rules.cw704_gradients_add_up import GradientsAddUp
 from constrainit.doctor.rules.cw705_layer_not_saved import LayerNotSaved
+from constrainit.doctor.rules.cw706_state_not_saved import StateNotSaved
 
 _STAGES = (
     "build", "forward", "loss", "gradients", "second forward", "training", "save and load",
@@ -102,13 +103,13 @@ RULES = (
     ModelFails(), NonfiniteForward(), NonfiniteGradient(), NonfiniteLoss(), OwnStepBreaks(),
     StepTrainsNothing(), ExplodingSignal(), SaturatedStart(), DeadStart(), NoGradient(),
     ConstantOutput(), FadingGradient(), LostUpdate(), LossGrows(), NotSaved(),
-    LayerNotSaved(),
+    LayerNotSaved(), StateNotSaved(),
 )  # fmt: skip
 
 _TRIALS = {"rate": (LearningRateTooHigh,), "data": (UnscaledData,)}
 
 
-_OF_SAVING = (NotSaved.code, LayerNotSaved.code)
+_OF_SAVING = (NotSaved.code, LayerNotSaved.code, StateNotSaved.code)
 _BEFORE_HARM = (*_OF_SAVING, InfeasibleStart.code, StartJump.code, InexactConstraint.code)
 """What may be found of a model that trains well."""
 

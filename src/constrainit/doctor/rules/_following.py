@@ -30,6 +30,8 @@ from constrainit.doctor.rules.cw508_epsilon_underflows import EpsilonUnderflows
 from constrainit.doctor.rules.cw509_no_second_derivative import NoSecondDerivative
 from constrainit.doctor.rules.cw606_unbounded_loss import UnboundedLoss
 from constrainit.doctor.rules.cw704_gradients_add_up import GradientsAddUp
+from constrainit.doctor.rules.cw705_layer_not_saved import LayerNotSaved
+from constrainit.doctor.rules.cw706_state_not_saved import StateNotSaved
 
 _WITHOUT_GRADIENT = (NoGradient.code, FadingGradient.code)
 _OF_GRADIENTS = (FadingGradient.code, LossGrows.code)
@@ -59,6 +61,7 @@ def follow(found: list[Finding], evidence: Evidence) -> None:
     _follow_beyond(found)
     _follow_gradient(found)
     _follow_training(found)
+    _follow_config(found)
 
 
 def _follow_signal(found, order):
@@ -214,3 +217,12 @@ def _follow_training(found):
         later = finding.stage in ("second forward", "training") or finding.code in _OF_GRADIENTS
         if finding is not cause and finding.counts and later and not finding.cause:
             finding.cause = f"{cause.code} {cause.layer}".rstrip()
+
+
+def _follow_config(found):
+    """What is drawn anew follows from an argument that is lost, or is to be trained anyway."""
+    causes = [f for f in found if f.code in (LayerNotSaved.code, NotAVariable.code) and f.counts]
+    for finding in _of(found, StateNotSaved):
+        own = next((f for f in causes if f.layer == finding.layer), None)
+        if own is not None:
+            finding.cause = f"{own.code} {own.layer}"

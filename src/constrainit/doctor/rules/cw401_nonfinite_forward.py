@@ -1,6 +1,7 @@
 """CW401 nonfinite-forward."""
 
 from constrainit.doctor.rules._rule import Rule, at_operation, percent
+from constrainit.doctor.trace._limits import NEGATIVE_BASE
 
 
 class NonfiniteForward(Rule):
@@ -72,6 +73,11 @@ def _fix(operation):
         return (
             "bound what goes in: scale the data, take a bounded activation such as tanh in a "
             "recurrence, and the exponential of ops.minimum(x, 0) where it is meant for x < 0"
+        )
+    if limit == NEGATIVE_BASE:
+        return (
+            "let what the power is taken of be positive by the layer that gives it, such as "
+            'activation="softplus", or bound it from below by ops.maximum'
         )
     if limit.startswith("0/0"):
         return (

@@ -60,6 +60,12 @@ def _fix(operation, where):
             "find out why it is below zero; a floor would only hide it: shares out of a softmax, "
             "scales out of a softplus, cutpoints in order by a cumulative sum"
         )
+    if "overflow" in limit and operation and operation.name == "exp":
+        return (
+            "keep what goes into the exponential small: bring targets and outputs to one size, such"
+            " as by y / y.mean(), or start the outputs at the size of the targets; write the "
+            "logarithm of a sum of exponentials as ops.logaddexp or ops.logsumexp"
+        )
     return (
         "look for the logarithm of zero or of a negative number in the loss"
         + (f" that {where['layer']!r} adds" if "layer" in where else "")

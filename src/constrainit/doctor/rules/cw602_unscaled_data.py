@@ -39,8 +39,10 @@ class UnscaledData(Rule):
                 f"{d.name} [{d.low:.3g}, {d.high:.3g}]" for d in evidence.data if not d.integer
             )
             then = trial.evidence.losses
+            usual = trial.change.startswith("the data")
+            how = "mean zero and deviation one" if usual else trial.change
             yield self.made(
-                f"the data is not scaled ({named}); with mean zero and deviation one the same "
+                f"the data is not scaled ({named}); with {how} the same "
                 f"model trains: the loss goes from {then[0]:.4g} to {then[-1]:.4g}",
                 "scale the data, for example with a Normalization layer adapted to it as the first "
                 "layer (Rescaling(1/255) for pixels), and the targets likewise",

@@ -6,6 +6,8 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+NEGATIVE_BASE = "power of a negative number with a fractional exponent"
+
 _OUTSIDE = {
     "arccos": ("arccosine", 1.0),
     "arcsin": ("arcsine", 1.0),
@@ -132,7 +134,7 @@ def _power(base, exponent=None):
     if exponent is None or base.shape != exponent.shape:
         return ""
     if ((base < 0) & (exponent != np.round(exponent))).any():
-        return "power of a negative number with a fractional exponent"
+        return NEGATIVE_BASE
     return "0 to a negative power" if ((base == 0) & (exponent < 0)).any() else ""
 
 

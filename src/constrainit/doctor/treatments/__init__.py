@@ -19,6 +19,7 @@ from constrainit.doctor.treatments import (
     dropouts,
     entries,
     factors,
+    fitting_starts,
     guards,
     hidden,
     models,
@@ -29,6 +30,7 @@ from constrainit.doctor.treatments import (
     source,
     starts,
     steps,
+    stored,
     training,
     wider,
 )
@@ -86,11 +88,7 @@ REMEDIES = (
     _each(("CW208",), source.edited, saved=False),
     _each((*_CONSTRAINT, "CW208", "CW212"), constraints.exact_set),
     Remedy(
-        ("CW204",),
-        for_each_constraint(source.along_inputs),
-        brings=("CW208",),
-        saved=False,
-        apart=True,
+        ("CW204",), for_each_constraint(source.along_inputs), ("CW208",), saved=False, apart=True
     ),
     Remedy(("CW101", "CW102"), starts.inside, moves=True),
     Remedy(("CW106",), starts.drawn_apart),
@@ -109,6 +107,7 @@ REMEDIES = (
     Remedy(("CW508",), training.larger_epsilon),
     Remedy(("CW216",), source.sum_in_its_set, saved=False),
     Remedy(("CW705",), source.with_its_arguments, saved=False, again=True),
+    Remedy(("CW706",), stored.as_weights_of_their_layers, saved=False, again=True),
     Remedy(("CW307",), source.kept_in_call, saved=False),
     Remedy(("CW306",), source.computed_in_call, saved=False, again=True),
     Remedy(("CW409",), models.made_weights, saved=False),
@@ -135,6 +134,7 @@ REMEDIES = (
     Remedy(("CW405",), outputs.sigmoid_of_one),
     Remedy(("CW616",), outputs.softplus_for_the_sign),
     Remedy(("CW502",), outputs.softplus_at_the_end),
+    Remedy(("CW401", "CW502"), outputs.softplus_under_a_power, trains=True),
     Remedy(("CW404",), models.bounded_recurrence),
     Remedy(("CW412",), models.in_float32),
     Remedy(("CW412",), data.scaled_data, saved=False),
@@ -144,7 +144,12 @@ REMEDIES = (
     Remedy(("CW502",), starts.spread, brings=("CW302",), moves=True),
     Remedy(("CW401", "CW502"), starts.off_zero, brings=("CW302",), moves=True),
     Remedy(_BROKEN, guards.guarded, saved=False, again=True),
+    Remedy(
+        ("CW401", "CW404", "CW501"), fitting_starts.scaled_down, ("CW302",), moves=True, trains=True
+    ),
     Remedy((*_BROKEN, *_SIGNAL, *_TRAINING), data.scaled_data, trial="data", saved=False),
+    Remedy((*_BROKEN, *_TRAINING), data.divided_targets, trial="data", saved=False, trains=True),
+    Remedy(("CW502",), fitting_starts.bias_for_the_targets, ("CW302",), moves=True, trains=True),
     Remedy((*_BROKEN, *_SIGNAL), starts.of_the_right_size, moves=True),
     Remedy(_SIGNAL, starts.calibrated, moves=True),
     Remedy(("CW105", "CW001", *_BROKEN, *_SIGNAL), starts.redrawn, moves=True),

@@ -3,6 +3,7 @@
 import ast
 from typing import Any
 
+from constrainit.doctor.rules.cw706_state_not_saved import made_weight
 from constrainit.doctor.treatments._edits import end_of, replaced, without
 
 
@@ -53,6 +54,37 @@ def kept_in_call(name):
         for node in sorted([*taken, *targets], key=end_of, reverse=True):
             text = replaced(text, node, local)
         return f"call keeps what it makes of self.{name} in a local name", text
+
+    return edit
+
+
+def as_weights(values):
+    """An edit: arrays that are set outside of `call` are weights that no step trains.
+
+    None where one is not set at just one place.
+
+    Args:
+        values: The arrays, by the attribute that each is.
+    """
+
+    def edit(text):
+        nodes: list[Any] = list(ast.walk(ast.parse(text)))
+        methods = [n for n in nodes if isinstance(n, ast.FunctionDef)]
+        places = []
+        for name in values:
+            made: list[Any] = [(m, n) for m in methods for n in ast.walk(m) if _sets(n, name)]
+            if len(made) != 1 or made[0][0].name == "call":
+                return None
+            places.append((*made[0], name))
+        for method, node, name in sorted(places, key=lambda p: end_of(p[1]), reverse=True):
+            local = name if name not in _names(method) else f"{name}_start"
+            value = ast.get_source_segment(text, node.value) or ""
+            indent = " " * node.col_offset
+            size, start = f"{local}.shape", f"lambda *_, **__: {local}"
+            weight = made_weight(name, values[name], size, start, indent)
+            text = replaced(text, node, f"{local} = {value}\n{indent}self.{name} = {weight}")
+        said = "a weight" if len(values) == 1 else "weights"
+        return f"{' and '.join(values)} as {said} that no step trains", text
 
     return edit
 

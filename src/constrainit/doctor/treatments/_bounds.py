@@ -2,6 +2,8 @@
 
 import ast
 
+from constrainit.doctor.trace._limits import NEGATIVE_BASE
+
 _SHARES = ("log", "log2", "log10", "sqrt", "rsqrt")
 """What is taken of chances and variances; a power is taken of what layers give, too."""
 
@@ -67,6 +69,8 @@ def bounded(operation, dtype):
         dtype: What its layer computes in.
     """
     line_text, margin = operation.source.text, _MARGINS.get(dtype, "1e-6")
+    # Where the base is below zero only a whole exponent is harmless.
+    is_harmless = _is_natural if operation.limit == NEGATIVE_BASE else _is_whole
 
     def edit(text):
         nodes = [
@@ -79,7 +83,11 @@ def bounded(operation, dtype):
         names += GUARDED if has_infinite_operand(operation) else ()
         for name in names:
             for written in _WRITTEN.get(name, (name,)):
-                pieces = [piece for node in nodes for piece in _pieces(node, written, name, margin)]
+                pieces = [
+                    piece
+                    for node in nodes
+                    for piece in _pieces(node, written, name, margin, is_harmless)
+                ]
                 if pieces:
                     return _sentence(written, name, margin), _with(text, pieces)
         return None
@@ -99,14 +107,14 @@ def _under_root(margin):
     return "1e-12" if margin == "1e-6" else "1e-6"
 
 
-def _pieces(node, written, name, margin):
+def _pieces(node, written, name, margin, is_harmless):
     """What to write where, as spans and texts, if a node calls the operation by a name."""
     if isinstance(node, ast.BinOp):
-        operand = _of_operator(node, written)
+        operand = _of_operator(node, written, is_harmless)
         if operand is not None:
             yield from _around(operand, "keras.ops", name, margin)
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
-        if node.func.attr != written or (written == "power" and _is_whole(node.args[-1])):
+        if node.func.attr != written or (written == "power" and is_harmless(node.args[-1])):
             return
         module = ast.unparse(node.func.value)
         if written == "norm":
@@ -117,11 +125,11 @@ def _pieces(node, written, name, margin):
             yield from _around(node.args[0], "keras.ops" if is_own else module, name, margin)
 
 
-def _of_operator(node, written):
+def _of_operator(node, written, is_harmless):
     """The operand of `x / y` or `x ** y` that is to be bounded."""
     if written == "divide" and isinstance(node.op, ast.Div):
         return node.right
-    is_root = isinstance(node.op, ast.Pow) and not _is_whole(node.right)
+    is_root = isinstance(node.op, ast.Pow) and not is_harmless(node.right)
     return node.left if written == "power" and is_root else None
 
 
@@ -129,6 +137,12 @@ def _is_whole(exponent):
     """Whether an exponent is a number for which a power has a slope everywhere."""
     number = _number(exponent)
     return number is not None and number >= 1
+
+
+def _is_natural(exponent):
+    """Whether an exponent is a whole number."""
+    number = _number(exponent)
+    return number is not None and number.is_integer()
 
 
 def _around(operand, module, name, margin):

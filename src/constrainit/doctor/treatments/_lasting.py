@@ -70,6 +70,8 @@ def confirmed(
         return after
     doubt = _of_penalty(remedy, evidence) or _muted(evidence, after) or _unlearnt(wanted, after)
     now = after.evidence.losses
+    if not doubt and remedy.trains and not _falls_to_its_end(after.evidence):
+        doubt = "the loss does not fall"
     if not doubt and remedy.moves:
         given = any(finding.weight.endswith("/bias") for finding in wanted)
         doubt = _worse(evidence.losses, now, _TWICE if given else _HIGHER)

@@ -14,6 +14,7 @@ from constrainit.doctor._state import borrowed
 from constrainit.doctor.rules import findings
 from constrainit.doctor.rules.cw208_not_saved import LOADED, NotSaved
 from constrainit.doctor.rules.cw705_layer_not_saved import LayerNotSaved
+from constrainit.doctor.rules.cw706_state_not_saved import StateNotSaved
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Remedy:
         moves: Whether it only moves weights, which training may move back.
         factor: By how much it makes the steps of training shorter.
         apart: Whether it mends constraints, and may mend those of one class by themselves.
+        trains: Whether it is no cure unless the loss falls then.
     """
 
     codes: tuple[str, ...]
@@ -65,6 +67,7 @@ class Remedy:
     moves: bool = False
     factor: float = 1.0
     apart: bool = False
+    trains: bool = False
 
 
 @dataclass(frozen=True)
@@ -191,7 +194,7 @@ def follow(cause: Finding, found: list[Finding], after: Look) -> None:
     Of several findings of the rule that were healed, the one of the same weight is the cause. That
     a constraint or layer is not saved causes nothing.
     """
-    if cause.code in (NotSaved.code, LayerNotSaved.code):
+    if cause.code in (NotSaved.code, LayerNotSaved.code, StateNotSaved.code):
         return
     now = {key(f) for f in after.found if f.counts}
     alike = {f.weight: f for f in found if f.code == cause.code and f.weight and not f.cause}
@@ -215,7 +218,7 @@ def _shown(evidence):
 
 def measured(finding: Finding, evidence: Evidence) -> dict[str, Any]:
     """The numbers of a finding, read off the evidence of a model that no longer has it."""
-    numbers: dict[str, Any] = {}
+    numbers: dict[str, Any] = {"moved": 0.0}
     for made in evidence.constraints:
         if made.record.path == finding.weight:
             numbers = {

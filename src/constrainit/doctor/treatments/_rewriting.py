@@ -14,6 +14,7 @@ from typing import Any
 import keras
 from keras.src.saving import object_registration as registry
 
+from constrainit.doctor._code import EDITED
 from constrainit.doctor._frames import EDITED_FILE
 from constrainit.doctor.treatments._names import (
     has_import,
@@ -22,7 +23,6 @@ from constrainit.doctor.treatments._names import (
     with_import,
 )
 
-_EDITED = "_constrainit_edited"
 _SOURCES: Any = weakref.WeakKeyDictionary()
 """What the classes and functions that were edited once were made from."""
 _REGISTRIES = (registry.GLOBAL_CUSTOM_NAMES, registry.GLOBAL_CUSTOM_OBJECTS)
@@ -46,20 +46,9 @@ def kind_of(constraint):
     return constraint if named else type(constraint)
 
 
-def as_kind(constraint, kind):
-    copy = object.__new__(kind)
-    vars(copy).update(vars(constraint))
-    return copy
-
-
-def kind_of_layer(layer):
-    """The class of a layer, or the edited one that it has the methods of."""
-    return vars(layer).get(_EDITED, type(layer))
-
-
 def become(layer, kind):
     """Gives a layer the methods of an edited class, until its attributes are put back."""
-    vars(layer)[_EDITED] = kind
+    vars(layer)[EDITED] = kind
     for name, value in vars(kind).items():
         if inspect.isfunction(value) and name != "__init__":
             vars(layer)[name] = types.MethodType(value, layer)

@@ -5,12 +5,12 @@ from typing import Any
 
 from constrainit._set import ConstraintSet
 from constrainit.doctor._axes import along
+from constrainit.doctor._code import kind_of_layer
 from constrainit.doctor._constraint_calls import arguments_of
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor.treatments._calls import with_argument
 from constrainit.doctor.treatments._pastes import given, written
 from constrainit.doctor.treatments._remedy import Changed
-from constrainit.doctor.treatments._rewriting import kind_of_layer
 from constrainit.doctor.treatments.starts import start_inside
 
 

@@ -14,10 +14,7 @@ _LARGE = 10.0
 
 def scaled_data(problem, evidence, found):
     """Inputs and targets of mean zero and deviation one, where they are far from it."""
-    far = [
-        d for d in evidence.data
-        if not d.integer and not d.nonfinite and abs(d.mean) + d.deviation > _LARGE
-    ]  # fmt: skip
+    far = _far(evidence)
     if not far:
         return None
     x, y = _scaled(problem.x), problem.y
@@ -30,6 +27,46 @@ def scaled_data(problem, evidence, found):
         other,
         "x = (x - x.mean(axis=0)) / x.std(axis=0)",
     )
+
+
+def divided_targets(problem, evidence, found):
+    """Targets that are never below zero, as a loss may need them, divided by their mean."""
+    bounded = any(np.isfinite([made.low, made.high]).any() for made in evidence.losses_of)
+    parts = keras.tree.flatten(problem.y)
+    if bounded or len(parts) != 1 or "float" not in keras.backend.standardize_dtype(parts[0].dtype):
+        return None
+    value = to_numpy(parts[0])
+    if not value.size or not np.isfinite(value).all():
+        return None
+    columns = value.reshape(-1, value.shape[-1]) if value.ndim > 1 else value[:, None]
+    large = [c for c in range(columns.shape[1]) if not np.isin(columns[:, c], (0, 1)).all()]
+    size = float(f"{columns[:, large].mean():.3g}") if large else 0.0
+    if size <= _LARGE or columns[:, large].min() < 0:
+        return None
+    divisors = np.ones(columns.shape[1])
+    divisors[large] = size
+    divided = (columns / divisors).reshape(value.shape)
+    y = keras.tree.pack_sequence_as(problem.y, [ops.cast(divided, parts[0].dtype)])
+    # What is 0 or 1 tells which of the others are known, and the like.
+    every = len(large) == len(divisors)
+    place, which = ("y", "") if every else (f"y[..., {large}]", f" in the columns {large}")
+    scaled = any(d.name.startswith("x") for d in _far(evidence))
+    x = _scaled(problem.x) if scaled else problem.x
+    return Changed(
+        f"the targets{which} divided by {size:g}, so that none is below zero"
+        + (", and the inputs brought to mean zero and deviation one" if scaled else ""),
+        with_other(problem, x=x, y=y),
+        f"{place} = {place} / {size:g}  # and predictions of them times {size:g}"
+        + ("\nx = (x - x.mean(axis=0)) / x.std(axis=0)" if scaled else ""),
+    )
+
+
+def _far(evidence):
+    """The arrays of floats that are far from mean zero and deviation one."""
+    return [
+        d for d in evidence.data
+        if not d.integer and not d.nonfinite and abs(d.mean) + d.deviation > _LARGE
+    ]  # fmt: skip
 
 
 def _scaled(values):

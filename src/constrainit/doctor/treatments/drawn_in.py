@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from constrainit._obey import project
+from constrainit.doctor._code import as_kind, kind_of_layer
 from constrainit.doctor._constraint_calls import another, arguments_of
 from constrainit.doctor._far_points import far_image
 from constrainit.doctor._recording import is_custom
@@ -18,9 +19,7 @@ from constrainit.doctor.treatments._closer import SHARE, closer, edits
 from constrainit.doctor.treatments._pastes import given
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.doctor.treatments._rewriting import (
-    as_kind,
     kind_of,
-    kind_of_layer,
     rewritten,
     source_of,
 )

@@ -4,13 +4,12 @@ from typing import Any
 
 import keras
 
+from constrainit.doctor._code import as_kind, kind_of_layer
 from constrainit.doctor.treatments._bounds import bounded, can_be_bounded
 from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.doctor.treatments._rewriting import (
-    as_kind,
     become,
     kind_of,
-    kind_of_layer,
     rewritten,
     source_of,
 )

@@ -1,7 +1,9 @@
 """Remedies where a model ends: its loss, and the activation that the loss is to suit."""
 
 import keras
+import numpy as np
 
+from constrainit.doctor.trace._limits import NEGATIVE_BASE
 from constrainit.doctor.treatments._remedy import Changed, with_other
 
 _OF_RATES = ("poisson", "mean_squared_logarithmic_error", "kl_divergence")
@@ -83,6 +85,37 @@ def softplus_for_the_sign(problem, evidence, found):
         with_other(problem),
         'keras.layers.Dense(..., activation="softplus")',
     )
+
+
+def softplus_under_a_power(problem, evidence, found):
+    """A softplus in the linear layer whose output a power with a fraction is taken of."""
+    operation = evidence.operation
+    if operation is None or not operation.limit.startswith(NEGATIVE_BASE):
+        return None
+    order = [output.layer for output in evidence.outputs]
+    paths = set(operation.operands[0].weights)
+    before = order[: order.index(operation.layer)][-1:] if operation.layer in order else []
+    linear = [
+        layer for layer in problem.model._flatten_layers()
+        if getattr(layer, "activation", None) is keras.activations.linear
+        and (layer.name in before or any(v.path in paths for v in layer.trainable_variables))
+    ]  # fmt: skip
+    last = max(linear, key=lambda layer: _place_in(order, layer.name), default=None)
+    if last is None:
+        return None
+    _changed(problem, lambda layer: layer is last, activation=keras.activations.softplus)
+    if not np.isfinite(problem.loss_anew()):
+        return None
+    units = getattr(last, "units", "...")
+    return Changed(
+        f"{last.name} with a softplus, as a power is taken of its output",
+        with_other(problem),
+        f'keras.layers.{type(last).__name__}({units}, activation="softplus")  # {last.name!r}',
+    )
+
+
+def _place_in(order, name):
+    return order.index(name) if name in order else -1
 
 
 def sigmoid_of_one(problem, evidence, found):

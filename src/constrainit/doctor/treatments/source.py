@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from constrainit.doctor._code import as_kind, kind_of_layer
 from constrainit.doctor._misfits import fitted
 from constrainit.doctor.rules.cw201_constraint_raises import misfit
 from constrainit.doctor.treatments import _at_each_call, _edits
@@ -9,10 +10,8 @@ from constrainit.doctor.treatments._chosen_edits import edit_for
 from constrainit.doctor.treatments._config_edits import with_layer_config
 from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.doctor.treatments._rewriting import (
-    as_kind,
     become,
     kind_of,
-    kind_of_layer,
     rewritten,
 )
 from constrainit.doctor.treatments.starts import start_inside

@@ -1,0 +1,112 @@
+"""Remedies for starts that fit the batch: where the loss is finite, and as small as can be."""
+
+import numpy as np
+from keras import ops
+
+from constrainit.doctor._recording import is_custom
+from constrainit.doctor._statistics import to_numpy
+from constrainit.doctor.treatments._remedy import Changed
+from constrainit.model import walk
+
+_SHIFTS = (0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10)
+"""How far a bias is moved: through an exponential, from 1.6 to 22 thousand times."""
+
+_MOST_UNITS = 8
+
+_FACTORS = (0.7, 0.5, 0.3, 0.2, 0.15, 0.1, 0.05, 0.02, 0.01)
+_LIKE_SMALL = 1.5
+"""A start is small enough where its loss is at most this many times that of the smallest one."""
+
+
+def bias_for_the_targets(problem, evidence, found):
+    """The bias of the last layer, started where the loss of the batch is finite and least.
+
+    It is moved for one unit at a time, the first for which the loss is finite then.
+    """
+    operation = evidence.operation
+    if evidence.fault_step != 0 or operation is None or operation.stage != "loss":
+        return None
+    order = [output.layer for output in evidence.outputs]
+    biases = [
+        record for record in walk(problem.model)
+        if record.variable.trainable and record.variable.name == "bias"
+        and len(record.shape) == 1 and record.shape[0] <= _MOST_UNITS
+        and record.constraint is None and record.layer.name in order
+    ]  # fmt: skip
+    last = max(biases, key=lambda record: order.index(record.layer.name), default=None)
+    if last is None or problem.given_y is None or not problem.is_small:
+        return None
+    start = to_numpy(last.variable)
+    for unit in range(start.size):
+        losses = {}
+        for shift in [sign * size for size in _SHIFTS for sign in (1, -1)]:
+            last.assign(ops.cast(_shifted(start, unit, shift), last.dtype))
+            loss = problem.loss_now()
+            if np.isfinite(loss):
+                losses[shift] = loss
+        if losses:
+            best = _shifted(start, unit, min(losses, key=lambda shift: losses[shift]))
+            last.assign(ops.cast(best, last.dtype))
+            written = ", ".join(f"{one:g}" for one in best)
+            return Changed(
+                f"{last.path} starts at [{written}], where the loss is {min(losses.values()):.3g}",
+                code=f"# {last.layer.name!r}: what it gives fits the targets from the start\n"
+                f"bias_initializer=lambda shape, dtype=None: ops.array([{written}], dtype)",
+            )
+    last.assign(ops.cast(start, last.dtype))
+    return None
+
+
+def scaled_down(problem, evidence, found):
+    """The kernels that an operation overflows by, smaller from the start.
+
+    They are those of the user's own layers, square ones first, as these feed back. The factor is
+    the largest for which the loss is about that of kernels near zero.
+    """
+    operation = evidence.operation
+    if evidence.fault_step != 0 or operation is None or "overflow" not in operation.limit:
+        return None
+    paths = {path for one in operation.operands for path in one.weights}
+    names = {operation.layer, *(finding.layer for finding in found)} - {""}
+    kernels = [
+        record for record in walk(problem.model)
+        if is_custom(record.layer) and record.variable.trainable and len(record.shape) > 1
+        and (record.path in paths or not names.isdisjoint(record.path.split("/")))
+    ]  # fmt: skip
+    square = [record for record in kernels if record.shape[-1] == record.shape[-2]]
+    kernels = square or kernels
+    if not kernels:
+        return None
+    starts = [to_numpy(record.variable) for record in kernels]
+    losses = {}
+    for factor in reversed(_FACTORS):
+        for record, start in zip(kernels, starts, strict=True):
+            _start_at(record, start * factor)
+        losses[factor] = problem.loss_now()
+        if not losses[factor] <= _LIKE_SMALL * losses[_FACTORS[-1]]:
+            break
+    good = [f for f, loss in losses.items() if loss <= _LIKE_SMALL * losses[_FACTORS[-1]]]
+    if not good:
+        return None
+    for record, start in zip(kernels, starts, strict=True):
+        _start_at(record, start * max(good))
+    written = [f"# {r.variable.name} of {r.layer.name!r}" for r in kernels]
+    return Changed(
+        f"the start of {', '.join(r.path for r in kernels)} times {max(good):g}",
+        code="\n".join(written) + "\nself.add_weight(..., initializer=lambda shape, dtype=None: "
+        f"{max(good):g} * initializer(shape, dtype))",
+    )
+
+
+def _start_at(record, value):
+    """Gives a weight a value, the nearest of its set where it has one."""
+    value = ops.cast(value, record.dtype)
+    if record.constraint is not None:
+        value = record.resolved(record.constraint).project(value)
+    record.assign(value)
+
+
+def _shifted(start, unit, shift):
+    moved = np.array(start)
+    moved[unit] += shift
+    return moved
