@@ -33,7 +33,7 @@ from constrainit.doctor.treatments import (
     stored,
     training,
     wider,
-)
+)  # fmt: skip
 from constrainit.doctor.treatments._apart import by_constraint, for_each_constraint
 from constrainit.doctor.treatments._chain import Attempt, Chains
 from constrainit.doctor.treatments._lasting import LATER, SLOWER, confirmed
