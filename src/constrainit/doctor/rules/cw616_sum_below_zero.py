@@ -45,7 +45,8 @@ class SumBelowZero(Rule):
     def find(self, evidence):
         for made in evidence.losses_of:
             target = made.target
-            if not made.goals or not made.below < -_NOTICEABLE * abs(target.high):
+            of_classes = made.logits is not None or made.classes is not None
+            if of_classes or not made.goals or not made.below < -_NOTICEABLE * abs(target.high):
                 continue
             yield self.made(
                 f"its outputs go down to {made.below:.3g} after the steps, and no target is below "

@@ -34,7 +34,7 @@ from constrainit.doctor.treatments import (
     training,
     wider,
 )  # fmt: skip
-from constrainit.doctor.treatments._apart import by_constraint, for_each_constraint
+from constrainit.doctor.treatments._apart import by_constraint, each_constraint
 from constrainit.doctor.treatments._chain import Attempt, Chains
 from constrainit.doctor.treatments._lasting import LATER, SLOWER, confirmed
 from constrainit.doctor.treatments._remedy import (
@@ -56,12 +56,6 @@ _CONSTRAINT = (
     "CW201", "CW202", "CW203", "CW204", "CW205", "CW207", "CW210", "CW211", "CW215",
 )  # fmt: skip
 
-
-def _each(codes, make, **more):
-    """What is tried for all constraints, and where that does not heal all, for each by itself."""
-    return Remedy(codes, for_each_constraint(make), apart=True, **more)
-
-
 REMEDIES = (
     Remedy(("CW206",), constraints.run_call, brings=("CW208",), saved=False),
     Remedy(("CW209",), constraints.attach),
@@ -72,24 +66,16 @@ REMEDIES = (
     Remedy(("CW603",), data.targets_in_a_column, saved=False),
     Remedy(("CW301",), constraints.along_the_right_axes),
     Remedy(("CW301",), axes.along_other_axes),
-    _each(("CW301",), source.along_units, saved=False),
-    _each(("CW212",), source.along_a_longer_axis, saved=False),
+    each_constraint(("CW301",), source.along_units, saved=False),
+    each_constraint(("CW212",), source.along_a_longer_axis, saved=False),
     Remedy(("CW212",), rounding.straight_through),
-    _each(("CW201", "CW202", "CW207"), copies.of_their_own),
-    _each(("CW201", "CW202"), source.with_a_fitting_constant, saved=False),
-    _each(("CW201", "CW202"), copies.for_each_gate),
-    Remedy(
-        (*_CONSTRAINT, "CW206"),
-        for_each_constraint(source.edited),
-        brings=("CW208",),
-        saved=False,
-        apart=True,
-    ),
-    _each(("CW208",), source.edited, saved=False),
-    _each((*_CONSTRAINT, "CW208", "CW212"), constraints.exact_set),
-    Remedy(
-        ("CW204",), for_each_constraint(source.along_inputs), ("CW208",), saved=False, apart=True
-    ),
+    each_constraint(("CW201", "CW202", "CW207"), copies.of_their_own),
+    each_constraint(("CW201", "CW202"), source.with_a_fitting_constant, saved=False),
+    each_constraint(("CW201", "CW202"), copies.for_each_gate),
+    each_constraint((*_CONSTRAINT, "CW206"), source.edited, brings=("CW208",), saved=False),
+    each_constraint(("CW208",), source.edited, saved=False),
+    each_constraint((*_CONSTRAINT, "CW208", "CW212"), constraints.exact_set),
+    each_constraint(("CW204",), source.along_inputs, brings=("CW208",), saved=False),
     Remedy(("CW101", "CW102"), starts.inside, moves=True),
     Remedy(("CW106",), starts.drawn_apart),
     Remedy(("CW411", "CW101", "CW102"), constraints.off_scales_and_biases),

@@ -4,7 +4,7 @@ from typing import Any
 
 from constrainit.doctor._finding import Finding
 from constrainit.doctor._problem import Problem
-from constrainit.doctor.treatments._remedy import Changed
+from constrainit.doctor.treatments._remedy import Changed, Remedy
 from constrainit.doctor.treatments._rewriting import kind_of
 
 
@@ -37,3 +37,8 @@ def for_each_constraint(apply: Any) -> Any:
         )
 
     return changed
+
+
+def each_constraint(codes: tuple[str, ...], make: Any, **more: Any) -> Remedy:
+    """What is tried for all constraints, and where that does not heal all, for each by itself."""
+    return Remedy(codes, for_each_constraint(make), apart=True, **more)
