@@ -168,7 +168,7 @@ def test_the_line_that_is_written(name):
     """Bounds fit the dtype, and those of a clip that is there already are changed."""
     line, failed, dtype, expected = LINES[name]
     source = SimpleNamespace(text=f"return {line}")
-    edit = bounded(SimpleNamespace(name=failed, operands=(), source=source), dtype)
+    edit = bounded(SimpleNamespace(name=failed, operands=(), source=source, limit=""), dtype)
     made = edit(f"def call(self, x):\n    return {line}\n")
     if expected is None:
         assert made is None

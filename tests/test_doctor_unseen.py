@@ -60,7 +60,11 @@ def diagnosed(*parts):
 def test_weights_in_an_object_that_keras_does_not_look_into():
     """No step trains them; as attributes of the layer they are trained."""
     mixture = Mixture(hidden=True, name="mixture")
+    mixture.build((None, 4))
+    kernels = [expert.kernel for expert in mixture.bank.experts]
+    before = [np.array(kernel) for kernel in kernels]
     report = diagnosed(mixture)
+    assert all(np.array_equal(a, b) for a, b in zip(before, kernels, strict=True))
     first = report.findings[0]
     assert (first.code, first.layer) == ("CW413", "mixture"), str(report)
     assert first.evidence["numbers"] == 2 * (4 * 4 + 4) + 4 + 1

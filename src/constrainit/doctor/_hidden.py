@@ -1,6 +1,7 @@
 """Weights in objects that Keras does not look into."""
 
 import contextlib
+import itertools
 import math
 import types
 from collections.abc import Iterator
@@ -12,23 +13,16 @@ from keras import ops
 from constrainit.doctor._evidence import HiddenEvidence
 from constrainit.doctor._plain import custom_layers, differ, outputs_of
 
-_DEEP = 3
+_DEEP, _MOST = 3, 1000
 _OF_KERAS = (keras.Variable, keras.layers.Layer, keras.optimizers.Optimizer, keras.metrics.Metric)
 _NO_HOLDERS = (types.ModuleType, types.FunctionType, types.MethodType, type, str, bytes)
 
 
 def hidden_weights(problem: Any) -> list[HiddenEvidence]:
-    """The trainable weights that a layer of the user's own computes with and Keras knows not of.
-
-    Keras follows attributes that are layers, variables, and lists, tuples, dictionaries and sets of
-    them. An object of another class is none of these, nor what it holds.
-    """
+    """The trainable weights that a layer of the user's own computes with and Keras knows not of."""
     known, found = {id(variable) for variable in problem.model.variables}, []
     for layer in custom_layers(problem.model):
-        for name, value in list(vars(layer).items()):
-            if name.startswith("_") or isinstance(value, (*_OF_KERAS, *_NO_HOLDERS)):
-                continue
-            seen = list(_parts(value, f"self.{name}", _DEEP))
+        for name, value, seen in _unseen(layer):
             parts = list({id(part): part for part, _ in seen}.values())
             lost = [v for part in parts for v in _weights(part) if id(v) not in known]
             if lost and problem.is_small and _matter(problem, lost):
@@ -40,19 +34,32 @@ def hidden_weights(problem: Any) -> list[HiddenEvidence]:
     return found
 
 
+def _unseen(layer: Any) -> Iterator[tuple[str, Any, list[tuple[Any, str]]]]:
+    """The public attributes of a layer that hold others: name, value, and what is in it and where.
+
+    Keras follows attributes that are layers, variables, and lists, tuples, dictionaries and sets of
+    them. An object of another class is none of these, nor what it holds: three levels of it are
+    looked through, and a thousand items of each list.
+    """
+    for name, value in list(vars(layer).items()):
+        if not name.startswith("_") and not isinstance(value, (*_OF_KERAS, *_NO_HOLDERS)):
+            found = list(_parts(value, f"self.{name}", _DEEP))
+            if found:
+                yield name, value, found
+
+
 def _parts(value: Any, place: str, deep: int) -> Iterator[tuple[Any, str]]:
-    """The layers and variables in an object, in what it holds, and so on, and where they are."""
     if isinstance(value, (keras.Variable, keras.layers.Layer)):
         yield value, place
     elif deep and not isinstance(value, (*_OF_KERAS, *_NO_HOLDERS)):
         if isinstance(value, dict):
-            held = [(part, f"*{place}.values()") for part in value.values()]
+            held = ((part, f"*{place}.values()") for part in list(value.values()))
         elif isinstance(value, (list, tuple, set, frozenset)):
-            held = [(part, f"*{place}") for part in value]
+            held = ((part, f"*{place}") for part in list(value))
         else:
-            own = getattr(value, "__dict__", {})
-            held = [(part, f"{place}.{name}") for name, part in own.items()]
-        for part, where in held:
+            own = dict(getattr(value, "__dict__", {}))
+            held = ((part, f"{place}.{name}") for name, part in own.items())
+        for part, where in itertools.islice(held, _MOST):
             yield from _parts(part, where, deep - 1)
 
 

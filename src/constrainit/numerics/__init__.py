@@ -41,11 +41,12 @@ from ._sums import axis_sum as axis_sum
 from ._tanh import tanh as tanh
 
 __all__ = [
-    "at_least", "at_most", "axis_sum", "between", "circulant", "computed_once", "convex_sequences",
-    "convolution_bound", "convolution_slack", "dykstra", "factor_into", "from_diagonals",
-    "from_first_row", "in_double", "inverse_by_halves", "is_rotation", "isotonic", "keep_largest",
-    "nearest_correlation", "plain_norm", "polar", "polar_factor", "polished", "project_birkhoff",
-    "project_l1_ball", "project_simplex", "safe_norm", "scale_in_double", "softplus",
-    "spectral_bound", "spectral_slack", "symmetric_part", "tanh", "toeplitz", "with_eigenvalues",
-    "with_rule", "with_singular_values",
+    "at_least", "at_most", "axis_sum", "between", "circulant", "computed_once",
+    "convex_sequences", "convolution_bound", "convolution_slack", "dykstra", "exponential",
+    "factor_into", "from_diagonals", "from_first_row", "in_double", "inverse_by_halves",
+    "is_rotation", "isotonic", "keep_largest", "may_write_over", "nearest_correlation",
+    "plain_norm", "polar", "polar_factor", "polished", "project_birkhoff", "project_l1_ball",
+    "project_simplex", "safe_norm", "scale_in_double", "softplus", "spectral_bound",
+    "spectral_slack", "symmetric_part", "tanh", "toeplitz", "with_eigenvalues", "with_rule",
+    "with_singular_values",
 ]  # fmt: skip

@@ -27,8 +27,9 @@ class StateNotSaved(Rule):
                 self.kernel = self.add_weight(shape=(shape[-1], 8), name="kernel")
                 mask = (np.random.rand(shape[-1], 8) < 0.3).astype("float32")
                 self.mask = self.add_weight(
-                    shape=mask.shape, name="mask", trainable=False, initializer=lambda *_: mask
+                    shape=mask.shape, name="mask", trainable=False, initializer="zeros"
                 )
+                self.mask.assign(mask)
             def call(self, x):
                 return ops.matmul(x, self.kernel * self.mask)
         [Sparse(), layers.Dense(1)]
