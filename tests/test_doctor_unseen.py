@@ -151,3 +151,37 @@ def test_a_loss_of_the_models_own_that_compares_all_pairs(column):
         assert "compute_loss" in found[0].message
         assert found[0].treatment.healed
         assert found[0].treatment.code == "y = y[:, None]"
+
+
+class Scales:
+    """A layer and a variable side by side, in an object of no class of Keras."""
+
+    def __init__(self):
+        self.head = layers.Dense(1, name="head")
+        self.scale = keras.Variable(np.full((4,), 0.5, "float32"), name="scale")
+
+
+class Scaled(layers.Layer):
+    """A layer whose weights are all hidden."""
+
+    def __init__(self, **named):
+        super().__init__(**named)
+        self.parts = Scales()
+
+    def build(self, shape):
+        self.parts.head.build(shape)
+
+    def call(self, x):
+        return self.parts.head(x * self.parts.scale)
+
+    def compute_output_shape(self, shape):
+        return (shape[0], 1)
+
+
+def test_a_variable_beside_a_layer():
+    """Both are trained once the layer has them."""
+    first = diagnosed(layers.Dense(4), Scaled(name="scaled")).findings[0]
+    assert (first.code, first.layer) == ("CW413", "scaled")
+    assert first.evidence["numbers"] == 4 + 4 + 1
+    assert first.treatment.healed
+    assert "self.parts.head, self.parts.scale" in first.treatment.code

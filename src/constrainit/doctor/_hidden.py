@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
-from keras import ops
 
 from constrainit.doctor._evidence import HiddenEvidence
 from constrainit.doctor._plain import custom_layers, differ, outputs_of
+from constrainit.doctor._state import snapshot
 
 _DEEP, _MOST = 3, 1000
 _OF_KERAS = (keras.Variable, keras.layers.Layer, keras.optimizers.Optimizer, keras.metrics.Metric)
@@ -71,7 +71,7 @@ def _weights(part):
 
 def _matter(problem, variables):
     """Whether the outputs are others with half of these weights."""
-    kept = [ops.copy(ops.stop_gradient(v.value)) for v in variables]
+    kept = [snapshot(v) for v in variables]
     # What the user's model raises here it has raised before.
     with contextlib.suppress(Exception):
         before = outputs_of(problem)

@@ -6,6 +6,7 @@ from keras import ops
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._remedy import Changed
+from constrainit.doctor.treatments.starts import start_at
 from constrainit.model import walk
 
 _SHIFTS = (0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10)
@@ -81,7 +82,7 @@ def scaled_down(problem, evidence, found):
     losses = {}
     for factor in reversed(_FACTORS):
         for record, start in zip(kernels, starts, strict=True):
-            _start_at(record, start * factor)
+            start_at(record, start * factor)
         losses[factor] = problem.loss_now()
         if not losses[factor] <= _LIKE_SMALL * losses[_FACTORS[-1]]:
             break
@@ -89,21 +90,13 @@ def scaled_down(problem, evidence, found):
     if not good:
         return None
     for record, start in zip(kernels, starts, strict=True):
-        _start_at(record, start * max(good))
+        start_at(record, start * max(good))
     written = [f"# {r.variable.name} of {r.layer.name!r}" for r in kernels]
     return Changed(
         f"the start of {', '.join(r.path for r in kernels)} times {max(good):g}",
         code="\n".join(written) + "\nself.add_weight(..., initializer=lambda shape, dtype=None: "
         f"{max(good):g} * initializer(shape, dtype))",
     )
-
-
-def _start_at(record, value):
-    """Gives a weight a value, the nearest of its set where it has one."""
-    value = ops.cast(value, record.dtype)
-    if record.constraint is not None:
-        value = record.resolved(record.constraint).project(value)
-    record.assign(value)
 
 
 def _shifted(start, unit, shift):

@@ -11,11 +11,10 @@ def weights_of_the_layer(problem, evidence, found):
     for made in evidence.hidden:
         if made.holder.name not in names:
             continue
-        layers = [part for part in made.parts if isinstance(part, keras.layers.Layer)]
         for part in made.parts:
             # Not through the layer, which takes no more of them once it is built.
-            own = made.holder._layers if part in layers else made.holder._trainable_variables
-            list.append(own, part)
+            is_layer = isinstance(part, keras.layers.Layer)
+            list.append(made.holder._layers if is_layer else made.holder._trainable_variables, part)
         kept = f"self.{made.name}_parts = [{', '.join(made.places)}]"
         lines.append(f"{kept}  # in __init__ of {type(made.holder).__name__}")
     if not lines:

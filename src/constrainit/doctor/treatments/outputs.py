@@ -62,26 +62,21 @@ def softplus_at_the_end(problem, evidence, found):
         linear = getattr(layer, "activation", None) is keras.activations.linear
         return layer.name in names and linear
 
-    changed = _changed(problem, is_meant, activation=keras.activations.softplus)
-    if not changed:
-        return None
-    return Changed(
-        f"{changed} with a softplus, as the loss takes the logarithm of its output",
-        with_other(problem),
-        'keras.layers.Dense(..., activation="softplus")',
-    )
+    return _with_softplus(problem, is_meant, "as the loss takes the logarithm of its output")
 
 
 def softplus_for_the_sign(problem, evidence, found):
     """A softplus behind a last layer whose constraints do not keep the sign of its output."""
     names = {finding.layer for finding in found}
-    changed = _changed(
-        problem, lambda layer: layer.name in names, activation=keras.activations.softplus
-    )
+    return _with_softplus(problem, lambda layer: layer.name in names, "which is never negative")
+
+
+def _with_softplus(problem, is_meant, why):
+    changed = _changed(problem, is_meant, activation=keras.activations.softplus)
     if not changed:
         return None
     return Changed(
-        f"{changed} with a softplus, which is never negative",
+        f"{changed} with a softplus, {why}",
         with_other(problem),
         'keras.layers.Dense(..., activation="softplus")',
     )

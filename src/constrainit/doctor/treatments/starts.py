@@ -175,10 +175,7 @@ def off_zero(problem, evidence, found):
         own = is_custom(record.layer) and record.variable.trainable and record.path in paths
         if not own or start.ndim > 1 or start.any():
             continue
-        moved = ops.cast(np.full(start.shape, _OFF), record.dtype)
-        if record.constraint is not None:
-            moved = record.resolved(record.constraint).project(moved)
-        record.assign(moved)
+        start_at(record, np.full(start.shape, _OFF))
         if np.isfinite(problem.loss_anew()):
             value = float(to_numpy(record.variable).flat[0])
             return Changed(
@@ -188,6 +185,14 @@ def off_zero(problem, evidence, found):
             )
         record.assign(ops.cast(start, record.dtype))
     return None
+
+
+def start_at(record, value):
+    """Gives a weight a value, the nearest of its set where it has one."""
+    value = ops.cast(value, record.dtype)
+    if record.constraint is not None:
+        value = record.resolved(record.constraint).project(value)
+    record.assign(value)
 
 
 def drawn_apart(problem, evidence, found):
