@@ -14,6 +14,10 @@ import numpy as np
 _ENTRIES = 1 << 15
 """How many entries a block has, if a row of the weight has fewer."""
 
+_PRODUCT = 1 << 13
+"""How many entries are multiplied at once: OpenBLAS shares more than ten thousand out to threads,
+which wait for those of PyTorch and of XLA."""
+
 
 def blocks(*arrays: np.ndarray) -> Iterator[list[np.ndarray]]:
     """Arrays of one shape in float64, a few rows of each at a time."""
@@ -47,12 +51,12 @@ def range_of(value: np.ndarray) -> Range:
     for (block,) in blocks(value):
         flat = block.reshape(-1)
         with np.errstate(invalid="ignore", over="ignore"):
-            product = float(flat @ flat)
+            product = _dot(flat)
         if not np.isfinite(product):
             finite = flat[np.isfinite(flat)]
             lost += flat.size - finite.size
             with np.errstate(over="ignore"):
-                flat, product = finite, float(finite @ finite)
+                flat, product = finite, _dot(finite)
         square += product
         low, high = min(low, flat.min(initial=np.inf)), max(high, flat.max(initial=-np.inf))
     if lost == value.size:
@@ -200,4 +204,5 @@ class _Units:
 
 def _dot(block):
     flat = block.reshape(-1)
-    return float(flat @ flat)
+    parts = (flat[at : at + _PRODUCT] for at in range(0, flat.size, _PRODUCT))
+    return float(sum(part @ part for part in parts))
