@@ -116,15 +116,18 @@ def compile_step(problem):
 
 
 def _gradients(problem):
-    sinks = [torch.zeros((), requires_grad=True) for _ in problem.recording.watched]
+    sinks = []
 
+    # How many there are is known by the run alone: the last one may have broken off.
     def watch(value, place):
+        sinks[place:] = [torch.zeros((), requires_grad=True)]
         return _Watched.apply(value, sinks[place])
 
     def watch_trained(value, place):
         if value.requires_grad:
             return watch(value, place)
         problem.recording.unwatched.add(place)
+        sinks[place:] = [torch.zeros((), requires_grad=True)]
         return value
 
     try:
