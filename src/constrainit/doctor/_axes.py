@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from constrainit.doctor._constraint_calls import another, called
+from constrainit.doctor._statistics import to_numpy
 from constrainit.model import WeightRecord
 from constrainit.sets import MaxNorm, NormRange
 
@@ -15,6 +16,12 @@ _SAME = 1e-3
 _MOST = 1_000_000
 _MOSTLY = 0.9
 _OF_NORMS = (MaxNorm, NormRange)
+_MOST_OF_MATRIX = 200_000
+_CLOSE = 0.02
+"""By how much two spectral norms may differ that a power iteration gives."""
+
+_TURNS = 40
+
 _BESIDE = 1.5
 """A norm that is so many times as large as the bound is no matter of rounding or of a step."""
 
@@ -73,6 +80,62 @@ def norm_axes(
     if not set(wide) & set(along[0]):
         return None
     return along[0]
+
+
+def spectral_axes(made: Any) -> tuple[tuple[int, ...], tuple[float, float]] | None:
+    """The rows of the matrix whose spectral norm a constraint gives the kernel of a convolution.
+
+    None where these are the axes that feed a unit, the norm is of another kind, or the kernel is so
+    large that asking is dear. Else those axes, and the norms of that matrix and of the units' own.
+
+    Args:
+        made: What is known of a constrained weight.
+    """
+    record = made.record
+    if made.fault is not None or made.image is None or not isinstance(record.layer, _CONVOLVES):
+        return None
+    if record.axes is None or len(record.shape) < 3 or np.prod(record.shape) > _MOST_OF_MATRIX:
+        return None
+    draws = np.random.default_rng(0)
+    # One matrix of several entries alone is none of the other's rows and columns.
+    scales = (1.0 + np.arange(record.shape[0])).reshape(-1, *[1] * (len(record.shape) - 1))
+    values = [draws.normal(size=record.shape), scales * draws.normal(size=record.shape)]
+    images = [called(record, _FAR * value) for value in values]
+    if any(image is None or len(_scaled_alike(image / value)) < image.ndim
+           for image, value in zip(images, values, strict=True)):  # fmt: skip
+        return None
+    along, own = ([_spectral(image, axes) for image in images] for axes in ((0,), record.axes))
+    if not np.ptp(along) <= _CLOSE * along[0] or np.ptp(own) <= _CLOSE * own[0]:
+        return None
+    start = called(record, to_numpy(record.variable))
+    return (
+        None if start is None else ((0,), (float(along[0]), float(_spectral(start, record.axes))))
+    )
+
+
+def settled_norm(made: Any) -> float | None:
+    """The spectral norm that a constraint gives a kernel in the end, to a tenth; None if it varies.
+
+    Args:
+        made: What is known of a constrained weight.
+    """
+    record, norms = made.record, []
+    axes = made.axes if made.unfolded else record.axes
+    for seed in range(2):
+        value = _FAR * np.random.default_rng(seed).normal(size=record.shape)
+        for _ in range(_TURNS):
+            value = called(record, value)
+            if value is None:
+                return None
+        norms.append(_spectral(value, axes))
+    bound = round(float(np.mean(norms)), 1)
+    return bound if bound and np.abs(np.subtract(norms, bound)).max() <= _CLOSE * bound else None
+
+
+def _spectral(value, axes):
+    """The largest singular value of the matrix that has the given axes as rows."""
+    rows = np.moveaxis(value, axes, range(len(axes)))
+    return np.linalg.norm(rows.reshape(np.prod([value.shape[a] for a in axes]), -1), 2)
 
 
 def _scaled_alike(factor):

@@ -78,6 +78,23 @@ def repeat(record):
     return apart
 
 
+def kept_variables(record):
+    """The variables of a constraint's own by which two calls on the same weight differ.
+
+    With all of them put back they do not.
+    """
+    kept = getattr(record.constraint, "__dict__", {}).items()
+    held = {n: (v, to_numpy(v).copy()) for n, v in kept if isinstance(v, keras.Variable)}
+    weights = [keras.Variable(record.variable.value, dtype=record.dtype) for _ in range(2)]
+    images, changed = [], []
+    for weight in weights if held else ():
+        images.append(to_numpy(record.constraint(weight)))
+        changed = [n for n, (v, start) in held.items() if not np.array_equal(to_numpy(v), start)]
+        for variable, start in held.values():
+            variable.assign(start)
+    return changed if changed and np.array_equal(*images) else []
+
+
 def _near_and_far(record):
     """The weight, and a large one, which is moved by any bound."""
     value = to_numpy(record.variable)

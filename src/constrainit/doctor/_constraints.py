@@ -10,12 +10,13 @@ from keras import ops
 from constrainit._joint import Member
 from constrainit._measure import measure
 from constrainit._set import ConstraintSet
-from constrainit.doctor._axes import axes_of_norms, units_bound
+from constrainit.doctor._axes import axes_of_norms, spectral_axes, units_bound
 from constrainit.doctor._blocks import change, distance
 from constrainit.doctor._constraint_calls import (
     counted,
     describe,
     is_gradual,
+    kept_variables,
     known_set,
     left_out,
     overrides_call,
@@ -122,7 +123,10 @@ class Constraints:
         for made in [one for one in self.evidence.constraints if one.custom]:
             if made.fault is None:
                 made.repeat, made.counted = repeat(made.record), counted(made.record)
+                made.kept = kept_variables(made.record) if made.repeat > 0 else []
             made.axes, made.rows = axes_of_norms(made)
+            found = spectral_axes(made) if made.axes is None and made.rows is None else None
+            made.axes, made.unfolded = found or (made.axes, None)
             made.bound = units_bound(made)
             made.idle = made.image is not None and not made.share_moved and is_idle(made.record)
             made.left_out = left_out(made.record.constraint)

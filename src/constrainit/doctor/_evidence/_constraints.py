@@ -51,11 +51,14 @@ class ConstraintEvidence:
         axes: The axes along which a constraint of the user's own takes norms, where these are none
             that the weight has a meaning for.
         rows: The same, where they have one, and are not those of its units.
+        unfolded: Where it takes a filter's spectral norm along other axes than those that feed a
+            unit: that norm, which it gives each weight, and what the norm along those is then.
         bound: The units of a kernel that alone it binds, all of their weights alike.
         idle: Whether it gives back any weight as it is.
         zeros_left: Where it does, the share of zeros after the steps.
         repeat: How far apart two calls on the same weight are, relative to the start.
         counted: The numbers that it keeps and each call changes, in three calls.
+        kept: The variables of its own that it assigns to, and that what it gives depends on.
         update: How far the gradient step alone moves the weight.
         step: How far the gradient step and the constraint together move the weight.
         after_step: The weight after that step.
@@ -99,11 +102,13 @@ class ConstraintEvidence:
     shrinks: float | None = None
     axes: tuple[int, ...] | None = None
     rows: tuple[int, ...] | None = None
+    unfolded: tuple[float, float] | None = None
     bound: tuple[int, ...] = ()
     idle: bool = False
     zeros_left: float | None = None
     repeat: float = 0.0
     counted: dict[str, list[float]] = field(default_factory=dict)
+    kept: list[str] = field(default_factory=list)
     update: float | None = None
     step: float | None = None
     after_step: Numbers | None = None

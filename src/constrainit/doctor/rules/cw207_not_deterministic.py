@@ -34,7 +34,8 @@ class NotDeterministic(Rule):
         three; it is told of if other values of it, such as round ones up to 10,000, give other
         results, and not where it is merely noted. What a constraint changes elsewhere, or in a
         tensor or a list that it keeps, is not seen unless it shows in its results. On PyTorch,
-        where `fit` runs each call, a count is a note.
+        where `fit` runs each call, a count is a note; so is a variable of its own that it assigns
+        to, which a step on JAX alone throws away.
 
     Source:
         keras-team/keras#12050: random numbers in a constraint never change.
@@ -44,7 +45,9 @@ class NotDeterministic(Rule):
 
     def find(self, evidence):
         for made in evidence.constraints:
-            if made.repeat > 0:
+            if made.kept:
+                yield self._keeps(made)
+            elif made.repeat > 0:
                 yield self.at_weight(
                     made,
                     f"two calls of its constraint {made.text} on the same weight differ by "
@@ -56,6 +59,25 @@ class NotDeterministic(Rule):
                 yield self._counts(made)
             elif made.shared is not None and made.shared.apart is not None:
                 yield self._of_another(made)
+
+    def _keeps(self, made):
+        """Sound where the step assigns to it, which is no part of a saved model."""
+        on_jax = keras.backend.backend() == "jax"
+        name = f"self.{made.kept[0]}"
+        return self.at_weight(
+            made,
+            f"its constraint {made.text} keeps {name}, a variable of its own, and assigns to it in "
+            "each call: "
+            + (
+                "the compiled step on JAX throws that away, so that each step begins with what it "
+                f"was at first; two calls in a row differ by {percent(made.repeat)} of the weight"
+                if on_jax
+                else "no saved model holds that, and a step on JAX would throw it away"
+            ),
+            "compute it anew in each call, by enough turns; constrainit.SpectralNorm keeps nothing",
+            {"differ_by": made.repeat},
+            level="warning" if on_jax else "info",
+        )
 
     def _of_another(self, made):
         one = made.shared

@@ -28,6 +28,9 @@ class WrongAxis(Rule):
         kernel = layers.Conv2D(8, 3, kernel_constraint=bound)
         keras.Sequential([keras.Input((8, 8, 3)), kernel])
 
+    A spectral norm is that of a matrix: of a filter whose axis 0 is made the rows, as the layout of
+    PyTorch has it, it is not that of the convolution, and a start that is right is made too small.
+
     Known limits:
         Knows the layers of Keras, not along which axes a layer of the user's own has its units.
         There, and of a constraint of the user's own, another `axis` is tried if the constraint
@@ -58,6 +61,9 @@ class WrongAxis(Rule):
                 yield from self._of_gates(made)
                 continue
             used, right = (list(axis) for axis in axes)
+            if made.unfolded is not None:
+                yield self._of_a_matrix(made, used, right)
+                continue
             own = isinstance(made.record.constraint, ConstraintSet)
             yield self.at_weight(
                 made,
@@ -85,6 +91,19 @@ class WrongAxis(Rule):
             },
             layer=record.layer.name, weight=record.path,
         )  # fmt: skip
+
+    def _of_a_matrix(self, made, used, right):
+        """A finding where a filter is turned into another matrix than that of its units."""
+        (bound, own), kind = made.unfolded, type(made.record.layer).__name__
+        return self.at_weight(
+            made,
+            f"its constraint {_name(made)} gives a spectral norm of {bound:.3g} to the kernel as a "
+            f"matrix with axis {used} as its rows, but a unit of {kind} is fed along {right}: the "
+            f"matrix of its units has {own:.3g} then",
+            "reshape the kernel to (-1, filters), or use constrainit.SpectralNorm, which bounds "
+            "the convolution itself",
+            {"axis": used, "unit_axes": right, "bound": bound, "norm": own},
+        )
 
     def _of_gates(self, made):
         """A note where a set of matrices sees several of them as one."""

@@ -1,17 +1,18 @@
-"""Remedies for axes that only training tells: the same constraint along others."""
+"""Remedies for axes that nothing of the constraint tells: others, or those of the units."""
 
 from collections.abc import Iterable
 from typing import Any
 
 from constrainit._set import ConstraintSet
-from constrainit.doctor._axes import along
+from constrainit.doctor._axes import along, settled_norm
 from constrainit.doctor._code import kind_of_layer
 from constrainit.doctor._constraint_calls import arguments_of
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor.treatments._calls import with_argument
-from constrainit.doctor.treatments._pastes import given, written
+from constrainit.doctor.treatments._pastes import given, told, written
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.doctor.treatments.starts import start_inside
+from constrainit.sets import SpectralNorm
 
 
 def along_other_axes(problem, evidence, found):
@@ -69,3 +70,24 @@ def _diff(seen, other, most):
 def is_of_library(kind: Any) -> bool:
     """Whether a class is Keras' or this library's own."""
     return kind.__module__.split(".")[0] in ("keras", "constrainit")
+
+
+def spectral_norm_of_the_convolution(problem, evidence, found):
+    """`SpectralNorm`, for a norm of another matrix than that of the units, or one from a few turns.
+
+    The bound is what the norm comes to as the constraint is called again and again.
+    """
+    sets, paths = {}, {finding.weight for finding in found}
+    for made in evidence.constraints:
+        if made.record.path not in paths or not (made.unfolded or made.kept):
+            continue
+        bound = settled_norm(made)
+        if bound is not None:
+            a_set = SpectralNorm(bound)
+            made.record.variable.constraint = made.record.resolved(a_set)
+            sets[made.record.path] = written(a_set)
+    if not sets:
+        return None
+    started, code = start_inside(problem, evidence, set(sets))
+    code = f"{given(problem, sets)}{code}"
+    return Changed(f"the norm of the convolution, {told(problem, sets)}{started}", code=code)

@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from constrainit.doctor._recording import is_custom
+from constrainit.doctor._recording import as_it_is, is_custom
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.doctor.treatments.starts import start_at
@@ -97,6 +97,57 @@ def scaled_down(problem, evidence, found):
         code="\n".join(written) + "\nself.add_weight(..., initializer=lambda shape, dtype=None: "
         f"{max(good):g} * initializer(shape, dtype))",
     )
+
+
+def off_the_flat_ends(problem, evidence, found):
+    """The kernels of saturated layers of the user's own, where what these give varies most.
+
+    What such a layer makes of a weight is not known: an exponential is made small by moving its
+    weight down, an absolute value by a smaller weight. Both are tried, in the order of the layers.
+    """
+    flat = [finding.layer for finding in found if finding.code == "CW402"]
+    layers = [one for one in problem.model._flatten_layers() if one.name in flat and is_custom(one)]
+    if not layers or not problem.is_small:
+        return None
+    said, code = [], []
+    for layer in layers:
+        kernels = [r for r in walk(layer) if r.variable.trainable and len(r.shape) > 1]
+        starts = [to_numpy(record.variable) for record in kernels]
+
+        def spread_at(factor, shift, layer=layer, kernels=kernels, starts=starts):
+            for record, start in zip(kernels, starts, strict=True):
+                start_at(record, start * factor + shift)
+            return _spread(problem, layer)
+
+        changes = [*((factor, 0) for factor in _FACTORS), *((1, -shift) for shift in _SHIFTS)]
+        spreads = {change: spread_at(*change) for change in ((1, 0), *changes)}
+        factor, shift = best = max(spreads, key=lambda change: spreads[change])
+        spread_at(*best)
+        if not kernels or best == (1, 0):
+            continue
+        how = f"times {factor:g}" if factor != 1 else f"{-shift:g} lower"
+        made = f"{factor:g} * initializer(shape, dtype)" if factor != 1 else (
+            f"initializer(shape, dtype) - {-shift:g}"
+        )  # fmt: skip
+        said.append(f"{', '.join(record.path for record in kernels)} starts {how}")
+        code.append(
+            f"# {', '.join(record.variable.name for record in kernels)} of {layer.name!r}\n"
+            f"self.add_weight(..., initializer=lambda shape, dtype=None: {made})"
+        )
+    return Changed("; ".join(said), code="\n".join(code)) if said else None
+
+
+def _spread(problem, layer):
+    """By how much what a layer gives varies over the batch, at most; minus one if not finite."""
+    with problem.recording.of(as_it_is, lambda value, _: value) as outputs:
+        problem.model(problem.x, training=False)
+    given = [
+        to_numpy(value).astype("float64")
+        for (name, *_), value in zip(problem.recording.named, outputs, strict=True)
+        if name == layer.name
+    ]
+    spreads = [value.reshape(-1, value.shape[-1]).std(axis=0).max() for value in given]
+    return max((float(s) if np.isfinite(s) else -1.0 for s in spreads), default=-1.0)
 
 
 def _shifted(start, unit, shift):
