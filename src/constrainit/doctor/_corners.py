@@ -21,6 +21,8 @@ _SMALL = 1 << 16
 _TOUCHED = ("sqrt", "norm", "abs", "sign")
 """Operations that have a value at zero, and a kink or a steep slope there."""
 
+_BESIDE = 1e-3
+
 _FAR = 100.0
 """How far outside, in peaks of the weight, a point is from which a bound is looked for."""
 
@@ -47,6 +49,20 @@ def corners(problem, constraints, evidence) -> list[CornerEvidence]:
                 break
         found += [] if best is None else [best]
     return found
+
+
+def is_inside(constraints, record) -> bool:
+    """Whether a weight is at no bound of its set: small moves of all entries stay in it."""
+    value = to_numpy(record.variable).astype("float64")
+    if not np.isfinite(value).all():
+        return False
+    draw = np.random.default_rng(0).choice([-1.0, 1.0], size=value.shape)
+    move = _BESIDE * max(np.abs(value).max(initial=0.0), _BESIDE) * draw
+    images = [(value + way, constraints.image(record, value + way)) for way in (move, -move)]
+    return all(
+        image is not None and np.abs(image - moved).max() < 0.1 * np.abs(move).max()
+        for moved, image in images
+    )
 
 
 def _failing(problem, constraints, record):

@@ -1,6 +1,7 @@
 """The steps of a probe: what the gradient moves, what the constraints move, where it breaks."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from keras import ops
 
 from constrainit.doctor import _beyond, _own_optimizer, _penalty
 from constrainit.doctor._constraints import Constraints
-from constrainit.doctor._corners import corners, passed, small_weights
+from constrainit.doctor._corners import corners, is_inside, passed, small_weights
 from constrainit.doctor._evidence import EntryEvidence, Evidence, GradientEvidence
 from constrainit.doctor._kinks import kinks
 from constrainit.doctor._problem import Problem
@@ -206,6 +207,10 @@ class Training:
             for record, w in zip(self.records, weights, strict=True)
             if record is not None and (w[_AT["nonfinite"]] or w[_AT["entered"]])
         ][::-1]
+        evidence.corners = [
+            replace(corner, inside=is_inside(self.constraints, corner.record))
+            for corner in evidence.corners
+        ]
         try:
             evidence.operation = self._of_constraint(weights, before) or locate(problem)
         # Not every operation of a backend can be run by itself: then it stays unknown.

@@ -161,6 +161,7 @@ class CornerEvidence:
         everywhere: Whether every entry had to lie at the bound.
         operation: The operation that is at fault, where it was found.
         free: Whether it has no set at all, and the steps have taken entries through zero.
+        inside: Whether the weight is at no bound of its set where training fails.
     """
 
     record: WeightRecord
@@ -169,6 +170,7 @@ class CornerEvidence:
     everywhere: bool
     operation: Operation | None = None
     free: bool = False
+    inside: bool = False
 
 
 @dataclass(frozen=True)

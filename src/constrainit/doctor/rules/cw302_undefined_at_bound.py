@@ -53,7 +53,7 @@ class UndefinedAtBound(Rule):
             if corner.free:
                 yield self._through_zero(evidence, corner)
                 continue
-            met = record.path in reached
+            met = record.path in reached and not corner.inside
             value = f"[{corner.value.minimum:.3g}, {corner.value.maximum:.3g}]"
             what = "" if operation is None else f": {operation.name}, {operation.limit}"
             when = (

@@ -89,6 +89,12 @@ def _fix(operation):
             "take the power only where there is one: ops.where(x > 0, ops.maximum(x, 1e-6) ** -0.5,"
             " 0.0), such as for a node without neighbours"
         )
+    if limit.startswith("Cholesky"):
+        return (
+            "add a little to its diagonal, such as 1e-4 * keras.ops.eye(n) in float32: what is "
+            "definite in exact numbers may miss it by rounding; or keep the weights by a set such "
+            "as PositiveSemidefinite(1e-2)"
+        )
     return (
         "look at the domain of its operations: a logarithm, root, power or quotient of a weight "
         "that its set allows to reach the bound"

@@ -22,6 +22,7 @@ from constrainit.doctor.treatments import (
     fitting_starts,
     guards,
     hidden,
+    inside,
     models,
     outputs,
     penalties,
@@ -84,9 +85,9 @@ REMEDIES = (
     *(Remedy(("CW411",), wider.wider_bounds(factor), saved=False) for factor in (10, 30)),
     Remedy(("CW214",), constraints.off_mapped_weights, saved=False),
     Remedy(("CW302",), drawn_in.bounds_drawn_in, saved=False),
-    Remedy(("CW302",), constraints.inside_the_bounds),
+    Remedy(("CW302",), inside.inside_the_bounds),
     *(
-        Remedy(("CW302",), both(constraints.inside_the_bounds, training.lower_rate(f)), factor=f)
+        Remedy(("CW302",), both(inside.inside_where_met, training.lower_rate(f)), factor=f)
         for f in (0.1, 0.01)
     ),
     Remedy(("CW406",), models.spectral_constraint),
@@ -131,6 +132,7 @@ REMEDIES = (
     Remedy(("CW502",), starts.spread, brings=("CW302",), moves=True),
     Remedy(("CW401", "CW502"), starts.off_zero, brings=("CW302",), moves=True),
     Remedy(_BROKEN, guards.guarded, saved=False, again=True),
+    Remedy(("CW001", *_BROKEN), guards.jittered, brings=("CW302",), saved=False),
     Remedy(
         ("CW401", "CW404", "CW501"), fitting_starts.scaled_down, ("CW302",), moves=True, trains=True
     ),

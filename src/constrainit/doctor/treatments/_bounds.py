@@ -30,6 +30,9 @@ _WRITTEN = {
 }
 """Under which names a line may call an operation."""
 
+_JITTER = "1e-4"
+"""What a matrix whose entries are about one gets on its diagonal, in float32."""
+
 _MARGINS = {"float16": "1e-3", "bfloat16": "1e-2"}
 """Smaller ones are lost beside 1."""
 
@@ -90,6 +93,26 @@ def bounded(operation, dtype):
                 ]
                 if pieces:
                     return _sentence(written, name, margin), _with(text, pieces)
+        return None
+
+    return edit
+
+
+def with_jitter(line_text):
+    """An edit of a source that adds to the diagonal of what `cholesky` is given on a line."""
+
+    def edit(text):
+        for node in ast.walk(ast.parse(text)):
+            if not isinstance(node, ast.Call) or _line(text, node.lineno) != line_text:
+                continue
+            if isinstance(node.func, ast.Attribute) and node.func.attr == "cholesky" and node.args:
+                operand = node.args[0]
+                eye = f"keras.ops.eye(matrix.shape[-1], dtype=matrix.dtype) * {_JITTER}"
+                pieces = [
+                    (_start(operand), _start(operand), "(matrix := "),
+                    (_end(operand), _end(operand), f") + {eye}"),
+                ]
+                return f"{_JITTER} on the diagonal of the operand of cholesky", _with(text, pieces)
         return None
 
     return edit

@@ -1,15 +1,10 @@
 """Remedies for constraints: one that runs, is attached, works along the right axes, is exact."""
 
 import keras
-import numpy as np
-from keras import ops
 
-from constrainit._obey import project
 from constrainit.doctor._attached import is_constraint
 from constrainit.doctor._constraint_calls import known_set
 from constrainit.doctor._dropped import evaluated
-from constrainit.doctor._statistics import to_numpy
-from constrainit.doctor.treatments._closer import closer
 from constrainit.doctor.treatments._meaning import meant_set
 from constrainit.doctor.treatments._pastes import given, told, written
 from constrainit.doctor.treatments._remedy import Changed
@@ -17,13 +12,8 @@ from constrainit.doctor.treatments._shares import bounds_note
 from constrainit.doctor.treatments.starts import may_be_of_weights, start_inside
 from constrainit.model import walk, wrong_axes
 from constrainit.sets import (
-    Box,
     Custom,
     Grid,
-    L1Ball,
-    MaxNorm,
-    NormRange,
-    Positive,
     PositiveSemidefinite,
     SpectralNorm,
     SumTo,
@@ -43,9 +33,6 @@ _NOTES = (
     (SpectralNorm, "which leaves smaller weights alone"),
 )
 """What is said besides of a set of this kind."""
-
-_OF_BALLS = {MaxNorm: "radius", NormRange: "upper", L1Ball: "radius", SpectralNorm: "bound"}
-"""The arguments that bound the norms of sets."""
 
 _OF_DEFINITE = ("cholesky", "inverse", "solve", "logdet")
 
@@ -229,70 +216,3 @@ def _may_be_indefinite(record):
         return True
     known = known_set(record)
     return isinstance(known or meant_set(record), (Symmetric, type(None)))
-
-
-def inside_the_bounds(problem, evidence, found):
-    """Bounds a little inside of those where the layer is not defined, and a start inside."""
-    sets, corners = {}, {corner.record.path: corner for corner in evidence.corners}
-    for finding in found:
-        corner = corners.get(finding.weight)
-        a_set = None if corner is None else _interior(corner.record, corner.free)
-        if corner is not None and a_set is not None:
-            corner.record.variable.constraint = corner.record.resolved(a_set)
-            sets[corner.record.path] = written(a_set)
-    if not sets:
-        return None
-    project(problem.model)
-    code = f"{given(problem, sets)}\nci.project(model)"
-    return Changed(f"a distance from the bound, {told(problem, sets)}", code=code)
-
-
-def _own_side(record):
-    """The numbers on the side of zero that all entries are on, but for a tenth of the least."""
-    value = to_numpy(record.variable)
-    least = float(f"{0.1 * np.abs(value).min():.2g}")
-    if not least or (value > 0).any() == (value < 0).any():
-        return None
-    return Positive(least) if (value > 0).all() else Box(None, -least)
-
-
-def _interior(record, free=False):
-    """The bounds of a constraint on entries, drawn in by a hundredth; None if it has none."""
-    if free:
-        return _own_side(record)
-    ball = meant_set(record, 0.0)
-    name = _OF_BALLS.get(type(ball))
-    # Of a vector it is each entry that is meant.
-    if isinstance(ball, NormRange) and ball.lower > 0 and len(record.shape) == 1:
-        return Box(ball.lower, ball.upper)
-    if ball is not None and name is not None:
-        arguments = ball._arguments()
-        return type(ball)(**{**arguments, name: closer(arguments[name])})
-    far = 1e3 * max(float(np.max(np.abs(to_numpy(record.variable)))), 1.0)
-    low, high = (bound(record, end) for end in (-far, far))
-    if low is None and high is None:
-        return None
-    if low is not None and high is not None:
-        margin = _MARGIN * (high - low)
-        return Box(low + margin, high - margin)
-    if low is not None:
-        return Positive(_MARGIN) if low == 0 else Box(low + _MARGIN * max(abs(low), 1.0), None)
-    assert high is not None
-    return Box(None, high - _MARGIN * max(abs(high), 1.0))
-
-
-def bound(record, far):
-    """What the constraint makes of a far entry, if that is a bound and the same for all."""
-    image = _image(record, np.full(record.shape, far))
-    if image is None or not np.isfinite(image).all():
-        return None
-    same = np.ptp(image) <= 1e-6 * abs(far)
-    return float(np.median(image)) if same and abs(image).max() < 0.1 * abs(far) else None
-
-
-def _image(record, value):
-    try:
-        return to_numpy(record.constraint(ops.cast(value, record.dtype)))
-    # A constraint of the user's own may raise anything; then nothing is known of its bounds.
-    except Exception:
-        return None

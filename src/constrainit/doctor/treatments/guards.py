@@ -5,7 +5,8 @@ from typing import Any
 import keras
 
 from constrainit.doctor._code import as_kind, kind_of_layer
-from constrainit.doctor.treatments._bounds import bounded, can_be_bounded
+from constrainit.doctor._recording import is_custom
+from constrainit.doctor.treatments._bounds import bounded, can_be_bounded, with_jitter
 from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.doctor.treatments._rewriting import (
     become,
@@ -44,6 +45,28 @@ def guarded(problem, evidence, found):
         if kind_of_layer(other) is owner:
             become(other, new)
     return Changed(sentence, with_other(problem), diff=diff)
+
+
+def jittered(problem, evidence, found):
+    """A little on the diagonal of the matrix whose Cholesky factor does not exist."""
+    operation, faults = evidence.operation, evidence.faults.values()
+    if operation is not None and operation.source is not None and "cholesky" in operation.name:
+        places = [(operation.layer, operation.source)]
+    else:
+        places = [(fault.layer, source) for fault in faults for source in fault.sources]
+    for name, source in places:
+        layer = next((o for o in problem.model._flatten_layers() if o.name == name), None)
+        if layer is None or not is_custom(layer):
+            continue
+        owner = kind_of_layer(layer)
+        made = rewritten(owner, with_jitter(source.text))
+        if made is not None:
+            new, sentence, diff = made
+            for other in problem.model._flatten_layers():
+                if kind_of_layer(other) is owner:
+                    become(other, new)
+            return Changed(sentence, with_other(problem), diff=diff)
+    return None
 
 
 def _guarded_penalty(problem, operation):

@@ -11,7 +11,7 @@ from constrainit.doctor._own_optimizer import inner_of
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._pastes import given, told, written
 from constrainit.doctor.treatments._remedy import Changed
-from constrainit.doctor.treatments.constraints import bound
+from constrainit.doctor.treatments.inside import bound
 from constrainit.doctor.treatments.models import in_place
 from constrainit.model import walk
 from constrainit.sets import Grid
