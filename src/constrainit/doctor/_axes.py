@@ -97,9 +97,11 @@ def spectral_axes(made: Any) -> tuple[tuple[int, ...], tuple[float, float]] | No
     if record.axes is None or len(record.shape) < 3 or np.prod(record.shape) > _MOST_OF_MATRIX:
         return None
     draws = np.random.default_rng(0)
-    # One matrix of several entries alone is none of the other's rows and columns.
-    scales = (1.0 + np.arange(record.shape[0])).reshape(-1, *[1] * (len(record.shape) - 1))
-    values = [draws.normal(size=record.shape), scales * draws.normal(size=record.shape)]
+    # Rows far apart in size, which a few turns tell, and for the second all filters alike.
+    scales = 4.0 ** np.minimum(np.arange(record.shape[0]), 5)
+    scales = scales.reshape(-1, *[1] * (len(record.shape) - 1))
+    values = [scales * draws.normal(size=record.shape) for _ in range(2)]
+    values[1] = np.broadcast_to(values[1][..., :1], record.shape)
     images = [called(record, _FAR * value) for value in values]
     if any(image is None or len(_scaled_alike(image / value)) < image.ndim
            for image, value in zip(images, values, strict=True)):  # fmt: skip
