@@ -19,6 +19,7 @@ def diagnosed(*parts, shape=(6,), rate=1e-3):
     return ci.diagnose(model, x, x.reshape(64, -1)[:, :1])
 
 
+@keras.saving.register_keras_serializable("siblings")
 class Mapped(layers.Layer):
     """Weights that are a positive function of free ones."""
 
@@ -49,10 +50,12 @@ def test_positive_weights_by_a_map_start_off_the_flat_ends(positive, how):
     first = report.findings[0]
     assert (first.code, first.layer) == ("CW402", "own"), str(report)
     assert first.treatment.healed, str(report)
-    assert f"own/free starts {how}" in first.treatment.change or how in first.treatment.change
+    assert "own/free starts" in first.treatment.change
+    assert how in first.treatment.change
     assert "initializer(shape, dtype)" in first.treatment.code
 
 
+@keras.saving.register_keras_serializable("siblings")
 class Normalized(keras.constraints.Constraint):
     """A spectral norm of one, of a filter as the matrix that a shape makes of it."""
 
@@ -87,11 +90,12 @@ def test_a_filter_as_another_matrix(taps_as_rows):
     for finding in found:
         assert finding.evidence["axis"] == [0]
         assert finding.evidence["bound"] == pytest.approx(1, rel=0.02)
-        assert finding.evidence["norm"] < 0.6
+        assert finding.evidence["norm"] < 0.7
         assert finding.treatment.healed, str(report)
         assert "ci.SpectralNorm(bound=1.0)" in finding.treatment.change
 
 
+@keras.saving.register_keras_serializable("siblings")
 class Kept(keras.constraints.Constraint):
     """A power iteration, one turn a call, that goes on from where it was."""
 
@@ -122,6 +126,7 @@ def test_a_variable_that_a_constraint_keeps():
     assert np.array_equal(before, constraint.u)
 
 
+@keras.saving.register_keras_serializable("siblings")
 class Field(layers.Layer):
     """A Gaussian process whose length scale grows until its matrix is singular."""
 

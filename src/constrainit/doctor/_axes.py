@@ -96,12 +96,7 @@ def spectral_axes(made: Any) -> tuple[tuple[int, ...], tuple[float, float]] | No
         return None
     if record.axes is None or len(record.shape) < 3 or np.prod(record.shape) > _MOST_OF_MATRIX:
         return None
-    draws = np.random.default_rng(0)
-    # Rows far apart in size, which a few turns tell, and for the second all filters alike.
-    scales = 4.0 ** np.minimum(np.arange(record.shape[0]), 5)
-    scales = scales.reshape(-1, *[1] * (len(record.shape) - 1))
-    values = [scales * draws.normal(size=record.shape) for _ in range(2)]
-    values[1] = np.broadcast_to(values[1][..., :1], record.shape)
+    values = _with_unequal_rows(record)
     images = [called(record, _FAR * value) for value in values]
     if any(image is None or len(_scaled_alike(image / value)) < image.ndim
            for image, value in zip(images, values, strict=True)):  # fmt: skip
@@ -115,6 +110,14 @@ def spectral_axes(made: Any) -> tuple[tuple[int, ...], tuple[float, float]] | No
     )
 
 
+def _with_unequal_rows(record):
+    """Two kernels whose spectral norm a few turns tell; all filters of the second are alike."""
+    draws, scales = np.random.default_rng(0), 4.0 ** np.minimum(np.arange(record.shape[0]), 5)
+    scales = scales.reshape(-1, *[1] * (len(record.shape) - 1))
+    first, second = (scales * draws.normal(size=record.shape) for _ in range(2))
+    return first, np.broadcast_to(second[..., :1], record.shape)
+
+
 def settled_norm(made: Any) -> float | None:
     """The spectral norm that a constraint gives a kernel in the end, to a tenth; None if it varies.
 
@@ -123,8 +126,8 @@ def settled_norm(made: Any) -> float | None:
     """
     record, norms = made.record, []
     axes = made.axes if made.unfolded else record.axes
-    for seed in range(2):
-        value = _FAR * np.random.default_rng(seed).normal(size=record.shape)
+    for value in _with_unequal_rows(record):
+        value = _FAR * value
         for _ in range(_TURNS):
             value = called(record, value)
             if value is None:
