@@ -77,6 +77,7 @@ OF_KIND = {
     "not_serialisable": ("CW208",),
     "not_traceable": ("CW201",),
     "optimizer": ("CW303", "CW506"),
+    "optimizer_skips_constraints": ("CW219",),
     "output_range": ("CW605",),
     "penalty_outweighs": ("CW609",),
     "quantization": ("CW304",),

@@ -12,7 +12,7 @@ from keras.src.trainers.compile_utils import CompileLoss
 from keras.src.trainers.data_adapters.data_adapter_utils import pack_x_y_sample_weight
 
 from constrainit.doctor._blocks import move_of, size_of
-from constrainit.doctor._own_optimizer import scale_of
+from constrainit.doctor._own_optimizer import made_anew, scale_of
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import as_it_is, count_of
 from constrainit.doctor._state import attribute, borrowed
@@ -81,8 +81,7 @@ class OwnStep:
         """What was given in place of what the model was compiled with."""
         optimizer, loss = self.problem.given_optimizer, self.problem.given_loss
         if optimizer is not None:
-            optimizer = keras.optimizers.get(optimizer)
-            yield "optimizer", type(optimizer).from_config(optimizer.get_config())
+            yield "optimizer", made_anew(keras.optimizers.get(optimizer))
         if loss is not None:
             yield "_compile_loss", CompileLoss(loss)
 

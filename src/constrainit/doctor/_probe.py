@@ -28,6 +28,7 @@ from constrainit.doctor._plain import plain_tensors
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._reloaded import lost_by_config
 from constrainit.doctor._schedules import ends_early
+from constrainit.doctor._skipping import skipping
 from constrainit.doctor._slow import too_slow
 from constrainit.doctor._training import Training
 from constrainit.doctor._twice import bounded_twice
@@ -45,6 +46,7 @@ def probe(problem: Problem) -> Evidence:
     evidence.quantized = quantized(evidence.weights)
     constraints = Constraints(evidence)
     constraints.run()
+    evidence.skipping = skipping(problem) if evidence.constraints else None
     note_own_copies(evidence.constraints)
     evidence.reloaded = lost_by_config(problem.model)
     if not has_own_step(problem.model):

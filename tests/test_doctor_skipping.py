@@ -1,0 +1,183 @@
+"""Constraints that no step runs: an optimizer that calls none, a step compiled before them."""
+
+import keras
+import numpy as np
+import pytest
+from conftest import array
+from keras import layers, ops
+
+import constrainit as ci
+
+X = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+Y = -X.sum(axis=1, keepdims=True)
+BACKEND = keras.backend.backend()
+
+
+class Plain(keras.optimizers.Optimizer):
+    """Overrides `apply`, and runs no constraint."""
+
+    def apply(self, grads, trainable_variables=None):
+        for gradient, variable in self.pairs(grads, trainable_variables):
+            variable.assign(variable - self.learning_rate * gradient)
+            self.moved(variable)
+        self.iterations.assign_add(1)
+
+    def pairs(self, grads, trainable_variables):
+        variables = self._trainable_variables
+        if trainable_variables is not None:
+            variables = list(trainable_variables)
+            if not self.built:
+                self.build(variables)
+        return list(zip(grads, variables, strict=True))
+
+    def moved(self, variable):
+        pass
+
+
+class Calling(Plain):
+    """Runs constraints itself."""
+
+    def moved(self, variable):
+        if variable.constraint is not None:
+            variable.assign(variable.constraint(variable))
+
+
+class Inside(Plain):
+    """Keeps every weight positive in its own way."""
+
+    def moved(self, variable):
+        variable.assign(ops.maximum(variable, 0.0))
+
+
+class Particular(Plain):
+    """Raises for weights of another shape than those of its model."""
+
+    def moved(self, variable):
+        assert variable.shape[-1] == 1
+
+
+class Usual(keras.optimizers.SGD):
+    """Calls the `apply` of Keras."""
+
+    def apply(self, grads, trainable_variables=None):
+        super().apply([0.5 * g for g in grads], trainable_variables)
+
+
+class Gathering(keras.optimizers.SGD):
+    """Calls it at each fourth batch."""
+
+    def build(self, variables):
+        super().build(variables)
+        self.sums = [self.add_variable_from_reference(v, "sum") for v in variables]
+        self.batches = self.add_variable((), "zeros", "int32", name="batches")
+
+    def apply(self, grads, trainable_variables=None):
+        if not self.built:
+            self.build(list(trainable_variables))
+        for total, gradient in zip(self.sums, grads, strict=True):
+            total.assign_add(gradient)
+        self.batches.assign_add(1)
+        if int(self.batches) % 4 == 0:
+            super().apply([ops.convert_to_tensor(s) for s in self.sums], trainable_variables)
+            for total in self.sums:
+                total.assign(ops.zeros_like(total))
+
+
+class Own(keras.Sequential):
+    """A `train_step` that trains as that of Keras, twice as fast."""
+
+    def train_step(self, *given):
+        if BACKEND == "jax":
+            state, (x, y) = given
+            value, gradients = self._gradients(state, x, 2 * y)
+            trained, slots = self.optimizer.stateless_apply(state[2], gradients, state[0])
+            return {"loss": value}, (trained, state[1], slots, state[3])
+        ((x, y),) = given
+        value, gradients = self._gradients(None, x, 2 * y)
+        self.optimizer.apply(gradients, self.trainable_variables)
+        return {"loss": value}
+
+    def _gradients(self, state, x, y):
+        if BACKEND == "jax":
+            import jax
+
+            def loss(values):
+                return ops.mean(ops.square(self.stateless_call(values, state[1], x)[0] - y))
+
+            return jax.value_and_grad(loss)(state[0])
+        if BACKEND == "tensorflow":
+            import tensorflow as tf
+
+            with tf.GradientTape() as tape:
+                value = ops.mean(ops.square(self(x) - y))
+            return value, tape.gradient(value, [v.value for v in self.trainable_variables])
+        self.zero_grad()
+        value = ops.mean(ops.square(self(x) - y))
+        value.backward()
+        return value, [v.value.grad for v in self.trainable_variables]
+
+
+def made(optimizer, kind=keras.Sequential, constraint="non_neg"):
+    keras.utils.set_random_seed(0)
+    last = layers.Dense(1, kernel_constraint=constraint, kernel_initializer="ones", name="last")
+    model = kind([keras.Input((4,)), last])
+    model.compile(optimizer, "mse")
+    return model
+
+
+def found(model, code, x=X, y=Y):
+    """The findings of a rule, of a model that stays as it is."""
+    before = [array(v) for v in (*model.variables, *model.optimizer.variables)]
+    report = ci.diagnose(model, x, y)
+    after = [array(v) for v in (*model.variables, *model.optimizer.variables)]
+    assert all(map(np.array_equal, before, after))
+    return [finding for finding in report.findings if finding.code == code]
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_an_optimizer_that_calls_no_constraint(scaled):
+    """Also one inside of a loss scale; what is to be pasted makes fit run them."""
+    optimizer = Plain(0.1)
+    model = made(keras.optimizers.LossScaleOptimizer(optimizer) if scaled else optimizer)
+    (one,) = found(model, "CW219")
+    assert (one.level, one.layer) == ("warning", "last")
+    assert "Plain never calls it" in one.message
+    assert one.source.text.startswith("def apply")
+    assert one.treatment.healed
+    names = {"Plain": Plain, "keras": keras}
+    exec(one.treatment.code.split("\n\n")[0], names)
+    for optimizer, callbacks in (
+        (Plain(0.1), []), (Plain(0.1), [ci.KeepFeasible(every=1)]), (names["Kept"](0.1), []),
+    ):  # fmt: skip
+        model = made(optimizer)
+        model.fit(X, Y, batch_size=32, epochs=5, verbose=0, callbacks=callbacks)
+        is_inside = array(model.layers[0].kernel).min() >= 0
+        assert is_inside == (type(optimizer) is not Plain or bool(callbacks))
+
+
+@pytest.mark.parametrize("optimizer", [Calling, Usual, Particular, Gathering, keras.optimizers.SGD])
+def test_an_optimizer_that_calls_them_or_is_not_known_to_skip_them(optimizer):
+    """By itself, by Keras' `apply`, now and then; and one that raises on what it is asked with."""
+    if optimizer is Gathering and BACKEND == "jax":
+        pytest.skip("JAX compiles steps, in which no number can be asked for")
+    assert not found(made(optimizer(0.01)), "CW219")
+
+
+def test_an_optimizer_that_keeps_weights_inside_by_itself():
+    """A note, as the constraint has nothing to do."""
+    assert [f.level for f in found(made(Inside(0.1)), "CW219")] == ["info"]
+
+
+def test_weights_without_constraints_ask_for_none():
+    """Nobody is missed."""
+    assert not found(made(Plain(0.1), constraint=None), "CW219")
+
+
+def test_a_step_of_the_models_own_hands_its_gradients_to_it():
+    """The optimizer is named, not what comes after it."""
+    model = made(Plain(0.1), Own)
+    (one,) = found(model, "CW219")
+    assert one.level == "warning"
+    assert one.treatment.healed, one.treatment
+    assert not found(model, "CW703")
+    assert not found(made(keras.optimizers.SGD(0.1), Own), "CW219")
