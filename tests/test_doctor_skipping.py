@@ -181,3 +181,75 @@ def test_a_step_of_the_models_own_hands_its_gradients_to_it():
     assert one.treatment.healed, one.treatment
     assert not found(model, "CW703")
     assert not found(made(keras.optimizers.SGD(0.1), Own), "CW219")
+
+
+COMPILES = pytest.mark.skipif(BACKEND == "torch", reason="compiles no step")
+
+
+def fitted(attached, kind=keras.Sequential, size=32, eagerly=False, optimizer=None):
+    """A model that was trained on batches of a size, and given its constraint then or before."""
+    keras.utils.set_random_seed(0)
+    last = layers.Dense(1, "tanh", kernel_initializer="ones", name="last")
+    first = layers.Dense(4, kernel_constraint="non_neg", kernel_initializer="ones", name="first")
+    model = kind([keras.Input((4,)), first, layers.Dropout(0.1), last])
+    if attached == "before":
+        last.kernel.constraint = keras.constraints.NonNeg()
+    model.compile(optimizer or keras.optimizers.Adam(0.01), "mse", run_eagerly=eagerly)
+    model.fit(X, np.sign(Y), batch_size=size, epochs=2, verbose=0)
+    last.kernel.constraint = keras.constraints.NonNeg()
+    last.kernel.assign(np.abs(array(last.kernel)))
+    return model
+
+
+def leaves(model, size=32):
+    """Whether more training takes the last kernel out of its set."""
+    last = model.layers[-1]
+    last.kernel.assign(np.full((4, 1), 0.01, "float32"))
+    model.fit(X, np.sign(Y), batch_size=size, epochs=10, verbose=0)
+    return array(last.kernel).min() < 0
+
+
+@pytest.mark.parametrize("kind", [keras.Sequential, Own])
+def test_a_constraint_that_was_attached_after_fit(kind):
+    """It is named, of the two that there are; compiled again, the step runs it."""
+    model = fitted("after", kind)
+    late = found(model, "CW220", X[:24], np.sign(Y[:24]))
+    if BACKEND == "torch":
+        assert not late
+        return
+    (one,) = late
+    assert (one.level, one.layer, one.evidence["batch"]) == ("warning", "last", 32)
+    assert "another size are compiled anew" in one.message
+    assert one.treatment.healed, one.treatment
+    if kind is keras.Sequential:
+        assert not leaves(model, 16)
+        assert leaves(model)
+        exec(one.treatment.code, {"model": model})
+        assert not leaves(model)
+        assert not found(model, "CW220")
+
+
+@COMPILES
+def test_a_step_for_batches_of_any_size():
+    """TensorFlow compiles one where a batch is smaller than the others, JAX one for each."""
+    model = fitted("after", size=24)
+    (one,) = found(model, "CW220")
+    sizes = {"jax": (16, True), "tensorflow": (64, False)}[BACKEND]
+    assert (one.evidence["batch"], "compiled anew, with it" in one.message) == sizes
+
+
+@pytest.mark.parametrize(
+    "how", [{"attached": "before"}, {"eagerly": True}, {"optimizer": Plain(0.01)}], ids=str
+)
+def test_a_step_that_runs_its_constraints_or_never_would(how):
+    """Attached in time, not compiled, or left out by the optimizer, which is told as that."""
+    model = fitted(**{"attached": "after", **how})
+    assert not found(model, "CW220")
+
+
+def test_a_model_that_is_compiled_again():
+    """Its new step knows the constraint."""
+    model = fitted("after")
+    model.compile("sgd", "mse")
+    model.fit(X, np.sign(Y), verbose=0)
+    assert not found(model, "CW220")

@@ -22,6 +22,7 @@ OF_KIND = {
     "called_once": ("CW209",),
     "clip": ("CW503",),
     "computed_once": ("CW306",),
+    "constraint_after_trace": ("CW220",),
     "constraint_kills_signal": ("CW411",),
     "constant_output": ("CW405",),
     "copied_not_tied": ("CW410",),

@@ -18,6 +18,7 @@ from constrainit.doctor._frames import fault, layer_in
 from constrainit.doctor._graph_constants import graph_constants
 from constrainit.doctor._halves import values_of
 from constrainit.doctor._hidden import hidden_weights
+from constrainit.doctor._late import late
 from constrainit.doctor._monotone import falling
 from constrainit.doctor._own_copies import note_own_copies
 from constrainit.doctor._own_optimizer import has_stepped
@@ -47,12 +48,20 @@ def probe(problem: Problem) -> Evidence:
     constraints = Constraints(evidence)
     constraints.run()
     evidence.skipping = skipping(problem) if evidence.constraints else None
+    evidence.late = _late(problem, constraints)
     note_own_copies(evidence.constraints)
     evidence.reloaded = lost_by_config(problem.model)
     if not has_own_step(problem.model):
         _usual(problem, constraints, evidence)
         return evidence
     return _own(problem, constraints, evidence)
+
+
+def _late(problem, constraints):
+    """Those of the constraints that were late at first and are in their places."""
+    if problem.late is None:
+        problem.late = late(problem, constraints)
+    return [one for one in problem.late if constraints.of(one.variable) is one.constraint]
 
 
 def _own(problem, constraints, evidence):
