@@ -94,8 +94,11 @@ class Own(keras.Sequential):
             return {"loss": value}, (trained, state[1], slots, state[3])
         ((x, y),) = given
         value, gradients = self._gradients(None, x, 2 * y)
-        self.optimizer.apply(gradients, self.trainable_variables)
+        self.steps_with().apply(gradients, self.trainable_variables)
         return {"loss": value}
+
+    def steps_with(self):
+        return self.optimizer
 
     def _gradients(self, state, x, y):
         if BACKEND == "jax":
@@ -115,6 +118,17 @@ class Own(keras.Sequential):
         value = ops.mean(ops.square(self(x) - y))
         value.backward()
         return value, [v.value.grad for v in self.trainable_variables]
+
+
+class Second(Own):
+    """Steps with an optimizer that was not compiled."""
+
+    def compile(self, *arguments, **named):
+        super().compile(*arguments, **named)
+        self.second = keras.optimizers.SGD(0.1, momentum=0.9)
+
+    def steps_with(self):
+        return self.second
 
 
 def made(optimizer, kind=keras.Sequential, constraint="non_neg"):
@@ -227,6 +241,16 @@ def test_a_constraint_that_was_attached_after_fit(kind):
         exec(one.treatment.code, {"model": model})
         assert not leaves(model)
         assert not found(model, "CW220")
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="JAX hands over the state of one optimizer")
+def test_the_state_of_every_optimizer_comes_back():
+    """One that the step of the model's own has beside the one of compile."""
+    model = fitted("after", Second)
+    before = [array(v) for v in model.second.variables]
+    assert len(before) > 2
+    assert found(model, "CW220")
+    assert all(map(np.array_equal, before, map(array, model.second.variables)))
 
 
 @COMPILES

@@ -13,7 +13,7 @@ from constrainit.doctor._constraint_doubts import NOTICEABLE
 from constrainit.doctor._constraints import Constraints
 from constrainit.doctor._evidence import ConstraintEvidence
 from constrainit.doctor._own_optimizer import inner_of
-from constrainit.doctor._own_step import OwnStep
+from constrainit.doctor._own_step import OwnStep, optimizers_of
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._randomness import undisturbed
 from constrainit.doctor._state import attribute, borrowed
@@ -59,14 +59,16 @@ def late(problem: Problem, constraints: Constraints) -> tuple[Late, ...]:
     Weights are put outside of their sets. A step of what `fit` has compiled leaves them there; the
     same step compiled anew does not. The model is as before then.
     """
-    model, far = problem.model, _outside(constraints)
-    if not far or not problem.is_small or not _was_fitted(model):
+    model = problem.model
+    step = engine().compiled_step(model) if problem.is_small and _was_fitted(model) else None
+    far = [] if step is None else _outside(constraints)
+    if not far:
         return ()
-    kept = [model.optimizer, inner_of(model.optimizer)]
+    kept = [part for one in optimizers_of(model) for part in (one, inner_of(one))]
     kept += [getattr(model, name, None) for name in ("_compile_metrics", "_compile_loss")]
     with undisturbed(), borrowed(model, [one for one in kept if one is not None]) as put_back:
         try:
-            return _late(problem, constraints, far, put_back)
+            return _late(problem, constraints, step, far, put_back)
         # What raises here raises in the steps that are looked at, too, or is not of this size.
         except Exception:
             return ()
@@ -76,14 +78,10 @@ def _was_fitted(model):
     """Whether Keras has compiled a step, or is ready to; callbacks of ours watch constraints."""
     function = getattr(model, "train_function", None)
     ours = type(function).__module__.split(".")[0] == "constrainit"
-    built = getattr(getattr(model, "optimizer", None), "built", False)
-    return function is not None and built and not model.run_eagerly and not ours
+    return function is not None and not model.run_eagerly and not ours
 
 
-def _late(problem, constraints, far, put_back):
-    step = engine().compiled_step(problem.model)
-    if step is None:
-        return ()
+def _late(problem, constraints, step, far, put_back):
     tries = ((_tried(problem.model, step, d, far, put_back), d, n) for d, n in _batches(problem))
     after, data, size = next((one for one in tries if one[0] is not None), (None, None, 0))
     if after is None:

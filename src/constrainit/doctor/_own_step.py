@@ -66,7 +66,7 @@ class OwnStep:
         with contextlib.ExitStack() as stack:
             for name, value in self._given():
                 stack.enter_context(attribute(self.model, name, value))
-            self.optimizers = _optimizers(self.model)
+            self.optimizers = optimizers_of(self.model)
             inner = [getattr(one, "inner_optimizer", None) for one in self.optimizers]
             kept = [getattr(self.model, name) for name in ("_compile_metrics", "_compile_loss")]
             also = [one for one in (*self.optimizers, *inner, *kept) if one is not None]
@@ -132,7 +132,7 @@ def _as_fed(part):
     return ops.cast(part, keras.config.floatx())
 
 
-def _optimizers(model):
+def optimizers_of(model: keras.Model) -> list[Any]:
     """The optimizers that a model and its parts hold, in attributes, lists and dictionaries."""
     found = {}
     for layer in model._flatten_layers():
