@@ -231,6 +231,9 @@ class Constraints:
 
     def _move(self, record, stepped, place, value, image, first):
         sound = not isinstance(image, Exception) and tuple(image.shape) == record.shape
+        if sound and self.evidence.skipping is not None:
+            made = self.made[id(record.variable)]
+            made.taken_back = max(made.taken_back, distance(as_array(image), as_array(value)))
         if first:
             before = self._start.pop(id(record.variable), stepped.before[place])
             self._first_step(record, before, value, image if sound else None)

@@ -21,7 +21,7 @@ def copied(optimizer: Any, trainable: list[Any]) -> Any:
     one batch again and again is the same.
     """
     optimizer = keras.optimizers.get(optimizer)
-    copy = type(optimizer).from_config(optimizer.get_config())
+    copy = made_anew(optimizer)
     inner = inner_of(copy)
     if gathers(optimizer) > 1:
         inner.gradient_accumulation_steps = None
@@ -35,6 +35,13 @@ def copied(optimizer: Any, trainable: list[Any]) -> Any:
         # The variable counts the batches, the property the updates.
         inner._iterations.assign(inner_of(optimizer).iterations)
     return copy
+
+
+def made_anew(optimizer: Any) -> Any:
+    """An optimizer of the same settings, also where a loss scale is around a class of one's own."""
+    kind = type(inner_of(optimizer))
+    with keras.saving.custom_object_scope({kind.__name__: kind}):
+        return type(optimizer).from_config(optimizer.get_config())
 
 
 def gathers(optimizer: Any) -> int:

@@ -12,7 +12,7 @@ from keras.src.trainers.compile_utils import CompileLoss
 from keras.src.trainers.data_adapters.data_adapter_utils import pack_x_y_sample_weight
 
 from constrainit.doctor._blocks import move_of, size_of
-from constrainit.doctor._own_optimizer import scale_of
+from constrainit.doctor._own_optimizer import made_anew, scale_of
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import as_it_is, count_of
 from constrainit.doctor._state import attribute, borrowed
@@ -66,7 +66,7 @@ class OwnStep:
         with contextlib.ExitStack() as stack:
             for name, value in self._given():
                 stack.enter_context(attribute(self.model, name, value))
-            self.optimizers = _optimizers(self.model)
+            self.optimizers = optimizers_of(self.model)
             inner = [getattr(one, "inner_optimizer", None) for one in self.optimizers]
             kept = [getattr(self.model, name) for name in ("_compile_metrics", "_compile_loss")]
             also = [one for one in (*self.optimizers, *inner, *kept) if one is not None]
@@ -81,8 +81,7 @@ class OwnStep:
         """What was given in place of what the model was compiled with."""
         optimizer, loss = self.problem.given_optimizer, self.problem.given_loss
         if optimizer is not None:
-            optimizer = keras.optimizers.get(optimizer)
-            yield "optimizer", type(optimizer).from_config(optimizer.get_config())
+            yield "optimizer", made_anew(keras.optimizers.get(optimizer))
         if loss is not None:
             yield "_compile_loss", CompileLoss(loss)
 
@@ -133,7 +132,7 @@ def _as_fed(part):
     return ops.cast(part, keras.config.floatx())
 
 
-def _optimizers(model):
+def optimizers_of(model: keras.Model) -> list[Any]:
     """The optimizers that a model and its parts hold, in attributes, lists and dictionaries."""
     found = {}
     for layer in model._flatten_layers():

@@ -112,6 +112,7 @@ class OwnTraining:
             data=usual.data, weights=usual.weights, made=usual.made, rate=mine.rate,
             entries=mine.entries, kinks=mine.kinks, computed=usual.computed,
             written_over=usual.written_over, graph_constants=usual.graph_constants,
+            skipping=usual.skipping, late=usual.late,
         )  # fmt: skip
 
     def _steps(self):

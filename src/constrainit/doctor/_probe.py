@@ -18,6 +18,7 @@ from constrainit.doctor._frames import fault, layer_in
 from constrainit.doctor._graph_constants import graph_constants
 from constrainit.doctor._halves import values_of
 from constrainit.doctor._hidden import hidden_weights
+from constrainit.doctor._late import late
 from constrainit.doctor._monotone import falling
 from constrainit.doctor._own_copies import note_own_copies
 from constrainit.doctor._own_optimizer import has_stepped
@@ -28,6 +29,7 @@ from constrainit.doctor._plain import plain_tensors
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._reloaded import lost_by_config
 from constrainit.doctor._schedules import ends_early
+from constrainit.doctor._skipping import skipping
 from constrainit.doctor._slow import too_slow
 from constrainit.doctor._training import Training
 from constrainit.doctor._twice import bounded_twice
@@ -45,12 +47,21 @@ def probe(problem: Problem) -> Evidence:
     evidence.quantized = quantized(evidence.weights)
     constraints = Constraints(evidence)
     constraints.run()
+    evidence.skipping = skipping(problem) if evidence.constraints else None
+    evidence.late = _late(problem, constraints)
     note_own_copies(evidence.constraints)
     evidence.reloaded = lost_by_config(problem.model)
     if not has_own_step(problem.model):
         _usual(problem, constraints, evidence)
         return evidence
     return _own(problem, constraints, evidence)
+
+
+def _late(problem, constraints):
+    """Those of the constraints that were late at first and are in their places."""
+    if problem.late is None:
+        problem.late = late(problem, constraints)
+    return [one for one in problem.late if constraints.of(one.variable) is one.constraint]
 
 
 def _own(problem, constraints, evidence):

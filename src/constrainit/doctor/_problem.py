@@ -46,6 +46,7 @@ class Problem:
         before_own: Is called before each step of the model's own.
         after_own: Is called after it.
         factor_of_own: What the learning rates of such steps are multiplied by.
+        late: The constraints that were attached after `fit` had compiled; None if not known yet.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Problem:
         self.before_own: Callable[[], Any] = _nothing
         self.after_own: Callable[[], Any] = _nothing
         self.factor_of_own = 1.0
+        self.late: Any = None
 
     def count_steps(self, between: int) -> None:
         """Chooses how many steps are taken where the layers give so many numbers in one."""

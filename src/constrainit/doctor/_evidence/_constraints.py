@@ -75,6 +75,8 @@ class ConstraintEvidence:
         undone: How many updates in a row, from the second on, the constraint took back, as it would
             do with the opposite of the first of them; None once one got through.
         always: Whether it gives the same for other weights, too, where updates are undone.
+        taken_back: The most that it took back of a step, relative to the weight, where the
+            optimizer would not have called it.
     """
 
     record: WeightRecord
@@ -122,6 +124,7 @@ class ConstraintEvidence:
     bias: float = 0.0
     undone: int | None = 0
     always: bool = False
+    taken_back: float = 0.0
 
     @property
     def changes(self) -> bool:

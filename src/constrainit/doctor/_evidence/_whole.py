@@ -86,6 +86,8 @@ class Evidence:
         slow: The weight that moves least, where only a higher rate trains.
         drops: What layers that drop most of what they are given make of it, where there are some.
         unknown: Weights to train that the optimizer was not built for, where it was built.
+        late: Constraints that the step which `fit` has compiled does not run.
+        skipping: The class of the optimizer, where that never calls a constraint; else None.
         trained: Whether the model's own optimizer has taken steps before.
         epsilon: What the optimizer adds to its divisor, None if it has none.
         penalties: What penalties on weights add to the loss, at the start and after the steps;
@@ -154,6 +156,8 @@ class Evidence:
     slow: SlowEvidence | None = None
     drops: DropEvidence | None = None
     unknown: list[WeightRecord] = field(default_factory=list)
+    late: list[Any] = field(default_factory=list)
+    skipping: Any = None
     trained: bool = False
     epsilon: float | None = None
     overwrites: OverwriteEvidence | None = None

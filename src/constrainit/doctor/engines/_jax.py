@@ -130,6 +130,24 @@ def _state_of(model):
     )
 
 
+def compiled_step(model):
+    """A function from a batch to the trained weights, by what they are of: the step that `fit` has.
+
+    None if there is none that is compiled.
+    """
+    if model.train_function is None or not model.jit_compile:
+        return None
+
+    def step(data):
+        # What is handed over is gone then.
+        state = jax.tree.map(jnp.copy, _state_of(model))
+        data = jax.tree.map(jnp.asarray, data)
+        _, (values, *_) = model.train_function(state, iter([data]))
+        return {id(v): value for v, value in zip(model.trainable_variables, values, strict=True)}
+
+    return step
+
+
 def trace_own_step(model, data):
     """Traces a step as `fit` does, unless it was told not to compile; what it raises goes on."""
     if not model.run_eagerly:

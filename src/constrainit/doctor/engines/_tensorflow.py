@@ -3,7 +3,9 @@
 import contextlib
 from typing import Any
 
+import keras
 import tensorflow as tf
+from keras.src.backend.tensorflow.trainer import TFEpochIterator
 
 from constrainit.doctor import _statistics
 from constrainit.doctor.engines import _eager
@@ -11,9 +13,9 @@ from constrainit.doctor.engines._eager import groups, keep_updated, looked, own_
 from constrainit.doctor.engines._result import as_tensor, norm_at_once
 
 __all__ = [
-    "build_for_fit", "compile_constraints", "compile_step", "computed_from", "groups",
-    "keep_updated", "kept_gradients", "look", "looked", "own_step", "set_aside", "summarize",
-    "trace_own_step", "transformation",
+    "build_for_fit", "compile_constraints", "compile_step", "compiled_step", "computed_from",
+    "groups", "keep_updated", "kept_gradients", "look", "looked", "own_step", "set_aside",
+    "summarize", "trace_own_step", "transformation",
 ]  # fmt: skip
 
 
@@ -31,6 +33,26 @@ def look(value, activation):
 
 def build_for_fit(model, data):
     """As `_eager.build_for_fit`: `fit` builds nothing beforehand."""
+
+
+def compiled_step(model):
+    """As `_jax.compiled_step`; the variables change."""
+    if model.train_function is None:
+        return None
+
+    def step(data):
+        parts = data if isinstance(data, tuple) else (data,)
+        given = dict(zip(("x", "y", "sample_weight"), parts, strict=False))
+        batches = TFEpochIterator(
+            **given, batch_size=len(keras.tree.flatten(data)[0]),
+            distribute_strategy=model.distribute_strategy,
+            steps_per_execution=model.steps_per_execution,
+        )  # fmt: skip
+        for _, _, iterator in batches.enumerate_epoch():
+            model.train_function(iterator)
+        return {id(v): v.numpy() for v in model.trainable_variables}
+
+    return step
 
 
 def trace_own_step(model, data):

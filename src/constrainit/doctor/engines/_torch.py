@@ -18,9 +18,9 @@ from constrainit.doctor.engines._eager import (
 from constrainit.doctor.engines._result import norm_at_once
 
 __all__ = [
-    "build_for_fit", "compile_constraints", "compile_step", "computed_from", "groups",
-    "keep_updated", "kept_gradients", "look", "looked", "own_step", "set_aside", "summarize",
-    "trace_own_step", "transformation",
+    "build_for_fit", "compile_constraints", "compile_step", "compiled_step", "computed_from",
+    "groups", "keep_updated", "kept_gradients", "look", "looked", "own_step", "set_aside",
+    "summarize", "trace_own_step", "transformation",
 ]  # fmt: skip
 
 _ENTRIES = 1 << 16
@@ -65,6 +65,10 @@ def computed_from(tensor, variables):
         leaves.append(known.get(id(getattr(step, "variable", None))))
         todo += [one for one, _ in step.next_functions]
     return [one for one in leaves if one is not None]
+
+
+def compiled_step(model):
+    """As `_jax.compiled_step`: PyTorch compiles anew where a constraint changes."""
 
 
 @contextlib.contextmanager

@@ -30,6 +30,10 @@ from constrainit.doctor.rules.cw215_leaping_constraint import LeapingConstraint
 from constrainit.doctor.rules.cw216_sum_leaves_set import SumLeavesSet
 from constrainit.doctor.rules.cw217_binds_one_unit import BindsOneUnit
 from constrainit.doctor.rules.cw218_binds_nothing import BindsNothing
+from constrainit.doctor.rules.cw219_optimizer_skips_constraints import (
+    OptimizerSkipsConstraints,
+)
+from constrainit.doctor.rules.cw220_constraint_after_trace import ConstraintAfterTrace
 from constrainit.doctor.rules.cw301_wrong_axis import WrongAxis
 from constrainit.doctor.rules.cw302_undefined_at_bound import UndefinedAtBound
 from constrainit.doctor.rules.cw303_average_outside import AverageOutside
@@ -91,7 +95,9 @@ RULES = (
     NonfiniteData(), NonfiniteStart(), ConstraintNeverRuns(), ConstraintRaises(), WrongShape(),
     WrongDtype(), ConstraintMakesNan(), NotDeterministic(), NotAProjection(), SignedSum(),
     NoMember(), UpdateUndone(), LeapingConstraint(), InexactConstraint(), ForeignOptimizer(),
-    NotAttached(), QuantizedAway(), MadeInCall(), WrittenOver(), ComputedOnce(), NotAVariable(),
+    OptimizerSkipsConstraints(), ConstraintAfterTrace(), NotAttached(), QuantizedAway(),
+    MadeInCall(), WrittenOver(),
+    ComputedOnce(), NotAVariable(),
     HiddenWeights(), CopiedNotTied(), IndexBeyondTable(), WrongAxis(), BindsOneUnit(),
     BindsNothing(), WrongLoss(), TargetOutOfReach(), SumBelowZero(), TargetFalls(),
     BoundedTwice(), RelativeToZero(), UnboundedLoss(), UndefinedAtBound(), EpsilonUnderflows(),

@@ -61,6 +61,8 @@ REMEDIES = (
     Remedy(("CW206",), constraints.run_call, brings=("CW208",), saved=False),
     Remedy(("CW209",), constraints.attach),
     Remedy(("CW704",), steps.cleared, saved=False),
+    Remedy(("CW220",), steps.compiled_anew, saved=False),
+    Remedy(("CW219",), training.running_constraints, saved=False),
     Remedy(("CW703",), steps.projected, saved=False),
     Remedy(("CW604",), data.finite_rows, saved=False),
     Remedy(("CW603",), outputs.other_logits),

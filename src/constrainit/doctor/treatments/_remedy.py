@@ -254,7 +254,7 @@ def with_other(problem: Problem, **changed: Any) -> Problem:
         "optimizer": problem.given_optimizer, "seed": problem.seed, "steps": problem.given_steps,
     }  # fmt: skip
     other = Problem(**{**given, **changed})
-    other.drawn = problem.drawn
+    other.drawn, other.late = problem.drawn, problem.late
     if "y" not in changed:
         other.given_y = problem.given_y
     return other

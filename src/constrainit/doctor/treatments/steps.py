@@ -18,6 +18,17 @@ def cleared(problem, evidence, found):
     )
 
 
+def compiled_anew(problem, evidence, found):
+    """A step that is compiled with the constraints, as it was tried to find out."""
+    other = with_other(problem)
+    other.late = ()
+    return Changed(
+        "the step of fit is compiled anew",
+        other,
+        "model.make_train_function(force=True)  # or model.compile(...)",
+    )
+
+
 def projected(problem, evidence, found):
     """Every weight is brought into its set when the step is over."""
     other = with_other(problem)

@@ -120,6 +120,30 @@ def new_optimizer(problem, evidence, found):
     return _other_optimizer(problem, "a new optimizer with the same settings")
 
 
+_KEPT = """class Kept({base}):
+    def apply(self, grads, trainable_variables=None):
+        given = None if trainable_variables is None else list(trainable_variables)
+        super().apply(grads, given)
+        for variable in self._trainable_variables if given is None else given:
+            if variable.constraint is not None:
+                variable.assign(variable.constraint(variable))
+"""
+
+
+def running_constraints(problem, evidence, found):
+    """An optimizer that runs the constraints once the user's own has stepped."""
+    own = inner_of(problem.given_optimizer or problem.model.optimizer)
+    base = type(own).__name__
+    text, made = _KEPT.format(base=base), {base: type(own)}
+    exec(text, made)
+    other = made["Kept"].from_config(own.get_config())
+    return Changed(
+        f"the constraints are run when {base} has stepped",
+        with_other(problem, optimizer=other),
+        f"{text}\nmodel.compile(optimizer=Kept(...), ...)",
+    )
+
+
 def _other_optimizer(problem, said, **changed):
     own = inner_of(problem.optimizer)
     other = type(own).from_config({**own.get_config(), **changed})
