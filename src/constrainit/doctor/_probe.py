@@ -19,6 +19,7 @@ from constrainit.doctor._graph_constants import graph_constants
 from constrainit.doctor._halves import values_of
 from constrainit.doctor._hidden import hidden_weights
 from constrainit.doctor._monotone import falling
+from constrainit.doctor._one_argument import note_one_argument
 from constrainit.doctor._own_copies import note_own_copies
 from constrainit.doctor._own_optimizer import has_stepped
 from constrainit.doctor._own_step import has_own_step
@@ -46,6 +47,7 @@ def probe(problem: Problem) -> Evidence:
     constraints = Constraints(evidence)
     constraints.run()
     note_own_copies(evidence.constraints)
+    note_one_argument(problem.model, evidence.constraints)
     evidence.reloaded = lost_by_config(problem.model)
     if not has_own_step(problem.model):
         _usual(problem, constraints, evidence)

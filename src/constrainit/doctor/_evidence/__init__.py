@@ -5,6 +5,7 @@ from constrainit.doctor._evidence._constraints import (
     ConstraintEvidence,
     CornerEvidence,
     OverwriteEvidence,
+    ServedEvidence,
     SwitchEvidence,
     TwiceEvidence,
 )
@@ -64,6 +65,7 @@ __all__ = [
     "PenaltyEvidence",
     "PlainEvidence",
     "RoundingEvidence",
+    "ServedEvidence",
     "SlowEvidence",
     "SwitchEvidence",
     "Trial",

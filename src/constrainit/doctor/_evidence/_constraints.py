@@ -11,6 +11,21 @@ from constrainit.doctor.trace import Operation
 from constrainit.model import WeightRecord
 
 
+@dataclass(frozen=True)
+class ServedEvidence:
+    """An argument that gives several weights of a layer one constraint, and fits only some.
+
+    Attributes:
+        argument: Its name.
+        layer: Name of the layer that it was given to.
+        fits: Paths of the weights along whose units the constraint works.
+    """
+
+    argument: str
+    layer: str
+    fits: tuple[str, ...]
+
+
 @dataclass
 class ConstraintEvidence:
     """One constrained weight: its values before and after its constraint.
@@ -51,6 +66,8 @@ class ConstraintEvidence:
         axes: The axes along which a constraint of the user's own takes norms, where these are none
             that the weight has a meaning for.
         rows: The same, where they have one, and are not those of its units.
+        served: Where it does not work along units: the argument that it comes from, if that is the
+            one of other weights, along whose units it does.
         bound: The units of a kernel that alone it binds, all of their weights alike.
         idle: Whether it gives back any weight as it is.
         zeros_left: Where it does, the share of zeros after the steps.
@@ -99,6 +116,7 @@ class ConstraintEvidence:
     shrinks: float | None = None
     axes: tuple[int, ...] | None = None
     rows: tuple[int, ...] | None = None
+    served: ServedEvidence | None = None
     bound: tuple[int, ...] = ()
     idle: bool = False
     zeros_left: float | None = None
