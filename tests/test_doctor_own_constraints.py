@@ -194,6 +194,50 @@ def test_what_takes_its_time_is_not_stuck(band):
     assert found["CW101"].level == "info"
 
 
+@registered
+class Drawn(keras.constraints.Constraint):
+    """Norms of a class of the user's own, which goes part of the way to them."""
+
+    def __init__(self, rate):
+        self.rate = rate
+
+    def __call__(self, w):
+        norm = ops.sqrt(ops.sum(ops.square(w), axis=0, keepdims=True))
+        return w * (1 - self.rate + self.rate * ops.clip(norm, 0.5, 1.0) / norm)
+
+    def get_config(self):
+        return {"rate": self.rate}
+
+
+LATE = {
+    "of Keras": lambda rate: keras.constraints.MinMaxNorm(0.5, 1.0, rate=rate),
+    "Relaxed": lambda rate: ci.Relaxed(ci.NormRange(0.5, 1.0), rate),
+    "own": Drawn,
+}
+
+
+@pytest.mark.parametrize("name", LATE)
+def test_what_takes_its_time_is_late(name):
+    """How far outside it stays, and for how long, is told; the start is what mends it."""
+
+    def diagnosed(rate, deviation, steps=20):
+        start = keras.initializers.RandomNormal(stddev=deviation, seed=0)
+        dense = layers.Dense(6, kernel_initializer=start, kernel_constraint=LATE[name](rate))
+        report = ci.diagnose(sequential(dense), X, X[:, [0] * 6], steps=steps)
+        return next(f for f in report.findings if f.code == "CW101")
+
+    late = diagnosed(0.01, 2.0)
+    assert late.counts
+    assert "goes 1 % of the way at each step" in late.message
+    # The norms fall from about 4 to 1: 0.99 ** 20 of the rest are left after the look.
+    assert late.evidence["rate"] == pytest.approx(0.01, rel=1e-3)
+    assert 0.6 < late.evidence["outside_after"] < 0.8
+    assert 450 < late.evidence["steps_left"] < 600
+    assert name == "own" or late.treatment.healed
+    for soon in (diagnosed(0.2, 2.0), diagnosed(0.2, 2.0, steps=1), diagnosed(0.01, 0.55)):
+        assert "of the way at each step. After" not in soon.message
+
+
 def test_slow_rate_along_other_axes():
     """The axes of a unit are given to the set that the constraint of Keras draws near."""
     conv = layers.Conv2D(6, 3, kernel_constraint=keras.constraints.MinMaxNorm(0.5, 1.0, rate=0.1))

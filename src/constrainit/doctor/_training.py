@@ -98,7 +98,7 @@ class Training:
             evidence.identical = identical(same)
             evidence.twins = still_twins(pairs, evidence.gradients)
         evidence.averages = self._averages()
-        self.constraints.end()
+        self.constraints.end(index)
         if evidence.fault_step is None:
             ask_for_use(problem, evidence)
             evidence.zeros = left_at_zero(evidence)

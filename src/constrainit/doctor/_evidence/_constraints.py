@@ -26,6 +26,23 @@ class ServedEvidence:
     fits: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class LagEvidence:
+    """A weight whose constraint goes part of the way at each step, and is not there after them.
+
+    Attributes:
+        outside: How far it is from its set then, relative to its norm.
+        rate: The share of the way that the constraint goes.
+        left: How many steps it takes from there to come within 1 %, by the constraint alone.
+        taken: After how many steps that is.
+    """
+
+    outside: float
+    rate: float
+    left: int
+    taken: int
+
+
 @dataclass
 class ConstraintEvidence:
     """One constrained weight: its values before and after its constraint.
@@ -58,6 +75,7 @@ class ConstraintEvidence:
             that of the start.
         leap: How far it leaps beside the weight after the steps to a member that is farther away,
             relative to its norm; None if no leap was found.
+        lag: How late it is where it goes part of the way at each step; None for others.
         grown: The norms of the start, of its image, and of the images of these, if they grow at
             each call until they are not finite; else empty.
         fading: The same norms, if they fall at each call, by about as much.
@@ -111,6 +129,7 @@ class ConstraintEvidence:
     again: float = 0.0
     later: float = 0.0
     leap: float | None = None
+    lag: LagEvidence | None = None
     grown: list[float] = field(default_factory=list)
     fading: list[float] = field(default_factory=list)
     shrinks: float | None = None
