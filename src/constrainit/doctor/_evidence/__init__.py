@@ -7,6 +7,7 @@ from constrainit.doctor._evidence._constraints import (
     LagEvidence,
     OverwriteEvidence,
     ServedEvidence,
+    SumEvidence,
     SwitchEvidence,
     TwiceEvidence,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "RoundingEvidence",
     "ServedEvidence",
     "SlowEvidence",
+    "SumEvidence",
     "SwitchEvidence",
     "Trial",
     "TwiceEvidence",

@@ -10,6 +10,8 @@ from constrainit.doctor._statistics import Numbers
 from constrainit.doctor.trace import Operation
 from constrainit.model import WeightRecord
 
+_MANY = 10.0
+
 
 @dataclass(frozen=True)
 class ServedEvidence:
@@ -24,6 +26,21 @@ class ServedEvidence:
     argument: str
     layer: str
     fits: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SumEvidence:
+    """A constraint that divides units of both signs by their sums.
+
+    Attributes:
+        least: The least sum, relative to that of the magnitudes.
+        factor: By how much the largest entry grows.
+        sets: Whether it leaves some entries out, which it sets itself to the same in all units.
+    """
+
+    least: float
+    factor: float
+    sets: bool
 
 
 @dataclass(frozen=True)
@@ -100,8 +117,7 @@ class ConstraintEvidence:
         overrides: Whether the class defines `__call__` at all.
         units: The least and largest norm of a unit at the start, where it is known what a unit is.
         zeroed: Share of the entries that are zero at the start, and after the constraint.
-        sums: If it divides units of both signs by their sums: the least sum, relative to that of
-            the magnitudes, and by how much the largest entry grows; else None.
+        sums: What sums those are, if it divides units of both signs by their sums; else None.
         bias: How far the image is from the nearest member, where the set is known, relative to
             the norm of that member.
         undone: How many updates in a row, from the second on, the constraint took back, as it would
@@ -150,10 +166,22 @@ class ConstraintEvidence:
     overrides: bool = True
     units: dict[str, float] = field(default_factory=dict)
     zeroed: tuple[float, float] = (0.0, 0.0)
-    sums: tuple[float, float] | None = None
+    sums: SumEvidence | None = None
     bias: float = 0.0
     undone: int | None = 0
     always: bool = False
+
+    @property
+    def blown(self) -> float:
+        """By how much the constraint makes the start larger, where that is many times; else 0.
+
+        To entries above one, that is: small weights of which it makes a norm of one are none.
+        """
+        if self.image is None or not self.start.norm or self.image.nonfinite:
+            return 0.0
+        factor = self.image.norm / self.start.norm
+        large = max(abs(self.image.minimum), abs(self.image.maximum)) > 1
+        return factor if large and factor > _MANY else 0.0
 
     @property
     def changes(self) -> bool:
