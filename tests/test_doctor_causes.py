@@ -170,6 +170,51 @@ def test_a_negative_loss_that_slows_down_is_sound():
     assert report.evidence.losses[-1] < 0
 
 
+def wasserstein(y, p):
+    """How much higher a critic is at the fake examples, whose targets are -1."""
+    return -ops.mean(y * p)
+
+
+def unlike(y, p):
+    """A distance without its sign."""
+    return -ops.mean(ops.square(y - p))
+
+
+@registered
+class Clipped(keras.constraints.Constraint):
+    """Bounds on each entry, as of a class of the user's own."""
+
+    def __call__(self, w):
+        return ops.clip(w, -1, 1)
+
+
+CRITICS = {
+    "clipped": (Clipped, wasserstein, True),
+    "norms": (lambda: keras.constraints.MaxNorm(2.0), wasserstein, True),
+    "free": (lambda: None, wasserstein, False),
+    "no upper bound": (keras.constraints.NonNeg, wasserstein, False),
+    "a distance": (Clipped, unlike, False),
+}
+
+
+@pytest.mark.usefixtures("_without_treatments")
+@pytest.mark.parametrize("name", CRITICS)
+def test_the_loss_of_a_critic_is_bounded_by_its_kernels(name):
+    """Its biases move what it gives for all examples alike; a distance falls by that, too."""
+    constraint, loss, bounded = CRITICS[name]
+    draws = {"kernel_initializer": keras.initializers.RandomUniform(0.0, 0.05)}
+    parts = [
+        layers.Dense(
+            units, kernel_constraint=constraint(), bias_initializer=start, **draws
+        )
+        for units, start in ((8, "ones"), (8, "ones"), (1, "zeros"))
+    ]  # fmt: skip
+    model = sequential(*parts, loss=loss, optimizer=keras.optimizers.Adam(0.002))
+    y = np.repeat(np.float32([[1.0], [-1.0]]), 8, axis=0)
+    report = ci.diagnose(model, X + y, y)
+    assert ("CW606" in {f.code for f in report.findings}) != bounded, str(report)
+
+
 @registered
 class Lasso(keras.regularizers.Regularizer):
     """A norm, whose derivative at zero is 0/0."""

@@ -194,6 +194,113 @@ def test_what_takes_its_time_is_not_stuck(band):
     assert found["CW101"].level == "info"
 
 
+@registered
+class Predicts(keras.constraints.Constraint):
+    """Filters that predict their centre, set to -1, from the rest, divided by its sum."""
+
+    def __call__(self, w):
+        rest = np.ones((3, 3, 1, 1), "float32")
+        rest[1, 1] = 0.0
+        rest = ops.convert_to_tensor(rest)
+        w = ops.convert_to_tensor(w) * rest
+        return w / ops.sum(w, axis=(0, 1), keepdims=True) - (1.0 - rest)
+
+
+@registered
+class ToFirst(keras.constraints.Constraint):
+    """Shares of the first row, of which some start near zero."""
+
+    def __call__(self, w):
+        return w / w[:1]
+
+
+def test_a_quotient_by_sums_that_leaves_the_centre_out():
+    """What overflows by the weights that it makes follows from it; a start of one sign mends it."""
+    draws = np.random.default_rng(0)
+    start = 0.2 * draws.normal(size=(3, 3, 1, 32))
+    # The sum of the first filter, but for its centre, is next to none.
+    start[0, 0, 0, 0] -= start[..., 0].sum() - start[1, 1, 0, 0] - 2e-3
+    conv = layers.Conv2D(
+        32, 3, use_bias=False, kernel_constraint=Predicts(),
+        kernel_initializer=lambda shape, dtype=None: ops.convert_to_tensor(start, dtype),
+    )  # fmt: skip
+    model = sequential(
+        conv, layers.Conv2D(8, 2, activation="relu"), layers.Flatten(), layers.Dense(1),
+        shape=(6, 6, 1),
+    )  # fmt: skip
+    x = draws.random((16, 6, 6, 1)).astype("float32")
+    first, *others = counted(ci.diagnose(model, x, x[:, 0, 0] + x[:, 1, 1]))
+    assert first.code == "CW211"
+    assert "but for entries that it sets itself" in first.message
+    assert first.evidence["least_sum_share"] < 0.1
+    assert first.treatment.healed
+    codes = {f.code for f in others}
+    assert codes >= {"CW101", "CW102"}
+    assert codes & {"CW401", "CW501", "CW502", "CW505"}
+    assert {f.cause for f in others} == {f"CW211 {first.weight}"}
+    exec(first.treatment.code, {"keras": keras, "model": model})
+    rest = np.delete(np.reshape(conv.kernel, (9, 32)), 4, axis=0)
+    assert rest.min() >= 0
+    assert np.allclose(rest.sum(axis=0), 1.0)
+
+
+def test_what_overflows_follows_from_a_weight_that_is_blown_up():
+    """It comes behind the start of that weight, and no rate is blamed for it."""
+    dense = layers.Dense(32, use_bias=False, kernel_constraint=ToFirst())
+    model = sequential(dense, layers.Dense(8), layers.Dense(1), optimizer=keras.optimizers.SGD(0.1))
+    found = counted(ci.diagnose(model, X, Y))
+    assert "CW601" not in {f.code for f in found}
+    first = next(f for f in found if not f.cause)
+    assert (first.code, first.layer) == ("CW101", dense.name)
+    broken = [f for f in found if f.code in ("CW401", "CW501", "CW502", "CW505")]
+    assert broken
+    assert {f.cause for f in broken} == {f"CW101 {first.weight}"}
+
+
+@registered
+class Drawn(keras.constraints.Constraint):
+    """Norms of a class of the user's own, which goes part of the way to them."""
+
+    def __init__(self, rate):
+        self.rate = rate
+
+    def __call__(self, w):
+        norm = ops.sqrt(ops.sum(ops.square(w), axis=0, keepdims=True))
+        return w * (1 - self.rate + self.rate * ops.clip(norm, 0.5, 1.0) / norm)
+
+    def get_config(self):
+        return {"rate": self.rate}
+
+
+LATE = {
+    "of Keras": lambda rate: keras.constraints.MinMaxNorm(0.5, 1.0, rate=rate),
+    "Relaxed": lambda rate: ci.Relaxed(ci.NormRange(0.5, 1.0), rate),
+    "own": Drawn,
+}
+
+
+@pytest.mark.parametrize("name", LATE)
+def test_what_takes_its_time_is_late(name):
+    """How far outside it stays, and for how long, is told; the start is what mends it."""
+
+    def diagnosed(rate, deviation, steps=20):
+        start = keras.initializers.RandomNormal(stddev=deviation, seed=0)
+        dense = layers.Dense(6, kernel_initializer=start, kernel_constraint=LATE[name](rate))
+        report = ci.diagnose(sequential(dense), X, X[:, [0] * 6], steps=steps)
+        return next(f for f in report.findings if f.code == "CW101")
+
+    late = diagnosed(0.01, 2.0)
+    assert late.counts
+    assert "goes 1 % of the way at each step" in late.message
+    # The norms fall from about 4 to 1: 0.99 ** 20 of the rest are left after the look.
+    assert late.evidence["rate"] == pytest.approx(0.01, rel=1e-3)
+    assert 0.6 < late.evidence["outside_after"] < 0.8
+    assert 450 < late.evidence["steps_left"] < 600
+    assert name == "own" or late.treatment.healed
+    for soon in (diagnosed(0.2, 2.0), diagnosed(0.2, 2.0, steps=1), diagnosed(0.01, 0.55)):
+        assert "of the way at each step. After" not in soon.message
+
+
 def test_slow_rate_along_other_axes():
     """The axes of a unit are given to the set that the constraint of Keras draws near."""
     conv = layers.Conv2D(6, 3, kernel_constraint=keras.constraints.MinMaxNorm(0.5, 1.0, rate=0.1))

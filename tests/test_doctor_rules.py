@@ -820,6 +820,29 @@ def test_an_axis_that_was_given_is_a_note_on_itself():
     assert "leave `axis` out of Simplex" in note.fix
 
 
+@pytest.mark.parametrize("kind", [layers.MultiHeadAttention, layers.GroupQueryAttention])
+def test_an_axis_that_fits_other_kernels_of_the_same_argument_is_a_note(kind):
+    """Attention has one argument for four kernels; one of our sets is right for all of them."""
+    sizes = (2, 3) if kind is layers.MultiHeadAttention else (3, 4, 2)
+    for constraint, noted in (
+        (keras.constraints.MaxNorm(2, axis=0), ["attention_output"]),
+        (keras.constraints.MaxNorm(2, axis=[0, 1]), ["query", "key", "value"]),
+        (ci.MaxNorm(2), []),
+    ):
+        inputs = keras.Input((6, 4))
+        attend = kind(*sizes, kernel_constraint=constraint, name="attend")
+        model = keras.Model(inputs, layers.Dense(1)(layers.Flatten()(attend(inputs, inputs))))
+        model.compile("sgd", "mse")
+        report = ci.diagnose(model, IMAGES[:, :, :4, 0], IMAGES[:, 0, 0, :1], steps=1)
+        notes = [f for f in report.findings if f.code == "CW301"]
+        assert [f.layer for f in notes] == noted, str(report)
+        for note in notes:
+            assert note.level == "info"
+            assert "'kernel_constraint' of 'attend'" in note.message
+            assert "No axis is right for all" in note.message
+            assert "finds those of each weight itself" in note.fix
+
+
 def test_dead_units_behind_a_constant_follow_from_it():
     """What stands first in the model comes first, with the advice for what it is."""
     dead = layers.Dense(4, "relu", bias_initializer=constant(-1.0), name="dead")

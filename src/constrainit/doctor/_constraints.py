@@ -36,6 +36,7 @@ from constrainit.doctor._constraint_doubts import (
 )
 from constrainit.doctor._evidence import ConstraintEvidence, Evidence
 from constrainit.doctor._frames import fault
+from constrainit.doctor._lagging import lag
 from constrainit.doctor._leaps import leap
 from constrainit.doctor._misfits import misfits
 from constrainit.doctor._state import snapshot
@@ -254,10 +255,13 @@ class Constraints:
         if math.isfinite(made.update):
             made.after_step = numbers(after)
 
-    def end(self) -> None:
-        """Whether constraints keep what they give of the weights after the steps, and near them."""
+    def end(self, taken: int) -> None:
+        """Whether constraints keep what they give of the weights after so many steps, and near."""
         for made in self.evidence.constraints:
             gradual = is_gradual(self.of(made.record.variable))
+            partly = gradual or (made.custom and made.again > 0 and not made.changes)
+            if partly and made.image is not None and made.record.variable.trainable:
+                made.lag = lag(self.image, self.known(made.record), made.record, taken)
             if made.custom and made.image is not None and not gradual:
                 value = to_numpy(made.record.variable)
                 made.zeros_left = float(np.mean(value == 0)) if made.idle else None

@@ -1,9 +1,11 @@
 """Members at the bound of a set that is bounded as a whole: the images of weights far outside."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import keras
 import numpy as np
+from keras import ops
 
 from constrainit.doctor._axes import norm_axes
 from constrainit.doctor._statistics import to_numpy
@@ -17,6 +19,15 @@ _ALONE = 8
 
 _MOST = 1 << 20
 _SAME = 1e-3
+
+_GROWS = 2.0
+"""An image that is no more times as large, of a weight a thousand times as far, is bounded."""
+
+_ADDED = ("bias", "beta")
+"""The vectors that layers only add to what they give, of any size."""
+
+_SHIFT = 10.0
+"""How far all predictions are shifted, relative to the largest."""
 
 _BESIDE, _NEAR = 1e-4, 0.05
 """How far beside a member is looked, and how near to it the image stays, in its largest entry."""
@@ -61,6 +72,53 @@ def far_image(image: Any, value: np.ndarray) -> Any:
         return None
     same = np.allclose(near, far, rtol=_SAME, atol=_SAME * np.abs(near).max(initial=0.0))
     return near if same else None
+
+
+def bounds_the_loss(problem: Any, constraints: Any, records: Sequence[WeightRecord]) -> bool:
+    """Whether constraints keep a loss from falling without end, as those of a critic do.
+
+    They hold all that is trained within bounds, but for what layers only add: the model is then no
+    steeper than some number, and what it gives for two examples never farther apart than that
+    allows. Where anything that is added is not held, all predictions may rise or fall together:
+    then the loss must be one that this does not make lower.
+    """
+    trained = [r for r in records if r.variable.trainable]
+    held = [r for r in trained if len(r.shape) > 1 or r.argument not in _ADDED]
+    if not held or not all(_is_bounded(constraints, record) for record in held):
+        return False
+    added = [r for r in trained if r not in held]
+    return all(_is_bounded(constraints, r) for r in added) or not _falls_by_a_shift(problem)
+
+
+def _falls_by_a_shift(problem):
+    """Whether the loss is lower for predictions that are all far larger, or far smaller."""
+
+    def shifted(way):
+        def change(predictions):
+            def moved(one):
+                peak = ops.max(ops.abs(one))
+                return one + way * _SHIFT * peak
+
+            return keras.tree.map_structure(moved, predictions)
+
+        return problem.loss_now(change)
+
+    loss = shifted(0.0)
+    return any(not shifted(way) >= loss - abs(loss) for way in (1.0, -1.0))
+
+
+def _is_bounded(constraints, record):
+    """Whether the image of a weight grows no more however far outside it is, in a few ways."""
+    if record not in constraints.records:
+        return False
+    draw = np.random.default_rng(0).normal(size=record.shape)
+    for way in (draw, -draw, np.abs(draw), -np.abs(draw)):
+        near, far = (constraints.image(record, factor * way) for factor in _FAR)
+        if near is None or far is None:
+            return False
+        if np.abs(far).max(initial=0.0) > _GROWS * np.abs(near).max(initial=0.0):
+            return False
+    return True
 
 
 def is_apart(image: Any, value: np.ndarray) -> bool:

@@ -20,6 +20,7 @@ from constrainit.doctor._halves import values_of
 from constrainit.doctor._hidden import hidden_weights
 from constrainit.doctor._late import late
 from constrainit.doctor._monotone import falling
+from constrainit.doctor._one_argument import note_one_argument
 from constrainit.doctor._own_copies import note_own_copies
 from constrainit.doctor._own_optimizer import has_stepped
 from constrainit.doctor._own_step import has_own_step
@@ -50,6 +51,7 @@ def probe(problem: Problem) -> Evidence:
     evidence.skipping = skipping(problem) if evidence.constraints else None
     evidence.late = _late(problem, constraints)
     note_own_copies(evidence.constraints)
+    note_one_argument(problem.model, evidence.constraints)
     evidence.reloaded = lost_by_config(problem.model)
     if not has_own_step(problem.model):
         _usual(problem, constraints, evidence)

@@ -196,10 +196,10 @@ class Problem:
         other.set_loss()
         return float(other.step().loss)
 
-    def loss_now(self) -> float:
-        """The loss at the present weights as the model predicts, op by op."""
+    def loss_now(self, change: Callable = as_it_is) -> float:
+        """The loss at the present weights of changed predictions, op by op."""
         with attribute(self.model, "_compile_loss", self._compiled_loss):
-            predictions = self.model(self.x, training=False)
+            predictions = change(self.model(self.x, training=False))
             return float(ops.stop_gradient(loss_of(self.model, self.x, self.y, predictions)))
 
     def advance(self, stepped: Stepped) -> None:

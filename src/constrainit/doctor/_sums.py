@@ -1,28 +1,64 @@
 """A constraint that divides the units of a weight by their sums."""
 
+import itertools
+
 import numpy as np
 
+from constrainit.doctor._evidence import SumEvidence
+
 _ALIKE = 1e-3
+_MOST = 1 << 20
+"""Weights of more entries are not looked at along several axes at once."""
 
 
-def divided_by_sums(value: np.ndarray, image: np.ndarray) -> tuple[float, float] | None:
+def divided_by_sums(value: np.ndarray, image: np.ndarray) -> SumEvidence | None:
     """How small a sum is that a constraint divides by, and the largest factor that it gives.
 
-    The sum is relative to that of the magnitudes. None if it is no such constraint, if each unit
-    has entries of one sign only, or if there is only one unit, of which nothing can be said.
+    Entries may be left out that it sets itself, as the centre of a filter that predicts it. None if
+    it is no such constraint, if each unit has entries of one sign only, or if there is only one
+    unit, of which nothing can be said.
     """
     value, image = np.asarray(value, "float64"), np.asarray(image, "float64")
     if not (np.isfinite(value).all() and np.isfinite(image).all()):
         return None
-    for axis in range(value.ndim if value.ndim > 1 else 0):
-        sums = value.sum(axis=axis, keepdims=True)
-        mixed = (value.min(axis=axis) < 0) & (value.max(axis=axis) > 0)
-        known = mixed.any() and sums.size > 1 and np.ptp(sums) > 0
-        if known and is_quotient(value, image, sums):
-            least = np.abs(sums) / np.abs(value).sum(axis=axis, keepdims=True)
-            factor = np.abs(image).max() / np.abs(value).max()
-            return float(least.min()), float(factor)
+    for axes in _along(value):
+        found = _divided(value, image, axes)
+        if found is None and value.size <= _MOST:
+            own = _set_alike(image, axes)
+            if own.any() and not own.all():
+                found = _divided(np.where(own, 0, value), np.where(own, 0, image), axes, True)
+        if found is not None:
+            return found
     return None
+
+
+def _along(value):
+    """The axes that a sum may be over: each by itself, then several, but not all."""
+    most = value.ndim - 1 if value.size <= _MOST else min(value.ndim - 1, 1)
+    return [
+        axes
+        for count in range(1, most + 1)
+        for axes in itertools.combinations(range(value.ndim), count)
+    ]
+
+
+def _set_alike(image, axes):
+    """Where the image is the same in all units, of which there are several."""
+    others = tuple(axis for axis in range(image.ndim) if axis not in axes)
+    alike = np.ptp(image, axis=others, keepdims=True) == 0
+    several = np.prod([image.shape[axis] for axis in others]) > 1
+    return np.broadcast_to(alike & several, image.shape)
+
+
+def _divided(value, image, axes, sets=False):
+    sums = value.sum(axis=axes, keepdims=True)
+    mixed = (value.min(axis=axes) < 0) & (value.max(axis=axes) > 0)
+    known = mixed.any() and sums.size > 1 and np.ptp(sums) > 0
+    if not known or not is_quotient(value, image, sums):
+        return None
+    least = np.abs(sums) / np.abs(value).sum(axis=axes, keepdims=True)
+    factor = np.abs(image).max() / np.abs(value).max()
+    return SumEvidence(float(least.min()), float(factor), sets)
 
 
 def is_quotient(value, image, sums):

@@ -11,6 +11,7 @@ from constrainit.doctor import _beyond, _own_optimizer, _penalty
 from constrainit.doctor._constraints import Constraints
 from constrainit.doctor._corners import corners, is_inside, passed, small_weights
 from constrainit.doctor._evidence import EntryEvidence, Evidence, GradientEvidence
+from constrainit.doctor._far_points import bounds_the_loss
 from constrainit.doctor._kinks import kinks
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._statistics import as_output, to_numpy
@@ -98,7 +99,7 @@ class Training:
             evidence.identical = identical(same)
             evidence.twins = still_twins(pairs, evidence.gradients)
         evidence.averages = self._averages()
-        self.constraints.end()
+        self.constraints.end(index)
         if evidence.fault_step is None:
             ask_for_use(problem, evidence)
             evidence.zeros = left_at_zero(evidence)
@@ -125,7 +126,8 @@ class Training:
         evidence.rounding = _beyond.rounding(problem, evidence)
         if _beyond.hardly_falls(evidence.losses):
             evidence.kinks = kinks(problem, evidence, problem.loss_anew)
-        if _beyond.falls_away(evidence.losses):
+        held = (problem, self.constraints, evidence.weights)
+        if _beyond.falls_away(evidence.losses) and not bounds_the_loss(*held):
             losses = _beyond.further(problem, self.constraints, problem.step(looking=False))
             evidence.further, evidence.added = losses, _beyond.added(problem)
 

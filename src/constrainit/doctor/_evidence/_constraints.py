@@ -10,6 +10,55 @@ from constrainit.doctor._statistics import Numbers
 from constrainit.doctor.trace import Operation
 from constrainit.model import WeightRecord
 
+_MANY = 10.0
+
+
+@dataclass(frozen=True)
+class ServedEvidence:
+    """An argument that gives several weights of a layer one constraint, and fits only some.
+
+    Attributes:
+        argument: Its name.
+        layer: Name of the layer that it was given to.
+        fits: Paths of the weights along whose units the constraint works.
+    """
+
+    argument: str
+    layer: str
+    fits: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SumEvidence:
+    """A constraint that divides units of both signs by their sums.
+
+    Attributes:
+        least: The least sum, relative to that of the magnitudes.
+        factor: By how much the largest entry grows.
+        sets: Whether it leaves some entries out, which it sets itself to the same in all units.
+    """
+
+    least: float
+    factor: float
+    sets: bool
+
+
+@dataclass(frozen=True)
+class LagEvidence:
+    """A weight whose constraint goes part of the way at each step, and is not there after them.
+
+    Attributes:
+        outside: How far it is from its set then, relative to its norm.
+        rate: The share of the way that the constraint goes.
+        left: How many steps it takes from there to come within 1 %, by the constraint alone.
+        taken: After how many steps that is.
+    """
+
+    outside: float
+    rate: float
+    left: int
+    taken: int
+
 
 @dataclass
 class ConstraintEvidence:
@@ -43,6 +92,7 @@ class ConstraintEvidence:
             that of the start.
         leap: How far it leaps beside the weight after the steps to a member that is farther away,
             relative to its norm; None if no leap was found.
+        lag: How late it is where it goes part of the way at each step; None for others.
         grown: The norms of the start, of its image, and of the images of these, if they grow at
             each call until they are not finite; else empty.
         fading: The same norms, if they fall at each call, by about as much.
@@ -53,6 +103,8 @@ class ConstraintEvidence:
         rows: The same, where they have one, and are not those of its units.
         unfolded: Where it takes a filter's spectral norm along other axes than those that feed a
             unit: that norm, which it gives each weight, and what the norm along those is then.
+        served: Where it does not work along units: the argument that it comes from, if that is the
+            one of other weights, along whose units it does.
         bound: The units of a kernel that alone it binds, all of their weights alike.
         idle: Whether it gives back any weight as it is.
         zeros_left: Where it does, the share of zeros after the steps.
@@ -68,8 +120,7 @@ class ConstraintEvidence:
         overrides: Whether the class defines `__call__` at all.
         units: The least and largest norm of a unit at the start, where it is known what a unit is.
         zeroed: Share of the entries that are zero at the start, and after the constraint.
-        sums: If it divides units of both signs by their sums: the least sum, relative to that of
-            the magnitudes, and by how much the largest entry grows; else None.
+        sums: What sums those are, if it divides units of both signs by their sums; else None.
         bias: How far the image is from the nearest member, where the set is known, relative to
             the norm of that member.
         undone: How many updates in a row, from the second on, the constraint took back, as it would
@@ -99,12 +150,14 @@ class ConstraintEvidence:
     again: float = 0.0
     later: float = 0.0
     leap: float | None = None
+    lag: LagEvidence | None = None
     grown: list[float] = field(default_factory=list)
     fading: list[float] = field(default_factory=list)
     shrinks: float | None = None
     axes: tuple[int, ...] | None = None
     rows: tuple[int, ...] | None = None
     unfolded: tuple[float, float] | None = None
+    served: ServedEvidence | None = None
     bound: tuple[int, ...] = ()
     idle: bool = False
     zeros_left: float | None = None
@@ -120,11 +173,23 @@ class ConstraintEvidence:
     overrides: bool = True
     units: dict[str, float] = field(default_factory=dict)
     zeroed: tuple[float, float] = (0.0, 0.0)
-    sums: tuple[float, float] | None = None
+    sums: SumEvidence | None = None
     bias: float = 0.0
     undone: int | None = 0
     always: bool = False
     taken_back: float = 0.0
+
+    @property
+    def blown(self) -> float:
+        """By how much the constraint makes the start larger, where that is many times; else 0.
+
+        To entries above one, that is: small weights of which it makes a norm of one are none.
+        """
+        if self.image is None or not self.start.norm or self.image.nonfinite:
+            return 0.0
+        factor = self.image.norm / self.start.norm
+        large = max(abs(self.image.minimum), abs(self.image.maximum)) > 1
+        return factor if large and factor > _MANY else 0.0
 
     @property
     def changes(self) -> bool:

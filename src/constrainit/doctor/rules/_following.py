@@ -9,6 +9,7 @@ from constrainit.doctor.rules.cw105_identical_units import IdenticalUnits
 from constrainit.doctor.rules.cw204_constraint_makes_nan import ConstraintMakesNan
 from constrainit.doctor.rules.cw205_not_a_projection import NotAProjection
 from constrainit.doctor.rules.cw210_inexact_constraint import InexactConstraint
+from constrainit.doctor.rules.cw211_signed_sum import SignedSum
 from constrainit.doctor.rules.cw212_update_undone import UpdateUndone
 from constrainit.doctor.rules.cw213_no_member import NoMember
 from constrainit.doctor.rules.cw301_wrong_axis import WrongAxis
@@ -37,6 +38,9 @@ _WITHOUT_GRADIENT = (NoGradient.code, FadingGradient.code)
 _OF_GRADIENTS = (FadingGradient.code, LossGrows.code)
 _BROKEN = (NonfiniteForward.code, NonfiniteGradient.code, NonfiniteLoss.code)
 _BY_START = (InfeasibleStart.code, StartJump.code, LostUpdate.code)
+BY_JUMP = (*_BROKEN, ExplodingSignal.code, LossGrows.code)
+"""What follows from weights that a constraint has made many times as large."""
+
 _OF_CONSTRAINT = (UpdateUndone.code, NotAProjection.code, InexactConstraint.code, *_BY_START)
 _OF_TRAINING = (
     UnboundedLoss.code, EpsilonUnderflows.code, Rounding.code, NoSecondDerivative.code,
@@ -58,6 +62,7 @@ def follow(found: list[Finding], evidence: Evidence) -> None:
     _follow_undone(found)
     _follow_axes(found)
     _follow_empty(found)
+    _follow_jump(found, evidence)
     _follow_beyond(found)
     _follow_gradient(found)
     _follow_training(found)
@@ -190,6 +195,24 @@ def _follow_empty(found):
         own = lost.get(finding.weight)
         if own is not None and finding.code in _OF_CONSTRAINT:
             finding.cause = f"{own.code} {own.weight}"
+
+
+def _follow_jump(found, evidence):
+    """What grows or overflows once a constraint has made a weight many times as large."""
+    for made in evidence.constraints:
+        own = [f for f in found if f.weight == made.record.path and f.counts] if made.blown else []
+        by_sum, by_start = (
+            next((f for f in own if f.code == rule.code), None)
+            for rule in (SignedSum, InfeasibleStart)
+        )
+        cause = by_sum or by_start
+        if cause is None:
+            continue
+        for finding in found:
+            jump = by_sum is not None and finding in own and finding.code in _BY_START
+            later = finding.code in BY_JUMP and finding.stage not in _FIRST
+            if (jump or later) and not finding.cause:
+                finding.cause = cause.cause or f"{cause.code} {cause.weight}"
 
 
 def _follow_beyond(found):

@@ -14,13 +14,21 @@ _MILD = 2.0
 _MOST = 0.9
 
 
+def late(made):
+    """Whether its constraint goes part of the way only, and leaves it far outside for long.
+
+    Far is where its norm would have to be half of what it is, as for a start that is scaled.
+    """
+    return made.lag is not None and made.lag.outside > 1 - 1 / _MILD
+
+
 def harmless(made):
     """Whether the constraint moves the start little, or only scales units by less than two.
 
     Units that are scaled keep their direction, and what the layer computes keeps its form. Two
     separates the faulty models from the healthy ones among those collected.
     """
-    if made.stuck > _ROUNDING:
+    if made.stuck > _ROUNDING or late(made):
         return False
     if made.jump <= NOTICEABLE:
         return True
@@ -62,7 +70,9 @@ class InfeasibleStart(Rule):
         A start that its constraint moves by less than 5 % of its norm, or whose units it only
         scales by less than two, is a note. Both numbers separate the faulty models from the healthy
         ones among those collected; they are no theorem. Of a constraint of the user's own only its
-        moves are known, not where its set ends.
+        moves are known, not where its set ends. One that goes part of the way at each step, such as
+        one with a `rate`, moves a weight little however far outside it is: reported is what would
+        still have to lose half of its norm after 20 steps.
 
     Source:
         `Optimizer.apply` in Keras' `base_optimizer.py` is the one place where a constraint runs;
@@ -76,6 +86,9 @@ class InfeasibleStart(Rule):
         for made in sorted(evidence.constraints, key=lambda one: not one.jump > _MOST):
             peak = max(abs(made.start.minimum), abs(made.start.maximum))
             if made.image is None or not made.violation > _ROUNDING * peak:
+                continue
+            if late(made):
+                yield self._of_late(made)
                 continue
             low, high = made.rescaled or (0.0, 0.0)
             more = f"; it only scales each unit by {span(low, high)}" if high else ""
@@ -95,6 +108,24 @@ class InfeasibleStart(Rule):
                 },
                 level="info" if harmless(made) else "warning",
             )  # fmt: skip
+
+    def _of_late(self, made):
+        """A finding where a weight comes nearer to its set, and hardly so."""
+        lag, kind = made.lag, type(made.record.constraint).__name__
+        return self.at_weight(
+            made,
+            f"starts far outside its set ({made.text}) and stays there: its constraint {kind} goes "
+            f"{percent(lag.rate)} of the way at each step. After {lag.taken} steps it is outside "
+            f"by {percent(lag.outside)} of its norm, and by the constraint alone it takes "
+            f"{lag.left} more to come within 1 %",
+            "start inside: give the layer **constrainit.constrained(...) or call "
+            "constrainit.prepare(model); or let the constraint go all the way at each step, as "
+            "with rate=1",
+            {
+                "violation": made.violation, "share_moved": made.share_moved, "jump": made.jump,
+                "outside_after": lag.outside, "rate": lag.rate, "steps_left": lag.left,
+            },
+        )  # fmt: skip
 
 
 def _beside_units(made):

@@ -47,7 +47,7 @@ class NotAProjection(Rule):
                 yield self.at_weight(
                     made,
                     f"its constraint {made.text} moves its own result by {percent(made.again)} of "
-                    f"its norm when it is called again{_towards_zero(made)}",
+                    f"its norm when it is called again{_whither(made)}",
                     _fix(made),
                     {"moved_again": made.again},
                 )
@@ -72,7 +72,18 @@ def _towards_zero(made):
     return f": its norm goes {norms} and on towards zero{step}"
 
 
+def _whither(made):
+    if made.lag is None:
+        return _towards_zero(made)
+    return f": it goes {percent(made.lag.rate)} of the way to its set at each call"
+
+
 def _fix(made):
+    if made.lag is not None:
+        return (
+            "go all the way; if part of it is meant, write ci.Relaxed(set, rate="
+            f"{made.lag.rate:.3g}) with the set, which the start and constrainit.project know"
+        )
     if made.fading:
         return (
             "what is to draw weights to zero is a penalty: kernel_regularizer, or the optimizer's "

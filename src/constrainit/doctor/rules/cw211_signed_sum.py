@@ -4,6 +4,15 @@ from constrainit.doctor.rules._rule import Rule, percent
 
 _NEAR = 0.1
 
+_OF_UNITS = (
+    "take ci.Simplex() for shares of at least zero, or ci.SumTo(1.0), the nearest weights of that "
+    "sum"
+)
+_OF_PARTS = (
+    "add the same to each of the entries that are to sum to one, (1 - sum) / their number, which "
+    "gives the nearest weights of that sum; or start with positive weights"
+)
+
 
 class SignedSum(Rule):
     """A constraint divides weights of both signs by their sum.
@@ -26,7 +35,8 @@ class SignedSum(Rule):
 
     Known limits:
         Asked of constraints of the user's own, at the start. Reported if a unit sums to less than a
-        tenth of what its magnitudes sum to.
+        tenth of what its magnitudes sum to. Entries that the constraint sets itself, to the same in
+        all units, may be left out of the sums.
 
     Source:
         keras-team/keras#13234 and keras-team/keras#13112, where weights shall sum to one.
@@ -36,14 +46,15 @@ class SignedSum(Rule):
 
     def find(self, evidence):
         for made in evidence.constraints:
-            least, factor = made.sums or (1.0, 0.0)
-            if least < _NEAR:
-                yield self.at_weight(
-                    made,
-                    f"its constraint {made.text} divides units of both signs by their sum, which "
-                    f"is down to {percent(least)} of the sum of their magnitudes: the largest "
-                    f"weight becomes {factor:.3g} times as large",
-                    "take ci.Simplex() for shares of at least zero, or ci.SumTo(1.0), the nearest "
-                    "weights of that sum",
-                    {"least_sum_share": least, "times": factor},
-                )  # fmt: skip
+            sums = made.sums
+            if sums is None or not sums.least < _NEAR:
+                continue
+            but = ", but for entries that it sets itself," if sums.sets else ""
+            yield self.at_weight(
+                made,
+                f"its constraint {made.text} divides units of both signs{but} by their sum, which "
+                f"is down to {percent(sums.least)} of the sum of their magnitudes: the largest "
+                f"weight becomes {sums.factor:.3g} times as large",
+                _OF_PARTS if sums.sets else _OF_UNITS,
+                {"least_sum_share": sums.least, "times": sums.factor},
+            )

@@ -41,7 +41,8 @@ class WrongAxis(Rule):
         no meaning for the layer, such as the rows of all filters; not the rows of a `Dense`
         kernel, nor one channel of a filter, as that may be meant: where the start is outside, CW101
         says which axes they are. A weight that is not trained is a note: no step applies a
-        constraint to it.
+        constraint to it. So is one whose constraint is the argument of a layer that gives it to
+        other weights, too, along whose units it works: attention has one for four kernels.
 
     Source:
         keras-team/keras#474, keras-team/keras#3628 and vlawhern/arl-eegmodels#1; the shapes of the
@@ -65,13 +66,15 @@ class WrongAxis(Rule):
                 yield self._of_a_matrix(made, used, right)
                 continue
             own = isinstance(made.record.constraint, ConstraintSet)
+            trained = made.record.variable.trainable
             yield self.at_weight(
                 made,
                 f"its constraint {_name(made)} works along axis {used}, but a unit of "
-                f"{type(made.record.layer).__name__} is fed along {right}: {_harm(made, own)}",
+                f"{type(made.record.layer).__name__} is fed along {right}: {_harm(made, own)}"
+                + _of_others(made),
                 _fix(made, own, right),
                 {"axis": used, "unit_axes": right, **made.units},
-                level="warning" if made.record.variable.trainable and not own else "info",
+                level="info" if own or made.served or not trained else "warning",
             )
 
     def _by_training(self, seen):
@@ -141,7 +144,22 @@ def _harm(made, own):
     return f"the norm of a whole unit{shown} is not what it bounds"
 
 
+def _of_others(made):
+    """Why no other axis can be written, where it would be that of other weights, too."""
+    if made.served is None:
+        return ""
+    return (
+        f". It is {made.served.argument!r} of {made.served.layer!r}, which other weights have, "
+        f"too, along whose units it works: {', '.join(made.served.fits)}. No axis is right for all"
+    )
+
+
 def _fix(made, own, right):
+    if made.served is not None:
+        return (
+            f"give {made.served.layer!r} a set of constrainit as {made.served.argument!r}, without "
+            "an axis: it finds those of each weight itself"
+        )
     if own:
         return (
             f"if it is to hold for each unit, leave `axis` out of {_name(made)}, which finds the "

@@ -29,7 +29,9 @@ class UnboundedLoss(Rule):
     Known limits:
         Asked of a loss that is below zero after the steps and falls no slower than before: then up
         to 180 more are taken. Reported if it ends ten times lower, faster and faster, or was a
-        thousand times lower before something overflowed. A likelihood of densities may be negative,
+        thousand times lower before something overflowed. Not asked where constraints hold all
+        weights but biases within bounds, and a shift of all predictions does not make the loss
+        lower: that of a critic has a least value then. A likelihood of densities may be negative,
         and slows down. A part that is still outweighed by another one is not seen, nor are models
         whose steps are dear.
 

@@ -12,6 +12,7 @@ from constrainit.doctor._probe import probe
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._state import borrowed
 from constrainit.doctor.rules import findings
+from constrainit.doctor.rules._following import BY_JUMP
 from constrainit.doctor.rules.cw208_not_saved import LOADED, NotSaved
 from constrainit.doctor.rules.cw705_layer_not_saved import LayerNotSaved
 from constrainit.doctor.rules.cw706_state_not_saved import StateNotSaved
@@ -155,7 +156,8 @@ def write(
             continue
         healed |= good
         gone = not good and place not in now and not after.doubt
-        came = f" (then there is {', '.join(_news(after, found, brings))})" if gone else ""
+        there = [*_news(after, found, brings), *_left_of(finding, after, found)]
+        came = f" (then there is {', '.join(there)})" if gone else ""
         own = after.changed.at(finding.weight)
         finding.treatment = Treatment(
             change=f"{own.change}{came}",
@@ -179,7 +181,17 @@ def is_good(
     """Whether a change heals one of the findings that it was for, as `write` tells it."""
     now = {key(f) for f in after.found if f.counts}
     news = alone and _news(after, found, brings)
-    return not news and not after.doubt and any(key(f) not in now for f in wanted)
+    gone = [f for f in wanted if key(f) not in now]
+    return not news and not after.doubt and any(not _left_of(f, after, found) for f in gone)
+
+
+def _left_of(finding, after, found):
+    """The codes of what overflows or grows still, though it was to follow from a finding."""
+    now = {key(f) for f in after.found if f.counts}
+    name = f"{finding.code} {finding.weight}"
+    return sorted(
+        {f.code for f in found if f.cause == name and f.code in BY_JUMP and key(f) in now}
+    )
 
 
 def _news(after, found, brings):
