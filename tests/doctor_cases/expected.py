@@ -52,6 +52,7 @@ OF_KIND = {
     "index_out_of_range": ("CW408",),
     "inf_in_targets": ("CW604",),
     "infeasible_start": ("CW101",),
+    "keeps_a_tensor": ("CW207",),
     "labels_out_of_range": ("CW605",),
     "learning_rate": ("CW601", "CW608"),
     "layer_not_saved": ("CW705",),

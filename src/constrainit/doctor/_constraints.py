@@ -35,6 +35,7 @@ from constrainit.doctor._constraint_doubts import (
 )
 from constrainit.doctor._evidence import ConstraintEvidence, Evidence
 from constrainit.doctor._frames import fault
+from constrainit.doctor._kept_tensors import kept_tensor, put_back
 from constrainit.doctor._leaps import leap
 from constrainit.doctor._misfits import misfits
 from constrainit.doctor._state import snapshot
@@ -117,16 +118,23 @@ class Constraints:
 
     def run(self) -> None:
         """Every constraint on a copy of its weight: once, again on its image, and repeated."""
-        for group in self._groups:
-            self._run(group)
-        for made in [one for one in self.evidence.constraints if one.custom]:
-            if made.fault is None:
-                made.repeat, made.counted = repeat(made.record), counted(made.record)
-            made.axes, made.rows = axes_of_norms(made)
-            made.bound = units_bound(made)
-            made.idle = made.image is not None and not made.share_moved and is_idle(made.record)
-            made.left_out = left_out(made.record.constraint)
-            made.saving = saving_fault(made.record, made.changes or bool(made.fault))
+        own = [one for one in self.evidence.constraints if one.custom]
+        for made in own:
+            made.kept = kept_tensor(made.record) if made.overrides else None
+        with put_back([made.record.constraint for made in own if made.kept]):
+            for group in self._groups:
+                self._run(group)
+            for made in own:
+                self._look_at(made)
+
+    def _look_at(self, made):
+        if made.fault is None:
+            made.repeat, made.counted = repeat(made.record), counted(made.record)
+        made.axes, made.rows = axes_of_norms(made)
+        made.bound = units_bound(made)
+        made.idle = made.image is not None and not made.share_moved and is_idle(made.record)
+        made.left_out = left_out(made.record.constraint)
+        made.saving = saving_fault(made.record, made.changes or bool(made.fault or made.kept))
 
     def _run(self, group):
         values = [ops.convert_to_tensor(r.variable) for r in group]

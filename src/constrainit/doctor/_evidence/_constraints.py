@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from constrainit.doctor._frames import Fault
+from constrainit.doctor._kept_tensors import Kept
 from constrainit.doctor._misfits import Constant
 from constrainit.doctor._own_copies import Shared
 from constrainit.doctor._statistics import Numbers
@@ -56,6 +57,7 @@ class ConstraintEvidence:
         zeros_left: Where it does, the share of zeros after the steps.
         repeat: How far apart two calls on the same weight are, relative to the start.
         counted: The numbers that it keeps and each call changes, in three calls.
+        kept: A tensor of its first call that it keeps for the later ones; None if there is none.
         update: How far the gradient step alone moves the weight.
         step: How far the gradient step and the constraint together move the weight.
         after_step: The weight after that step.
@@ -104,6 +106,7 @@ class ConstraintEvidence:
     zeros_left: float | None = None
     repeat: float = 0.0
     counted: dict[str, list[float]] = field(default_factory=dict)
+    kept: Kept | None = None
     update: float | None = None
     step: float | None = None
     after_step: Numbers | None = None

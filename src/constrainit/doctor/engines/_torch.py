@@ -18,9 +18,9 @@ from constrainit.doctor.engines._eager import (
 from constrainit.doctor.engines._result import norm_at_once
 
 __all__ = [
-    "build_for_fit", "compile_constraints", "compile_step", "computed_from", "groups",
-    "keep_updated", "kept_gradients", "look", "looked", "own_step", "set_aside", "summarize",
-    "trace_own_step", "transformation",
+    "build_for_fit", "call_constraint", "compile_constraints", "compile_step", "computed_from",
+    "groups", "keep_updated", "kept_gradients", "look", "looked", "own_step", "set_aside",
+    "summarize", "trace_own_step", "transformation",
 ]  # fmt: skip
 
 _ENTRIES = 1 << 16
@@ -154,3 +154,9 @@ def compile_constraints(records):
             return apply(group, values)
 
     return without_gradients
+
+
+def call_constraint(record, constraint):
+    """As `_jax.call_constraint`."""
+    with torch.no_grad():
+        _eager.call_constraint(record, constraint)
