@@ -17,6 +17,7 @@ from constrainit.doctor.rules.cw401_nonfinite_forward import NonfiniteForward
 from constrainit.doctor.rules.cw403_dead_start import DeadStart
 from constrainit.doctor.rules.cw404_exploding_signal import ExplodingSignal
 from constrainit.doctor.rules.cw405_constant_output import ConstantOutput
+from constrainit.doctor.rules.cw406_assigned_in_call import AssignedInCall
 from constrainit.doctor.rules.cw409_not_a_variable import NotAVariable
 from constrainit.doctor.rules.cw412_beyond_range import BeyondRange
 from constrainit.doctor.rules.cw501_nonfinite_gradient import NonfiniteGradient
@@ -52,6 +53,7 @@ def follow(found: list[Finding], evidence: Evidence) -> None:
     _follow_softmax(found, evidence)
     _follow_factors(found, evidence)
     _follow_computed(found, evidence)
+    _follow_assigned(found)
     _follow_zeros(found, evidence)
     _follow_explosion(found)
     _follow_constraint(found)
@@ -127,6 +129,16 @@ def _follow_computed(found, evidence):
             plain = finding.code == NotAVariable.code and finding.layer == made.holder.name
             if not finding.cause and (freed or lost or plain):
                 finding.cause = f"{own.code} {own.weight}"
+
+
+def _follow_assigned(found):
+    """PyTorch fails as the forward pass has assigned to weights that it had computed with."""
+    own = next((f for f in _of(found, AssignedInCall) if f.level == "error"), None)
+    if own is None:
+        return
+    for finding in _of(found, ModelFails):
+        if finding.stage == "gradients" and not finding.cause:
+            finding.cause = f"{own.code} {own.weight}"
 
 
 def _follow_zeros(found, evidence):

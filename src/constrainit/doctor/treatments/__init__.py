@@ -89,6 +89,7 @@ REMEDIES = (
         for f in (0.1, 0.01)
     ),
     Remedy(("CW406",), models.spectral_constraint),
+    Remedy(("CW406",), stored.as_states_of_their_layers, saved=False),
     Remedy(("CW611",), training.new_optimizer, saved=False),
     Remedy(("CW508",), training.larger_epsilon),
     Remedy(("CW216",), source.sum_in_its_set, saved=False),
