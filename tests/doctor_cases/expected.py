@@ -70,6 +70,7 @@ OF_KIND = {
     "never_moves": ("CW506",),
     "never_moves_from_zero": ("CW503",),
     "no_second_derivative": ("CW509",),
+    "nonfinite_start": ("CW103",),
     "nonfinite_loss": ("CW502",),
     "norm_for_range": ("CW101",),
     "not_a_variable": ("CW409",),

@@ -18,6 +18,7 @@ from constrainit.doctor._frames import fault, layer_in
 from constrainit.doctor._graph_constants import graph_constants
 from constrainit.doctor._halves import values_of
 from constrainit.doctor._hidden import hidden_weights
+from constrainit.doctor._lost_starts import lost_starts
 from constrainit.doctor._monotone import falling
 from constrainit.doctor._own_copies import note_own_copies
 from constrainit.doctor._own_optimizer import has_stepped
@@ -39,6 +40,7 @@ def probe(problem: Problem) -> Evidence:
     """Measures a problem. The model's weights change; the caller restores them."""
     evidence = Evidence(weights=walk(problem.model))
     evidence.trained = has_stepped(problem.model)
+    evidence.lost_starts = lost_starts(evidence.weights)
     evidence.unattached = unattached(evidence.weights)
     evidence.misplaced = misplaced(evidence.weights)
     evidence.dropped = dropped(evidence.weights)

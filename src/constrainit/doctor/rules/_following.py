@@ -5,6 +5,7 @@ from constrainit.doctor._finding import Finding
 from constrainit.doctor.rules.cw001_model_fails import ModelFails
 from constrainit.doctor.rules.cw101_infeasible_start import InfeasibleStart
 from constrainit.doctor.rules.cw102_start_jump import StartJump
+from constrainit.doctor.rules.cw103_nonfinite_start import NonfiniteStart
 from constrainit.doctor.rules.cw105_identical_units import IdenticalUnits
 from constrainit.doctor.rules.cw204_constraint_makes_nan import ConstraintMakesNan
 from constrainit.doctor.rules.cw205_not_a_projection import NotAProjection
@@ -29,6 +30,7 @@ from constrainit.doctor.rules.cw506_lost_update import LostUpdate
 from constrainit.doctor.rules.cw507_rounding import Rounding
 from constrainit.doctor.rules.cw508_epsilon_underflows import EpsilonUnderflows
 from constrainit.doctor.rules.cw509_no_second_derivative import NoSecondDerivative
+from constrainit.doctor.rules.cw604_nonfinite_data import NonfiniteData
 from constrainit.doctor.rules.cw606_unbounded_loss import UnboundedLoss
 from constrainit.doctor.rules.cw704_gradients_add_up import GradientsAddUp
 from constrainit.doctor.rules.cw705_layer_not_saved import LayerNotSaved
@@ -49,6 +51,7 @@ _FIRST = ("forward", "loss", "gradients")
 
 def follow(found: list[Finding], evidence: Evidence) -> None:
     """Writes into findings the one that each of them follows from, where that is known."""
+    _follow_start(found, [output.layer for output in evidence.outputs])
     _follow_signal(found, [output.layer for output in evidence.outputs])
     _follow_softmax(found, evidence)
     _follow_factors(found, evidence)
@@ -64,6 +67,18 @@ def follow(found: list[Finding], evidence: Evidence) -> None:
     _follow_gradient(found)
     _follow_training(found)
     _follow_config(found)
+
+
+def _follow_start(found, order):
+    """What is not finite at or behind a weight that never was follows from that."""
+    own = next(iter(_of(found, NonfiniteStart)), None)
+    if own is None or _of(found, NonfiniteData):
+        return
+    at = order.index(own.layer) if own.layer in order else 0
+    for finding in found:
+        before = finding.layer in order[:at] and finding.code == NonfiniteForward.code
+        if finding.code in _BROKEN and not before:
+            finding.cause = f"{own.code} {own.weight}"
 
 
 def _follow_signal(found, order):
