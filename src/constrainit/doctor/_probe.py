@@ -27,6 +27,7 @@ from constrainit.doctor._own_training import OwnTraining
 from constrainit.doctor._pairs import own_loss_compares_all
 from constrainit.doctor._plain import plain_tensors
 from constrainit.doctor._problem import Problem
+from constrainit.doctor._rebuilt import note_rebuilt
 from constrainit.doctor._reloaded import lost_by_config
 from constrainit.doctor._schedules import ends_early
 from constrainit.doctor._slow import too_slow
@@ -48,6 +49,7 @@ def probe(problem: Problem) -> Evidence:
     constraints = Constraints(evidence)
     constraints.run()
     note_own_copies(evidence.constraints)
+    note_rebuilt(problem.model, evidence.constraints)
     evidence.reloaded = lost_by_config(problem.model)
     if not has_own_step(problem.model):
         _usual(problem, constraints, evidence)

@@ -64,6 +64,7 @@ class ConstraintEvidence:
         broken: The weight after a later step, where the constraint has made NaN of it.
         saving: Why the constraint can not be saved and loaded, or an empty string.
         left_out: The arguments of its class that its config lacks, and what they are.
+        rebuilt_by: The wrapper of Keras that has made its layer from a config, or an empty string.
         overrides: Whether the class defines `__call__` at all.
         units: The least and largest norm of a unit at the start, where it is known what a unit is.
         zeroed: Share of the entries that are zero at the start, and after the constraint.
@@ -113,6 +114,7 @@ class ConstraintEvidence:
     broken: Numbers | None = None
     saving: str = ""
     left_out: dict[str, Any] = field(default_factory=dict)
+    rebuilt_by: str = ""
     overrides: bool = True
     units: dict[str, float] = field(default_factory=dict)
     zeroed: tuple[float, float] = (0.0, 0.0)
