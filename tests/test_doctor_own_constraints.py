@@ -402,6 +402,18 @@ def test_an_argument_that_the_config_leaves_out(constraint, level):
         assert "lower=0.0" in next(f for f in report.findings if f.code == "CW208").message
 
 
+@pytest.mark.usefixtures("_without_treatments")
+def test_an_argument_that_a_wrapper_has_lost():
+    """Bidirectional makes both layers from the config of the one that it is given, at once."""
+    inner = layers.GRU(2, kernel_constraint=Floor(0.1))
+    model = sequential(layers.Bidirectional(inner, name="both"), shape=(3, 4))
+    x = DRAWS.normal(size=(8, 3, 4)).astype("float32")
+    found = [f for f in ci.diagnose(model, x, x[:, 0], steps=2).findings if f.code == "CW208"]
+    assert [f.level for f in found] == ["warning", "warning"]
+    assert all("Bidirectional 'both'" in f.message and "lower=0.0" in f.message for f in found)
+    assert "make the model anew" in found[0].fix
+
+
 @pytest.fixture
 def _without_treatments(monkeypatch):
     monkeypatch.setattr("constrainit.doctor._diagnose.treat", lambda *arguments: None)

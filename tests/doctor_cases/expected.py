@@ -11,6 +11,7 @@ HERE = Path(__file__).parent
 # The causes that a held-out case lists, and the rules that name them.
 OF_KIND = {
     "argmax": ("CW503",),
+    "assigned_in_call": ("CW406",),
     "attached_too_late": ("CW209",),
     "average_overwrites": ("CW305",),
     "beyond_range": ("CW412",),
@@ -53,6 +54,7 @@ OF_KIND = {
     "index_out_of_range": ("CW408",),
     "inf_in_targets": ("CW604",),
     "infeasible_start": ("CW101",),
+    "keeps_a_tensor": ("CW207",),
     "labels_out_of_range": ("CW605",),
     "learning_rate": ("CW601", "CW608"),
     "layer_not_saved": ("CW705",),
@@ -69,6 +71,7 @@ OF_KIND = {
     "never_moves": ("CW506",),
     "never_moves_from_zero": ("CW503",),
     "no_second_derivative": ("CW509",),
+    "nonfinite_start": ("CW103",),
     "nonfinite_loss": ("CW502",),
     "norm_for_range": ("CW101",),
     "not_a_variable": ("CW409",),

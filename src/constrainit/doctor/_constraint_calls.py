@@ -78,7 +78,7 @@ def repeat(record):
     return apart
 
 
-def kept_variables(record):
+def assigned_variables(record):
     """The variables of a constraint's own by which two calls on the same weight differ.
 
     With all of them put back they do not.

@@ -10,25 +10,13 @@ from keras import ops
 from constrainit._joint import Member
 from constrainit._measure import measure
 from constrainit._set import ConstraintSet
-from constrainit.doctor._axes import axes_of_norms, spectral_axes, units_bound
 from constrainit.doctor._blocks import change, distance
-from constrainit.doctor._constraint_calls import (
-    counted,
-    describe,
-    is_gradual,
-    kept_variables,
-    known_set,
-    left_out,
-    overrides_call,
-    repeat,
-    saving_fault,
-)
+from constrainit.doctor._constraint_calls import describe, is_gradual, known_set, overrides_call
 from constrainit.doctor._constraint_doubts import (
     NOTICEABLE,
     fades,
     grows,
     in_turn,
-    is_idle,
     left_of,
     moved_again,
     moved_by,
@@ -36,9 +24,11 @@ from constrainit.doctor._constraint_doubts import (
 )
 from constrainit.doctor._evidence import ConstraintEvidence, Evidence
 from constrainit.doctor._frames import fault
+from constrainit.doctor._kept_tensors import kept_tensor, put_back
 from constrainit.doctor._lagging import lag
 from constrainit.doctor._leaps import leap
 from constrainit.doctor._misfits import misfits
+from constrainit.doctor._own_constraints import look_at
 from constrainit.doctor._state import snapshot
 from constrainit.doctor._statistics import as_array, numbers, to_numpy
 from constrainit.doctor._sums import divided_by_sums
@@ -119,19 +109,14 @@ class Constraints:
 
     def run(self) -> None:
         """Every constraint on a copy of its weight: once, again on its image, and repeated."""
-        for group in self._groups:
-            self._run(group)
-        for made in [one for one in self.evidence.constraints if one.custom]:
-            if made.fault is None:
-                made.repeat, made.counted = repeat(made.record), counted(made.record)
-                made.kept = kept_variables(made.record) if made.repeat > 0 else []
-            made.axes, made.rows = axes_of_norms(made)
-            found = spectral_axes(made) if made.axes is None and made.rows is None else None
-            made.axes, made.unfolded = found or (made.axes, None)
-            made.bound = units_bound(made)
-            made.idle = made.image is not None and not made.share_moved and is_idle(made.record)
-            made.left_out = left_out(made.record.constraint)
-            made.saving = saving_fault(made.record, made.changes or bool(made.fault))
+        own = [one for one in self.evidence.constraints if one.custom]
+        for made in own:
+            made.kept = kept_tensor(made.record) if made.overrides else None
+        with put_back([made.record.constraint for made in own if made.kept]):
+            for group in self._groups:
+                self._run(group)
+            for made in own:
+                look_at(made)
 
     def _run(self, group):
         values = [ops.convert_to_tensor(r.variable) for r in group]

@@ -19,6 +19,7 @@ from constrainit.doctor._graph_constants import graph_constants
 from constrainit.doctor._halves import values_of
 from constrainit.doctor._hidden import hidden_weights
 from constrainit.doctor._late import late
+from constrainit.doctor._lost_starts import lost_starts
 from constrainit.doctor._monotone import falling
 from constrainit.doctor._one_argument import note_one_argument
 from constrainit.doctor._own_copies import note_own_copies
@@ -28,6 +29,7 @@ from constrainit.doctor._own_training import OwnTraining
 from constrainit.doctor._pairs import own_loss_compares_all
 from constrainit.doctor._plain import plain_tensors
 from constrainit.doctor._problem import Problem
+from constrainit.doctor._rebuilt import note_rebuilt
 from constrainit.doctor._reloaded import lost_by_config
 from constrainit.doctor._schedules import ends_early
 from constrainit.doctor._skipping import skipping
@@ -42,6 +44,7 @@ def probe(problem: Problem) -> Evidence:
     """Measures a problem. The model's weights change; the caller restores them."""
     evidence = Evidence(weights=walk(problem.model))
     evidence.trained = has_stepped(problem.model)
+    evidence.lost_starts = lost_starts(evidence.weights)
     evidence.unattached = unattached(evidence.weights)
     evidence.misplaced = misplaced(evidence.weights)
     evidence.dropped = dropped(evidence.weights)
@@ -52,6 +55,7 @@ def probe(problem: Problem) -> Evidence:
     evidence.late = _late(problem, constraints)
     note_own_copies(evidence.constraints)
     note_one_argument(problem.model, evidence.constraints)
+    note_rebuilt(problem.model, evidence.constraints)
     evidence.reloaded = lost_by_config(problem.model)
     if not has_own_step(problem.model):
         _usual(problem, constraints, evidence)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from constrainit.doctor._frames import Fault
+from constrainit.doctor._kept_tensors import Kept
 from constrainit.doctor._misfits import Constant
 from constrainit.doctor._own_copies import Shared
 from constrainit.doctor._statistics import Numbers
@@ -110,13 +111,15 @@ class ConstraintEvidence:
         zeros_left: Where it does, the share of zeros after the steps.
         repeat: How far apart two calls on the same weight are, relative to the start.
         counted: The numbers that it keeps and each call changes, in three calls.
-        kept: The variables of its own that it assigns to, and that what it gives depends on.
+        assigned: The variables of its own that it assigns to, and that what it gives depends on.
+        kept: A tensor of its first call that it keeps for the later ones; None if there is none.
         update: How far the gradient step alone moves the weight.
         step: How far the gradient step and the constraint together move the weight.
         after_step: The weight after that step.
         broken: The weight after a later step, where the constraint has made NaN of it.
         saving: Why the constraint can not be saved and loaded, or an empty string.
         left_out: The arguments of its class that its config lacks, and what they are.
+        rebuilt_by: The wrapper of Keras that has made its layer from a config, or an empty string.
         overrides: Whether the class defines `__call__` at all.
         units: The least and largest norm of a unit at the start, where it is known what a unit is.
         zeroed: Share of the entries that are zero at the start, and after the constraint.
@@ -163,13 +166,15 @@ class ConstraintEvidence:
     zeros_left: float | None = None
     repeat: float = 0.0
     counted: dict[str, list[float]] = field(default_factory=dict)
-    kept: list[str] = field(default_factory=list)
+    assigned: list[str] = field(default_factory=list)
+    kept: Kept | None = None
     update: float | None = None
     step: float | None = None
     after_step: Numbers | None = None
     broken: Numbers | None = None
     saving: str = ""
     left_out: dict[str, Any] = field(default_factory=dict)
+    rebuilt_by: str = ""
     overrides: bool = True
     units: dict[str, float] = field(default_factory=dict)
     zeroed: tuple[float, float] = (0.0, 0.0)

@@ -36,6 +36,7 @@ from constrainit.doctor._evidence._weights import (
     WrittenOverEvidence,
 )
 from constrainit.doctor._frames import Fault, Source
+from constrainit.doctor._lost_starts import LostStart
 from constrainit.doctor._statistics import Output
 from constrainit.doctor.trace import Operation
 from constrainit.model import WeightRecord
@@ -49,6 +50,7 @@ class Evidence:
         faults: What raised, by stage; later stages that need it did not run.
         constraints: The constrained weights.
         unattached: Weights whose layer holds a constraint that never reached the variable.
+        lost_starts: Weights without a constraint that do not start finite.
         misplaced: Weights whose layer was given a constraint as another argument, its kind and the
             argument.
         dropped: Weights that were made by `keras.Variable` with a constraint, as it was written.
@@ -122,6 +124,7 @@ class Evidence:
     faults: dict[str, Fault] = field(default_factory=dict)
     constraints: list[ConstraintEvidence] = field(default_factory=list)
     unattached: list[tuple[WeightRecord, str]] = field(default_factory=list)
+    lost_starts: list[LostStart] = field(default_factory=list)
     misplaced: list[tuple[WeightRecord, str, str]] = field(default_factory=list)
     dropped: list[tuple[WeightRecord, str]] = field(default_factory=list)
     outputs: list[Output] = field(default_factory=list)

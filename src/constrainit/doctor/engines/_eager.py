@@ -99,12 +99,7 @@ def compile_constraints(records, also_traced=None):
     held = {id(record): record.constraint for record in records}
 
     def call(record, value):
-        copy = keras.Variable(
-            ops.copy(value),
-            dtype=record.dtype,
-            trainable=record.variable.trainable,
-            name=record.variable.name,
-        )
+        copy = _copied(record, value)
         result = as_tensor(held[id(record)](copy))
         if also_traced is not None:
             also_traced(held[id(record)], copy)
@@ -121,3 +116,18 @@ def compile_constraints(records, also_traced=None):
         return results
 
     return apply
+
+
+def call_constraint(record, constraint):
+    """As `_jax.call_constraint`, on a copy of the Variable."""
+    as_tensor(constraint(_copied(record, record.variable.value)))
+
+
+def _copied(record, value):
+    """A Variable like that of a weight, with a value."""
+    return keras.Variable(
+        ops.copy(value),
+        dtype=record.dtype,
+        trainable=record.variable.trainable,
+        name=record.variable.name,
+    )

@@ -8,6 +8,7 @@ import jax.extend.core
 import jax.numpy as jnp
 import keras
 import numpy as np
+from jax.core import Tracer
 from keras import ops
 
 from constrainit.doctor import _statistics
@@ -196,27 +197,70 @@ def compile_constraints(records):
     """A function from the values of weights to what their constraints make of them.
 
     Each constraint gets the Variable, inside a trace, as the optimizer would call it. The result
-    of one that raises is its exception.
+    of one that raises is its exception, also where that comes only as it is traced again.
     """
     held = {id(record): record.constraint for record in records}
+    faults: dict[int, Exception] = {}
 
     def call(record, value):
-        with keras.StatelessScope(state_mapping=[(record.variable, value)]):
-            return as_tensor(held[id(record)](record.variable))
+        return _called(record, held[id(record)], value)
 
-    faults = {}
-    for index, record in enumerate(records):
-        try:
-            jax.eval_shape(lambda value, record=record: call(record, value), record.variable.value)
-        # A user's constraint may raise anything; it is reported, with its own line.
-        except Exception as exception:
-            faults[index] = exception
-    sound = [record for index, record in enumerate(records) if index not in faults]
-    compiled = _compiled(lambda values: [call(r, v) for r, v in zip(sound, values, strict=True)])
+    def note_faults(trial):
+        for index, record in enumerate(records):
+            try:
+                trial(lambda value, record=record: call(record, value), record.variable.value)
+            # A user's constraint may raise anything; it is reported, with its own line.
+            except Exception as exception:
+                faults[index] = exception
+
+    def compiled():
+        sound = [record for index, record in enumerate(records) if index not in faults]
+        return _compiled(lambda values: [call(r, v) for r, v in zip(sound, values, strict=True)])
+
+    def run(values):
+        kept = [value for index, value in enumerate(values) if index not in faults]
+        with _leaving_nothing(held.values()):
+            return programs[-1]([ops.convert_to_tensor(value) for value in kept])
 
     def apply(_, values):
-        kept = [value for index, value in enumerate(values) if index not in faults]
-        results = iter(compiled([ops.convert_to_tensor(value) for value in kept]))
+        known = len(faults)
+        try:
+            found = run(values)
+        # What a trace leaves in a list, or elsewhere, breaks the next one.
+        except Exception as exception:
+            note_faults(lambda function, value: _compiled(function)(value))
+            if len(faults) == known:
+                return [exception] * len(values)
+            programs.append(compiled())
+            return apply(_, values)
+        results = iter(found)
         return [faults[i] if i in faults else next(results) for i in range(len(values))]
 
+    with _leaving_nothing(held.values()):
+        note_faults(jax.eval_shape)
+    programs = [compiled()]
     return apply
+
+
+def call_constraint(record: Any, constraint: Any) -> None:
+    """Calls a constraint of a weight as a step of `fit` does, for what that leaves in it."""
+    jax.eval_shape(lambda value: _called(record, constraint, value), record.variable.value)
+
+
+def _called(record, constraint, value):
+    with keras.StatelessScope(state_mapping=[(record.variable, value)]):
+        return as_tensor(constraint(record.variable))
+
+
+@contextlib.contextmanager
+def _leaving_nothing(constraints):
+    """Puts back the attributes in which constraints have kept what belongs to a trace."""
+    held = [(one, dict(vars(one))) for one in constraints if hasattr(one, "__dict__")]
+    try:
+        yield
+    finally:
+        for owner, parts in held:
+            for name, value in list(vars(owner).items()):
+                if isinstance(value, Tracer) and value is not parts.get(name):
+                    del vars(owner)[name]
+                    vars(owner).update({n: parts[n] for n in (name,) if n in parts})

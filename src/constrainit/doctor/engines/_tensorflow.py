@@ -9,11 +9,19 @@ from keras.src.backend.tensorflow.trainer import TFEpochIterator
 
 from constrainit.doctor import _statistics
 from constrainit.doctor.engines import _eager
-from constrainit.doctor.engines._eager import groups, keep_updated, looked, own_step, transformation
+from constrainit.doctor.engines._eager import (
+    call_constraint,
+    groups,
+    keep_updated,
+    looked,
+    own_step,
+    transformation,
+)
 from constrainit.doctor.engines._result import as_tensor, norm_at_once
 
 __all__ = [
-    "build_for_fit", "compile_constraints", "compile_step", "compiled_step", "computed_from",
+    "build_for_fit", "call_constraint", "compile_constraints", "compile_step", "compiled_step",
+    "computed_from",
     "groups", "keep_updated", "kept_gradients", "look", "looked", "own_step", "set_aside",
     "summarize", "trace_own_step", "transformation",
 ]  # fmt: skip

@@ -18,7 +18,8 @@ from constrainit.doctor.engines._eager import (
 from constrainit.doctor.engines._result import norm_at_once
 
 __all__ = [
-    "build_for_fit", "compile_constraints", "compile_step", "compiled_step", "computed_from",
+    "build_for_fit", "call_constraint", "compile_constraints", "compile_step", "compiled_step",
+    "computed_from",
     "groups", "keep_updated", "kept_gradients", "look", "looked", "own_step", "set_aside",
     "summarize", "trace_own_step", "transformation",
 ]  # fmt: skip
@@ -158,3 +159,9 @@ def compile_constraints(records):
             return apply(group, values)
 
     return without_gradients
+
+
+def call_constraint(record, constraint):
+    """As `_jax.call_constraint`."""
+    with torch.no_grad():
+        _eager.call_constraint(record, constraint)

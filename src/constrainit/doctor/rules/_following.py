@@ -5,6 +5,7 @@ from constrainit.doctor._finding import Finding
 from constrainit.doctor.rules.cw001_model_fails import ModelFails
 from constrainit.doctor.rules.cw101_infeasible_start import InfeasibleStart
 from constrainit.doctor.rules.cw102_start_jump import StartJump
+from constrainit.doctor.rules.cw103_nonfinite_start import NonfiniteStart
 from constrainit.doctor.rules.cw105_identical_units import IdenticalUnits
 from constrainit.doctor.rules.cw204_constraint_makes_nan import ConstraintMakesNan
 from constrainit.doctor.rules.cw205_not_a_projection import NotAProjection
@@ -18,6 +19,7 @@ from constrainit.doctor.rules.cw401_nonfinite_forward import NonfiniteForward
 from constrainit.doctor.rules.cw403_dead_start import DeadStart
 from constrainit.doctor.rules.cw404_exploding_signal import ExplodingSignal
 from constrainit.doctor.rules.cw405_constant_output import ConstantOutput
+from constrainit.doctor.rules.cw406_assigned_in_call import AssignedInCall
 from constrainit.doctor.rules.cw409_not_a_variable import NotAVariable
 from constrainit.doctor.rules.cw412_beyond_range import BeyondRange
 from constrainit.doctor.rules.cw501_nonfinite_gradient import NonfiniteGradient
@@ -29,6 +31,7 @@ from constrainit.doctor.rules.cw506_lost_update import LostUpdate
 from constrainit.doctor.rules.cw507_rounding import Rounding
 from constrainit.doctor.rules.cw508_epsilon_underflows import EpsilonUnderflows
 from constrainit.doctor.rules.cw509_no_second_derivative import NoSecondDerivative
+from constrainit.doctor.rules.cw604_nonfinite_data import NonfiniteData
 from constrainit.doctor.rules.cw606_unbounded_loss import UnboundedLoss
 from constrainit.doctor.rules.cw704_gradients_add_up import GradientsAddUp
 from constrainit.doctor.rules.cw705_layer_not_saved import LayerNotSaved
@@ -52,10 +55,12 @@ _FIRST = ("forward", "loss", "gradients")
 
 def follow(found: list[Finding], evidence: Evidence) -> None:
     """Writes into findings the one that each of them follows from, where that is known."""
+    _follow_start(found, [output.layer for output in evidence.outputs])
     _follow_signal(found, [output.layer for output in evidence.outputs])
     _follow_softmax(found, evidence)
     _follow_factors(found, evidence)
     _follow_computed(found, evidence)
+    _follow_assigned(found)
     _follow_zeros(found, evidence)
     _follow_explosion(found)
     _follow_constraint(found)
@@ -67,6 +72,18 @@ def follow(found: list[Finding], evidence: Evidence) -> None:
     _follow_gradient(found)
     _follow_training(found)
     _follow_config(found)
+
+
+def _follow_start(found, order):
+    """What is not finite at or behind a weight that never was follows from that."""
+    own = next(iter(_of(found, NonfiniteStart)), None)
+    if own is None or _of(found, NonfiniteData):
+        return
+    at = order.index(own.layer) if own.layer in order else 0
+    for finding in found:
+        before = finding.layer in order[:at] and finding.code == NonfiniteForward.code
+        if finding.code in _BROKEN and not before:
+            finding.cause = f"{own.code} {own.weight}"
 
 
 def _follow_signal(found, order):
@@ -132,6 +149,16 @@ def _follow_computed(found, evidence):
             plain = finding.code == NotAVariable.code and finding.layer == made.holder.name
             if not finding.cause and (freed or lost or plain):
                 finding.cause = f"{own.code} {own.weight}"
+
+
+def _follow_assigned(found):
+    """PyTorch fails as the forward pass has assigned to weights that it had computed with."""
+    own = next((f for f in _of(found, AssignedInCall) if f.level == "error"), None)
+    if own is None:
+        return
+    for finding in _of(found, ModelFails):
+        if finding.stage == "gradients" and not finding.cause:
+            finding.cause = f"{own.code} {own.weight}"
 
 
 def _follow_zeros(found, evidence):

@@ -1,7 +1,7 @@
 """CW001 model-fails."""
 
 from constrainit.doctor.rules._rule import Rule, last_source
-from constrainit.doctor.rules.cw306_computed_once import is_freed
+from constrainit.doctor.rules.cw306_computed_once import is_freed, is_moved
 
 _INSTEAD = {
     "build": "a layer could not make its weights: compare its arguments with its input",
@@ -40,6 +40,11 @@ _ONCE = (
 )
 
 
+_ASSIGNED = (
+    "something is assigned to after the loss has been computed with it, such as a weight of a layer"
+    " in its call: compute with a copy of it, ops.stop_gradient(w + 0.0)"
+)
+
 _LATER = (
     "the start is defined, and what the steps make of the weights is not: keep them, by a "
     "constraint, where {what} is defined"
@@ -49,6 +54,8 @@ _LATER = (
 def _fix(stage, fault, later):
     if is_freed(fault):
         return _ONCE
+    if is_moved(fault):
+        return _ASSIGNED
     if _NO_CALL in fault.message:
         return _WITHOUT_CALL
     if fault.kind.startswith("Tracer") and fault.sources:

@@ -1,13 +1,15 @@
 """CW103 nonfinite-start."""
 
+import math
+
 from constrainit.doctor.rules._rule import Rule
 
 
 class NonfiniteStart(Rule):
-    """A constrained weight holds NaN or infinity before anything has run.
+    """A weight holds NaN or infinity before anything has run.
 
     No projection mends a NaN: `maximum(NaN, 0)` is NaN. The initializer or the loaded file is at
-    fault.
+    fault, such as the logarithm of a count of zero in a bias that starts at the log odds.
 
     Example:
         start = keras.initializers.Constant(float("nan"))
@@ -18,7 +20,8 @@ class NonfiniteStart(Rule):
         layers.Dense(8, kernel_initializer=start, kernel_constraint="non_neg")
 
     Known limits:
-        Looks at constrained weights. What another weight does is seen in the output of its layer.
+        Of weights without a constraint, NaN is told of where they are trained or the first step
+        breaks, and infinity where both is so: it may be meant, as in a mask of scores.
 
     Source:
         keras-team/keras#9055 and keras-team/keras#15798: NaN before training began.
@@ -36,3 +39,31 @@ class NonfiniteStart(Rule):
                     "mend its initializer, or load a file that holds finite weights",
                     {"nonfinite": made.start.nonfinite, "size": made.start.size},
                 )
+        for lost in evidence.lost_starts:
+            nan = lost.record.variable.trainable and not lost.infinite
+            if nan or _breaks(evidence):
+                yield self._free(lost)
+
+    def _free(self, lost):
+        record, size = lost.record, math.prod(lost.record.shape)
+        at = f" at index {', '.join(map(str, lost.place))}" if lost.place else ""
+        zeros = (
+            "; where it takes the logarithm of counts, smooth them: log((n + 0.5) / (total + 1))"
+        )
+        return self.made(
+            f"starts with {lost.count} of {size} weights NaN or infinite, the first of them "
+            f"{lost.value:g}{at}",
+            "mend its initializer, or load a file that holds finite weights"
+            + (zeros if lost.value == -math.inf else ""),
+            {"nonfinite": lost.count, "size": size},
+            layer=record.layer.name,
+            weight=record.path,
+        )
+
+
+def _breaks(evidence):
+    """Whether the first step is not finite, or raises."""
+    lost = any(output.nonfinite for output in evidence.outputs)
+    lost = lost or any(made.nonfinite for made in evidence.gradients)
+    finite = evidence.loss is None or math.isfinite(evidence.loss)
+    return lost or not finite or bool(evidence.faults)

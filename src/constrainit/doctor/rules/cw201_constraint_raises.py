@@ -18,7 +18,9 @@ _ENTRIES = re.compile(r"\w+\[.*\]\s*[-+*/]?=(?!=)")
 
 _OF_VARIABLE = "__jax_array__"
 _OF_SEED = "SeedGenerator"
-"""What messages of JAX and Keras speak of where it gets a Variable, and where a seed is missing."""
+_LEAK = "UnexpectedTracerError"
+"""What messages of JAX and Keras speak of where it gets a Variable, where a seed is missing, and
+how JAX names a tensor that has outlived its trace."""
 
 
 class ConstraintRaises(Rule):
@@ -176,6 +178,11 @@ def fix_for(fault):
             "take the random numbers out: a constraint must make the same of a weight at each call "
             "(CW207); where they are meant, pass seed=self.seed, a keras.random.SeedGenerator that "
             "its constructor makes"
+        )
+    if fault.kind == _LEAK:
+        return (
+            "it keeps a tensor of one call for the next, and on JAX that belongs to one compiled "
+            "step: keep plain numbers, such as by keras.ops.convert_to_numpy of the built weight"
         )
     if "numpy" in (fault.kind + fault.message).lower() or fault.kind.startswith("Tracer"):
         return "use keras.ops in place of NumPy and of Python's `if`: a step is compiled"

@@ -2,6 +2,7 @@
 
 import keras
 
+from constrainit.doctor._frames import line_of
 from constrainit.doctor.rules._rule import Rule, percent
 from constrainit.doctor.rules.cw201_constraint_raises import fix_of_sharing
 
@@ -14,6 +15,11 @@ class NotDeterministic(Rule):
     up, or a bound that it moves: Python runs once, the compiled step goes on with what the number
     was then, and a saved model begins anew. An object that is the constraint of several weights,
     and keeps what it made of the first, gives each of them what depends on which was first.
+
+    A tensor that is kept from one call for the next is another one than meant: `fit` calls a
+    constraint after the first update. On JAX it belongs to the compiled step, and the next
+    compilation, such as for a last batch of another size, raises. On PyTorch and TensorFlow it may
+    be the memory of the weight itself, which changes with it.
 
     Example:
         seed = keras.random.SeedGenerator(0)
@@ -32,10 +38,11 @@ class NotDeterministic(Rule):
     Known limits:
         Two calls are compared, and what the constraint itself keeps, where that is a number, over
         three; it is told of if other values of it, such as round ones up to 10,000, give other
-        results, and not where it is merely noted. What a constraint changes elsewhere, or in a
-        tensor or a list that it keeps, is not seen unless it shows in its results. On PyTorch,
-        where `fit` runs each call, a count is a note; so is a variable of its own that it assigns
-        to, which a step on JAX alone throws away.
+        results, and not where it is merely noted. A tensor that it keeps is told of where it stays
+        the memory of the weight, or where another compilation raises; not where it is what a first
+        call has computed. What a constraint changes elsewhere, or in a list that it keeps, is not
+        seen unless it shows in its results. On PyTorch, where `fit` runs each call, a count is a
+        note; so is a variable of its own that it assigns to, which a step on JAX alone throws away.
 
     Source:
         keras-team/keras#12050: random numbers in a constraint never change.
@@ -45,8 +52,8 @@ class NotDeterministic(Rule):
 
     def find(self, evidence):
         for made in evidence.constraints:
-            if made.kept:
-                yield self._keeps(made)
+            if made.assigned:
+                yield self._assigns(made)
             elif made.repeat > 0:
                 yield self.at_weight(
                     made,
@@ -57,13 +64,15 @@ class NotDeterministic(Rule):
                 )
             elif made.counted:
                 yield self._counts(made)
+            elif made.kept is not None:
+                yield self._keeps(made)
             elif made.shared is not None and made.shared.apart is not None:
                 yield self._of_another(made)
 
-    def _keeps(self, made):
+    def _assigns(self, made):
         """Sound where the step assigns to it, which is no part of a saved model."""
         on_jax = keras.backend.backend() == "jax"
-        name = f"self.{made.kept[0]}"
+        name = f"self.{made.assigned[0]}"
         return self.at_weight(
             made,
             f"its constraint {made.text} keeps {name}, a variable of its own, and assigns to it in "
@@ -109,4 +118,29 @@ class NotDeterministic(Rule):
             "steps) counts the steps of the optimizer",
             {"changes_by": values[-1] - values[-2]},
             level="info" if eager else "warning",
+        )
+
+    def _keeps(self, made):
+        name, raises, apart, _ = made.kept
+        depends = ", and what it gives depends on that" if apart else ""
+        if raises:
+            of_step = ", in which that is the weight as this step has updated it" if apart else ""
+            why = (
+                f"fit compiles the step{of_step}; the next compilation, such as for a last batch "
+                f"of another size, raises {raises}"
+            )
+        else:
+            why = "it is the memory of the weight itself, and changes with it at each step"
+        return self.at_weight(
+            made,
+            f"its constraint {made.text} keeps a tensor of its first call in self.{name}{depends}: "
+            + why,
+            f"keep plain numbers: once the layer is built, pass keras.ops.convert_to_numpy of its "
+            f"{made.record.variable.name} to the constructor, and return them from get_config as a "
+            "list"
+            if apart
+            else f"make self.{name} with NumPy, which belongs to no call",
+            {"apart": apart},
+            level="error" if raises else "warning",
+            source=line_of(type(made.record.constraint).__call__),
         )

@@ -52,8 +52,10 @@ class NotSaved(Rule):
 
     Known limits:
         A note where the arguments that the config lacks have their defaults, as they have in a
-        model that has been cloned or loaded already. The constraint alone is saved and loaded, in
-        the same process, where a class may be found that another process would have to import.
+        model that has been cloned or loaded already; a warning inside of `Bidirectional`, which
+        makes its layers from a config, even if the defaults were asked for. The constraint alone is
+        saved and loaded, in the same process, where a class may be found that another process would
+        have to import.
 
     Source:
         tensorflow/tensorflow#26061; measured on Keras 3.15.1: a class without `get_config` comes
@@ -74,12 +76,18 @@ class NotSaved(Rule):
                 )
             elif made.left_out:
                 names = ", ".join(f"{name}={value!r}" for name, value in made.left_out.items())
+                when = (
+                    f"Bidirectional {made.rebuilt_by!r} makes its layers from the config of the "
+                    "one that it is given, so that these defaults hold in this model already, "
+                    "whatever was asked for"
+                    if made.rebuilt_by
+                    else "a clone or a saved model gets the defaults, which these are now, "
+                    "whatever was asked for where the model came from"
+                )
                 yield self.at_weight(
                     made,
-                    f"the config of its constraint {made.text} leaves out {names}: a clone or a "
-                    "saved model gets the defaults, which these are now, whatever was asked for "
-                    "where the model came from",
-                    _fix(made),
+                    f"the config of its constraint {made.text} leaves out {names}: {when}",
+                    _fix(made) + (", and make the model anew" if made.rebuilt_by else ""),
                     {"reason": "an argument is left out"},
-                    level="info",
+                    level="warning" if made.rebuilt_by else "info",
                 )

@@ -114,4 +114,9 @@ def is_freed(fault):
 
 def is_of_graph(fault):
     """Whether PyTorch can not go back through what was computed at an earlier step."""
-    return is_freed(fault) or _MOVED in fault.message
+    return is_freed(fault) or is_moved(fault)
+
+
+def is_moved(fault):
+    """Whether PyTorch has failed as something has changed since it was computed with."""
+    return _MOVED in fault.message

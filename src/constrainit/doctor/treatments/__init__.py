@@ -19,6 +19,7 @@ from constrainit.doctor.treatments import (
     dropouts,
     entries,
     factors,
+    finite_starts,
     fitting_starts,
     guards,
     hidden,
@@ -82,6 +83,7 @@ REMEDIES = (
     each_constraint((*_CONSTRAINT, "CW208", "CW212"), constraints.exact_set),
     each_constraint(("CW211",), one_sign.of_one_sign, moves=True),
     each_constraint(("CW204",), source.along_inputs, brings=("CW208",), saved=False),
+    Remedy(("CW103",), finite_starts.finite_entries),
     Remedy(("CW101", "CW102"), starts.inside, moves=True),
     Remedy(("CW106",), starts.drawn_apart),
     Remedy(("CW411", "CW101", "CW102"), constraints.off_scales_and_biases),
@@ -95,6 +97,7 @@ REMEDIES = (
         for f in (0.1, 0.01)
     ),
     Remedy(("CW406",), models.spectral_constraint),
+    Remedy(("CW406",), stored.as_states_of_their_layers, saved=False),
     Remedy(("CW611",), training.new_optimizer, saved=False),
     Remedy(("CW508",), training.larger_epsilon),
     Remedy(("CW216",), source.sum_in_its_set, saved=False),

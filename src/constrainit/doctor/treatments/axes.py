@@ -79,7 +79,7 @@ def spectral_norm_of_the_convolution(problem, evidence, found):
     """
     sets, paths = {}, {finding.weight for finding in found}
     for made in evidence.constraints:
-        if made.record.path not in paths or not (made.unfolded or made.kept):
+        if made.record.path not in paths or not (made.unfolded or made.assigned):
             continue
         bound = settled_norm(made)
         if bound is not None:

@@ -6,6 +6,7 @@ from keras import ops
 
 from constrainit.doctor._code import EDITED, kind_of_layer
 from constrainit.doctor._drawn_anew import is_array, made_again
+from constrainit.doctor._randomness import undisturbed
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._at_each_call import as_weights
 from constrainit.doctor.treatments._remedy import Changed, with_other
@@ -57,3 +58,45 @@ def _stored(made, kind):
 
 def _values(array):
     return to_numpy(ops.convert_to_tensor(array))
+
+
+def as_states_of_their_layers(problem, evidence, found):
+    """Weights that a call assigns what it computes of others are no longer trained."""
+    paths = {finding.weight for finding in found}
+    records = [r for r in evidence.assigned if r.path in paths]
+    # One of a single unit may always be the same.
+    states = {_kind(r) for r in records if _is_state(problem, r)}
+    records = [r for r in records if _kind(r) in states]
+    # Where a step raises, it does so for what is not trained, too.
+    if evidence.faults or not records:
+        return None
+    for record in records:
+        record.variable.trainable = False
+    lines = [
+        f"self.{r.variable.name} = self.add_weight(..., trainable=False)"
+        f"  # in build of {type(r.layer).__name__}"
+        for r in records
+    ]
+    return Changed(
+        f"{', '.join(r.path for r in records)} not trained",
+        with_other(problem),
+        "\n".join(dict.fromkeys(lines)),
+    )
+
+
+def _kind(record):
+    return type(record.layer), record.variable.name
+
+
+def _is_state(problem, record):
+    """Whether what a call assigns to a weight changes with other weights to train."""
+    others = [v for v in problem.trainable if v is not record.variable]
+    moved = [(v, ops.cast(1.5 * ops.convert_to_tensor(v) + 0.1, v.dtype)) for v in others]
+    first, second = (_assigned(problem, record, mapping) for mapping in ([], moved))
+    return not np.allclose(first, second)
+
+
+def _assigned(problem, record, mapping):
+    with undisturbed(), keras.StatelessScope(state_mapping=mapping) as scope:
+        problem.model(problem.x, training=True)
+    return to_numpy(scope.get_current_value(record.variable))

@@ -1,0 +1,68 @@
+"""Weights that a forward pass assigns to."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import constrainit as ci
+
+X = np.random.default_rng(0).normal(size=(32, 4)).astype("float32")
+BACKEND = keras.backend.backend()
+
+
+class Turned(layers.Layer):
+    """Divides its kernel by what a kept vector tells of its size."""
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(shape[-1], 3), name="kernel")
+        self.u = self.add_weight(shape=(1, 3), initializer="ones", name="u")
+
+    def call(self, x):
+        v = ops.matmul(self.u, ops.transpose(self.kernel))
+        u = ops.matmul(v / ops.norm(v), self.kernel)
+        self.u.assign(u / ops.norm(u))
+        return ops.matmul(x, self.kernel) / ops.norm(u)
+
+
+class Clipped(layers.Layer):
+    """Assigns to the weight that it trains."""
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(shape[-1], 3), name="kernel")
+
+    def call(self, x):
+        self.kernel.assign(ops.maximum(self.kernel, 0.0))
+        return ops.matmul(x, self.kernel)
+
+
+def first(layer):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((4,)), layer, layers.Dense(1)])
+    model.compile("sgd", "mse")
+    return ci.diagnose(model, X, X[:, :1]).findings
+
+
+@pytest.mark.skipif(BACKEND == "tensorflow", reason="the assignment is kept")
+def test_a_state_that_is_trained():
+    """PyTorch raises because of it; on JAX it is enough that it is not trained."""
+    found = first(Turned(name="turned"))
+    assert found[0].code == "CW406"
+    assert found[0].weight.endswith("turned/u")
+    assert "trainable=False" in found[0].fix
+    if BACKEND == "torch":
+        assert found[0].level == "error"
+        [raised] = [f for f in found if f.code == "CW001"]
+        assert raised.cause.startswith("CW406")
+        assert "targets" not in raised.fix
+    else:
+        assert found[0].treatment.healed
+        assert "trainable=False" in found[0].treatment.code
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="the assignment is kept")
+def test_a_weight_to_train_is_no_state():
+    """It depends on no other weight, and stays one to train."""
+    found = [f for f in first(Clipped(name="clipped")) if f.code == "CW406"]
+    assert found
+    assert all(f.treatment is None or not f.treatment.healed for f in found)
