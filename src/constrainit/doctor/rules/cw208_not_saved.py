@@ -78,8 +78,8 @@ class NotSaved(Rule):
                 names = ", ".join(f"{name}={value!r}" for name, value in made.left_out.items())
                 when = (
                     f"Bidirectional {made.rebuilt_by!r} makes its layers from the config of the "
-                    "one that it is given, so that these defaults hold in this model already, whatever "
-                    "was asked for"
+                    "one that it is given, so that these defaults hold in this model already, "
+                    "whatever was asked for"
                     if made.rebuilt_by
                     else "a clone or a saved model gets the defaults, which these are now, "
                     "whatever was asked for where the model came from"
