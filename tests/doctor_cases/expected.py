@@ -59,6 +59,7 @@ OF_KIND = {
     "learning_rate": ("CW601", "CW608"),
     "layer_not_saved": ("CW705",),
     "leaping": ("CW215",),
+    "lost_constraint": ("CW705",),
     "loss_floor": ("CW605",),
     "loss_switched_off": ("CW612",),
     "loss_underflow": ("CW503", "CW502", "CW412"),

@@ -69,22 +69,22 @@ def _failing(problem, constraints, record):
     """Members where the model fails, whether all entries had to go there, and what fails."""
     bounded = False
     for value, alone in at_bound(constraints, record):
-        bounded, bad = True, _fails(problem, record, value)
+        bounded, bad = True, fails(problem, record, value)
         if bad is None:
             continue
-        seen = ((one, _fails(problem, record, one)) for one in alone)
+        seen = ((one, fails(problem, record, one)) for one in alone)
         single = next((pair for pair in seen if pair[1] is not None), None)
         yield (value, True, bad) if single is None else (single[0], False, single[1])
     value = _entry_at_zero(constraints, record) if is_custom(record.layer) else None
     if value is not None:
-        bad = _fails(problem, record, value)
+        bad = fails(problem, record, value)
         if bad is not None:
             yield value, False, bad
             return
     # Such units are looked at by now, in directions that no two of them have both.
     if is_custom(record.layer) and not (bounded and scales_units(constraints, record)):
         for value, everywhere in _candidates(constraints, record):
-            bad = _fails(problem, record, value)
+            bad = fails(problem, record, value)
             if bad is not None:
                 yield value, everywhere, bad
 
@@ -136,12 +136,12 @@ def passed(problem, small) -> list[CornerEvidence]:
         for record, value in crossed[1:]:
             record.variable.assign(ops.cast(value, record.dtype))
         # All of them at once, as that is the rule: nothing fails.
-        if not crossed or _fails(problem, *crossed[0]) is None:
+        if not crossed or fails(problem, *crossed[0]) is None:
             return []
     finally:
         for record, value in held:
             record.variable.assign(value)
-    found = [(r, value, _fails(problem, r, value)) for r, value in crossed[:_MOST]]
+    found = [(r, value, fails(problem, r, value)) for r, value in crossed[:_MOST]]
     return [
         CornerEvidence(r, "", numbers(value), False, bad or None, free=True)
         for r, value, bad in found
@@ -171,7 +171,7 @@ def _candidates(constraints, record):
                 yield value, everywhere and start.size > 1
 
 
-def _fails(problem, record, value) -> Any:
+def fails(problem: Any, record: Any, value: Any) -> Any:
     """The operation that fails there, False if it is not known, None if nothing fails."""
     kept = ops.copy(ops.convert_to_tensor(record.variable))
     record.variable.assign(ops.cast(value, record.dtype))

@@ -19,6 +19,7 @@ from constrainit.doctor._graph_constants import graph_constants
 from constrainit.doctor._halves import values_of
 from constrainit.doctor._hidden import hidden_weights
 from constrainit.doctor._late import late
+from constrainit.doctor._lost_constraints import lost_constraints
 from constrainit.doctor._lost_starts import lost_starts
 from constrainit.doctor._monotone import falling
 from constrainit.doctor._one_argument import note_one_argument
@@ -110,6 +111,7 @@ def _usual(problem, constraints, evidence):
     pairs, start = copies(evidence.weights), values_of(problem.model) if problem.is_small else []
     training = Training(problem, constraints, evidence)
     _stage(problem, evidence, "gradients", training.run)
+    evidence.lost_constraints = lost_constraints(problem, evidence)
     evidence.copied = left_behind(pairs)
     evidence.summed = leaves_by_a_sum(evidence)
     evidence.twice = bounded_twice(evidence, constraints.known)

@@ -115,6 +115,8 @@ class Evidence:
         computed: Tensors that layers have computed once from weights to train.
         graph_constants: Tensors that were computed so, in the graph of a functional model.
         reloaded: Layers of the user's own that come back from their config with other arguments.
+        lost_constraints: Weights without the constraint that their layer takes and leaves out of
+            its config, where the layer is not finite below zero.
         drawn_anew: Layers of the user's own that come back from a file with other arrays.
         other_axes: Weights whose model trains along other axes of their constraints only; asked
             once, of the model as it came.
@@ -184,6 +186,7 @@ class Evidence:
     computed: list[ComputedEvidence] = field(default_factory=list)
     graph_constants: list[GraphConstantEvidence] = field(default_factory=list)
     reloaded: list[Any] = field(default_factory=list)
+    lost_constraints: list[Any] = field(default_factory=list)
     drawn_anew: list[Any] = field(default_factory=list)
     other_axes: list[AxisEvidence] = field(default_factory=list)
     trials: dict[str, "Trial"] = field(default_factory=dict)

@@ -271,6 +271,10 @@ def _follow_training(found):
 
 def _follow_config(found):
     """What is drawn anew follows from an argument that is lost, or is to be trained anyway."""
+    lost = [f for f in _of(found, LayerNotSaved) if f.weight and f.level == "error"]
+    for finding in found if lost else []:
+        if finding.code in _BROKEN and not finding.cause:
+            finding.cause = f"{lost[0].code} {lost[0].weight}"
     causes = [f for f in found if f.code in (LayerNotSaved.code, NotAVariable.code) and f.counts]
     for finding in _of(found, StateNotSaved):
         own = next((f for f in causes if f.layer == finding.layer), None)

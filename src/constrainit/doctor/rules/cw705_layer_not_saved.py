@@ -38,7 +38,9 @@ class LayerNotSaved(Rule):
         Compared are numbers, texts, truth values, None, and lists of them, which the constructor
         keeps as they are and no other method sets. Not looked at are classes without source, layers
         that hold a model or more than 10 million weights, and models of one's own. Nothing is said
-        of a layer whose config raises, as it can not be saved at all.
+        of a layer whose config raises, as it can not be saved at all. An argument that has its
+        default can not be told from a lost one: of constraints that are None it is told where the
+        layer is not finite with weights below zero, and these are there, or mostly above it.
 
     Source:
         Measured on Keras 3.15.1: where a class defines `get_config`, Keras adds nothing to it.
@@ -60,3 +62,23 @@ class LayerNotSaved(Rule):
                 layer=lost.layer.name,
                 source=line_of(vars(kind).get("get_config") or kind.__init__),
             )
+        for lost in evidence.lost_constraints:
+            yield self._constraint(lost)
+
+    def _constraint(self, lost):
+        record, kind = lost.record, type(lost.record.layer)
+        what = "" if lost.operation is None else f": {lost.operation.name}, {lost.operation.limit}"
+        return self.made(
+            f"the config of {kind.__name__} leaves {lost.argument} out, which is None here: where "
+            "this layer comes from clone_model or a file, its constraint was lost there. Nothing "
+            f"keeps {record.variable.name} from below zero, where the layer is not finite{what}; "
+            + ("training is there" if lost.reached else "no step has come there yet"),
+            f"{config_method(kind, [lost.argument], '**super().get_config()')}, with "
+            f"keras.constraints.serialize(self.{lost.argument}), and make the model anew; or give "
+            "this layer its constraint, such as NonNegative()",
+            {"left_out": 1},
+            layer=record.layer.name,
+            weight=record.path,
+            level="error" if lost.reached else "warning",
+            source=line_of(vars(kind).get("get_config") or kind.__init__),
+        )

@@ -102,6 +102,7 @@ REMEDIES = (
     Remedy(("CW508",), training.larger_epsilon),
     Remedy(("CW216",), source.sum_in_its_set, saved=False),
     Remedy(("CW705",), source.with_its_arguments, saved=False, again=True),
+    Remedy(("CW705",), finite_starts.non_negative_again, saved=False),
     Remedy(("CW706",), stored.as_weights_of_their_layers, saved=False, again=True),
     Remedy(("CW307",), source.kept_in_call, saved=False),
     Remedy(("CW306",), source.computed_in_call, saved=False, again=True),

@@ -1,5 +1,6 @@
-"""A remedy for infinite entries of a start: the nearest finite ones in their place."""
+"""Remedies for weights without a constraint: finite starts, and the constraint that was lost."""
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -22,3 +23,15 @@ def finite_entries(problem, evidence, found):
         weight = variable(problem, record)
         lines.append(f"{weight}.assign(keras.ops.clip({weight}, {low:.6g}, {high:.6g}))")
     return Changed("; ".join(told), code="\n".join(lines)) if told else None
+
+
+def non_negative_again(problem, evidence, found):
+    """Non-negative weights where the constraint of their layer may have been lost."""
+    paths, told, lines = {finding.weight for finding in found}, [], []
+    for lost in evidence.lost_constraints:
+        record = lost.record
+        if record.path in paths:
+            record.variable.constraint = keras.constraints.NonNeg()
+            told.append(record.path)
+            lines.append(f"{variable(problem, record)}.constraint = keras.constraints.NonNeg()")
+    return Changed(f"{', '.join(told)} non-negative", code="\n".join(lines)) if told else None
