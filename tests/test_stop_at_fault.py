@@ -299,7 +299,9 @@ def test_no_more_is_kept_than_it_must(monkeypatch, every):
     assert looked == [5, 5, 2]
 
 
-@pytest.mark.parametrize("shape", [(), (7,), (64, 33), (3, 3, 2, 5)])
+@pytest.mark.parametrize(
+    "shape", [(), (7,), (64, 33), (3, 3, 2, 5), (64, 64), (512, 8), (8, 5000), (5000,), (4500, 1)]
+)
 def test_nothing_that_is_not_finite_is_passed_over(shape):
     """Wherever it stands, whatever it is, in a compiled function as well."""
     ways, sound = [is_finite], np.random.default_rng(0).normal(size=shape).astype("float32")
@@ -318,6 +320,43 @@ def test_nothing_that_is_not_finite_is_passed_over(shape):
                 lost = sound.copy()
                 lost.flat[place] = bad
                 assert not bool(way(ops.convert_to_tensor(lost))), (bad, place)
+
+
+class Direction(keras.constraints.Constraint):
+    """Has no value for a row of zeros."""
+
+    def __call__(self, w):
+        return w / ops.sqrt(ops.sum(ops.square(w), axis=1, keepdims=True))
+
+
+@pytest.mark.parametrize("rows", [100, 512])
+def test_a_row_that_is_never_drawn_is_a_fault_when_it_is_lost(rows):
+    """A large weight, one row of which its constraint makes NaN, which the loss does not see."""
+    table = keras.layers.Embedding(rows, 8, embeddings_constraint=Direction())
+    sick = keras.Sequential([keras.Input((), dtype="int32"), table, keras.layers.Dense(1)])
+    sick.compile("sgd", "mse")
+    value = array(table.embeddings)
+    value[7] = 0.0
+    table.embeddings.assign(value)
+    x, stop = np.arange(10, 74).astype("int32"), ci.StopAtFault(None)
+    with pytest.warns(UserWarning, match="At step 1 the constraint made .* not finite"):
+        sick.fit(x, np.ones((64, 1)), verbose=0, callbacks=[stop])
+    (fault,) = stop.faults
+    assert (fault.stage, fault.weights) == ("constraint", (table.embeddings.path,))
+    np.testing.assert_array_equal(array(table.embeddings), value)
+
+
+@pytest.mark.parametrize("width", [8, 64, 72])
+def test_a_large_batch_is_looked_at(width):
+    """One NaN in a batch of 64 rows is a fault of the batch however wide it is."""
+    x, y = np.ones((192, width), "float32"), np.zeros((192, 1), "float32")
+    x[130, 0] = np.nan
+    sick = keras.Sequential([keras.Input((width,)), keras.layers.Dense(1)])
+    sick.compile(keras.optimizers.SGD(1e-4), "mse")
+    stop = ci.StopAtFault(None)
+    with pytest.warns(UserWarning, match="At step 3 its batch is not finite"):
+        sick.fit(x, y, batch_size=64, shuffle=False, verbose=0, callbacks=[stop])
+    assert [fault.stage for fault in stop.faults] == ["batch"]
 
 
 @pytest.mark.parametrize("every", [4, 100])
