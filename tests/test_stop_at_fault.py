@@ -322,6 +322,63 @@ def test_nothing_that_is_not_finite_is_passed_over(shape):
                 assert not bool(way(ops.convert_to_tensor(lost))), (bad, place)
 
 
+@pytest.mark.parametrize("bad", [0, BAD])
+@pytest.mark.parametrize("stage", ["batch", "activation"])
+def test_a_loss_that_refuses_a_nan_is_a_fault(tmp_path, bad, stage):
+    """PyTorch's binary cross-entropy raises for a NaN: the same fault as elsewhere, and a file."""
+    layers = [Root(name="root")] if stage == "activation" else []
+    last = keras.layers.Dense(1, activation="sigmoid", name="last")
+    sick = keras.Sequential([keras.Input((3,)), *layers, last], name="m")
+    sick.compile(keras.optimizers.SGD(0.01), "binary_crossentropy", metrics=["accuracy"])
+    x = data()[0]
+    y = (x[:, :1] > 0).astype("float32")
+    x[bad * BATCH + 1] = np.nan if stage == "batch" else 1e4
+    stop = ci.StopAtFault(tmp_path / "fault.npz", every=4)
+    with pytest.warns(UserWarning, match=f"At step {bad + 1} .*; loss nan.*Training stops"):
+        sick.fit(x, y, batch_size=BATCH, shuffle=False, epochs=2, verbose=0, callbacks=[stop])
+    (fault,) = stop.faults
+    assert (fault.step, fault.stage) == (bad + 1, stage)
+    assert fault.layer == "root" * (stage == "activation")
+    np.testing.assert_array_equal(
+        _fault_file.read(tmp_path / "fault.npz").data[0], x[bad * BATCH : (bad + 1) * BATCH]
+    )
+    assert int(sick.optimizer.iterations) == bad
+    assert all(np.isfinite(w).all() for w in sick.get_weights())
+
+
+def test_training_goes_on_behind_losses_that_refuse_a_nan():
+    """Two bad batches in one window, each left out at half the rate."""
+    last = keras.layers.Dense(1, activation="sigmoid", name="last")
+    sick = keras.Sequential([keras.Input((3,)), last], name="m")
+    sick.compile(keras.optimizers.SGD(0.01), "binary_crossentropy")
+    x = data()[0]
+    y = (x[:, :1] > 0).astype("float32")
+    x[[2 * BATCH, 5 * BATCH]] = np.nan
+    stop = ci.StopAtFault(None, roll_backs=3)
+    with pytest.warns(UserWarning, match="goes on without the batch"):
+        sick.fit(x, y, batch_size=BATCH, shuffle=False, verbose=0, callbacks=[stop])
+    assert [fault.stage for fault in stop.faults] == ["batch"] * 2
+    assert int(sick.optimizer.iterations) == COUNT - 2
+    assert float(sick.optimizer.learning_rate) == pytest.approx(0.0025)
+
+
+@pytest.mark.skipif(not TORCH, reason="the others trace a step once, and it raises then")
+def test_an_error_that_no_number_explains_ends_training():
+    """As without the callback, and no fault is told."""
+    calls = []
+
+    def loss(y, predicted):
+        calls.append(1)
+        if len(calls) > BAD:
+            raise RuntimeError("of its own")
+        return ops.mean(ops.square(y - predicted))
+
+    stop = ci.StopAtFault(None)
+    with pytest.raises(RuntimeError, match="of its own"):
+        model(loss=loss).fit(*data(), batch_size=BATCH, verbose=0, callbacks=[stop])
+    assert stop.faults == []
+
+
 class Direction(keras.constraints.Constraint):
     """Has no value for a row of zeros."""
 
@@ -445,7 +502,7 @@ SCHEDULE = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
     [
         ({"path": 3}, 0.1, "`path` of `StopAtFault` must be the path of a file, or None"),
         ({"path": "."}, 0.1, "`path` of `StopAtFault` must be the path of a file"),
-        ({"path": "no/such/fault.npz"}, 0.1, "There is no folder 'no/such'"),
+        ({"path": "no/such/fault.npz"}, 0.1, "There is no folder 'no/such' for `path` of"),
         ({"every": 0}, 0.1, "`every` of `StopAtFault` must be an integer of at least 1"),
         ({"roll_backs": -1}, 0.1, "`roll_backs` of `StopAtFault` must be an integer of at least 0"),
         ({"factor": 1}, 0.1, "`factor` of `StopAtFault` must lie between 0 and 1"),
