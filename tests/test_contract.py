@@ -249,6 +249,28 @@ def test_nan_stays_and_harms_no_other_unit(subject):
         )
 
 
+MANY = {
+    "bounds": lambda: ci.Box(-0.5, 0.5), "non-negative": ci.NonNegative,
+    "norms": lambda: ci.MaxNorm(1.0, axis=0), "spheres": lambda: ci.UnitNorm(axis=0),
+    "rows": lambda: ci.MaxNorm(1.0, axis=-1), "shares": lambda: ci.Simplex(axis=0),
+    "sums": lambda: ci.SumTo(0.0, axis=0), "order": lambda: ci.Monotone(axis=0),
+    "blocks": lambda: ci.Product([ci.NonNegative(), ci.MaxNorm(1.0, axis=0)], axis=0),
+    "grid": lambda: ci.Grid(0.5), "mapped": lambda: ci.Mapped(ci.MaxAbs(0.2), "tanh"),
+    "both": lambda: ci.NonNegative() & ci.MaxNorm(1.0, axis=0), "signs": lambda: ci.Sign(1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_nan_is_no_member_among_many_units(name):
+    """Wherever it stands: a maximum of XLA may pass over it in an array of thousands."""
+    shape = (6000, 4) if name == "rows" else (4, 6000)
+    a_set, w = MANY[name](), np.random.default_rng(0).normal(size=shape).astype("float32")
+    for place in (0, w.size // 3, w.size // 2, w.size - 1):
+        lost = w.copy()
+        lost.flat[place] = np.nan
+        assert math.isnan(array(a_set.violation(lost))), place
+
+
 def test_infinity(subject):
     """Bounds take an infinity to the bound; where entries are coupled its unit stays as it was."""
     case = subject.case

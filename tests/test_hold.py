@@ -92,6 +92,20 @@ def test_what_is_not_finite_is_told_and_not_hidden(rng):
     np.testing.assert_array_equal(array(model.layers[0].kernel), kernel)
 
 
+@pytest.mark.parametrize("others", [False, True])
+def test_what_would_mend_is_said(rng, others):
+    """No projection mends a NaN: it is said what does, and for others what they need."""
+    x, _ = data(rng)
+    model = keras.Sequential([keras.Input((4,))])
+    for _ in range(2):
+        model.add(layers.Dense(4, kernel_constraint=ci.NonNegative()))
+    model.layers[0].kernel.assign(np.full((4, 4), np.nan, "f4"))
+    model.layers[1].kernel.assign(np.full((4, 4), -1.0 if others else 1.0, "f4"))
+    with pytest.raises(RuntimeError, match=r"load_weights.*StopAtFault\(\)") as found:
+        model.predict(x, verbose=0, callbacks=[ci.KeepFeasible("raise")])
+    assert ('KeepFeasible("repair")' in str(found.value)) == others
+
+
 def test_what_is_not_finite_is_told_once(rng):
     """Not at every moment of a training; anew once it was finite in between, or in another one."""
     x, y = data(rng)

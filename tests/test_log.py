@@ -448,6 +448,21 @@ def test_what_can_not_be_logged_is_said(tmp_path, path, arguments, message):
 
 
 @pytest.mark.parametrize("kind", [ci.WeightLog, ci.StopAtFault])
+def test_a_folder_that_is_missing_is_said_at_once(kind, tmp_path):
+    """Where the callback is written, not when the data is ready."""
+    path = tmp_path / "no" / "file"
+    with pytest.raises(ValueError, match=f"no folder '.*no' for `path` of `{kind.__name__}`"):
+        kind(path)
+
+
+def test_a_file_that_is_missing_is_said_before_pandas_is(tmp_path, monkeypatch):
+    """Installing pandas would not help."""
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ValueError, match="There is no log"):
+        ci.WeightLog.read(tmp_path / "no.db")
+
+
+@pytest.mark.parametrize("kind", [ci.WeightLog, ci.StopAtFault])
 def test_a_folder_is_told_where_it_is_given(kind, tmp_path):
     """Not first by `fit`."""
     with pytest.raises(ValueError, match=r"must be the path of a file.* It is a folder\."):

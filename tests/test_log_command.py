@@ -72,6 +72,15 @@ def test_a_run_shorter_than_its_cadence_is_told(tmp_path, every, is_told):
     assert ("WeightLog(..., every=2) logs more" in _run(tmp_path / "run.db").output) == is_told
 
 
+@pytest.mark.parametrize(("every", "said"), [(1, "every step;"), (5, "every 5 steps;")])
+def test_the_cadence_is_said_in_words(tmp_path, every, said):
+    """Of one step there is no number to say."""
+    writer = Writer(tmp_path / "run.db")
+    writer.begin(ABOUT | {"every": every}, [Weight("w", (2, 3), "float32", None)], 0)
+    writer.close()
+    assert said in " ".join(_run(tmp_path / "run.db").output.split())
+
+
 def test_page_needs_nothing_else_and_escapes_names(path, tmp_path):
     """One file without a script or an address, well formed, with every weight and its peak."""
     done = _run(path, "--html", tmp_path / "page.html")

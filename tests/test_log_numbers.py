@@ -30,7 +30,7 @@ WEIGHTS = {
 SETS = [
     ci.NonNegative(), ci.Box(-0.5, 0.7), ci.MaxAbs(0.25), ci.UnitNorm(), ci.UnitNorm(axis=1),
     ci.MaxNorm(1.5), ci.NormRange(1.0, 2.0), ci.L1Ball(1.0), ci.Simplex(), ci.ZeroMean(),
-    ci.Orthogonal(),
+    ci.Orthogonal(), ci.Sign([[1, -1, 0, 1]]), ci.Sign([1, -1, 0, 1, -1, 0]), ci.Sign(-1),
 ]  # fmt: skip
 
 
@@ -53,6 +53,8 @@ def at_bound(after, a_set):
             for b, sign in zip(a_set._bounds(), (-1, 1), strict=True)
         )
         return np.mean((after <= low) | (after >= high))
+    if isinstance(a_set, ci.Sign):
+        return np.mean((after == 0) & (a_set._array(2) != 0))
     if isinstance(a_set, (ci.UnitNorm, ci.MaxNorm, ci.NormRange)):
         lower, upper = a_set._range()
         with np.errstate(over="ignore", invalid="ignore"):

@@ -299,7 +299,9 @@ def test_no_more_is_kept_than_it_must(monkeypatch, every):
     assert looked == [5, 5, 2]
 
 
-@pytest.mark.parametrize("shape", [(), (7,), (64, 33), (3, 3, 2, 5)])
+@pytest.mark.parametrize(
+    "shape", [(), (7,), (64, 33), (3, 3, 2, 5), (64, 64), (512, 8), (8, 5000), (5000,), (4500, 1)]
+)
 def test_nothing_that_is_not_finite_is_passed_over(shape):
     """Wherever it stands, whatever it is, in a compiled function as well."""
     ways, sound = [is_finite], np.random.default_rng(0).normal(size=shape).astype("float32")
@@ -318,6 +320,100 @@ def test_nothing_that_is_not_finite_is_passed_over(shape):
                 lost = sound.copy()
                 lost.flat[place] = bad
                 assert not bool(way(ops.convert_to_tensor(lost))), (bad, place)
+
+
+@pytest.mark.parametrize("bad", [0, BAD])
+@pytest.mark.parametrize("stage", ["batch", "activation"])
+def test_a_loss_that_refuses_a_nan_is_a_fault(tmp_path, bad, stage):
+    """PyTorch's binary cross-entropy raises for a NaN: the same fault as elsewhere, and a file."""
+    layers = [Root(name="root")] if stage == "activation" else []
+    last = keras.layers.Dense(1, activation="sigmoid", name="last")
+    sick = keras.Sequential([keras.Input((3,)), *layers, last], name="m")
+    sick.compile(keras.optimizers.SGD(0.01), "binary_crossentropy", metrics=["accuracy"])
+    x = data()[0]
+    y = (x[:, :1] > 0).astype("float32")
+    x[bad * BATCH + 1] = np.nan if stage == "batch" else 1e4
+    stop = ci.StopAtFault(tmp_path / "fault.npz", every=4)
+    with pytest.warns(UserWarning, match=f"At step {bad + 1} .*; loss nan.*Training stops"):
+        sick.fit(x, y, batch_size=BATCH, shuffle=False, epochs=2, verbose=0, callbacks=[stop])
+    (fault,) = stop.faults
+    assert (fault.step, fault.stage) == (bad + 1, stage)
+    assert fault.layer == "root" * (stage == "activation")
+    np.testing.assert_array_equal(
+        _fault_file.read(tmp_path / "fault.npz").data[0], x[bad * BATCH : (bad + 1) * BATCH]
+    )
+    assert int(sick.optimizer.iterations) == bad
+    assert all(np.isfinite(w).all() for w in sick.get_weights())
+
+
+def test_training_goes_on_behind_losses_that_refuse_a_nan():
+    """Two bad batches in one window, each left out at half the rate."""
+    last = keras.layers.Dense(1, activation="sigmoid", name="last")
+    sick = keras.Sequential([keras.Input((3,)), last], name="m")
+    sick.compile(keras.optimizers.SGD(0.01), "binary_crossentropy")
+    x = data()[0]
+    y = (x[:, :1] > 0).astype("float32")
+    x[[2 * BATCH, 5 * BATCH]] = np.nan
+    stop = ci.StopAtFault(None, roll_backs=3)
+    with pytest.warns(UserWarning, match="goes on without the batch"):
+        sick.fit(x, y, batch_size=BATCH, shuffle=False, verbose=0, callbacks=[stop])
+    assert [fault.stage for fault in stop.faults] == ["batch"] * 2
+    assert int(sick.optimizer.iterations) == COUNT - 2
+    assert float(sick.optimizer.learning_rate) == pytest.approx(0.0025)
+
+
+@pytest.mark.skipif(not TORCH, reason="the others trace a step once, and it raises then")
+def test_an_error_that_no_number_explains_ends_training():
+    """As without the callback, and no fault is told."""
+    calls = []
+
+    def loss(y, predicted):
+        calls.append(1)
+        if len(calls) > BAD:
+            raise RuntimeError("of its own")
+        return ops.mean(ops.square(y - predicted))
+
+    stop = ci.StopAtFault(None)
+    with pytest.raises(RuntimeError, match="of its own"):
+        model(loss=loss).fit(*data(), batch_size=BATCH, verbose=0, callbacks=[stop])
+    assert stop.faults == []
+
+
+class Direction(keras.constraints.Constraint):
+    """Has no value for a row of zeros."""
+
+    def __call__(self, w):
+        return w / ops.sqrt(ops.sum(ops.square(w), axis=1, keepdims=True))
+
+
+@pytest.mark.parametrize("rows", [100, 512])
+def test_a_row_that_is_never_drawn_is_a_fault_when_it_is_lost(rows):
+    """A large weight, one row of which its constraint makes NaN, which the loss does not see."""
+    table = keras.layers.Embedding(rows, 8, embeddings_constraint=Direction())
+    sick = keras.Sequential([keras.Input((), dtype="int32"), table, keras.layers.Dense(1)])
+    sick.compile("sgd", "mse")
+    value = array(table.embeddings)
+    value[7] = 0.0
+    table.embeddings.assign(value)
+    x, stop = np.arange(10, 74).astype("int32"), ci.StopAtFault(None)
+    with pytest.warns(UserWarning, match="At step 1 the constraint made .* not finite"):
+        sick.fit(x, np.ones((64, 1)), verbose=0, callbacks=[stop])
+    (fault,) = stop.faults
+    assert (fault.stage, fault.weights) == ("constraint", (table.embeddings.path,))
+    np.testing.assert_array_equal(array(table.embeddings), value)
+
+
+@pytest.mark.parametrize("width", [8, 64, 72])
+def test_a_large_batch_is_looked_at(width):
+    """One NaN in a batch of 64 rows is a fault of the batch however wide it is."""
+    x, y = np.ones((192, width), "float32"), np.zeros((192, 1), "float32")
+    x[130, 0] = np.nan
+    sick = keras.Sequential([keras.Input((width,)), keras.layers.Dense(1)])
+    sick.compile(keras.optimizers.SGD(1e-4), "mse")
+    stop = ci.StopAtFault(None)
+    with pytest.warns(UserWarning, match="At step 3 its batch is not finite"):
+        sick.fit(x, y, batch_size=64, shuffle=False, verbose=0, callbacks=[stop])
+    assert [fault.stage for fault in stop.faults] == ["batch"]
 
 
 @pytest.mark.parametrize("every", [4, 100])
@@ -406,7 +502,7 @@ SCHEDULE = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
     [
         ({"path": 3}, 0.1, "`path` of `StopAtFault` must be the path of a file, or None"),
         ({"path": "."}, 0.1, "`path` of `StopAtFault` must be the path of a file"),
-        ({"path": "no/such/fault.npz"}, 0.1, "There is no folder 'no/such'"),
+        ({"path": "no/such/fault.npz"}, 0.1, "There is no folder 'no/such' for `path` of"),
         ({"every": 0}, 0.1, "`every` of `StopAtFault` must be an integer of at least 1"),
         ({"roll_backs": -1}, 0.1, "`roll_backs` of `StopAtFault` must be an integer of at least 0"),
         ({"factor": 1}, 0.1, "`factor` of `StopAtFault` must lie between 0 and 1"),

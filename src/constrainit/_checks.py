@@ -130,6 +130,13 @@ def file_path(owner: str, name: str, value: Any, must: str = "be the path of a f
     return path
 
 
+def in_folder(owner: str, name: str, path: Path) -> Path:
+    """The path of a file to write, whose folder is there."""
+    if not path.resolve().parent.is_dir():
+        raise ValueError(f"There is no folder {str(path.parent)!r} for `{name}` of `{owner}`.")
+    return path
+
+
 def patterns(owner: str, name: str, value: Any) -> list[str]:
     """A pattern of the paths of weights, or several, as a list."""
     kinds = (list, tuple, set, frozenset)

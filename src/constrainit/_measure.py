@@ -8,6 +8,7 @@ from keras import ops
 
 from constrainit._compile import at_once, compiled
 from constrainit._precision import widened
+from constrainit.numerics import largest
 
 
 def measure(sets: Sequence[Any], weights: Sequence[Any]) -> list[tuple[float, Any]]:
@@ -41,7 +42,7 @@ def outside(a_set: Any, w, image) -> Any:
     """How far outside the furthest unit is, given the image; NaN where a weight is none."""
     wide = widened(w)
     moved = a_set._outside(w, image)
-    return ops.max(a_set._distance(ops.where(ops.isfinite(wide), moved, wide * 0.0)))
+    return largest(a_set._distance(ops.where(ops.isfinite(wide), moved, wide * 0.0)))
 
 
 @functools.lru_cache(maxsize=256)

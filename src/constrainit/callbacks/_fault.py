@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import math
 import os
 from typing import Any
 
@@ -55,8 +56,8 @@ class StopAtFault(Told, keras.callbacks.Callback):
         faults: What was found, in order, as `Fault`.
 
     Raises:
-        ValueError: An argument is not of its kind; at the start of `fit`: the model is not
-            compiled or not built, there is no folder for the file, or the learning rate, which
+        ValueError: An argument is not of its kind, or there is no folder for the file; at the start
+            of `fit`: the model is not compiled or not built, or the learning rate, which
             `roll_backs` lowers, is a schedule.
     """
 
@@ -70,6 +71,8 @@ class StopAtFault(Told, keras.callbacks.Callback):
         super().__init__()
         must = "be the path of a file, or None"
         self.path = None if path is None else _checks.file_path("StopAtFault", "path", path, must)
+        if self.path is not None:
+            _checks.in_folder("StopAtFault", "path", self.path)
         self.every = _checks.count("StopAtFault", "every", every)
         self.roll_backs = _checks.count("StopAtFault", "roll_backs", roll_backs, least=0)
         if not 0 < _checks.number("StopAtFault", "factor", factor) < 1:
@@ -78,6 +81,7 @@ class StopAtFault(Told, keras.callbacks.Callback):
         self.faults: list[Fault] = []
         self._flags: list[Flags] = []
         self._function: Any = None
+        self._logs: dict[str, Any] = {}
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Reaches into the optimizer."""
@@ -85,10 +89,11 @@ class StopAtFault(Told, keras.callbacks.Callback):
         optimizer = getattr(self.model, "optimizer", None)
         if optimizer is None or not is_built(self.model):
             raise ValueError("`StopAtFault` needs a model that is built and compiled.")
-        self._check_place()
+        if self.path is not None:
+            _checks.in_folder("StopAtFault", "path", self.path)
         if not optimizer.built:
             optimizer.build(self.model.trainable_variables)
-        self.faults, self._left = [], self.roll_backs
+        self.faults, self._left, self._logs = [], self.roll_backs, {}
         for inner in inner_optimizers(optimizer):
             if self.roll_backs and not isinstance(inner._learning_rate, keras.Variable):
                 raise ValueError(
@@ -99,14 +104,6 @@ class StopAtFault(Told, keras.callbacks.Callback):
             flags = observer_of(self.model, recipe, functools.partial(Flags, inner))
             attach(flags, inner, self.model)
             self._flags.append(flags)
-
-    def _check_place(self):
-        if self.path is None:
-            return
-        if not self.path.resolve().parent.is_dir():
-            raise ValueError(
-                f"There is no folder {str(self.path.parent)!r} for `path` of `StopAtFault`."
-            )
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Copies the state; what happens to weights from here on are steps."""
@@ -167,19 +164,34 @@ class StopAtFault(Told, keras.callbacks.Callback):
         self._size += sum(map(size_of, batches))
         given = batches if keras.backend.backend() == "torch" else iter(batches)
         try:
-            result = self._function(*state, given)
+            return self._take(state, given)
         except BaseException:
             self.close()
             raise
+
+    def _take(self, state, given):
+        """A step that training has come to, and its logs."""
+        try:
+            result = self._function(*state, given)
+        except RuntimeError as refused:
+            if keras.backend.backend() != "torch":
+                raise
+            # Some losses of PyTorch raise for a NaN, where those of the others give NaN.
+            self._look(refused)
+            self._begin()
+            return {**self._logs, "loss": math.nan}
         self._logs = result[0] if state else result
         return result
 
-    def _look(self):
-        """Looks at the steps since the last look, and goes back to before one that failed."""
+    def _look(self, refused=None):
+        """Looks at the steps since the last look, and goes back to before one that failed.
+
+        `refused` is the error with which PyTorch has ended the last of them.
+        """
         if not self._window:
             return
-        while self._state.is_bad(self._good):
-            place, found = self._find()
+        while refused is not None or self._state.is_bad(self._good):
+            place, found = self._find(refused)
             self._tell(self._window[place], found)
             if not self._left:
                 self.model.stop_training = True
@@ -188,18 +200,25 @@ class StopAtFault(Told, keras.callbacks.Callback):
             self._slow_down()
             # With the lower rate: a second fault goes back to it.
             self._good, self._window = self._state.copy(), self._window[place + 1 :]
-            self._again(self._window)
+            refused = self._again(self._window)
 
     def _again(self, batches):
+        """Takes steps once more; gives the error with which PyTorch has ended one, or None."""
         for batch in batches:
-            self._logs = step(self.model, self._function, [batch])
+            try:
+                self._logs = step(self.model, self._function, [batch])
+            except RuntimeError as refused:
+                if keras.backend.backend() != "torch":
+                    raise
+                return refused
+        return None
 
     def _slow_down(self):
         for flags in self._flags:
             rate = flags.optimizer._learning_rate
             rate.assign(rate.value * self.factor)
 
-    def _find(self):
+    def _find(self, refused):
         """Takes the steps once more; leaves the model before the one that fails.
 
         Gives its place, and what was found.
@@ -209,13 +228,17 @@ class StopAtFault(Told, keras.callbacks.Callback):
         with self._looking():
             for place, batch in enumerate(self._window):
                 before = self._state.copy()
-                self._again([batch])
-                if self._state.is_bad(before):
+                now = self._again([batch])
+                if now is not None or self._state.is_bad(before):
                     found = self._state.evidence(before)
+                    if now is not None:
+                        found = dataclasses.replace(found, loss=math.nan, refused=now)
                     self._state.put(before)
                     return place, found
         # What is not repeatable (other callbacks, another order of sums) has not failed again.
         self._state.put(self._good)
+        if refused is not None:
+            raise refused
         return len(self._window) - 1, found
 
     @contextlib.contextmanager
@@ -233,6 +256,9 @@ class StopAtFault(Told, keras.callbacks.Callback):
         from constrainit.doctor import _fault_file
 
         fault = judged(self.model, self._state, data, found)
+        # Nothing explains the error but itself.
+        if found.refused is not None and fault.stage == "loss":
+            raise found.refused
         kept = ""
         if self.path is not None and is_chief():
             try:

@@ -20,6 +20,9 @@ _OF_KERAS = (
 )
 """Infinity times zero is no number."""
 
+_WIDE = 8
+"""Units from which on the rows of a weight are quicker added up than looked at."""
+
 STAGES = ("gradient", "update", "constraint")
 """What a step of an optimizer does to a weight, in this order."""
 
@@ -143,9 +146,11 @@ def is_finite(value: Any) -> Any:
     value = ops.convert_to_tensor(value)
     if "float" not in keras.backend.standardize_dtype(value.dtype) or 0 in value.shape:
         return ops.convert_to_tensor(True)
-    if keras.backend.backend() == "tensorflow" or keras.distribution.distribution() is not None:
-        # A maximum passes over NaN where XLA compiles for TensorFlow, and where JAX's devices
-        # compare theirs.
+    if keras.backend.backend() == "jax" and sums.rows(value).shape[-1] >= _WIDE:
+        # A maximum of XLA passes over NaN; a sum does not: a third of the time of a look at each
+        # entry, but of what is narrow, which it adds up one by one.
+        return ops.isfinite(sums.total(sums.rows(value) * 0))
+    if keras.backend.backend() != "torch" or keras.distribution.distribution() is not None:
         finite = ops.isfinite(value)
         return ops.all(ops.all(finite, axis=0)) if len(value.shape) > 1 else ops.all(finite)
     # What is no number is the largest, too: a fifth of the time of a look at each entry.

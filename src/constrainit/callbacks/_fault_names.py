@@ -21,9 +21,9 @@ class Fault:
 
     Attributes:
         step: How many calls of the optimizer came before the step.
-        stage: Where in the step: `"start"` (a weight was not finite before it), `"batch"`,
-            `"activation"`, `"loss"`, `"gradient"`, `"update"`, `"constraint"`, or `"state"` for a
-            weight that is not trained.
+        stage: Where in the step: `"start"` (a weight was not finite before it, and the step is
+            the first that it did harm to), `"batch"`, `"activation"`, `"loss"`, `"gradient"`,
+            `"update"`, `"constraint"`, or `"state"` for a weight that is not trained.
         weights: The paths of the weights whose gradient or value is not finite in that step.
         layer: The first layer whose output is not finite, or an empty string.
         loss: The loss of the step.

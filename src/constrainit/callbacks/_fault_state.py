@@ -21,12 +21,14 @@ class Evidence:
         stage: One of `STAGES`, or `"state"`.
         weights: The variables that are not finite there.
         loss: The mean loss since the copy that it was compared with.
+        refused: The error with which PyTorch has ended the step, if it has.
     """
 
     step: int
     stage: str
     weights: list[Any]
     loss: float
+    refused: RuntimeError | None = None
 
 
 class State:

@@ -160,8 +160,19 @@ class KeepFeasible(Told, keras.callbacks.Callback):
             return
         text = f"At {moment}: {'; '.join(one._said for one in told)}."
         if self.mode == "raise":
-            raise RuntimeError(f'{text} Write KeepFeasible("repair"), or project(model) before.')
+            raise RuntimeError(f"{text} {' '.join(_mends(told, lost))}")
         warn(text)
+
+
+def _mends(told, lost):
+    """What helps against what is raised, a sentence each."""
+    if any(one.weight not in lost for one in told):
+        yield 'Write KeepFeasible("repair"), or project(model) before.'
+    if lost:
+        yield (
+            "No projection mends a weight that is not finite: load weights that were saved while "
+            "they were (model.load_weights), and find the step that lost them with StopAtFault()."
+        )
 
 
 def _paced(a_set: ConstraintSet) -> bool:

@@ -65,8 +65,9 @@ class WeightLog(Told, Reach):
             `close()`.
 
     Raises:
-        ValueError: An argument is not of its kind; at the start of `fit`: the model is not built,
-            a pattern matches nothing, or the file is not usable as a log.
+        ValueError: An argument is not of its kind, or there is no folder for the file; at the start
+            of `fit`: the model is not built, a pattern matches nothing, or the file is not usable
+            as a log.
 
     >>> import keras, tempfile
     >>> import numpy as np
@@ -92,6 +93,7 @@ class WeightLog(Told, Reach):
     ):
         super().__init__()
         path = _checks.file_path("WeightLog", "path", path)
+        _checks.in_folder("WeightLog", "path", path)
         self.every = _checks.count("WeightLog", "every", every)
         self.weights = (
             None if weights is None else _checks.patterns("WeightLog", "weights", weights)

@@ -9,7 +9,7 @@ from constrainit._measure import outside
 from constrainit._precision import dtype_of, nearest, tolerance, widened
 from constrainit._set import ConstraintSet
 from constrainit.callbacks import _log_sums as sums
-from constrainit.sets import Custom
+from constrainit.sets import Custom, Sign
 from constrainit.sets.combine import _Applied
 from constrainit.sets.elementwise import bounds_of
 from constrainit.sets.norms import _Norms
@@ -198,6 +198,10 @@ def _at_bound(after, a_set):
         at_low = None if low is None else max(stored[0], nearest(low, dtype))
         at_high = None if high is None else min(stored[1], nearest(high, dtype))
         return sums.share_at(wide, at_low, at_high), None
+    if isinstance(a_set, Sign):
+        given = ops.convert_to_tensor(a_set._array(len(wide.shape)) != 0)
+        at_zero = ops.cast(ops.logical_and(given, ops.equal(wide, 0)), "float32")
+        return sums.total(sums.rows(at_zero)) / float(sums.count_of(wide)), None
     if isinstance(a_set, _Norms):
         lower, upper = a_set._range()
         squares = sums.squares_of_units(wide, a_set._units(len(wide.shape)))

@@ -124,14 +124,14 @@ def frame(path: Path, pattern: str | None, number: int | None, kind: str | None 
     """
     if kind not in (None, *_KINDS):
         raise _checks.fail("WeightLog.read", "arrays", f"be one of {[*_KINDS]} or None", kind)
-    try:
-        import pandas as pd
-    except ImportError:
-        raise ImportError(
-            'Reading a log into a frame needs pandas: pip install "constrainit[log]".'
-        ) from None
     database = open_log(path)
     try:
+        try:
+            import pandas as pd
+        except ImportError:
+            raise ImportError(
+                'Reading a log into a frame needs pandas: pip install "constrainit[log]".'
+            ) from None
         run = run_of(database, path, number)
         held = chosen(database, path, run.id, pattern)
         rows = [

@@ -12,7 +12,9 @@ def about(run: Run) -> str:
     """What a run was, in one line."""
     told = run.about
     what = f"{told.get('class', 'model')} {told.get('model', '')!r}, Keras {told.get('keras')} on "
-    what += f"{told.get('backend')} {told.get('backend_version')}, every {told.get('every')} steps"
+    every = told.get("every")
+    what += f"{told.get('backend')} {told.get('backend_version')}, "
+    what += "every step" if every == 1 else f"every {every} steps"
     last = "no record yet" if run.last is None else f"last step {run.last}"
     return f"run {run.id}, begun {run.started}: {what}; {last}"
 

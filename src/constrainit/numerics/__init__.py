@@ -16,6 +16,7 @@ from ._gram import spectral_slack as spectral_slack
 from ._inverse import inverse_by_halves as inverse_by_halves
 from ._isotonic import isotonic as isotonic
 from ._largest import keep_largest as keep_largest
+from ._largest import largest as largest
 from ._limits import at_least as at_least
 from ._limits import at_most as at_most
 from ._limits import between as between
@@ -44,9 +45,9 @@ __all__ = [
     "at_least", "at_most", "axis_sum", "between", "circulant", "computed_once",
     "convex_sequences", "convolution_bound", "convolution_slack", "dykstra", "exponential",
     "factor_into", "from_diagonals", "from_first_row", "in_double", "inverse_by_halves",
-    "is_rotation", "isotonic", "keep_largest", "may_write_over", "nearest_correlation",
-    "plain_norm", "polar", "polar_factor", "polished", "project_birkhoff", "project_l1_ball",
-    "project_simplex", "safe_norm", "scale_in_double", "softplus", "spectral_bound",
-    "spectral_slack", "symmetric_part", "tanh", "toeplitz", "with_eigenvalues", "with_rule",
-    "with_singular_values",
+    "is_rotation", "isotonic", "keep_largest", "largest", "may_write_over",
+    "nearest_correlation", "plain_norm", "polar", "polar_factor", "polished",
+    "project_birkhoff", "project_l1_ball", "project_simplex", "safe_norm", "scale_in_double",
+    "softplus", "spectral_bound", "spectral_slack", "symmetric_part", "tanh", "toeplitz",
+    "with_eigenvalues", "with_rule", "with_singular_values",
 ]  # fmt: skip

@@ -1,6 +1,18 @@
-"""The largest entries of a vector."""
+"""The largest entries of a tensor."""
 
+import keras
 from keras import ops
+
+
+def largest(x):
+    """The largest entry of all, as a scalar; NaN if one is.
+
+    A maximum of XLA passes over NaN: on JAX in arrays of some thousand entries, on TensorFlow
+    wherever it compiles.
+    """
+    if keras.backend.backend() == "torch":
+        return ops.max(x)
+    return ops.where(ops.any(ops.isnan(x)), ops.full((), float("nan"), x.dtype), ops.max(x))
 
 
 def keep_largest(w, count):

@@ -12,6 +12,7 @@ from constrainit import _checks
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws_of_bounds
 from constrainit.initializers._draws import nth_seed
+from constrainit.numerics import largest
 from constrainit.sets.combine import inner_set
 from constrainit.transforms import Identity, Joined
 
@@ -150,7 +151,7 @@ class _Cut(ConstraintSet):
         return self._joined([one._outside(a, b) for (one, a), (_, b) in pairs])
 
     def _distance(self, moved):
-        return ops.stack([ops.max(one._distance(block)) for one, block in self._blocks(moved)])
+        return ops.stack([largest(one._distance(block)) for one, block in self._blocks(moved)])
 
     def _transform(self):
         return Joined(self) if all(one.transform for one in self._sets()) else None
