@@ -24,6 +24,11 @@ _ARGUMENTS = {
 }
 
 
+def argument_of(name: str) -> str:
+    """A layer's argument without its suffix, as that or as the weight is called."""
+    return _ARGUMENTS.get(name, name)
+
+
 @dataclass(frozen=True)
 class WeightRecord:
     """One weight of a model and what is known about it.
@@ -64,7 +69,7 @@ class WeightRecord:
         depthwise = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
         if name == "kernel" and isinstance(self.layer, depthwise):
             return "depthwise"
-        return _ARGUMENTS.get(name) or name
+        return argument_of(name)
 
     @property
     def value(self) -> Any:
