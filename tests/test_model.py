@@ -220,10 +220,33 @@ def test_constrained_rejects_a_name_with_its_suffix():
         ci.constrained(kernel_constraint="non_neg")
     with pytest.raises(ValueError, match=r"`base` belongs to an initializer.*initializer\(base="):
         ci.constrained(kernel="non_neg", base="he_normal")
-    with pytest.raises(ValueError, match=r"Write recurrent=\.\.\."):
-        ci.constrained(recurrent_kernel="non_neg")
     with pytest.raises(ValueError, match="x=3"):
         ci.constrained(kernel=3)
+
+
+@pytest.mark.parametrize("argument", ["recurrent", "depthwise", "pointwise"])
+def test_a_weight_is_named_as_in_the_layer_or_as_its_argument(argument):
+    """Both spellings give the same arguments; both at once are one too many."""
+    short, whole = (
+        ci.constrained(**{name: ci.UnitNorm()}) for name in (argument, f"{argument}_kernel")
+    )
+    assert set(short) == set(whole) == {f"{argument}_constraint", f"{argument}_initializer"}
+    assert repr(short) == repr(whole)
+    with pytest.raises(ValueError, match=f"one set for a weight.*{argument}_kernel=NonNeg"):
+        ci.constrained(**{argument: ci.UnitNorm(), f"{argument}_kernel": ci.NonNegative()})
+
+
+def test_a_map_takes_both_spellings():
+    """`Reparametrized` knows weights by either name, too, of a depthwise layer as well."""
+    made = {
+        "recurrent": (lambda: keras.layers.SimpleRNN(3), (None, 4, 2)),
+        "depthwise": (lambda: keras.layers.DepthwiseConv1D(3), (None, 4, 2)),
+    }
+    for argument, (make, shape) in made.items():
+        for name in (argument, f"{argument}_kernel"):
+            layer = ci.Reparametrized(make(), **{name: ci.UnitNorm()})
+            layer.build(shape)
+            assert len(layer.seen) == 1
 
 
 # constrain

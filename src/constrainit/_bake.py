@@ -6,28 +6,31 @@ from typing import Any
 
 import keras
 
+from constrainit._absorbed import absorbed, told, without_scale
 from constrainit._carried import carry_adapted, carry_constraints
-from constrainit._reparametrize import weights_in_order
+from constrainit._reparametrize import weights_by_layer, weights_in_order
 from constrainit._seen import trained_of
 from constrainit._words import with_article
-from constrainit.layers import OutputScale
-from constrainit.model import walk
+from constrainit.model import check_built, walk
 
-_SCALE = "constrainit>OutputScale"
 _REPARAMETRIZED = "constrainit>Reparametrized"
 _MADE_UP = re.compile(r"reparametrized(_\d+)?")
 """How Keras names such a layer that is given no name."""
 
 
 def bake(model: keras.Model) -> keras.Model:
-    """A copy of the model, for export, with every activation's `OutputScale` in the kernel.
+    """A copy of the model, for export, with the activations' `OutputScale` in the kernels.
 
     Layers in a `Reparametrized` stand there by themselves, under their own names (or that which
     the `Reparametrized` was given), with the members as their weights, and the set that each was
     seen in as its constraint: `check` knows it, and training on stays inside, by projection. The
-    copy computes the same function, to the rounding of the dtype of its weights. Where a scale was
-    multiplied in, the weights leave their set: the constraint and the initializer of that layer
-    are taken off, and the copy is not meant to be trained on.
+    copy computes the same function, to the rounding of the dtype of its weights.
+
+    A scale is multiplied into the weights that its layer is linear in: of dense layers,
+    convolutions and a `SimpleRNN`, computed by a `Reparametrized` or not. The weights then leave
+    their set: their constraints and initializers are taken off, and the copy is not meant to be
+    trained on. An LSTM or a GRU applies its activation elsewhere, too, and what a layer of your
+    own does is not known: these, and quantized layers, keep their `OutputScale`.
 
     Keras saves the constraint of a layer that has an argument for it, and loading that needs
     `import constrainit`. `constrain(copy, {"*/kernel": None})` takes it off.
@@ -41,15 +44,12 @@ def bake(model: keras.Model) -> keras.Model:
     Raises:
         ValueError: The model can not be copied from its config.
     """
-    factors, gone = {}, set()
-    for record in walk(model):
-        scale = getattr(record.layer, "activation", None)
-        if isinstance(scale, OutputScale) and hasattr(record.layer, "kernel_constraint"):
-            gone.add(id(scale.scale))
-            if record.variable.name in ("kernel", "bias"):
-                factors[id(record.variable)] = scale.scale
+    check_built(model)
+    found = absorbed(weights_by_layer(model))
+    factors, gone = found.factors, {id(one.scale) for one in found.scales}
     kept = [variable for variable in weights_in_order(model) if id(variable) not in gone]
-    plain = _copied(model)
+    with told(found):
+        plain = _copied(model)
     shapes = [tuple(v.shape) for v in kept], [tuple(v.shape) for v in plain.weights]
     if shapes[0] != shapes[1]:
         raise ValueError(
@@ -62,7 +62,11 @@ def bake(model: keras.Model) -> keras.Model:
         factor = factors.get(id(variable))
         # Copied: on JAX a step of training gives the buffers of its model away.
         value = keras.ops.copy(keras.ops.convert_to_tensor(variable))
-        target.assign(value if factor is None else value * keras.ops.cast(factor, value.dtype))
+        if factor is not None:
+            value = value * keras.ops.cast(factor, value.dtype)
+            # Of a layer of the user's own, whose config does not hold it.
+            target.constraint = None
+        target.assign(value)
     carry_adapted(model, plain)
     carry_constraints(plain, [pair for pair in pairs if id(pair[0]) not in factors])
     _obey_what_was_seen(plain, [pair for pair in pairs if id(pair[0]) not in factors])
@@ -95,7 +99,7 @@ def _copied(model):
 
 
 def _plain(config: Any, taken: set[str] | None = None) -> Any:
-    """A config in which layers with an `OutputScale` have its activation and no constraint.
+    """A config in which layers that take the scale of their activation have it no more.
 
     Layers in a `Reparametrized` stand in its place.
 
@@ -112,17 +116,7 @@ def _plain(config: Any, taken: set[str] | None = None) -> Any:
         name = _name_of(own, taken)
         inner = {**own["layer"], "config": {**own["layer"]["config"], "name": name}}
         config = {**config, **inner}
-    scale: Any = config.get("activation")
-    known = isinstance(scale, dict) and "kernel_constraint" in config
-    if known and scale.get("registered_name") == _SCALE:
-        config = {
-            **config,
-            "activation": scale["config"]["activation"],
-            "kernel_constraint": None,
-            "kernel_initializer": "glorot_uniform",
-            "bias_constraint": None,
-            "bias_initializer": "zeros",
-        }
+    config = without_scale(config)
     layers: Any = config.get("layers")
     beside = _names(layers) if isinstance(layers, list) else None
     return {key: _plain(v, beside if key == "layers" else None) for key, v in config.items()}

@@ -8,7 +8,7 @@ from constrainit._joint import Joint
 from constrainit.initializers import Feasible, MatchingBias
 from constrainit.initializers._start import check_activation, check_inputs
 from constrainit.layers import OutputScale
-from constrainit.model import STARTS
+from constrainit.model import STARTS, argument_of
 from constrainit.sets import as_set
 
 _NAMES = (
@@ -40,7 +40,8 @@ def constrained(
             `inputs="data"` for the first layer of a stack.
         **sets: Sets, or anything that `as_set` takes, under the names of the layer's arguments
             without the suffix: `kernel`, `bias`, `recurrent`, `depthwise`, `pointwise`,
-            `embeddings`, `gamma`, `beta`, `alpha`.
+            `embeddings`, `gamma`, `beta`, `alpha`. The name of the weight, `recurrent_kernel`,
+            is the same.
 
     Returns:
         A dictionary for `**`. Use one dictionary for one layer: layers that share an initializer
@@ -57,11 +58,12 @@ def constrained(
             "`constrained` must be given a set. Received: none. Write "
             "**constrained(kernel=NonNegative()) for example."
         )
+    sets = _by_argument(sets)
     arguments: dict[str, Any] = {}
     kernel = _planned_kernel(sets, activation, depth, inputs)
     for name, value in sets.items():
         _check_name(name, value)
-        for suffix in ("_constraint", "_initializer", "_kernel"):
+        for suffix in ("_constraint", "_initializer"):
             if name.endswith(suffix):
                 raise ValueError(
                     f"`constrained` takes the layer's argument without its suffix. Received: "
@@ -90,6 +92,20 @@ def constrained(
     if kernel:
         arguments.setdefault("bias_initializer", MatchingBias())
     return arguments
+
+
+def _by_argument(sets):
+    """The sets by the layer's arguments, whichever way the weights were named."""
+    found = {}
+    for name, value in sets.items():
+        argument = argument_of(name)
+        if argument in found:
+            raise ValueError(
+                f"`constrained` takes one set for a weight. Received: {argument}="
+                f"{found[argument]!r} and {name}={value!r}. Leave one out, or write one & other."
+            )
+        found[argument] = value
+    return found
 
 
 def _check_name(name, value):

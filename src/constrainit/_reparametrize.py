@@ -127,9 +127,9 @@ def _constrained(model):
     return {id(record.variable): as_set(record.constraint) for record in records}
 
 
-def weights_in_order(layer: Any) -> list[Any]:
-    """The weights as a model without any `Reparametrized` would have them, each once."""
-    found: dict[int, Any] = {}
+def weights_by_layer(layer: Any) -> list[tuple[Any, list[Any]]]:
+    """The layers, each with the weights it would have by itself without any `Reparametrized`."""
+    found: list[tuple[Any, list[Any]]] = []
     replaced: dict[int, list[Any]] = {}
 
     def visit(one):
@@ -138,10 +138,15 @@ def weights_in_order(layer: Any) -> list[Any]:
             own = []
         else:
             own = one._trainable_variables + one._non_trainable_variables
-        for variable in replaced.get(id(one), own):
-            found.setdefault(id(variable), variable)
+        found.append((one, replaced.get(id(one), own)))
         for inner in one._layers:
             visit(inner)
 
     visit(layer)
+    return found
+
+
+def weights_in_order(layer: Any) -> list[Any]:
+    """The weights as a model without any `Reparametrized` would have them, each once."""
+    found = {id(v): v for _, variables in weights_by_layer(layer) for v in variables}
     return list(found.values())

@@ -13,7 +13,7 @@ from constrainit._precision import wide_dtype
 from constrainit._seen import see
 from constrainit._set import ConstraintSet
 from constrainit._signatures import signed, takes_training
-from constrainit.model import WeightRecord, matches, walk
+from constrainit.model import WeightRecord, argument_of, matches, walk
 from constrainit.sets import as_set
 
 _LAYER_ARGUMENTS = ("name", "dtype", "trainable", "activity_regularizer", "autocast")
@@ -45,8 +45,9 @@ class Reparametrized(keras.layers.Wrapper):
     Args:
         layer: Any Keras layer.
         sets: For each weight that is to be seen through a map its set, or anything that `as_set`
-            takes. A weight is named as in the layer, `kernel`, `recurrent_kernel`, `gamma`, or by
-            a glob pattern on its path inside of the layer: `**{"forward_*/kernel": a_set}`.
+            takes. A weight is named as in the layer, `kernel`, `recurrent_kernel`, `gamma`, or as
+            its argument, `recurrent`, or by a glob pattern on its path inside of the layer:
+            `**{"forward_*/kernel": a_set}`.
             All weights that match are taken.
         name: As for any layer, and so are `dtype` and `trainable`.
 
@@ -189,7 +190,7 @@ class Reparametrized(keras.layers.Wrapper):
 
     def _records(self, name):
         records = walk(self.layer)
-        found = [r for r in records if name == r.argument or matches(r, name)]
+        found = [r for r in records if argument_of(name) == r.argument or matches(r, name)]
         if name in self.places:
             found = [r for place, r in enumerate(records) if place in self.places[name]]
         if not found:

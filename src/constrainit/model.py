@@ -24,6 +24,11 @@ _ARGUMENTS = {
 }
 
 
+def argument_of(name: str) -> str:
+    """A layer's argument without its suffix, as that or as the weight is called."""
+    return _ARGUMENTS.get(name, name)
+
+
 @dataclass(frozen=True)
 class WeightRecord:
     """One weight of a model and what is known about it.
@@ -64,7 +69,7 @@ class WeightRecord:
         depthwise = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
         if name == "kernel" and isinstance(self.layer, depthwise):
             return "depthwise"
-        return _ARGUMENTS.get(name) or name
+        return argument_of(name)
 
     @property
     def value(self) -> Any:
@@ -157,12 +162,8 @@ def is_built(model: keras.layers.Layer) -> bool:
     return parts or (model.built and (bool(model.variables) or whole))
 
 
-def walk(model: keras.Model) -> list[WeightRecord]:
-    """A record for every weight of a model, shared layers once.
-
-    Raises:
-        ValueError: `model` is no Keras model or layer, or is not built.
-    """
+def check_built(model: Any) -> None:
+    """Raises ValueError: `model` is no Keras model or layer, or is not built."""
     if not isinstance(model, keras.layers.Layer):
         raise ValueError(f"`model` must be a Keras model or layer. Received: model={model!r}.")
     if not is_built(model):
@@ -170,6 +171,15 @@ def walk(model: keras.Model) -> list[WeightRecord]:
             f"`model` must be built: {model.name!r} has no weights yet. Call it once on a batch, "
             "`model(x)`, call `model.build(input_shape)`, or begin with `keras.Input(shape)`."
         )
+
+
+def walk(model: keras.Model) -> list[WeightRecord]:
+    """A record for every weight of a model, shared layers once.
+
+    Raises:
+        ValueError: `model` is no Keras model or layer, or is not built.
+    """
+    check_built(model)
     records: dict[int, WeightRecord] = {}
     for layer, place in _layers(model, ""):
         for variable in layer._trainable_variables + layer._non_trainable_variables:
