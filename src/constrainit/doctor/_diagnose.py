@@ -12,6 +12,7 @@ from constrainit.doctor import _arguments, _batch
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding
 from constrainit.doctor._frames import fault
+from constrainit.doctor._of_keras_2 import keras_ops_for, missing_names
 from constrainit.doctor._other_axes import other_axes
 from constrainit.doctor._own_step import has_own_step
 from constrainit.doctor._probe import probe
@@ -20,7 +21,7 @@ from constrainit.doctor._randomness import undisturbed
 from constrainit.doctor._report import Report
 from constrainit.doctor._state import borrowed
 from constrainit.doctor.rules import findings, in_order
-from constrainit.doctor.treatments import keras_ops_for, missing_names, treat
+from constrainit.doctor.treatments import treat
 from constrainit.doctor.treatments._remedy import Changed, seen, write
 from constrainit.model import is_built
 

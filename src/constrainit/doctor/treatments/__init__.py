@@ -1,15 +1,9 @@
 """Treatments: what is tried for which findings, smallest change first."""
 
-import contextlib
-from collections.abc import Iterator
-
-import keras
-
 from constrainit.doctor._evidence import Evidence, Trial
 from constrainit.doctor._finding import Finding
 from constrainit.doctor._problem import Problem
 from constrainit.doctor.rules import in_order, rules_of
-from constrainit.doctor.rules.cw201_constraint_raises import missing_backend_name
 from constrainit.doctor.treatments import (
     axes,
     constraints,
@@ -170,24 +164,6 @@ REMEDIES = (
         for factor in (0.1, 0.01, 0.001)
     ),
 )
-
-
-@contextlib.contextmanager
-def keras_ops_for(names: set[str]) -> Iterator[None]:
-    """`keras.backend` has the given functions of `keras.ops` for a while."""
-    for name in names:
-        setattr(keras.backend, name, getattr(keras.ops, name))
-    try:
-        yield
-    finally:
-        for name in names:
-            delattr(keras.backend, name)
-
-
-def missing_names(evidence: Evidence) -> set[str]:
-    """The functions of Keras 2 that constraints asked `keras.backend` for."""
-    faults = [made.fault for made in evidence.constraints if made.fault is not None]
-    return {name for name in map(missing_backend_name, faults) if name}
 
 
 def treat(problem: Problem, evidence: Evidence, found: list[Finding]) -> list[Healing]:
