@@ -403,6 +403,22 @@ def test_a_row_that_is_never_drawn_is_a_fault_when_it_is_lost(rows):
     np.testing.assert_array_equal(array(table.embeddings), value)
 
 
+def test_a_row_that_was_lost_and_is_never_drawn_is_not_blamed():
+    """A batch that is not finite is the fault, though a weight was lost before it."""
+    inputs = keras.Input((3,))
+    table = keras.layers.Embedding(9, 2)
+    place = keras.layers.Lambda(lambda z: ops.zeros_like(z[:, :1], "int32"))(inputs)
+    sick = keras.Model(inputs, ops.sum(table(place), axis=1) + keras.layers.Dense(2)(inputs))
+    sick.compile("sgd", "mse")
+    value = np.ones((9, 2), "float32")
+    value[5] = np.nan
+    table.embeddings.assign(value)
+    (x, y), stop = data(), ci.StopAtFault(None)
+    x[BAD * BATCH] = np.nan
+    with pytest.warns(UserWarning, match=f"At step {BAD + 1} its batch is not finite"):
+        sick.fit(x, y, batch_size=BATCH, shuffle=False, verbose=0, callbacks=[stop])
+
+
 @pytest.mark.parametrize("width", [8, 64, 72])
 def test_a_large_batch_is_looked_at(width):
     """One NaN in a batch of 64 rows is a fault of the batch however wide it is."""

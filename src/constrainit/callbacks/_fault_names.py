@@ -69,10 +69,11 @@ def judged(model: keras.Model, state: State, data: Any, found: Evidence) -> Faul
     """
     weights, layer = found.weights, ""
     start = state.not_finite(model.trainable_variables)
-    if start:
-        stage, weights = "start", start
-    elif not _is_finite(data):
+    # First: a row that is lost and never drawn did no harm in the steps before.
+    if not _is_finite(data):
         stage = "batch"
+    elif start:
+        stage, weights = "start", start
     else:
         layer = _first_layer(model, state, data)
         stage = "activation" if layer else "loss" if not np.isfinite(found.loss) else found.stage

@@ -61,15 +61,16 @@ class State:
 
     def is_bad(self, good: list[Any]) -> bool:
         """Whether something is not finite that was in a copy, or was so in a step since then."""
-        found = any(one.found(on_host(one.bad)) for one in self.flags)
-        return found or not np.isfinite(self._loss(good)) or bool(self._lost(good))
+        return (
+            bool(self._noted(good)) or not np.isfinite(self._loss(good)) or bool(self._lost(good))
+        )
 
     def evidence(self, good: list[Any]) -> Evidence:
         """What is not finite, against a copy."""
         steps = self.flags[0].optimizer
         calls = int(np.asarray(ops.convert_to_numpy(self._of(good, steps._iterations))))
         number = calls // (steps.gradient_accumulation_steps or 1) + 1
-        noted = [pair for one in self.flags if (pair := one.found(on_host(one.bad)))]
+        noted = self._noted(good)
         if noted:
             stage, weights = min(noted, key=lambda pair: pair[0])
             return Evidence(number, STAGES[stage], weights, self._loss(good))
@@ -82,6 +83,20 @@ class State:
         # One wait for the device, not one for each weight.
         sound = ops.convert_to_numpy(ops.stack([is_finite(read(v)) for v in variables]))
         return [v for v, good in zip(variables, np.asarray(sound), strict=True) if not good]
+
+    def _noted(self, good):
+        """What steps since a copy have noted, but of weights that were lost before."""
+        found = []
+        for one in self.flags:
+            noted = on_host(one.bad)
+            if noted.any():
+                noted = np.where(
+                    np.asarray(ops.convert_to_numpy(self._of(good, one.bad))), 0, noted
+                )
+                sound = [bool(is_finite(self._of(good, v))) for v in one.variables]
+                noted[1:, np.logical_not(sound)] = 0
+                found.append(one.found(noted))
+        return [pair for pair in found if pair is not None]
 
     def _of(self, values, variable):
         return values[self._places[id(variable)]]
