@@ -1,5 +1,7 @@
 """What `bake` promises: another model of the same function, whatever stands in it."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ def batch(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape).astype("float32")
 
 
-def scaled(scale=1.7, activation="tanh"):
+def scaled(scale=1.7, activation: Any = "tanh"):
     return ci.OutputScale(activation, scale)
 
 

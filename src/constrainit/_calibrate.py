@@ -10,7 +10,7 @@ from keras import ops
 
 from constrainit import _checks
 from constrainit._joint import Member
-from constrainit._shapes import input_specs, misfits
+from constrainit._shapes import compared, input_specs, misfits, shapes_of
 from constrainit._watched import Calibrated, Lines, Watched
 from constrainit.model import WeightRecord, walk
 
@@ -97,12 +97,11 @@ def _run_first(model, x, watched, owner):
         _run(model, x, watched)
     # A model of the user's own may raise anything.
     except Exception as fault:
-        came = ", ".join(f"shape={tuple(part.shape)}" for part in keras.tree.flatten(x))
         specs = input_specs(model)
         if specs is not None and misfits(specs, x):
-            wanted = [str(tuple(one.shape)) for one in keras.tree.flatten(specs)]
-            must = f"be of the shape that {model.name!r} takes, {', '.join(wanted)}"
-            raise ValueError(f"`x` of `{owner}` must {must}. Received: {came}.") from None
+            wanted, came, hint = compared(specs, x, model.name)
+            raise ValueError(f"`x` of `{owner}` must {wanted}. Received: {came}.{hint}") from None
+        came = shapes_of(x)
         # Here, as little else of this library needs the doctor.
         from constrainit.doctor._said import said
 

@@ -13,6 +13,7 @@ from constrainit._effective import effective_records
 from constrainit._measure import measure
 from constrainit._reparametrized import seen_records
 from constrainit.model import matching, walk, wrong_axes
+from constrainit.sets.custom import own_name
 
 NOTHING = "no weight of the model has a constraint: nothing was checked"
 
@@ -141,11 +142,11 @@ def _seen_row(variable):
 
 def _check_row(record):
     if getattr(record, "hidden", ""):
-        text, shape = type(record.constraint).__name__, tuple(record.variable.shape)
+        text, shape = own_name(record.constraint), tuple(record.variable.shape)
         dtype = keras.backend.standardize_dtype(record.variable.dtype)
         return CheckRow(record.path, text, shape, dtype, None, True, "", record.hidden)
     value = record.value
-    text, violation, error = type(record.constraint).__name__, None, ""
+    text, violation, error = own_name(record.constraint), None, ""
     # A constraint of the user's own may raise anything; the table has to show what.
     try:
         a_set = record.resolved(record.constraint)

@@ -15,6 +15,7 @@ from constrainit.doctor._frames import fault
 from constrainit.doctor._statistics import to_numpy
 from constrainit.sets import Custom, as_set
 from constrainit.sets.combine import _Applied
+from constrainit.sets.custom import own_name
 
 _COUNTS = (*range(33), *(n for r in (50, 100, 200, 250, 500, 1000, 10_000) for n in (r - 1, r)))
 """Where a number that a constraint keeps is put, to see whether its results depend on it."""
@@ -44,10 +45,9 @@ def describe(record):
     try:
         a_set = as_set(record.constraint)
     except ValueError:
-        return type(record.constraint).__name__, True
+        return own_name(record.constraint), True
     if isinstance(a_set, Custom):
-        own = record.constraint
-        return getattr(own, "__name__", type(own).__name__), True
+        return own_name(record.constraint), True
     return a_set.describe(), False
 
 

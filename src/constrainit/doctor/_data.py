@@ -35,9 +35,10 @@ def describe_data(problem: Any) -> list[DataEvidence]:
     """Every array of the inputs and of the targets."""
     found = []
     for name, values in (("x", problem.x), ("y", problem.y)):
-        parts = [part for part in keras.tree.flatten(values) if part is not None]
-        for place, part in enumerate(parts):
-            shown = name if len(parts) == 1 else f"{name}[{place}]"
+        for path, part in keras.tree.flatten_with_path(values):
+            if part is None:
+                continue
+            shown = name + "".join(f"[{place!r}]" for place in path)
             dtype = keras.backend.standardize_dtype(part.dtype)
             if dtype not in ("string", "bool") and "complex" not in dtype:
                 found.append(_array(shown, part, "int" in dtype))

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from constrainit._shapes import input_specs, misfits
+from constrainit._shapes import compared, input_specs, misfits
 from constrainit._words import with_article
 from constrainit.doctor import _fault_file
 from constrainit.doctor._archive import read_arrays
@@ -80,5 +80,8 @@ def check_batch(model: keras.Model, x: Any, source: str) -> None:
     for shape, wanted in [] if specs is None else misfits(specs, x):
         # What it lacks, or has besides, Keras itself tells.
         if shape is not None and wanted is not None:
+            if isinstance(x, dict):
+                must, came, hint = compared(specs, x, model.name)
+                raise TargetError(f"{source} must {must}. It has {came}.{hint}")
             shown = tuple("batch" if i == 0 else size for i, size in enumerate(wanted))
             raise TargetError(f"{source} has the shape {shape}, but the model takes {shown}.")

@@ -13,6 +13,7 @@ from constrainit.doctor._code import function_of
 from constrainit.doctor._frames import Source
 from constrainit.doctor._layouts import gates_of
 from constrainit.model import WeightRecord
+from constrainit.sets.custom import users_own
 
 _MOST = 100_000
 """Lists with more entries are not looked into."""
@@ -68,6 +69,7 @@ def _together(shape, other):
 
 def functions_of(constraint):
     """The functions that hold the code of a constraint of the user's own."""
+    constraint = users_own(constraint)
     if inspect.isfunction(constraint):
         return [constraint]
     own = [k for k in type(constraint).__mro__ if k.__module__.split(".")[0] != "keras"]
@@ -76,6 +78,7 @@ def functions_of(constraint):
 
 def _constants(constraint):
     """The constants of a constraint, by the names that its source has for them."""
+    constraint = users_own(constraint)
     held = {} if inspect.isfunction(constraint) else vars(constraint)
     found = {f"self.{name}": Constant(f"self.{name}", *_of(v)) for name, v in held.items()}
     for function in functions_of(constraint):

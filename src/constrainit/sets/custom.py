@@ -1,5 +1,6 @@
 """A user's own constraint, seen as a set."""
 
+import functools
 from typing import Any
 
 import keras
@@ -72,7 +73,7 @@ class Custom(ConstraintSet):
         return ops.logical_not(ops.isnan(w))
 
     def _name(self):
-        return getattr(self.function, "__name__", type(self.function).__name__)
+        return own_name(self.function)
 
     def _phrase(self):
         return f"the fixed points of {self._name()}"
@@ -85,3 +86,17 @@ class Custom(ConstraintSet):
     def from_config(cls, config):
         """The set around the function that Keras finds again."""
         return cls(keras.saving.deserialize_keras_object(config["function"]))
+
+
+def users_own(constraint: Any) -> Any:
+    """What a user wrote: of a `Custom`, in which `constrain` puts it, the function or object."""
+    while isinstance(constraint, Custom):
+        constraint = constraint.function
+    return constraint
+
+
+def own_name(constraint: Any) -> str:
+    """The name of a user's function, or of the class of a constraint."""
+    own = users_own(constraint)
+    own = own.func if isinstance(own, functools.partial) else own
+    return getattr(own, "__name__", type(own).__name__)

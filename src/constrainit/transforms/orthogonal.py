@@ -124,7 +124,7 @@ def _share(x):
 
 def _cayley(x, base):
     if x.shape[0] == x.shape[1]:
-        return _around_square(base)(x)
+        return _around_square(x, base)
     length = ops.stop_gradient(_length(x))
     q = _around_tall(_within(x, length), base)
     return choose(length <= _FAR, lambda: q, lambda: with_value(q, _nearer(ops.stop_gradient(q))))
@@ -145,33 +145,31 @@ def _around_tall(x, base):
     return base + p @ share[:columns] + base @ share[columns:]
 
 
-def _around_square(base):
-    """`(I - A / 2)^-1 (I + A / 2) B` as a function of `x`, with the gradient in two products."""
+@ops.custom_gradient
+def _around_square(x, base):
+    """`(I - A / 2)^-1 (I + A / 2) B`, with its gradient along `x` in two products.
 
-    @ops.custom_gradient
-    def member(x):
-        length = _length(x)
-        near = length <= _FAR
-        inverse = inverse_by_halves(
-            ops.eye(x.shape[0], dtype=x.dtype) - _quarter(_within(x, length))
-        )
-        twice = inverse @ base
-        twice *= 2.0
-        q = twice - base
+    The base is an argument: on JAX an export differentiates by all variables, and may not find one
+    of them in a closure. None moves by its gradient.
+    """
+    length = _length(x)
+    near = length <= _FAR
+    inverse = inverse_by_halves(ops.eye(x.shape[0], dtype=x.dtype) - _quarter(_within(x, length)))
+    twice = inverse @ base
+    twice *= 2.0
+    q = twice - base
 
-        def gradient(*args, upstream=None):
-            upstream = args[0] if upstream is None else upstream
-            slope = _quarter((ops.transpose(inverse) @ upstream) @ ops.transpose(twice))
+    def gradient(*args, upstream=None):
+        upstream = args[0] if upstream is None else upstream
+        slope = _quarter((ops.transpose(inverse) @ upstream) @ ops.transpose(twice))
 
-            def drawn_in():
-                held = _clipped(x)
-                return ops.where(held == x, slope * _share(held), ops.zeros_like(slope))
+        def drawn_in():
+            held = _clipped(x)
+            return ops.where(held == x, slope * _share(held), ops.zeros_like(slope))
 
-            return choose(near, lambda: slope, drawn_in)
+        return choose(near, lambda: slope, drawn_in), ops.zeros_like(base)
 
-        return choose(near, lambda: q, lambda: _nearer(q)), gradient
-
-    return member
+    return choose(near, lambda: q, lambda: _nearer(q)), gradient
 
 
 def _quarter(x):

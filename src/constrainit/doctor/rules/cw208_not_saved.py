@@ -4,6 +4,7 @@ import inspect
 
 from constrainit.doctor._constructor import config_method, is_registered
 from constrainit.doctor.rules._rule import Rule
+from constrainit.sets.custom import users_own
 
 LOADED = "comes back as it is"
 """What is said of a constraint that can be saved and loaded."""
@@ -13,7 +14,7 @@ _REGISTER = "@keras.saving.register_keras_serializable()"
 
 
 def _fix(made):
-    constraint = made.record.constraint
+    constraint = users_own(made.record.constraint)
     if made.text == "<lambda>":
         return "write a class in place of the lambda, registered with Keras"
     if inspect.isfunction(constraint):

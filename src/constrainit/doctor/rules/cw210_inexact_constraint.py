@@ -2,6 +2,7 @@
 
 from constrainit.doctor.rules._rule import Rule, percent
 from constrainit.doctor.rules.cw101_infeasible_start import NOTICEABLE
+from constrainit.sets.custom import own_name
 
 
 class InexactConstraint(Rule):
@@ -37,7 +38,7 @@ class InexactConstraint(Rule):
             lost = made.zeroed[1] - made.zeroed[0]
             yield self.at_weight(
                 made,
-                f"its constraint {type(made.record.constraint).__name__} gives something that is "
+                f"its constraint {own_name(made.record.constraint)} gives something that is "
                 f"{percent(made.bias)} of the norm away from the nearest allowed weight, in "
                 f"{made.record.dtype}" + (f"; {percent(lost)} of it becomes zero" if lost else ""),
                 "use the set of constrainit of the same name, which computes in float32, or keep "

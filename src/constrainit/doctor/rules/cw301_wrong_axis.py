@@ -5,6 +5,7 @@ from constrainit.doctor._layouts import GATES
 from constrainit.doctor.rules._rule import Rule
 from constrainit.model import wrong_axes
 from constrainit.sets import Orthogonal
+from constrainit.sets.custom import own_name
 
 
 class WrongAxis(Rule):
@@ -80,7 +81,7 @@ class WrongAxis(Rule):
     def _by_training(self, seen):
         """A finding where only training tells that other axes are right."""
         record = seen.record
-        name = type(record.constraint).__name__
+        name = own_name(record.constraint)
         used, right = _axis(seen.given), _axis(seen.other)
         return self.made(
             f"its constraint {name} works along axis {used}, and so the model does not train: from "
@@ -133,7 +134,7 @@ def _from_to(losses):
 
 
 def _name(made):
-    return type(made.record.constraint).__name__
+    return own_name(made.record.constraint)
 
 
 def _harm(made, own):

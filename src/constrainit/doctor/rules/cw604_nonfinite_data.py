@@ -37,7 +37,7 @@ class NonfiniteData(Rule):
                     f"{made.name} holds {made.nonfinite} entries of {made.size} that are NaN or "
                     "infinite",
                     "drop or fill these examples before training: keep rows with "
-                    "np.isfinite(x).all(axis=1)",
+                    f"np.isfinite({made.name}).all(axis=1)",
                     {"nonfinite": made.nonfinite, "size": made.size},
                     level="info" if harmless else self.level,
                 )  # fmt: skip

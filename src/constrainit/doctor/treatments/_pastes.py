@@ -8,6 +8,8 @@ from constrainit.doctor._problem import Problem
 from constrainit.model import WeightRecord, walk
 from constrainit.sets import Intersection, NonNegative
 
+_BY_PLACE = "  # by place: Keras made up the name, and makes up another next time"
+
 
 def given(problem: Problem, sets: dict[str, str], function: str = "ci.constrain") -> str:
     """The call that gives weights their sets.
@@ -17,11 +19,13 @@ def given(problem: Problem, sets: dict[str, str], function: str = "ci.constrain"
         sets: The sets as they are written, by the paths of the weights.
         function: What takes a model, and sets by patterns.
     """
-    items = [f"{_key(problem, path)}: {a_set}" for path, a_set in sets.items()]
+    keys = [_key(problem, path) for path in sets]
+    items = [f"{key}: {a_set}" for (key, _), a_set in zip(keys, sets.values(), strict=True)]
+    why = _BY_PLACE if any(made_up for _, made_up in keys) else ""
     if len(items) == 1:
-        return f"{function}(model, {{{items[0]}}})"
+        return f"{function}(model, {{{items[0]}}}){why}"
     lines = "".join(f"    {item},\n" for item in items)
-    return f"{function}(model, {{\n{lines}}})"
+    return f"{function}(model, {{\n{lines}}}){why}"
 
 
 def told(problem: Problem, sets: dict[str, str], between: str = "; ") -> str:
@@ -30,13 +34,15 @@ def told(problem: Problem, sets: dict[str, str], between: str = "; ") -> str:
 
 
 def _key(problem, path):
-    """A weight as an expression: by its path, or, where Keras made up that, by its place.
+    """A weight as an expression, by its path; by its place, and that it is, where Keras made it up.
 
     A layer without a name of its own gets another one when the model is made once more.
     """
     record = next(r for r in walk(problem.model) if r.path == path)
     found, made_up = _held(problem, record)
-    return f"{found}.path" if found and made_up else repr(place(problem, path))
+    if found and made_up:
+        return f"{found}.path", True
+    return repr(place(problem, path)), False
 
 
 def drawn_from(a_set: ConstraintSet, arguments: str = "") -> str:

@@ -25,7 +25,18 @@ def scaled_data(problem, evidence, found):
     return Changed(
         "the data is brought to mean zero and deviation one",
         other,
-        "x = (x - x.mean(axis=0)) / x.std(axis=0)",
+        scaling(x),
+    )
+
+
+def scaling(x):
+    """The code that brings inputs to mean zero and deviation one, however they are held."""
+    if not keras.tree.is_nested(x):
+        return "x = (x - x.mean(axis=0)) / x.std(axis=0)"
+    return (
+        "x = keras.tree.map_structure(\n"
+        "    lambda part: (part - part.mean(axis=0)) / np.maximum(part.std(axis=0), 1e-6)\n"
+        "    if part.dtype.kind == 'f' else part, x)"
     )
 
 
@@ -57,7 +68,7 @@ def divided_targets(problem, evidence, found):
         + (", and the inputs brought to mean zero and deviation one" if scaled else ""),
         with_other(problem, x=x, y=y),
         f"{place} = {place} / {size:g}  # and predictions of them times {size:g}"
-        + ("\nx = (x - x.mean(axis=0)) / x.std(axis=0)" if scaled else ""),
+        + (f"\n{scaling(x)}" if scaled else ""),
     )
 
 
@@ -86,6 +97,12 @@ def finite_rows(problem, evidence, found):
     parts = [to_numpy(part) for part in keras.tree.flatten((problem.x, problem.y))]
     good = np.all([np.isfinite(p).reshape(len(p), -1).all(axis=1) for p in parts], axis=0)
     code = "good = np.isfinite(x).all(axis=tuple(range(1, x.ndim)))\nx, y = x[good], y[good]"
+    if keras.tree.is_nested(problem.x) or keras.tree.is_nested(problem.y):
+        code = (
+            "good = np.all([np.isfinite(part).reshape(len(part), -1).all(axis=1)\n"
+            "               for part in keras.tree.flatten((x, y))], axis=0)\n"
+            "x, y = keras.tree.map_structure(lambda part: part[good], (x, y))"
+        )
     return _rows(problem, good, "that are finite", code)
 
 

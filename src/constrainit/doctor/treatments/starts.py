@@ -51,14 +51,18 @@ def inside(problem, evidence, found):
 
     Where the constraint of another one raises, those of the findings alone.
     """
+    wanted = {finding.weight for finding in found}
     try:
         if evidence.trained:
             project(problem.model)
         else:
             prepare(problem.model, seed=problem.seed)
     except ValueError:
-        start_inside(problem, evidence, {finding.weight for finding in found})
+        start_inside(problem, evidence, wanted)
     if evidence.trained:
+        return Changed("every weight is moved to the nearest of its set", code="ci.project(model)")
+    still = [r for r in constrained_records(problem.model) if r.path in wanted]
+    if still and not any(record.variable.trainable for record in still):
         return Changed("every weight is moved to the nearest of its set", code="ci.project(model)")
     return Changed("every weight starts inside its set", code="ci.prepare(model)")
 
