@@ -263,7 +263,9 @@ def test_a_step_for_batches_of_any_size():
 
 
 @pytest.mark.parametrize(
-    "how", [{"attached": "before"}, {"eagerly": True}, {"optimizer": Plain(0.01)}], ids=str
+    "how",
+    [{"attached": "before"}, {"eagerly": True}, {"optimizer": Plain(0.01)}],
+    ids=["before", "eagerly", "plain"],
 )
 def test_a_step_that_runs_its_constraints_or_never_would(how):
     """Attached in time, not compiled, or left out by the optimizer, which is told as that."""
