@@ -335,7 +335,9 @@ def test_a_batch_of_named_inputs(folder):
     assert "healthy" in doctor("named.py:two_inputs", "--steps", 1, exit_code=0)
     (folder / "wrong.py").write_text(NAMED.replace("WIDTH", "3"))
     message = doctor("wrong.py:two_inputs", exit_code=2)
-    assert "has the shape (8, 3), but the model takes ('batch', 2)" in message
+    assert "must have the inputs of 'functional" in message
+    assert "'free' of the shape (None, 2). It has 'risk'" in message
+    assert "'free' of the shape (8, 3)" in message
 
 
 def test_what_is_reported_and_what_fails(folder):

@@ -153,7 +153,7 @@ FAULTY = {
     "growth": (
         lambda: Regression(rate=0.3, function=lambda d: 3 * ops.square(d)), X, Y, "CW505", "",
     ),
-    "layer": (lambda: Regression(bias_initializer=constant(NAN)), X, Y, "CW401", "dense"),
+    "layer": (lambda: Regression(bias_initializer=constant(NAN)), X, Y, "CW103", "dense"),
 }  # fmt: skip
 SOUND = {
     "set": (lambda: Moves(project=True), X, Y),

@@ -177,8 +177,8 @@ def _is_one_step(args, kwargs):
     return ops.is_tensor(given) and len(given.shape) > 2 and given.shape[1] == 1
 
 
-def as_it_is(value: Any, place: Any) -> Any:
-    """A `watch` that looks at no gradient."""
+def as_it_is(value: Any, *_: Any) -> Any:
+    """The value; a `watch` that looks at no gradient."""
     return value
 
 

@@ -17,7 +17,9 @@ class WrongAxis(Rule):
     attention have other layouts again. LSTM and GRU keep the matrices of their gates side by side
     in one kernel: that `Orthogonal` holds for all of them together is told as a note. Where nothing
     tells along which axes a layer has its units, the model itself is asked: along the axis that was
-    given it does not train, from a start inside either, and along another one it does.
+    given it does not train, from a start inside either, and along another one it does. A spectral
+    norm is that of a matrix: of a filter whose axis 0 is made the rows, as the layout of PyTorch
+    has it, it is not that of the convolution, and a start that is right is made too small.
 
     Example:
         bound = keras.constraints.MaxNorm(2)
@@ -28,9 +30,6 @@ class WrongAxis(Rule):
         bound = ci.MaxNorm(2)  # finds its axes from the layer
         kernel = layers.Conv2D(8, 3, kernel_constraint=bound)
         keras.Sequential([keras.Input((8, 8, 3)), kernel])
-
-    A spectral norm is that of a matrix: of a filter whose axis 0 is made the rows, as the layout of
-    PyTorch has it, it is not that of the convolution, and a start that is right is made too small.
 
     Known limits:
         Knows the layers of Keras, not along which axes a layer of the user's own has its units.
