@@ -123,6 +123,7 @@ def test_a_variable_that_a_constraint_keeps():
     found = [f for f in report.findings if f.code == "CW207"]
     assert [f.level for f in found] == ["warning" if BACKEND == "jax" else "info"], str(report)
     assert "self.u" in found[0].message
+    assert "CW205" not in [f.code for f in report.findings]
     assert np.array_equal(before, constraint.u)
 
 
