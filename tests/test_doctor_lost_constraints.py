@@ -33,7 +33,9 @@ class Log(layers.Layer):
 def test_a_clone_has_lost_the_constraint(rate):
     """It is the cause of the NaN, and a warning as long as there is none."""
     keras.utils.set_random_seed(0)
-    first = keras.Sequential([keras.Input((4,)), Log("non_neg", name="log"), layers.Dense(1)])
+    # Where both logarithms are to be small, the weights go down.
+    last = layers.Dense(1, kernel_initializer="ones")
+    first = keras.Sequential([keras.Input((4,)), Log("non_neg", name="log"), last])
     model = keras.models.clone_model(first)
     model.compile(keras.optimizers.Adam(rate), "mse")
     report = ci.diagnose(model, X, -9.0 * np.ones((32, 1), "float32"))
