@@ -180,14 +180,18 @@ def left_out(constraint):
     """The arguments of a constraint's class that its config lacks, and what they are now."""
     if not isinstance(constraint, keras.constraints.Constraint):
         return {}
+    return {name: getattr(constraint, name, None) for name in unsaved_arguments(constraint)}
+
+
+def unsaved_arguments(owner):
+    """The arguments of the class of a constraint or layer that its config lacks."""
     try:
-        config = constraint.get_config()
+        config = owner.get_config()
     # A user's `get_config` may raise anything, which is found where it is saved.
     except Exception:
-        return {}
-    parameters = inspect.signature(type(constraint)).parameters.values()
-    named = [p.name for p in parameters if p.kind in NAMED]
-    return {name: getattr(constraint, name, None) for name in named if name not in config}
+        return []
+    parameters = inspect.signature(type(owner)).parameters.values()
+    return [p.name for p in parameters if p.kind in NAMED and p.name not in config]
 
 
 def another(constraint, name, value):

@@ -22,6 +22,7 @@ _TOUCHED = ("sqrt", "norm", "abs", "sign")
 """Operations that have a value at zero, and a kink or a steep slope there."""
 
 _BESIDE = 1e-3
+"""How far a weight is moved, relative to its peak, to see whether it is at a bound."""
 
 _FAR = 100.0
 """How far outside, in peaks of the weight, a point is from which a bound is looked for."""

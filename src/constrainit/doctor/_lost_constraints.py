@@ -1,10 +1,9 @@
 """Weights whose layer may have lost its constraint where it was made from its config."""
 
-import inspect
 import math
 from typing import Any, NamedTuple
 
-from constrainit._signatures import NAMED
+from constrainit.doctor._constraint_calls import unsaved_arguments
 from constrainit.doctor._corners import fails
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor._statistics import to_numpy
@@ -56,14 +55,8 @@ def lost_constraints(problem: Any, evidence: Any) -> list[LostConstraint]:
 
 def _left_out(layer) -> list[str]:
     """The arguments for constraints that a layer has as None and its config does not hold."""
-    # A user's `get_config` may raise anything.
-    try:
-        config, parameters = layer.get_config(), inspect.signature(type(layer)).parameters
-    except Exception:
-        return []
     return [
-        one.name
-        for one in parameters.values()
-        if "constraint" in one.name and one.kind in NAMED and one.name not in config
-        and getattr(layer, one.name, "") is None
-    ]  # fmt: skip
+        name
+        for name in unsaved_arguments(layer)
+        if "constraint" in name and getattr(layer, name, "") is None
+    ]
