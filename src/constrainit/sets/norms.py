@@ -6,7 +6,7 @@ from typing import Any
 from keras import ops
 
 from constrainit import _checks
-from constrainit._compile import choose
+from constrainit._compile import amended
 from constrainit._precision import (
     as_dtype,
     dtype_of,
@@ -76,16 +76,14 @@ class _Norms(ConstraintSet):
         size = between(norm, least, most)
         (low, high), (below, above) = self._ends(dtype)
         tame = norm <= most if low is None and least < high else norm == size
-        factor = factor_into(size, low, high, below, above)
+        factor = ops.where(tame, factor_into(size, low, high, below, above), 1.0)
+        image = as_dtype(multiply(wide, factor), dtype)
 
-        def scaled():
-            return as_dtype(multiply(wide, factor), dtype)
-
-        def each_by_its_size():
+        def each_by_its_size(image):
             # A unit must not depend on its neighbours, not even in its last digit.
-            return ops.where(tame, as_dtype(wide * factor, dtype), super(_Norms, self)._image(w))
+            return ops.where(tame, image, super(_Norms, self)._image(image))
 
-        return choose(tame, scaled, each_by_its_size)
+        return amended(tame, image, each_by_its_size)
 
     def _ends(self, dtype):
         """`_margins` and `_targets`, with None for a bound that no norm is below."""
