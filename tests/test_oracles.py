@@ -14,7 +14,7 @@ from keras import ops
 
 import constrainit as ci
 from constrainit._precision import inward, nearest
-from constrainit.numerics import axis_sum
+from constrainit.numerics import axis_sum, plain_norm
 
 QUICK = settings(max_examples=40, deadline=None, derandomize=True, database=None)
 SLOW = settings(QUICK, max_examples=6, suppress_health_check=[HealthCheck.too_slow])
@@ -59,6 +59,19 @@ def test_sum_of_an_axis(shape, dtype):
     with arithmetic(dtype):
         found = array(axis_sum(ops.convert_to_tensor(w), axis))
     expected = w.astype("longdouble").sum(axis, keepdims=True)
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found, expected, rtol=6 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(24, 1), (1021, 300), (3, 3, 257, 70), (2, 200_000)])
+def test_norm_of_a_unit(shape, dtype):
+    """The norm of every unit to a few roundings, also where it is added up block by block."""
+    w = np.random.default_rng(0).normal(size=shape).astype(dtype)
+    axis = tuple(range(len(shape) - 1))
+    with arithmetic(dtype):
+        found = array(plain_norm(ops.convert_to_tensor(w), axis))
+    expected = np.sqrt((w.astype("longdouble") ** 2).sum(axis, keepdims=True))
     assert found.shape == expected.shape
     np.testing.assert_allclose(found, expected, rtol=6 * np.finfo(dtype).eps)
 
