@@ -117,7 +117,7 @@ def carried(
             trainable=False,
             aggregation="only_first_replica",
             name=f"constrainit_{name}",
-            layout=layout,
+            **({} if layout is None else {"layout": layout}),
         )
 
 

@@ -1,4 +1,4 @@
-"""A row of numbers about weights at every so many steps of an optimizer, computed in the step."""
+"""A row of numbers about weights at every so many steps of an optimizer, computed on the device."""
 
 import functools
 import math
