@@ -17,7 +17,7 @@ from conftest import array
 from keras import ops
 
 import constrainit as ci
-from constrainit.callbacks import WeightLog, _log_sums
+from constrainit.callbacks import WeightLog, _log_sums, _log_watch
 from constrainit.callbacks._log_tap import Tap
 from constrainit.log._storage import COLUMNS, LogError, Weight, connect
 from constrainit.log._writer import Writer
@@ -183,6 +183,20 @@ def test_a_step_between_two_logged_ones_is_one_without_a_log(tmp_path, monkeypat
     assert set(looked) == {False, True}
     if keras.backend.backend() == "torch":
         assert looked == 2 * [False, False, False, True]
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="others compile no program beside")
+def test_the_numbers_are_compiled_once_for_a_shape_and_a_set(tmp_path, monkeypatch):
+    """Not for each weight, and not again in the step: that took longer than many a model."""
+    traced, numbers = [], _log_watch.numbers
+    monkeypatch.setattr(_log_watch, "numbers", lambda *given: traced.append(1) or numbers(*given))
+    layers = [keras.layers.Dense(7, kernel_constraint=ci.Box(-0.31, 0.77)) for _ in range(2)]
+    model = keras.Sequential([keras.Input((7,)), *layers])
+    model.compile("sgd", "mse")
+    log = WeightLog(tmp_path / "run.db", every=2)
+    model.fit(np.ones((16, 7)), np.ones((16, 7)), batch_size=2, verbose=0, callbacks=[log])
+    assert len(WeightLog.read(tmp_path / "run.db")) == 2 * 5
+    assert len(traced) == 1
 
 
 @pytest.mark.parametrize("is_scaled", [False, True])

@@ -12,7 +12,7 @@ from keras import ops
 
 @functools.cache
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function(sets, tensors)`, compiled on JAX, as it is elsewhere.
+    """`function(sets, *tensors)`, compiled on JAX, as it is elsewhere.
 
     Called outside of a compiled step, JAX would compile each loop of a projection anew at each
     call; this way it does so once for equal sets, shapes and dtypes.
@@ -21,7 +21,49 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
         return function
     import jax
 
-    return jax.jit(function, static_argnums=0)
+    whole = jax.jit(function, static_argnums=0)
+    hasty = jax.jit(function, static_argnums=0, compiler_options=_haste())
+
+    def chosen(sets: Any, *tensors: Any) -> Any:
+        entries = sum(x.size for x in jax.tree.leaves(tensors))
+        return (hasty if entries <= _LITTLE and not _is_traced() else whole)(sets, *tensors)
+
+    return chosen
+
+
+_LITTLE = 2**13
+"""Up to so many entries more time goes into the compilation of a projection than into itself."""
+
+
+@functools.cache
+def _haste():
+    """What tells XLA not to optimize for a CPU; None elsewhere.
+
+    A small program is compiled in a third to a tenth of the time so, and takes up to five times as
+    long: tenths of a millisecond.
+    """
+    import jax
+
+    if jax.default_backend() != "cpu":
+        return None
+    known: dict[str, Any] = {"xla_backend_optimization_level": 0}
+    more = {**known, "xla_cpu_use_fusion_emitters": False}
+    try:
+        jax.jit(lambda: 0, compiler_options=more)()
+    # Some versions know the first only.
+    except RuntimeError:
+        return known
+    return more
+
+
+def _is_traced():
+    """Whether a function of JAX is being compiled, of which all that is called is a part.
+
+    It has options of its own.
+    """
+    import jax
+
+    return isinstance(ops.zeros(()), jax.core.Tracer)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @functools.lru_cache(maxsize=256)
@@ -84,16 +126,12 @@ def compiled_draw(function: Callable[..., Any]) -> Callable[..., Any] | None:
         return None
     import jax
 
-    draw = jax.jit(function, static_argnums=(1, 2, 3, 4, 5))
-    if jax.default_backend() != "cpu":
-        return draw
-    options = {"xla_backend_optimization_level": 0}
-    at_top = jax.jit(function, static_argnums=(1, 2, 3, 4, 5), compiler_options=options)
+    constant = (1, 2, 3, 4, 5)
+    whole = jax.jit(function, static_argnums=constant)
+    hasty = jax.jit(function, static_argnums=constant, compiler_options=_haste())
 
-    # Inside of another compiled function it is a part of that, which has options of its own.
     def drawn(*arguments):
-        traced = isinstance(ops.zeros(()), jax.core.Tracer)  # pyright: ignore[reportAttributeAccessIssue]
-        return (draw if traced else at_top)(*arguments)
+        return (whole if _is_traced() else hasty)(*arguments)
 
     return drawn
 

@@ -72,6 +72,9 @@ class Flags:
     def ahead(self, steps: int, read: Reader) -> None:
         """Nothing: whoever searches says when to look."""
 
+    def behind(self, value_of: Any) -> None:
+        """Nothing: whoever searches reads what was noted."""
+
     def forget(self) -> None:
         """Nothing: it counts nothing."""
 

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops, tree
 
+from constrainit._compile import compiled
 from constrainit.callbacks._fault_flags import STAGES, Flags, is_finite
 from constrainit.callbacks._log_hub import all_carried
 from constrainit.callbacks._train_function import forget, on_host, read
@@ -42,16 +43,16 @@ class State:
     def __init__(self, model: keras.Model, flags: list[Flags]):
         self.model, self.flags = model, flags
         every = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
-        every += [one.bad for one in flags]
-        # In a row of a log a number that does not exist is NaN.
+        # Not what a log has found in a step, where a number that does not exist is NaN.
         ours = {id(v) for one in flags for v in all_carried(one.optimizer)}
         self._slots = [v for v in model.optimizer.variables if id(v) not in ours]
+        every = [v for v in every if id(v) not in ours] + [one.bad for one in flags]
         self.variables = list({id(v): v for v in every}.values())
         self._places = {id(v): i for i, v in enumerate(self.variables)}
 
     def copy(self) -> list[Any]:
         """What the variables hold, in memory of its own: JAX gives that of variables away."""
-        return [ops.copy(read(v)) for v in self.variables]
+        return compiled(_copies)((), [read(v) for v in self.variables])
 
     def put(self, values: list[Any]) -> None:
         """The opposite of `copy`."""
@@ -81,7 +82,7 @@ class State:
         if not variables:
             return []
         # One wait for the device, not one for each weight.
-        sound = ops.convert_to_numpy(ops.stack([is_finite(read(v)) for v in variables]))
+        sound = ops.convert_to_numpy(compiled(_sound)((), [read(v) for v in variables]))
         return [v for v, good in zip(variables, np.asarray(sound), strict=True) if not good]
 
     def _noted(self, good):
@@ -112,6 +113,14 @@ class State:
         pairs = (tracker.total, tracker.count)
         total, count = (float(on_host(v)) - float(self._of(good, v)) for v in pairs)
         return total / count if count else 0.0
+
+
+def _copies(_, values):
+    return [ops.copy(value) for value in values]
+
+
+def _sound(_, values):
+    return ops.stack([is_finite(value) for value in values])
 
 
 def batches_of(source: Any, most: int) -> list[Any]:

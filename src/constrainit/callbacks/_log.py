@@ -50,7 +50,8 @@ class WeightLog(Told, Reach):
     The start is step 0: what the constraint would make of the weight as it starts. Steps are
     changes of the weights, as the optimizer counts them; training that is resumed goes on in the
     same run of the log, one that begins anew adds a run. The numbers are computed on the device,
-    inside of the step; between two logged steps nothing is computed and nothing waits.
+    inside of the step, or behind it on JAX; between two logged steps nothing is computed and
+    nothing waits.
 
     Args:
         path: The file, an SQLite database. Read it with `WeightLog.read` or `constrainit log`,

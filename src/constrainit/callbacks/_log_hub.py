@@ -43,6 +43,9 @@ class Observer(Protocol):
     def ahead(self, steps: int, read: Reader) -> None:
         """So many steps are about to be taken at once."""
 
+    def behind(self, value_of: Callable[[Any], Any]) -> None:
+        """On JAX a step has been called, and left the variables with the values that it gives."""
+
     def forget(self) -> None:
         """The state is no longer what the last step left."""
 
@@ -95,7 +98,14 @@ def inner_optimizers(optimizer: Any) -> list[Any]:
     return [optimizer]
 
 
-def carried(optimizer: Any, shape: tuple[int, ...], dtype: str, name: str, fill: int = 0) -> Any:
+def carried(
+    optimizer: Any,
+    shape: tuple[int, ...],
+    dtype: str,
+    name: str,
+    fill: int = 0,
+    layout: Any = None,
+) -> Any:
     """A variable for what is found out in the steps of an optimizer."""
     # Made where the optimizer's own are made, so that it lies where a distribution puts them.
     strategy = getattr(optimizer, "_distribution_strategy", None)
@@ -107,6 +117,7 @@ def carried(optimizer: Any, shape: tuple[int, ...], dtype: str, name: str, fill:
             trainable=False,
             aggregation="only_first_replica",
             name=f"constrainit_{name}",
+            **({} if layout is None else {"layout": layout}),
         )
 
 

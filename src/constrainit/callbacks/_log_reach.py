@@ -10,7 +10,8 @@ from keras import ops
 
 from constrainit._seen import trained_of
 from constrainit.callbacks._log_hub import attach, detach, inner_optimizers, observer_of
-from constrainit.callbacks._log_tap import Tap
+from constrainit.callbacks._log_tap import EagerTap, RingTap, Tap
+from constrainit.callbacks._log_tap_jax import HandingTap
 from constrainit.callbacks._log_watch import Watch
 from constrainit.callbacks._train_function import on_host
 
@@ -35,27 +36,39 @@ class Reach(keras.callbacks.Callback):
 
     def _attach(self, watch: Watch, every: int) -> None:
         """Puts a tap into each optimizer that trains a weight that is watched."""
-        spread = getattr(self.model, "steps_per_execution", 1) or 1
         for inner in inner_optimizers(self.model.optimizer):
             part = watch.of(inner)
             if part.watched:
-                period = every * (inner.gradient_accumulation_steps or 1)
-                most = math.ceil(spread / period) + 1
-                rows = max(most, min(_ROWS, _NUMBERS // part.width))
-                given = (every, rows, most)
+                kind, given = self._kind_of_tap(inner, part, every)
                 tap = observer_of(
                     self.model,
-                    ("log", id(inner), inner.gradient_accumulation_steps, *given, part.recipe),
-                    functools.partial(Tap, inner, part.trained, part.row, part.width, *given),
+                    (
+                        "log",
+                        id(inner),
+                        inner.gradient_accumulation_steps,
+                        every,
+                        *given,
+                        part.recipe,
+                    ),
+                    functools.partial(kind, inner, part, every, *given),
                 )
                 attach(tap, inner, self.model)
                 self._taps.append((tap, part))
         self._trained = {key for _, part in self._taps for key in part.trained}
 
+    def _kind_of_tap(self, inner, part, every):
+        """The tap of the backend, and what it is to be told beside the usual."""
+        if keras.backend.backend() != "tensorflow":
+            return (HandingTap if keras.backend.backend() == "jax" else EagerTap), ()
+        spread = getattr(self.model, "steps_per_execution", 1) or 1
+        most = math.ceil(spread / (every * (inner.gradient_accumulation_steps or 1))) + 1
+        return RingTap, (max(most, min(_ROWS, _NUMBERS // part.width)), most)
+
     def _detach(self) -> None:
         """Lets go of the optimizers."""
         for tap, _ in self._taps:
             detach(tap, tap.optimizer, self.model)
+            tap.release()
         self._taps = []
 
     @property

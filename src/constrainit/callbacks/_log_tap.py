@@ -1,9 +1,9 @@
-"""A row of numbers about weights at every so many steps of an optimizer, computed in the step."""
+"""A row of numbers about weights at every so many steps of an optimizer, computed on the device."""
 
 import functools
+import math
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -12,62 +12,33 @@ from keras import ops
 
 from constrainit.callbacks._log_hub import carried
 from constrainit.callbacks._log_numbers import distance, norm
+from constrainit.callbacks._log_watch import Noted, Watch
 from constrainit.callbacks._train_function import Reader, on_host, value_before_step
 
 
-@dataclass
-class Noted:
-    """One optimizer step from inside, while it is being computed.
-
-    Attributes:
-        start: By variable id, the weight before the step, until that is done.
-        gradients: By variable id, what gives the norm of what the optimizer was given.
-        before: By variable id, the weight before its constraint.
-        updates: By variable id, what gives the norm of the change so far.
-    """
-
-    start: dict[int, Any] = field(default_factory=dict)
-    gradients: dict[int, Callable[[], Any]] = field(default_factory=dict)
-    before: dict[int, Any] = field(default_factory=dict)
-    updates: dict[int, Callable[[], Any]] = field(default_factory=dict)
-
-
 class Tap:
-    """Computes a row of numbers at every so many steps of an optimizer, and keeps the last rows.
+    """Notes what rows of numbers are made of at every so many steps; an abstract class.
+
+    One for each backend: `EagerTap` for PyTorch, `RingTap` for TensorFlow, `HandingTap` for JAX.
 
     Args:
         optimizer: A built optimizer that changes the weights itself.
-        watched: The variables that are watched, by the ids of those that it trains.
-        row: From what was noted to the row, a float32 tensor of one axis.
-        width: How long the row is.
+        watch: The weights that are watched, all of which it trains.
         every: At which steps.
-        rows: How many rows are kept on the device; they are fetched when they might not suffice.
-        most: How many rows there may be in one call.
 
     Attributes:
         looks: Whether a row may be due in the steps of the last call, or of the one that comes.
     """
 
-    def __init__(
-        self,
-        optimizer: Any,
-        watched: dict[int, Any],
-        row: Callable[[Noted], Any],
-        width: int,
-        every: int,
-        rows: int,
-        most: int,
-    ):
-        self.optimizer, self.row, self.every = optimizer, row, every
-        self._watched = watched
+    _room = math.inf
+    """How many rows may be due on the device until they are fetched."""
+
+    def __init__(self, optimizer: Any, watch: Watch, every: int):
+        self.optimizer, self.watch, self.every = optimizer, watch, every
+        self._watched = watch.trained
         self._micro = optimizer.gradient_accumulation_steps or 1
         self.recipe: Any = None
-        self._room = rows - most
         self._noted = threading.local()
-        self._eager = keras.backend.backend() == "torch"
-        if not self._eager:
-            self.numbers = carried(optimizer, (rows, width), "float32", "numbers")
-            self.steps = carried(optimizer, (rows,), "int32", "steps", -1)
         self._begin()
 
     def _begin(self):
@@ -80,9 +51,9 @@ class Tap:
     def reset(self) -> None:
         """A fit begins: of the rows of an earlier one there are none."""
         self._begin()
-        # Both: of a fit that was interrupted JAX may have taken the values.
-        for variable, fill in ((self.numbers, 0), (self.steps, -1)) if not self._eager else ():
-            variable.assign(ops.full(variable.shape, fill, variable.dtype))
+
+    def release(self) -> None:
+        """A fit has ended."""
 
     @property
     def period(self) -> int:
@@ -97,7 +68,7 @@ class Tap:
     @property
     def carried(self) -> list[Any]:
         """The variables that a compiled step has to carry."""
-        return [] if self._eager else [self.numbers, self.steps]
+        return []
 
     # As `Observer`: before a step
 
@@ -124,9 +95,6 @@ class Tap:
         now = int(on_host(self.optimizer._iterations)) // self._micro
         self._fetch(on_host)
         self._found = {step: row for step, row in self._found.items() if step <= now}
-        # On JAX they are the optimizer's, and were set back with it.
-        if keras.backend.backend() == "tensorflow":
-            self.steps.assign(ops.full_like(self.steps.value, -1))
         self._last, self._back, self._known = min(self._last, now), now, None
 
     # While a step is computed
@@ -137,7 +105,7 @@ class Tap:
 
     def start(self, gradients: Any, variables: Any) -> None:
         """The update is about to be computed."""
-        if not self.looks or (self._eager and not self._is_due()):
+        if not self.looks or not self._is_due():
             return
         noted = Noted()
         for variable in self._watched.values():
@@ -164,41 +132,26 @@ class Tap:
     def finish(self) -> None:
         """An `apply` has ended; the optimizer has counted it."""
         noted, self._noted.step = self._noted.step, None
-        if noted is None:
-            return
-        if self._eager:
-            self._found[int(self.optimizer.iterations)] = self.row(noted)
-            return
-        calls = ops.cast(ops.convert_to_tensor(self.optimizer._iterations), "int32")
-        due = ops.equal(calls % self.period, 0)
-        numbers, steps = (ops.convert_to_tensor(v) for v in (self.numbers, self.steps))
-        rows = steps.shape[0]
-        place = ops.equal(ops.arange(rows, dtype="int32"), calls // self.period % rows)
+        if noted is not None:
+            self._take(noted)
 
-        at = ops.logical_and(due, place)
+    def _take(self, noted):
+        """Makes a row of a step, or keeps what it is made of."""
+        raise NotImplementedError
 
-        def taken():
-            return ops.where(at[:, None], self.row(noted)[None], numbers)
-
-        # Where no other step is taken at once one need not ask: a condition keeps all weights.
-        alone = self._steps == 1 or self.period == 1
-        self.numbers.assign(taken() if alone else ops.cond(due, taken, lambda: numbers))
-        self.steps.assign(ops.where(at, ops.cast(calls // self._micro, "int32"), steps))
+    def behind(self, value_of: Callable[[Any], Any]) -> None:
+        """A compiled step of JAX has been called, and left the variables so."""
 
     def _is_due(self):
-        return (int(self.optimizer._iterations) + 1) % self.period == 0
+        """Whether the step is looked at, as far as that is known within it."""
+        return True
 
     def _soon(self, act):
         """What gives the result: found at once where what it is of would be held until then."""
-        if not self._eager:
-            return act
-        found = act()
-        return lambda: found
+        return act
 
     def _value(self, variable):
-        # PyTorch changes a weight in place, and TensorFlow reads a variable when it is used.
-        if self._eager:
-            return ops.copy(ops.convert_to_tensor(variable))
+        # TensorFlow reads a variable when it is used.
         value = variable.value
         return value.read_value() if hasattr(value, "read_value") else value
 
@@ -215,10 +168,10 @@ class Tap:
     def _fetch(self, value_of):
         """Takes new rows off the device."""
         self._due = 0
-        if self._eager:
-            return
-        steps, rows = (np.asarray(value_of(v)) for v in (self.steps, self.numbers))
-        new = {int(step): row for step, row in zip(steps, rows, strict=True) if step > self._last}
+
+    def _add(self, pairs):
+        """Takes the rows of steps that are not known yet."""
+        new = {step: row for step, row in pairs if step > self._last}
         self._found |= new
         self._last = max(self._last, *new, -1)
 
@@ -239,6 +192,82 @@ class Tap:
         self._back, self._found = None, {}
         rows = [(step, np.asarray(ops.convert_to_numpy(found[step]))) for step in sorted(found)]
         return back, rows
+
+
+class EagerTap(Tap):
+    """A row is computed in the step, as PyTorch comes to it."""
+
+    def _take(self, noted):
+        self._found[int(self.optimizer.iterations)] = self.watch.row(noted)
+
+    def _is_due(self):
+        return (int(self.optimizer._iterations) + 1) % self.period == 0
+
+    def _soon(self, act):
+        found = act()
+        return lambda: found
+
+    def _value(self, variable):
+        # PyTorch changes a weight in place.
+        return ops.copy(ops.convert_to_tensor(variable))
+
+
+class RingTap(Tap):
+    """A row is computed in the compiled step of TensorFlow, which keeps the last rows.
+
+    Args:
+        optimizer: As for `Tap`.
+        watch: As for `Tap`.
+        every: As for `Tap`.
+        rows: How many rows are kept on the device; they are fetched when they might not suffice.
+        most: How many rows there may be in one call.
+    """
+
+    def __init__(self, optimizer: Any, watch: Watch, every: int, rows: int, most: int):
+        super().__init__(optimizer, watch, every)
+        self._room = rows - most
+        self.numbers = carried(optimizer, (rows, watch.width), "float32", "numbers")
+        self.steps = carried(optimizer, (rows,), "int32", "steps", -1)
+
+    @property
+    def carried(self) -> list[Any]:
+        """The variables that a compiled step has to carry."""
+        return [self.numbers, self.steps]
+
+    def reset(self) -> None:
+        """A fit begins: of the rows of an earlier one there are none."""
+        super().reset()
+        self._clear()
+
+    def forget(self) -> None:
+        """The optimizer was set back: of steps that are undone there are no rows."""
+        super().forget()
+        self._clear()
+
+    def _clear(self):
+        self.steps.assign(ops.full_like(self.steps.value, -1))
+
+    def _take(self, noted):
+        calls = ops.cast(ops.convert_to_tensor(self.optimizer._iterations), "int32")
+        due = ops.equal(calls % self.period, 0)
+        numbers, steps = (ops.convert_to_tensor(v) for v in (self.numbers, self.steps))
+        rows = steps.shape[0]
+        place = ops.equal(ops.arange(rows, dtype="int32"), calls // self.period % rows)
+
+        at = ops.logical_and(due, place)
+
+        def taken():
+            return ops.where(at[:, None], self.watch.row(noted)[None], numbers)
+
+        # Where no other step is taken at once one need not ask: a condition keeps all weights.
+        alone = self._steps == 1 or self.period == 1
+        self.numbers.assign(taken() if alone else ops.cond(due, taken, lambda: numbers))
+        self.steps.assign(ops.where(at, ops.cast(calls // self._micro, "int32"), steps))
+
+    def _fetch(self, value_of):
+        super()._fetch(value_of)
+        steps, rows = (np.asarray(value_of(v)) for v in (self.steps, self.numbers))
+        self._add((int(step), row) for step, row in zip(steps, rows, strict=True))
 
 
 def _tell_base(variable):

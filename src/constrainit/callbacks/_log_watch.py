@@ -11,17 +11,17 @@ from keras import ops
 
 from constrainit._compile import compiled
 from constrainit._joint import Member
+from constrainit._measure import measure
 from constrainit._reparametrized import seen_records
 from constrainit._seen import trained_of
 from constrainit._set import ConstraintSet
 from constrainit.callbacks._log_numbers import histogram, numbers
-from constrainit.callbacks._log_tap import Noted
 from constrainit.log._storage import COLUMNS, Weight
 from constrainit.model import WeightRecord, matching, walk
 
 _SIDES = ("before", "after")
 _NORM = COLUMNS.index("before_norm")
-_VIOLATION = COLUMNS.index("violation")
+_NAN = np.float32("nan")
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,23 @@ class _Kind:
     is_free: bool
     bins: int
     whole: bool
+
+
+@dataclass
+class Noted:
+    """One optimizer step from inside, while it is being computed.
+
+    Attributes:
+        start: By variable id, the weight before the step, until that is done.
+        gradients: By variable id, what gives the norm of what the optimizer was given.
+        before: By variable id, the weight before its constraint.
+        updates: By variable id, what gives the norm of the change so far.
+    """
+
+    start: dict[int, Any] = field(default_factory=dict)
+    gradients: dict[int, Callable[[], Any]] = field(default_factory=dict)
+    before: dict[int, Any] = field(default_factory=dict)
+    updates: dict[int, Callable[[], Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -97,8 +114,9 @@ class Watch:
         rows = ((id(one.variable), id(one.constraint), one.whole) for one in self.watched)
         return self.bins, *rows
 
-    def _kind(self, one):
-        return _Kind(one.a_set, one.constraint is None, self.bins, one.whole)
+    def _kind(self, one, moves=True):
+        is_free = one.constraint is None or not moves
+        return _Kind(one.a_set, is_free, self.bins, one.whole)
 
     def _size(self, one):
         entries = int(np.prod(one.weight.shape)) if one.whole else 0
@@ -109,19 +127,34 @@ class Watch:
         trained = {id(v) for v in optimizer._trainable_variables}
         return Watch([one for one in self.watched if id(one.trained) in trained], self.bins)
 
+    def sides(self, one: Watched, noted: Noted) -> tuple[Any, Any, list[Any]]:
+        """A weight before its constraint and after it, the norms of its gradient and its update.
+
+        The weight itself twice where the step has not touched it, as it had no gradient.
+        """
+        key, after = id(one.trained), ops.convert_to_tensor(one.variable)
+        if key not in noted.before:
+            return after, after, [_NAN, _NAN]
+        return noted.before[key], after, [noted.gradients[key](), noted.updates[key]()]
+
     def row(self, noted: Noted) -> Any:
-        """The row of a step, computed where the weights are."""
-        parts = []
-        for one in self.watched:
-            key = id(one.trained)
-            after = ops.convert_to_tensor(one.variable)
-            before, gradient, update = after, np.float32("nan"), np.float32("nan")
-            # A weight without a gradient is not touched by the step.
-            if key in noted.before:
-                before = noted.before[key]
-                gradient, update = noted.gradients[key](), noted.updates[key]()
-            parts += _parts(self._kind(one), before, after, gradient, update)
-        return ops.concatenate(parts)
+        """The row of a step, computed within it."""
+        sides = [(self._kind(one), *self.sides(one, noted)) for one in self.watched]
+        return ops.concatenate([part for side in sides for part in _parts(*side)])
+
+    def part(self, one: Watched, before: Any, after: Any, ends: Any, moves: bool = True) -> Any:
+        """What a row says of one weight, by a program of its own where the backend compiles.
+
+        Args:
+            one: The weight.
+            before: Its value before its constraint.
+            after: And after it.
+            ends: The norms of its gradient and of its update.
+            moves: Whether a constraint was called.
+        """
+        kind = self._kind(one, moves)
+        traceable = kind.a_set is None or kind.a_set.traceable
+        return (compiled(_row) if traceable else _row)(kind, before, after, ends)
 
     def split(self, row: np.ndarray) -> dict[str, Record]:
         """A row as records, by the paths of the weights."""
@@ -147,10 +180,13 @@ class Watch:
 
     def now(self) -> dict[str, Record]:
         """Records of the weights as they are, with what their constraints would make of them."""
-        return {
-            one.weight.path: self._at_rest(one, ops.convert_to_tensor(one.variable), _projected)
-            for one in self.watched
-        }
+        found = {}
+        for one in self.watched:
+            value = image = ops.convert_to_tensor(one.variable)
+            if one.a_set is not None and one.constraint is not None:
+                ((_, image),) = measure([one.a_set], [value])
+            found[one.weight.path] = self._at_rest(one, value, image)
+        return found
 
     def rest(self, known: set[int], value_of: Callable[[Any], Any]) -> dict[str, Record]:
         """Records of the weights that no optimizer trains, as they are.
@@ -163,34 +199,24 @@ class Watch:
         for one in self.watched:
             if id(one.trained) not in known:
                 value = ops.convert_to_tensor(value_of(one.variable))
-                record = self._at_rest(one, value, _as_it_is)
-                if one.a_set is not None:
-                    record.numbers[_VIOLATION] = _or_none(float(one.a_set.violation(value)))
-                found[one.weight.path] = record
+                found[one.weight.path] = self._at_rest(one, value, value)
         return found
 
-    def _at_rest(self, one, value, row):
-        kind = self._kind(one)
-        traceable = kind.a_set is None or kind.a_set.traceable
-        found = (compiled(row) if traceable else row)(kind, value)
+    def _at_rest(self, one, before, after):
+        nothing = ops.convert_to_tensor(np.full(2, _NAN))
+        found = self.part(one, before, after, nothing, moves=after is not before)
         return self._record(one, np.asarray(ops.convert_to_numpy(found)))
 
 
-def _projected(kind, value):
-    """The row of a weight at rest, with what its constraint would make of it."""
-    image = value if kind.is_free or kind.a_set is None else kind.a_set.project(value)
-    return ops.concatenate(_parts(kind, value, image, np.float32("nan"), np.float32("nan")))
+def _row(kind, before, after, ends):
+    """What a row says of one weight."""
+    return ops.concatenate(_parts(kind, before, after, ops.unstack(ends, 2)))
 
 
-def _as_it_is(kind, value):
-    """The row of a weight that no constraint acts upon."""
-    return ops.concatenate(_parts(kind, value, value, np.float32("nan"), np.float32("nan")))
-
-
-def _parts(kind, before, after, gradient, update):
+def _parts(kind, before, after, ends):
     found = numbers(before, before if kind.is_free else after, kind.a_set)
-    ratio = update / found[_NORM]
-    ends = ops.stack([ops.cast(n, "float32") for n in (gradient, ratio)])
+    gradient, update = ends
+    ends = ops.stack([ops.cast(n, "float32") for n in (gradient, update / found[_NORM])])
     parts = [ops.cast(found, "float32"), ends]
     for side in (before, after):
         flat = ops.reshape(ops.cast(side, "float32"), (-1,))

@@ -69,12 +69,45 @@ class TrainFunction:
         if not self.observers:
             return self._without(*arguments)
         steps = getattr(self._model, "steps_per_execution", 1) or 1
+        if keras.backend.backend() != "jax":
+            return self._called(steps, on_host, *arguments)
+        # JAX takes the steps of an execution one by one, too.
+        (state, source), result = arguments, None
+        for batch in itertools.islice(source, steps):
+            result = self._stepped(state, batch)
+            state = result[1]
+        if result is None:
+            raise StopIteration
+        return result
+
+    def _called(self, steps, read, *arguments):
+        """Takes so many steps in the way in which the observers look."""
         for observer in self.observers:
-            observer.ahead(steps, self._reader(arguments))
+            observer.ahead(steps, read)
         way = tuple(observer.looks for observer in self.observers)
         made = self._now or self.prepare()
         made.is_used = True
         return made.ways[way](*arguments)
+
+    def _stepped(self, state, batch):
+        """Takes a step of JAX, which takes the values out of the variables, and gives new ones."""
+        held = self._held(state)
+        result = self._called(1, lambda v: np.asarray(held(v)), state, iter((batch,)))
+        for observer in self.observers:
+            observer.behind(self._held(result[1]))
+        return result
+
+    def _held(self, state):
+        """A function that gives the value of a variable in a state of JAX."""
+
+        @functools.cache
+        def known():
+            model = self._model
+            groups = model.trainable_variables, model.non_trainable_variables
+            groups = zip((*groups, model.optimizer.variables), state[:3], strict=True)
+            return {id(v): x for group, found in groups for v, x in zip(group, found, strict=True)}
+
+        return lambda variable: known()[id(variable)]
 
     def leave(self) -> None:
         """One of its observers is gone."""
@@ -91,9 +124,13 @@ class TrainFunction:
         held = {name: own[name] for name in ("train_step",) if name in own}
         # JAX takes what it has traced once for functions that are equal, as bound methods are.
         own["train_step"] = _telling(self._model, step)
+        together = self._model.steps_per_execution
         try:
+            if keras.backend.backend() == "jax":
+                self._model.steps_per_execution = 1
             return self._own()
         finally:
+            self._model.steps_per_execution = together
             del own["train_step"]
             own.update(held)
 
@@ -104,16 +141,6 @@ class TrainFunction:
             return self._model.train_function
         finally:
             self._model.train_function = present
-
-    def _reader(self, arguments):
-        def of(variable):
-            if keras.backend.backend() != "jax":
-                return on_host(variable)
-            # JAX has taken the values out of the variables.
-            place = next(i for i, v in enumerate(self._model.optimizer.variables) if v is variable)
-            return np.asarray(arguments[0][2][place])
-
-        return of
 
 
 _traced = threading.local()
