@@ -6,6 +6,13 @@ import pytest
 from keras import layers
 
 import constrainit as ci
+from constrainit.doctor._probe import probe
+from constrainit.doctor._problem import Problem
+from constrainit.doctor._state import borrowed
+from constrainit.doctor.treatments import _farther
+from constrainit.doctor.treatments._farther import Course, Farther
+from constrainit.doctor.treatments._remedy import Remedy
+from constrainit.doctor.treatments.training import lower_rate
 
 RNG = np.random.default_rng(0)
 SEQUENCES = RNG.normal(size=(32, 12, 3)).astype("float32")
@@ -69,3 +76,41 @@ def test_large_operations_keep_their_threads(two_threads):
     model.compile("sgd", "mse")
     ci.diagnose(model, np.ones((16, 900), "float32"), np.ones((16, 900), "float32"))
     assert set(NOTED) == {2}
+
+
+@pytest.fixture
+def farther():
+    """Longer trainings of a recurrence, as treatments ask for them, and what was tried."""
+    model = recurrence(rate=0.5)
+    problem = Problem(model, SEQUENCES, SUMS, None, None, 0)
+    with borrowed(model) as put_back:
+        evidence = probe(problem)
+        put_back()
+        yield Farther(problem, evidence)
+
+
+def test_an_untreated_training_is_taken_once(farther, monkeypatch):
+    """A longer one tells how a shorter one goes, to the bit; a change to the model is its own."""
+    alone = Farther(farther.problem, farther.evidence).untreated(25)
+    whole = farther.untreated(40)
+    monkeypatch.setattr(_farther, "seen", None)
+    assert farther.untreated(40) == whole
+    assert farther.untreated(25) == alone
+    assert len(alone.losses) == 26
+    assert alone.losses == whole.losses[:26]
+
+
+def test_a_fault_behind_the_end_is_none():
+    """What is not finite at a later step is not known of a shorter training."""
+    course = Course([1.0, 2.0, 3.0, float("inf")], 3)
+    assert course.up_to(3) == course
+    assert course.up_to(2) == Course([1.0, 2.0, 3.0], None)
+
+
+def test_a_treated_training_is_taken_once(farther):
+    """Several questions are asked of one; that of another change or length is another one."""
+    slower, slowest = (Remedy(("CW505",), lower_rate(factor)) for factor in (0.1, 0.01))
+    first = farther.treated(slower, [], 25)
+    assert farther.treated(slower, [], 25) is first
+    assert len(farther.treated(slower, [], 30).evidence.losses) == 31
+    assert farther.treated(slowest, [], 25).changed.change.startswith("a learning rate of 0.005")
