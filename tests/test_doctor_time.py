@@ -9,7 +9,8 @@ import constrainit as ci
 from constrainit.doctor._probe import probe
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._state import borrowed
-from constrainit.doctor.treatments import _farther
+from constrainit.doctor.treatments import _budget, _farther
+from constrainit.doctor.treatments._budget import Budget, work_of
 from constrainit.doctor.treatments._farther import Course, Farther
 from constrainit.doctor.treatments._remedy import Remedy
 from constrainit.doctor.treatments.training import lower_rate
@@ -86,12 +87,12 @@ def farther():
     with borrowed(model) as put_back:
         evidence = probe(problem)
         put_back()
-        yield Farther(problem, evidence)
+        yield Farther(problem, evidence, Budget(problem))
 
 
 def test_an_untreated_training_is_taken_once(farther, monkeypatch):
     """A longer one tells how a shorter one goes, to the bit; a change to the model is its own."""
-    alone = Farther(farther.problem, farther.evidence).untreated(25)
+    alone = Farther(farther.problem, farther.evidence, farther.budget).untreated(25)
     whole = farther.untreated(40)
     monkeypatch.setattr(_farther, "seen", None)
     assert farther.untreated(40) == whole
@@ -114,3 +115,43 @@ def test_a_treated_training_is_taken_once(farther):
     assert farther.treated(slower, [], 25) is first
     assert len(farther.treated(slower, [], 30).evidence.losses) == 31
     assert farther.treated(slowest, [], 25).changed.change.startswith("a learning rate of 0.005")
+
+
+def said(report):
+    """What a report says was assumed, as one text."""
+    return "\n".join(report.environment["assumed"])
+
+
+@on_torch
+def test_what_a_cure_is_followed_for_where_steps_are_dear(monkeypatch):
+    """A training to compare with is of fewer steps where each is more work, and that is said."""
+    whole = ci.diagnose(recurrence(rate=10.0), SEQUENCES, SUMS)
+    assert whole.findings[0].code == "CW601"
+    assert "was followed" not in said(whole)
+    monkeypatch.setattr(_budget, "_LONGER", 1000)
+    report = ci.diagnose(recurrence(rate=10.0), SEQUENCES, SUMS)
+    assert [f.code for f in report.findings] == [f.code for f in whole.findings]
+    assert "what heals was followed for 40 steps in place of 200, as one step takes" in said(report)
+
+
+@on_torch
+def test_what_is_not_tried_for_lack_of_time(monkeypatch):
+    """It is said, what it would have changed too, and no cure is claimed of it."""
+    monkeypatch.setattr(_budget, "_ALL", 1)
+    report = ci.diagnose(recurrence(rate=10.0), SEQUENCES, SUMS)
+    assert report.findings[0].code != "CW601"
+    assert not any(f.treatment is not None and f.treatment.healed for f in report.findings)
+    assert "not tried for lack of time, as one step takes" in said(report)
+    assert "a learning rate of 1 in place of 10; a learning rate of 0.1 in place" in said(report)
+
+
+def test_the_work_of_a_step(farther):
+    """Operations, each of them for more with larger kernels; those of tables look rows up."""
+    problem = farther.problem
+    problem.operations = 100
+    kernel = 8 * 32 * len(SEQUENCES)
+    assert work_of(problem) == 100 * (1 + kernel / 1e6)
+    table = keras.Sequential([keras.Input((4,)), layers.Embedding(1000, 50), layers.Dense(1)])
+    looked_up = Problem(table, np.zeros((10, 4)), np.zeros((10, 4, 1)), None, None, 0)
+    looked_up.operations = 100
+    assert work_of(looked_up) == 100 * (1 + 50 * 10 / 1e6)

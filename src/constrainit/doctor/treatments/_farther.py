@@ -6,6 +6,7 @@ from typing import Any
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding
 from constrainit.doctor._problem import Problem
+from constrainit.doctor.treatments._budget import Budget
 from constrainit.doctor.treatments._remedy import Changed, Look, Remedy, key, look, seen
 
 
@@ -33,10 +34,11 @@ class Farther:
     Args:
         problem: What is treated.
         evidence: What is known of it.
+        budget: What they may take.
     """
 
-    def __init__(self, problem: Problem, evidence: Evidence):
-        self.problem, self.evidence = problem, evidence
+    def __init__(self, problem: Problem, evidence: Evidence, budget: Budget):
+        self.problem, self.evidence, self.budget = problem, evidence, budget
         self._untreated: tuple[int, Course] | None = None
         self._treated: tuple[Any, Look | None] = (None, None)
 
@@ -45,6 +47,7 @@ class Farther:
         if self._untreated is None or self._untreated[0] < steps:
             with self.problem.taking(steps):
                 found = seen(Changed(""), self.problem).evidence
+            self.budget.spend(found)
             self._untreated = steps, Course(found.losses, found.fault_step)
         return self._untreated[1].up_to(steps)
 
@@ -54,5 +57,7 @@ class Farther:
         if self._treated[0] != asked:
             with self.problem.taking(steps):
                 found = look(remedy, self.problem, self.evidence, wanted)
+            if found is not None:
+                self.budget.spend(found.evidence)
             self._treated = asked, found
         return self._treated[1]

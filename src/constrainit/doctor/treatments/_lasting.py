@@ -84,7 +84,7 @@ def _is_asked(remedy, wanted):
 
 def _later(remedy, farther, wanted):
     """What goes wrong again in more steps; a lower rate needs as many more as it is lower."""
-    steps = _more_steps(remedy, farther.problem)
+    steps = _more_steps(remedy, farther)
     further = farther.treated(remedy, wanted, steps)
     if further is None:
         return ""
@@ -151,7 +151,7 @@ def _as_before(remedy, farther, wanted, now, better):
     problem = farther.problem
     if not problem.is_small or better(farther.evidence.losses, now):
         return ""
-    steps = min(problem.steps * _FARTHER, _MOST_STEPS)
+    steps = farther.budget.longer(min(problem.steps * _FARTHER, _MOST_STEPS))
     untreated, further = farther.untreated(steps), farther.treated(remedy, wanted, steps)
     if further is None or better(untreated.losses, further.evidence.losses):
         return ""
@@ -168,7 +168,7 @@ def _slower(remedy, farther, wanted, now):
     if evidence.fault_step is not None or diverges(evidence) or (falls and ends[1] < ends[0]):
         return ""
     if problem.is_small:
-        steps = _more_steps(remedy, problem)
+        steps = _more_steps(remedy, farther)
         given = farther.untreated(steps)
         falls = _falls_to_its_end(given)
         further = farther.treated(remedy, wanted, steps) if falls else None
@@ -184,9 +184,10 @@ def _falls_to_its_end(evidence):
     return whole and losses[-1] < losses[0]
 
 
-def _more_steps(remedy, problem):
+def _more_steps(remedy, farther):
     """So many that they go as far where each of them is shorter."""
-    return min(int(problem.steps * max(_FARTHER, 1 / remedy.factor)), _MOST_STEPS)
+    steps = int(farther.problem.steps * max(_FARTHER, 1 / remedy.factor))
+    return farther.budget.longer(min(steps, _MOST_STEPS))
 
 
 def _trains(before, now):
