@@ -1,6 +1,7 @@
 """What every test needs: tensors of any dtype from NumPy and back, on any backend."""
 
 import contextlib
+import logging
 import os
 import re
 
@@ -85,6 +86,21 @@ def rng():
 @pytest.fixture(autouse=True)
 def _seeded():
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def remedy_defects():
+    """The doctor passes over a remedy that raises: one with a defect fails the test here."""
+    from remedies import Noting
+
+    logger, handler = logging.getLogger("constrainit.doctor.treatments._remedy"), Noting()
+    level = logger.level
+    logger.setLevel(logging.DEBUG)
+    logger.addHandler(handler)
+    yield handler.defects
+    logger.removeHandler(handler)
+    logger.setLevel(level)
+    assert not handler.defects, "A remedy raised an error:\n" + "\n".join(handler.defects)
 
 
 @pytest.fixture(autouse=True)

@@ -82,3 +82,12 @@ def default_loss(model: keras.Model, outputs: Any, y: Any) -> tuple[Any, str]:
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
         return loss, "not compiled: sparse categorical cross-entropy, as the targets are integers"
     return "mse", "not compiled: mean squared error"
+
+
+def name_of_loss(loss: Any) -> str:
+    """The name of a loss as it was given."""
+    if loss is None:
+        return "the model's own"
+    if isinstance(loss, str):
+        return loss
+    return getattr(loss, "name", None) or str(getattr(loss, "__name__", type(loss).__name__))

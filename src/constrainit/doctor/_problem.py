@@ -47,6 +47,7 @@ class Problem:
         after_own: Is called after it.
         factor_of_own: What the learning rates of such steps are multiplied by.
         late: The constraints that were attached after `fit` had compiled; None if not known yet.
+        operations: How many operations a loss takes, as its first step has shown; 0 if not known.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Problem:
         self.after_own: Callable[[], Any] = _nothing
         self.factor_of_own = 1.0
         self.late: Any = None
+        self.operations = 0
 
     def count_steps(self, between: int) -> None:
         """Chooses how many steps are taken where the layers give so many numbers in one."""
@@ -105,8 +107,12 @@ class Problem:
     @property
     def is_small(self) -> bool:
         """Whether a step is cheap enough for many more of them."""
-        weights = sum(map(count_of, self.model.variables))
-        return weights + self._between <= _STEPS[0][1]
+        return self.numbers <= _STEPS[0][1]
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers its weights have, and its layers give in one step."""
+        return sum(map(count_of, self.model.variables)) + self._between
 
     @contextlib.contextmanager
     def taking(self, steps: int) -> Iterator[None]:
@@ -173,7 +179,7 @@ class Problem:
             names = getattr(self.model, "output_names", None)
             self._compiled_loss = CompileLoss(loss, weights, output_names=names)
             self._compiled_loss.build(self.y, outputs)
-        self.loss_name = _loss_name(loss)
+        self.loss_name = _batch.name_of_loss(loss)
 
     def step(self, looking: bool = True) -> Stepped:
         """One training step without constraints, as the engine gives it; compiled once.
@@ -281,16 +287,6 @@ def loss_of(model: keras.Model, x: Any, y: Any, predictions: Any) -> Any:
 
 def _nothing() -> None:
     """What is done before and after a step that is taken as it is."""
-
-
-def _loss_name(loss):
-    if loss is None:
-        return "the model's own"
-    return (
-        loss
-        if isinstance(loss, str)
-        else getattr(loss, "name", None) or str(getattr(loss, "__name__", type(loss).__name__))
-    )
 
 
 def _tensors(values):

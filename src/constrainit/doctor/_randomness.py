@@ -1,4 +1,7 @@
-"""Random numbers that are drawn meanwhile are drawn for nothing: all states come back."""
+"""Random numbers that are drawn meanwhile are drawn for nothing: all states come back.
+
+The threads that PyTorch computes with, too.
+"""
 
 import contextlib
 import random
@@ -14,7 +17,10 @@ from constrainit.doctor._state import snapshot
 
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
-    """Restores the global random states of Python, NumPy, Keras and its backend."""
+    """Restores the global random states of Python, NumPy, Keras and its backend.
+
+    On PyTorch the number of threads, too.
+    """
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
     keepers = [_keras()]
     if keras.backend.backend() == "torch":
@@ -48,8 +54,11 @@ def _torch() -> Callable[[], None]:
     import torch
 
     states = torch.random.get_rng_state(), torch.cuda.get_rng_state_all()
+    threads = torch.get_num_threads()
 
     def put_back():
+        if torch.get_num_threads() != threads:
+            torch.set_num_threads(threads)
         torch.random.set_rng_state(states[0])
         torch.cuda.set_rng_state_all(states[1])
 

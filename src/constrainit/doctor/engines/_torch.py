@@ -27,6 +27,9 @@ __all__ = [
 _ENTRIES = 1 << 16
 """How many numbers of an output are looked at together: what stays in a processor's cache."""
 
+_SHARED = 1 << 15
+"""From so many numbers on PyTorch shares an operation among threads."""
+
 _ASKS_FOR_GRADIENT = "requires grad"
 """What PyTorch says of a tensor that NumPy may not have."""
 
@@ -142,12 +145,37 @@ def _gradients(problem):
         if _ASKS_FOR_GRADIENT not in str(error):
             raise
         loss, outputs = problem.loss(problem.x, problem.y, watch_trained)
+    problem.operations = problem.operations or _operations(loss)
+    _spare_threads(problem)
     weights = [v.value for v in problem.trainable]
     if not loss.requires_grad or not weights:
         return loss, outputs, [None] * len(weights), [None] * len(sinks)
     scaled = problem.optimizer.scale_loss(loss)
     found = torch.autograd.grad(scaled, [*weights, *sinks], allow_unused=True)
     return loss.detach(), outputs, found[: len(weights)], found[len(weights) :]
+
+
+def _operations(loss):
+    """How many operations with a derivative a loss was computed by."""
+    seen, todo = set(), [loss.grad_fn]
+    while todo:
+        step = todo.pop()
+        if step is not None and step not in seen:
+            seen.add(step)
+            todo += [one for one, _ in step.next_functions]
+    return len(seen)
+
+
+def _spare_threads(problem):
+    """Has one thread compute steps of many small operations; `undisturbed` puts the others back.
+
+    Threads that an operation is shared among wait for one another at its end, and take all of a
+    processor meanwhile. Where something else runs on it, too, each such end takes milliseconds: a
+    hundred times as long as an operation of a cell of a recurrence.
+    """
+    small = problem.is_small and problem.numbers < _SHARED * problem.operations
+    if small and torch.get_num_threads() > 1:
+        torch.set_num_threads(1)
 
 
 def compile_constraints(records):

@@ -32,7 +32,9 @@ from constrainit.doctor.treatments import (
     wider,
 )  # fmt: skip
 from constrainit.doctor.treatments._apart import by_constraint, each_constraint
+from constrainit.doctor.treatments._budget import Budget
 from constrainit.doctor.treatments._chain import Attempt, Chains
+from constrainit.doctor.treatments._farther import Farther
 from constrainit.doctor.treatments._lasting import LATER, SLOWER, confirmed
 from constrainit.doctor.treatments._remedy import (
     Healing,
@@ -180,14 +182,20 @@ def treat(problem: Problem, evidence: Evidence, found: list[Finding]) -> list[He
 
 def _treat(problem, evidence, found):
     healings, attempts, later = [], [], False
+    budget = Budget(problem)
+    farther = Farther(problem, evidence, budget)
     for remedy, wanted in _tries(problem, found):
         by_rate = remedy.trial == "rate"
         if by_rate and (later or not _is_training(wanted, evidence)):
             continue
+        if budget.is_spent:
+            budget.leave_out(remedy, problem, evidence, wanted)
+            continue
         after = look(remedy, problem, evidence, wanted)
         if after is None:
             continue
-        after = confirmed(remedy, problem, evidence, wanted, found, after)
+        budget.spend(after.evidence)
+        after = confirmed(remedy, farther, wanted, found, after)
         later |= by_rate and after.doubt.startswith((LATER, SLOWER))
         if not write(wanted, after, found, brings=remedy.brings):
             attempts.append(Attempt(((remedy, evidence, wanted),), after))
@@ -198,7 +206,9 @@ def _treat(problem, evidence, found):
         if remedy.trial and training.is_better(after.evidence) and not _is_located(evidence):
             cause = _named(remedy, after, evidence, found) or cause
         follow(cause, found, after)
-    return healings + _in_turn(problem, evidence, found, attempts)
+    healings += _in_turn(farther, found, attempts)
+    budget.say()
+    return healings
 
 
 def _tries(problem, found):
@@ -219,9 +229,9 @@ def _wanted(remedy, found):
     return [f for f in found if f.code in remedy.codes and f.counts and _open(f)]
 
 
-def _in_turn(problem, evidence, found, attempts):
+def _in_turn(farther, found, attempts):
     """What heals together with what one change has uncovered, where none heals alone."""
-    healings, chains = [], Chains(problem, evidence, REMEDIES)
+    healings, chains = [], Chains(farther.problem, farther.evidence, REMEDIES, farther.budget)
     gone = [(attempt, _taken_away(attempt)) for attempt in attempts]
     for attempt, wanted in sorted(gone, key=lambda pair: min(map(found.index, pair[1]), default=0)):
         wanted = [finding for finding in wanted if _open(finding)]
@@ -229,7 +239,7 @@ def _in_turn(problem, evidence, found, attempts):
         if done is None:
             continue
         whole, after = done
-        after = confirmed(whole.remedy, problem, evidence, wanted, found, after)
+        after = confirmed(whole.remedy, farther, wanted, found, after)
         # What a later step was for is no consequence of what the first one was for.
         wanted += [f for f in found if key(f) in whole.asked and _open(f) and f not in wanted]
         if not write(wanted, after, found, brings=whole.remedy.brings):

@@ -7,6 +7,7 @@ from typing import Any
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding
 from constrainit.doctor._problem import Problem
+from constrainit.doctor.treatments._budget import Budget
 from constrainit.doctor.treatments._remedy import Changed, Look, Remedy, key, look
 from constrainit.doctor.treatments.starts import DRAWN, MOVED
 
@@ -84,8 +85,11 @@ def _pasted(made):
 class Chains:
     """The search for changes in turn that heal; each look costs what a probe does."""
 
-    def __init__(self, problem: Problem, evidence: Evidence, remedies: Sequence[Remedy]):
+    def __init__(
+        self, problem: Problem, evidence: Evidence, remedies: Sequence[Remedy], budget: Budget
+    ):
         self.problem, self.evidence, self.remedies = problem, evidence, remedies
+        self.budget = budget
         self.left = _MOST_LOOKS
 
     def extend(
@@ -105,12 +109,16 @@ class Chains:
                 repeats = any(f.code in remedy.codes for f in wanted) and not remedy.again
                 if not any(f in asked for f in news) or repeats or self.left <= 0:
                     continue
+                if self.budget.is_spent:
+                    self.budget.leave_out_chains()
+                    return None
                 longer = Attempt((*one.steps, (remedy, one.after.evidence, asked)), one.after)
                 whole = longer.remedy()
                 after = look(whole, self.problem, self.evidence, wanted)
                 if after is None:
                     continue
                 self.left -= 1
+                self.budget.spend(after.evidence)
                 if not _left(after, wanted, known, whole):
                     asked = frozenset(key(f) for _, _, these in longer.steps for f in these)
                     return Chain(whole, asked), after

@@ -6,20 +6,11 @@ weights to, and not as a model that gives nothing any more.
 
 import numpy as np
 
-from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding
 from constrainit.doctor._penalty import falls
-from constrainit.doctor._problem import Problem
 from constrainit.doctor.rules._symptoms import diverges
-from constrainit.doctor.treatments._remedy import (
-    Changed,
-    Look,
-    Remedy,
-    is_good,
-    key,
-    look,
-    seen,
-)
+from constrainit.doctor.treatments._farther import Farther
+from constrainit.doctor.treatments._remedy import Look, Remedy, is_good, key
 
 _FARTHER = 5
 """How many times as many steps are taken as a look takes."""
@@ -59,13 +50,13 @@ _LOUD = 1e3
 
 def confirmed(
     remedy: Remedy,
-    problem: Problem,
-    evidence: Evidence,
+    farther: Farther,
     wanted: list[Finding],
     found: list[Finding],
     after: Look,
 ) -> Look:
     """What was seen after a change, with the reason why it is no cure, if it seemed to be one."""
+    problem, evidence = farther.problem, farther.evidence
     if not is_good(wanted, after, found, brings=remedy.brings):
         return after
     doubt = _of_penalty(remedy, evidence) or _muted(evidence, after) or _unlearnt(wanted, after)
@@ -77,13 +68,13 @@ def confirmed(
         doubt = _worse(evidence.losses, now, _TWICE if given else _HIGHER)
     asks = remedy.moves or remedy.factor < 1 or any(f.code in _OF_LOSS for f in wanted)
     if not doubt and asks and not _revived(evidence, after.evidence):
-        doubt = _no_better(remedy, problem, evidence, wanted, now)
+        doubt = _no_better(remedy, farther, wanted, now)
     if not doubt and remedy.trial == "rate":
-        doubt = _slower(remedy, problem, evidence, wanted, now)
+        doubt = _slower(remedy, farther, wanted, now)
     if not doubt and after.changed.problem is not None and any(f.code == "CW212" for f in wanted):
-        doubt = _as_before(remedy, problem, evidence, wanted, now, _takes_more)
+        doubt = _as_before(remedy, farther, wanted, now, _takes_more)
     if not doubt and _is_asked(remedy, wanted) and problem.is_small:
-        doubt = _later(remedy, problem, evidence, wanted)
+        doubt = _later(remedy, farther, wanted)
     return after.doubted(doubt) if doubt else after
 
 
@@ -91,16 +82,15 @@ def _is_asked(remedy, wanted):
     return remedy.factor < 1 or any(finding.code in _BY_TRAINING for finding in wanted)
 
 
-def _later(remedy, problem, evidence, wanted):
+def _later(remedy, farther, wanted):
     """What goes wrong again in more steps; a lower rate needs as many more as it is lower."""
-    steps = _more_steps(remedy, problem)
-    with problem.taking(steps):
-        further = look(remedy, problem, evidence, wanted)
+    steps = _more_steps(remedy, farther)
+    further = farther.treated(remedy, wanted, steps)
     if further is None:
         return ""
     later = further.evidence
     if later.fault_step is not None:
-        late = _is_delayed(remedy, evidence, later)
+        late = _is_delayed(remedy, farther.evidence, later)
         return f"{LATER if late else ''}not finite again at step {later.fault_step}"
     if diverges(later):
         return f"the loss grows to {later.losses[-1]:.3g} in {steps} steps"
@@ -150,37 +140,38 @@ def _revived(evidence, after):
     return any(made.norm and made.record.path in still for made in after.gradients)
 
 
-def _no_better(remedy, problem, evidence, wanted, now):
+def _no_better(remedy, farther, wanted, now):
     """Whether a signal is there again that the loss falls no better with, in more steps, too."""
     signal = all(finding.code in (*_OF_SIGNAL, *_OF_LOSS) for finding in wanted)
-    return _as_before(remedy, problem, evidence, wanted, now, _trains) if signal else ""
+    return _as_before(remedy, farther, wanted, now, _trains) if signal else ""
 
 
-def _as_before(remedy, problem, evidence, wanted, now, better):
+def _as_before(remedy, farther, wanted, now, better):
     """Whether the loss falls no better, in more steps, too."""
-    if not problem.is_small or better(evidence.losses, now):
+    problem = farther.problem
+    if not problem.is_small or better(farther.evidence.losses, now):
         return ""
-    steps = min(problem.steps * _FARTHER, _MOST_STEPS)
-    with problem.taking(steps):
-        untreated, further = seen(Changed(""), problem), look(remedy, problem, evidence, wanted)
-    if further is None or better(untreated.evidence.losses, further.evidence.losses):
+    steps = farther.budget.longer(min(problem.steps * _FARTHER, _MOST_STEPS))
+    untreated, further = farther.untreated(steps), farther.treated(remedy, wanted, steps)
+    if further is None or better(untreated.losses, further.evidence.losses):
         return ""
     return f"the loss falls by {_fallen(further.evidence.losses):.1%} in {steps} steps, as before"
 
 
-def _slower(remedy, problem, evidence, wanted, now):
+def _slower(remedy, farther, wanted, now):
     """Whether a rate that trains ends higher after it was made lower, in more steps, too.
 
     What rises at first may fall later: only what fails or grows without bound is not asked again.
     """
+    problem, evidence = farther.problem, farther.evidence
     falls, ends = _falls_to_its_end(evidence), (evidence.losses[-1], now[-1])
     if evidence.fault_step is not None or diverges(evidence) or (falls and ends[1] < ends[0]):
         return ""
     if problem.is_small:
-        with problem.taking(_more_steps(remedy, problem)):
-            given = seen(Changed(""), problem).evidence
-            falls = _falls_to_its_end(given)
-            further = look(remedy, problem, evidence, wanted) if falls else None
+        steps = _more_steps(remedy, farther)
+        given = farther.untreated(steps)
+        falls = _falls_to_its_end(given)
+        further = farther.treated(remedy, wanted, steps) if falls else None
         ends = (given.losses[-1], further.evidence.losses[-1]) if further else ends
     slower = falls and not ends[1] < ends[0]
     return f"{SLOWER}to {ends[0]:.4g} in place of {ends[1]:.4g}" if slower else ""
@@ -193,9 +184,10 @@ def _falls_to_its_end(evidence):
     return whole and losses[-1] < losses[0]
 
 
-def _more_steps(remedy, problem):
+def _more_steps(remedy, farther):
     """So many that they go as far where each of them is shorter."""
-    return min(int(problem.steps * max(_FARTHER, 1 / remedy.factor)), _MOST_STEPS)
+    steps = int(farther.problem.steps * max(_FARTHER, 1 / remedy.factor))
+    return farther.budget.longer(min(steps, _MOST_STEPS))
 
 
 def _trains(before, now):

@@ -1,5 +1,6 @@
 """The form of a remedy, and trying it: a change to the borrowed model, and the same look again."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,6 +17,8 @@ from constrainit.doctor.rules._following import BY_JUMP
 from constrainit.doctor.rules.cw208_not_saved import LOADED, NotSaved
 from constrainit.doctor.rules.cw705_layer_not_saved import LayerNotSaved
 from constrainit.doctor.rules.cw706_state_not_saved import StateNotSaved
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -112,14 +115,22 @@ def look(
 ) -> Look | None:
     """Makes the change of a remedy to the borrowed model and looks again; None if it can not be."""
     with borrowed(problem.model), problem.keeping_optimizer():
-        try:
-            changed = remedy.apply(problem, evidence, wanted)
-        # The change can not be made to this model; the finding that asks for it says why.
-        except Exception:
-            return None
+        changed = made(remedy, problem, evidence, wanted)
         if changed is None or _loses_its_step(evidence, changed):
             return None
         return seen(changed, changed.problem or problem)
+
+
+def made(
+    remedy: Remedy, problem: Problem, evidence: Evidence, wanted: list[Finding]
+) -> Changed | None:
+    """Makes the change of a remedy to the borrowed model; None if it can not be."""
+    try:
+        return remedy.apply(problem, evidence, wanted)
+    # The finding that asks for it says why.
+    except Exception as exception:
+        _LOG.debug("no change for %s", ", ".join(remedy.codes), exc_info=exception)
+        return None
 
 
 def _loses_its_step(evidence, changed):

@@ -1,7 +1,5 @@
 """Remedies that need another model: made from the config of the first, with its weights."""
 
-import copy
-
 import keras
 
 from constrainit._calibrate import calibrate, can_be_fitted
@@ -9,6 +7,7 @@ from constrainit._carried import carry_adapted
 from constrainit._obey import prepare
 from constrainit.doctor._problem import Problem
 from constrainit.doctor.rules.cw404_exploding_signal import feeds_back_without_bound
+from constrainit.doctor.treatments._configs import config_of, each
 from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.layers import OutputScale
 from constrainit.model import walk
@@ -21,7 +20,7 @@ _LOGITS = 20.0
 
 def in_float32(problem, evidence, found):
     """Every layer of the model in float32."""
-    config, changed = copy.deepcopy(_config(problem.model)), []
+    config, changed = config_of(problem.model), []
 
     def edit(part):
         policy = part.get("config", {}).get("dtype")
@@ -30,7 +29,7 @@ def in_float32(problem, evidence, found):
             part["config"]["dtype"] = "float32"
             changed.append(part["config"].get("name", part.get("class_name")))
 
-    _each(config, edit)
+    each(config, edit)
     if not changed:
         return None
     other = _made(problem, config)
@@ -42,7 +41,7 @@ def in_float32(problem, evidence, found):
 
 def spectral_constraint(problem, evidence, found):
     """A constraint on the spectral norm in place of the wrapper that assigns in `call`."""
-    config, changed = copy.deepcopy(_config(problem.model)), []
+    config, changed = config_of(problem.model), []
 
     def edit(part):
         if part.get("class_name") == "SpectralNormalization":
@@ -56,7 +55,7 @@ def spectral_constraint(problem, evidence, found):
             part.clear()
             part.update({**inner, **kept})
 
-    _each(config, edit)
+    each(config, edit)
     if not changed:
         return None
     other = _made(problem, config, exact=False)
@@ -76,7 +75,7 @@ def scaled_outputs(problem, evidence, found):
         for record in walk(problem.model)
         if can_be_fitted(record) and not isinstance(record.layer.activation, OutputScale)
     }
-    config, changed = copy.deepcopy(_config(problem.model)), []
+    config, changed = config_of(problem.model), []
 
     def edit(part):
         own = part["config"]
@@ -85,7 +84,7 @@ def scaled_outputs(problem, evidence, found):
             own["activation"] = keras.saving.serialize_keras_object(scaled)
             changed.append(own["name"])
 
-    _each(config, edit)
+    each(config, edit)
     if not changed:
         return None
     other = _made(problem, config)
@@ -114,7 +113,7 @@ def with_derivatives(problem, evidence, found):
 def scaled_logits(problem, evidence, found):
     """A scale in front of the softmax of logits that are bounded."""
     wanted = {f.layer: f.evidence["apart"] for f in found if "apart" in f.evidence}
-    config, changed = copy.deepcopy(_config(problem.model)), []
+    config, changed = config_of(problem.model), []
 
     def edit(part):
         own = part["config"]
@@ -124,7 +123,7 @@ def scaled_logits(problem, evidence, found):
             own["activation"] = keras.saving.serialize_keras_object(scaled)
             changed.append((own["name"], own["activation"], scale))
 
-    _each(config, edit)
+    each(config, edit)
     if not changed:
         return None
     name, _, scale = changed[0]
@@ -153,7 +152,7 @@ def bounded_recurrence(problem, evidence, found):
 
 def bias_at_the_end(problem, evidence, found):
     """A free bias in the last layers, so that their outputs can reach the targets."""
-    names, changed = {f.layer for f in found if f.code == "CW605"}, []
+    names, changed, kinds = {f.layer for f in found if f.code == "CW605"}, [], []
 
     def edit(part):
         own = part["config"]
@@ -161,14 +160,17 @@ def bias_at_the_end(problem, evidence, found):
         if own.get("name") in names and kept:
             own["use_bias"], own["bias_constraint"] = True, None
             changed.append(own["name"])
+            kinds.append(part["class_name"])
 
-    config = copy.deepcopy(_config(problem.model))
-    _each(config, edit)
+    config = config_of(problem.model)
+    each(config, edit)
     made = _made(problem, config)
     for layer in made.model._flatten_layers():
-        if layer.name in changed:
-            layer.bias.constraint = None
-    code = "keras.layers.Dense(..., use_bias=True, bias_constraint=None)"
+        # A recurrence keeps it in its cell.
+        for variable in layer.variables if layer.name in changed else ():
+            if variable.name == "bias":
+                variable.constraint = None
+    code = f"keras.layers.{kinds[-1]}(..., use_bias=True, bias_constraint=None)" if kinds else ""
     text = f"{_listed(changed)} with a bias that is free"
     return Changed(text, made, code) if changed else None
 
@@ -185,8 +187,8 @@ def unit_for_each_class(problem, evidence, found):
             own["units"] = wanted[own["name"]]
             changed.append(own["name"])
 
-    config = copy.deepcopy(_config(problem.model))
-    _each(config, edit)
+    config = config_of(problem.model)
+    each(config, edit)
     if not changed or low < 0:
         return None
     units = wanted[changed[0]]
@@ -207,8 +209,8 @@ def more_rows(problem, evidence, found):
             own["input_dim"] = wanted[own["name"]]
             changed.append(own["name"])
 
-    config = copy.deepcopy(_config(problem.model))
-    _each(config, edit)
+    config = config_of(problem.model)
+    each(config, edit)
     if not changed:
         return None
     rows = wanted[changed[0]]
@@ -248,22 +250,6 @@ def own_classes(model: keras.Model) -> dict[str, type]:
     parts = [part for layer in model._flatten_layers() for part in (layer, *vars(layer).values())]
     parts += [getattr(variable, "constraint", None) for variable in model.variables]
     return {type(part).__name__: type(part) for part in parts}
-
-
-def _config(model):
-    return keras.saving.serialize_keras_object(model)
-
-
-def _each(part, edit):
-    """Calls `edit` on every serialized object of a config, outermost first."""
-    if isinstance(part, dict):
-        if isinstance(part.get("config"), dict):
-            edit(part)
-        for value in list(part.values()):
-            _each(value, edit)
-    elif isinstance(part, list):
-        for value in part:
-            _each(value, edit)
 
 
 def _made(problem, config, exact=True):
