@@ -14,7 +14,9 @@ from constrainit.doctor._evidence import ConstraintEvidence
 def look_at(made: ConstraintEvidence) -> None:
     """What a constraint of the user's own is beside what it gives: notes it in the evidence."""
     if made.fault is None:
-        made.repeat = repeat(made.record, made.counted)
+        # A bound that each call moves is no count: what it gives by then is another constraint.
+        counts = [n for n, seen in made.counted.items() if all(isinstance(v, int) for v in seen)]
+        made.repeat = repeat(made.record, counts)
         made.assigned = assigned_variables(made.record) if made.repeat > 0 else []
     else:
         made.counted = {}
