@@ -264,6 +264,47 @@ class EachTime(Scaling):
         return x * rates
 
 
+class Tied(Scaling):
+    """A transpose that is taken once: on PyTorch it is a view, which the weight takes along."""
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(4, 4), initializer="orthogonal", name="kernel")
+        self.back = ops.transpose(self.kernel)
+
+    def call(self, x):
+        return ops.matmul(ops.matmul(x, self.kernel), self.back)
+
+
+class Stays(Tied):
+    """One that is said to be no part of the training."""
+
+    def build(self, shape):
+        super().build(shape)
+        self.back = ops.stop_gradient(ops.transpose(self.kernel) + 0.0)
+
+
+def test_a_transpose_that_is_taken_once():
+    """A note where it is the weight's own memory; elsewhere the cause of what a file gives back."""
+    report = report_of(Tied)
+    first = report.findings[0]
+    assert (first.code, first.layer) == ("CW306", "own"), str(report)
+    if IS_TORCH:
+        assert report.ok, str(report)
+        assert f"a view of {first.weight}, taken once" in first.message
+        return
+    assert first.level == "warning"
+    assert "a layer that is loaded computes it from its own start" in first.message
+    assert first.treatment.healed, first.treatment.change
+    assert "+        back = ops.transpose(self.kernel)" in first.treatment.diff
+    assert "CW706" not in [f.code for f in report.findings], str(report)
+
+
+def test_what_is_to_stay_is_a_matter_of_the_file():
+    """No gradient is to go there: it is to be kept as a weight, not to be computed anew."""
+    report = report_of(Stays)
+    assert [f.code for f in report.findings if f.counts] == ["CW706"], str(report)
+
+
 @pytest.mark.parametrize("layer", [Anchored, Masked, Frozen, Unused, Forgotten, EachTime])
 def test_tensors_that_are_kept_on_purpose(layer):
     """Constants, the start of a weight, and what is made of a frozen one are not accused."""

@@ -6,10 +6,14 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+from conftest import array
 from keras import layers, ops
 
 import constrainit as ci
+from constrainit.doctor._statistics import numbers, range_and_numbers, summarize
+from constrainit.doctor.rules._beyond_dtype import constant_beyond
 from constrainit.doctor.treatments._bounds import bounded
+from constrainit.doctor.treatments._differences import exact_differences
 
 DRAWS = np.random.default_rng(0)
 X = DRAWS.normal(size=(16, 4)).astype("float32")
@@ -202,3 +206,100 @@ class Between(layers.Layer):
         one, other = inputs
         cosine = ops.clip(ops.sum(one * other, axis=-1, keepdims=True), -1.0, 1.0)
         return ops.arccos(cosine)
+
+
+class Excess(Scales):
+    """The logarithm of a difference that float32 rounds to zero."""
+
+    def call(self, x):
+        rates = 1e-9 * (1.0 + ops.abs(x))
+        return self.w * ops.log(ops.exp(rates) - 1.0)
+
+
+def test_a_difference_that_is_rounded_away_is_written_as_one_function():
+    """A floor would only hide it."""
+    model = keras.Sequential([keras.Input((4,)), Excess(0.1, name="own"), layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(0.001), "mse")
+    report = ci.diagnose(model, X, Y)
+    first = report.findings[0]
+    assert first.treatment.healed, str(report)
+    assert "expm1(x) in place of exp(x) - 1" in first.treatment.change
+    assert "+        return self.w * ops.log(ops.expm1(rates))" in first.treatment.diff
+
+
+DIFFERENCES = {
+    "ops.log(ops.exp(a - b) - 1.0)": "ops.log(ops.expm1(a - b))",
+    "ops.log(1 + ops.exp(x))": "ops.log1p(ops.exp(x))",
+    "torch.log(x + 1)": "torch.log1p(x)",
+    "ops.exp(x) - 2": None,
+    "ops.log(x + 2) - ops.exp(y)": None,
+}
+
+
+@pytest.mark.parametrize("line", DIFFERENCES)
+def test_differences_near_zero(line):
+    """Those of one alone."""
+    made = exact_differences(f"def call(self, x):\n    return {line}\n")
+    expected = DIFFERENCES[line]
+    if expected is None:
+        assert made is None
+    else:
+        assert made[1] == f"def call(self, x):\n    return {expected}\n"
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_average_of_which_a_mask_leaves_nothing():
+    """The empty row is told of, a floor heals it, and what is NaN is not said to be saturated."""
+    words = np.random.default_rng(0).integers(1, 20, size=(32, 6))
+    words[3] = 0
+    keras.utils.set_random_seed(0)
+    parts = [
+        layers.Embedding(20, 4, mask_zero=True),
+        layers.GlobalAveragePooling1D(name="mean"),
+        layers.Dense(1, activation="sigmoid"),
+    ]
+    model = keras.Sequential([keras.Input((6,), dtype="int32"), *parts])
+    model.compile("adam", "binary_crossentropy")
+    report = ci.diagnose(model, words.astype("int32"), (words[:, :1] % 2).astype("float32"))
+    first = report.findings[0]
+    assert (first.code, first.layer) == ("CW401", "mean")
+    assert "the sum of a mask that is empty for a whole row" in first.fix
+    assert first.treatment.healed, first.treatment.change
+    assert "divides by one at least" in first.treatment.change
+    assert "class MaskedMean(keras.layers.GlobalAveragePooling1D)" in first.treatment.code
+    assert "CW402" not in [f.code for f in report.findings], str(report)
+
+
+def test_what_is_not_finite_is_not_saturated():
+    """Three of four entries are at no end, as they are no numbers."""
+    found = array(summarize(np.array([[np.nan, np.nan], [np.inf, 0.5]], "float32"), "sigmoid"))
+    assert found[5] == 0
+    assert found[4] == 0.75
+
+
+def test_the_range_of_what_is_infinite():
+    """Infinities are told of, NaN is left out; the range of finite numbers alone has neither."""
+    value = np.array([-np.inf, np.nan, 0.0, 2.0])
+    assert range_and_numbers(value).minimum == -np.inf
+    assert range_and_numbers(value).maximum == 2
+    assert numbers(value).minimum == 0
+    assert np.isnan(range_and_numbers(np.array([np.nan])).minimum)
+
+
+@pytest.mark.parametrize(
+    ("line", "dtype", "said"),
+    [
+        ("score + (1.0 - keep[:, None]) * -1e9", "float16", "-1e9 is beyond float16"),
+        ("score - 100_000 * (1.0 - keep)", "float16", "-100_000 is beyond float16"),
+        ("score + (1.0 - keep) * self.large", "float16", "a constant is beyond float16"),
+        ("score + (1.0 - keep) * -1e9", "float32", ""),
+    ],
+)
+def test_a_number_that_half_precision_does_not_hold(line, dtype, said):
+    """It is named as it is written, where the line has it."""
+    sizes = [range_and_numbers(np.array(one)) for one in ([0.0, 1.0], [-np.inf, -np.inf])]
+    operands = [SimpleNamespace(numbers=one, data=False, weights=()) for one in sizes]
+    source = SimpleNamespace(text=line)
+    told = constant_beyond(SimpleNamespace(dtype=dtype, operands=operands, source=source))
+    assert told.startswith(said)
+    assert bool(told) == bool(said)

@@ -409,9 +409,60 @@ def test_an_argument_that_a_wrapper_has_lost():
     model = sequential(layers.Bidirectional(inner, name="both"), shape=(3, 4))
     x = DRAWS.normal(size=(8, 3, 4)).astype("float32")
     found = [f for f in ci.diagnose(model, x, x[:, 0], steps=2).findings if f.code == "CW208"]
-    assert [f.level for f in found] == ["warning", "warning"]
-    assert all("Bidirectional 'both'" in f.message and "lower=0.0" in f.message for f in found)
-    assert "make the model anew" in found[0].fix
+    [first] = found
+    assert first.level == "warning"
+    assert "Bidirectional 'both'" in first.message
+    assert "lower=0.0" in first.message
+    assert len(first.others) == 1
+    assert "make the model anew" in first.fix
+
+
+@registered
+class EveryThird(keras.constraints.Constraint):
+    """A projection at each third call, and nothing at the others."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self, w):
+        self.calls += 1
+        return w / ops.norm(w, axis=0, keepdims=True) if self.calls % 3 == 0 else w
+
+    def get_config(self):
+        return {}
+
+
+@pytest.mark.usefixtures("_without_treatments")
+def test_a_constraint_that_acts_at_each_third_call():
+    """Calls at another count are no leap, nor does it do nothing: that it counts is said alone."""
+    start = keras.initializers.Orthogonal(seed=0)
+    own = {"kernel_initializer": start, "kernel_constraint": EveryThird()}
+    dense = layers.Dense(4, name="own", **own)
+    report = ci.diagnose(sequential(dense, layers.Dense(1)), X, Y)
+    level = "info" if keras.backend.backend() == "torch" else "warning"
+    found = [(f.code, f.level) for f in report.findings if f.layer == "own"]
+    assert found == [("CW207", level)], str(report)
+
+
+@pytest.mark.usefixtures("_without_treatments")
+def test_a_class_that_is_at_fault_is_told_of_once():
+    """With the first of its weights, the number of the others, and each of them by name."""
+
+    class Lost(keras.constraints.Constraint):
+        def __call__(self, w):
+            return ops.clip(w, -1, 1)
+
+    parts = [layers.Dense(4, kernel_constraint=Lost(), name=f"d{i}") for i in range(4)]
+    model = sequential(*parts, layers.Dense(1))
+    first, *others = [f"{model.name}/d{i}/kernel" for i in range(4)]
+    report = ci.diagnose(model, X, Y, steps=2)
+    [found] = [f for f in report.findings if f.code == "CW208"]
+    assert found.weight == first
+    assert f"; so it is for {others[0]}, {others[1]} and 1 more" in found.message
+    assert found.layers == {"d0", "d1", "d2", "d3"}
+    [written] = [f for f in report.to_dict()["findings"] if f["code"] == "CW208"]
+    assert written["others"] == others
+    assert others[2] in report.to_sarif()
 
 
 @pytest.fixture

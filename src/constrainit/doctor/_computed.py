@@ -22,7 +22,9 @@ _DEPTH = 3
 """How far a method that calls a method is followed."""
 
 
-def computed_once(problem: Any, weights: list[Any]) -> list[ComputedEvidence]:
+def computed_once(
+    problem: Any, weights: list[Any]
+) -> tuple[list[ComputedEvidence], list[ComputedEvidence]]:
     """The tensors of the user's own layers that outputs depend on in place of a weight.
 
     Each was computed from weights to train, as the code of the layer says or, on PyTorch, the
@@ -33,8 +35,11 @@ def computed_once(problem: Any, weights: list[Any]) -> list[ComputedEvidence]:
     Args:
         problem: What is looked at.
         weights: The records of its weights.
+
+    Returns:
+        Those, and others that were computed so, which may be kept on purpose.
     """
-    found = []
+    found, others = [], []
     # What the user's model raises here it raises elsewhere, too, where it is told.
     with contextlib.suppress(Exception):
         candidates = list(_candidates(problem.model, weights))
@@ -45,9 +50,9 @@ def computed_once(problem: Any, weights: list[Any]) -> list[ComputedEvidence]:
             if not uses:
                 continue
             lost = [r for r in records if not differ(before, _with_other(problem, r))]
-            if lost or is_of_graph:
-                found.append(ComputedEvidence(layer, name, records, lost, source))
-    return found
+            made = ComputedEvidence(layer, name, records, lost, source)
+            (found if lost or is_of_graph else others).append(made)
+    return found, others
 
 
 def _candidates(model, weights):

@@ -1,10 +1,13 @@
 """One constraint by itself, outside of a compiled step: what it is, repeats, and is saved as."""
 
+import contextlib
 import copy
 import inspect
 import json
 import math
 import warnings
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -60,20 +63,27 @@ def known_set(record):
     return None if isinstance(a_set, Custom) else a_set
 
 
-def repeat(record):
-    """How far apart two calls on equal weights are, outside of a compiled step.
+def repeat(record, counting=()):
+    """How far apart two calls on equal weights are, at an equal count, outside of a compiled step.
 
     The weight and a large one, which is moved by a bound that may itself move.
+
+    Args:
+        record: The weight.
+        counting: The attributes that its constraint counts with.
     """
     apart = 0.0
     for value in _near_and_far(record):
         try:
             weights = [keras.Variable(value, dtype=record.dtype) for _ in range(2)]
-            first, second = (to_numpy(record.constraint(weight)) for weight in weights)
+            images = []
+            for weight in weights:
+                with counts_held([(record.constraint, counting)]):
+                    images.append(to_numpy(record.constraint(weight)))
         # It ran inside the step; that it can not run outside is not what is asked here.
         except Exception:
             return apart
-        found = distance(first, second)
+        found = distance(*images)
         apart = apart or (found if math.isfinite(found) else 0.0)
     return apart
 
@@ -121,6 +131,21 @@ def counted(record):
     names = [n for n in seen[-1] if all(n in one for one in seen)]
     found = {n: [one[n] for one in seen] for n in names if len({one[n] for one in seen}) == 3}
     return {name: values for name, values in found.items() if _matters(record, name, values)}
+
+
+@contextlib.contextmanager
+def counts_held(counting: Iterable[tuple[Any, Iterable[str]]]) -> Iterator[None]:
+    """Puts back what constraints count, so that what they give is compared at an equal count.
+
+    Args:
+        counting: Constraints, each with the attributes that it counts with.
+    """
+    held = [(one, name, getattr(one, name)) for one, names in counting for name in names]
+    try:
+        yield
+    finally:
+        for constraint, name, value in held:
+            setattr(constraint, name, value)
 
 
 def _matters(record, name, values):

@@ -11,7 +11,14 @@ from constrainit._joint import Member
 from constrainit._measure import measure
 from constrainit._set import ConstraintSet
 from constrainit.doctor._blocks import change, distance
-from constrainit.doctor._constraint_calls import describe, is_gradual, known_set, overrides_call
+from constrainit.doctor._constraint_calls import (
+    counted,
+    counts_held,
+    describe,
+    is_gradual,
+    known_set,
+    overrides_call,
+)
 from constrainit.doctor._constraint_doubts import (
     NOTICEABLE,
     fades,
@@ -88,7 +95,7 @@ class Constraints:
             ops.cast(value, r.dtype) if r is record else ops.convert_to_tensor(r.variable)
             for r in group
         ]
-        image = self.apply(group, values)[group.index(record)]
+        image = self._at_rest(group, values)[group.index(record)]
         if isinstance(image, Exception) or tuple(image.shape) != record.shape:
             return None
         found = to_numpy(image)
@@ -110,17 +117,22 @@ class Constraints:
     def run(self) -> None:
         """Every constraint on a copy of its weight: once, again on its image, and repeated."""
         own = [one for one in self.evidence.constraints if one.custom]
-        for made in own:
-            made.kept = kept_tensor(made.record) if made.overrides else None
+        for made in [one for one in own if one.overrides]:
+            made.kept, made.counted = kept_tensor(made.record), counted(made.record)
         with put_back([made.record.constraint for made in own if made.kept]):
             for group in self._groups:
                 self._run(group)
             for made in own:
                 look_at(made)
 
+    def _at_rest(self, group, values):
+        """What the constraints make of values, with what they count put back."""
+        with counts_held((self.of(r.variable), self.made[id(r.variable)].counted) for r in group):
+            return self.apply(group, values)
+
     def _run(self, group):
         values = [ops.convert_to_tensor(r.variable) for r in group]
-        images = self.apply(group, values)
+        images = self._at_rest(group, values)
         for record, value, image in zip(group, values, images, strict=True):
             self._first(self.made[id(record.variable)], record, value, image)
         sound = [
@@ -128,7 +140,7 @@ class Constraints:
             for value, image in zip(values, images, strict=True)
         ]
         sound = [ops.cast(s, r.dtype) for s, r in zip(sound, group, strict=True)]
-        for record, image, again in zip(group, sound, self.apply(group, sound), strict=True):
+        for record, image, again in zip(group, sound, self._at_rest(group, sound), strict=True):
             made = self.made[id(record.variable)]
             if is_gradual(record.constraint) or made.image is None or isinstance(again, Exception):
                 continue

@@ -10,7 +10,7 @@ import numpy as np
 
 from constrainit.doctor import _arguments, _batch
 from constrainit.doctor._evidence import Evidence
-from constrainit.doctor._finding import Finding
+from constrainit.doctor._finding import Finding, of_classes
 from constrainit.doctor._frames import fault
 from constrainit.doctor._of_keras_2 import keras_ops_for, missing_names
 from constrainit.doctor._other_axes import other_axes
@@ -20,7 +20,7 @@ from constrainit.doctor._problem import Problem
 from constrainit.doctor._randomness import undisturbed
 from constrainit.doctor._report import Report
 from constrainit.doctor._state import borrowed
-from constrainit.doctor.rules import findings, in_order
+from constrainit.doctor.rules import OF_CLASSES, findings, in_order
 from constrainit.doctor.treatments import treat
 from constrainit.doctor.treatments._remedy import Changed, seen, write
 from constrainit.model import is_built
@@ -114,6 +114,7 @@ def examine(
             healings = treat(problem, evidence, found)
         if mend is not None:
             mend(problem, evidence, found, healings)
+    found = of_classes(found, OF_CLASSES)
     return _report(model, x, evidence, seed, problem.said, found, problem.loss_name, target)
 
 

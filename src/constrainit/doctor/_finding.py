@@ -8,6 +8,9 @@ from constrainit.doctor._frames import Source
 
 LEVELS = ("error", "warning", "info")
 
+_NAMED = 2
+"""So many other weights of one class are named; the others are counted."""
+
 
 @dataclass
 class Treatment:
@@ -48,6 +51,7 @@ class Finding:
         treatment: What was tried, where there is something to try.
         cause: The code and the place of the finding that it follows from: it was gone when that
             one was treated. An empty string if it is a cause itself, or nothing is known.
+        others: The same of other weights, where one class is at fault in all of them.
     """
 
     code: str
@@ -62,6 +66,17 @@ class Finding:
     source: Source | None = None
     treatment: Treatment | None = None
     cause: str = ""
+    others: tuple["Finding", ...] = ()
+
+    @property
+    def layers(self) -> set[str]:
+        """Names of the layers that it is told of."""
+        return {self.layer, *(other.layer for other in self.others)}
+
+    @property
+    def weights(self) -> set[str]:
+        """Paths of the weights that it is told of."""
+        return {self.weight, *(other.weight for other in self.others)}
 
     @property
     def counts(self) -> bool:
@@ -76,6 +91,35 @@ def cause_of(finding: Finding, found: Iterable[Finding]) -> Finding | None:
     code, _, where = finding.cause.partition(" ")
     named = (f for f in found if f.code == code and (f.weight or f.layer) == where and not f.cause)
     return next(named, None)
+
+
+def of_classes(found: Iterable[Finding], codes: Iterable[str]) -> list[Finding]:
+    """The findings, those that tell the same of several weights as one that names the others.
+
+    Args:
+        found: All of them, in their order.
+        codes: The rules whose cause is a class, and no weight.
+    """
+    kept: dict[Any, list[Finding]] = {}
+    for finding in found:
+        tried = finding.treatment
+        outcome = tried and (tried.change, tried.code, tried.diff, tried.healed)
+        same = (finding.code, finding.level, finding.message, finding.fix, finding.cause, outcome)
+        kept.setdefault(same if finding.code in codes else id(finding), []).append(finding)
+    first_of = {}
+    for first, *others in kept.values():
+        if others:
+            first.others = tuple(others)
+            names = [other.weight or other.layer for other in others]
+            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+            first.message += f"; so it is for {', '.join(names[:_NAMED])}{more}"
+        for other in others:
+            first_of[f"{other.code} {other.weight or other.layer}"] = first
+    left = [one[0] for one in kept.values()]
+    for finding in left:
+        own = first_of.get(finding.cause)
+        finding.cause = f"{own.code} {own.weight or own.layer}" if own else finding.cause
+    return left
 
 
 def grouped(found: Iterable[Finding]) -> list[tuple[Finding, list[Finding]]]:

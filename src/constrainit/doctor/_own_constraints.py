@@ -3,7 +3,6 @@
 from constrainit.doctor._axes import axes_of_norms, spectral_axes, units_bound
 from constrainit.doctor._constraint_calls import (
     assigned_variables,
-    counted,
     left_out,
     repeat,
     saving_fault,
@@ -15,12 +14,17 @@ from constrainit.doctor._evidence import ConstraintEvidence
 def look_at(made: ConstraintEvidence) -> None:
     """What a constraint of the user's own is beside what it gives: notes it in the evidence."""
     if made.fault is None:
-        made.repeat, made.counted = repeat(made.record), counted(made.record)
+        # A bound that each call moves is no count: what it gives by then is another constraint.
+        counts = [n for n, seen in made.counted.items() if all(isinstance(v, int) for v in seen)]
+        made.repeat = repeat(made.record, counts)
         made.assigned = assigned_variables(made.record) if made.repeat > 0 else []
+    else:
+        made.counted = {}
     made.axes, made.rows = axes_of_norms(made)
     found = spectral_axes(made) if made.axes is None and made.rows is None else None
     made.axes, made.unfolded = found or (made.axes, None)
     made.bound = units_bound(made)
-    made.idle = made.image is not None and not made.share_moved and is_idle(made.record)
+    still = made.image is not None and not made.share_moved and not made.counted
+    made.idle = still and is_idle(made.record)
     made.left_out = left_out(made.record.constraint)
     made.saving = saving_fault(made.record, made.changes or bool(made.fault or made.kept))

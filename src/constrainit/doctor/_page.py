@@ -67,7 +67,7 @@ def _percent(value):
 
 def _calm(constraints, found):
     """A line for each weight that starts inside: that it does, and by how much."""
-    named = {finding.weight for finding in found}
+    named = {path for finding in found for path in finding.weights}
     calm = [m for m in constraints if m.record.path not in named and m.image is not None]
     for made in calm[:SAME_CODE]:
         low, high = (made.units.get(f"{end} unit norm") for end in ("smallest", "largest"))

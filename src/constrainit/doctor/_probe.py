@@ -14,6 +14,7 @@ from constrainit.doctor._drawn_anew import drawn_anew
 from constrainit.doctor._dropped import dropped
 from constrainit.doctor._dropped_units import drops_most
 from constrainit.doctor._evidence import Evidence
+from constrainit.doctor._following_weights import of_weights, with_live_views
 from constrainit.doctor._frames import fault, layer_in
 from constrainit.doctor._graph_constants import graph_constants
 from constrainit.doctor._halves import values_of
@@ -133,8 +134,10 @@ def _called(problem, evidence, trace):
     evidence.lone = problem.recording.lone
     assigned = {id(variable) for variable in problem.assigned}
     evidence.written_over = written_over(evidence.weights)
-    evidence.computed = computed_once(problem, evidence.weights) if sound else []
-    evidence.drawn_anew = drawn_anew(problem, evidence.computed) if sound else []
+    computed, others = computed_once(problem, evidence.weights) if sound else ([], [])
+    drawn = drawn_anew(problem, computed) if sound else []
+    unlike, evidence.drawn_anew = of_weights(others, drawn)
+    evidence.computed = with_live_views(computed) + unlike
     evidence.graph_constants = graph_constants(problem.model, evidence.weights)
     evidence.assigned = [r for r in evidence.weights if id(r.variable) in assigned]
     return sound

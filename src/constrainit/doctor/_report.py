@@ -132,6 +132,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "stage": finding.stage,
         "layer": finding.layer,
         "weight": finding.weight,
+        "others": [other.weight or other.layer for other in finding.others],
         "cause": finding.cause,
         "message": finding.message,
         "fix": finding.fix,

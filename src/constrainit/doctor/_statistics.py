@@ -1,6 +1,6 @@
 """Numbers that describe a weight or an output."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -49,6 +49,15 @@ def numbers(value: np.ndarray, binned: bool = False) -> Numbers:
     return Numbers(found.low, found.high, found.norm, found.lost, int(value.size), bins)
 
 
+def range_and_numbers(value: np.ndarray) -> Numbers:
+    """`value` in a few numbers, with a range that tells of infinities; NaN has no part in it."""
+    found = numbers(value)
+    known = value[~np.isnan(value)] if found.nonfinite else value
+    if not found.nonfinite or not known.size:
+        return found
+    return replace(found, minimum=float(known.min()), maximum=float(known.max()))
+
+
 def as_array(value) -> np.ndarray:
     """A weight or tensor of any backend in float32, or float64 if it is; no copy if none needs be.
 
@@ -77,7 +86,8 @@ class Output:
         highest: Largest finite entry.
         peak: Largest magnitude of a finite entry.
         nonfinite: Share of the entries that is NaN or infinite.
-        saturated: Share of the entries at the flat ends of a sigmoid or tanh; None for others.
+        saturated: Share of the finite entries at the flat ends of a sigmoid or tanh; None for
+            others.
         dead: Share of the units that are zero for the whole batch; None unless rectified.
         spread: Largest standard deviation of one unit over the batch.
         gradient: Norm of the loss's gradient there; None if it was not looked at or the loss does
@@ -117,7 +127,8 @@ def summarize(value, activation: str):
     flat = dead = ops.zeros_like(mean)
     # Each is a pass over every output, and takes a compiler time.
     if activation in _BOUNDED:
-        flat = ops.mean(ops.cast(_flat(clean, activation), "float32"))
+        # What is not finite lies at no end.
+        flat = ops.sum(held * ops.cast(_flat(clean, activation), "float32")) / count
     if activation in _RECTIFIED:
         still = ops.all(ops.equal(ops.reshape(value, batch.shape), 0), axis=0)
         dead = ops.mean(ops.cast(still, "float32"))

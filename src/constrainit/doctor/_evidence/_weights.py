@@ -129,6 +129,9 @@ class ComputedEvidence:
         records: The weights.
         lost: Those of them that the outputs do not depend on otherwise.
         source: The user's own line that computes it, None where that is not known.
+        live: Whether it is the memory of a weight, and changes with it, also once it is loaded.
+        reloaded: How far outputs move with what a layer computes there that is loaded from a file,
+            where that is something else; else 0.
     """
 
     holder: Any
@@ -136,6 +139,8 @@ class ComputedEvidence:
     records: list[WeightRecord]
     lost: list[WeightRecord]
     source: Source | None
+    live: bool = False
+    reloaded: float = 0.0
 
 
 @dataclass(frozen=True)

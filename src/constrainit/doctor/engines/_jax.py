@@ -174,6 +174,11 @@ def computed_from(tensor, variables):
     return []
 
 
+def is_memory_of(tensor, variables):
+    """As `_torch.is_memory_of`: what is assigned to is replaced."""
+    return False
+
+
 def kept_gradients(variables):
     """As `_torch.kept_gradients`: none are kept."""
     return []

@@ -21,9 +21,8 @@ from constrainit.doctor.engines._result import as_tensor, norm_at_once
 
 __all__ = [
     "build_for_fit", "call_constraint", "compile_constraints", "compile_step", "compiled_step",
-    "computed_from",
-    "groups", "keep_updated", "kept_gradients", "look", "looked", "own_step", "set_aside",
-    "summarize", "trace_own_step", "transformation",
+    "computed_from", "groups", "is_memory_of", "keep_updated", "kept_gradients", "look", "looked",
+    "own_step", "set_aside", "summarize", "trace_own_step", "transformation",
 ]  # fmt: skip
 
 
@@ -72,6 +71,11 @@ def trace_own_step(model, data):
 def computed_from(tensor, variables):
     """As `_torch.computed_from`: a tensor does not know what it was computed from."""
     return []
+
+
+def is_memory_of(tensor, variables):
+    """As `_torch.is_memory_of`: what is assigned to is replaced."""
+    return False
 
 
 def kept_gradients(variables):

@@ -19,9 +19,8 @@ from constrainit.doctor.engines._result import norm_at_once
 
 __all__ = [
     "build_for_fit", "call_constraint", "compile_constraints", "compile_step", "compiled_step",
-    "computed_from",
-    "groups", "keep_updated", "kept_gradients", "look", "looked", "own_step", "set_aside",
-    "summarize", "trace_own_step", "transformation",
+    "computed_from", "groups", "is_memory_of", "keep_updated", "kept_gradients", "look", "looked",
+    "own_step", "set_aside", "summarize", "trace_own_step", "transformation",
 ]  # fmt: skip
 
 _ENTRIES = 1 << 16
@@ -69,6 +68,12 @@ def computed_from(tensor, variables):
         leaves.append(known.get(id(getattr(step, "variable", None))))
         todo += [one for one, _ in step.next_functions]
     return [one for one in leaves if one is not None]
+
+
+def is_memory_of(tensor, variables):
+    """Whether a tensor is a view of one of the variables, which are assigned to in place."""
+    own = tensor.untyped_storage().data_ptr()
+    return any(v.value.untyped_storage().data_ptr() == own for v in variables)
 
 
 def compiled_step(model):

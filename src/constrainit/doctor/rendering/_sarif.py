@@ -96,8 +96,11 @@ def _sentence(finding, place):
 
 def _location(finding, place, target):
     """The user's own line where it is known, else the file of the model; and the weight."""
+    places = [place, *(_words.place(other) for other in finding.others)]
     location: dict[str, Any] = {
-        "logicalLocations": [{"fullyQualifiedName": visible(place), "kind": "member"}]
+        "logicalLocations": [
+            {"fullyQualifiedName": visible(one), "kind": "member"} for one in places
+        ]
     }
     if finding.source is not None:
         location["physicalLocation"] = {

@@ -70,7 +70,7 @@ def strip(report: Any, found: list[Entry]) -> list[Block]:
     everything = [one for entry in found for one in (entry, *entry.following)]
     blocks = []
     for output in _layers(report):
-        own = [one for one in everything if one.finding.layer == output.layer]
+        own = [one for one in everything if output.layer in one.finding.layers]
         level = _words.worst(one.finding for one in own)
         first = next((one.number for one in own if one.finding.level == level), None)
         numbers = f"mean {output.mean:.3g}, sd {output.deviation:.3g}"
@@ -84,7 +84,8 @@ def weights(report: Any) -> list[Drawn]:
     """The constrained weights, those with findings first."""
     found: dict[str, list[Finding]] = {}
     for finding in report.findings:
-        found.setdefault(finding.weight, []).append(finding)
+        for path in finding.weights:
+            found.setdefault(path, []).append(finding)
     drawn = []
     for made in report.evidence.constraints:
         parts = [made.start, *([made.image] if made.image else [])]

@@ -127,6 +127,9 @@ def findings(evidence: Evidence) -> list[Finding]:
     return in_order(found)
 
 
+OF_CLASSES = tuple(rule.code for rule in RULES if rule.of_class)
+
+
 def _harms(finding):
     """Whether a finding tells of harm to training, which a start inside may be no cure of."""
     if finding.code not in _BEFORE_HARM:

@@ -142,7 +142,7 @@ def _follow_computed(found, evidence):
     kept = [finding for finding in _of(found, ComputedOnce) if "weights" in finding.evidence]
     for made, own in zip(evidence.computed, kept, strict=True):
         paths = {record.path for record in made.records}
-        for finding in found:
+        for finding in found if own.counts else []:
             fault = evidence.faults.get(finding.stage)
             freed = finding.code == ModelFails.code and fault is not None and is_of_graph(fault)
             lost = finding.code == NoGradient.code and finding.weight in paths

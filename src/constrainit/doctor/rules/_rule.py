@@ -1,5 +1,6 @@
 """The form of a rule."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -33,6 +34,7 @@ class Rule(ABC):
         level: The level of its findings, unless a finding says otherwise.
         stage: The stage at which it shows, unless a finding says otherwise.
         backends: The backends that the example is written for; empty for all of them.
+        of_class: Whether the cause is a class, and is told of once for all of its weights.
     """
 
     code: ClassVar[str]
@@ -40,6 +42,7 @@ class Rule(ABC):
     level: ClassVar[str] = "warning"
     stage: ClassVar[str] = "constraints"
     backends: ClassVar[tuple[str, ...]] = ()
+    of_class: ClassVar[bool] = False
 
     @classmethod
     def page(cls) -> Page:
@@ -87,15 +90,19 @@ def told(operation: Operation) -> tuple[str, dict[str, Any]]:
         where["layer"] = operation.layer
     if len(named) == 1:
         where["weight"] = named[0]
-    ranges = ", ".join(
-        f"[{one.numbers.minimum:.3g}, {one.numbers.maximum:.3g}]"
-        for one in operation.operands
-        if one.numbers.size
-    )
+    ranges = ", ".join(_range(one.numbers) for one in operation.operands if one.numbers.size)
     in_layer = f" in {operation.layer!r}" if operation.layer else " in the loss"
     from_weight = f", computed from {', '.join(weights)}" if weights else ""
     known = f" (operands in {ranges}{from_weight})" if ranges else from_weight
     return f"{operation.name}{in_layer}: {operation.limit}{known}", where
+
+
+def _range(numbers):
+    """Between what the entries of an operand lie, as people read it."""
+    low, high = numbers.minimum, numbers.maximum
+    if math.isinf(low) and low == high:
+        return "-inf everywhere" if low < 0 else "inf everywhere"
+    return f"[{low:.3g}, {high:.3g}]"
 
 
 def last_source(sources: tuple[Source, ...]) -> Source | None:

@@ -32,6 +32,7 @@ class ConstraintNeverRuns(Rule):
     """
 
     code, name, level, stage = "CW206", "constraint-never-runs", "error", "first step"
+    of_class = True
 
     def find(self, evidence):
         for made in evidence.constraints:

@@ -38,7 +38,8 @@ class NotDeterministic(Rule):
     Known limits:
         Two calls are compared, and what the constraint itself keeps, where that is a number, over
         three; it is told of if other values of it, such as round ones up to 10,000, give other
-        results, and not where it is merely noted. A tensor that it keeps is told of where it stays
+        results, and not where it is merely noted. A whole number is put back between calls that are
+        compared, and a bound that moves is not. A tensor that it keeps is told of where it stays
         the memory of the weight, or where another compilation raises; not where it is what a first
         call has computed. What a constraint changes elsewhere, or in a list that it keeps, is not
         seen unless it shows in its results. On PyTorch, where `fit` runs each call, a count is a

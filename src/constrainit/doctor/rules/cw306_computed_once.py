@@ -47,7 +47,10 @@ class ComputedOnce(Rule):
         TensorFlow the source of the class is read, which is not there in an interactive session.
         Where the outputs depend otherwise, too, on each weight that a tensor was computed from, it
         may be kept on purpose, and one that is not trained may be computed with once: neither is
-        reported, but for a tensor through which PyTorch would go back at a later step. In a graph,
+        reported, but for a tensor through which PyTorch would go back at a later step, or one that
+        is something else in a layer that is loaded. On PyTorch a view, such as a transpose, is the
+        memory of the weight itself, and changes with it: that is a note. What is made by
+        `stop_gradient` is meant to stay. In a graph,
         only PyTorch knows of a tensor that it was computed; elsewhere only weights of the model
         itself and their transposes are recognized, before they have been trained.
 
@@ -63,21 +66,35 @@ class ComputedOnce(Rule):
     def find(self, evidence):
         failed = any(is_of_graph(fault) for fault in evidence.faults.values())
         for made in evidence.computed:
+            if made.live and not failed:
+                yield self._is_view(made)
+                continue
             first = (made.lost or made.records)[0]
             several = "s" if len(made.records) > 1 else ""
             stays = "; PyTorch fails at the second step, as the first has freed what it was made of"
             yield self.made(
                 f"its {made.name!r} is no weight but a tensor, computed once from "
                 f"{_named(made.records)}: the outputs depend on it as it was then, and "
-                f"{_otherwise(made)}{stays if failed else ''}",
+                f"{_otherwise(made)}{_loaded(made)}{stays if failed else ''}",
                 f"compute it in call, from the weight{several}, and do not keep it as "
-                f"self.{made.name}",
+                f"self.{made.name}{_unless(made)}",
                 {"weights": len(made.records)},
                 layer=made.holder.name, weight=first.path, source=made.source,
                 level="error" if failed else "warning",
             )  # fmt: skip
         for made in evidence.graph_constants:
             yield self._in_graph(made)
+
+    def _is_view(self, made):
+        """What is told of a tensor that is the memory of a weight, as a transpose on PyTorch."""
+        return self.made(
+            f"its {made.name!r} is no weight but a view of {_named(made.records)}, taken once: on "
+            "PyTorch it is the same memory, and changes with the weight; on JAX and TensorFlow it "
+            "would stay what it was when it was taken",
+            f"compute it in call, and do not keep it as self.{made.name}",
+            {"weights": len(made.records)},
+            layer=made.holder.name, weight=made.records[0].path, source=made.source, level="info",
+        )  # fmt: skip
 
     def _in_graph(self, made):
         """What is told of a tensor in the graph of a functional model."""
@@ -105,6 +122,21 @@ def _otherwise(made):
         return "on what becomes of the weights only where they are used otherwise"
     weight = "the weight" if len(made.records) == 1 else _named(made.lost)
     return f"not on {weight}, which training moves for nothing or not at all"
+
+
+def _unless(made):
+    """What else may have been meant."""
+    return "; if it is to stay, keep it as a weight that no step trains" if made.reloaded else ""
+
+
+def _loaded(made):
+    """What comes of it in a file, where that is something else."""
+    if not made.reloaded:
+        return ""
+    return (
+        "; a layer that is loaded computes it from its own start, before it has these weights, and "
+        f"the outputs move by up to {made.reloaded:.3g}"
+    )
 
 
 def is_freed(fault):

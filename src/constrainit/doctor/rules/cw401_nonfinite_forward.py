@@ -1,5 +1,6 @@
 """CW401 nonfinite-forward."""
 
+from constrainit.doctor.rules._beyond_dtype import constant_beyond
 from constrainit.doctor.rules._rule import Rule, at_operation, percent
 from constrainit.doctor.trace._limits import NEGATIVE_BASE
 
@@ -59,6 +60,9 @@ class NonfiniteForward(Rule):
 def _fix(operation):
     """What to write instead, by what can not be computed."""
     limit = operation.limit if operation else ""
+    beyond = constant_beyond(operation) if operation else ""
+    if beyond:
+        return beyond
     if "softmax" in limit:
         return (
             "leave no row masked in full: put a large negative number (-1e4) in place of minus "
@@ -78,6 +82,12 @@ def _fix(operation):
         return (
             "let what the power is taken of be positive by the layer that gives it, such as "
             'activation="softplus", or bound it from below by ops.maximum'
+        )
+    if limit.startswith("0/0") and _is_count(operation):
+        return (
+            "the divisor is a count that is 0 for some examples, such as the sum of a mask that is "
+            "empty for a whole row: leave such examples out of the batch, or divide by "
+            f"ops.maximum(count, 1.0){_in_own_layer(operation)}"
         )
     if limit.startswith("0/0"):
         return (
@@ -99,6 +109,18 @@ def _fix(operation):
         "look at the domain of its operations: a logarithm, root, power or quotient of a weight "
         "that its set allows to reach the bound"
     )
+
+
+def _is_count(operation):
+    """Whether what is divided by is a number of things: of the data, whole, and zero or more."""
+    divisor = operation.operands[-1]
+    low, high = divisor.numbers.minimum, divisor.numbers.maximum
+    return divisor.data and not divisor.weights and low == 0 and high >= 1 and high == round(high)
+
+
+def _in_own_layer(operation):
+    """What is said besides where the code that divides is not the user's own."""
+    return "" if operation.source else ", in a layer of your own in place of this one"
 
 
 def _place(outputs, output, where):

@@ -67,6 +67,7 @@ def as_operation(recorder: Recorder, step: Step) -> Operation:
         step.place.source,
         step.limit,
         step.place.called,
+        step.dtype,
     )
 
 

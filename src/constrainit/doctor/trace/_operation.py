@@ -13,7 +13,7 @@ class Operand:
     """What went into an operation.
 
     Attributes:
-        numbers: Its range, and how much of it is not finite.
+        numbers: Its range, with infinities and without NaN, and how much of it is not finite.
         weights: Paths of the variables that it was computed from since the innermost running
             layer was entered.
         data: Whether what the layer was given (in a loss: targets or predictions) entered it, too.
@@ -40,6 +40,7 @@ class Operation:
         source: The user's own line, None if Keras' code alone led there.
         limit: What can not be computed there, in words.
         called: The function of Keras that this line called, such as `keras.ops.sqrt`, or "".
+        dtype: What it was computed in.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Operation:
     source: Source | None
     limit: str
     called: str = ""
+    dtype: str = ""
 
     def __str__(self) -> str:
         where = f" in layer {self.layer!r}" if self.layer else f" in the {self.stage}"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from constrainit.doctor._frames import Source
-from constrainit.doctor._statistics import Numbers, numbers
+from constrainit.doctor._statistics import Numbers, numbers, range_and_numbers
 from constrainit.doctor.trace._limits import flattens, limit_of, loses_all
 
 
@@ -147,7 +147,7 @@ class Recorder:
             place_of_bad = next(i for i, v in enumerate(step.values) if v.nonfinite)
             arrays = [one.array() for one in seen]
             result = results[place_of_bad].array()
-            step.shown = tuple(numbers(array) for array in arrays)
+            step.shown = tuple(map(range_and_numbers, arrays))
             step.outcome = numbers(result)
             step.limit = limit_of(name, arrays, result, results[place_of_bad].dtype, wide)
             if self.lossy and "overflow of" in step.limit:

@@ -294,6 +294,7 @@ def both(first: Any, second: Any) -> Any:
         if two is None:
             return None
         code = "\n".join(part for part in (one.code, two.code) if part)
-        return Changed(f"{one.change}, and {two.change}", two.problem, code, one.diff)
+        diff = "\n".join(part for part in (one.diff, two.diff) if part)
+        return Changed(f"{one.change}, and {two.change}", two.problem or one.problem, code, diff)
 
     return apply

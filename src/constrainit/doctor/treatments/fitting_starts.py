@@ -27,6 +27,8 @@ def bias_for_the_targets(problem, evidence, found):
     operation = evidence.operation
     if evidence.fault_step != 0 or operation is None or operation.stage != "loss":
         return None
+    # One of another remedy has no loss yet.
+    problem.set_loss()
     order = [output.layer for output in evidence.outputs]
     biases = [
         record for record in walk(problem.model)

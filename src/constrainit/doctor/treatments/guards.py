@@ -7,6 +7,7 @@ import keras
 from constrainit.doctor._code import as_kind, kind_of_layer
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor.treatments._bounds import bounded, can_be_bounded, with_jitter
+from constrainit.doctor.treatments._differences import exact_differences
 from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.doctor.treatments._rewriting import (
     become,
@@ -21,27 +22,44 @@ def guarded(problem, evidence, found):
     operation = evidence.operation
     if operation is None or operation.source is None or not can_be_bounded(operation):
         return None
+    layer = _layer_of(problem, operation)
+    if layer is None and _penalty_at(problem, operation.source) is not None:
+        return _guarded_penalty(problem, operation)
+    dtype = keras.config.floatx() if layer is None else layer.compute_dtype
+    return _with_edit(problem, operation, bounded(operation, dtype))
+
+
+def exact_near_zero(problem, evidence, found):
+    """`expm1(x)` and `log1p(x)` where the code of the operation rounds such differences away."""
+    operation = evidence.operation
+    if operation is None or operation.source is None:
+        return None
+    return _with_edit(problem, operation, exact_differences)
+
+
+def _layer_of(problem, operation):
     layers = problem.model._flatten_layers()
-    layer = next((o for o in layers if o.name == operation.layer), None)
-    losses = problem.losses()
+    return next((one for one in layers if one.name == operation.layer), None)
+
+
+def _with_edit(problem, operation, edit):
+    """The class of the layer, or the loss, in which an operation failed, with its source edited."""
+    layer, losses = _layer_of(problem, operation), problem.losses()
     if layer is not None:
         owner: Any = kind_of_layer(layer)
-    elif _penalty_at(problem, operation.source) is not None:
-        return _guarded_penalty(problem, operation)
     elif operation.stage in ("loss", "gradients") and len(losses) == 1:
         owner = getattr(losses[0], "fn", losses[0])
     else:
         return None
     if owner.__module__.split(".")[0] in ("keras", "constrainit", "builtins"):
         return None
-    dtype = keras.config.floatx() if layer is None else layer.compute_dtype
-    made = rewritten(owner, bounded(operation, dtype))
+    made = rewritten(owner, edit)
     if made is None:
         return None
     new, sentence, diff = made
     if layer is None:
         return Changed(sentence, with_other(problem, loss=new), diff=diff)
-    for other in layers:
+    for other in problem.model._flatten_layers():
         if kind_of_layer(other) is owner:
             become(other, new)
     return Changed(sentence, with_other(problem), diff=diff)

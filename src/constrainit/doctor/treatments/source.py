@@ -101,7 +101,7 @@ def with_a_gradient(problem, evidence, found):
 
 def computed_in_call(problem, evidence, found):
     """The class of a layer whose `call` computes what was computed once."""
-    made = next(m for m in evidence.computed if m.holder.name == found[0].layer)
+    made = next(m for m in evidence.computed if m.holder.name == found[0].layer and not m.live)
     return _edited_layer(problem, [made.holder.name], _at_each_call.computed_in_call(made.name))
 
 

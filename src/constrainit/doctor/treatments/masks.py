@@ -1,0 +1,49 @@
+"""A remedy for averages over steps, of which a mask may leave none."""
+
+import types
+
+import keras
+from keras import ops
+
+from constrainit.doctor.treatments._remedy import Changed, with_other
+
+_CODE = """class MaskedMean(keras.layers.GlobalAveragePooling1D):
+    def call(self, inputs, mask=None):
+        if mask is None:
+            return super().call(inputs)
+        kept = keras.ops.expand_dims(keras.ops.cast(mask, inputs.dtype), -1)
+        count = keras.ops.sum(kept, axis=1, keepdims=self.keepdims)
+        total = keras.ops.sum(inputs * kept, axis=1, keepdims=self.keepdims)
+        return total / keras.ops.maximum(count, 1.0)"""
+
+
+def floored_counts(problem, evidence, found):
+    """Averages over time that divide by at least one: of a row that is masked in full, zero."""
+    operation = evidence.operation
+    if operation is None or not operation.limit.startswith("0/0"):
+        return None
+    means = [
+        layer for layer in problem.model._flatten_layers()
+        if type(layer) is keras.layers.GlobalAveragePooling1D
+    ]  # fmt: skip
+    if not any(layer.name == operation.layer for layer in means):
+        return None
+    for layer in means:
+        vars(layer)["call"] = types.MethodType(_mean, layer)
+    names = ", ".join(layer.name for layer in means)
+    return Changed(
+        f"the average in {names} divides by one at least, so that an empty row gives zero",
+        with_other(problem),
+        f"{_CODE}\n\n# in place of GlobalAveragePooling1D: {names}",
+    )
+
+
+def _mean(self, inputs, mask=None):
+    """`GlobalAveragePooling1D.call`, with a floor under the count of steps."""
+    last = self.data_format == "channels_last"
+    axis = 1 if last else 2
+    if mask is None:
+        return ops.mean(inputs, axis=axis, keepdims=self.keepdims)
+    kept = ops.expand_dims(ops.cast(mask, inputs.dtype), 2 if last else 1)
+    total = ops.sum(inputs * kept, axis=axis, keepdims=self.keepdims)
+    return total / ops.maximum(ops.sum(kept, axis=axis, keepdims=self.keepdims), 1.0)
