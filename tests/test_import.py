@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 
+import keras
 import pytest
 
 import constrainit as ci
@@ -101,3 +102,17 @@ def test_backend_that_was_named(named, monkeypatch):
         monkeypatch.delenv("KERAS_BACKEND")
     _backend.choose()
     assert os.environ.get("KERAS_BACKEND") == ("torch" if named else None)
+
+
+@pytest.mark.parametrize("way", ["jit", "vmap", "grad", "eval_shape"])
+def test_the_first_call_may_be_within_a_function_of_jax(way):
+    """What is compiled in haste is compiled outside of other programs only."""
+    if keras.backend.backend() != "jax":
+        pytest.skip("JAX compiles what is called")
+    code = f"""
+import jax, constrainit as ci
+def total(w):
+    return ci.Simplex().project(w).sum() + ci.Simplex().initializer(1)((2, 3), "float32").sum()
+assert jax.{way}(total)(jax.numpy.ones((2, 3))) is not None
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

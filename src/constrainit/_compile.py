@@ -22,11 +22,15 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     import jax
 
     whole = jax.jit(function, static_argnums=0)
-    hasty = jax.jit(function, static_argnums=0, compiler_options=_haste())
 
     def chosen(sets: Any, *tensors: Any) -> Any:
-        entries = sum(x.size for x in jax.tree.leaves(tensors))
-        return (hasty if entries <= _LITTLE and not _is_traced() else whole)(sets, *tensors)
+        leaves = jax.tree.leaves(tensors)
+        is_little = sum(x.size for x in leaves) <= _LITTLE
+        return (hasty() if is_little and not _is_traced(*leaves) else whole)(sets, *tensors)
+
+    @functools.cache
+    def hasty():
+        return jax.jit(function, static_argnums=0, compiler_options=_haste())
 
     return chosen
 
@@ -56,14 +60,15 @@ def _haste():
     return more
 
 
-def _is_traced():
-    """Whether a function of JAX is being compiled, of which all that is called is a part.
+def _is_traced(*values):
+    """Whether a function of JAX is being compiled or derived, of which all that is called is a part.
 
-    It has options of its own.
+    It has options of its own, and another compilation can not begin within it.
     """
     import jax
 
-    return isinstance(ops.zeros(()), jax.core.Tracer)  # pyright: ignore[reportAttributeAccessIssue]
+    tracer = jax.core.Tracer  # pyright: ignore[reportAttributeAccessIssue]
+    return any(isinstance(value, tracer) for value in (ops.zeros(()), *values))
 
 
 @functools.lru_cache(maxsize=256)
@@ -128,10 +133,13 @@ def compiled_draw(function: Callable[..., Any]) -> Callable[..., Any] | None:
 
     constant = (1, 2, 3, 4, 5)
     whole = jax.jit(function, static_argnums=constant)
-    hasty = jax.jit(function, static_argnums=constant, compiler_options=_haste())
 
     def drawn(*arguments):
-        return (whole if _is_traced() else hasty)(*arguments)
+        return (whole if _is_traced() else hasty())(*arguments)
+
+    @functools.cache
+    def hasty():
+        return jax.jit(function, static_argnums=constant, compiler_options=_haste())
 
     return drawn
 

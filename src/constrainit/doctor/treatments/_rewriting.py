@@ -96,7 +96,10 @@ def source_of(kind):
 
 def _scope(kind, whole):
     """The names of the module of a class or function, of which an edit may have added one."""
-    scope = dict(vars(inspect.getmodule(kind)))
+    module = inspect.getmodule(kind)
+    if module is None:
+        raise ValueError(f"{kind.__name__!r} is of no module: its names are not known")
+    scope = dict(vars(module))
     if inspect.isfunction(kind):
         scope.update(inspect.getclosurevars(kind).nonlocals)
     return {"keras": keras, **scope} if has_import(whole) else scope
