@@ -22,6 +22,7 @@ from constrainit.doctor._late import late
 from constrainit.doctor._lost_constraints import lost_constraints
 from constrainit.doctor._lost_starts import lost_starts
 from constrainit.doctor._monotone import falling
+from constrainit.doctor._moving import moving
 from constrainit.doctor._one_argument import note_one_argument
 from constrainit.doctor._own_copies import note_own_copies
 from constrainit.doctor._own_optimizer import has_stepped
@@ -120,6 +121,7 @@ def _usual(problem, constraints, evidence):
     evidence.losses_of = describe_losses(problem, evidence)
     evidence.pairs = own_loss_compares_all(problem)
     if evidence.fault_step is None and not evidence.faults:
+        evidence.moving = moving(problem)
         evidence.falling = falling(problem, evidence)
         evidence.end = ends_early(problem, evidence, start)
         evidence.slow = too_slow(problem, evidence, start)

@@ -19,6 +19,7 @@ from constrainit.doctor._evidence._losses import (
     FallingEvidence,
     KinkEvidence,
     LossEvidence,
+    MovingEvidence,
     OwnEvidence,
     RoundingEvidence,
     SlowEvidence,
@@ -87,6 +88,7 @@ class Evidence:
         end: What a schedule that ends early leaves to learn, where there is one.
         slow: The weight that moves least, where only a higher rate trains.
         drops: What layers that drop most of what they are given make of it, where there are some.
+        moving: What moving statistics make of the loss, where there are some.
         unknown: Weights to train that the optimizer was not built for, where it was built.
         late: Constraints that the step which `fit` has compiled does not run.
         skipping: The class of the optimizer, where that never calls a constraint; else None.
@@ -160,6 +162,7 @@ class Evidence:
     end: EndEvidence | None = None
     slow: SlowEvidence | None = None
     drops: DropEvidence | None = None
+    moving: MovingEvidence | None = None
     unknown: list[WeightRecord] = field(default_factory=list)
     late: list[Any] = field(default_factory=list)
     skipping: Any = None
