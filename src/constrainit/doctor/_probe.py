@@ -15,6 +15,7 @@ from constrainit.doctor._dropped import dropped
 from constrainit.doctor._dropped_units import drops_most
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._frames import fault, layer_in
+from constrainit.doctor._gains import gains
 from constrainit.doctor._graph_constants import graph_constants
 from constrainit.doctor._halves import values_of
 from constrainit.doctor._hidden import hidden_weights
@@ -110,6 +111,7 @@ def _usual(problem, constraints, evidence):
     evidence.hidden = hidden_weights(problem)
     constraints.hold(problem.assigned)
     pairs, start = copies(evidence.weights), values_of(problem.model) if problem.is_small else []
+    evidence.gains = gains(evidence.weights) if problem.is_small else []
     training = Training(problem, constraints, evidence)
     _stage(problem, evidence, "gradients", training.run)
     evidence.lost_constraints = lost_constraints(problem, evidence)
