@@ -57,6 +57,7 @@ OF_KIND = {
     "keeps_a_tensor": ("CW207",),
     "labels_out_of_range": ("CW605",),
     "learning_rate": ("CW601", "CW608"),
+    "late_statistics": ("CW222",),
     "layer_not_saved": ("CW705",),
     "leaping": ("CW215",),
     "lost_constraint": ("CW705",),
@@ -90,6 +91,7 @@ OF_KIND = {
     "reload_differs": ("CW208",),
     "saturation": ("CW402",),
     "schedule_ends": ("CW613",),
+    "shared_statistics": ("CW221",),
     "sign": ("CW503",),
     "singular_matrix": ("CW001", "CW401"),
     "softmax_of_one": ("CW503",),
@@ -168,6 +170,7 @@ MISSED = {
     "H230": "that a model is to have slopes of at most one, which a scale breaks, is not known",
     "H232": "the parts of a loss are not weighed against each other by what they are sums of",
     "H235": "that a loss needs its examples in order is not known",
+    "H266": "moving statistics that are late are a note: how long a training takes is not known",
 }
 
 

@@ -20,6 +20,7 @@ from constrainit.doctor._problem import Problem
 from constrainit.doctor._randomness import undisturbed
 from constrainit.doctor._report import Report
 from constrainit.doctor._state import borrowed
+from constrainit.doctor._tight import tight
 from constrainit.doctor.rules import OF_CLASSES, findings, in_order
 from constrainit.doctor.treatments import treat
 from constrainit.doctor.treatments._remedy import Changed, seen, write
@@ -106,6 +107,7 @@ def examine(
         evidence = probe(problem)
         put_back()
         evidence.other_axes = other_axes(problem, evidence)
+        evidence.tight = tight(problem, evidence)
         found = findings(evidence)
         names = missing_names(evidence)
         if names:

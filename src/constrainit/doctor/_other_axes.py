@@ -123,17 +123,29 @@ class _Training:
 
 
 def _training(problem, evidence, records, axes, steps):
-    """A training whose weights start inside; None if it can not be, or breaks."""
+    """A training along axes; None if it can not be, or breaks."""
+    # Along other axes a constraint of the user's own may raise anything.
+    try:
+        given = [(record, along(record.constraint, axes)) for record in records]
+    except Exception:
+        return None
+    return training_with(problem, evidence, given, steps)
+
+
+def training_with(
+    problem: Problem, evidence: Evidence, given: list[tuple[WeightRecord, Any]], steps: int
+) -> "_Training | None":
+    """A training with constraints whose weights start inside; None if it can not be, or breaks."""
     with borrowed(problem.model), problem.keeping_optimizer():
         try:
-            for record in records:
-                record.variable.constraint = along(record.constraint, axes)
-            start_inside(problem, evidence, {record.path for record in records})
+            for record, constraint in given:
+                record.variable.constraint = constraint
+            start_inside(problem, evidence, {record.path for record, _ in given})
             constraints = Constraints(Evidence(weights=walk(problem.model)))
             for variable in problem.trainable:
                 variable.constraint = None
             found = _trained(problem, constraints, steps)
-        # Along other axes a constraint of the user's own may raise anything.
+        # A constraint of the user's own may raise anything.
         except Exception:
             return None
     return found if np.isfinite([*found.losses, found.shuffled]).all() else None

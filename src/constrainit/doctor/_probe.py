@@ -16,6 +16,7 @@ from constrainit.doctor._dropped_units import drops_most
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._following_weights import of_weights, with_live_views
 from constrainit.doctor._frames import fault, layer_in
+from constrainit.doctor._gains import gains
 from constrainit.doctor._graph_constants import graph_constants
 from constrainit.doctor._halves import values_of
 from constrainit.doctor._hidden import hidden_weights
@@ -23,6 +24,7 @@ from constrainit.doctor._late import late
 from constrainit.doctor._lost_constraints import lost_constraints
 from constrainit.doctor._lost_starts import lost_starts
 from constrainit.doctor._monotone import falling
+from constrainit.doctor._moving import moving
 from constrainit.doctor._one_argument import note_one_argument
 from constrainit.doctor._own_copies import note_own_copies
 from constrainit.doctor._own_optimizer import has_stepped
@@ -110,6 +112,7 @@ def _usual(problem, constraints, evidence):
     evidence.hidden = hidden_weights(problem)
     constraints.hold(problem.assigned)
     pairs, start = copies(evidence.weights), values_of(problem.model) if problem.is_small else []
+    evidence.gains = gains(evidence.weights) if problem.is_small else []
     training = Training(problem, constraints, evidence)
     _stage(problem, evidence, "gradients", training.run)
     evidence.lost_constraints = lost_constraints(problem, evidence)
@@ -121,6 +124,7 @@ def _usual(problem, constraints, evidence):
     evidence.losses_of = describe_losses(problem, evidence)
     evidence.pairs = own_loss_compares_all(problem)
     if evidence.fault_step is None and not evidence.faults:
+        evidence.moving = moving(problem)
         evidence.falling = falling(problem, evidence)
         evidence.end = ends_early(problem, evidence, start)
         evidence.slow = too_slow(problem, evidence, start)

@@ -213,6 +213,42 @@ class EndEvidence:
     losses: tuple[float, float, float]
 
 
+@dataclass(frozen=True)
+class NormEvidence:
+    """A layer that trains with the statistics of each batch and predicts with moving ones.
+
+    Attributes:
+        layer: Its name.
+        momentum: What each call keeps of them.
+        calls: How often a pass calls it.
+        apart: How far the mean of half of its units is, in the call that is farthest, from that of
+            the moving statistics once they have settled, in deviations of that call.
+        sizes: The deviation of its median unit, for each call.
+        settled: The means and variances that the moving ones settle at.
+    """
+
+    layer: str
+    momentum: float
+    calls: int
+    apart: float
+    sizes: list[float]
+    settled: Any
+
+
+@dataclass(frozen=True)
+class MovingEvidence:
+    """What moving statistics make of the loss of the batch after the steps.
+
+    Attributes:
+        norms: The layers that keep them.
+        losses: The loss in training, with nothing dropped; in prediction; and in prediction once
+            the moving statistics have settled.
+    """
+
+    norms: list[NormEvidence]
+    losses: tuple[float, float, float]
+
+
 @dataclass
 class OwnEvidence:
     """What the steps of a model's own `train_step` tell beside what any steps do.

@@ -144,6 +144,42 @@ class ComputedEvidence:
 
 
 @dataclass(frozen=True)
+class GainEvidence:
+    """How large a kernel starts, for what it is fed.
+
+    Attributes:
+        record: The weight.
+        gain: Its deviation times the root of its fan-in: about one for draws of the usual size.
+        center: Its mean over its deviation.
+    """
+
+    record: WeightRecord
+    gain: float
+    center: float
+
+
+@dataclass(frozen=True)
+class TightEvidence:
+    """A bound so far below the start of a weight that the model does not train.
+
+    Attributes:
+        record: The weight.
+        factor: How many times as wide a bound is with which it trains.
+        bound: The argument that bounds it, as it is written.
+        loss: The loss from a start inside, and after the steps.
+        loss_wide: The same with the wider bound.
+        steps: How many steps that were.
+    """
+
+    record: WeightRecord
+    factor: float
+    bound: str
+    loss: tuple[float, float]
+    loss_wide: tuple[float, float]
+    steps: int
+
+
+@dataclass(frozen=True)
 class GraphConstantEvidence:
     """A tensor in the graph of a functional model that was computed from weights to train.
 

@@ -19,6 +19,7 @@ from constrainit.doctor._evidence._losses import (
     FallingEvidence,
     KinkEvidence,
     LossEvidence,
+    MovingEvidence,
     OwnEvidence,
     RoundingEvidence,
     SlowEvidence,
@@ -27,12 +28,14 @@ from constrainit.doctor._evidence._weights import (
     AddedEvidence,
     ComputedEvidence,
     EntryEvidence,
+    GainEvidence,
     GradientEvidence,
     GraphConstantEvidence,
     HiddenEvidence,
     MadeEvidence,
     PenaltyEvidence,
     PlainEvidence,
+    TightEvidence,
     WrittenOverEvidence,
 )
 from constrainit.doctor._frames import Fault, Source
@@ -58,6 +61,7 @@ class Evidence:
         outputs_after: The same after the first step.
         outputs_last: The same after the last step.
         gradients: The gradients of the trainable weights.
+        gains: How large kernels start, in models of few weights.
         entries: The inputs of layers that are not Keras' own.
         loss: The first loss, None if it could not be computed.
         loss_after: The loss after the first step.
@@ -87,6 +91,7 @@ class Evidence:
         end: What a schedule that ends early leaves to learn, where there is one.
         slow: The weight that moves least, where only a higher rate trains.
         drops: What layers that drop most of what they are given make of it, where there are some.
+        moving: What moving statistics make of the loss, where there are some.
         unknown: Weights to train that the optimizer was not built for, where it was built.
         late: Constraints that the step which `fit` has compiled does not run.
         skipping: The class of the optimizer, where that never calls a constraint; else None.
@@ -120,6 +125,7 @@ class Evidence:
         drawn_anew: Layers of the user's own that come back from a file with other arrays.
         other_axes: Weights whose model trains along other axes of their constraints only; asked
             once, of the model as it came.
+        tight: Weights whose bound keeps the model from training; asked once, as these are.
         trials: What the same look found after a change that asks for a cause, by its name.
     """
 
@@ -133,6 +139,7 @@ class Evidence:
     outputs_after: list[Output] = field(default_factory=list)
     outputs_last: list[Output] = field(default_factory=list)
     gradients: list[GradientEvidence] = field(default_factory=list)
+    gains: list[GainEvidence] = field(default_factory=list)
     entries: list[EntryEvidence] = field(default_factory=list)
     loss: float | None = None
     loss_after: float | None = None
@@ -160,6 +167,7 @@ class Evidence:
     end: EndEvidence | None = None
     slow: SlowEvidence | None = None
     drops: DropEvidence | None = None
+    moving: MovingEvidence | None = None
     unknown: list[WeightRecord] = field(default_factory=list)
     late: list[Any] = field(default_factory=list)
     skipping: Any = None
@@ -189,6 +197,7 @@ class Evidence:
     lost_constraints: list[Any] = field(default_factory=list)
     drawn_anew: list[Any] = field(default_factory=list)
     other_axes: list[AxisEvidence] = field(default_factory=list)
+    tight: list[TightEvidence] = field(default_factory=list)
     trials: dict[str, "Trial"] = field(default_factory=dict)
 
     @property

@@ -34,6 +34,8 @@ from constrainit.doctor.rules.cw219_optimizer_skips_constraints import (
     OptimizerSkipsConstraints,
 )
 from constrainit.doctor.rules.cw220_constraint_after_trace import ConstraintAfterTrace
+from constrainit.doctor.rules.cw221_shared_statistics import SharedStatistics
+from constrainit.doctor.rules.cw222_late_statistics import LateStatistics
 from constrainit.doctor.rules.cw301_wrong_axis import WrongAxis
 from constrainit.doctor.rules.cw302_undefined_at_bound import UndefinedAtBound
 from constrainit.doctor.rules.cw303_average_outside import AverageOutside
@@ -104,11 +106,13 @@ RULES = (
     LearningRateTooLow(), SumLeavesSet(),
     BeyondRange(), PenaltyOutweighs(), LossSwitchedOff(), AverageOverwrites(), UnscaledData(),
     LearningRateTooHigh(), FadingRate(), ScheduleEndsEarly(), DropoutRate(), Rounding(),
-    NoSecondDerivative(), AssignedInCall(), GradientsAddUp(), MutedSignal(), StepLeavesSet(),
+    NoSecondDerivative(), AssignedInCall(), SharedStatistics(), GradientsAddUp(), MutedSignal(),
+    StepLeavesSet(),
     AverageOutside(), InfeasibleStart(), IdenticalUnits(), IdenticalWeights(), StartJump(),
     ModelFails(), NonfiniteForward(), NonfiniteGradient(), NonfiniteLoss(), OwnStepBreaks(),
     StepTrainsNothing(), ExplodingSignal(), SaturatedStart(), DeadStart(), NoGradient(),
-    ConstantOutput(), FadingGradient(), LostUpdate(), LossGrows(), NotSaved(),
+    ConstantOutput(), FadingGradient(), LostUpdate(), LossGrows(), LateStatistics(),
+    NotSaved(),
     LayerNotSaved(), StateNotSaved(),
 )  # fmt: skip
 

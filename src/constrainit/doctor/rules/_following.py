@@ -21,6 +21,7 @@ from constrainit.doctor.rules.cw404_exploding_signal import ExplodingSignal
 from constrainit.doctor.rules.cw405_constant_output import ConstantOutput
 from constrainit.doctor.rules.cw406_assigned_in_call import AssignedInCall
 from constrainit.doctor.rules.cw409_not_a_variable import NotAVariable
+from constrainit.doctor.rules.cw411_muted_signal import MutedSignal
 from constrainit.doctor.rules.cw412_beyond_range import BeyondRange
 from constrainit.doctor.rules.cw501_nonfinite_gradient import NonfiniteGradient
 from constrainit.doctor.rules.cw502_nonfinite_loss import NonfiniteLoss
@@ -203,8 +204,12 @@ def _follow_undone(found):
 
 
 def _follow_axes(found):
-    """How a weight starts is of no matter where its constraint holds for other norms than meant."""
-    wrong = {f.weight: f for f in found if f.code == WrongAxis.code and f.counts}
+    """How a weight starts is of no matter where its constraint holds for other norms than meant.
+
+    Nor is it where the bound of its set keeps the model from training.
+    """
+    wrong = {f.weight: f for f in _of(found, MutedSignal) if "factor" in f.evidence}
+    wrong |= {f.weight: f for f in found if f.code == WrongAxis.code and f.counts}
     for finding in found:
         own = wrong.get(finding.weight)
         if own is not None and finding.code in (InfeasibleStart.code, StartJump.code):

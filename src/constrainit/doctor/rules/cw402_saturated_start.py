@@ -4,6 +4,9 @@ from constrainit.doctor.rules._rule import Rule, percent
 
 _MOST = 0.5
 
+_LEFT = 0.5
+"""A loss that is at most this share of what it was has fallen as it should."""
+
 
 class SaturatedStart(Rule):
     """Most outputs of a sigmoid or tanh lie on its flat ends, where it has no gradient.
@@ -22,7 +25,9 @@ class SaturatedStart(Rule):
 
     Known limits:
         Counted are outputs of pre-activations beyond 5, in activations that Keras knows by the
-        names sigmoid and tanh. A gate that is meant to be shut looks the same.
+        names sigmoid and tanh. A gate that is meant to be shut looks the same. An output of the
+        model that is saturated after the steps only, while they halve the loss, is sure of what it
+        has learnt: that is a note.
 
     Source:
         Half of the outputs is the threshold of SageMaker Debugger and of DeepDiagnosis (Wardat et
@@ -41,6 +46,15 @@ class SaturatedStart(Rule):
                     "start with weights whose sum over the inputs is near one, or center the input",
                     {"saturated_share": output.saturated, "mean": output.mean},
                     stage=stage, layer=output.layer,
+                    level="info" if _is_sure(evidence, stage, output) else "warning",
                 )  # fmt: skip
             if flat:
                 return
+
+
+def _is_sure(evidence, stage, output):
+    """Whether an output of the model has become sure of what it was trained to give."""
+    losses = evidence.losses
+    ends = output.layer in {made.layer for made in evidence.losses_of}
+    falls = len(losses) > 1 and 0 <= losses[-1] <= _LEFT * losses[0]
+    return stage != "forward" and ends and falls and evidence.fault_step is None

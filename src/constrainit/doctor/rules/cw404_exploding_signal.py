@@ -14,6 +14,14 @@ _LARGE = 1e4
 _GROWTH = 1e3
 _FAR = 1e4
 
+_OVERSIZED = 3.0
+"""Draws for relu have a gain of 1.4."""
+
+_CENTERED = 0.5
+"""What has a mean of more deviations multiplies the level of a signal by that."""
+
+_SATURATED = 0.5
+
 _BEYOND = 10.0
 """How many times as large as the targets numbers may be that a model gives on its way to them."""
 
@@ -45,12 +53,16 @@ class ExplodingSignal(Rule):
     Known limits:
         Reported from a magnitude of 1e4 on (1e3 in float16, whose largest number is 65504) that is
         a thousand times that of the inputs and ten times that of the targets. Growth that stays
-        below is not. A recurrence without a bound is reported, too, where a step makes the loss a
-        million times as large. Where the loss overflows from it, it is an error.
+        below is not, unless more than half of the outputs of a sigmoid or tanh are saturated: then
+        kernels before it whose deviation times the root of their fan-in is above three, and whose
+        mean is near zero, are named, in models whose steps are cheap. A recurrence without a bound
+        is reported, too, where a step makes the loss a million times as large. Where the loss
+        overflows from it, it is an error.
 
     Source:
         Hoedt and Klambauer, Principled weight initialisation for input-convex neural networks
-        (NeurIPS 2023): the mean of the weights has to go with one over the fan-in.
+        (NeurIPS 2023): the mean of the weights has to go with one over the fan-in. Of a deviation
+        of one whatever the fan-in is: tensorflow/tensorflow#12973 and keras-team/keras#2741.
     """
 
     code, name, stage = "CW404", "exploding-signal", "forward"
@@ -62,6 +74,8 @@ class ExplodingSignal(Rule):
         if not large:
             if leaps(evidence):
                 yield from self._fed_back(evidence)
+            else:
+                yield from self._oversized(evidence)
             return
         most = max(outputs, key=lambda o: o.peak)
         growing = outputs[: outputs.index(most) + 1]
@@ -77,6 +91,35 @@ class ExplodingSignal(Rule):
             {"peak": most.peak, "first_peak": first.peak, "input_peak": base},
             layer=first.layer, weight=_kernel(evidence, first.layer),
             level=self.level if math.isfinite(evidence.loss or 0.0) else "error",
+        )  # fmt: skip
+
+    def _oversized(self, evidence):
+        """Kernels drawn far too large for their fan-in, where what is behind them is saturated."""
+        order = [output.layer for output in evidence.outputs]
+        flat = [o.layer for o in evidence.outputs if (o.saturated or 0) > _SATURATED]
+        before = order[: order.index(flat[0]) + 1] if flat else []
+        large = [
+            one for one in evidence.gains
+            if one.record.layer.name in before and one.gain > _OVERSIZED and one.center < _CENTERED
+        ]  # fmt: skip
+        if not large:
+            return
+        large.sort(key=lambda one: order.index(one.record.layer.name))
+        told = ", ".join(f"{one.gain:.3g} in {one.record.layer.name!r}" for one in large[:4])
+        more = f" and {len(large) - 4} more" if len(large) > 4 else ""
+        peaks = {output.layer: output.peak for output in evidence.outputs}
+        first = large[0].record
+        yield self.made(
+            "its start is too large for its fan-in: the deviation of a kernel times the root of "
+            f"the inputs of a unit, by which it multiplies the signal, is {told}{more}, where "
+            f"draws of the usual size have about one. {first.layer.name!r} gives up to "
+            f"{peaks[first.layer.name]:.3g}, and {flat[0]!r} is saturated by it",
+            "take an initializer that knows the fan-in: he_normal for relu, glorot_uniform else",
+            {
+                "gain": large[0].gain, "peak": peaks[first.layer.name],
+                "kernels": [one.record.path for one in large],
+            },
+            layer=first.layer.name, weight=first.path,
         )  # fmt: skip
 
     def _fed_back(self, evidence):

@@ -4,6 +4,14 @@ from constrainit.doctor.rules._rule import Rule
 
 _LEAST = 1e-6
 
+_LAYERS = 3
+_HALVED = 0.5
+_FADED = 1e-2
+"""Of a signal, and of the gradient, that fade layer by layer, in a model that does not train."""
+
+_PLATEAU = 1e-3
+"""A loss that falls by less than this share in the second half of the steps stands still."""
+
 
 class FadingGradient(Rule):
     """The gradient all but vanishes, or grows beyond use, on its way to the first layers.
@@ -25,7 +33,10 @@ class FadingGradient(Rule):
 
     Known limits:
         Compared are the outputs of layers, first against last, at the start and after the steps: a
-        ratio below 1e-6 or above 1e6 is reported. An exact zero has other causes and other rules.
+        ratio below 1e-6 or above 1e6 is reported. So is one below 1e-2 where what the model gives
+        varies by less than a hundredth of what its first layer gives and of its targets, at least
+        three layers halve it, and the loss stands still after half of the steps. An exact zero has
+        other causes and other rules.
 
     Source:
         Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks
@@ -49,6 +60,61 @@ class FadingGradient(Rule):
                 "activation",
                 {"ratio": first[0]}, layer=first[1],
             )  # fmt: skip
+        elif high < _FADED:
+            yield from self._of_signal(evidence, first)
+
+    def _of_signal(self, evidence, ratio):
+        """A signal that fades layer by layer, and a loss that stands still."""
+        begin, end = evidence.outputs, evidence.outputs_last
+        left = [one[-1].spread / one[0].spread if one[0].spread else 1.0 for one in (begin, end)]
+        deviations = [m.target.deviation for m in evidence.losses_of if m.target.varies]
+        tells = any(end[-1].spread < _FADED * deviation for deviation in deviations)
+        if not evidence.varies or not tells or max(left) > _FADED or not _stands(evidence.losses):
+            return
+        halving = _halving(evidence)
+        if len(halving) < _LAYERS:
+            return
+        kernels = _kernels(evidence, halving)
+        yield self.made(
+            f"what the layers give varies less over the batch from one to the next: by "
+            f"{begin[0].spread:.3g} in {begin[0].layer!r} and by {begin[-1].spread:.3g} at the "
+            f"end, as {len(halving)} layers halve it or more; the gradient fades by "
+            f"{ratio[0]:.3g} on its way back. The model gives about the same for every example, "
+            f"and the loss stands still at {evidence.losses[-1]:.4g}",
+            "start with larger kernels, so that what goes into each activation varies by about one "
+            "over the batch, or take another activation, such as relu with he_normal",
+            {
+                "ratio": ratio[0], "spread": begin[-1].spread, "first_spread": begin[0].spread,
+                "kernels": [record.path for record in kernels],
+            },
+            layer=halving[0], weight=kernels[0].path if kernels else "",
+        )  # fmt: skip
+
+
+def _stands(losses):
+    """Whether a loss stands still in the second half of the steps."""
+    later = losses[len(losses) // 2 :]
+    return len(losses) > 10 and later[0] - min(later) <= _PLATEAU * abs(later[0])
+
+
+def _halving(evidence):
+    """The layers that halve what varies over the batch, or leave less."""
+    found, before = [], max(d.deviation for d in evidence.data if d.name.startswith("x"))
+    for output in evidence.outputs:
+        if output.spread <= _HALVED * before:
+            found.append(output.layer)
+        before = output.spread
+    return found
+
+
+def _kernels(evidence, layers):
+    """The kernels of layers, and of those before a layer that has none."""
+    own, found, last = {one.record.layer.name: one.record for one in evidence.gains}, [], None
+    for output in evidence.outputs:
+        last = own.get(output.layer, last)
+        if output.layer in layers and last is not None and last not in found:
+            found.append(last)
+    return found
 
 
 def _ratio(outputs):

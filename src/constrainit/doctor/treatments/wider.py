@@ -9,7 +9,7 @@ from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._pastes import given
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.doctor.treatments.axes import call_of
-from constrainit.model import walk
+from constrainit.model import WeightRecord, walk
 
 _FAR = 1e4
 
@@ -21,15 +21,17 @@ def wider_bounds(factor):
     """Each constraint like the one at fault, with another value of the argument that bounds it."""
 
     def apply(problem, evidence, found):
+        # Of a bound that was seen to keep a model from training it is known how wide it has to be.
+        times = max((finding.evidence.get("factor", 0) for finding in found), default=0) or factor
         paths = {finding.weight for finding in found}
         records = [record for record in walk(problem.model) if record.constraint is not None]
         own = next(record for record in records if record.path in paths)
-        name = _bounding(own, factor)
+        name = bounding(own, times)
         if name is None:
             return None
         constraint, sets = own.constraint, {}
         value = arguments_of(constraint)[name]
-        other = another(constraint, name, _wider(value, factor))
+        other = another(constraint, name, wider(value, times))
         for record in records:
             alike = type(record.constraint) is type(constraint)
             if alike and arguments_of(record.constraint) == arguments_of(constraint):
@@ -37,12 +39,12 @@ def wider_bounds(factor):
                 sets[record.path] = call_of(other)
         project(problem.model)
         code = f"{given(problem, sets)}\nci.project(model)"
-        return Changed(f"{name}={_wider(value, factor)} in place of {value}", code=code)
+        return Changed(f"{name}={wider(value, times)} in place of {value}", code=code)
 
     return apply
 
 
-def _bounding(record, factor) -> str | None:
+def bounding(record: WeightRecord, factor: float) -> str | None:
     """The one number among a constraint's arguments by which weights may be larger."""
     arguments = arguments_of(record.constraint)
     numbers = {n: v for n, v in arguments.items() if type(v) in (int, float) and v > 0}
@@ -52,7 +54,7 @@ def _bounding(record, factor) -> str | None:
 
 def _widens(record, name, value, factor):
     """Whether a constraint lets weights be larger with another argument."""
-    other = another(record.constraint, name, _wider(value, factor))
+    other = another(record.constraint, name, wider(value, factor))
     before, after = _far(record, record.constraint), _far(record, other)
     return before is not None and after is not None and after > _TWICE * before > 0
 
@@ -69,6 +71,6 @@ def _far(record, constraint):
     return float(np.linalg.norm(image))
 
 
-def _wider(value, factor):
+def wider(value: float, factor: float) -> float:
     """A number so many times as large, rounded to one digit."""
     return float(f"{factor * value:.0e}")

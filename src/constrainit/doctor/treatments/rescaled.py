@@ -1,0 +1,87 @@
+"""A remedy for starts of the wrong size: each kernel scaled to what the batch makes of it."""
+
+import keras
+import numpy as np
+
+from constrainit.doctor._recording import as_it_is
+from constrainit.doctor._state import attribute
+from constrainit.doctor._statistics import to_numpy
+from constrainit.doctor.treatments._pastes import variable
+from constrainit.doctor.treatments._remedy import Changed
+from constrainit.doctor.treatments.starts import start_at
+from constrainit.model import walk
+
+_SAME = 1.2
+"""A factor that is nearer to one is left out."""
+
+
+def to_unit_size(problem, evidence, found):
+    """The named kernels, one after the other, so that what goes into activations is about one.
+
+    Where a signal fades, that is by how much it varies over the batch: then each unit is centered,
+    too, so that larger kernels do not shift it to a flat end.
+    """
+    fading = any(finding.code == "CW504" for finding in found)
+    paths = {path for finding in found for path in finding.evidence.get("kernels", ())}
+    order = [output.layer for output in evidence.outputs]
+    records = [record for record in walk(problem.model) if record.path in paths]
+    records = [record for record in records if record.layer.name in order]
+    if not records or not problem.is_small:
+        return None
+    factors = []
+    for record in sorted(records, key=lambda record: order.index(record.layer.name)):
+        if fading:
+            start_at(record, _centered(record))
+        size = _size(problem, record.layer, fading)
+        if not size > 0 or not np.isfinite(size):
+            return None
+        factor = float(f"{1 / size:.3g}")
+        if fading or not 1 / _SAME < factor < _SAME:
+            start_at(record, factor * to_numpy(record.variable))
+            factors.append((record, factor))
+    if not factors:
+        return None
+    told = ", ".join(f"{record.path} times {factor:g}" for record, factor in factors[:3])
+    more = f", and {len(factors) - 3} more" if len(factors) > 3 else ""
+    how = "centered and scaled so that what goes into each activation varies by about one"
+    how = how if fading else "scaled so that what goes into each activation is about one"
+    return Changed(f"kernels {how}: {told}{more}", code=_code(problem, factors, fading))
+
+
+def _code(problem, factors, fading):
+    each = [f"{variable(problem, record)}, {factor:g}" for record, factor in factors]
+    if not fading:
+        lines = "".join(f"    ({one}),\n" for one in each)
+        return f"for kernel, factor in [\n{lines}]:\n    kernel.assign(factor * kernel)"
+    axes = [tuple(record.axes) for record, _ in factors]
+    lines = "".join(f"    ({one}, {fed}),\n" for one, fed in zip(each, axes, strict=True))
+    return (
+        f"for kernel, factor, axes in [\n{lines}]:\n"
+        "    mean = keras.ops.mean(kernel, axis=axes, keepdims=True)\n"
+        "    kernel.assign(factor * (kernel - mean))"
+    )
+
+
+def _centered(record):
+    """A kernel without the mean of each unit, over what that is fed."""
+    value = to_numpy(record.variable)
+    return value - value.mean(axis=tuple(record.axes), keepdims=True)
+
+
+def _size(problem, layer, around_mean):
+    """How large what a layer computes before its activation is, or how much it varies."""
+    held = getattr(layer, "activation", None)
+    with (
+        attribute(layer, "activation", keras.activations.linear if held is not None else None),
+        problem.recording.of(as_it_is, lambda value, _: value) as outputs,
+    ):
+        problem.model(problem.x, training=False)
+    given = [
+        to_numpy(value)
+        for (name, *_), value in zip(problem.recording.named, outputs, strict=True)
+        if name == layer.name
+    ]
+    units = [value.reshape(-1, value.shape[-1]) for value in given]
+    means = [unit.mean(axis=0) if around_mean else 0.0 for unit in units]
+    squares = [np.mean(np.square(u - mean)) for u, mean in zip(units, means, strict=True)]
+    return float(np.sqrt(np.mean(squares)))

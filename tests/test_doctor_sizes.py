@@ -1,0 +1,106 @@
+"""Starts of the wrong size: too large for their fan-in, too small for depth, or for their bound."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import constrainit as ci
+
+DRAWS = np.random.default_rng(0)
+X = DRAWS.normal(size=(64, 32)).astype("float32")
+LABELS = (X[:, :1] > 0).astype("float32")
+WORDS = DRAWS.integers(0, 20, size=(64, 40)) + 20 * (LABELS > 0)
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    keras.utils.set_random_seed(0)
+
+
+def first_of(report):
+    return next((finding for finding in report.findings if finding.counts), None)
+
+
+def compiled(parts, shape, loss, optimizer):
+    model = keras.Sequential([keras.Input(shape), *parts])
+    model.compile(optimizer, loss)
+    return model
+
+
+def classifier(start, constraint=None):
+    """Layers that are drawn by one initializer, and a sigmoid behind them."""
+    parts = [
+        layers.Dense(64, "relu", kernel_initializer=start, name="small"),
+        layers.Dense(64, "relu", kernel_initializer=start, kernel_constraint=constraint),
+        layers.Dense(1, "sigmoid", kernel_initializer=start, name="out"),
+    ]
+    return compiled(parts, (32,), "binary_crossentropy", keras.optimizers.Adam(0.01))
+
+
+@pytest.mark.parametrize("constraint", [None, keras.constraints.MaxNorm(50)])
+def test_kernels_that_are_drawn_too_large_for_their_fan_in(constraint):
+    """They are the root: a sigmoid behind them is flat, and no gradient gets through."""
+    report = ci.diagnose(
+        classifier(keras.initializers.RandomNormal(0.0, 1.0), constraint), X, LABELS
+    )
+    first = first_of(report)
+    assert (first.code, first.layer) == ("CW404", "small"), str(report)
+    assert first.weight.endswith("kernel")
+    assert len(first.evidence["kernels"]) == 3
+    assert first.treatment.healed, str(report)
+    assert "kernel.assign(factor * kernel)" in first.treatment.code
+
+
+def test_kernels_of_the_usual_size_are_not_accused():
+    report = ci.diagnose(classifier("he_normal"), X, LABELS)
+    assert not [finding for finding in report.findings if finding.code == "CW404"], str(report)
+
+
+def deep(activation, count=6):
+    parts = [layers.Dense(48, activation, name=f"hidden_{i}") for i in range(count)]
+    return compiled([*parts, layers.Dense(1)], (32,), "mse", keras.optimizers.SGD(0.01))
+
+
+def test_a_signal_that_fades_layer_by_layer():
+    model = deep("sigmoid")
+    first = first_of(report := ci.diagnose(model, X, X[:, :1] + X[:, 1:2]))
+    assert (first.code, first.layer) == ("CW504", "hidden_0"), str(report)
+    assert first.weight.endswith("hidden_0/kernel")
+    assert first.treatment.healed, str(report)
+    # The code does what was tried: the signal is there again.
+    names = {"model": model, "keras": keras}
+    exec(first.treatment.code, names)
+    assert np.std(model.predict(X, verbose=0)) > 100 * first.evidence["spread"]
+
+
+@pytest.mark.parametrize(("activation", "count"), [("tanh", 6), ("relu", 6), ("sigmoid", 2)])
+def test_a_signal_that_does_not_fade(activation, count):
+    report = ci.diagnose(deep(activation, count), X, X[:, :1] + X[:, 1:2])
+    assert first_of(report) is None, str(report)
+
+
+def vectors(bound):
+    """A model of words, whose vectors have a norm of at most `bound`."""
+    a_set = keras.constraints.MaxNorm(bound, axis=1)
+    parts = [
+        layers.Embedding(40, 10, embeddings_constraint=a_set, name="words"),
+        layers.Flatten(), layers.Dense(1, "sigmoid"),
+    ]  # fmt: skip
+    return compiled(parts, (40,), "binary_crossentropy", keras.optimizers.RMSprop(0.001))
+
+
+def test_a_bound_far_below_the_start_of_a_weight():
+    """A start inside is no cure: it is the bound."""
+    report = ci.diagnose(vectors(0.001), WORDS, LABELS)
+    first = first_of(report)
+    assert (first.code, first.layer) == ("CW411", "words"), str(report)
+    assert first.treatment.healed, str(report)
+    assert "in place of 0.001" in first.treatment.change
+    starts = [f for f in report.findings if f.code in ("CW101", "CW102") and f.counts]
+    assert all(f.cause.startswith("CW411") for f in starts)
+
+
+def test_a_bound_with_which_a_model_trains():
+    report = ci.diagnose(vectors(0.05), WORDS, LABELS)
+    assert not [f for f in report.findings if f.code == "CW411"], str(report)
