@@ -104,7 +104,7 @@ def test_backend_that_was_named(named, monkeypatch):
     assert os.environ.get("KERAS_BACKEND") == ("torch" if named else None)
 
 
-@pytest.mark.parametrize("way", ["jit", "vmap", "grad", "eval_shape"])
+@pytest.mark.parametrize("way", ["jit", "vmap", "grad"])
 def test_the_first_call_may_be_within_a_function_of_jax(way):
     """What is compiled in haste is compiled outside of other programs only."""
     if keras.backend.backend() != "jax":

@@ -61,7 +61,7 @@ def _haste():
 
 
 def _is_traced(*values):
-    """Whether a function of JAX is being compiled or derived, of which all that is called is a part.
+    """Whether a function of JAX is being compiled or derived, and all that it calls with it.
 
     It has options of its own, and another compilation can not begin within it.
     """
