@@ -171,6 +171,16 @@ def test_birkhoff_of_larger_matrices(rng):
         np.testing.assert_allclose(lifted[rows, columns], gap[rows, columns], atol=1e-5 * scale)
 
 
+def test_birkhoff_of_a_thousand_rows_ends(rng, monkeypatch):
+    """The sums of a thousand rows are exact enough for the search to find its end."""
+    monkeypatch.setattr("constrainit.numerics._birkhoff.ROUNDS", 25)
+    monkeypatch.setattr("constrainit.numerics._birkhoff._filled", lambda image: image * np.nan)
+    image = projected(ci.DoublyStochastic(), rng.normal(size=(1024, 1024)) / 32)
+    assert np.isfinite(image).all()
+    np.testing.assert_allclose(image.sum(0, dtype="float64"), 1.0, atol=4e-6)
+    np.testing.assert_allclose(image.sum(1, dtype="float64"), 1.0, atol=4e-6)
+
+
 def test_birkhoff_keeps_one_huge_entry_apart(rng):
     """Beside an entry of 1e20 the other rows and columns are projected as by themselves."""
     w = rng.normal(size=(6, 6))

@@ -5,6 +5,7 @@ from keras import backend, ops
 
 from ._limits import at_least, at_most
 from ._simplex import project_simplex
+from ._sums import axis_sum
 
 ROUNDS, AT_ONCE = 150, 25
 FIRST, FACTOR, LARGEST = 10.0, 4.0, 1e7
@@ -66,7 +67,9 @@ def project_birkhoff(w):
 def _surplus(reduced):
     image = at_least(reduced, 0.0)
     row = ops.sum(image, axis=-1, keepdims=True) - 1.0
-    return row, ops.sum(image, axis=-2, keepdims=True) - 1.0
+    # Of a thousand rows TensorFlow's own sum of columns is too rounded for the search to end.
+    columns = axis_sum(image, (0,)) if len(image.shape) == 2 else ops.sum(image, -2, keepdims=True)
+    return row, columns - 1.0
 
 
 def _worst(row, column):
