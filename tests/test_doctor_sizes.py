@@ -95,3 +95,15 @@ def vectors(bound):
 def test_a_bound_with_which_a_model_trains():
     report = ci.diagnose(vectors(0.05), WORDS, LABELS)
     assert not [f for f in report.findings if f.code == "CW411"], str(report)
+
+
+@pytest.mark.filterwarnings("ignore:.*has no members of the wanted scale:UserWarning")
+def test_a_bound_far_below_the_start_of_a_weight():
+    """A start inside is no cure: it is the bound."""
+    report = ci.diagnose(vectors(0.001), WORDS, LABELS)
+    first = first_of(report)
+    assert (first.code, first.layer) == ("CW411", "words"), str(report)
+    assert first.treatment.healed, str(report)
+    assert "in place of 0.001" in first.treatment.change
+    starts = [f for f in report.findings if f.code in ("CW101", "CW102") and f.counts]
+    assert all(f.cause.startswith("CW411") for f in starts)
