@@ -53,8 +53,10 @@ def test_kernels_that_are_drawn_too_large_for_their_fan_in(constraint):
 
 
 def test_kernels_of_the_usual_size_are_not_accused():
+    """An output that is saturated after the steps is sure of what it has learnt: a note."""
     report = ci.diagnose(classifier("he_normal"), X, LABELS)
-    assert not [finding for finding in report.findings if finding.code == "CW404"], str(report)
+    assert report.ok, str(report)
+    assert [(finding.code, finding.level) for finding in report.findings] == [("CW402", "info")]
 
 
 def deep(activation, count=6):
@@ -90,6 +92,12 @@ def vectors(bound):
     return compiled(parts, (40,), "binary_crossentropy", keras.optimizers.RMSprop(0.001))
 
 
+def test_a_bound_with_which_a_model_trains():
+    report = ci.diagnose(vectors(0.05), WORDS, LABELS)
+    assert not [f for f in report.findings if f.code == "CW411"], str(report)
+
+
+@pytest.mark.filterwarnings("ignore:.*has no members of the wanted scale:UserWarning")
 def test_a_bound_far_below_the_start_of_a_weight():
     """A start inside is no cure: it is the bound."""
     report = ci.diagnose(vectors(0.001), WORDS, LABELS)
@@ -99,8 +107,3 @@ def test_a_bound_far_below_the_start_of_a_weight():
     assert "in place of 0.001" in first.treatment.change
     starts = [f for f in report.findings if f.code in ("CW101", "CW102") and f.counts]
     assert all(f.cause.startswith("CW411") for f in starts)
-
-
-def test_a_bound_with_which_a_model_trains():
-    report = ci.diagnose(vectors(0.05), WORDS, LABELS)
-    assert not [f for f in report.findings if f.code == "CW411"], str(report)
