@@ -1,7 +1,9 @@
 """`diagnose`: probe, judge, treat, report."""
 
+import contextlib
 import inspect
 import platform
+import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -103,9 +105,10 @@ def examine(
     if drawn:
         problem.drawn = True
         problem.said.append("inputs drawn at random, as none were given")
-    with borrowed(model) as put_back:
+    with borrowed(model) as put_back, _trials() as quietly:
         evidence = probe(problem)
         put_back()
+        quietly()
         evidence.other_axes = other_axes(problem, evidence)
         evidence.tight = tight(problem, evidence)
         found = findings(evidence)
@@ -118,6 +121,16 @@ def examine(
             mend(problem, evidence, found, healings)
     found = of_classes(found, OF_CLASSES)
     return _report(model, x, evidence, seed, problem.said, found, problem.loss_name, target)
+
+
+@contextlib.contextmanager
+def _trials():
+    """Gives what ends the warnings of this library: those of a change that is tried are of no use.
+
+    The user's model itself has been looked at before, with what it warns of.
+    """
+    with warnings.catch_warnings():
+        yield lambda: warnings.simplefilter("ignore", UserWarning)
 
 
 def _with_keras_ops(problem, evidence, found, names):
