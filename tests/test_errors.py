@@ -153,6 +153,11 @@ WRONG = [
     (lambda: ci.Symmetric().project(np.ones((2, 3), "float32")),
      r"`Symmetric` needs a weight whose last two axes have one size. Received: shape=\(2, 3\)."),
     (lambda: ci.Symmetric().initializer()((4,)), "`Symmetric` needs a weight whose last two axes .*"),
+    (lambda: ci.Symmetric().project(np.ones((2, 8), "float32")),
+     r"`Symmetric` needs .* Received: shape=\(2, 8\). For 4 square matrices beside each other, such "
+     r"as the gates of a recurrence, write Blocks\(Symmetric\(\), 4\)."),
+    (lambda: ci.SpecialOrthogonal().project(np.ones((2, 8), "float32")),
+     r"`SpecialOrthogonal` needs .* write Blocks\(SpecialOrthogonal\(axis=None\), 4\)."),
     (lambda: ci.Blocks(ci.UnitNorm(), 2).project(np.ones((2, 3), "float32")),
      r"`Blocks` must cut axis -1 of the weight into 2 equal blocks. Received: shape=\(2, 3\)."),
     (lambda: ci.Blocks(ci.UnitNorm(), 2, axis=2).project(np.ones((2, 4), "float32")),

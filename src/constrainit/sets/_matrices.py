@@ -97,8 +97,20 @@ def check_square(a_set, shape):
     if len(shape) < 2 or shape[-1] != shape[-2]:
         raise ValueError(
             f"`{type(a_set).__name__}` needs a weight whose last two axes have one size. "
-            f"Received: shape={tuple(shape)}."
+            f"Received: shape={tuple(shape)}.{beside_each_other(a_set, shape[-2:])}"
         )
+
+
+def beside_each_other(a_set, size):
+    """What to write where rows and columns make several squares, as the gates of a recurrence."""
+    rows, columns = size if len(size) == 2 else (0, 0)
+    if not rows or columns % rows or columns == rows:
+        return ""
+    blocks = columns // rows
+    return (
+        f" For {blocks} square matrices beside each other, such as the gates of a recurrence, "
+        f"write Blocks({a_set!r}, {blocks})."
+    )
 
 
 def swapped(w):

@@ -3,7 +3,7 @@
 from constrainit import _checks
 from constrainit.initializers import laws_of_matrices
 from constrainit.numerics import polar_factor
-from constrainit.sets._matrices import _Folded
+from constrainit.sets._matrices import _Folded, beside_each_other
 from constrainit.transforms import Polar
 
 
@@ -95,6 +95,7 @@ class SpecialOrthogonal(_Folded):
                 "`SpecialOrthogonal` needs a square matrix. Received: "
                 f"shape={shape} with axis={self.axis}, a matrix of {rows} rows and {columns} "
                 "columns. For other shapes use Orthogonal()."
+                f"{beside_each_other(self, (rows, columns))}"
             )
 
     def _nearest_matrix(self, w):
