@@ -101,8 +101,11 @@ def with_a_gradient(problem, evidence, found):
 
 def computed_in_call(problem, evidence, found):
     """The class of a layer whose `call` computes what was computed once."""
-    made = next(m for m in evidence.computed if m.holder.name == found[0].layer and not m.live)
-    return _edited_layer(problem, [made.holder.name], _at_each_call.computed_in_call(made.name))
+    own = [m for m in evidence.computed if m.holder.name == found[0].layer and not m.live]
+    # What the graph of a model holds is in no class.
+    if not own:
+        return None
+    return _edited_layer(problem, [own[0].holder.name], _at_each_call.computed_in_call(own[0].name))
 
 
 def kept_in_call(problem, evidence, found):
