@@ -124,7 +124,7 @@ def _usual(problem, constraints, evidence):
     evidence.losses_of = describe_losses(problem, evidence)
     evidence.pairs = own_loss_compares_all(problem)
     if evidence.fault_step is None and not evidence.faults:
-        evidence.moving = moving(problem)
+        evidence.moving = moving(problem) if evidence.losses else None
         evidence.falling = falling(problem, evidence)
         evidence.end = ends_early(problem, evidence, start)
         evidence.slow = too_slow(problem, evidence, start)

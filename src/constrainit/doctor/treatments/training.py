@@ -145,6 +145,9 @@ def running_constraints(problem, evidence, found):
 
 
 def _other_optimizer(problem, said, **changed):
+    # What another change has made has taken no step yet.
+    if problem.optimizer is None:
+        problem.set_optimizer()
     own = inner_of(problem.optimizer)
     other = type(own).from_config({**own.get_config(), **changed})
     written = ", ".join(["...", *(f"{name}={value!r}" for name, value in changed.items())])
