@@ -51,6 +51,15 @@ def healthy():
     start = keras.initializers.RandomUniform(0.1, 1.0, seed=0)
     return keras.Sequential([keras.Input((5,)), dense(kernel_initializer=start)], name="fine")
 
+def fed_twice():
+    inputs = [keras.Input((5,), name="price"), keras.Input((3,), name="store")]
+    return keras.Model(inputs, dense()(keras.layers.Concatenate()(inputs)))
+
+def fed_by_name():
+    sizes = {"price": 5, "store": 3}
+    inputs = {name: keras.Input((size,), name=name) for name, size in sizes.items()}
+    return keras.Model(inputs, dense()(keras.layers.Concatenate()(list(inputs.values()))))
+
 def shapeless():
     return keras.Sequential([dense()])
 
@@ -153,6 +162,21 @@ def test_batch_from_a_file_or_drawn_from_a_shape(folder):
     assert "batch 32x7" in doctor("models.py:shapeless", "--input-shape", "7", exit_code=1)
     message = doctor("models.py:shapeless", exit_code=2)
     assert "--input-shape" in message
+
+
+@pytest.mark.parametrize("target", ["models.py:fed_twice", "models.py:fed_by_name"])
+def test_batch_of_several_inputs_from_a_file(folder, target):
+    """An array for each input, by its name; what lacks is said, with what to write."""
+    x = {"price": np.ones((3, 5), "float32"), "store": np.ones((3, 3), "float32")}
+    np.savez(folder / "several.npz", y=np.ones((3, 2), "float32"), **x)
+    assert "3x5" in doctor(target, "--data", "several.npz", exit_code=1)
+    np.savez(folder / "one.npz", x=x["price"], y=np.ones((3, 2), "float32"))
+    assert (
+        "must hold an array for each input ('price', 'store'), and 'y' for the targets. It holds: "
+        "'x', 'y'. Write it with np.savez(file, y=y, price=..., store=...)"
+    ) in doctor(target, "--data", "one.npz", exit_code=2)
+    np.savez(folder / "wide.npz", price=x["store"], store=x["store"])
+    assert "wide.npz" in doctor(target, "--data", "wide.npz", exit_code=2)
 
 
 def test_target_that_can_not_be_had(folder):

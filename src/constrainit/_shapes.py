@@ -41,7 +41,7 @@ def compared(specs: Any, x: Any, model: str) -> tuple[str, str, str]:
         model: The name of the model.
     """
     named = isinstance(x, dict) or isinstance(specs, dict)
-    wanted = _by_name(specs) if named else {}
+    wanted = by_name(specs) if named else {}
     shown = [f"{name!r} of the shape {tuple(spec.shape)}" for name, spec in wanted.items()]
     must = f"have the inputs of {model!r}: {', '.join(shown)}"
     if not named:
@@ -72,7 +72,7 @@ def _shapes(parts):
     return ", ".join(str(tuple(part.shape)) for part in tree.flatten(parts))
 
 
-def _by_name(specs):
+def by_name(specs):
     """The inputs of a model by the names that a dictionary has for them."""
     if not isinstance(specs, dict):
         return {spec.name: spec for spec in tree.flatten(specs)}
@@ -83,7 +83,7 @@ def _pairs(specs: Any, x: Any) -> Iterator[tuple[Any, Any]]:
     if not isinstance(x, dict):
         yield from itertools.zip_longest(tree.flatten(specs), tree.flatten(x))
         return
-    named = specs if isinstance(specs, dict) else _by_name(specs)
+    named = specs if isinstance(specs, dict) else by_name(specs)
     for name, spec in named.items():
         if name in x:
             yield from _pairs(spec, x[name])

@@ -23,7 +23,11 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("target")
-@click.option("--data", metavar="F.npz", help="Arrays x and y to look at, in place of make_batch.")
+@click.option(
+    "--data",
+    metavar="F.npz",
+    help="Arrays x and y to look at (several inputs by name), in place of make_batch.",
+)
 @click.option(
     "--replay", metavar="FAULT.npz",
     help="A file of StopAtFault: the batch, weights and optimizer before the step that failed.",

@@ -64,7 +64,7 @@ def run(
     if replay is not None:
         x, y, said = load_fault(model, replay, max_size * 2**20)
     elif data is not None or not sizes:
-        x, y = load_batch(module, data, max_size * 2**20)
+        x, y = load_batch(model, module, data, max_size * 2**20)
     if x is not None:
         check_batch(model, x, replay or data or "What make_batch returned")
     elif sizes is not None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from constrainit._shapes import compared, input_specs, misfits
+from constrainit._shapes import by_name, compared, input_specs, misfits
 from constrainit._words import with_article
 from constrainit.doctor import _fault_file
 from constrainit.doctor._archive import read_arrays
@@ -16,15 +16,15 @@ from constrainit.doctor._target import TargetError, must_exist, one_line, runnin
 
 
 def load_batch(
-    module: ModuleType | None, data: str | None, max_size: int = MAX_SIZE
+    model: keras.Model, module: ModuleType | None, data: str | None, max_size: int = MAX_SIZE
 ) -> tuple[Any, Any]:
-    """`(x, y)` from a file, from `make_batch` of the module, or `(None, None)`.
+    """`(x, y)` for a model from a file, from `make_batch` of the module, or `(None, None)`.
 
     Raises:
         TargetError: The file can not be read, or `make_batch` raises or returns something else.
     """
     if data is not None:
-        return _arrays(Path(data), max_size)
+        return _arrays(model, Path(data), max_size)
     make = getattr(module, BATCH_MAKER, None)
     if make is None:
         return None, None
@@ -38,18 +38,26 @@ def load_batch(
     return batch
 
 
-def _arrays(path, max_size):
+def _arrays(model, path, max_size):
     must_exist(path)
     try:
         arrays = read_arrays(path, max_size)
     except ArchiveError as reason:
         raise TargetError(f"{str(path)!r} is not read: it {reason}.") from None
-    if "x" not in arrays:
+    inputs = input_specs(model)
+    names = list(by_name(inputs)) if len(keras.tree.flatten(inputs)) > 1 else ["x"]
+    if not all(name in arrays for name in names):
+        each, written = "an array 'x'", "x=x, y=y"
+        if names != ["x"]:
+            each = f"an array for each input ({', '.join(map(repr, names))})"
+            written = f"y=y, {', '.join(f'{name}=...' for name in names)}"
         raise TargetError(
-            f"{str(path)!r} must hold an array 'x', and 'y' for the targets. It holds: "
-            f"{', '.join(map(repr, arrays)) or 'nothing'}. Write it with np.savez(file, x=x, y=y)."
+            f"{str(path)!r} must hold {each}, and 'y' for the targets. It holds: "
+            f"{', '.join(map(repr, arrays)) or 'nothing'}. Write it with "
+            f"np.savez(file, {written})."
         )
-    return arrays["x"], arrays.get("y")
+    x = {name: arrays[name] for name in names}
+    return (x["x"] if names == ["x"] else x), arrays.get("y")
 
 
 def load_fault(
