@@ -568,6 +568,19 @@ def test_calibrate_reaches_what_is_wanted(a_set):
     np.testing.assert_allclose(again[-1].deviation[0], again[-1].wanted[1], rtol=2e-3)
 
 
+def test_calibrate_a_start_outside():
+    """A kernel that Keras drew outside of its set is moved in first: what is said is what is so."""
+    keras.utils.set_random_seed(0)
+    start = {"activation": "sigmoid", "kernel_constraint": keras.constraints.NonNeg()}
+    model = keras.Sequential([keras.Input((3,)), *(layers.Dense(16, **start) for _ in range(6))])
+    x = np.random.default_rng(0).normal(size=(256, 3)).astype("float32")
+    rows = ci.calibrate(model, x)
+    assert ci.check(model).ok
+    for row in rows:
+        np.testing.assert_allclose(row.deviation[1], row.wanted[1], rtol=1e-3)
+    assert array(model(x)).std(0).min() > 0.05
+
+
 class Residual(keras.Model):
     """A subclassed model with a shared layer and a residual branch."""
 

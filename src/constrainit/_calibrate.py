@@ -10,6 +10,7 @@ from keras import ops
 
 from constrainit import _checks
 from constrainit._joint import Member
+from constrainit._measure import measure
 from constrainit._shapes import compared, input_specs, misfits, shapes_of
 from constrainit._watched import Calibrated, Lines, Watched
 from constrainit.model import WeightRecord, walk
@@ -25,9 +26,10 @@ def calibrate(model: keras.Model, x: Any) -> list[Calibrated]:
     layer, pre-activations get the mean and the deviation that the activation wants at its depth,
     and what follows sees the corrected output. Only what is free is touched: the bias (within its
     own set), an `OutputScale`, the kernel of a set that holds weights of any size. No weight leaves
-    its set. Frozen layers, recurrent cells and layers without a constrained kernel stay as they
-    are. The scale of a layer that is called several times acts on each call; it is fitted to all of
-    them, the later ones counting more, in up to twelve passes.
+    its set; a kernel that is outside is moved to the nearest member first. Frozen layers, recurrent
+    cells and layers without a constrained kernel stay as they are. The scale of a layer that is
+    called several times acts on each call; it is fitted to all of them, the later ones counting
+    more, in up to twelve passes.
 
     For a model that has not been trained, with data as `fit` will see it.
 
@@ -54,6 +56,7 @@ def fitted_to(model: keras.Model, x: Any, owner: str) -> list[Calibrated]:
     before = [ops.copy(ops.convert_to_tensor(v)) for v in variables]
     watched = [Watched(record) for record in records]
     try:
+        _move_inside(records)
         _run_first(model, x, watched, owner)
         done = _fitted(model, x, [one for one in watched if one.seen])
     # Whatever goes wrong in the user's model, its weights must be what they were.
@@ -66,6 +69,14 @@ def fitted_to(model: keras.Model, x: Any, owner: str) -> list[Calibrated]:
                 raise ValueError(one.trouble) from None
         raise
     return done
+
+
+def _move_inside(records):
+    """Moves kernels to their sets: what is fitted to others, the first projection takes away."""
+    for record in records:
+        [(distance, image)] = measure([record.resolved(record.constraint)], [record.value])
+        if distance != 0:
+            record.assign(image)
 
 
 def _fitted(model, x, watched):
