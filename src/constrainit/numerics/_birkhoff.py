@@ -68,8 +68,7 @@ def _surplus(reduced):
     image = at_least(reduced, 0.0)
     row = ops.sum(image, axis=-1, keepdims=True) - 1.0
     # Of a thousand rows TensorFlow's own sum of columns is too rounded for the search to end.
-    columns = axis_sum(image, (0,)) if len(image.shape) == 2 else ops.sum(image, -2, keepdims=True)
-    return row, columns - 1.0
+    return row, axis_sum(image, (-2,)) - 1.0
 
 
 def _worst(row, column):

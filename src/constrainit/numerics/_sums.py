@@ -36,7 +36,8 @@ def _product(x):
 def _by_products(x, axis) -> bool:
     if keras.backend.backend() != "tensorflow" or not axis:
         return False
-    if tuple(axis) != tuple(range(len(x.shape) - 1)):
+    rank = len(x.shape)
+    if [one % rank for one in axis] != list(range(rank - 1)):
         return False
     import tensorflow as tf
 
