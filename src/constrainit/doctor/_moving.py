@@ -8,10 +8,9 @@ import numpy as np
 
 from constrainit.doctor._dropping import dropping_nothing
 from constrainit.doctor._evidence import MovingEvidence, NormEvidence
-from constrainit.doctor._halves import values_of
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import as_it_is
-from constrainit.doctor._state import attribute
+from constrainit.doctor._state import attribute, borrowed
 from constrainit.doctor._statistics import to_numpy
 
 Moments = tuple[np.ndarray, np.ndarray]
@@ -26,24 +25,20 @@ def moving(problem: Problem) -> MovingEvidence | None:
     norms = list({id(one): one for one in norms}.values())
     if not norms or not problem.is_small:
         return None
-    held = values_of(problem.model)
-    try:
-        return _measured(problem, norms, held)
     # A layer that is called inside of a transformation has no values; a user's may raise anything.
-    except Exception:
-        return None
-    finally:
-        _put_back(held)
+    with contextlib.suppress(Exception), borrowed(problem.model) as put_back:
+        return _measured(problem, norms, put_back)
+    return None
 
 
-def _measured(problem, norms, held):
+def _measured(problem, norms, put_back):
     seen: dict[int, list[Moments]] = {}
     with contextlib.ExitStack() as stack:
         stack.enter_context(dropping_nothing(problem.model))
         for layer in norms:
             stack.enter_context(attribute(layer, "call", _noting(layer, seen)))
         training, _ = problem.loss(problem.x, problem.y, as_it_is)
-    _put_back(held)
+    put_back()
     now = problem.loss_now()
     found = [_of(layer, seen[id(layer)]) for layer in norms if id(layer) in seen]
     for layer, one in zip((n for n in norms if id(n) in seen), found, strict=True):
@@ -86,8 +81,3 @@ def _of(layer, moments):
     )
     sizes = [float(np.median(deviation)) for deviation in deviations]
     return NormEvidence(layer.name, float(layer.momentum), len(moments), apart, sizes, settled)
-
-
-def _put_back(held):
-    for variable, value in held:
-        variable.assign(value)
