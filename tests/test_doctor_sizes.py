@@ -6,6 +6,7 @@ import pytest
 from keras import layers
 
 import constrainit as ci
+from constrainit.doctor._stretches import stretches
 
 DRAWS = np.random.default_rng(0)
 X = DRAWS.normal(size=(64, 32)).astype("float32")
@@ -107,3 +108,44 @@ def test_a_bound_far_below_the_start_of_a_weight():
     assert "in place of 0.001" in first.treatment.change
     starts = [f for f in report.findings if f.code in ("CW101", "CW102") and f.counts]
     assert all(f.cause.startswith("CW411") for f in starts)
+
+
+def with_a_branch(activation):
+    """Six layers of non-negative kernels beside one that the loss falls by."""
+    given = keras.Input((32,))
+    deeper = given
+    for index in range(6):
+        deeper = layers.Dense(
+            16, activation, name=f"deep_{index}", **ci.constrained(kernel=ci.NonNegative())
+        )(deeper)
+    both = layers.Concatenate()([layers.Dense(8, "relu", name="beside")(given), deeper])
+    model = keras.Model(given, layers.Dense(1, name="out")(both))
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    return model
+
+
+def test_a_branch_that_fades_beside_one_that_learns():
+    report = ci.diagnose(with_a_branch("sigmoid"), X, X[:, :1])
+    first = first_of(report)
+    assert (first.code, first.layer) == ("CW504", "deep_1"), str(report)
+    assert first.treatment.healed, str(report)
+
+
+def test_a_branch_that_keeps_its_signal_is_not_accused():
+    report = ci.diagnose(with_a_branch("softplus"), X, X[:, :1])
+    assert "CW504" not in {finding.code for finding in report.findings}, str(report)
+
+
+def test_layers_in_a_row():
+    """A stretch ends where its output goes to two layers, or where two come together."""
+    found = stretches(with_a_branch("tanh"))
+    assert [f"deep_{index}" for index in range(6)] in found
+    assert ["beside"] in found
+    assert ["out"] in found
+    inner = keras.Sequential([layers.Dense(3, name="a"), layers.Dense(3, name="b")], name="inner")
+    given = keras.Input((3,))
+    model = keras.Model(given, layers.Dense(1, name="c")(inner(given)))
+    assert stretches(model) == [["inner", "c"], ["a", "b"]]
+    shared = layers.Dense(3, name="twice")
+    model = keras.Model(given, layers.Dense(1, name="c")(shared(shared(given))))
+    assert stretches(model) == [["c"]]

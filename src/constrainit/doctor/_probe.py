@@ -38,6 +38,7 @@ from constrainit.doctor._reloaded import lost_by_config
 from constrainit.doctor._schedules import ends_early
 from constrainit.doctor._skipping import skipping
 from constrainit.doctor._slow import too_slow
+from constrainit.doctor._stretches import stretches
 from constrainit.doctor._training import Training
 from constrainit.doctor._twice import bounded_twice
 from constrainit.doctor._written_over import written_over
@@ -112,6 +113,7 @@ def _usual(problem, constraints, evidence):
     evidence.hidden = hidden_weights(problem)
     constraints.hold(problem.assigned)
     pairs, start = copies(evidence.weights), values_of(problem.model) if problem.is_small else []
+    evidence.stretches = stretches(problem.model)
     evidence.gains = gains(evidence.weights) if problem.is_small else []
     training = Training(problem, constraints, evidence)
     _stage(problem, evidence, "gradients", training.run)

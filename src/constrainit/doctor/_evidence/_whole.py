@@ -126,6 +126,7 @@ class Evidence:
         other_axes: Weights whose model trains along other axes of their constraints only; asked
             once, of the model as it came.
         tight: Weights whose bound keeps the model from training; asked once, as these are.
+        stretches: The names of layers that follow one another and feed nothing else.
         trials: What the same look found after a change that asks for a cause, by its name.
     """
 
@@ -198,6 +199,7 @@ class Evidence:
     drawn_anew: list[Any] = field(default_factory=list)
     other_axes: list[AxisEvidence] = field(default_factory=list)
     tight: list[TightEvidence] = field(default_factory=list)
+    stretches: list[list[str]] = field(default_factory=list)
     trials: dict[str, "Trial"] = field(default_factory=dict)
 
     @property

@@ -9,6 +9,9 @@ _HALVED = 0.5
 _FADED = 1e-2
 """Of a signal, and of the gradient, that fade layer by layer, in a model that does not train."""
 
+_ALIKE = 1e-3
+"""Of its largest output: a layer whose units vary by less gives about the same for all examples."""
+
 _PLATEAU = 1e-3
 """A loss that falls by less than this share in the second half of the steps stands still."""
 
@@ -35,8 +38,10 @@ class FadingGradient(Rule):
         Compared are the outputs of layers, first against last, at the start and after the steps: a
         ratio below 1e-6 or above 1e6 is reported. So is one below 1e-2 where what the model gives
         varies by less than a hundredth of what its first layer gives and of its targets, at least
-        three layers halve it, and the loss stands still after half of the steps. An exact zero has
-        other causes and other rules.
+        three layers halve it, and the loss stands still after half of the steps. Where it falls,
+        as by another branch or the last bias, is reported what varies by less than a thousandth of
+        its size behind three such layers in a row, if its gradient fades by a hundredth as well, in
+        functional and sequential models. An exact zero has other causes and other rules.
 
     Source:
         Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks
@@ -60,8 +65,9 @@ class FadingGradient(Rule):
                 "activation",
                 {"ratio": first[0]}, layer=first[1],
             )  # fmt: skip
-        elif high < _FADED:
-            yield from self._of_signal(evidence, first)
+            return
+        told = list(self._of_signal(evidence, first)) if high < _FADED else []
+        yield from told or self._of_stretches(evidence)
 
     def _of_signal(self, evidence, ratio):
         """A signal that fades layer by layer, and a loss that stands still."""
@@ -71,7 +77,8 @@ class FadingGradient(Rule):
         tells = any(end[-1].spread < _FADED * deviation for deviation in deviations)
         if not evidence.varies or not tells or max(left) > _FADED or not _stands(evidence.losses):
             return
-        halving = _halving(evidence)
+        given = max(d.deviation for d in evidence.data if d.name.startswith("x"))
+        halving = _halving(evidence.outputs, given)
         if len(halving) < _LAYERS:
             return
         kernels = _kernels(evidence, halving)
@@ -90,6 +97,48 @@ class FadingGradient(Rule):
             layer=halving[0], weight=kernels[0].path if kernels else "",
         )  # fmt: skip
 
+    def _of_stretches(self, evidence):
+        """Layers in a row behind which a signal is the same for all, in a model that learns."""
+        if not evidence.varies:
+            return
+        begin, end = (
+            {o.layer: o for o in outputs} for outputs in (evidence.outputs, evidence.outputs_last)
+        )
+        for stretch in evidence.stretches:
+            layers = [name for name in stretch if name in begin and name in end]
+            ends = [[of[name] for name in layers] for of in (begin, end)]
+            if len(layers) <= _LAYERS or not all(_fades(outputs) for outputs in ends):
+                continue
+            outputs = ends[0]
+            halving = _halving(outputs, outputs[0].spread)
+            kernels = _kernels(evidence, halving)
+            ratio = outputs[0].gradient / outputs[-1].gradient
+            yield self.made(
+                f"what the layers give varies less over the batch from one to the next: by "
+                f"{outputs[0].spread:.3g} in {layers[0]!r} and by "
+                f"{outputs[-1].spread:.3g}, of outputs of up to {outputs[-1].peak:.3g}, in "
+                f"{layers[-1]!r}, as {len(halving)} layers halve it or more; the gradient fades by "
+                f"{ratio:.3g} on its way back. What follows is given about the same for every "
+                "example, and what the loss falls by is learnt elsewhere",
+                "start with kernels and biases that keep what varies: constrainit.calibrate(model, "
+                "x), or take another activation",
+                {
+                    "ratio": ratio, "spread": outputs[-1].spread, "first_spread": outputs[0].spread,
+                    "kernels": [record.path for record in kernels],
+                },
+                layer=halving[0], weight=kernels[0].path if kernels else "",
+            )  # fmt: skip
+
+
+def _fades(outputs):
+    """Whether what a stretch gives is about the same for all, as layer after layer halves it."""
+    first, last = outputs[0], outputs[-1]
+    if any(output.nonfinite for output in outputs) or not (first.gradient and last.gradient):
+        return False
+    fades = last.spread < _FADED * first.spread and first.gradient < _FADED * last.gradient
+    alike = last.spread < _ALIKE * last.peak
+    return fades and alike and len(_halving(outputs, first.spread)) >= _LAYERS
+
 
 def _stands(losses):
     """Whether a loss stands still in the second half of the steps."""
@@ -97,10 +146,10 @@ def _stands(losses):
     return len(losses) > 10 and later[0] - min(later) <= _PLATEAU * abs(later[0])
 
 
-def _halving(evidence):
-    """The layers that halve what varies over the batch, or leave less."""
-    found, before = [], max(d.deviation for d in evidence.data if d.name.startswith("x"))
-    for output in evidence.outputs:
+def _halving(outputs, before):
+    """The layers that halve what varies over the batch, by so much before, or leave less."""
+    found = []
+    for output in outputs:
         if output.spread <= _HALVED * before:
             found.append(output.layer)
         before = output.spread
