@@ -164,6 +164,19 @@ def test_batch_from_a_file_or_drawn_from_a_shape(folder):
     assert "--input-shape" in message
 
 
+@pytest.mark.usefixtures("folder")
+def test_a_shape_for_each_input():
+    """As many shapes as the model has inputs; else it is told which, and nothing is run."""
+    shapes = ["--input-shape", "5", "--input-shape", "3"]
+    text = doctor("models.py:fed_twice", *shapes, exit_code=1)
+    assert "32x5" in text
+    for given, count in ((shapes[:2], 1), ([*shapes, "--input-shape", "2"], 3)):
+        message = doctor("models.py:fed_twice", *given, exit_code=2)
+        assert "for each of the 2 inputs" in message
+        assert "'price' (5,), 'store' (3,)" in message
+        assert f"Received: {count}." in message
+
+
 @pytest.mark.parametrize("target", ["models.py:fed_twice", "models.py:fed_by_name"])
 def test_batch_of_several_inputs_from_a_file(folder, target):
     """An array for each input, by its name; what lacks is said, with what to write."""

@@ -16,7 +16,7 @@ from constrainit._files import write_whole
 from constrainit.doctor import _choice, _diagnose
 from constrainit.doctor._batch import BATCH, inputs_for
 from constrainit.doctor._fix import is_same_file, write_fixed
-from constrainit.doctor._given_batch import check_batch, load_batch, load_fault
+from constrainit.doctor._given_batch import SHAPES, check_batch, load_batch, load_fault
 from constrainit.doctor._limits import shown
 from constrainit.doctor._report import ENDS, FORMS, Report
 from constrainit.doctor._target import TargetError, load_target, running
@@ -68,7 +68,7 @@ def run(
     if x is not None:
         check_batch(model, x, replay or data or "What make_batch returned")
     elif sizes is not None:
-        check_batch(model, inputs_for(model, sizes, seed), "--input-shape")
+        check_batch(model, inputs_for(model, sizes, seed), SHAPES)
     source = source or str(getattr(module, "__file__", None) or "")
     try:
         with running("Diagnosing the model", only_ends=True):

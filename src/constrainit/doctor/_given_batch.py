@@ -5,6 +5,7 @@ from types import ModuleType
 from typing import Any
 
 import keras
+from keras import tree
 
 from constrainit._shapes import by_name, compared, input_specs, misfits
 from constrainit._words import with_article
@@ -13,6 +14,9 @@ from constrainit.doctor._archive import read_arrays
 from constrainit.doctor._factories import BATCH_MAKER
 from constrainit.doctor._limits import MAX_SIZE, ArchiveError
 from constrainit.doctor._target import TargetError, must_exist, one_line, running
+
+SHAPES = "--input-shape"
+"""Where a batch is from that is drawn for the given shapes."""
 
 
 def load_batch(
@@ -85,7 +89,16 @@ def load_fault(
 def check_batch(model: keras.Model, x: Any, source: str) -> None:
     """Raises TargetError if a built model can not take the shape of `x`."""
     specs = input_specs(model)
-    for shape, wanted in [] if specs is None else misfits(specs, x):
+    if specs is None:
+        return
+    given, inputs = len(tree.flatten(x)), len(tree.flatten(specs))
+    if source == SHAPES and given != inputs:
+        shown = ", ".join(f"{name!r} {spec.shape[1:]}" for name, spec in by_name(specs).items())
+        raise TargetError(
+            f"{source} must be given once for each of the {inputs} inputs, in this order, without "
+            f"the size of the batch: {shown}. Received: {given}."
+        )
+    for shape, wanted in misfits(specs, x):
         # What it lacks, or has besides, Keras itself tells.
         if shape is not None and wanted is not None:
             if isinstance(x, dict):
