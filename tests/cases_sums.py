@@ -43,6 +43,19 @@ class Diamond:
 
 
 @dataclasses.dataclass(frozen=True)
+class Edges:
+    """`sum(|v|) = radius`."""
+
+    radius: float
+
+    def distance(self, v, dtype):
+        return Probability(self.radius).distance(np.abs(v), dtype)
+
+    def sample(self, rng, k):
+        return Probability(self.radius).sample(rng, k) * rng.choice([-1.0, 1.0], k)
+
+
+@dataclasses.dataclass(frozen=True)
 class Side:
     """`normal @ v <= bound`."""
 
@@ -150,6 +163,7 @@ ROWS = [
     by_unit("L1Ball", lambda: ci.L1Ball(1.5), M, Diamond(1.5), FIRST),
     by_unit("L1Ball_loose", lambda: ci.L1Ball(99.0, axis=0), M, Diamond(99.0), FIRST,
             variance=glorot),
+    by_unit("L1Sphere", lambda: ci.L1Sphere(1.5), M, Edges(1.5), FIRST, convex=False),
     bounds("MaxAbs", lambda: ci.MaxAbs(0.3), M, -0.3, 0.3),
     by_unit("ZeroMean", ci.ZeroMean, M, Sum(0.0), FIRST, variance=glorot),
     by_unit("Halfspace", lambda: ci.Halfspace(None, 0.0, axis=-1), M, Side((1.0,) * 4, 0.0),

@@ -11,6 +11,7 @@ NUMBERS = "must be a list of finite numbers. Received:"
 
 WRONG = [
     (lambda: ci.L1Ball(0), f"`radius` of `L1Ball` {POSITIVE} radius=0."),
+    (lambda: ci.L1Sphere(0), f"`radius` of `L1Sphere` {POSITIVE} radius=0."),
     (lambda: ci.L1Ball(NAN), f"`radius` of `L1Ball` {FINITE} radius=nan."),
     (lambda: ci.MaxAbs(-1.0), f"`bound` of `MaxAbs` {POSITIVE} bound=-1.0."),
     (lambda: ci.MaxAbs(None), f"`bound` of `MaxAbs` {FINITE} bound=None."),
@@ -30,6 +31,7 @@ WRONG = [
     (lambda: ci.Convex(axis=None), "`axis` of `Convex` must be an integer. Received: axis=None."),
     (lambda: ci.Concave("0"), "`axis` of `Concave` must be an integer. Received: axis='0'."),
     *axis_errors(lambda a: ci.L1Ball(1.0, axis=a), "L1Ball"),
+    *axis_errors(lambda a: ci.L1Sphere(1.0, axis=a), "L1Sphere"),
     *axis_errors(lambda a: ci.ZeroMean(axis=a), "ZeroMean"),
     *axis_errors(lambda a: ci.Halfspace(None, 1.0, axis=a), "Halfspace"),
     # Shapes that the set has no members of

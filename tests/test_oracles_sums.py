@@ -26,6 +26,30 @@ def test_l1_ball(radius, w):
     close(projected(ci.L1Ball(radius), w), expected, w)
 
 
+@pytest.mark.parametrize("radius", [0.1, 2.0])
+@QUICK
+@given(w=weights(5))
+def test_l1_sphere(radius, w):
+    """No face of the sphere, one for each choice of signs, has a point that is nearer."""
+    found = projected(ci.L1Sphere(radius), w)
+    scale = max(radius, np.abs(w).max())
+    assert abs(np.abs(found).sum() - radius) <= 1e-5 * radius
+    best = min(
+        np.linalg.norm(w - signs * on_simplex(signs * w, radius))
+        for signs in map(np.array, itertools.product((-1.0, 1.0), repeat=5))
+    )
+    assert np.linalg.norm(w - found) <= best + 1e-5 * scale
+
+
+def on_simplex(w, total):
+    """The nearest non-negative vector of a given sum, by bisection in float64."""
+    low, high = w.min() - total, w.max()
+    root = scipy.optimize.brentq(
+        lambda t: np.maximum(w - t, 0).sum() - total, low, high, xtol=1e-14
+    )
+    return np.maximum(w - root, 0)
+
+
 @pytest.mark.parametrize("bound", [0.0, -3.0, 2.0])
 @QUICK
 @given(w=weights(5, 2))

@@ -43,6 +43,7 @@ from constrainit.sets import Grid as Grid
 from constrainit.sets import Halfspace as Halfspace
 from constrainit.sets import Intersection as Intersection
 from constrainit.sets import L1Ball as L1Ball
+from constrainit.sets import L1Sphere as L1Sphere
 from constrainit.sets import LowRank as LowRank
 from constrainit.sets import Mapped as Mapped
 from constrainit.sets import Masked as Masked
@@ -112,6 +113,7 @@ __all__ = [
     "Joint",
     "KeepFeasible",
     "L1Ball",
+    "L1Sphere",
     "LowRank",
     "Mapped",
     "Masked",

@@ -128,6 +128,13 @@ def sparse_sphere(height, width, dtype, seed, where=None, *, count, least):
     return sphere(height, width, dtype, nth_seed(seed, 1), chosen, least=least)
 
 
+def of_one_sum(height, width, dtype, seed, where=None, *, draw):
+    """A draw whose columns are scaled so that their magnitudes sum to one."""
+    w = draw(height, width, dtype, seed, where)
+    total = ops.sum(ops.abs(w), axis=0, keepdims=True)
+    return w / ops.where(total > 0, total, ops.ones_like(total))
+
+
 def sphere_beside(height, width, dtype, seed, basis):
     """Columns of norm one in uniform directions at right angles to orthonormal columns."""
     w = normal((height, width), dtype, seed)

@@ -116,6 +116,29 @@ def direction(
     )
 
 
+def of_l1_norm(fan_in: int, radius: float, wanted: Wanted) -> Law:
+    """Uniform directions, scaled so that the magnitudes of each unit sum to the radius.
+
+    Of `k` normal weights that is a norm of about `radius * sqrt(pi / (2 k))`: so many are in use as
+    bring it to that of a Glorot draw.
+    """
+    count = round(math.pi / 2 * (radius / wanted.gain) ** 2)
+    count = min(max(count, 1), fan_in)
+    norm = radius * math.sqrt(_share_of_squares(count))
+
+    least = 2 if wanted.even else math.inf
+    draw = partial(_draws.of_one_sum, draw=partial(_draws.sparse_sphere, count=count, least=least))
+    text = f"directions of magnitudes of sum {radius:.4g} with {count} of {fan_in} weights in use"
+    return Law(text, fan_in, 0.0, norm, _draws.scaled(draw, radius), exact=count == 1)
+
+
+def _share_of_squares(count):
+    """The mean of `sum(z^2) / sum(|z|)^2` of normal weights, to the second order of `1 / count`."""
+    if count <= 2:
+        return 1.0 if count == 1 else 2 / math.pi
+    return math.pi / (2 * count) * (1 - (5 - 1.5 * math.pi) / count)
+
+
 def nothing(fan_in: int) -> Law:
     """Zero weights, for a mask that leaves no entry."""
     notes = ("the mask leaves no entry: the layer passes on nothing",)

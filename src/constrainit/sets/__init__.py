@@ -16,6 +16,7 @@ from .elementwise import Positive as Positive
 from .grid import Grid as Grid
 from .intersection import Intersection as Intersection
 from .keras_builtin import as_set as as_set
+from .l1_sphere import L1Sphere as L1Sphere
 from .mapped import Mapped as Mapped
 from .norms import L1Ball as L1Ball
 from .norms import MaxNorm as MaxNorm
@@ -53,9 +54,10 @@ from .sums import ZeroMean as ZeroMean
 __all__ = [
     "Banded", "Blocks", "Box", "Braked", "Circulant", "ColumnStochastic", "Concave",
     "ConvSpectralNorm", "Convex", "Correlation", "Custom", "Diagonal", "DoublyStochastic", "Every",
-    "Fixed", "Grid", "Halfspace", "Intersection", "L1Ball", "LowRank", "Mapped", "Masked", "MaxAbs",
-    "MaxNorm", "Monotone", "NonNegative", "NormRange", "NuclearNorm", "Orthogonal", "Positive",
-    "PositiveSemidefinite", "Product", "Relaxed", "RowStochastic", "SelfStarting", "Sign",
-    "Simplex", "SkewSymmetric", "Sparse", "SpecialOrthogonal", "SpectralNorm", "SumTo", "Symmetric",
-    "Toeplitz", "TopK", "Triangular", "UnitNorm", "ZeroMean", "as_set",
+    "Fixed", "Grid", "Halfspace", "Intersection", "L1Ball", "L1Sphere", "LowRank", "Mapped",
+    "Masked", "MaxAbs", "MaxNorm", "Monotone", "NonNegative", "NormRange", "NuclearNorm",
+    "Orthogonal", "Positive", "PositiveSemidefinite", "Product", "Relaxed", "RowStochastic",
+    "SelfStarting", "Sign", "Simplex", "SkewSymmetric", "Sparse", "SpecialOrthogonal",
+    "SpectralNorm", "SumTo", "Symmetric", "Toeplitz", "TopK", "Triangular", "UnitNorm", "ZeroMean",
+    "as_set",
 ]  # fmt: skip

@@ -10,15 +10,15 @@ from constrainit.transforms.grids import StraightThrough
 from constrainit.transforms.halfspace import Slack
 from constrainit.transforms.linear import Identity, Linear
 from constrainit.transforms.lipschitz import ConvBall, Cubic
-from constrainit.transforms.norms import Diamond, of_norms
+from constrainit.transforms.norms import Diamond, Normalized, of_norms
 from constrainit.transforms.orders import Bends, Increments
 from constrainit.transforms.orthogonal import Polar
 from constrainit.transforms.shares import Sinkhorn, Softmax
 from constrainit.transforms.signs import Signs
 
 __all__ = [
-    "Bends", "BoundedOrder", "Chained", "ChainedTies", "ConvBall", "Cubic", "Diamond",
-    "Factors", "FactorsInBall", "Floored", "Identity", "Increments", "Joined", "Linear",
-    "Polar", "Rows", "Signs", "Sinkhorn", "Slack", "Softmax", "Square", "StraightThrough",
-    "Transform", "UnderMask", "maps_of_bounds", "of_norms",
+    "Bends", "BoundedOrder", "Chained", "ChainedTies", "ConvBall", "Cubic", "Diamond", "Factors",
+    "FactorsInBall", "Floored", "Identity", "Increments", "Joined", "Linear", "Normalized", "Polar",
+    "Rows", "Signs", "Sinkhorn", "Slack", "Softmax", "Square", "StraightThrough", "Transform",
+    "UnderMask", "maps_of_bounds", "of_norms",
 ]  # fmt: skip

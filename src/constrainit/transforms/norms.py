@@ -7,7 +7,7 @@ from keras import ops
 from constrainit._compile import choose
 from constrainit._precision import numpy_dtype, wide_dtype
 from constrainit.numerics import at_least, at_most, may_write_over, with_rule
-from constrainit.transforms._transform import Transform
+from constrainit.transforms._transform import Transform, with_value
 
 # Squares of numbers up to the first do not overflow, the sum of a billion of them neither; below
 # the second they are lost, and a unit has no direction.
@@ -138,6 +138,36 @@ class Diamond(Transform):
     def _inside(self, w, dtype):
         total = np.sum(np.abs(w), axis=self.set._units(w.ndim), keepdims=True)
         return w * np.minimum(1.0, 0.95 * self.set.radius / np.where(total > 0, total, 1.0))
+
+
+class Normalized(Transform):
+    """`v` times the radius over its sum of magnitudes: a sphere of sums.
+
+    A unit of zeros has no direction and stands for equal weights.
+    """
+
+    maskable = True
+
+    def _map(self, v, dtype, where=None):
+        units = self.set._units(len(v.shape))
+        kept = ops.ones_like(v) if where is None else ops.cast(where, v.dtype)
+        x = ops.abs(v) * kept
+        peak = ops.max(x, axis=units, keepdims=True) if units else x
+        # Neither the sum of a million nor its slope is beyond what the dtype holds.
+        some = peak > _LEAST
+        peak = ops.stop_gradient(ops.where(some, peak, ops.ones_like(peak)))
+        x = v * kept / peak
+        if dtype == "float16":
+            # The slope is one over the magnitudes: float16 could not hold it.
+            x = with_value(v * kept / at_least(peak, _STEEP), x)
+        x = ops.where(some, x, kept)
+        return x * (self.set.radius / _total(ops.abs(x), units))
+
+    def _inverse(self, w, dtype):
+        return w
+
+    def _inside(self, w, dtype):
+        return w
 
 
 def _room(w, dtype):

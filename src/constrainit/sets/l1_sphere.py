@@ -1,0 +1,58 @@
+"""Units whose magnitudes sum to a given number exactly."""
+
+from keras import ops
+
+from constrainit import _checks
+from constrainit._set import ConstraintSet
+from constrainit.initializers import laws
+from constrainit.numerics import project_simplex
+from constrainit.transforms import Normalized
+
+
+class L1Sphere(ConstraintSet):
+    """The magnitudes of every unit's weights sum to the radius.
+
+    The set is `{w : sum(|w|) = radius}` for each unit; not convex. Outside of the ball the
+    projection is that of `L1Ball`, inside every used weight grows by the same; a weight of zero
+    grows upwards, where both ways are equally near. Exact, in a few passes and without a sort.
+
+    The initializer draws uniform directions in which about `(radius / norm)^2` weights of each unit
+    are other than zero, so that the norm is that of a Glorot draw where the sphere has such
+    members; at most all of them and at least one.
+
+    Args:
+        radius: The sum of magnitudes.
+        axis: As for `MaxNorm`.
+
+    Raises:
+        ValueError: `radius` is not positive and finite, or `axis` is no list of integers.
+
+    >>> import numpy as np
+    >>> import constrainit as ci
+    >>> print(np.asarray(ci.L1Sphere(1.0).project([0.5, -0.25, 0.0])).round(4))
+    [ 0.5833 -0.3333  0.0833]
+
+    Source: J. Duchi, S. Shalev-Shwartz, Y. Singer, T. Chandra, "Efficient projections onto the
+    l1-ball for learning in high dimensions", 2008. The signs of the nearest member are those of the
+    weights, so that it is the projection of the magnitudes onto the simplex.
+    """
+
+    convex = False
+    maps = "smooth but where a weight changes its sign"
+
+    def __init__(self, radius: float, axis: int | list[int] | None = None):
+        self.radius = _checks.positive("L1Sphere", "radius", radius)
+        self.axis = _checks.axes("L1Sphere", axis)
+
+    def _nearest(self, w, dtype, where=None):
+        image = project_simplex(ops.abs(w), self.radius, self._units(len(w.shape)), where)
+        return ops.where(w < 0, -image, image)
+
+    def _transform(self):
+        return Normalized(self)
+
+    def _law(self, fan_in, fan_out, wanted):
+        return laws.of_l1_norm(fan_in, self.radius, wanted)
+
+    def _phrase(self):
+        return f"each unit's magnitudes of sum {self.radius:g}"
