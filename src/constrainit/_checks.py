@@ -34,6 +34,41 @@ def number(owner: str, name: str, value: Any, *, instead: str = "") -> float:
     return float(value)
 
 
+def bounds(owner: str, name: str, value: Any, side: int) -> Any:
+    """A bound on entries: None, a float, or nested lists of floats, with None for no bound.
+
+    Args:
+        owner: The class.
+        name: The argument.
+        value: None, a number or an array. An entry of None, or an infinity on this side, is open.
+        side: -1 for a lower bound, +1 for an upper one.
+    """
+    instead = "Use None for an open side."
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise fail(owner, name, "hold lists of one length", value) from None
+    if array.ndim == 0:
+        return None if value is None else number(owner, name, array.tolist(), instead=instead)
+    try:
+        if array.dtype.kind in "bUSmM":
+            raise TypeError
+        if array.dtype.kind == "O":
+            filled = [side * math.inf if one is None else one for one in array.ravel()]
+            array = np.asarray(filled, dtype=object).reshape(array.shape)
+        infinite = array.astype("float64")
+    except (TypeError, ValueError):
+        infinite = np.full(1, math.nan)
+    if not infinite.size or np.isnan(infinite).any() or (infinite == -side * math.inf).any():
+        raise fail(owner, name, "hold finite numbers, and None where it is open", value, instead)
+    is_open = np.isinf(infinite)
+    if is_open.all():
+        return None
+    plain = infinite.astype(object)
+    plain[is_open] = None
+    return plain.tolist()
+
+
 def positive(owner: str, name: str, value: Any, *, instead: str = "") -> float:
     """A finite number above zero."""
     if number(owner, name, value, instead=instead) <= 0:
