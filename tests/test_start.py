@@ -146,6 +146,7 @@ LAWS = [
             ci.SkewSymmetric(), ci.Masked(ci.SkewSymmetric(), np.eye(64) == 0),
             ci.L1Ball(3), ci.L1Ball(0.5), ci.L1Ball(99), ci.MaxAbs(0.1), ci.ZeroMean(),
             ci.Halfspace(None, 1), ci.Halfspace(None, -2), ci.Halfspace([*range(64)], -2),
+            ci.Affine(np.eye(64)[:3] - 0.5, [1, 2, 0]), ci.Affine(np.ones((2, 64))),
             ci.RowStochastic(), ci.ColumnStochastic(), ci.DoublyStochastic(), ci.Monotone(),
             ci.Monotone("decreasing", 0.01), ci.Convex(), ci.Concave(),
             ci.Masked(ci.L1Ball(3), np.eye(64) == 0),

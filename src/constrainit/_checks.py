@@ -84,6 +84,32 @@ def numbers_of(owner: str, name: str, value: Any) -> list[float]:
     return [number(owner, name, item) for item in array]
 
 
+def rows(owner: str, name: str, value: Any) -> list[Any]:
+    """A vector or a matrix of finite numbers, as a list or a list of lists of plain floats."""
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind in "bUSmM" or array.ndim not in (1, 2) or not array.size:
+            raise ValueError
+        array = array.astype("float64")
+    except (TypeError, ValueError):
+        array = np.full(1, math.nan)
+    if not np.isfinite(array).all():
+        must = "be a list of finite numbers, or a list of such lists of one length"
+        raise fail(owner, name, must, value)
+    return array.tolist()
+
+
+def for_each_row(owner: str, name: str, value: Any, count: int) -> Any:
+    """A finite number, or a list with one for each row of a matrix."""
+    if np.ndim(value) == 0:
+        return number(owner, name, value)
+    found = numbers_of(owner, name, value)
+    if len(found) != count:
+        must = f"be a number, or a list with one for each of the {count} rows of the matrix"
+        raise fail(owner, name, must, value)
+    return found
+
+
 def integer(owner: str, name: str, value: Any) -> int:
     """An integer of any sign."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):

@@ -16,6 +16,7 @@ from .elementwise import Positive as Positive
 from .grid import Grid as Grid
 from .intersection import Intersection as Intersection
 from .keras_builtin import as_set as as_set
+from .linear import Affine as Affine
 from .mapped import Mapped as Mapped
 from .norms import L1Ball as L1Ball
 from .norms import MaxNorm as MaxNorm
@@ -51,7 +52,7 @@ from .sums import SumTo as SumTo
 from .sums import ZeroMean as ZeroMean
 
 __all__ = [
-    "Banded", "Blocks", "Box", "Braked", "Circulant", "ColumnStochastic", "Concave",
+    "Affine", "Banded", "Blocks", "Box", "Braked", "Circulant", "ColumnStochastic", "Concave",
     "ConvSpectralNorm", "Convex", "Correlation", "Custom", "Diagonal", "DoublyStochastic", "Every",
     "Fixed", "Grid", "Halfspace", "Intersection", "L1Ball", "LowRank", "Mapped", "Masked", "MaxAbs",
     "MaxNorm", "Monotone", "NonNegative", "NormRange", "NuclearNorm", "Orthogonal", "Positive",

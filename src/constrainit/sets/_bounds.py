@@ -16,7 +16,7 @@ from constrainit.numerics import at_least, at_most, between
 from constrainit.transforms import Entrywise, maps_of_bounds
 
 
-class Bounds(ConstraintSet):
+class _Bounds(ConstraintSet):
     """`{w : lower <= w <= upper}` entry by entry, either bound may be None.
 
     Weights outside go to the bound, as the storage dtype holds it without stepping over it
@@ -77,8 +77,8 @@ class Bounds(ConstraintSet):
         return laws_of_bounds.bounded(*self._bounds(), fan_in, wanted)
 
 
-class BoundsOfEntries(Bounds):
-    """As `Bounds`, where the arguments `lower` and `upper` may be nested lists."""
+class _BoundsOfEntries(_Bounds):
+    """As `_Bounds`, where the arguments `lower` and `upper` may be nested lists."""
 
     lower: Any
     upper: Any

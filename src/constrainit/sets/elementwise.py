@@ -3,10 +3,10 @@
 from typing import Any
 
 from constrainit import _checks
-from constrainit.sets._bounds import Bounds, BoundsOfEntries, check_room, spans
+from constrainit.sets._bounds import _Bounds, _BoundsOfEntries, check_room, spans
 
 
-class NonNegative(Bounds):
+class NonNegative(_Bounds):
     """Every weight is at least zero.
 
     The set is `{w : w >= 0}`; the projection is `max(w, 0)`, exact.
@@ -34,7 +34,7 @@ class NonNegative(Bounds):
         return "every weight at least 0"
 
 
-class Positive(Bounds):
+class Positive(_Bounds):
     """Every weight is at least a small positive number.
 
     The set is `{w : w >= minimum}`: closed and away from zero, so that a logarithm, a square root
@@ -65,7 +65,7 @@ class Positive(Bounds):
         return f"every weight at least {self.minimum:g}"
 
 
-class Box(BoundsOfEntries):
+class Box(_BoundsOfEntries):
     """Every weight lies between two bounds.
 
     The set is `{w : lower <= w <= upper}`, bounds included; None leaves a side open. A bound is one
@@ -116,7 +116,7 @@ class Box(BoundsOfEntries):
         return f"every weight in [{self.lower:g}, {self.upper:g}]"
 
 
-class MaxAbs(Bounds):
+class MaxAbs(_Bounds):
     """No weight is larger in magnitude than the bound.
 
     The set is `{w : |w| <= bound}`, the ball of the maximum norm: `Box(-bound, bound)`. Exact.
@@ -147,10 +147,10 @@ class MaxAbs(Bounds):
 
 def bounds_of(constraint: Any) -> tuple[float | None, float | None] | None:
     """The bounds of a set of bounds that are the same for all entries, None for any other set."""
-    is_one = isinstance(constraint, Bounds) and not constraint._by_entry
+    is_one = isinstance(constraint, _Bounds) and not constraint._by_entry
     return constraint._bounds() if is_one else None
 
 
 def limits_of(constraint: Any) -> tuple[Any, Any] | None:
     """As `bounds_of`, also where they are arrays, infinite where an entry has none."""
-    return constraint._bounds() if isinstance(constraint, Bounds) else None
+    return constraint._bounds() if isinstance(constraint, _Bounds) else None
