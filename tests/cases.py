@@ -155,5 +155,12 @@ assert len(BY_NAME) == len(CASES)
 
 # For what is compiled anew for each row and is the same for all rows of a class: where compiling
 # takes most of the time, one row of each class.
-FEW = list({type(case.make()): case for case in reversed(CASES)}.values())[::-1]
+
+
+def _kind(a_set):
+    """The class of a set, twice for bounds, which may be one or many."""
+    return type(a_set), getattr(a_set, "_by_entry", False)
+
+
+FEW = list({_kind(case.make()): case for case in reversed(CASES)}.values())[::-1]
 FEW = CASES if keras.backend.backend() == "torch" else FEW

@@ -65,6 +65,12 @@ SUPPORT = {1: Bounds(), 0: Value(0.0)}
 PLACES = np.arange(4) - np.arange(6)[:, None]
 HELD = np.array(BY_ENTRY) == -1
 
+LIMITS = {0: Bounds(), 1: Bounds(0.0), 2: Bounds(high=-0.75), 3: Bounds(-0.125, 0.375)}
+LIMITED = np.array([[0, 1, 2, 3], [3, 3, 1, 0], [1, 1, 0, 3], [2, 3, 2, 1], [0, 0, 3, 3],
+                    [1, 2, 0, 1]])  # fmt: skip
+LOWER = np.array([-np.inf, 0.0, -np.inf, -0.125])
+UPPER = np.array([np.inf, np.inf, -0.75, 0.375])
+
 
 # Grids
 
@@ -167,6 +173,9 @@ ROWS = [
     by_place("Fixed", lambda: ci.Fixed(HELD, 0.3), M, {1: Value(0.3), 0: Bounds()}, HELD),
     by_place("Fixed_vector", lambda: ci.Fixed([1, 0, 0, 1, 0], [-1, 7, 7, 1 / 3, 7]), V,
              {0: Value(-1.0), 1: Bounds(), 2: Value(1 / 3)}, [0, 1, 1, 2, 1]),
+    by_place("Box_each", lambda: ci.Box(LOWER[LIMITED], UPPER[LIMITED]), M, LIMITS, LIMITED),
+    by_place("Box_units", lambda: ci.Box(-0.125, [0.375, None, 0.5, 2.0]), C,
+             {i: Bounds(-0.125, h) for i, h in enumerate([0.375, np.inf, 0.5, 2.0])}, range(4)),
     grid("Grid", lambda: ci.Grid(1), M, Lattice(1.0)),
     grid("Grid_ternary", lambda: ci.Grid(1, -1, 1), M, Points(1.0, -1, 1)),
     grid("Grid_tenths", lambda: ci.Grid(0.3, -0.15, 0.5), M, Points(0.3, -1, 1, 0.5)),

@@ -74,6 +74,25 @@ class Side:
 
 
 @dataclasses.dataclass(frozen=True)
+class Flat:
+    """`matrix @ v = values`."""
+
+    matrix: tuple[tuple[float, ...], ...]
+    values: tuple[float, ...]
+
+    def nearest(self, v):
+        matrix = np.asarray(self.matrix)
+        return v - np.linalg.pinv(matrix) @ (matrix @ v - np.asarray(self.values))
+
+    def distance(self, v, dtype):
+        return np.linalg.norm(v - self.nearest(v))
+
+    def sample(self, rng, k):
+        v = self.nearest(corner_direction(rng, k) * rng.choice([1e-2, 1.0, 30.0]))
+        return self.nearest(v)
+
+
+@dataclasses.dataclass(frozen=True)
 class Ascending:
     """`v[k + 1] - v[k] >= gap`, times `sign`."""
 
@@ -157,6 +176,10 @@ def ordered(kind, groups):
 
 
 NORMAL = [1.0, -2.0, 0.5, 0.0, 3.0, 1.0]
+# The third says what the others do.
+EQUATIONS = ((1.0, -2.0, 0.5, 0.0, 3.0, 1.0), (0.0, 1.0, 1.0, 0.0, 0.0, -1.0),
+             (1.0, -1.0, 1.5, 0.0, 3.0, 0.0))  # fmt: skip
+VALUES = (1.5, 0.5, 2.0)
 DOWN, ROWS_OF_M = Ascending(0.25, -1.0), slices(M, (1,))
 
 ROWS = [
@@ -172,6 +195,11 @@ ROWS = [
             FIRST),
     by_unit("Halfspace_below", lambda: ci.Halfspace([1, 1, -1, 2, 0.0], -2), V,
             Side((1.0, 1.0, -1.0, 2.0, 0.0), -2.0), whole(V)),
+    by_unit("Affine", lambda: ci.Affine(EQUATIONS, VALUES), M, Flat(EQUATIONS, VALUES), FIRST),
+    by_unit("Affine_rows", lambda: ci.Affine([1, 0, 2, -1], axis=1), M,
+            Flat(((1.0, 0.0, 2.0, -1.0),), (0.0,)), slices(M, (1,))),
+    by_unit("Affine_vector", lambda: ci.Affine([[1, 1, 1, 1, 1], [1e3, 0, 0, 0, -1e3]], [1, 10]), V,
+            Flat(((1.0,) * 5, (1.0, 0, 0, 0, -1.0)), (1.0, 0.01)), whole(V)),
     by_unit("RowStochastic", ci.RowStochastic, M, Probability(1.0), slices(M, (1,)),
             bounded_below=0.0),
     by_unit("ColumnStochastic", ci.ColumnStochastic, M, Probability(1.0), FIRST,

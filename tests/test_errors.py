@@ -53,6 +53,7 @@ def test_a_set_without_the_name_of_a_weight(make, write):
     assert f"Received: NonNegative() without a name. Write {write} where" in str(raised.value)
 
 
+ENTRIES = "must hold finite numbers, and None where it is open. Received:"
 OPEN = r" Use None for an open side\."
 ZERO = r" For weights that may be 0 use NonNegative\(\)\."
 
@@ -69,7 +70,34 @@ WRONG = [
     (lambda: ci.Box(0, INF), f"`upper` of `Box` {FINITE} upper=inf.{OPEN}"),
     (lambda: ci.Box(0, NAN), f"`upper` of `Box` {FINITE} upper=nan.{OPEN}"),
     (lambda: ci.Box(True, 2), f"`lower` of `Box` {FINITE} lower=True.{OPEN}"),
-    (lambda: ci.Box(0, [1.0]), rf"`upper` of `Box` {FINITE} upper=\[1.0\].{OPEN}"),
+    (lambda: ci.Box(0, [NAN]), rf"`upper` of `Box` {ENTRIES} upper=\[nan\].{OPEN}"),
+    (lambda: ci.Box([1, "a"]), rf"`lower` of `Box` {ENTRIES} lower=\[1, 'a'\].{OPEN}"),
+    (lambda: ci.Box([True]), rf"`lower` of `Box` {ENTRIES} lower=\[True\].{OPEN}"),
+    (lambda: ci.Box([]), rf"`lower` of `Box` {ENTRIES} lower=\[\].{OPEN}"),
+    (lambda: ci.Box([INF]), rf"`lower` of `Box` {ENTRIES} lower=\[inf\].{OPEN}"),
+    (lambda: ci.Box(upper=[-INF]), rf"`upper` of `Box` {ENTRIES} upper=\[-inf\].{OPEN}"),
+    (lambda: ci.Box([[1], [1, 2]]),
+     r"`lower` of `Box` must hold lists of one length. Received: lower=\[\[1\], \[1, 2\]\]."),
+    (lambda: ci.Box([None, -INF]),
+     r"`lower` of `Box` must be a number where upper is None. Received: lower=\[None, -inf\]."),
+    (lambda: ci.Box([0, 1], [1, 1]),
+     r"`lower` of `Box` must be below upper in each entry. Received: lower=1.0 and upper=1.0 at \(1,\). "
+     r"For entries of given values use Fixed\(mask, values\)."),
+    (lambda: ci.Box([0, 1], [1, 2, 3]),
+     r"`lower` and `upper` of `Box` must broadcast to one another. Received: shapes \(2,\) and \(3,\)."),
+    (lambda: ci.Box([0, 1], 2).project(np.ones((2, 3), "float32")),
+     r"`lower` of `Box` must broadcast to the weight. Received: shape \(2,\) for a weight of shape \(2, 3\)."),
+    (lambda: ci.Box([1e5, 0]).project(tensor([1.0, 2.0], "float16")),
+     r"`Box` holds no float16 number at \(0,\) of its bounds, between 100000.0 and inf. Widen them or "
+     "use a wider dtype."),
+    (lambda: ci.Box([0, 1]) & ci.Box([1, 2, 3]),
+     r"`sets` of `Intersection` must have bounds that broadcast to one weight. Received: sets=.* "
+     r"Their shapes are \(2,\), \(3,\)."),
+    (lambda: ci.Box([0, 1]) & ci.Box(upper=[1, 0]),
+     "`sets` of `Intersection` must have a weight in common. Received: sets=.*"),
+    (lambda: ci.Mapped(ci.Box([0, 1]), "exp"),
+     r"`set` of `Mapped` must have several smooth maps: be bounds, one pair for all entries. Received: "
+     r"set=Box\(lower=\[0.0, 1.0\], upper=None\). Of every other set write the set itself."),
     (lambda: ci.MaxNorm(0.0), f"`radius` of `MaxNorm` {POSITIVE} radius=0.0."),
     (lambda: ci.MaxNorm(INF), f"`radius` of `MaxNorm` {FINITE} radius=inf."),
     (lambda: ci.MaxNorm(None), f"`radius` of `MaxNorm` {FINITE} radius=None."),

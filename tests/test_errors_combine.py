@@ -36,7 +36,7 @@ WRONG = [
      "`map` of `Mapped` must be 'softplus' or 'exp' for Positive.*. Received: map='sigmoid'."),
     (lambda: ci.Mapped(ci.Box(0, 1), None), "`map` of `Mapped` must be 'sigmoid' or 'tanh' for Box.* map=None."),
     (lambda: ci.Mapped(ci.Simplex(), "exp"),
-     "`set` of `Mapped` must be a set with several smooth maps: a set of bounds. Received: set=Simplex.*"),
+     "`set` of `Mapped` must have several smooth maps: be bounds, one pair for all entries. Received: set=Simplex.*"),
     (lambda: ci.Relaxed(ci.UnitNorm(), 0), f"`rate` of `Relaxed` {POSITIVE} rate=0."),
     (lambda: ci.Relaxed(ci.UnitNorm(), 1.1), "`rate` of `Relaxed` must be at most 1. Received: rate=1.1."),
     (lambda: ci.Relaxed(ci.UnitNorm(), NAN), "`rate` of `Relaxed` must be a finite number. Received: rate=nan."),

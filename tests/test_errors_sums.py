@@ -8,6 +8,7 @@ from test_errors import FINITE, INF, NAN, POSITIVE, axis_errors
 import constrainit as ci
 
 NUMBERS = "must be a list of finite numbers. Received:"
+ROWS = "must be a list of finite numbers, or a list of such lists of one length. Received:"
 
 WRONG = [
     (lambda: ci.L1Ball(0), f"`radius` of `L1Ball` {POSITIVE} radius=0."),
@@ -22,6 +23,32 @@ WRONG = [
     (lambda: ci.Halfspace([[1.0]], 1.0), rf"`normal` of `Halfspace` {NUMBERS} normal=\[\[1.0\]\]."),
     (lambda: ci.Halfspace([1.0, NAN], 1.0), rf"`normal` of `Halfspace` {FINITE} normal=nan."),
     (lambda: ci.Halfspace(None, INF), f"`bound` of `Halfspace` {FINITE} bound=inf."),
+    (lambda: ci.Affine([0.0, 0]),
+     r"`matrix` of `Affine` must have an entry other than zero. Received: matrix=\[0.0, 0\]."),
+    (lambda: ci.Affine([]), rf"`matrix` of `Affine` {ROWS} matrix=\[\]."),
+    (lambda: ci.Affine([[1], [1, 2]]), rf"`matrix` of `Affine` {ROWS} matrix=\[\[1\], \[1, 2\]\]."),
+    (lambda: ci.Affine([1, NAN]), rf"`matrix` of `Affine` {ROWS} matrix=\[1, nan\]."),
+    (lambda: ci.Affine("ab"), rf"`matrix` of `Affine` {ROWS} matrix='ab'."),
+    (lambda: ci.Affine(1.0), rf"`matrix` of `Affine` {ROWS} matrix=1.0."),
+    (lambda: ci.Affine([1, 1], INF), f"`values` of `Affine` {FINITE} values=inf."),
+    (lambda: ci.Affine([1, 1], None), f"`values` of `Affine` {FINITE} values=None."),
+    (lambda: ci.Affine([1, 1], [1, 2]),
+     r"`values` of `Affine` must be a number, or a list with one for each of the 1 rows of the matrix. "
+     r"Received: values=\[1, 2\]."),
+    (lambda: ci.Affine([[1, 1], [2, 2]], [1, 3]),
+     r"`values` of `Affine` must be such that a weight satisfies all equations. Received: values="
+     r"\[1.0, 3.0\] with equations that contradict one another, at the nearest weight by 0.17 of "
+     "their size."),
+    (lambda: ci.Affine([[0, 0], [1, 2]], [1, 3]), "`values` of `Affine` must be such that .*"),
+    (lambda: ci.Affine([[1, 1], [1, 2]]),
+     "`matrix` of `Affine` must leave the weights of a unit some freedom. Received: 2 independent "
+     r"equations for 2 weights. For weights of given values use Fixed\(mask, values\)."),
+    *axis_errors(lambda a: ci.Affine([1, 1], axis=a), "Affine"),
+    (lambda: ci.Affine([1.0, 2.0]).project(np.ones((3, 2), "float32")),
+     "`matrix` of `Affine` must have one column for each of the 3 weights of a unit. Received: 2 "
+     r"columns for a weight of shape \(3, 2\) with axis=None."),
+    (lambda: ci.Masked(ci.Affine([1.0, 1.0]), [1]),
+     r"`set` of `Masked` must have a projection under a mask. .*"),
     (lambda: ci.Monotone("up"),
      '`direction` of `Monotone` must be "increasing" or "decreasing". Received: direction=\'up\'.'),
     (lambda: ci.Monotone(gap=-1), "`gap` of `Monotone` must be at least 0. Received: gap=-1."),

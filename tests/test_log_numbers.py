@@ -27,7 +27,9 @@ WEIGHTS = {
     "lost": LOST,
     "nothing finite": PLAIN * np.float32("nan"),
 }
+MANY = np.array([-0.5, 0, -np.inf, -1]), np.array([0.25, np.inf, np.inf, 0.5])
 SETS = [
+    ci.Box(*MANY),
     ci.NonNegative(), ci.Box(-0.5, 0.7), ci.MaxAbs(0.25), ci.UnitNorm(), ci.UnitNorm(axis=1),
     ci.MaxNorm(1.5), ci.NormRange(1.0, 2.0), ci.L1Ball(1.0), ci.Simplex(), ci.ZeroMean(),
     ci.Orthogonal(), ci.Sign([[1, -1, 0, 1]]), ci.Sign([1, -1, 0, 1, -1, 0]), ci.Sign(-1),
@@ -47,6 +49,8 @@ def moments(w):
 
 def at_bound(after, a_set):
     """The share of entries at a bound, of units at a norm."""
+    if isinstance(a_set, ci.Box) and a_set._by_entry:
+        return np.mean((after <= MANY[0]) | (after >= MANY[1]))
     if isinstance(a_set, (ci.NonNegative, ci.Box, ci.MaxAbs)):
         low, high = (
             np.inf * sign if b is None else np.float32(b)

@@ -1,6 +1,7 @@
 """Patterns, grids, structured and sparse matrices against least squares and brute force."""
 
 import itertools
+import json
 
 import keras
 import numpy as np
@@ -9,7 +10,7 @@ from conftest import array, as_stored, same_bits, tensor
 from hypothesis import given
 from hypothesis import strategies as st
 from kinds import DTYPES
-from test_oracles import QUICK, SLOW, close, projected
+from test_oracles import QUICK, SLOW, _by_cvxpy, close, projected
 from test_oracles import weights as any_weights
 
 import constrainit as ci
@@ -269,3 +270,82 @@ def test_start_of_ternary_weights():
     np.testing.assert_allclose(np.square(fine).mean(), 2 / (128 + 64), rtol=0.1)
     ones = array(ci.Grid(1, 0, 3).initializer(0)((64, 64)))
     np.testing.assert_array_equal(ones.sum(axis=0), 1)
+
+
+def some_bounds(shape):
+    """Bounds of every kind for a weight of this shape, as arrays with infinities."""
+    ends = st.lists(
+        st.tuples(st.floats(-3, 3, width=16), st.floats(0.25, 3, width=16), st.integers(0, 3)),
+        min_size=int(np.prod(shape)), max_size=int(np.prod(shape)),
+    )  # fmt: skip
+
+    def arrays(ends):
+        low = [e[0] if e[2] in (1, 3) else -np.inf for e in ends]
+        high = [e[0] + e[1] if e[2] in (2, 3) else np.inf for e in ends]
+        return np.reshape(low, shape), np.reshape(high, shape)
+
+    return ends.map(arrays).filter(lambda pair: np.isfinite(pair).any())
+
+
+@QUICK
+@given(w=weights(3, 4), pair=st.one_of([some_bounds(s) for s in [(3, 4), (4,), (3, 1), (1, 4)]]))
+def test_bounds_of_entries(w, pair):
+    """As NumPy clips, to the bit; with a second set of bounds, between both."""
+    low, high = (np.float32(end).astype("float64") for end in pair)
+    a_set = ci.Box(low, high)
+    np.testing.assert_array_equal(projected(a_set, w), np.clip(np.float32(w), low, high))
+    other = ci.Box(np.maximum(low, -5.0), None) & a_set
+    np.testing.assert_array_equal(
+        projected(other, w), np.clip(np.float32(w), np.fmax(low, -5), high)
+    )
+
+
+def test_bounds_of_entries_with_another_set(rng):
+    """Dykstra's algorithm ends exactly within them, and at what an interior point solver finds."""
+    low, high = rng.uniform(-1, 0, (5, 3)), rng.uniform(0.3, 1, (5, 3))
+    a_set, w = ci.SumTo(0.5) & ci.Box(low, high), rng.normal(size=(5, 3))
+    found = projected(a_set, w)
+    expected = _by_cvxpy(w, lambda cp, x: [x >= low, x <= high, cp.sum(x, axis=0) == 0.5])
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert (found >= low.astype("float32")).all()
+    assert (found <= high.astype("float32")).all()
+    assert a_set.transform is None
+
+
+def test_bounds_that_are_arrays_of_one_number():
+    """Draw as the number does; which entries are open is kept in strict JSON."""
+    w = array(ci.Box(np.full((6, 1), 0.1), np.ones(4)).initializer(0)((6, 4)))
+    np.testing.assert_array_equal(w, array(ci.Box(0.1, 1.0).initializer(0)((6, 4))))
+    a_set = ci.Box(np.array([-np.inf, 0.0]), np.float32(2))
+    assert json.loads(json.dumps(a_set.get_config(), allow_nan=False)) == {
+        "lower": [None, 0.0], "upper": 2.0,
+    }  # fmt: skip
+    assert a_set == ci.Box([None, 0], 2)
+    assert hash(a_set) == hash(ci.Box([None, 0], 2))
+    assert a_set != ci.Box([0, None], 2)
+    assert not a_set.scale_free
+    assert ci.Box([0, None], [None, 0]).scale_free
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
+def test_bounds_of_entries_in_a_model(policy, tmp_path, rng):
+    """They hold after compiled steps, and in the model that was saved and loaded."""
+    low, high = rng.uniform(-0.5, -0.1, (4, 3)), np.array([0.25, np.inf, 1.0])
+    a_set = ci.Box(low, high)
+    layer = keras.layers.Dense(3, **ci.constrained(kernel=a_set, bias=ci.Box([-1, None, 0])),
+                               dtype=policy)  # fmt: skip
+    smooth = ci.Reparametrized(keras.layers.Dense(3, dtype=policy), kernel=a_set)
+    model = keras.Sequential([keras.Input((4,)), layer, keras.layers.Dense(4), smooth])
+    model.compile("sgd", "mse")
+    model.optimizer.learning_rate = 0.3
+    x = rng.normal(size=(12, 4)).astype("float32")
+    model.fit(x, 3 * x[:, :3], batch_size=4, verbose=0)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras", compile=False)
+    for one in (model, again):
+        for kernel in (one.layers[0].kernel, one.layers[2].layer.kernel):
+            assert (array(kernel) >= low.astype("float32")).all()
+            assert (array(kernel) <= high).all()
+    assert same_bits(array(again.layers[0].kernel), array(layer.kernel))
+    assert again.layers[0].kernel_constraint == a_set
+    assert (array(layer.bias) >= [-1, -np.inf, 0]).all()

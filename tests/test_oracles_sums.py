@@ -2,9 +2,11 @@
 
 import itertools
 
+import keras
 import numpy as np
 import pytest
 import scipy.optimize
+from conftest import array
 from hypothesis import given
 from hypothesis import strategies as st
 from test_oracles import QUICK, SLOW, _by_cvxpy, close, projected, weights
@@ -72,6 +74,71 @@ def test_halfspace_of_several_axes():
         np.testing.assert_allclose(
             np.einsum("ijk,ik->j", image, normal.reshape(2, 4)), 1, atol=2e-5
         )
+
+
+@SLOW
+@given(data=st.data())
+def test_affine(data):
+    """A solver of least squares with equations ends at the same point, whatever the rank."""
+    count, entries = data.draw(st.integers(1, 4)), data.draw(st.integers(3, 7))
+    seed = data.draw(st.integers(0, 2**16))
+    rng = np.random.default_rng(seed)
+    rank = rng.integers(1, min(count, entries - 1) + 1)
+    matrix = rng.normal(size=(count, rank)) @ rng.normal(size=(rank, entries))
+    matrix *= 10.0 ** rng.integers(-3, 4, size=(count, 1))
+    values = matrix @ rng.normal(size=entries) * rng.integers(2)
+    w = data.draw(weights(entries, 2))
+    found = projected(ci.Affine(matrix, values), w)
+    inverse = np.linalg.pinv(matrix / np.linalg.norm(matrix, axis=1, keepdims=True))
+    values = values / np.linalg.norm(matrix, axis=1)
+    matrix = matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
+    expected = w - inverse @ (matrix @ w - values[:, None])
+    peak = max(np.abs(w).max(), np.abs(expected).max(), 1e-30)
+    loose = 2e-5 * (np.abs(expected).max() + 1e-2 * peak)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=loose)
+    solved = _by_cvxpy(w[:, 0] / peak, lambda cp, x: [matrix @ x == values / peak])
+    np.testing.assert_allclose(expected[:, 0] / peak, solved, atol=1e-4)
+
+
+def test_affine_of_one_equation_is_a_hyperplane(rng):
+    """As jaxopt's `projection_hyperplane`: along the normal; of ones as `SumTo`."""
+    w, normal = rng.normal(size=(5, 3)), rng.normal(size=5)
+    expected = w - np.outer(normal, normal @ w - 2.0) / (normal @ normal)
+    np.testing.assert_allclose(projected(ci.Affine(normal, 2.0), w), expected, atol=1e-6)
+    same = projected(ci.SumTo(1.0), w)
+    np.testing.assert_allclose(projected(ci.Affine([1] * 5, 1.0), w), same, atol=1e-6)
+    drawn = array(ci.Affine(normal, 2.0).initializer(0)((5, 3)))
+    np.testing.assert_allclose(normal @ drawn, 2.0, atol=1e-5)
+
+
+def test_affine_of_several_axes(rng):
+    """Columns of the matrix are in the order of the axes of the weight, however they are listed."""
+    w, matrix = rng.normal(size=(2, 3, 4)), rng.normal(size=(3, 8))
+    for axis in ([0, 2], [2, 0], [-1, 0]):
+        image = projected(ci.Affine(matrix, [1, 2, 3], axis=axis), w)
+        found = np.einsum("eik,ijk->je", matrix.reshape(3, 2, 4), image)
+        np.testing.assert_allclose(found, [[1, 2, 3]] * 3, atol=1e-5)
+
+
+def test_affine_in_a_model(tmp_path, rng):
+    """It holds after compiled steps, sharp and smooth, and in the model that was loaded."""
+    a_set = ci.Affine([[1, -1, 0, 0], [1, 1, 1, 1]], [0.5, 1.0])
+    dense = keras.layers.Dense(3, **ci.constrained(kernel=a_set))
+    smooth = ci.Reparametrized(keras.layers.Dense(3), kernel=a_set)
+    model = keras.Sequential([keras.Input((4,)), dense, keras.layers.Dense(4), smooth])
+    model.compile("adam", "mse")
+    x = rng.normal(size=(12, 4)).astype("float32")
+    before = array(dense.kernel)
+    model.fit(x, x[:, :3], batch_size=4, verbose=0)
+    assert not np.array_equal(before, array(dense.kernel))
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras", compile=False)
+    assert again.layers[0].kernel.constraint == a_set.resolve((0,))
+    assert hash(again.layers[0].kernel.constraint) == hash(a_set.resolve((0,)))
+    for kernel in [one.layers[0].kernel for one in (model, again)] + [smooth.layer.kernel]:
+        w = array(kernel)
+        np.testing.assert_allclose(w[0] - w[1], 0.5, atol=1e-6)
+        np.testing.assert_allclose(w.sum(axis=0), 1.0, atol=1e-6)
 
 
 @pytest.mark.parametrize("direction", ["increasing", "decreasing"])

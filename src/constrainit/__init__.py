@@ -24,6 +24,7 @@ from constrainit._set import ConstraintSet as ConstraintSet
 from constrainit.initializers._plan import InitPlan as InitPlan
 from constrainit.initializers._plan import plan as plan
 from constrainit.layers import OutputScale as OutputScale
+from constrainit.sets import Affine as Affine
 from constrainit.sets import Banded as Banded
 from constrainit.sets import Blocks as Blocks
 from constrainit.sets import Box as Box
@@ -87,6 +88,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Affine",
     "Banded",
     "Blocks",
     "Box",

@@ -12,7 +12,8 @@ from constrainit import _text
 
 # The order of the page: from single entries to whole matrices, then what is made of other sets.
 _FAMILIES = [
-    "elementwise", "pattern", "grid", "norms", "l1_sphere", "sums", "stochastic", "order", "sparse",
+    "elementwise", "pattern", "grid", "norms", "l1", "sums", "linear", "stochastic", "order",
+    "sparse",
     "structured", "definite", "orthogonal", "spectral", "combine", "blocks", "intersection",
     "paced", "braked", "self_starting",
     "mapped", "custom",

@@ -34,6 +34,41 @@ def number(owner: str, name: str, value: Any, *, instead: str = "") -> float:
     return float(value)
 
 
+def bounds(owner: str, name: str, value: Any, side: int) -> Any:
+    """A bound on entries: None, a float, or nested lists of floats, with None for no bound.
+
+    Args:
+        owner: The class.
+        name: The argument.
+        value: None, a number or an array. An entry of None, or an infinity on this side, is open.
+        side: -1 for a lower bound, +1 for an upper one.
+    """
+    instead = "Use None for an open side."
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise fail(owner, name, "hold lists of one length", value) from None
+    if array.ndim == 0:
+        return None if value is None else number(owner, name, array.tolist(), instead=instead)
+    try:
+        if array.dtype.kind in "bUSmM":
+            raise TypeError
+        if array.dtype.kind == "O":
+            filled = [side * math.inf if one is None else one for one in array.ravel()]
+            array = np.asarray(filled, dtype=object).reshape(array.shape)
+        infinite = array.astype("float64")
+    except (TypeError, ValueError):
+        infinite = np.full(1, math.nan)
+    if not infinite.size or np.isnan(infinite).any() or (infinite == -side * math.inf).any():
+        raise fail(owner, name, "hold finite numbers, and None where it is open", value, instead)
+    is_open = np.isinf(infinite)
+    if is_open.all():
+        return None
+    plain = infinite.astype(object)
+    plain[is_open] = None
+    return plain.tolist()
+
+
 def positive(owner: str, name: str, value: Any, *, instead: str = "") -> float:
     """A finite number above zero."""
     if number(owner, name, value, instead=instead) <= 0:
@@ -47,6 +82,32 @@ def numbers_of(owner: str, name: str, value: Any) -> list[float]:
     if array.ndim != 1 or not array.size or isinstance(value, (str, set, dict)):
         raise fail(owner, name, "be a list of finite numbers", value)
     return [number(owner, name, item) for item in array]
+
+
+def rows(owner: str, name: str, value: Any) -> list[Any]:
+    """A vector or a matrix of finite numbers, as a list or a list of lists of plain floats."""
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind in "bUSmM" or array.ndim not in (1, 2) or not array.size:
+            raise ValueError
+        array = array.astype("float64")
+    except (TypeError, ValueError):
+        array = np.full(1, math.nan)
+    if not np.isfinite(array).all():
+        must = "be a list of finite numbers, or a list of such lists of one length"
+        raise fail(owner, name, must, value)
+    return array.tolist()
+
+
+def for_each_row(owner: str, name: str, value: Any, count: int) -> Any:
+    """A finite number, or a list with one for each row of a matrix."""
+    if np.ndim(value) == 0:
+        return number(owner, name, value)
+    found = numbers_of(owner, name, value)
+    if len(found) != count:
+        must = f"be a number, or a list with one for each of the {count} rows of the matrix"
+        raise fail(owner, name, must, value)
+    return found
 
 
 def integer(owner: str, name: str, value: Any) -> int:

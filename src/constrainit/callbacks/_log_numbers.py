@@ -11,7 +11,7 @@ from constrainit._set import ConstraintSet
 from constrainit.callbacks import _log_sums as sums
 from constrainit.sets import Custom, Sign
 from constrainit.sets.combine import _Applied
-from constrainit.sets.elementwise import bounds_of
+from constrainit.sets.elementwise import bounds_of, limits_of
 from constrainit.sets.norms import _Norms
 
 
@@ -198,6 +198,14 @@ def _at_bound(after, a_set):
         at_low = None if low is None else max(stored[0], nearest(low, dtype))
         at_high = None if high is None else min(stored[1], nearest(high, dtype))
         return sums.share_at(wide, at_low, at_high), None
+    if limits_of(a_set) is not None:
+        ends = [
+            ops.convert_to_tensor(end, dtype=wide.dtype)
+            for end in (*a_set._stored_bounds(dtype), *a_set._rounded_bounds(dtype))
+        ]
+        reached = [ops.equal(wide, end) for end in ends]
+        at_end = ops.any(ops.stack([ops.broadcast_to(x, wide.shape) for x in reached]), axis=0)
+        return sums.total(sums.rows(ops.cast(at_end, "float32"))) / sums.count_of(wide), None
     if isinstance(a_set, Sign):
         given = ops.convert_to_tensor(a_set._array(len(wide.shape)) != 0)
         at_zero = ops.cast(ops.logical_and(given, ops.equal(wide, 0)), "float32")

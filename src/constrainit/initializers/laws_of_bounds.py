@@ -112,11 +112,7 @@ def _between(lower, upper, fan_in, wanted):
 
 
 def _two_sided(left, right, fan_in, wanted):
-    variance = wanted.gain**2 / fan_in
-    near = min(left, math.sqrt(3.0 * variance))
-    right = min(right, 3.0 * variance / near)
-    left = min(left, 3.0 * variance / right)
-    ends = min(max((3.0 * variance / (left * right) - 1.0) / 2.0, 0.0), 1.0)
+    left, right, ends = map(float, sides(left, right, wanted.gain**2 / fan_in))
     reached = left * right * (1 + 2 * ends) / 3
     text = f"weights of mean 0 between {-left:.4g} and {right:.4g}"
     if ends:
@@ -125,6 +121,14 @@ def _two_sided(left, right, fan_in, wanted):
         return _permutations(text, _balanced(fan_in, left, right, ends), False)
     draw = partial(_draws.two_sided, left=left, right=right, ends=ends)
     return Law(text, fan_in, 0.0, math.sqrt(fan_in * reached), draw)
+
+
+def sides(left, right, variance):
+    """How far a law of mean zero goes to both sides, and its share at the ends, see `two_sided`."""
+    near = np.minimum(left, np.sqrt(3.0 * variance))
+    right = np.minimum(right, 3.0 * variance / near)
+    left = np.minimum(left, 3.0 * variance / right)
+    return left, right, np.clip((3.0 * variance / (left * right) - 1.0) / 2.0, 0.0, 1.0)
 
 
 def _permutations(text, values, positive):

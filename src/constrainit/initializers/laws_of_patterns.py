@@ -6,7 +6,7 @@ import numpy as np
 from keras import ops
 
 from constrainit._precision import wide_dtype
-from constrainit.initializers import _draws
+from constrainit.initializers import _draws, laws_of_bounds
 from constrainit.initializers.laws import Law, Wanted
 
 
@@ -90,6 +90,62 @@ def fixed(values: np.ndarray, held: np.ndarray, free: np.ndarray, wanted: Wanted
     text = f"{held.mean():.0%} fixed values, the others normal, of norm {norm:.4g} together"
     total = float(values.sum(axis=0).mean())
     return Law(text, height, total, norm, draw, overlap=_shared(values, norm))
+
+
+def within(low: np.ndarray, high: np.ndarray, used: np.ndarray, wanted: Wanted) -> Law:
+    """Weights between bounds of their own: of mean zero where that is inside, else of one sign.
+
+    What is of one sign is uniform from the bound nearest to zero on. In a unit of one sign it goes
+    so far that the sum is the wanted one, or twice the least one; in others so far that the second
+    moment beyond the bound is that of the wanted norm.
+
+    Args:
+        low: Matrix `(inputs, units)` of the lower bounds, `-inf` for none.
+        high: As `low`, the upper bounds.
+        used: Which entries may differ from zero.
+        wanted: The scale.
+    """
+    height = low.shape[0]
+    variance = wanted.gain**2 / np.maximum(used.sum(axis=0), 1)
+    both, plus, minus = used & (low < 0) & (high > 0), used & (low >= 0), used & (high <= 0)
+    left, right, ends = laws_of_bounds.sides(
+        np.where(both, -low, 1.0), np.where(both, high, 1.0), variance
+    )
+    alone = plus | minus
+    sign = np.where(plus, 1.0, -1.0) * alone
+    base = np.where(plus, low, np.where(minus, -high, 0.0))
+    room = np.where(alone, high - low, 0.0)
+    ups, downs = (one.sum(axis=0) == used.sum(axis=0) for one in (plus, minus))
+    total = np.maximum(wanted.total, 2 * base.sum(axis=0)) - base.sum(axis=0)
+    reach = np.where(ups | downs, _depth(room, 2 * total), np.sqrt(3 * variance))
+    size = np.minimum(room, reach)
+
+    def draw(height, width, dtype, seed, where=None):
+        parts = [_tensor(one, dtype) for one in (left, right, ends, sign, sign * base, size)]
+        left_, right_, ends_, sign_, base_, size_ = parts
+        free = _draws.two_sided(
+            height, width, dtype, _draws.nth_seed(seed, 0), left=left_, right=right_, ends=ends_
+        )
+        share = _draws.uniform((height, width), dtype, _draws.nth_seed(seed, 1))
+        return _draws.only(free, both) + base_ + sign_ * size_ * share
+
+    means = sign * (base + size / 2)
+    squares = np.where(both, left * right * (1 + 2 * ends) / 3, means**2 + size**2 / 12)
+    norm = math.sqrt(float(squares.sum(axis=0).mean()))
+    total = float(means.sum(axis=0).mean())
+    positive = bool(ups.all() or downs.all())
+    text = f"weights between bounds of their own, of norm {norm:.4g} and sum {total:.4g}"
+    return Law(text, height, total, norm, draw, positive, _shared(means, norm))
+
+
+def _depth(room, total):
+    """The most that an entry of a column takes of its room, for the entries to be of this sum."""
+    low, high = np.zeros(room.shape[1]), np.asarray(total, "float64")
+    for _ in range(60):
+        middle = (low + high) / 2
+        enough = np.minimum(room, middle).sum(axis=0) >= total
+        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+    return high
 
 
 def scattered(fan_in: int, keep: int, group: int | None, wanted: Wanted) -> Law:

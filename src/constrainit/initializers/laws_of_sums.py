@@ -32,16 +32,27 @@ def beside(normal, level: float, wanted: Wanted) -> Law:
 
     Where all units should have one sum, they spread at right angles to the ones, too.
     """
-    fan_in = len(normal)
-    foot = normal * (level / float(normal @ normal))
-    fixed = [normal, np.ones(fan_in)] if wanted.even and fan_in > 2 else [normal]
-    left, values, _ = np.linalg.svd(np.stack(fixed, axis=1), full_matrices=False)
-    basis = left[:, values > 1e-9 * values[0]]
+    return around(normal * (level / float(normal @ normal)), normal[None], wanted, "a vector")
+
+
+def around(foot, rows, wanted: Wanted, what: str) -> Law:
+    """As `beside`, of weights around `foot` that spread at right angles to several rows."""
+    fan_in = len(foot)
+    basis = _orthonormal(rows)
+    if wanted.even:
+        wider = _orthonormal(np.vstack([rows, np.ones(fan_in)]))
+        basis = wider if wider.shape[1] < fan_in else basis
     size = math.sqrt(wanted.gain**2 + float(foot @ foot))
 
     def draw(height, width, dtype, seed, where=None):
         w = wanted.gain * _draws.sphere_beside(height, width, dtype, seed, basis)
         return w + ops.convert_to_tensor(foot[:, None], dtype=w.dtype)
 
-    text = f"normal weights at right angles to a vector, deviation {wanted.gain / fan_in**0.5:.4g}"
+    text = f"normal weights at right angles to {what}, deviation {wanted.gain / fan_in**0.5:.4g}"
     return Law(text, fan_in, float(foot.sum()), size, draw, overlap=float(foot @ foot) / size**2)
+
+
+def _orthonormal(rows):
+    """Orthonormal columns that span rows of one size."""
+    left, values, _ = np.linalg.svd(rows.T, full_matrices=False)
+    return left[:, values > 1e-9 * values[0]]

@@ -17,7 +17,7 @@ from constrainit._precision import dtype_of, numpy_dtype
 
 def at_least(x, bound):
     """`x`, or `bound` where `x` is below it."""
-    if keras.backend.backend() == "torch":
+    if keras.backend.backend() == "torch" and not isinstance(bound, np.ndarray):
         return x.clamp(min=bound)
     # Not `ops.cast`: on TensorFlow it makes a float32 of a Python number first.
     bound = ops.convert_to_tensor(bound, dtype=x.dtype)
@@ -26,18 +26,22 @@ def at_least(x, bound):
 
 def at_most(x, bound):
     """`x`, or `bound` where `x` is above it."""
-    if keras.backend.backend() == "torch":
+    if keras.backend.backend() == "torch" and not isinstance(bound, np.ndarray):
         return x.clamp(max=bound)
     bound = ops.convert_to_tensor(bound, dtype=x.dtype)
     return ops.where(x > bound, bound, x)
 
 
 def between(x, low, high, out=None):
-    """`x`, or the bound that it is beyond; either may be None. A NaN stays.
+    """`x`, or the bound that it is beyond. A NaN stays.
 
-    `out` is a tensor of PyTorch that the result may be written into.
+    Bounds are numbers, None, or arrays of NumPy that broadcast to `x`. `out` is a tensor of PyTorch
+    that the result may be written into.
     """
     backend = keras.backend.backend()
+    if isinstance(low, np.ndarray) or isinstance(high, np.ndarray):
+        x = x if low is None else at_least(x, low)
+        return x if high is None else at_most(x, high)
     if backend == "torch":
         import torch
 

@@ -16,9 +16,10 @@ from .elementwise import Positive as Positive
 from .grid import Grid as Grid
 from .intersection import Intersection as Intersection
 from .keras_builtin import as_set as as_set
-from .l1_sphere import L1Sphere as L1Sphere
+from .l1 import L1Ball as L1Ball
+from .l1 import L1Sphere as L1Sphere
+from .linear import Affine as Affine
 from .mapped import Mapped as Mapped
-from .norms import L1Ball as L1Ball
 from .norms import MaxNorm as MaxNorm
 from .norms import NormRange as NormRange
 from .norms import UnitNorm as UnitNorm
@@ -52,7 +53,7 @@ from .sums import SumTo as SumTo
 from .sums import ZeroMean as ZeroMean
 
 __all__ = [
-    "Banded", "Blocks", "Box", "Braked", "Circulant", "ColumnStochastic", "Concave",
+    "Affine", "Banded", "Blocks", "Box", "Braked", "Circulant", "ColumnStochastic", "Concave",
     "ConvSpectralNorm", "Convex", "Correlation", "Custom", "Diagonal", "DoublyStochastic", "Every",
     "Fixed", "Grid", "Halfspace", "Intersection", "L1Ball", "L1Sphere", "LowRank", "Mapped",
     "Masked", "MaxAbs", "MaxNorm", "Monotone", "NonNegative", "NormRange", "NuclearNorm",

@@ -1,71 +1,9 @@
 """Sets of bounds: each weight on its own."""
 
-import math
 from typing import Any
 
-from keras import ops
-
 from constrainit import _checks
-from constrainit._precision import dtype_of, inward, nearest
-from constrainit._set import ConstraintSet
-from constrainit.initializers import laws_of_bounds
-from constrainit.numerics import at_least, at_most, between
-from constrainit.transforms import maps_of_bounds
-
-
-class _Bounds(ConstraintSet):
-    """`{w : lower <= w <= upper}` entry by entry, either bound may be None.
-
-    Weights outside go to the bound, as the storage dtype holds it without stepping over it
-    (0.1 is 0.1001 in bfloat16, never 0.0999). A weight at the bound as the dtype rounds it
-    violates nothing; projected, it goes there too. Exact; one pass over the weights.
-    """
-
-    def _bounds(self) -> tuple[float | None, float | None]:
-        raise TypeError(f"`{type(self).__name__}` must define `_bounds()`.")
-
-    def _nearest(self, w, dtype, where=None):
-        low, high = self._stored_bounds(dtype)
-        w = w if low is None else at_least(w, low)
-        w = w if high is None else at_most(w, high)
-        return w if where is None else ops.where(where, w, ops.zeros_like(w))
-
-    def _stored_bounds(self, dtype):
-        lower, upper = self._bounds()
-        low = None if lower is None else inward(lower, dtype, +1)
-        high = None if upper is None else inward(upper, dtype, -1)
-        empty = low is not None and high is not None and low > high
-        if empty or math.inf in (low, -(high or 0.0)):
-            raise ValueError(f"`{self!r}` holds no {dtype} number. Widen it or use a wider dtype.")
-        return low, high
-
-    def _holds(self, w, image, dtype):
-        return ops.equal(w, image)
-
-    def _image(self, w):
-        return between(w, *self._stored_bounds(dtype_of(w)))
-
-    def _image_into(self, w):
-        return between(w, *self._stored_bounds(dtype_of(w)), out=w)
-
-    def _outside(self, w, image):
-        moved = super()._outside(w, image)
-        low, high = (None if b is None else nearest(b, dtype_of(w)) for b in self._bounds())
-        # What a bound is rounded to violates nothing, on whichever side of it.
-        moved = moved if low is None else ops.where(w == low, 0.0, moved)
-        return moved if high is None else ops.where(w == high, 0.0, moved)
-
-    def _usable(self, w):
-        return ops.logical_not(ops.isnan(w))
-
-    def _maps(self):
-        return maps_of_bounds(self)
-
-    def _transform(self):
-        return next(iter(self._maps().values()))(self)
-
-    def _law(self, fan_in, fan_out, wanted):
-        return laws_of_bounds.bounded(*self._bounds(), fan_in, wanted)
+from constrainit.sets._bounds import _Bounds, _BoundsOfEntries, check_room, spans
 
 
 class NonNegative(_Bounds):
@@ -127,47 +65,50 @@ class Positive(_Bounds):
         return f"every weight at least {self.minimum:g}"
 
 
-class Box(_Bounds):
+class Box(_BoundsOfEntries):
     """Every weight lies between two bounds.
 
-    The set is `{w : lower <= w <= upper}`, bounds included; None leaves a side open.
+    The set is `{w : lower <= w <= upper}`, bounds included; None leaves a side open. A bound is one
+    number for all weights, or an array with one for each.
 
     The initializer draws with mean zero and the variance of the Glorot draw where zero lies inside
     and the bounds leave room for it (`-lower * upper` is the largest variance of mean zero that a
     box allows, and what it draws beyond that). Where zero is not inside, a unit's weights sum to
     one if the bounds allow it, and else are log-uniform between them, of which `plan` and the
-    output scale of `constrained` make a signal.
+    output scale of `constrained` make a signal. With bounds that differ, this is done entry by
+    entry: of mean zero where zero is inside; else uniform from the bound nearest to zero on, as far
+    as the sum or, in a unit of both signs, the variance takes it.
 
     Args:
-        lower: The least allowed weight, or None.
-        upper: The largest allowed weight, or None.
+        lower: The least allowed weight, or None; or an array or nested list that broadcasts to the
+            weight as in NumPy, in which None or `-inf` leaves an entry open.
+        upper: The largest allowed weight, as `lower`; `inf` leaves an entry open.
 
     Raises:
-        ValueError: A bound is not finite, both are None, or `lower` is not below `upper`.
+        ValueError: A bound is NaN or an infinity on the wrong side, there is none at all, or
+            `lower` is not below `upper`; at use, an array does not broadcast to the weight.
 
     >>> import numpy as np
     >>> import constrainit as ci
     >>> print(np.asarray(ci.Box(-0.5, 1).project([-1.0, 0.25, 2.5])))
     [-0.5   0.25  1.  ]
+    >>> print(np.asarray(ci.Box([0, -1, None], 2).project([-3.0, -3.0, -3.0])))
+    [ 0. -1. -3.]
     """
 
-    def __init__(self, lower: float | None = None, upper: float | None = None):
-        open_side = "Use None for an open side."
-        self.lower = (
-            None if lower is None else _checks.number("Box", "lower", lower, instead=open_side)
-        )
-        self.upper = (
-            None if upper is None else _checks.number("Box", "upper", upper, instead=open_side)
-        )
+    def __init__(self, lower: Any = None, upper: Any = None):
+        self.lower = _checks.bounds("Box", "lower", lower, -1)
+        self.upper = _checks.bounds("Box", "upper", upper, +1)
         if self.lower is None and self.upper is None:
             raise _checks.fail("Box", "lower", "be a number where upper is None", lower)
-        if self.lower is not None and self.upper is not None and self.lower >= self.upper:
+        if self._by_entry:
+            check_room(*self._bounds())
+        elif self.lower is not None and self.upper is not None and self.lower >= self.upper:
             raise _checks.fail("Box", "lower", f"be below upper={upper!r}", lower)
 
-    def _bounds(self):
-        return self.lower, self.upper
-
     def _phrase(self):
+        if self._by_entry:
+            return f"every weight between bounds of its own: {spans(*self._full)}"
         if self.lower is None:
             return f"every weight at most {self.upper:g}"
         if self.upper is None:
@@ -205,5 +146,11 @@ class MaxAbs(_Bounds):
 
 
 def bounds_of(constraint: Any) -> tuple[float | None, float | None] | None:
-    """The bounds of a set of bounds, None for any other."""
+    """The bounds of a set of bounds that are the same for all entries, None for any other set."""
+    is_one = isinstance(constraint, _Bounds) and not constraint._by_entry
+    return constraint._bounds() if is_one else None
+
+
+def limits_of(constraint: Any) -> tuple[Any, Any] | None:
+    """As `bounds_of`, also where they are arrays, infinite where an entry has none."""
     return constraint._bounds() if isinstance(constraint, _Bounds) else None

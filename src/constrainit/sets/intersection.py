@@ -1,5 +1,6 @@
 """The weights that several sets have in common."""
 
+import functools
 import math
 from typing import Any
 
@@ -13,8 +14,8 @@ from constrainit._set import ConstraintSet
 from constrainit.initializers import laws_of_bounds
 from constrainit.numerics import at_least, dykstra
 from constrainit.sets.combine import inner_set
-from constrainit.sets.elementwise import NonNegative, bounds_of
-from constrainit.sets.meeting import map_onto_all
+from constrainit.sets.elementwise import NonNegative, limits_of
+from constrainit.sets.meeting import box_between, map_onto_all
 from constrainit.sets.norms import is_norm_set
 
 _GAP = 1e-3
@@ -85,20 +86,29 @@ class Intersection(ConstraintSet):
                 f"{curved[0]!r} is not: alternating projections would not find the nearest point.",
             )  # fmt: skip
         lower, upper = self._common_bounds()
-        if lower is not None and upper is not None and lower > upper:
+        if lower is not None and upper is not None and np.any(np.greater(lower, upper)):
             raise _checks.fail("Intersection", "sets", "have a weight in common", self.sets)
 
     def _common_bounds(self):
-        bounds = [b for b in map(bounds_of, self.sets) if b]
-        lower = max((low for low, _ in bounds if low is not None), default=None)
-        return lower, min((high for _, high in bounds if high is not None), default=None)
+        bounds = [b for b in map(limits_of, self.sets) if b]
+        try:
+            return (
+                _tightest([low for low, _ in bounds if low is not None], np.maximum),
+                _tightest([high for _, high in bounds if high is not None], np.minimum),
+            )
+        except ValueError:
+            shapes = [np.shape(end) for pair in bounds for end in pair if np.ndim(end)]
+            raise _checks.fail(
+                "Intersection", "sets", "have bounds that broadcast to one weight", self.sets,
+                f"Their shapes are {', '.join(map(str, shapes))}.",
+            ) from None  # fmt: skip
 
     def _is_cone_and_norm(self):
         kinds = sorted((isinstance(s, NonNegative), is_norm_set(s)) for s in self.sets)
         return kinds == [(False, True), (True, False)]
 
     def _is_bounds(self):
-        return all(bounds_of(one) for one in self.sets)
+        return all(limits_of(one) for one in self.sets)
 
     @property
     def may_lack(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -143,7 +153,7 @@ class Intersection(ConstraintSet):
 
     def _ordered(self):
         """Bounds last: the result of a sweep is exactly in the last set."""
-        return sorted(self.sets, key=lambda one: bounds_of(one) is not None)
+        return sorted(self.sets, key=lambda one: limits_of(one) is not None)
 
     def _nearest(self, w, dtype, where=None):
         if self._is_cone_and_norm():
@@ -162,7 +172,7 @@ class Intersection(ConstraintSet):
             return inside
         units, loose = self._units(len(w.shape)), max(self.accuracy, tolerance(dtype))
         scale = ops.max(ops.abs(image), axis=units, keepdims=True) + smallest_normal(dtype)
-        bounds = [one for one, of in zip(held, self.sets, strict=True) if bounds_of(of)]
+        bounds = [one for one, of in zip(held, self.sets, strict=True) if limits_of(of)]
         near = self._in_all([ops.abs(w - image) <= loose * scale, *bounds], w)
         found = self._in_all(self._nearly(image, dtype), w)
         return ops.logical_or(inside, ops.logical_and(near, found))
@@ -221,11 +231,16 @@ class Intersection(ConstraintSet):
         return map_onto_all(self, *self._common_bounds())
 
     def _law(self, fan_in, fan_out, wanted):
-        return (
-            laws_of_bounds.bounded(*self._common_bounds(), fan_in, wanted)
-            if self._is_bounds()
-            else None
-        )
+        ends = self._common_bounds()
+        if not self._is_bounds() or any(isinstance(end, np.ndarray) for end in ends):
+            return None
+        return laws_of_bounds.bounded(*ends, fan_in, wanted)
+
+    def _law_of(self, shape, axes, wanted, where=None):
+        one = box_between(*self._common_bounds()) if self._is_bounds() else None
+        if one is None or not one._by_entry:
+            return super()._law_of(shape, axes, wanted, where)
+        return one._law_of(shape, axes, wanted, where)
 
     def _draw(self, shape, dtype, seed, wanted=None, axes=None, where=None):
         first = super() if self._is_bounds() else self.sets[0]
@@ -234,6 +249,14 @@ class Intersection(ConstraintSet):
     def describe(self):
         """The sets' lines, joined."""
         return " and ".join(one.describe() for one in self.sets)
+
+
+def _tightest(ends, of_both):
+    """The one bound that several are together, a number unless one of them is an array."""
+    if not ends:
+        return None
+    common = functools.reduce(of_both, ends)
+    return common if np.ndim(common) else float(common)
 
 
 def _peak(w):

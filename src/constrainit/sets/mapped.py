@@ -46,8 +46,8 @@ class Mapped(_Applied):
         maps = self.set._maps()
         if not maps:
             raise _checks.fail(
-                "Mapped", "set", "be a set with several smooth maps: a set of bounds", set,
-                "Of every other set write the set itself.",
+                "Mapped", "set", "have several smooth maps: be bounds, one pair for all entries",
+                set, "Of every other set write the set itself.",
             )  # fmt: skip
         if not isinstance(map, str) or map not in maps:
             names = " or ".join(repr(name) for name in maps)

@@ -4,10 +4,13 @@ import functools
 import math
 from typing import Any
 
+import numpy as np
+
 from constrainit._precision import inward
 from constrainit.sets.definite import Symmetric
-from constrainit.sets.elementwise import Box, NonNegative, bounds_of
-from constrainit.sets.norms import L1Ball, is_norm_set
+from constrainit.sets.elementwise import Box, NonNegative, limits_of
+from constrainit.sets.l1 import L1Ball
+from constrainit.sets.norms import is_norm_set
 from constrainit.sets.order import Monotone
 from constrainit.sets.structured import Circulant, Toeplitz
 from constrainit.sets.sums import Simplex, is_shares
@@ -22,20 +25,23 @@ from constrainit.transforms import (
 _TIED = (Symmetric, Toeplitz, Circulant)
 
 
-def map_onto_all(common: Any, lower: float | None, upper: float | None) -> Transform | None:
+def map_onto_all(common: Any, lower: Any, upper: Any) -> Transform | None:
     """The smooth map onto an intersection, None where there is none.
 
     Args:
         common: The intersection.
         lower: The largest of the lower bounds of its sets, if any has one.
-        upper: The least of the upper ones.
+        upper: The least of the upper ones. Either is an array where bounds are.
     """
-    others = [one for one in common.sets if bounds_of(one) is None]
+    others = [one for one in common.sets if limits_of(one) is None]
     bounded = len(others) < len(common.sets)
-    if not bounded or len(others) > 1 or lower == upper:
+    within = box_between(lower, upper)
+    if not bounded or len(others) > 1 or within is None:
         return None
     if not others:
-        return _onto(Box(lower, upper))
+        return _onto(within)
+    if within._by_entry:
+        return None
     [other] = others
     signs = [one for one in common.sets if one is not other]
     if _scales(other) and all(isinstance(one, NonNegative) for one in signs):
@@ -48,6 +54,14 @@ def map_onto_all(common: Any, lower: float | None, upper: float | None) -> Trans
     if is_shares(other) and lower is not None and (upper is None or upper >= other.total):
         return Floored(common, functools.partial(_above_floor, other, max(lower, 0.0)))
     return None
+
+
+def box_between(lower: Any, upper: Any) -> Box | None:
+    """The weights between two bounds; None where there is no room between them, or no bound."""
+    if lower is None and upper is None:
+        return None
+    tight = lower is not None and upper is not None and np.any(np.greater_equal(lower, upper))
+    return None if tight else Box(lower, upper)
 
 
 def _onto(a_set) -> Transform:

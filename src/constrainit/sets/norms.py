@@ -1,6 +1,5 @@
 """Sets of norms: each unit's incoming weights as one vector."""
 
-import math
 from typing import Any
 
 from keras import ops
@@ -25,10 +24,9 @@ from constrainit.numerics import (
     in_double,
     plain_norm,
     polar,
-    project_l1_ball,
     scale_in_double,
 )
-from constrainit.transforms import Diamond, of_norms
+from constrainit.transforms import of_norms
 
 
 class _Norms(ConstraintSet):
@@ -213,53 +211,6 @@ class NormRange(_Norms):
 
     def _phrase(self):
         return f"each unit's norm in [{self.lower:g}, {self.upper:g}]"
-
-
-class L1Ball(ConstraintSet):
-    """The magnitudes of every unit's weights sum to at most the radius.
-
-    The set is `{w : sum(|w|) <= radius}` for each unit. The projection takes one threshold per unit
-    off the magnitudes, which leaves few weights other than zero; exact, in a few passes and without
-    a sort.
-
-    The initializer draws directions with the norm of a Glorot draw. Where the ball has no room for
-    so many weights of that norm, each unit gets `(radius / norm)^2` weights other than zero, in
-    other places for each unit; below one such weight the norm is the radius.
-
-    Args:
-        radius: The largest allowed sum of magnitudes.
-        axis: As for `MaxNorm`.
-
-    Raises:
-        ValueError: `radius` is not positive and finite, or `axis` is no list of integers.
-
-    >>> import numpy as np
-    >>> import constrainit as ci
-    >>> print(np.asarray(ci.L1Ball(1.0).project([0.75, -1.25, 0.1])))
-    [ 0.25 -0.75  0.  ]
-
-    Source: J. Duchi, S. Shalev-Shwartz, Y. Singer, T. Chandra, "Efficient projections onto the
-    l1-ball for learning in high dimensions", 2008; L. Condat, "Fast projection onto the simplex
-    and the l1 ball", 2016.
-    """
-
-    def __init__(self, radius: float, axis: int | list[int] | None = None):
-        self.radius = _checks.positive("L1Ball", "radius", radius)
-        self.axis = _checks.axes("L1Ball", axis)
-
-    def _nearest(self, w, dtype, where=None):
-        return project_l1_ball(w, self.radius, self._units(len(w.shape)), where)
-
-    def _transform(self):
-        return Diamond(self)
-
-    def _law(self, fan_in, fan_out, wanted):
-        room = min(self.radius / wanted.gain, fan_in**0.5)
-        count = max(math.floor(room**2 * (1 + 1e-6)), 1)
-        return laws.direction(fan_in, fan_out, min(wanted.gain, self.radius), wanted, count)
-
-    def _phrase(self):
-        return f"each unit's magnitudes of sum at most {self.radius:g}"
 
 
 def _even(w, units, where):

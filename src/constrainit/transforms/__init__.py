@@ -5,6 +5,7 @@ from constrainit.transforms.bounds import maps_of_bounds
 from constrainit.transforms.chained import BoundedOrder, Chained, ChainedTies, Floored
 from constrainit.transforms.combine import Joined, UnderMask
 from constrainit.transforms.definite import Rows, Square
+from constrainit.transforms.entries import Entrywise
 from constrainit.transforms.factors import Factors, FactorsInBall
 from constrainit.transforms.grids import StraightThrough
 from constrainit.transforms.halfspace import Slack
@@ -17,8 +18,8 @@ from constrainit.transforms.shares import Sinkhorn, Softmax
 from constrainit.transforms.signs import Signs
 
 __all__ = [
-    "Bends", "BoundedOrder", "Chained", "ChainedTies", "ConvBall", "Cubic", "Diamond", "Factors",
-    "FactorsInBall", "Floored", "Identity", "Increments", "Joined", "Linear", "Normalized", "Polar",
-    "Rows", "Signs", "Sinkhorn", "Slack", "Softmax", "Square", "StraightThrough", "Transform",
-    "UnderMask", "maps_of_bounds", "of_norms",
+    "Bends", "BoundedOrder", "Chained", "ChainedTies", "ConvBall", "Cubic", "Diamond", "Entrywise",
+    "Factors", "FactorsInBall", "Floored", "Identity", "Increments", "Joined", "Linear",
+    "Normalized", "Polar", "Rows", "Signs", "Sinkhorn", "Slack", "Softmax", "Square",
+    "StraightThrough", "Transform", "UnderMask", "maps_of_bounds", "of_norms",
 ]  # fmt: skip

@@ -12,16 +12,18 @@ class Linear(Transform):
     Args:
         set: The set.
         linear: Whether zero is in the set.
+        reach: How many times as large as the largest free value a weight may become.
     """
 
-    def __init__(self, set, linear=True):
+    def __init__(self, set, linear=True, reach=1.0):
         super().__init__(set)
         self.maskable = set.maskable
+        self.reach = reach
         self.linear = linear  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def _map(self, v, dtype, where=None):
         # Sums of larger numbers would overflow, in the arithmetic or when they are stored.
-        limit = min(float(ml_dtypes.finfo(dtype).max) / 8, 1e30)
+        limit = min(float(ml_dtypes.finfo(dtype).max) / 8, 1e30) / self.reach
         return self.set._nearest(at_most(at_least(v, -limit), limit), dtype, where)
 
     def _inverse(self, w, dtype):
