@@ -1,6 +1,7 @@
 """One row per set: what the contract is tested with, family by family."""
 
 import cases_combine
+import cases_factors
 import cases_matrices
 import cases_meeting
 import cases_structure
@@ -147,6 +148,7 @@ CASES = [
     *cases_sums.ROWS,
     *cases_matrices.ROWS,
     *cases_structure.ROWS,
+    *cases_factors.ROWS,
     *cases_combine.ROWS,
 ]  # fmt: skip
 

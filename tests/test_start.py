@@ -143,6 +143,7 @@ LAWS = [
             ci.Simplex(3), ci.SumTo(0), ci.SumTo(2), ci.Orthogonal(), ci.Symmetric(),
             ci.SpecialOrthogonal(), ci.SpectralNorm(0.8), ci.NuclearNorm(16.0), ci.LowRank(8),
             ci.PositiveSemidefinite(), ci.PositiveSemidefinite(0.5), ci.Correlation(),
+            ci.CholeskyFactor(), ci.CholeskyFactor(0.4), ci.CorrelationCholesky(),
             ci.SkewSymmetric(), ci.Masked(ci.SkewSymmetric(), np.eye(64) == 0),
             ci.L1Ball(3), ci.L1Ball(0.5), ci.L1Ball(99), ci.MaxAbs(0.1), ci.ZeroMean(),
             ci.Halfspace(None, 1), ci.Halfspace(None, -2), ci.Halfspace([*range(64)], -2),

@@ -28,12 +28,14 @@ from constrainit.sets import Banded as Banded
 from constrainit.sets import Blocks as Blocks
 from constrainit.sets import Box as Box
 from constrainit.sets import Braked as Braked
+from constrainit.sets import CholeskyFactor as CholeskyFactor
 from constrainit.sets import Circulant as Circulant
 from constrainit.sets import ColumnStochastic as ColumnStochastic
 from constrainit.sets import Concave as Concave
 from constrainit.sets import Convex as Convex
 from constrainit.sets import ConvSpectralNorm as ConvSpectralNorm
 from constrainit.sets import Correlation as Correlation
+from constrainit.sets import CorrelationCholesky as CorrelationCholesky
 from constrainit.sets import Custom as Custom
 from constrainit.sets import Diagonal as Diagonal
 from constrainit.sets import DoublyStochastic as DoublyStochastic
@@ -92,6 +94,7 @@ __all__ = [
     "Braked",
     "Calibrated",
     "Check",
+    "CholeskyFactor",
     "Circulant",
     "ColumnStochastic",
     "Concave",
@@ -99,6 +102,7 @@ __all__ = [
     "ConvSpectralNorm",
     "Convex",
     "Correlation",
+    "CorrelationCholesky",
     "Custom",
     "Diagonal",
     "DoublyStochastic",

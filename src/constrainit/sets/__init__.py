@@ -3,6 +3,8 @@
 from .blocks import Blocks as Blocks
 from .blocks import Product as Product
 from .braked import Braked as Braked
+from .cholesky import CholeskyFactor as CholeskyFactor
+from .cholesky import CorrelationCholesky as CorrelationCholesky
 from .combine import Masked as Masked
 from .custom import Custom as Custom
 from .definite import Correlation as Correlation
@@ -51,11 +53,12 @@ from .sums import SumTo as SumTo
 from .sums import ZeroMean as ZeroMean
 
 __all__ = [
-    "Banded", "Blocks", "Box", "Braked", "Circulant", "ColumnStochastic", "Concave",
-    "ConvSpectralNorm", "Convex", "Correlation", "Custom", "Diagonal", "DoublyStochastic", "Every",
-    "Fixed", "Grid", "Halfspace", "Intersection", "L1Ball", "LowRank", "Mapped", "Masked", "MaxAbs",
-    "MaxNorm", "Monotone", "NonNegative", "NormRange", "NuclearNorm", "Orthogonal", "Positive",
-    "PositiveSemidefinite", "Product", "Relaxed", "RowStochastic", "SelfStarting", "Sign",
-    "Simplex", "SkewSymmetric", "Sparse", "SpecialOrthogonal", "SpectralNorm", "SumTo", "Symmetric",
-    "Toeplitz", "TopK", "Triangular", "UnitNorm", "ZeroMean", "as_set",
+    "Banded", "Blocks", "Box", "Braked", "CholeskyFactor", "Circulant", "ColumnStochastic",
+    "Concave", "ConvSpectralNorm", "Convex", "Correlation", "CorrelationCholesky", "Custom",
+    "Diagonal", "DoublyStochastic", "Every", "Fixed", "Grid", "Halfspace", "Intersection", "L1Ball",
+    "LowRank", "Mapped", "Masked", "MaxAbs", "MaxNorm", "Monotone", "NonNegative", "NormRange",
+    "NuclearNorm", "Orthogonal", "Positive", "PositiveSemidefinite", "Product", "Relaxed",
+    "RowStochastic", "SelfStarting", "Sign", "Simplex", "SkewSymmetric", "Sparse",
+    "SpecialOrthogonal", "SpectralNorm", "SumTo", "Symmetric", "Toeplitz", "TopK", "Triangular",
+    "UnitNorm", "ZeroMean", "as_set",
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 from constrainit.transforms._transform import Transform
 from constrainit.transforms.bounds import maps_of_bounds
 from constrainit.transforms.chained import BoundedOrder, Chained, ChainedTies, Floored
+from constrainit.transforms.cholesky import Caps, LiftedDiagonal
 from constrainit.transforms.combine import Joined, UnderMask
 from constrainit.transforms.definite import Rows, Square
 from constrainit.transforms.factors import Factors, FactorsInBall
@@ -17,8 +18,8 @@ from constrainit.transforms.shares import Sinkhorn, Softmax
 from constrainit.transforms.signs import Signs
 
 __all__ = [
-    "Bends", "BoundedOrder", "Chained", "ChainedTies", "ConvBall", "Cubic", "Diamond",
-    "Factors", "FactorsInBall", "Floored", "Identity", "Increments", "Joined", "Linear",
-    "Polar", "Rows", "Signs", "Sinkhorn", "Slack", "Softmax", "Square", "StraightThrough",
+    "Bends", "BoundedOrder", "Caps", "Chained", "ChainedTies", "ConvBall", "Cubic", "Diamond",
+    "Factors", "FactorsInBall", "Floored", "Identity", "Increments", "Joined", "LiftedDiagonal",
+    "Linear", "Polar", "Rows", "Signs", "Sinkhorn", "Slack", "Softmax", "Square", "StraightThrough",
     "Transform", "UnderMask", "maps_of_bounds", "of_norms",
 ]  # fmt: skip
