@@ -4,6 +4,7 @@ import cases_combine
 import cases_factors
 import cases_matrices
 import cases_meeting
+import cases_orders
 import cases_structure
 import cases_sums
 import keras
@@ -149,6 +150,7 @@ CASES = [
     *cases_matrices.ROWS,
     *cases_structure.ROWS,
     *cases_factors.ROWS,
+    *cases_orders.ROWS,
     *cases_combine.ROWS,
 ]  # fmt: skip
 

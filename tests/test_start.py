@@ -149,6 +149,7 @@ LAWS = [
             ci.Halfspace(None, 1), ci.Halfspace(None, -2), ci.Halfspace([*range(64)], -2),
             ci.RowStochastic(), ci.ColumnStochastic(), ci.DoublyStochastic(), ci.Monotone(),
             ci.Monotone("decreasing", 0.01), ci.Convex(), ci.Concave(),
+            ci.Unimodal(), ci.Unimodal("valley", 9),
             ci.Masked(ci.L1Ball(3), np.eye(64) == 0),
             ci.Masked(ci.Halfspace(None, -2), np.eye(64) == 0),
             ci.Blocks(ci.UnitNorm(), 2), ci.Masked(ci.NonNegative(), np.eye(64) == 0),

@@ -72,6 +72,7 @@ from constrainit.sets import Symmetric as Symmetric
 from constrainit.sets import Toeplitz as Toeplitz
 from constrainit.sets import TopK as TopK
 from constrainit.sets import Triangular as Triangular
+from constrainit.sets import Unimodal as Unimodal
 from constrainit.sets import UnitNorm as UnitNorm
 from constrainit.sets import ZeroMean as ZeroMean
 from constrainit.sets import as_set as as_set
@@ -148,6 +149,7 @@ __all__ = [
     "TopK",
     "Treatment",
     "Triangular",
+    "Unimodal",
     "UnitNorm",
     "WeightLog",
     "ZeroMean",

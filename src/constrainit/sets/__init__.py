@@ -26,6 +26,7 @@ from .norms import UnitNorm as UnitNorm
 from .order import Concave as Concave
 from .order import Convex as Convex
 from .order import Monotone as Monotone
+from .order import Unimodal as Unimodal
 from .orthogonal import Orthogonal as Orthogonal
 from .orthogonal import SpecialOrthogonal as SpecialOrthogonal
 from .paced import Every as Every
@@ -60,5 +61,5 @@ __all__ = [
     "NuclearNorm", "Orthogonal", "Positive", "PositiveSemidefinite", "Product", "Relaxed",
     "RowStochastic", "SelfStarting", "Sign", "Simplex", "SkewSymmetric", "Sparse",
     "SpecialOrthogonal", "SpectralNorm", "SumTo", "Symmetric", "Toeplitz", "TopK", "Triangular",
-    "UnitNorm", "ZeroMean", "as_set",
+    "Unimodal", "UnitNorm", "ZeroMean", "as_set",
 ]  # fmt: skip

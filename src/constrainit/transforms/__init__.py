@@ -12,14 +12,14 @@ from constrainit.transforms.halfspace import Slack
 from constrainit.transforms.linear import Identity, Linear
 from constrainit.transforms.lipschitz import ConvBall, Cubic
 from constrainit.transforms.norms import Diamond, of_norms
-from constrainit.transforms.orders import Bends, Increments
+from constrainit.transforms.orders import Bends, Flanks, Increments
 from constrainit.transforms.orthogonal import Polar
 from constrainit.transforms.shares import Sinkhorn, Softmax
 from constrainit.transforms.signs import Signs
 
 __all__ = [
     "Bends", "BoundedOrder", "Caps", "Chained", "ChainedTies", "ConvBall", "Cubic", "Diamond",
-    "Factors", "FactorsInBall", "Floored", "Identity", "Increments", "Joined", "LiftedDiagonal",
-    "Linear", "Polar", "Rows", "Signs", "Sinkhorn", "Slack", "Softmax", "Square", "StraightThrough",
-    "Transform", "UnderMask", "maps_of_bounds", "of_norms",
+    "Factors", "FactorsInBall", "Flanks", "Floored", "Identity", "Increments", "Joined",
+    "LiftedDiagonal", "Linear", "Polar", "Rows", "Signs", "Sinkhorn", "Slack", "Softmax", "Square",
+    "StraightThrough", "Transform", "UnderMask", "maps_of_bounds", "of_norms",
 ]  # fmt: skip
