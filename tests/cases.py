@@ -1,8 +1,10 @@
 """One row per set: what the contract is tested with, family by family."""
 
 import cases_combine
+import cases_factors
 import cases_matrices
 import cases_meeting
+import cases_orders
 import cases_structure
 import cases_sums
 import keras
@@ -147,6 +149,8 @@ CASES = [
     *cases_sums.ROWS,
     *cases_matrices.ROWS,
     *cases_structure.ROWS,
+    *cases_factors.ROWS,
+    *cases_orders.ROWS,
     *cases_combine.ROWS,
 ]  # fmt: skip
 

@@ -55,6 +55,12 @@ WRONG = [
     (lambda: ci.Monotone(gap=INF), f"`gap` of `Monotone` {FINITE} gap=inf."),
     (lambda: ci.Monotone(axis=None), "`axis` of `Monotone` must be an integer. Received: axis=None."),
     (lambda: ci.Monotone(axis=[0]), r"`axis` of `Monotone` must be an integer. Received: axis=\[0\]."),
+    (lambda: ci.Unimodal("up"), '`direction` of `Unimodal` must be "peak" or "valley". Received: direction=\'up\'.'),
+    (lambda: ci.Unimodal(at=1.0), "`at` of `Unimodal` must be an integer. Received: at=1.0."),
+    (lambda: ci.Unimodal(axis=None), "`axis` of `Unimodal` must be an integer. Received: axis=None."),
+    (lambda: ci.Unimodal(at=-4).project(np.ones((3, 2), "float32")),
+     r"`at` of `Unimodal` must be a place along axis 0 of the weight, which has 3. Received: at=-4 for a weight of "
+     r"shape \(3, 2\)."),
     (lambda: ci.Convex(axis=None), "`axis` of `Convex` must be an integer. Received: axis=None."),
     (lambda: ci.Concave("0"), "`axis` of `Concave` must be an integer. Received: axis='0'."),
     *axis_errors(lambda a: ci.L1Ball(1.0, axis=a), "L1Ball"),

@@ -2,16 +2,19 @@
 
 import itertools
 
+import cvxpy
 import keras
 import numpy as np
 import pytest
 import scipy.optimize
+from cases_orders import Hill
 from conftest import array
 from hypothesis import given
 from hypothesis import strategies as st
 from test_oracles import QUICK, SLOW, _by_cvxpy, close, projected, weights
 
 import constrainit as ci
+from constrainit.initializers.laws import Wanted
 
 
 @pytest.mark.parametrize("radius", [0.1, 2.0])
@@ -171,6 +174,66 @@ def test_isotonic_of_long_columns(length, rng):
         np.testing.assert_allclose(one, expected, rtol=0, atol=2e-6 * np.abs(v).max())
     assert (np.diff(found, axis=0) >= 0).all()
     assert (found[:, 2] == w[:, 2]).all()
+
+
+@QUICK
+@given(w=weights(7, 2), at=st.integers(-7, 6), direction=st.sampled_from(["peak", "valley"]))
+def test_peak_at_a_place(w, at, direction):
+    """The least squares of a solver, under the order on both sides of the place."""
+    sign = 1.0 if direction == "peak" else -1.0
+    found = projected(ci.Unimodal(direction, at), w)
+    v = cvxpy.Variable((7, 2))
+    steps, place = sign * cvxpy.diff(v, axis=0), at % 7
+    bounds = [steps[i] >= 0 if i < place else steps[i] <= 0 for i in range(6)]
+    scale = np.abs(w).max() or 1.0
+    cvxpy.Problem(cvxpy.Minimize(cvxpy.sum_squares(v - w / scale)), bounds).solve(cvxpy.CLARABEL)
+    np.testing.assert_allclose(found, scale * v.value, rtol=0, atol=1e-4 * scale)
+
+
+@pytest.mark.parametrize("direction", ["peak", "valley"])
+@QUICK
+@given(w=weights(8, 3))
+def test_peak_anywhere(direction, w):
+    """As near as the best of all pairs of isotonic regressions, one for each cut."""
+    sign = 1.0 if direction == "peak" else -1.0
+    found = projected(ci.Unimodal(direction), w)
+    for image, unit in zip(sign * found.T, sign * w.T, strict=True):
+        least = np.linalg.norm(unit - Hill().nearest(unit))
+        loose = 2e-6 * np.linalg.norm(unit)
+        assert np.linalg.norm(unit - image) <= least + loose
+        place = np.argmax(image)
+        assert (np.diff(image[: place + 1]) >= 0).all()
+        assert (np.diff(image[place:]) <= 0).all()
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 40, 300])
+def test_peaks_of_long_columns(length, rng):
+    """Walks, noise and hills with noise, beside a common level too; what has a peak stays."""
+    hill = -np.abs(np.linspace(-1, 1, length) - 0.3)
+    noise = rng.normal(size=(length, 4))
+    w = np.stack([noise[:, 0].cumsum(), noise[:, 1], hill + 0.3 * noise[:, 2], hill], axis=1)
+    w = np.concatenate([w, 1e3 + w], axis=1).astype("float32").astype("float64")
+    found = projected(ci.Unimodal(), w)
+    np.testing.assert_array_equal(found[:, 3], w[:, 3])
+    given_place = projected(ci.Unimodal(at=length // 3), w)
+    kinds = (found, Hill()), (given_place, Hill(length // 3))
+    for images, kind in kinds:
+        for image, unit in zip(images.T, w.T, strict=True):
+            spread = np.linalg.norm(unit - unit.mean()) + 1e-3 * np.abs(unit).max()
+            assert np.linalg.norm(unit - image) <= kind.distance(unit, "") + 1e-5 * spread
+
+
+def test_start_of_peaks():
+    """A peak that is not given is anywhere; one that is given is there."""
+    drawn = array(ci.Unimodal().initializer(0)((16, 400)))
+    assert set(np.argmax(drawn, axis=0)) == set(range(16))
+    drawn = array(ci.Unimodal("valley", -3, axis=1).initializer(0)((400, 16)))
+    assert (np.argmin(drawn, axis=1) == 13).all()
+    overlaps = [ci.Unimodal(at=at)._law_of((64, 64), (0,), Wanted()).overlap for at in (None, 40)]
+    for at, expected in zip((None, 40), overlaps, strict=True):
+        drawn = array(ci.Unimodal(at=at).initializer(1)((64, 4000)))
+        alike = np.square(drawn.mean(axis=1)).sum() / np.square(drawn).sum(axis=0).mean()
+        assert expected == pytest.approx(alike, abs=0.05)
 
 
 @SLOW

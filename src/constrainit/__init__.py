@@ -29,12 +29,14 @@ from constrainit.sets import Banded as Banded
 from constrainit.sets import Blocks as Blocks
 from constrainit.sets import Box as Box
 from constrainit.sets import Braked as Braked
+from constrainit.sets import CholeskyFactor as CholeskyFactor
 from constrainit.sets import Circulant as Circulant
 from constrainit.sets import ColumnStochastic as ColumnStochastic
 from constrainit.sets import Concave as Concave
 from constrainit.sets import Convex as Convex
 from constrainit.sets import ConvSpectralNorm as ConvSpectralNorm
 from constrainit.sets import Correlation as Correlation
+from constrainit.sets import CorrelationCholesky as CorrelationCholesky
 from constrainit.sets import Custom as Custom
 from constrainit.sets import Diagonal as Diagonal
 from constrainit.sets import DoublyStochastic as DoublyStochastic
@@ -72,6 +74,7 @@ from constrainit.sets import Symmetric as Symmetric
 from constrainit.sets import Toeplitz as Toeplitz
 from constrainit.sets import TopK as TopK
 from constrainit.sets import Triangular as Triangular
+from constrainit.sets import Unimodal as Unimodal
 from constrainit.sets import UnitNorm as UnitNorm
 from constrainit.sets import ZeroMean as ZeroMean
 from constrainit.sets import as_set as as_set
@@ -95,6 +98,7 @@ __all__ = [
     "Braked",
     "Calibrated",
     "Check",
+    "CholeskyFactor",
     "Circulant",
     "ColumnStochastic",
     "Concave",
@@ -102,6 +106,7 @@ __all__ = [
     "ConvSpectralNorm",
     "Convex",
     "Correlation",
+    "CorrelationCholesky",
     "Custom",
     "Diagonal",
     "DoublyStochastic",
@@ -148,6 +153,7 @@ __all__ = [
     "TopK",
     "Treatment",
     "Triangular",
+    "Unimodal",
     "UnitNorm",
     "WeightLog",
     "ZeroMean",

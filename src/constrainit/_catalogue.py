@@ -13,10 +13,8 @@ from constrainit import _text
 # The order of the page: from single entries to whole matrices, then what is made of other sets.
 _FAMILIES = [
     "elementwise", "pattern", "grid", "norms", "l1", "sums", "linear", "stochastic", "order",
-    "sparse",
-    "structured", "definite", "orthogonal", "spectral", "combine", "blocks", "intersection",
-    "paced", "braked", "self_starting",
-    "mapped", "custom",
+    "sparse", "structured", "definite", "cholesky", "orthogonal", "spectral", "combine", "blocks",
+    "intersection", "paced", "braked", "self_starting", "mapped", "custom",
 ]  # fmt: skip
 # The heads of the columns, and the attributes that they show.
 _FACES = {

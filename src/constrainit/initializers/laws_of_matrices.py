@@ -132,6 +132,51 @@ def correlations(fan_in: int, wanted: Wanted) -> Law:
     return Law(text, fan_in, 1.0, norm, draw, radius=radius)
 
 
+def cholesky(fan_in: int, minimum: float, wanted: Wanted) -> Law:
+    """Lower triangular matrices with columns of the wanted norm and a positive diagonal."""
+    norm = max(wanted.gain, 1.25 * minimum)
+    least = 2 if wanted.even else math.inf
+
+    def draw(height, width, dtype, seed, where):
+        diagonal = ops.convert_to_tensor(np.eye(height, width) > 0)
+        there = ops.logical_and(where, diagonal)
+        below = ops.logical_and(where, ops.logical_not(diagonal))
+        first = _draws.sphere(height, width, dtype, nth_seed(seed, 0), where, least=math.inf)
+        first = ops.sum(ops.abs(_draws.only(first, there)), axis=0, keepdims=True)
+        rest = _draws.sphere(height, width, dtype, nth_seed(seed, 1), below, least=least)
+        count = ops.sum(ops.cast(below, rest.dtype), axis=0, keepdims=True)
+        # What each of the others takes off, so that the sum is zero.
+        level = ops.where(count >= least, 1.0 / ops.maximum(count, 1.0), ops.zeros_like(count))
+        there, below = (ops.cast(one, rest.dtype) for one in (there, below))
+        first = ops.clip(norm * first, minimum, norm / ops.sqrt(1.0 + level))
+        first = first * ops.sum(there, axis=0, keepdims=True)
+        left = ops.maximum(norm**2 - ops.square(first) * (1.0 + level), 0.0)
+        return (there - below * level) * first + ops.sqrt(left) * rest
+
+    centred = wanted.even and fan_in >= 3
+    total = 0.0 if centred else max(norm * _mean_of_one(fan_in), minimum)
+    text = f"columns of norm {norm:.4g} with a positive diagonal" + " and sum 0" * centred
+    return Law(text, fan_in, total, norm, draw, exact=False)
+
+
+def rows_of_correlations(fan_in: int, size: int) -> Law:
+    """Lower triangular matrices with rows of norm one and a positive diagonal."""
+
+    def draw(height, width, dtype, seed, where):
+        w = _draws.only(_draws.normal((height, width), dtype, seed), where)
+        w = ops.where(ops.convert_to_tensor(np.eye(height, width) > 0), ops.abs(w), w)
+        return w / ops.sqrt(ops.sum(ops.square(w), axis=1, keepdims=True))
+
+    total = float(np.mean([_mean_of_one(count + 1) for count in range(size)]))
+    text = "rows of norm 1 in uniform directions with a positive diagonal"
+    return Law(text, fan_in, total, 1.0, draw)
+
+
+def _mean_of_one(count):
+    """The mean size of one of so many entries of a uniform direction."""
+    return math.exp(math.lgamma(count / 2) - math.lgamma((count + 1) / 2)) / math.sqrt(math.pi)
+
+
 def mixed_permutations(size: int, wanted: Wanted) -> Law:
     """The mean of random permutations, in a power of two of equal pieces."""
     pieces = min(2 ** math.ceil(math.log2(size)), 256)

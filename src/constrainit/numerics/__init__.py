@@ -40,14 +40,16 @@ from ._spectral import with_eigenvalues as with_eigenvalues
 from ._spectral import with_singular_values as with_singular_values
 from ._sums import axis_sum as axis_sum
 from ._tanh import tanh as tanh
+from ._unimodal import peaked as peaked
+from ._unimodal import unimodal as unimodal
 
 __all__ = [
     "at_least", "at_most", "axis_sum", "between", "circulant", "computed_once",
     "convex_sequences", "convolution_bound", "convolution_slack", "dykstra", "exponential",
     "factor_into", "from_diagonals", "from_first_row", "in_double", "inverse_by_halves",
     "is_rotation", "isotonic", "keep_largest", "largest", "may_write_over",
-    "nearest_correlation", "plain_norm", "polar", "polar_factor", "polished",
+    "nearest_correlation", "peaked", "plain_norm", "polar", "polar_factor", "polished",
     "project_birkhoff", "project_l1_ball", "project_simplex", "safe_norm", "scale_in_double",
     "softplus", "spectral_bound", "spectral_slack", "symmetric_part", "tanh", "toeplitz",
-    "with_eigenvalues", "with_rule", "with_singular_values",
+    "unimodal", "with_eigenvalues", "with_rule", "with_singular_values",
 ]  # fmt: skip

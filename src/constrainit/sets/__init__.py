@@ -3,6 +3,8 @@
 from .blocks import Blocks as Blocks
 from .blocks import Product as Product
 from .braked import Braked as Braked
+from .cholesky import CholeskyFactor as CholeskyFactor
+from .cholesky import CorrelationCholesky as CorrelationCholesky
 from .combine import Masked as Masked
 from .custom import Custom as Custom
 from .definite import Correlation as Correlation
@@ -20,12 +22,14 @@ from .l1 import L1Ball as L1Ball
 from .l1 import L1Sphere as L1Sphere
 from .linear import Affine as Affine
 from .mapped import Mapped as Mapped
+from .norms import L1Ball as L1Ball
 from .norms import MaxNorm as MaxNorm
 from .norms import NormRange as NormRange
 from .norms import UnitNorm as UnitNorm
 from .order import Concave as Concave
 from .order import Convex as Convex
 from .order import Monotone as Monotone
+from .order import Unimodal as Unimodal
 from .orthogonal import Orthogonal as Orthogonal
 from .orthogonal import SpecialOrthogonal as SpecialOrthogonal
 from .paced import Every as Every
@@ -53,12 +57,12 @@ from .sums import SumTo as SumTo
 from .sums import ZeroMean as ZeroMean
 
 __all__ = [
-    "Affine", "Banded", "Blocks", "Box", "Braked", "Circulant", "ColumnStochastic", "Concave",
-    "ConvSpectralNorm", "Convex", "Correlation", "Custom", "Diagonal", "DoublyStochastic", "Every",
-    "Fixed", "Grid", "Halfspace", "Intersection", "L1Ball", "L1Sphere", "LowRank", "Mapped",
-    "Masked", "MaxAbs", "MaxNorm", "Monotone", "NonNegative", "NormRange", "NuclearNorm",
-    "Orthogonal", "Positive", "PositiveSemidefinite", "Product", "Relaxed", "RowStochastic",
-    "SelfStarting", "Sign", "Simplex", "SkewSymmetric", "Sparse", "SpecialOrthogonal",
-    "SpectralNorm", "SumTo", "Symmetric", "Toeplitz", "TopK", "Triangular", "UnitNorm", "ZeroMean",
-    "as_set",
+    "Affine", "Banded", "Blocks", "Box", "Braked", "CholeskyFactor", "Circulant",
+    "ColumnStochastic", "Concave", "ConvSpectralNorm", "Convex", "Correlation",
+    "CorrelationCholesky", "Custom", "Diagonal", "DoublyStochastic", "Every", "Fixed", "Grid",
+    "Halfspace", "Intersection", "L1Ball", "L1Sphere", "LowRank", "Mapped", "Masked", "MaxAbs",
+    "MaxNorm", "Monotone", "NonNegative", "NormRange", "NuclearNorm", "Orthogonal", "Positive",
+    "PositiveSemidefinite", "Product", "Relaxed", "RowStochastic", "SelfStarting", "Sign",
+    "Simplex", "SkewSymmetric", "Sparse", "SpecialOrthogonal", "SpectralNorm", "SumTo", "Symmetric",
+    "Toeplitz", "TopK", "Triangular", "Unimodal", "UnitNorm", "ZeroMean", "as_set",
 ]  # fmt: skip

@@ -115,6 +115,7 @@ class MaxNorm(_Norms):
     The set is `{w : ||w||_2 <= radius}` for each unit. A unit outside is scaled back to the radius
     (drawn in by the tolerance of the dtype, so that it is inside after rounding too); a unit
     inside comes back as it was, where `keras.constraints.MaxNorm` shrinks it a little at each step.
+    With a radius a little below one it is the Poincare ball of hyperbolic embeddings.
 
     The initializer draws uniform directions with the norm of a Glorot draw, cut at the radius.
 

@@ -1,4 +1,4 @@
-"""Sets of orders: weights that go up or down, or bend one way, along an axis."""
+"""Sets of orders: weights that go up or down, turn once, or bend one way, along an axis."""
 
 import numpy as np
 from keras import ops
@@ -8,10 +8,12 @@ from constrainit._compile import looping
 from constrainit._folding import Folding
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws_of_orders
-from constrainit.numerics import convex_sequences, isotonic
-from constrainit.transforms import Bends, Increments
+from constrainit.numerics import convex_sequences, isotonic, peaked, unimodal
+from constrainit.transforms import Bends, Flanks, Increments
+from constrainit.transforms.orders import accumulated
 
 _DIRECTIONS = {"increasing": 1.0, "decreasing": -1.0}
+_TURNS = {"peak": 1.0, "valley": -1.0}
 
 
 class _Order(ConstraintSet):
@@ -160,6 +162,102 @@ class Concave(Convex):
         return "concave"
 
 
+class Unimodal(_Order):
+    """The weights go up to a peak and down from it, or down to a valley and up, along an axis.
+
+    The set is `{w : w[0] <= ... <= w[p] >= ... >= w[n - 1]}` along the axis for a peak `p`, with
+    `>=` and `<=` changed for a valley. A given `p` makes the set convex, and the projection is
+    isotonic regression of both sides and of the peak with them. Without it each unit has its own
+    `p`, the set is not convex, and the projection tries all: exact, in time that grows with the
+    square of the length. The order holds to the bit either way.
+
+    The initializer draws normal weights of mean zero and the Glorot norm, the largest at the peak
+    and the others in order on both sides; a peak that is not given is anywhere.
+
+    Args:
+        direction: `"peak"` or `"valley"`.
+        at: The place of the peak or valley along the axis, which may count from the end as a
+            negative number. None: anywhere, and for each unit at another place.
+        axis: The axis along which the order holds. The default is the first: the inputs of a
+            `Dense` kernel, the levels of an `Embedding`, the entries of a vector.
+
+    Raises:
+        ValueError: `direction` is neither, or `at` or `axis` is no integer; at use, the axis is too
+            short for `at`.
+
+    >>> import numpy as np
+    >>> import constrainit as ci
+    >>> w = [1.0, 4.0, 2.0, 3.0, 0.0]
+    >>> print(np.asarray(ci.Unimodal().project(w)))
+    [1.  4.  2.5 2.5 0. ]
+    >>> print(np.asarray(ci.Unimodal(at=-2).project(w)))
+    [1. 3. 3. 3. 0.]
+
+    Source: Q. Stout, "Unimodal regression via prefix isotonic regression", 2008.
+    """
+
+    maps = "where the place is given"
+    to_the_bit = True
+
+    def __init__(self, direction: str = "peak", at: int | None = None, axis: int = 0):
+        if direction not in list(_TURNS):
+            raise _checks.fail("Unimodal", "direction", 'be "peak" or "valley"', direction)
+        self.direction = direction
+        self.at = None if at is None else _checks.integer("Unimodal", "at", at)
+        self.axis = _checks.integer("Unimodal", "axis", axis)
+
+    @property
+    def convex(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Only with a given place."""
+        return self.at is not None
+
+    @property
+    def no_map(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Only without a given place."""
+        return "the place of the peak changes in jumps" if self.at is None else ""
+
+    @property
+    def _sign(self):
+        return _TURNS[self.direction]
+
+    def check_shape(self, shape):
+        super().check_shape(shape)
+        length = shape[self.axis]
+        if self.at is not None and not -length <= self.at < length:
+            raise ValueError(
+                f"`at` of `Unimodal` must be a place along axis {self.axis} of the weight, which "
+                f"has {length}. Received: at={self.at} for a weight of shape {tuple(shape)}."
+            )
+
+    def _place(self, length):
+        """The place of the peak, counted from the start."""
+        return self.at if self.at is None else self.at % length
+
+    def _nearest(self, w, dtype, where=None):
+        return looping(_turned, self, tuple(w.shape))(w)
+
+    def _holds(self, w, image, dtype):
+        steps = ops.moveaxis(self._sign * ops.diff(w, axis=self.axis), self.axis, 0)
+        place = self._place(w.shape[self.axis])
+        if place is None:
+            fell = accumulated(steps < 0, 0, ops.logical_or)
+            wrong = ops.logical_and(fell, steps > 0)
+        else:
+            wrong = ops.concatenate([steps[:place] < 0, steps[place:] > 0])
+        return ops.logical_not(ops.moveaxis(ops.any(wrong, axis=0, keepdims=True), 0, self.axis))
+
+    def _law(self, fan_in, fan_out, wanted):
+        return laws_of_orders.peaks(fan_in, self.at, self._sign, wanted)
+
+    def _transform(self):
+        return None if self.at is None else Flanks(self)
+
+    def _phrase(self):
+        where = "" if self.at is None else f" at {self.at}"
+        return ("up to a peak{}, then down" if self._sign > 0 else "down to a valley{}, then up"
+                ).format(where)  # fmt: skip
+
+
 def _ordered(a_set, shape, w):
     folding = Folding(shape, [a_set.axis % len(shape)])
     sign = a_set._sign
@@ -173,3 +271,11 @@ def _ordered(a_set, shape, w):
 def _bent(a_set, shape, w):
     folding = Folding(shape, [a_set.axis % len(shape)])
     return a_set._sign * folding.weight(convex_sequences(a_set._sign * folding.matrix(w)))
+
+
+def _turned(a_set, shape, w):
+    folding = Folding(shape, [a_set.axis % len(shape)])
+    columns, place = a_set._sign * folding.matrix(w), a_set._place(shape[a_set.axis])
+    return a_set._sign * folding.weight(
+        unimodal(columns) if place is None else peaked(columns, place)
+    )

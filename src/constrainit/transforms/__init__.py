@@ -3,6 +3,7 @@
 from constrainit.transforms._transform import Transform
 from constrainit.transforms.bounds import maps_of_bounds
 from constrainit.transforms.chained import BoundedOrder, Chained, ChainedTies, Floored
+from constrainit.transforms.cholesky import Caps, LiftedDiagonal
 from constrainit.transforms.combine import Joined, UnderMask
 from constrainit.transforms.definite import Rows, Square
 from constrainit.transforms.entries import Entrywise
@@ -12,14 +13,15 @@ from constrainit.transforms.halfspace import Slack
 from constrainit.transforms.linear import Identity, Linear
 from constrainit.transforms.lipschitz import ConvBall, Cubic
 from constrainit.transforms.norms import Diamond, Normalized, of_norms
-from constrainit.transforms.orders import Bends, Increments
+from constrainit.transforms.orders import Bends, Flanks, Increments
 from constrainit.transforms.orthogonal import Polar
 from constrainit.transforms.shares import Sinkhorn, Softmax
 from constrainit.transforms.signs import Signs
 
 __all__ = [
-    "Bends", "BoundedOrder", "Chained", "ChainedTies", "ConvBall", "Cubic", "Diamond", "Entrywise",
-    "Factors", "FactorsInBall", "Floored", "Identity", "Increments", "Joined", "Linear",
-    "Normalized", "Polar", "Rows", "Signs", "Sinkhorn", "Slack", "Softmax", "Square",
-    "StraightThrough", "Transform", "UnderMask", "maps_of_bounds", "of_norms",
+    "Bends", "BoundedOrder", "Caps", "Chained", "ChainedTies", "ConvBall", "Cubic", "Diamond",
+    "Entrywise", "Factors", "FactorsInBall", "Flanks", "Floored", "Identity", "Increments",
+    "Joined", "LiftedDiagonal", "Linear", "Normalized", "Polar", "Rows", "Signs", "Sinkhorn",
+    "Slack", "Softmax", "Square", "StraightThrough", "Transform", "UnderMask", "maps_of_bounds",
+    "of_norms",
 ]  # fmt: skip

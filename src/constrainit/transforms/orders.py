@@ -1,4 +1,4 @@
-"""Smooth maps onto weights in order, and onto weights that bend one way."""
+"""Smooth maps onto weights in order, with one peak, and onto weights that bend one way."""
 
 import functools
 
@@ -55,6 +55,54 @@ class Increments(Transform):
         sums = np.concatenate([np.zeros_like(w.take([0], axis)), np.cumsum(steps, axis)], axis)
         mean = w.mean(axis=axis, keepdims=True)
         return mean + sign * (sums - sums.mean(axis=axis, keepdims=True))
+
+
+class Flanks(Transform):
+    """A mean, and steps of `t / sqrt(n) * softplus(u / t)` down from the peak on both sides.
+
+    The free value at the peak is the mean of the `n` weights, the others are `u`, each for the step
+    between its weight and the neighbour towards the peak. The temperature `t` is `deviation`.
+    """
+
+    def _map(self, v, dtype):
+        sign, axis = self.set._sign, self.set.axis % len(v.shape)
+        length, t = v.shape[axis], self.deviation(v.shape)
+        place, limit = self.set._place(length), _limit(dtype) / 4
+        v = at_most(at_least(ops.moveaxis(v, axis, 0), -limit), limit)
+        mean = v[place : place + 1]
+        steps = at_most(ops.softplus(v * (1 / t)) * (t / length**0.5), limit / length)
+        steps = ops.concatenate([steps[:place], ops.zeros_like(mean), steps[place + 1 :]])
+        depth = _from(place, steps, lambda a, b: a + b)
+        w = mean - sign * (depth - ops.sum(depth, axis=0, keepdims=True) / length)
+        # Sums that are added up in different ways are in order but for rounding.
+        lowest = _from(place, sign * ops.stop_gradient(w), lambda a, b: ops.where(a < b, a, b))
+        return ops.moveaxis(with_value(w, sign * lowest), 0, axis)
+
+    def _steps(self, w):
+        """Those down from the peak, zero at the peak itself, along the first axis."""
+        axis = self.set.axis % w.ndim
+        place = self.set._place(w.shape[axis])
+        steps = self.set._sign * np.diff(np.moveaxis(w, axis, 0), axis=0)
+        none = np.zeros((1, *steps.shape[1:]))
+        return axis, place, np.concatenate([steps[:place], none, -steps[place:]])
+
+    def _inverse(self, w, dtype):
+        axis, place, steps = self._steps(w)
+        t = self.deviation(w.shape)
+        x = np.maximum(steps * (w.shape[axis] ** 0.5 / t), _LEAST)
+        free = t * (x + np.log(-np.expm1(-x)))
+        free[place] = w.mean(axis=axis)
+        return np.moveaxis(free, 0, axis)
+
+    def _inside(self, w, dtype):
+        axis, place, steps = self._steps(w)
+        usual = steps.mean() or self.deviation(w.shape) / w.shape[axis]
+        steps = np.maximum(steps, 0.01 * usual)
+        steps[place] = 0.0
+        left, right = np.cumsum(steps[place::-1], axis=0)[::-1], np.cumsum(steps[place:], axis=0)
+        depth = np.moveaxis(np.concatenate([left[:-1], right]), 0, axis)
+        mean = w.mean(axis=axis, keepdims=True)
+        return mean - self.set._sign * (depth - depth.mean(axis=axis, keepdims=True))
 
 
 class Bends(Transform):
@@ -126,6 +174,12 @@ def accumulated(x, axis, combine):
         x = ops.concatenate([x[:shift], combine(x[:-shift], x[shift:])])
         shift *= 2
     return ops.moveaxis(x, 0, axis)
+
+
+def _from(place, x, combine):
+    """`combine` of all entries from a place to each one, on both sides of it, along the first."""
+    left = ops.flip(accumulated(ops.flip(x[: place + 1], axis=0), 0, combine), axis=0)
+    return ops.concatenate([left[:place], accumulated(x[place:], 0, combine)])
 
 
 def _limit(dtype):
