@@ -69,6 +69,7 @@ from constrainit.sets import SumTo as SumTo
 from constrainit.sets import Symmetric as Symmetric
 from constrainit.sets import Toeplitz as Toeplitz
 from constrainit.sets import TopK as TopK
+from constrainit.sets import Transport as Transport
 from constrainit.sets import Triangular as Triangular
 from constrainit.sets import UnitNorm as UnitNorm
 from constrainit.sets import ZeroMean as ZeroMean
@@ -142,6 +143,7 @@ __all__ = [
     "Symmetric",
     "Toeplitz",
     "TopK",
+    "Transport",
     "Treatment",
     "Triangular",
     "UnitNorm",

@@ -1,6 +1,7 @@
 """Heavy algorithms as pure functions on tensors. They know nothing of sets or layers."""
 
 from ._birkhoff import project_birkhoff as project_birkhoff
+from ._birkhoff import project_transport as project_transport
 from ._convex import convex_sequences as convex_sequences
 from ._correlation import nearest_correlation as nearest_correlation
 from ._diagonals import circulant as circulant
@@ -47,7 +48,7 @@ __all__ = [
     "factor_into", "from_diagonals", "from_first_row", "in_double", "inverse_by_halves",
     "is_rotation", "isotonic", "keep_largest", "largest", "may_write_over",
     "nearest_correlation", "plain_norm", "polar", "polar_factor", "polished",
-    "project_birkhoff", "project_l1_ball", "project_simplex", "safe_norm", "scale_in_double",
-    "softplus", "spectral_bound", "spectral_slack", "symmetric_part", "tanh", "toeplitz",
-    "with_eigenvalues", "with_rule", "with_singular_values",
+    "project_birkhoff", "project_l1_ball", "project_simplex", "project_transport", "safe_norm",
+    "scale_in_double", "softplus", "spectral_bound", "spectral_slack", "symmetric_part", "tanh",
+    "toeplitz", "with_eigenvalues", "with_rule", "with_singular_values",
 ]  # fmt: skip

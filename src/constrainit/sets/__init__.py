@@ -40,6 +40,7 @@ from .spectral import SpectralNorm as SpectralNorm
 from .stochastic import ColumnStochastic as ColumnStochastic
 from .stochastic import DoublyStochastic as DoublyStochastic
 from .stochastic import RowStochastic as RowStochastic
+from .stochastic import Transport as Transport
 from .structured import Banded as Banded
 from .structured import Circulant as Circulant
 from .structured import Diagonal as Diagonal
@@ -57,5 +58,5 @@ __all__ = [
     "MaxNorm", "Monotone", "NonNegative", "NormRange", "NuclearNorm", "Orthogonal", "Positive",
     "PositiveSemidefinite", "Product", "Relaxed", "RowStochastic", "SelfStarting", "Sign",
     "Simplex", "SkewSymmetric", "Sparse", "SpecialOrthogonal", "SpectralNorm", "SumTo", "Symmetric",
-    "Toeplitz", "TopK", "Triangular", "UnitNorm", "ZeroMean", "as_set",
+    "Toeplitz", "TopK", "Transport", "Triangular", "UnitNorm", "ZeroMean", "as_set",
 ]  # fmt: skip
