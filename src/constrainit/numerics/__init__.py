@@ -16,6 +16,7 @@ from ._gram import spectral_bound as spectral_bound
 from ._gram import spectral_slack as spectral_slack
 from ._inverse import inverse_by_halves as inverse_by_halves
 from ._isotonic import isotonic as isotonic
+from ._largest import are_largest as are_largest
 from ._largest import keep_largest as keep_largest
 from ._largest import largest as largest
 from ._limits import at_least as at_least
@@ -43,7 +44,7 @@ from ._sums import axis_sum as axis_sum
 from ._tanh import tanh as tanh
 
 __all__ = [
-    "at_least", "at_most", "axis_sum", "between", "circulant", "computed_once",
+    "are_largest", "at_least", "at_most", "axis_sum", "between", "circulant", "computed_once",
     "convex_sequences", "convolution_bound", "convolution_slack", "dykstra", "exponential",
     "factor_into", "from_diagonals", "from_first_row", "in_double", "inverse_by_halves",
     "is_rotation", "isotonic", "keep_largest", "largest", "may_write_over",

@@ -207,3 +207,10 @@ class MaxAbs(_Bounds):
 def bounds_of(constraint: Any) -> tuple[float | None, float | None] | None:
     """The bounds of a set of bounds, None for any other."""
     return constraint._bounds() if isinstance(constraint, _Bounds) else None
+
+
+def common_bounds(sets: list[Any]) -> tuple[float | None, float | None]:
+    """What the bounds of those sets that are sets of bounds leave."""
+    bounds = [b for b in map(bounds_of, sets) if b]
+    lower = max((low for low, _ in bounds if low is not None), default=None)
+    return lower, min((high for _, high in bounds if high is not None), default=None)
