@@ -16,6 +16,7 @@ from kinds import (
     C,
     Case,
     ConeShell,
+    Few,
     G,
     M,
     NoFirstInput,
@@ -124,6 +125,15 @@ CASES = [
             ConeShell(0.0, 2.0), slices(M, (1,)), bounded_below=0.0),
     by_unit("Intersection_shell", lambda: ci.NormRange(0.5, 2.0) & ci.NonNegative(), V,
             ConeShell(0.5, 2.0), whole(V), convex=False, bounded_below=0.0),
+    # Sparse weights in another set
+    by_unit("Intersection_few_shares", lambda: ci.Simplex(2.0) & ci.TopK(3), M,
+            Few(Probability(2.0), 3, 6), FIRST, convex=False, bounded_below=0.0),
+    by_unit("Intersection_few_sums", lambda: ci.TopK(2, axis=-1) & ci.L1Ball(1.5, axis=1), M,
+            Few(cases_sums.Diamond(1.5), 2, 4), slices(M, (1,)), convex=False),
+    by_unit("Intersection_few_sphere", lambda: ci.UnitNorm() & ci.Sparse(1, 2), M,
+            Few(Shell(1, 1), 1, 2), FIRST, convex=False),
+    by_unit("Intersection_few_cone", lambda: ci.NonNegative() & ci.TopK(2) & ci.MaxNorm(0.5), V,
+            Few(ConeShell(0.0, 0.5), 2, 5), whole(V), convex=False, bounded_below=0.0),
     # Intersections by Dykstra's algorithm
     Case("Intersection_birkhoff", lambda: ci.Simplex(axis=0) & ci.Simplex(axis=1), S, None,
          lambda rng: permutations(rng, 4), whole(S), accuracy=1e-5,

@@ -151,15 +151,27 @@ def broken_lines(size):
     return [basis @ np.linalg.pinv(basis) for basis in bases]
 
 
-def is_doubly_stochastic(w, dtype):
-    """Non-negative; the distance from sums of one, as far as it is along rows and columns."""
+def is_plan(w, dtype, rows=1.0, columns=1.0):
+    """Non-negative; the distance from the sums, as far as it is along rows and columns."""
     if (w < 0).any():
         return False
-    n = w.shape[-1]
-    rows, columns = w.sum(-1) - 1, w.sum(-2) - 1
-    far = np.sqrt((rows**2).sum(-1) / n + (columns**2).sum(-1) / n)
-    loose = [2 * slack(one, dtype) for one in w.reshape(-1, n, n)]
+    n, m = w.shape[-2:]
+    row, column = w.sum(-1) - rows, w.sum(-2) - columns
+    far = np.sqrt((row**2).sum(-1) / m + (column**2).sum(-1) / n)
+    loose = [2 * slack(one, dtype) for one in w.reshape(-1, n, m)]
     return bool((np.ravel(far) <= loose).all())
+
+
+def plans(rng, rows, columns):
+    """A mixture of corners: rows and columns in some order, each filled up as far as it goes."""
+    w = np.zeros((len(rows), len(columns)))
+    for share in rng.dirichlet(np.ones(3) * rng.choice([0.1, 1.0])):
+        row, column = share * np.asarray(rows), share * np.asarray(columns)
+        for i in rng.permutation(len(rows)):
+            for j in rng.permutation(len(columns)):
+                taken = min(row[i], column[j])
+                w[i, j], row[i], column[j] = w[i, j] + taken, row[i] - taken, column[j] - taken
+    return w
 
 
 def ordered(kind, groups):
@@ -180,6 +192,7 @@ NORMAL = [1.0, -2.0, 0.5, 0.0, 3.0, 1.0]
 EQUATIONS = ((1.0, -2.0, 0.5, 0.0, 3.0, 1.0), (0.0, 1.0, 1.0, 0.0, 0.0, -1.0),
              (1.0, -1.0, 1.5, 0.0, 3.0, 0.0))  # fmt: skip
 VALUES = (1.5, 0.5, 2.0)
+SENT, TAKEN = [2.0, 0.5, 1.0, 4.0, 0.25, 0.25], [0.75, 0.25, 3.0, 4.0]
 DOWN, ROWS_OF_M = Ascending(0.25, -1.0), slices(M, (1,))
 
 ROWS = [
@@ -205,11 +218,14 @@ ROWS = [
     by_unit("ColumnStochastic", ci.ColumnStochastic, M, Probability(1.0), FIRST,
             bounded_below=0.0),
     Case("DoublyStochastic", ci.DoublyStochastic, S, None, lambda rng: permutations(rng, 4),
-         whole(S), accuracy=1e-5, bounded_below=0.0, is_inside=is_doubly_stochastic),
+         whole(S), accuracy=1e-5, bounded_below=0.0, is_inside=is_plan),
     Case("DoublyStochastic_stack", ci.DoublyStochastic, (2, 3, 3), None,
          lambda rng: np.stack([permutations(rng, 3), permutations(rng, 3)]),
          slices((2, 3, 3), (1, 2)), accuracy=1e-5, bounded_below=0.0,
-         is_inside=is_doubly_stochastic),
+         is_inside=is_plan),
+    Case("Transport", lambda: ci.Transport(SENT, TAKEN), M, None,
+         lambda rng: plans(rng, SENT, TAKEN), whole(M), accuracy=1e-5, bounded_below=0.0,
+         is_inside=lambda w, d: is_plan(w, d, SENT, TAKEN)),
     by_unit("Monotone", ci.Monotone, M, Ascending(), FIRST, is_inside=ordered(Ascending(), FIRST)),
     by_unit("Monotone_gap", lambda: ci.Monotone("decreasing", 0.25, axis=-1), M, DOWN, ROWS_OF_M,
             is_inside=ordered(DOWN, ROWS_OF_M)),

@@ -5,6 +5,7 @@ group how far it is from the set and gives members, corners included.
 """
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -153,6 +154,32 @@ class Probability:
             case _:
                 v = rng.dirichlet(np.ones(k))
         return self.total * v / v.sum()
+
+
+@dataclasses.dataclass(frozen=True)
+class Few:
+    """A vector of another kind with at most `keep` entries of each `group` other than zero."""
+
+    kind: Any
+    keep: int
+    group: int
+
+    def distance(self, v, dtype):
+        return min(
+            math.hypot(self.kind.distance(v[used], dtype), np.linalg.norm(v[~used]))
+            for used in self._supports(v.size)
+        )
+
+    def sample(self, rng, k):
+        supports, v = self._supports(k), np.zeros(k)
+        used = supports[rng.integers(len(supports))]
+        v[used] = self.kind.sample(rng, int(used.sum()))
+        return v
+
+    def _supports(self, k):
+        one = itertools.combinations(range(self.group), self.keep)
+        one = [np.isin(np.arange(self.group), list(places)) for places in one]
+        return [np.concatenate(parts) for parts in itertools.product(one, repeat=k // self.group)]
 
 
 def corner_direction(rng, k):

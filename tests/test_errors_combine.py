@@ -11,6 +11,13 @@ W = np.ones((4, 6), "float32")
 
 WRONG = [
     # call, the whole message
+    (lambda: (ci.Simplex(axis=1) & ci.TopK(2)).project(W),
+     r"`Intersection` must have TopK\(k=2, axis=None\) along the axes of the other set. Received: axes "
+     r"\[0\] and \[1\], with Simplex\(total=1.0, axis=1\)."),
+    (lambda: ci.SumTo(1.0) & ci.TopK(2),
+     r"`sets` of `Intersection` must be convex, each of them. Received: .* TopK\(k=2, axis=None\) is not: .*"),
+    (lambda: ci.Box(0.1, 1.0) & ci.TopK(2), "`sets` of `Intersection` must be convex, each of them. .*"),
+    (lambda: ci.Box(-1.0, 2.0) & ci.TopK(2), "`sets` of `Intersection` must be convex, each of them. .*"),
     (lambda: ci.Product([]), r"`sets` of `Product` must be a list of sets, or None for free. Received: sets=\[\]."),
     (lambda: ci.Product([None, None]),
      r"`sets` of `Product` must hold a set for one block at least. Received: sets=\[None, None\]."),

@@ -63,6 +63,13 @@ WRONG = [
      r"shape \(3, 2\)."),
     (lambda: ci.Convex(axis=None), "`axis` of `Convex` must be an integer. Received: axis=None."),
     (lambda: ci.Concave("0"), "`axis` of `Concave` must be an integer. Received: axis='0'."),
+    (lambda: ci.Transport(3, [3.0]), rf"`rows` of `Transport` {NUMBERS} rows=3."),
+    (lambda: ci.Transport([1.0], [NAN]), f"`columns` of `Transport` {FINITE} columns=nan."),
+    (lambda: ci.Transport([1.0, 0.0], [1.0]),
+     r"`rows` of `Transport` must hold positive numbers. Received: rows=\[1.0, 0.0\]."),
+    (lambda: ci.Transport([1, 2], [1.0, 1.0]),
+     r"`columns` of `Transport` must have the sum of `rows`, 3. Received: columns=\[1.0, 1.0\]. Their "
+     r"sum is 2."),
     *axis_errors(lambda a: ci.L1Ball(1.0, axis=a), "L1Ball"),
     *axis_errors(lambda a: ci.L1Sphere(1.0, axis=a), "L1Sphere"),
     *axis_errors(lambda a: ci.ZeroMean(axis=a), "ZeroMean"),
@@ -82,6 +89,9 @@ WRONG = [
      r"use Simplex\(\)."),
     (lambda: ci.DoublyStochastic().project(np.ones((2, 3), "float32")),
      r"`DoublyStochastic` needs a weight whose last two axes have one size. Received: shape=\(2, 3\)."),
+    (lambda: ci.Transport([1.0, 2.0], [3.0]).project(np.ones((1, 2), "float32")),
+     r"`Transport` of 2 rows and 1 columns needs a weight whose last two axes have these sizes. "
+     r"Received: shape=\(1, 2\)."),
     (lambda: ci.Masked(ci.Halfspace([1.0], 0.0), [1]),
      r"`set` of `Masked` must have a projection under a mask. .*"),
 ]  # fmt: skip

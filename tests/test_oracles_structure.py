@@ -2,14 +2,16 @@
 
 import itertools
 import json
+import math
 
 import keras
 import numpy as np
 import pytest
+from cases_sums import Diamond
 from conftest import array, as_stored, same_bits, tensor
 from hypothesis import given
 from hypothesis import strategies as st
-from kinds import DTYPES
+from kinds import DTYPES, Bounds, ConeShell, Few, Probability, Shell
 from test_oracles import QUICK, SLOW, _by_cvxpy, close, projected
 from test_oracles import weights as any_weights
 
@@ -77,6 +79,47 @@ def test_few(w):
                 assert np.count_nonzero(kept) <= keep
                 assert ((kept == part) | (kept == 0)).all()
                 assert np.linalg.norm(kept) == pytest.approx(best, rel=1e-12)
+
+
+FEW_IN = {
+    "shares": (lambda: ci.Simplex(0.5), Probability(0.5)),
+    "rows": (lambda: ci.ColumnStochastic(), Probability(1.0)),
+    "cone": (lambda: ci.NonNegative(), Bounds(0.0)),
+    "box": (lambda: ci.NonNegative() & ci.Box(upper=0.75), Bounds(0.0, 0.75)),
+    "cube": (lambda: ci.MaxAbs(0.5), Bounds(-0.5, 0.5)),
+    "ball": (lambda: ci.MaxNorm(0.5), Shell(0.0, 0.5)),
+    "sphere": (lambda: ci.UnitNorm(), Shell(1.0, 1.0)),
+    "shell": (lambda: ci.NormRange(0.5, 2.0), Shell(0.5, 2.0)),
+    "sums": (lambda: ci.L1Ball(0.5), Diamond(0.5)),
+    "cone and sphere": (lambda: ci.NonNegative() & ci.UnitNorm(), ConeShell(1.0, 1.0)),
+}
+
+
+@pytest.mark.parametrize("name", FEW_IN)
+@QUICK
+@given(w=weights(6, 2))
+def test_few_in_another_set(name, w):
+    """No support gives a nearer member, of all that there are, each projected by itself."""
+    make, kind = FEW_IN[name]
+    for sparse, group, keep in ((ci.TopK(2), 6, 2), (ci.Sparse(1, 3), 3, 1), (ci.TopK(9), 6, 6)):
+        a_set = make() & sparse
+        found = projected(a_set, w)
+        assert float(a_set.violation(found.astype("float32"))) == 0.0
+        for unit, image in zip(w.T, found.T, strict=True):
+            assert np.count_nonzero(image.reshape(-1, group), axis=1).max() <= keep
+            best = min(
+                math.hypot(euclidean(kind, unit[used]), np.linalg.norm(unit[~used]))
+                for used in Few(kind, keep, group)._supports(6)
+            )
+            loose = 1e-5 * (best + np.abs(image).max() + 1e-3 * np.abs(unit).max())
+            assert np.linalg.norm(unit - image) <= best + loose
+
+
+def euclidean(kind, v):
+    """The distance of a vector from a kind; that of bounds is that of the furthest entry."""
+    if isinstance(kind, Bounds):
+        return np.linalg.norm(v - np.clip(v, kind.low, kind.high))
+    return kind.distance(v, "float32")
 
 
 def test_ties_go_to_the_first():

@@ -1,5 +1,6 @@
 """Projections onto norms, sums and orders against independent solvers."""
 
+import functools
 import itertools
 
 import cvxpy
@@ -295,6 +296,35 @@ def test_doubly_stochastic(w):
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5)
 
 
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("shape", [(3, 5), (5, 3), (1, 4), (4, 1), (7, 7)])
+def test_transport(shape, size, rng):
+    """An interior point solver ends where Newton does, with sums of any size, and unequal ones."""
+    for spread in (0.0, 0.5, 3.0):
+        rows, columns = (np.exp(spread * rng.uniform(-1, 1, n)) for n in shape)
+        columns = columns * (rows.sum() / columns.sum())
+        for far in (0.1, 1.0, 10.0):
+            w = far * rng.normal(size=shape)
+            image = projected(ci.Transport(size * rows, size * columns), size * w) / size
+            expected = _by_cvxpy(w, functools.partial(_plan, rows, columns))
+            np.testing.assert_allclose(image, expected, rtol=0, atol=2e-5 * rows.max())
+            np.testing.assert_allclose(image.sum(1), rows, rtol=1e-5)
+            np.testing.assert_allclose(image.sum(0), columns, rtol=1e-5)
+
+
+def _plan(rows, columns, cp, x):
+    return [x >= 0, cp.sum(x, axis=1) == rows, cp.sum(x, axis=0) == columns]
+
+
+def test_transport_of_ones_is_doubly_stochastic(rng):
+    """To the bit, and with smooth maps that agree."""
+    w, ones = rng.normal(size=(9, 9)).astype("float32"), [1.0] * 9
+    plan, square = ci.Transport(ones, ones), ci.DoublyStochastic()
+    np.testing.assert_array_equal(projected(plan, w), projected(square, w))
+    found, expected = (array(one.transform.forward(w)) for one in (plan, square))
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
+
+
 @pytest.mark.parametrize("size", [1.0, 1e3, 1e6])
 def test_far_weights_are_assigned(size):
     """Of weights that are far apart the best permutation is found, by trying all."""
@@ -328,7 +358,7 @@ def test_birkhoff_of_larger_matrices(rng):
 def test_birkhoff_of_a_thousand_rows_ends(rng, monkeypatch):
     """The sums of a thousand rows are exact enough for the search to find its end."""
     monkeypatch.setattr("constrainit.numerics._birkhoff.ROUNDS", 25)
-    monkeypatch.setattr("constrainit.numerics._birkhoff._filled", lambda image: image * np.nan)
+    monkeypatch.setattr("constrainit.numerics._birkhoff._filled", lambda image, *_: image * np.nan)
     image = projected(ci.DoublyStochastic(), rng.normal(size=(1024, 1024)) / 32)
     assert np.isfinite(image).all()
     np.testing.assert_allclose(image.sum(0, dtype="float64"), 1.0, atol=4e-6)

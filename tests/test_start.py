@@ -167,6 +167,8 @@ LAWS = [
             ci.Grid(1, -1, 1), ci.Grid(2, -1, 1), ci.Grid(0.1, -0.77, 2), ci.Grid(1, 0, 3),
             ci.Grid(2**-8, 0, 1), ci.Grid(1, -4, -1), ci.Masked(ci.Grid(1), np.eye(64) == 0),
             ci.Triangular(), ci.Diagonal(), ci.Banded(2, 3), ci.Toeplitz(), ci.Circulant(),
+            ci.Simplex() & ci.TopK(32), ci.NonNegative() & ci.Sparse(2, 4),
+            ci.UnitNorm() & ci.TopK(9), ci.TopK(9) & ci.L1Ball(0.5),
             ci.TopK(5), ci.Sparse(2, 4), ci.Masked(ci.Sparse(2, 4), np.eye(64) == 0),
         )
         for gain, total, spread, even in ((1.0, 1.0, 1.0, False), (1.3, 1.1, 0.05, True))

@@ -144,6 +144,15 @@ def test_lands_inside_with_a_finite_gradient(subject, dtype, rng):
     assert not broken
 
 
+@pytest.mark.parametrize("size", [3, 5])
+def test_doubly_stochastic_of_huge_free_values(size, rng):
+    """Where the temperature is no power of two, too: a compiler may fuse its product with a sum."""
+    forward = compiled(lambda v: ci.DoublyStochastic().transform.forward(v))
+    w = array(forward(tensor(1e30 * np.sign(rng.normal(size=(size, size))))))
+    np.testing.assert_allclose(w.sum(0), 1, rtol=1e-6)
+    np.testing.assert_allclose(w.sum(1), 1, rtol=1e-6)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_right_inverse(subject, dtype, rng):
     """The free value of a member, corners included, stands for that member."""

@@ -73,6 +73,7 @@ from constrainit.sets import SumTo as SumTo
 from constrainit.sets import Symmetric as Symmetric
 from constrainit.sets import Toeplitz as Toeplitz
 from constrainit.sets import TopK as TopK
+from constrainit.sets import Transport as Transport
 from constrainit.sets import Triangular as Triangular
 from constrainit.sets import Unimodal as Unimodal
 from constrainit.sets import UnitNorm as UnitNorm
@@ -151,6 +152,7 @@ __all__ = [
     "Symmetric",
     "Toeplitz",
     "TopK",
+    "Transport",
     "Treatment",
     "Triangular",
     "Unimodal",

@@ -1,6 +1,7 @@
 """Laws of weights with a pattern: signs, fixed entries, random supports."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from keras import ops
@@ -153,19 +154,36 @@ def scattered(fan_in: int, keep: int, group: int | None, wanted: Wanted) -> Law:
     least = 3 if wanted.even else math.inf
 
     def draw(height, width, dtype, seed, where=None):
-        noise = _draws.uniform((height, width), dtype, _draws.nth_seed(seed, 0))
-        noise = noise if where is None else ops.where(where, noise, 2.0 * ops.ones_like(noise))
-        size = group or height
-        noise = ops.reshape(noise, (height // size, size, width))
-        chosen = ops.argsort(ops.argsort(noise, axis=1), axis=1) < keep
-        chosen = ops.reshape(chosen, (height, width))
-        chosen = chosen if where is None else ops.logical_and(chosen, where)
+        chosen = _places(height, width, dtype, _draws.nth_seed(seed, 0), where, keep, group)
         seed = _draws.nth_seed(seed, 1)
         return wanted.gain * _draws.sphere(height, width, dtype, seed, chosen, least=least)
 
     share = f"{min(keep, fan_in)}" if group is None else f"{keep} of each {group}"
     text = f"uniform directions of norm {wanted.gain:.4g} on {share} inputs, drawn for each unit"
     return Law(text, fan_in, 0.0, wanted.gain, draw)
+
+
+def on_few(law: Law, fan_in: int, keep: int, group: int) -> Law:
+    """A law of as many weights as are kept, on random inputs: `keep` in each `group`."""
+
+    def draw(height, width, dtype, seed, where=None):
+        chosen = _places(height, width, dtype, _draws.nth_seed(seed, 0), where, keep, group)
+        return law.draw(height, width, dtype, _draws.nth_seed(seed, 1), chosen)
+
+    text = f"{law.text}, on {law.fan_in} of {fan_in} inputs, drawn for each unit"
+    overlap = law.overlap * law.fan_in / fan_in
+    return replace(law, text=text, fan_in=fan_in, draw=draw, overlap=overlap)
+
+
+def _places(height, width, dtype, seed, where, keep, group):
+    """Random places of each column, `keep` in each `group` of rows or of all."""
+    noise = _draws.uniform((height, width), dtype, seed)
+    noise = noise if where is None else ops.where(where, noise, 2.0 * ops.ones_like(noise))
+    size = group or height
+    noise = ops.reshape(noise, (height // size, size, width))
+    chosen = ops.argsort(ops.argsort(noise, axis=1), axis=1) < keep
+    chosen = ops.reshape(chosen, (height, width))
+    return chosen if where is None else ops.logical_and(chosen, where)
 
 
 def _shared(means, norm):

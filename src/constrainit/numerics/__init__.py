@@ -1,6 +1,7 @@
 """Heavy algorithms as pure functions on tensors. They know nothing of sets or layers."""
 
 from ._birkhoff import project_birkhoff as project_birkhoff
+from ._birkhoff import project_transport as project_transport
 from ._convex import convex_sequences as convex_sequences
 from ._correlation import nearest_correlation as nearest_correlation
 from ._diagonals import circulant as circulant
@@ -15,6 +16,7 @@ from ._gram import spectral_bound as spectral_bound
 from ._gram import spectral_slack as spectral_slack
 from ._inverse import inverse_by_halves as inverse_by_halves
 from ._isotonic import isotonic as isotonic
+from ._largest import are_largest as are_largest
 from ._largest import keep_largest as keep_largest
 from ._largest import largest as largest
 from ._limits import at_least as at_least
@@ -44,12 +46,12 @@ from ._unimodal import peaked as peaked
 from ._unimodal import unimodal as unimodal
 
 __all__ = [
-    "at_least", "at_most", "axis_sum", "between", "circulant", "computed_once",
+    "are_largest", "at_least", "at_most", "axis_sum", "between", "circulant", "computed_once",
     "convex_sequences", "convolution_bound", "convolution_slack", "dykstra", "exponential",
     "factor_into", "from_diagonals", "from_first_row", "in_double", "inverse_by_halves",
-    "is_rotation", "isotonic", "keep_largest", "largest", "may_write_over",
-    "nearest_correlation", "peaked", "plain_norm", "polar", "polar_factor", "polished",
-    "project_birkhoff", "project_l1_ball", "project_simplex", "safe_norm", "scale_in_double",
+    "is_rotation", "isotonic", "keep_largest", "largest", "may_write_over", "nearest_correlation",
+    "peaked", "plain_norm", "polar", "polar_factor", "polished", "project_birkhoff",
+    "project_l1_ball", "project_simplex", "project_transport", "safe_norm", "scale_in_double",
     "softplus", "spectral_bound", "spectral_slack", "symmetric_part", "tanh", "toeplitz",
     "unimodal", "with_eigenvalues", "with_rule", "with_singular_values",
 ]  # fmt: skip

@@ -1,6 +1,7 @@
-"""Euclidean projection onto the doubly stochastic matrices."""
+"""Euclidean projection onto matrices whose rows and columns have given sums."""
 
 import ml_dtypes
+import numpy as np
 from keras import backend, ops
 
 from ._limits import at_least, at_most
@@ -30,12 +31,48 @@ def project_birkhoff(w):
     left of the surplus J. Altschuler, J. Weed, P. Rigollet, "Near-linear time approximation
     algorithms for optimal transport via Sinkhorn iteration", 2017.
     """
+    return _project(w, 1.0, 1.0)
+
+
+def project_transport(w, rows, columns):
+    """Nearest matrix to `w` that is non-negative and whose rows and columns have given sums.
+
+    As `project_birkhoff`, in units of the largest sum. What is not settled is judged by each sum's
+    own size, so that a small one is held as well as a large one.
+
+    Args:
+        w: Float tensor `(..., n, m)` without NaN or infinity.
+        rows: Array of `n` positive numbers.
+        columns: Array of `m` positive numbers, of the same sum.
+    """
+    if len(columns) > len(rows):
+        # The linear system has the size of the columns.
+        image = project_transport(ops.swapaxes(w, -1, -2), columns, rows)
+        return ops.swapaxes(image, -1, -2)
+    unit = float(max(np.max(rows), np.max(columns)))
+    rows, columns = (
+        ops.convert_to_tensor(np.asarray(one)[at] / unit, dtype=w.dtype)
+        for one, at in ((rows, np.s_[:, None]), (columns, np.s_[None, :]))
+    )
+    return _project(w / unit, rows, columns) * unit
+
+
+def _project(w, rows, columns):
     exact = float(ml_dtypes.finfo(backend.standardize_dtype(w.dtype)).eps)
     top = ops.max(w, axis=-1, keepdims=True)
-    taken = ops.max(project_simplex(w, 1.0, (-1,)), axis=-1, keepdims=True)
+    taken = ops.max(project_simplex(w, rows, (-1,)), axis=-1, keepdims=True)
     start = w - top + taken
     spread = at_least(-ops.min(start, axis=(-2, -1), keepdims=True), FIRST)
     largest = at_most(spread, LARGEST)
+
+    def surplus(reduced):
+        image = at_least(reduced, 0.0)
+        row = ops.sum(image, axis=-1, keepdims=True) - rows
+        # Of a thousand rows TensorFlow's own sum of columns is too rounded for the search to end.
+        return row, axis_sum(image, (-2,)) - columns
+
+    def worst_of(row, column):
+        return _worst(row / rows, column / columns)
 
     def unsettled(turn, reduced, left, worst, settled):
         return ops.any(ops.logical_not(settled))
@@ -47,28 +84,21 @@ def project_birkhoff(w):
         grown = ops.logical_and(left > 1, ops.logical_or(worst < 0.3, again))
         growth = ops.where(grown, at_most(left, FACTOR), ops.ones_like(left))
         reduced, left = reduced * growth, left / growth
-        row, column = _surplus(reduced)
-        move = _newton(reduced, row, column, at_most(_worst(row, column), 1.0) * 1e-2 + 1e-6)
-        moved = reduced - _length(reduced, *move) * (move[0] + move[1])
+        row, column = surplus(reduced)
+        move = _newton(reduced, row, column, at_most(worst_of(row, column), 1.0) * 1e-2 + 1e-6)
+        moved = reduced - _length(surplus, reduced, *move) * (move[0] + move[1])
         moved = ops.where(settled, reduced, moved)
-        size = _worst(*_surplus(moved))
+        size = worst_of(*surplus(moved))
         # Some roundings more if there is no more to be had.
         still = ops.logical_and(size <= 32 * exact, size >= worst)
         near = ops.logical_and(left <= 1, ops.logical_or(size <= 4 * exact, still))
         return turn + 1, moved, left, size, ops.logical_or(settled, near)
 
-    worst = _worst(*_surplus(start))
+    worst = worst_of(*surplus(start))
     state = (ops.convert_to_tensor(0), start, ops.ones_like(spread), worst, worst <= 4 * exact)
     state = ops.while_loop(unsettled, round_, state, maximum_iterations=ROUNDS)
     image = at_least(state[1], 0.0)
-    return ops.where(state[4], image, _filled(image))
-
-
-def _surplus(reduced):
-    image = at_least(reduced, 0.0)
-    row = ops.sum(image, axis=-1, keepdims=True) - 1.0
-    # Of a thousand rows TensorFlow's own sum of columns is too rounded for the search to end.
-    return row, axis_sum(image, (-2,)) - 1.0
+    return ops.where(state[4], image, _filled(image, rows, columns))
 
 
 def _worst(row, column):
@@ -90,12 +120,12 @@ def _newton(reduced, row, column, shift):
     return (row - used @ columns) / by_row, ops.swapaxes(columns, -1, -2)
 
 
-def _length(reduced, rows, columns):
+def _length(surplus, reduced, rows, columns):
     """The share of a step at which the dual is near its least value along it."""
     direction = rows + columns
 
     def slope(share):
-        row, column = _surplus(reduced - share * direction)
+        row, column = surplus(reduced - share * direction)
         along = ops.sum(rows * row, axis=-2, keepdims=True)
         return -along - ops.sum(columns * column, axis=-1, keepdims=True)
 
@@ -117,11 +147,11 @@ def _length(reduced, rows, columns):
     return ops.while_loop(open_, halve, (low, high, high, found), maximum_iterations=12)[2]
 
 
-def _filled(image):
-    """Rows and columns cut to one, and what they then lack spread over the matrix."""
-    image = image / at_least(ops.sum(image, axis=-1, keepdims=True), 1.0)
-    image = image / at_least(ops.sum(image, axis=-2, keepdims=True), 1.0)
-    row = at_least(1.0 - ops.sum(image, axis=-1, keepdims=True), 0.0)
-    column = at_least(1.0 - ops.sum(image, axis=-2, keepdims=True), 0.0)
+def _filled(image, rows, columns):
+    """Rows and columns cut to their sums, and what they then lack spread over the matrix."""
+    image = image / at_least(ops.sum(image, axis=-1, keepdims=True) / rows, 1.0)
+    image = image / at_least(ops.sum(image, axis=-2, keepdims=True) / columns, 1.0)
+    row = at_least(rows - ops.sum(image, axis=-1, keepdims=True), 0.0)
+    column = at_least(columns - ops.sum(image, axis=-2, keepdims=True), 0.0)
     lack = ops.sum(row, axis=-2, keepdims=True)
     return image + row * (column / ops.where(lack > 0, lack, ops.ones_like(lack)))

@@ -26,9 +26,15 @@ def keep_largest(w, count):
     """
     if count >= w.shape[-1]:
         return w
-    size = ops.abs(w)
-    least = ops.top_k(size, count)[0][..., -1:]
-    above, tied = size > least, ops.equal(size, least)
+    return ops.where(are_largest(ops.abs(w), count), w, ops.zeros_like(w))
+
+
+def are_largest(x, count):
+    """Which are the `count` largest entries along the last axis, of equal ones the first."""
+    if count >= x.shape[-1]:
+        return ops.ones_like(x, dtype="bool")
+    least = ops.top_k(x, count)[0][..., -1:]
+    above, tied = x > least, ops.equal(x, least)
     room = count - ops.sum(ops.cast(above, "int32"), axis=-1, keepdims=True)
     first = ops.cumsum(ops.cast(tied, "int32"), axis=-1) <= room
-    return ops.where(ops.logical_or(above, ops.logical_and(tied, first)), w, ops.zeros_like(w))
+    return ops.logical_or(above, ops.logical_and(tied, first))

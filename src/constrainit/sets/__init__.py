@@ -22,7 +22,6 @@ from .l1 import L1Ball as L1Ball
 from .l1 import L1Sphere as L1Sphere
 from .linear import Affine as Affine
 from .mapped import Mapped as Mapped
-from .norms import L1Ball as L1Ball
 from .norms import MaxNorm as MaxNorm
 from .norms import NormRange as NormRange
 from .norms import UnitNorm as UnitNorm
@@ -46,6 +45,7 @@ from .spectral import SpectralNorm as SpectralNorm
 from .stochastic import ColumnStochastic as ColumnStochastic
 from .stochastic import DoublyStochastic as DoublyStochastic
 from .stochastic import RowStochastic as RowStochastic
+from .stochastic import Transport as Transport
 from .structured import Banded as Banded
 from .structured import Circulant as Circulant
 from .structured import Diagonal as Diagonal
@@ -64,5 +64,5 @@ __all__ = [
     "MaxNorm", "Monotone", "NonNegative", "NormRange", "NuclearNorm", "Orthogonal", "Positive",
     "PositiveSemidefinite", "Product", "Relaxed", "RowStochastic", "SelfStarting", "Sign",
     "Simplex", "SkewSymmetric", "Sparse", "SpecialOrthogonal", "SpectralNorm", "SumTo", "Symmetric",
-    "Toeplitz", "TopK", "Triangular", "Unimodal", "UnitNorm", "ZeroMean", "as_set",
+    "Toeplitz", "TopK", "Transport", "Triangular", "Unimodal", "UnitNorm", "ZeroMean", "as_set",
 ]  # fmt: skip

@@ -1,5 +1,6 @@
 """Sets of bounds: each weight on its own."""
 
+import functools
 from typing import Any
 
 from constrainit import _checks
@@ -154,3 +155,18 @@ def bounds_of(constraint: Any) -> tuple[float | None, float | None] | None:
 def limits_of(constraint: Any) -> tuple[Any, Any] | None:
     """As `bounds_of`, also where they are arrays, infinite where an entry has none."""
     return constraint._bounds() if isinstance(constraint, _Bounds) else None
+
+
+def common_bounds(sets: list[Any]) -> tuple[float | None, float | None]:
+    """What the bounds of those sets that are sets of bounds leave."""
+    bounds = [b for b in map(bounds_of, sets) if b]
+    lower = max((low for low, _ in bounds if low is not None), default=None)
+    return lower, min((high for _, high in bounds if high is not None), default=None)
+
+
+def tightest(ends: list[Any], of_both: Any) -> Any:
+    """The one bound that several are together, a number unless one of them is an array."""
+    if not ends:
+        return None
+    common = functools.reduce(of_both, ends)
+    return common if np.ndim(common) else float(common)

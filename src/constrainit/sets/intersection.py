@@ -14,9 +14,9 @@ from constrainit._set import ConstraintSet
 from constrainit.initializers import laws_of_bounds
 from constrainit.numerics import at_least, dykstra
 from constrainit.sets.combine import inner_set
-from constrainit.sets.elementwise import NonNegative, limits_of
+from constrainit.sets.elementwise import limits_of, tightest
+from constrainit.sets.few import few_of, is_cone_and_norm
 from constrainit.sets.meeting import box_between, map_onto_all
-from constrainit.sets.norms import is_norm_set
 
 _GAP = 1e-3
 """A point so far outside, relative to its largest entry, is none that would come nearer still."""
@@ -32,14 +32,18 @@ class Intersection(ConstraintSet):
     approximate. Sets of bounds are held exactly, the others to a relative 1e-5 (or the tolerance
     of the storage dtype, if that is larger); the result is nearest to the same share of the
     largest weight. Exact, in one pass, are bounds with bounds, and `NonNegative` with one set of
-    norms, which need not be convex. Units are those of all sets together: with a set along axis 0
-    and one along axis 1, the whole matrix.
+    norms, which need not be convex. Exact too, and one of several, is `TopK` or `Sparse` with what
+    is the same in every order of the inputs: `Simplex`, `L1Ball` or a set of norms along the same
+    axes, bounds of one magnitude or from zero upward, or `NonNegative` with norms. The largest
+    weights, or magnitudes, are kept, and projected onto the other set. Units are those of all sets
+    together: with a set along axis 0 and one along axis 1, the whole matrix.
 
     There is a smooth map onto what bounds have in common with bounds, `Monotone`, `Simplex` (lower
     bounds, as a floor of each share), `Symmetric`, `Toeplitz` or `Circulant`, and `NonNegative`
     with one set of norms or `L1Ball`; of other sets there is none.
 
-    The initializer draws from the first set and projects. Bounds that exclude one another are
+    The initializer draws from the first set and projects; with `TopK` or `Sparse` from the other
+    one, on random inputs. Bounds that exclude one another are
     refused. That other sets have nothing in common, or zero alone, is seen where a weight is drawn
     and by `constrain`, which raise, and where a layer is built, which warns; the projection of a
     weight is then in some of them only, and `violation` tells how far it is from the one that it
@@ -49,17 +53,22 @@ class Intersection(ConstraintSet):
         sets: Two or more sets; anything that `as_set` takes.
 
     Raises:
-        ValueError: Fewer than two sets, sets that are not convex (but for the exact pair), or
-            bounds that exclude one another.
+        ValueError: Fewer than two sets, sets that are not convex (but for those above), or bounds
+            that exclude one another; at use, `TopK` or `Sparse` along other axes than another set.
 
     >>> import numpy as np
     >>> import constrainit as ci
     >>> both = ci.NonNegative() & ci.UnitNorm()
     >>> print(np.asarray(both.project([3.0, 4.0, -2.0])).round(4))
     [0.6 0.8 0. ]
+    >>> few = ci.Simplex() & ci.TopK(2)
+    >>> print(np.asarray(few.project([0.5, 0.75, 0.25, -1.0])))
+    [0.375 0.625 0.    0.   ]
 
     Source: J. Boyle, R. Dykstra, 1986; for the exact pair H. Bauschke, M. Bui, X. Wang,
-    "Projecting onto the intersection of a cone and a sphere", 2018.
+    "Projecting onto the intersection of a cone and a sphere", 2018; for sparse weights A.
+    Kyrillidis, S. Becker, V. Cevher, C. Koch, "Sparse projections onto the simplex", 2013,
+    https://arxiv.org/abs/1206.1529.
     """
 
     maskable = False
@@ -70,6 +79,8 @@ class Intersection(ConstraintSet):
     @property
     def no_map(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
         """That two maps do not make one onto both, but for some pairs."""
+        if self._few:
+            return self._few.sparse.no_map
         return "a map onto each set is none onto both" if self.transform is None else ""
 
     def __init__(self, sets: list[Any]):
@@ -80,7 +91,7 @@ class Intersection(ConstraintSet):
             part for one in flat for part in (one.sets if isinstance(one, Intersection) else [one])
         ]
         curved = [one for one in self.sets if not one.convex]
-        if curved and not self._is_cone_and_norm():
+        if curved and not self._is_cone_and_norm() and not self._few:
             raise _checks.fail(
                 "Intersection", "sets", "be convex, each of them", self.sets,
                 f"{curved[0]!r} is not: alternating projections would not find the nearest point.",
@@ -93,8 +104,8 @@ class Intersection(ConstraintSet):
         bounds = [b for b in map(limits_of, self.sets) if b]
         try:
             return (
-                _tightest([low for low, _ in bounds if low is not None], np.maximum),
-                _tightest([high for _, high in bounds if high is not None], np.minimum),
+                tightest([low for low, _ in bounds if low is not None], np.maximum),
+                tightest([high for _, high in bounds if high is not None], np.minimum),
             )
         except ValueError:
             shapes = [np.shape(end) for pair in bounds for end in pair if np.ndim(end)]
@@ -104,16 +115,22 @@ class Intersection(ConstraintSet):
             ) from None  # fmt: skip
 
     def _is_cone_and_norm(self):
-        kinds = sorted((isinstance(s, NonNegative), is_norm_set(s)) for s in self.sets)
-        return kinds == [(False, True), (True, False)]
+        return is_cone_and_norm(self.sets)
 
     def _is_bounds(self):
         return all(limits_of(one) for one in self.sets)
 
+    @functools.cached_property
+    def _few(self):
+        return few_of(self.sets, Intersection)
+
+    def _is_exact(self):
+        return bool(self._few) or self._is_bounds() or self._is_cone_and_norm()
+
     @property
     def may_lack(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Whether the sets may have nothing in common: not those of the exact pairs."""
-        return not (self._is_bounds() or self._is_cone_and_norm())
+        return not self._is_exact()
 
     @property
     def convex(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -137,6 +154,8 @@ class Intersection(ConstraintSet):
     def check_shape(self, shape):
         for one in self.sets:
             one.check_shape(shape)
+        if self._few:
+            self._few.check_axes(len(shape))
 
     def _units(self, rank):
         return tuple(sorted({a % rank for one in self.sets for a in one._units(rank)}))
@@ -156,6 +175,8 @@ class Intersection(ConstraintSet):
         return sorted(self.sets, key=lambda one: limits_of(one) is not None)
 
     def _nearest(self, w, dtype, where=None):
+        if self._few:
+            return self._few.nearest(w, dtype)
         if self._is_cone_and_norm():
             norms, _ = self._ordered()
             return norms._nearest(_cone_part(w, norms), dtype)
@@ -168,7 +189,7 @@ class Intersection(ConstraintSet):
     def _holds(self, w, image, dtype):
         held = [one._holds(w, one._nearest(w, dtype), dtype) for one in self.sets]
         inside = self._in_all(held, w)
-        if self._is_bounds() or self._is_cone_and_norm():
+        if self._is_exact():
             return inside
         units, loose = self._units(len(w.shape)), max(self.accuracy, tolerance(dtype))
         scale = ops.max(ops.abs(image), axis=units, keepdims=True) + smallest_normal(dtype)
@@ -187,7 +208,7 @@ class Intersection(ConstraintSet):
         moved = super()._outside(w, image)
         if self._is_cone_and_norm():
             return moved
-        if self._is_bounds():
+        if self._is_bounds() or self._few:
             inside = [ops.equal(one._outside(w, one._image(w)), 0) for one in self.sets]
             return ops.where(self._in_all(inside, w), 0.0, moved)
         wide, dtype = widened(image), dtype_of(w)
@@ -230,7 +251,12 @@ class Intersection(ConstraintSet):
     def _transform(self):
         return map_onto_all(self, *self._common_bounds())
 
+    def _fed(self, rank):
+        return self._few.sparse._fed(rank) if self._few else super()._fed(rank)
+
     def _law(self, fan_in, fan_out, wanted):
+        if self._few:
+            return self._few.law(fan_in, fan_out, wanted)
         ends = self._common_bounds()
         if not self._is_bounds() or any(isinstance(end, np.ndarray) for end in ends):
             return None
@@ -243,20 +269,12 @@ class Intersection(ConstraintSet):
         return one._law_of(shape, axes, wanted, where)
 
     def _draw(self, shape, dtype, seed, wanted=None, axes=None, where=None):
-        first = super() if self._is_bounds() else self.sets[0]
+        first = super() if self._is_bounds() or self._few else self.sets[0]
         return first._draw(shape, dtype, seed, wanted, axes)
 
     def describe(self):
         """The sets' lines, joined."""
         return " and ".join(one.describe() for one in self.sets)
-
-
-def _tightest(ends, of_both):
-    """The one bound that several are together, a number unless one of them is an array."""
-    if not ends:
-        return None
-    common = functools.reduce(of_both, ends)
-    return common if np.ndim(common) else float(common)
 
 
 def _peak(w):

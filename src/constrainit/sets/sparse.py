@@ -1,12 +1,14 @@
 """Sparse weights: few that differ from zero, wherever they are."""
 
+from typing import Any
+
 from keras import ops
 
 from constrainit import _checks
 from constrainit._folding import Folding
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws_of_patterns
-from constrainit.numerics import keep_largest
+from constrainit.numerics import are_largest, keep_largest
 
 
 class _Sparse(ConstraintSet):
@@ -20,12 +22,20 @@ class _Sparse(ConstraintSet):
         raise TypeError(f"`{type(self).__name__}` must define `_group(size)`.")
 
     def _nearest(self, w, dtype, where=None):
+        return self._in_groups(w, keep_largest)
+
+    def _places(self, w, signed: bool) -> Any:
+        """Where the weights are that are kept: the largest, else those of largest magnitude."""
+        return self._in_groups(w if signed else ops.abs(w), are_largest)
+
+    def _in_groups(self, w, function):
+        """`function(groups along the last axis, how many of each are kept)`, as a weight."""
         rank = len(w.shape)
         folding = Folding(w.shape, sorted(a % rank for a in self._units(rank)))
         height, width = folding.size
         kept, group = self._group(height)
         columns = ops.reshape(ops.transpose(folding.matrix(w)), (width, height // group, group))
-        columns = ops.reshape(keep_largest(columns, kept), (width, height))
+        columns = ops.reshape(function(columns, kept), (width, height))
         return folding.weight(ops.transpose(columns))
 
     def _holds(self, w, image, dtype):
@@ -121,3 +131,8 @@ class Sparse(_Sparse):
 
     def _phrase(self):
         return f"at most {self.n} of each {self.m} consecutive weights of a unit not 0"
+
+
+def is_sparse(constraint: Any) -> bool:
+    """Whether the set speaks of how many weights differ from zero only."""
+    return isinstance(constraint, _Sparse)

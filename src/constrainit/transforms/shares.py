@@ -1,4 +1,4 @@
-"""Smooth maps onto a simplex and onto doubly stochastic matrices."""
+"""Smooth maps onto a simplex and onto matrices whose rows and columns have given sums."""
 
 import numpy as np
 from keras import ops
@@ -59,9 +59,9 @@ class Softmax(Transform):
 
 
 class Sinkhorn(Transform):
-    """`exp(v / t)` with rows and columns scaled in turns to a sum of one, eight times over.
+    """`exp(v / t)` with rows and columns scaled in turns to their sums, eight times over.
 
-    What is then left to reach a sum of one in every row and column is added as a product of both
+    What is then left to reach the sum of every row and column is added as a product of both
     (Altschuler, Weed and Rigollet), so that the result is a member however slowly the scaling
     converges. The temperature `t` is `deviation`.
 
@@ -70,22 +70,38 @@ class Sinkhorn(Transform):
     """
 
     def _map(self, v, dtype):
-        logs = at_most(at_least(v, -_LARGEST), _LARGEST) * (1.0 / self.deviation(v.shape))
+        rows, columns, total, unit = self.set._sums(v.shape)
+        # Bounds between: of a product less its peak a compiler may round the two apart.
+        logs = v * (1.0 / self.deviation(v.shape))
+        logs = at_most(at_least(logs, -_LARGEST), _LARGEST)
         for _ in range(_ROUNDS):
-            logs = ops.log_softmax(ops.log_softmax(logs, axis=-2), axis=-1)
-        w = ops.softmax(logs, axis=-2)
-        w = w * at_most(1.0 / at_least(ops.sum(w, axis=-1, keepdims=True), _LEAST), 1.0)
-        rows = at_least(1.0 - ops.sum(w, axis=-1, keepdims=True), 0.0)
-        columns = at_least(1.0 - ops.sum(w, axis=-2, keepdims=True), 0.0)
-        left = ops.sum(rows, axis=-2, keepdims=True)
+            logs = _scaled(_scaled(logs, columns, -2), rows, -1)
+        rows, columns = (
+            one if isinstance(one, float) else ops.convert_to_tensor(one, dtype=v.dtype)
+            for one in (rows, columns)
+        )
+        w = ops.softmax(logs, axis=-2) * columns
+        w = w * at_most(rows / at_least(ops.sum(w, axis=-1, keepdims=True), _LEAST), 1.0)
+        row = at_least(rows - ops.sum(w, axis=-1, keepdims=True), 0.0)
+        column = at_least(columns - ops.sum(w, axis=-2, keepdims=True), 0.0)
+        left = ops.sum(row, axis=-2, keepdims=True)
         # What rounding left is added without a slope: rows may lack nothing where columns do.
-        some = left > _ROUNDING * v.shape[-1]
-        added = rows * (columns / ops.where(some, left, 1.0))
-        rounded = ops.stop_gradient(rows * (columns / at_least(left, _LEAST)))
-        return w + ops.where(some, added, rounded)
+        some = left > _ROUNDING * total
+        added = row * (column / ops.where(some, left, 1.0))
+        rounded = ops.stop_gradient(row * (column / at_least(left, _LEAST)))
+        return (w + ops.where(some, added, rounded)) * unit
 
     def _inverse(self, w, dtype):
-        return self.deviation(w.shape) * np.log(np.maximum(w, _LEAST))
+        return self.deviation(w.shape) * np.log(np.maximum(w / self.set._sums(w.shape)[3], _LEAST))
 
     def _inside(self, w, dtype):
-        return 0.9 * w + 0.1 / w.shape[-1]
+        rows, columns, total, unit = self.set._sums(w.shape)
+        return 0.9 * w + 0.1 * unit * rows * columns / total
+
+
+def _scaled(logs, sums, axis):
+    """The logarithms of weights scaled to given sums along an axis."""
+    logs = ops.log_softmax(logs, axis=axis)
+    if isinstance(sums, float):
+        return logs
+    return logs + ops.convert_to_tensor(np.log(sums), dtype=logs.dtype)
