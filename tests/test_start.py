@@ -143,6 +143,8 @@ LAWS = [
             ci.Simplex(3), ci.SumTo(0), ci.SumTo(2), ci.Orthogonal(), ci.Symmetric(),
             ci.SpecialOrthogonal(), ci.SpectralNorm(0.8), ci.NuclearNorm(16.0), ci.LowRank(8),
             ci.PositiveSemidefinite(), ci.PositiveSemidefinite(0.5), ci.Correlation(),
+            ci.PositiveSemidefinite(rank=8), ci.SingularValues(1.2, 2.0), ci.Dissipative(),
+            ci.Dissipative(0.8),
             ci.SkewSymmetric(), ci.Masked(ci.SkewSymmetric(), np.eye(64) == 0),
             ci.L1Ball(3), ci.L1Ball(0.5), ci.L1Ball(99), ci.MaxAbs(0.1), ci.ZeroMean(),
             ci.Halfspace(None, 1), ci.Halfspace(None, -2), ci.Halfspace([*range(64)], -2),

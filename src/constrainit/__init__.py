@@ -36,6 +36,7 @@ from constrainit.sets import ConvSpectralNorm as ConvSpectralNorm
 from constrainit.sets import Correlation as Correlation
 from constrainit.sets import Custom as Custom
 from constrainit.sets import Diagonal as Diagonal
+from constrainit.sets import Dissipative as Dissipative
 from constrainit.sets import DoublyStochastic as DoublyStochastic
 from constrainit.sets import Every as Every
 from constrainit.sets import Fixed as Fixed
@@ -61,6 +62,7 @@ from constrainit.sets import RowStochastic as RowStochastic
 from constrainit.sets import SelfStarting as SelfStarting
 from constrainit.sets import Sign as Sign
 from constrainit.sets import Simplex as Simplex
+from constrainit.sets import SingularValues as SingularValues
 from constrainit.sets import SkewSymmetric as SkewSymmetric
 from constrainit.sets import Sparse as Sparse
 from constrainit.sets import SpecialOrthogonal as SpecialOrthogonal
@@ -101,6 +103,7 @@ __all__ = [
     "Correlation",
     "Custom",
     "Diagonal",
+    "Dissipative",
     "DoublyStochastic",
     "Every",
     "Finding",
@@ -133,6 +136,7 @@ __all__ = [
     "SelfStarting",
     "Sign",
     "Simplex",
+    "SingularValues",
     "SkewSymmetric",
     "Sparse",
     "SpecialOrthogonal",

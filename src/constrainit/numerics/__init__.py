@@ -36,9 +36,12 @@ from ._rule import with_rule as with_rule
 from ._simplex import project_l1_ball as project_l1_ball
 from ._simplex import project_simplex as project_simplex
 from ._softplus import softplus as softplus
+from ._spectral import replaced as replaced
+from ._spectral import singular as singular
 from ._spectral import with_eigenvalues as with_eigenvalues
 from ._spectral import with_singular_values as with_singular_values
 from ._sums import axis_sum as axis_sum
+from ._tanh import sin as sin
 from ._tanh import tanh as tanh
 
 __all__ = [
@@ -47,7 +50,7 @@ __all__ = [
     "factor_into", "from_diagonals", "from_first_row", "in_double", "inverse_by_halves",
     "is_rotation", "isotonic", "keep_largest", "largest", "may_write_over",
     "nearest_correlation", "plain_norm", "polar", "polar_factor", "polished",
-    "project_birkhoff", "project_l1_ball", "project_simplex", "safe_norm", "scale_in_double",
-    "softplus", "spectral_bound", "spectral_slack", "symmetric_part", "tanh", "toeplitz",
-    "with_eigenvalues", "with_rule", "with_singular_values",
+    "project_birkhoff", "project_l1_ball", "project_simplex", "replaced", "safe_norm",
+    "scale_in_double", "sin", "singular", "softplus", "spectral_bound", "spectral_slack",
+    "symmetric_part", "tanh", "toeplitz", "with_eigenvalues", "with_rule", "with_singular_values",
 ]  # fmt: skip

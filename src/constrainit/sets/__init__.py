@@ -6,6 +6,7 @@ from .braked import Braked as Braked
 from .combine import Masked as Masked
 from .custom import Custom as Custom
 from .definite import Correlation as Correlation
+from .definite import Dissipative as Dissipative
 from .definite import PositiveSemidefinite as PositiveSemidefinite
 from .definite import SkewSymmetric as SkewSymmetric
 from .definite import Symmetric as Symmetric
@@ -25,6 +26,7 @@ from .order import Concave as Concave
 from .order import Convex as Convex
 from .order import Monotone as Monotone
 from .orthogonal import Orthogonal as Orthogonal
+from .orthogonal import SingularValues as SingularValues
 from .orthogonal import SpecialOrthogonal as SpecialOrthogonal
 from .paced import Every as Every
 from .paced import Relaxed as Relaxed
@@ -52,10 +54,11 @@ from .sums import ZeroMean as ZeroMean
 
 __all__ = [
     "Banded", "Blocks", "Box", "Braked", "Circulant", "ColumnStochastic", "Concave",
-    "ConvSpectralNorm", "Convex", "Correlation", "Custom", "Diagonal", "DoublyStochastic", "Every",
-    "Fixed", "Grid", "Halfspace", "Intersection", "L1Ball", "LowRank", "Mapped", "Masked", "MaxAbs",
-    "MaxNorm", "Monotone", "NonNegative", "NormRange", "NuclearNorm", "Orthogonal", "Positive",
-    "PositiveSemidefinite", "Product", "Relaxed", "RowStochastic", "SelfStarting", "Sign",
-    "Simplex", "SkewSymmetric", "Sparse", "SpecialOrthogonal", "SpectralNorm", "SumTo", "Symmetric",
-    "Toeplitz", "TopK", "Triangular", "UnitNorm", "ZeroMean", "as_set",
+    "ConvSpectralNorm", "Convex", "Correlation", "Custom", "Diagonal", "Dissipative",
+    "DoublyStochastic", "Every", "Fixed", "Grid", "Halfspace", "Intersection", "L1Ball", "LowRank",
+    "Mapped", "Masked", "MaxAbs", "MaxNorm", "Monotone", "NonNegative", "NormRange", "NuclearNorm",
+    "Orthogonal", "Positive", "PositiveSemidefinite", "Product", "Relaxed", "RowStochastic",
+    "SelfStarting", "Sign", "Simplex", "SingularValues", "SkewSymmetric", "Sparse",
+    "SpecialOrthogonal", "SpectralNorm", "SumTo", "Symmetric", "Toeplitz", "TopK", "Triangular",
+    "UnitNorm", "ZeroMean", "as_set",
 ]  # fmt: skip

@@ -4,7 +4,7 @@ from constrainit.transforms._transform import Transform
 from constrainit.transforms.bounds import maps_of_bounds
 from constrainit.transforms.chained import BoundedOrder, Chained, ChainedTies, Floored
 from constrainit.transforms.combine import Joined, UnderMask
-from constrainit.transforms.definite import Rows, Square
+from constrainit.transforms.definite import Damped, Rows, Square, Tall
 from constrainit.transforms.factors import Factors, FactorsInBall
 from constrainit.transforms.grids import StraightThrough
 from constrainit.transforms.halfspace import Slack
@@ -12,13 +12,13 @@ from constrainit.transforms.linear import Identity, Linear
 from constrainit.transforms.lipschitz import ConvBall, Cubic
 from constrainit.transforms.norms import Diamond, of_norms
 from constrainit.transforms.orders import Bends, Increments
-from constrainit.transforms.orthogonal import Polar
+from constrainit.transforms.orthogonal import Polar, Waves
 from constrainit.transforms.shares import Sinkhorn, Softmax
 from constrainit.transforms.signs import Signs
 
 __all__ = [
-    "Bends", "BoundedOrder", "Chained", "ChainedTies", "ConvBall", "Cubic", "Diamond",
+    "Bends", "BoundedOrder", "Chained", "ChainedTies", "ConvBall", "Cubic", "Damped", "Diamond",
     "Factors", "FactorsInBall", "Floored", "Identity", "Increments", "Joined", "Linear",
     "Polar", "Rows", "Signs", "Sinkhorn", "Slack", "Softmax", "Square", "StraightThrough",
-    "Transform", "UnderMask", "maps_of_bounds", "of_norms",
+    "Tall", "Transform", "UnderMask", "Waves", "maps_of_bounds", "of_norms",
 ]  # fmt: skip
