@@ -39,8 +39,8 @@ def compare(match, quick, patience):
         calls = [lambda run=run, w=w: run(w) for run in taking_part.values()]
         seconds = 0.05 if quick else patience * (8.0 if name in MAIN else 1.0)
         times = timing.race(calls, seconds, new=name in ("one step", "bfloat16"))
-        # Of zeros and of a matrix of rank one several orthogonal ones are nearest.
-        several = match.name == "Orthogonal" and name in ("zeros", "rank one")
+        # Of zeros and of a matrix of rank one several invertible ones are nearest.
+        several = match.name in ("Orthogonal", "SingularValues") and name in ("zeros", "rank one")
         reference = None if several else match.nearest(array(w))
         for (who, run), time in zip(taking_part.items(), times, strict=True):
             image = array(run(w))

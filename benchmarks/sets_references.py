@@ -71,6 +71,28 @@ def spectral(w):
     return (u * np.minimum(values, 1.0)) @ v
 
 
+def in_range(w):
+    """The nearest matrix with singular values between 0.5 and 1.5."""
+    u, values, v = np.linalg.svd(w, full_matrices=False)
+    return (u * np.clip(values, 0.5, 1.5)) @ v
+
+
+def range_off(values):
+    """How far singular values are from that range."""
+    return np.abs(values - np.clip(values, 0.5, 1.5)).max()
+
+
+def nuclear(w):
+    """The nearest matrix with singular values of a sum of at most 8."""
+    u, values, v = np.linalg.svd(w, full_matrices=False)
+    return (u * (8.0 * l1_ball(values[:, None] / 8.0)[:, 0])) @ v
+
+
+def dissipative(w):
+    """The nearest matrix with a symmetric part of no eigenvalue above -0.1."""
+    return w - semidefinite(w + 0.1 * np.eye(len(w)))
+
+
 def low_rank(w, rank):
     """The nearest matrix of at most this rank."""
     u, values, v = np.linalg.svd(w, full_matrices=False)

@@ -55,6 +55,14 @@ def nuclear_sample(radius):
     return lambda rng, k: np.abs(Probability(radius).sample(rng, k)) * rng.choice([1.0, 0.3])
 
 
+def between(low, high):
+    """Values that are all at a bound, at either one, or between them."""
+    return lambda rng, k: np.choose(
+        rng.integers(4), [rng.uniform(low, high, k), np.full(k, low), np.full(k, high),
+                          rng.choice([low, high], k)]
+    )  # fmt: skip
+
+
 def rank_sample(rank):
     return lambda rng, k: (np.arange(k) < rng.integers(rank + 1)) * rng.choice([1e-2, 1.0, 9.0])
 
@@ -135,6 +143,45 @@ def definite_sample(shape, minimum):
     return sample
 
 
+def thin_distance(rank):
+    def distance(w, dtype):
+        even, odd = (w + w.T) / 2, (w - w.T) / 2
+        values = np.linalg.eigvalsh(even)
+        kept = np.maximum(values[-rank:], 0.0)
+        rest = np.concatenate([values[:-rank], values[-rank:] - kept])
+        return np.asarray([np.hypot(np.linalg.norm(odd), np.linalg.norm(rest))])
+
+    return distance
+
+
+def thin_inside(rank):
+    def is_inside(w, dtype):
+        return np.array_equal(w, w.T) and thin_distance(rank)(w, dtype)[0] <= slack(w, dtype)
+
+    return is_inside
+
+
+def thin_sample(rng):
+    b = rng.normal(size=(4, 2)) * rng.integers(0, 2, size=2)
+    return b @ b.T * rng.choice([1e-2, 1.0, 30.0])
+
+
+def damped_distance(rate):
+    def distance(w, dtype):
+        high = np.maximum(np.linalg.eigvalsh((w + mirrored(w)) / 2) + rate, 0.0)
+        return np.linalg.norm(high, axis=-1).ravel()
+
+    return distance
+
+
+def damped_sample(shape, rate):
+    def sample(rng):
+        k = rng.normal(size=shape) * rng.choice([0.0, 1.0, 30.0])
+        return k - mirrored(k) - definite_sample(shape, rate)(rng)
+
+    return sample
+
+
 def correlation_sample(shape):
     def sample(rng):
         b = rng.normal(size=(*shape[:-1], rng.integers(1, shape[-1] + 3)))
@@ -177,11 +224,20 @@ ROWS = [
               nuclear_sample(2.0)),
     by_values("LowRank", lambda: ci.LowRank(2), M, lambda s: np.linalg.norm(s[2:]),
               rank_sample(2), convex=False, variance=glorot),
+    by_values("SingularValues", lambda: ci.SingularValues(0.5, 2.0), M,
+              lambda s: np.linalg.norm(s - np.clip(s, 0.5, 2.0)), between(0.5, 2.0), convex=False),
+    by_values("SingularValues_wide", lambda: ci.SingularValues(0.0, 0.7), (3, 4),
+              lambda s: np.linalg.norm(np.maximum(s - 0.7, 0.0)), between(0.0, 0.7)),
+    Case("Dissipative", ci.Dissipative, S, damped_distance(0.0), damped_sample(S, 0.0), whole(S)),
+    Case("Dissipative_stack", lambda: ci.Dissipative(0.1), STACK, damped_distance(0.1),
+         damped_sample(STACK, 0.1), slices(STACK, (1, 2))),
     Case("PositiveSemidefinite", ci.PositiveSemidefinite, S, definite_distance(0.0),
          definite_sample(S, 0.0), whole(S), is_inside=definite_inside(0.0)),
     Case("PositiveSemidefinite_stack", lambda: ci.PositiveSemidefinite(0.1), STACK,
          definite_distance(0.1), definite_sample(STACK, 0.1), slices(STACK, (1, 2)),
          is_inside=definite_inside(0.1)),
+    Case("PositiveSemidefinite_rank", lambda: ci.PositiveSemidefinite(rank=2), S,
+         thin_distance(2), thin_sample, whole(S), convex=False, is_inside=thin_inside(2)),
     Case("Correlation", ci.Correlation, S, None, correlation_sample(S), whole(S), accuracy=1e-5,
          is_inside=is_correlation),
     Case("Correlation_stack", ci.Correlation, STACK, None, correlation_sample(STACK),

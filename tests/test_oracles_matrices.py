@@ -7,6 +7,7 @@ from cases_matrices import convolution_norm
 from conftest import arithmetic, array, tensor
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.linalg import expm
 from test_oracles import QUICK, SLOW, _by_cvxpy, projected, weights
 
 import constrainit as ci
@@ -29,6 +30,9 @@ CONVEX = {
     ),
     "correlation": (
         ci.Correlation, (4, 4), lambda cp, x: [x == x.T, x >> 0, cp.diag(x) == 1],
+    ),
+    "dissipative": (
+        lambda: ci.Dissipative(0.2), (4, 4), lambda cp, x: [x + x.T << -0.4 * np.eye(4)],
     ),
     "skew": (ci.SkewSymmetric, (3, 3), lambda cp, x: [x == -x.T]),
 }  # fmt: skip
@@ -65,6 +69,61 @@ def test_low_rank(rank, w):
     found, s = projected(ci.LowRank(rank), w), np.linalg.svd(w, compute_uv=False)
     assert np.linalg.svd(found, compute_uv=False)[rank] <= 2e-6 * s[0] + 1e-30
     assert np.linalg.norm(w - found) <= np.linalg.norm(s[rank:]) + 4e-6 * s[0]
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (3, 5)])
+@QUICK
+@given(data=st.data())
+def test_values_are_clipped(shape, data):
+    """The distance is that of the singular values from their range, in NumPy's float64."""
+    w = data.draw(weights(*shape))
+    found, s = projected(ci.SingularValues(0.3, 0.7), w), np.linalg.svd(w, compute_uv=False)
+    np.testing.assert_allclose(
+        np.linalg.svd(found, compute_uv=False), np.clip(s, 0.3, 0.7), rtol=0, atol=2e-6
+    )
+    expected = np.linalg.norm(s - np.clip(s, 0.3, 0.7))
+    assert abs(np.linalg.norm(w - found) - expected) <= 4e-6 * (1 + s[0])
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-3])
+def test_what_is_certified_is_inside(scale):
+    """Also where one singular value is so near its bound that rounding could hide on which side."""
+    a_set, rng = ci.SingularValues(0.002 * scale, scale), np.random.default_rng(0)
+    u, v = (np.linalg.qr(rng.normal(size=(n, 48)))[0] for n in (96, 48))
+    certified = []
+    for least in (*np.linspace(0.0, 0.002, 41), 0.01, 0.1):
+        w = tensor((u * np.r_[np.full(47, 0.5**0.5), least] * scale) @ v)
+        certified.append(bool(a_set._certified(w)))
+        found = np.linalg.svd(array(w), compute_uv=False)[-1]
+        assert found >= 0.002 * scale - 2e-6 * scale or not certified[-1]
+    assert certified[-1]
+    inside = ci.SingularValues(0.5, 2.0)
+    for shape in ((40, 40), (64, 32), (32, 64)):
+        assert bool(inside._certified(inside.initializer(0)(shape)))
+
+
+@QUICK
+@given(w=weights(4, 4))
+def test_definite_of_low_rank(w):
+    """It is as far away as the eigenvalues of the symmetric part say, in NumPy's float64."""
+    found, even = projected(ci.PositiveSemidefinite(rank=2), w), (w + w.T) / 2
+    values = np.linalg.eigvalsh(even)
+    kept = np.concatenate([np.zeros(2), np.maximum(values[2:], 0)])
+    size = np.linalg.norm(w) + 1e-30
+    assert abs(np.linalg.eigvalsh(found) - kept).max() <= 2e-6 * size
+    expected = np.hypot(np.linalg.norm(values - kept), np.linalg.norm((w - w.T) / 2))
+    assert abs(np.linalg.norm(found - w) - expected) <= 4e-6 * size
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3])
+def test_dissipative_dynamics_contract(rate):
+    """The norm of `exp(W t)` is at most `exp(-rate t)`, for what is projected and what is drawn."""
+    a_set, rng = ci.Dissipative(rate), np.random.default_rng(0)
+    for w in (array(a_set.project(tensor(rng.normal(size=(5, 5))))),
+              array(a_set.initializer(0)((5, 5)))):  # fmt: skip
+        for time in (0.1, 1.0, 7.0):
+            largest = np.linalg.norm(expm(w * time), 2)
+            assert largest <= np.exp(-rate * time) * (1 + 1e-4)
 
 
 @QUICK

@@ -144,6 +144,8 @@ LAWS = [
             ci.SpecialOrthogonal(), ci.SpectralNorm(0.8), ci.NuclearNorm(16.0), ci.LowRank(8),
             ci.PositiveSemidefinite(), ci.PositiveSemidefinite(0.5), ci.Correlation(),
             ci.CholeskyFactor(), ci.CholeskyFactor(0.4), ci.CorrelationCholesky(),
+            ci.PositiveSemidefinite(rank=8), ci.SingularValues(1.2, 2.0), ci.Dissipative(),
+            ci.Dissipative(0.8),
             ci.SkewSymmetric(), ci.Masked(ci.SkewSymmetric(), np.eye(64) == 0),
             ci.L1Ball(3), ci.L1Ball(0.5), ci.L1Ball(99), ci.L1Sphere(3), ci.MaxAbs(0.1),
             ci.ZeroMean(),

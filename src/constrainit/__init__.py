@@ -39,6 +39,7 @@ from constrainit.sets import Correlation as Correlation
 from constrainit.sets import CorrelationCholesky as CorrelationCholesky
 from constrainit.sets import Custom as Custom
 from constrainit.sets import Diagonal as Diagonal
+from constrainit.sets import Dissipative as Dissipative
 from constrainit.sets import DoublyStochastic as DoublyStochastic
 from constrainit.sets import Every as Every
 from constrainit.sets import Fixed as Fixed
@@ -65,6 +66,7 @@ from constrainit.sets import RowStochastic as RowStochastic
 from constrainit.sets import SelfStarting as SelfStarting
 from constrainit.sets import Sign as Sign
 from constrainit.sets import Simplex as Simplex
+from constrainit.sets import SingularValues as SingularValues
 from constrainit.sets import SkewSymmetric as SkewSymmetric
 from constrainit.sets import Sparse as Sparse
 from constrainit.sets import SpecialOrthogonal as SpecialOrthogonal
@@ -110,6 +112,7 @@ __all__ = [
     "CorrelationCholesky",
     "Custom",
     "Diagonal",
+    "Dissipative",
     "DoublyStochastic",
     "Every",
     "Finding",
@@ -143,6 +146,7 @@ __all__ = [
     "SelfStarting",
     "Sign",
     "Simplex",
+    "SingularValues",
     "SkewSymmetric",
     "Sparse",
     "SpecialOrthogonal",

@@ -47,14 +47,16 @@ def _turned(draw):
     return rotations
 
 
-def isometry(fan_in: int, fan_out: int, rank: int, largest: float, wanted: Wanted) -> Law:
-    """Matrices of a rank whose singular values are equal, up to `largest`, in uniform directions.
+def isometry(
+    fan_in: int, fan_out: int, rank: int, largest: float, wanted: Wanted, least: float = 0.0
+) -> Law:
+    """Matrices of a rank with equal singular values, in bounds, in uniform directions.
 
     They are what keeps the norm of most inputs, where singular values are bounded.
     """
     full = min(fan_in, fan_out)
     rank = min(rank, full)
-    size = min(wanted.gain * math.sqrt(fan_out / rank), largest)
+    size = max(min(wanted.gain * math.sqrt(fan_out / rank), largest), least)
     if rank == full:
         law = frame(fan_in, fan_out, wanted)
         text = f"{size:.4g} times {law.text}"
@@ -115,6 +117,39 @@ def wishart(fan_in: int, minimum: float, wanted: Wanted) -> Law:
     text += ", all of one sum" if even else ""
     radius = (minimum + factor * (1 + _DEGREES**-0.5) ** 2) / norm
     return Law(text, fan_in, minimum + factor, norm, draw, radius=radius)
+
+
+def projector(fan_in: int, rank: int, wanted: Wanted) -> Law:
+    """Positive semidefinite matrices of a rank with equal eigenvalues, in uniform directions."""
+    size = wanted.gain * math.sqrt(fan_in / rank)
+    level = wanted.even and fan_in >= 3
+    frame = _draws_of_matrices.level_frame if level else _draws_of_matrices.haar
+
+    def draw(height, width, dtype, seed, where=None):
+        u = frame(height, rank, dtype, seed)
+        return size * (u @ ops.transpose(u))
+
+    text = f"matrices of rank {rank} with eigenvalues {size:.4g}"
+    text += ", columns of sum 0" if level else ""
+    total = 0.0 if level else size * rank / fan_in
+    return Law(text, fan_in, total, wanted.gain, draw, radius=size / wanted.gain)
+
+
+def dissipative(fan_in: int, rate: float, wanted: Wanted) -> Law:
+    """Minus a positive definite matrix, and a skew-symmetric one, each half of the square."""
+    half = replace(wanted, gain=wanted.gain * math.sqrt(0.5))
+    damped = wishart(fan_in, rate, half)
+    room = math.sqrt(max(wanted.gain**2 - damped.norm**2, half.gain**2))
+    turned = skew(fan_in, replace(wanted, gain=room))
+
+    def draw(height, width, dtype, seed, where=None):
+        definite = damped.draw(height, width, dtype, nth_seed(seed, 0))
+        return turned.draw(height, width, dtype, nth_seed(seed, 1)) - definite
+
+    norm = math.hypot(damped.norm, turned.norm)
+    text = f"{turned.text}, minus {damped.text}"
+    radius = (damped.radius * damped.norm + turned.radius * turned.norm) / norm
+    return Law(text, fan_in, -damped.total, norm, draw, radius=radius)
 
 
 def correlations(fan_in: int, wanted: Wanted) -> Law:

@@ -38,9 +38,12 @@ from ._rule import with_rule as with_rule
 from ._simplex import project_l1_ball as project_l1_ball
 from ._simplex import project_simplex as project_simplex
 from ._softplus import softplus as softplus
+from ._spectral import replaced as replaced
+from ._spectral import singular as singular
 from ._spectral import with_eigenvalues as with_eigenvalues
 from ._spectral import with_singular_values as with_singular_values
 from ._sums import axis_sum as axis_sum
+from ._tanh import sin as sin
 from ._tanh import tanh as tanh
 from ._unimodal import peaked as peaked
 from ._unimodal import unimodal as unimodal
@@ -51,7 +54,8 @@ __all__ = [
     "factor_into", "from_diagonals", "from_first_row", "in_double", "inverse_by_halves",
     "is_rotation", "isotonic", "keep_largest", "largest", "may_write_over", "nearest_correlation",
     "peaked", "plain_norm", "polar", "polar_factor", "polished", "project_birkhoff",
-    "project_l1_ball", "project_simplex", "project_transport", "safe_norm", "scale_in_double",
-    "softplus", "spectral_bound", "spectral_slack", "symmetric_part", "tanh", "toeplitz",
-    "unimodal", "with_eigenvalues", "with_rule", "with_singular_values",
+    "project_l1_ball", "project_simplex", "project_transport", "replaced", "safe_norm",
+    "scale_in_double", "sin", "singular", "softplus", "spectral_bound", "spectral_slack",
+    "symmetric_part", "tanh", "toeplitz", "unimodal", "with_eigenvalues", "with_rule",
+    "with_singular_values",
 ]  # fmt: skip

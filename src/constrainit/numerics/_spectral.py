@@ -14,9 +14,14 @@ def with_singular_values(w, function):
         w: Float tensor `(rows, columns)` without NaN or infinity.
         function: Gives the new singular values from the vector of the old ones, largest first.
     """
+    return replaced(w, *singular(w), function)
+
+
+def singular(w):
+    """`U`, `s` and `V` of `W = U s V'`, thin, the vectors orthonormal to rounding."""
     peak = _peak(w)
     u, values, v = ops.svd(w / peak, full_matrices=False)
-    return replaced(w, polished(u), values * peak[0], polished(ops.transpose(v)), function)
+    return polished(u), values * peak[0], polished(ops.transpose(v))
 
 
 def with_eigenvalues(w, function):

@@ -1,4 +1,4 @@
-"""The hyperbolic tangent in the dtype of its argument."""
+"""The hyperbolic tangent and the sine in the dtype of their argument."""
 
 import keras
 from keras import ops
@@ -11,3 +11,12 @@ def tanh(x):
     import jax
 
     return jax.numpy.tanh(x)
+
+
+def sin(x):
+    """Sine; as for `tanh`."""
+    if keras.backend.backend() != "jax":
+        return ops.sin(x)
+    import jax
+
+    return jax.numpy.sin(x)

@@ -8,6 +8,7 @@ from .cholesky import CorrelationCholesky as CorrelationCholesky
 from .combine import Masked as Masked
 from .custom import Custom as Custom
 from .definite import Correlation as Correlation
+from .definite import Dissipative as Dissipative
 from .definite import PositiveSemidefinite as PositiveSemidefinite
 from .definite import SkewSymmetric as SkewSymmetric
 from .definite import Symmetric as Symmetric
@@ -30,6 +31,7 @@ from .order import Convex as Convex
 from .order import Monotone as Monotone
 from .order import Unimodal as Unimodal
 from .orthogonal import Orthogonal as Orthogonal
+from .orthogonal import SingularValues as SingularValues
 from .orthogonal import SpecialOrthogonal as SpecialOrthogonal
 from .paced import Every as Every
 from .paced import Relaxed as Relaxed
@@ -59,10 +61,11 @@ from .sums import ZeroMean as ZeroMean
 __all__ = [
     "Affine", "Banded", "Blocks", "Box", "Braked", "CholeskyFactor", "Circulant",
     "ColumnStochastic", "Concave", "ConvSpectralNorm", "Convex", "Correlation",
-    "CorrelationCholesky", "Custom", "Diagonal", "DoublyStochastic", "Every", "Fixed", "Grid",
-    "Halfspace", "Intersection", "L1Ball", "L1Sphere", "LowRank", "Mapped", "Masked", "MaxAbs",
-    "MaxNorm", "Monotone", "NonNegative", "NormRange", "NuclearNorm", "Orthogonal", "Positive",
-    "PositiveSemidefinite", "Product", "Relaxed", "RowStochastic", "SelfStarting", "Sign",
-    "Simplex", "SkewSymmetric", "Sparse", "SpecialOrthogonal", "SpectralNorm", "SumTo", "Symmetric",
-    "Toeplitz", "TopK", "Transport", "Triangular", "Unimodal", "UnitNorm", "ZeroMean", "as_set",
+    "CorrelationCholesky", "Custom", "Diagonal", "Dissipative", "DoublyStochastic", "Every",
+    "Fixed", "Grid", "Halfspace", "Intersection", "L1Ball", "L1Sphere", "LowRank", "Mapped",
+    "Masked", "MaxAbs", "MaxNorm", "Monotone", "NonNegative", "NormRange", "NuclearNorm",
+    "Orthogonal", "Positive", "PositiveSemidefinite", "Product", "Relaxed", "RowStochastic",
+    "SelfStarting", "Sign", "Simplex", "SingularValues", "SkewSymmetric", "Sparse",
+    "SpecialOrthogonal", "SpectralNorm", "SumTo", "Symmetric", "Toeplitz", "TopK", "Transport",
+    "Triangular", "Unimodal", "UnitNorm", "ZeroMean", "as_set",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Sets of square matrices: symmetric, skew-symmetric, positive semidefinite, correlations."""
+"""Sets of square matrices: symmetric, skew-symmetric, semidefinite, dissipative, correlations."""
 
 from keras import ops
 
@@ -6,9 +6,15 @@ from constrainit import _checks
 from constrainit._compile import looping
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws_of_matrices
-from constrainit.numerics import at_least, nearest_correlation, with_eigenvalues
+from constrainit.numerics import (
+    at_least,
+    at_most,
+    nearest_correlation,
+    symmetric_part,
+    with_eigenvalues,
+)
 from constrainit.sets._matrices import _Square
-from constrainit.transforms import Linear, Rows, Square
+from constrainit.transforms import Damped, Linear, Rows, Square, Tall
 
 
 class Symmetric(_Square):
@@ -67,16 +73,20 @@ class PositiveSemidefinite(_Square):
     The set is `{W : W = W', x'Wx >= minimum ||x||^2}` over the last two axes; convex. The
     projection takes the symmetric part and lifts its eigenvalues to the minimum, one
     eigendecomposition. An eigenvalue of the result may be below the minimum by the rounding of the
-    storage, relative to the norm of the matrix.
+    storage, relative to the norm of the matrix. With a `rank` only so many eigenvalues are not
+    zero, and the set is not convex: the projection keeps the largest ones. Of equal ones at the
+    edge some are kept: each choice is equally near.
 
     The initializer draws Wishart matrices (plus the minimum on the diagonal) whose columns have
-    the norm of a Glorot draw.
+    the norm of a Glorot draw; with a `rank` matrices of it with equal eigenvalues and that norm.
 
     Args:
         minimum: The least allowed eigenvalue, at least 0.
+        rank: The largest allowed rank. None: any.
 
     Raises:
-        ValueError: `minimum` is negative or not finite.
+        ValueError: `minimum` is negative or not finite, `rank` is no positive integer, or there is
+            a `rank` beside a `minimum` other than 0.
 
     >>> import numpy as np
     >>> import constrainit as ci
@@ -90,25 +100,98 @@ class PositiveSemidefinite(_Square):
 
     maskable = False
 
-    def __init__(self, minimum: float = 0.0):
+    def __init__(self, minimum: float = 0.0, rank: int | None = None):
         self.minimum = _checks.number("PositiveSemidefinite", "minimum", minimum)
         if self.minimum < 0:
             raise _checks.fail("PositiveSemidefinite", "minimum", "be at least 0", minimum)
+        if rank is not None and self.minimum:
+            must = f"be 0 beside rank={rank}, which leaves eigenvalues of zero"
+            raise _checks.fail("PositiveSemidefinite", "minimum", must, minimum)
+        self.rank = None if rank is None else _checks.count("PositiveSemidefinite", "rank", rank)
+
+    @property
+    def convex(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Only matrices of any rank are a convex set."""
+        return self.rank is None
 
     def _nearest(self, w, dtype, where=None):
-        return with_eigenvalues(self._part(w), lambda values: at_least(values, self.minimum))
+        return with_eigenvalues(self._part(w), self._lifted)
+
+    def _lifted(self, values):
+        lifted = at_least(values, self.minimum)
+        if self.rank is None:
+            return lifted
+        size = values.shape[-1]
+        return ops.where(ops.arange(size) >= size - self.rank, lifted, ops.zeros_like(lifted))
 
     def _holds(self, w, image, dtype):
         return _all_hold(self, w, image, dtype)
 
     def _transform(self):
-        return Square(self)
+        return Square(self) if self.rank is None else Tall(self)
 
     def _law(self, fan_in, fan_out, wanted):
-        return laws_of_matrices.wishart(fan_in, self.minimum, wanted)
+        if self.rank is None or self.rank >= fan_in:
+            return laws_of_matrices.wishart(fan_in, self.minimum, wanted)
+        return laws_of_matrices.projector(fan_in, self.rank, wanted)
 
     def _phrase(self):
-        return f"symmetric with eigenvalues of at least {self.minimum:g}"
+        rank = "" if self.rank is None else f", rank at most {self.rank}"
+        return f"symmetric with eigenvalues of at least {self.minimum:g}{rank}"
+
+
+class Dissipative(_Square):
+    """The matrix damps: as dynamics `x' = Wx` every distance shrinks at the rate, or faster.
+
+    The set is `{W : x'Wx <= -rate ||x||^2}` over the last two axes: the symmetric part of the
+    matrix has no eigenvalue above `-rate`; convex. That is to say that the logarithmic norm of `W`
+    is at most `-rate`, so that `||exp(Wt)|| <= exp(-rate t)`. Its eigenvalues have real parts of at
+    most `-rate`: it is stable (Hurwitz), and each stable matrix is one of this set in some basis.
+    The projection cuts the eigenvalues of the symmetric part, one eigendecomposition, and keeps the
+    skew-symmetric part; exact.
+
+    The initializer draws minus a Wishart matrix (less the rate on the diagonal) and a normal
+    skew-symmetric one, of about equal size, whose sum has columns of the norm of a Glorot draw.
+
+    Args:
+        rate: The least rate of decay, at least 0.
+
+    Raises:
+        ValueError: `rate` is negative or not finite.
+
+    >>> import numpy as np
+    >>> import constrainit as ci
+    >>> nearest = ci.Dissipative(0.5).project([[1.0, 2.0], [-2.0, -3.0]])
+    >>> print(np.asarray(nearest).round(4))
+    [[-0.5  2. ]
+     [-2.  -3. ]]
+
+    Source: G. Soderlind, "The logarithmic norm. History and modern theory", 2006.
+    """
+
+    maskable = False
+    to_the_bit = False
+
+    def __init__(self, rate: float = 0.0):
+        self.rate = _checks.number("Dissipative", "rate", rate)
+        if self.rate < 0:
+            raise _checks.fail("Dissipative", "rate", "be at least 0", rate)
+
+    def _nearest(self, w, dtype, where=None):
+        damped = with_eigenvalues(self._part(w), lambda values: at_most(values, -self.rate))
+        return damped + symmetric_part(w, -1.0)
+
+    def _holds(self, w, image, dtype):
+        return ConstraintSet._holds(self, w, image, dtype)
+
+    def _transform(self):
+        return Damped(self)
+
+    def _law(self, fan_in, fan_out, wanted):
+        return laws_of_matrices.dissipative(fan_in, self.rate, wanted)
+
+    def _phrase(self):
+        return f"symmetric part with eigenvalues of at most {-self.rate:g}"
 
 
 class Correlation(_Square):

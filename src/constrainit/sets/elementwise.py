@@ -3,6 +3,8 @@
 import functools
 from typing import Any
 
+import numpy as np
+
 from constrainit import _checks
 from constrainit.sets._bounds import _Bounds, _BoundsOfEntries, check_room, spans
 
@@ -157,14 +159,20 @@ def limits_of(constraint: Any) -> tuple[Any, Any] | None:
     return constraint._bounds() if isinstance(constraint, _Bounds) else None
 
 
-def common_bounds(sets: list[Any]) -> tuple[float | None, float | None]:
-    """What the bounds of those sets that are sets of bounds leave."""
-    bounds = [b for b in map(bounds_of, sets) if b]
-    lower = max((low for low, _ in bounds if low is not None), default=None)
-    return lower, min((high for _, high in bounds if high is not None), default=None)
+def common_bounds(sets: list[Any]) -> tuple[Any, Any]:
+    """What the bounds of those sets that are sets of bounds leave.
+
+    Raises:
+        ValueError: They are arrays that do not broadcast to one another.
+    """
+    bounds = [b for b in map(limits_of, sets) if b]
+    return (
+        _tightest([low for low, _ in bounds if low is not None], np.maximum),
+        _tightest([high for _, high in bounds if high is not None], np.minimum),
+    )
 
 
-def tightest(ends: list[Any], of_both: Any) -> Any:
+def _tightest(ends, of_both):
     """The one bound that several are together, a number unless one of them is an array."""
     if not ends:
         return None

@@ -14,7 +14,7 @@ from constrainit._set import ConstraintSet
 from constrainit.initializers import laws_of_bounds
 from constrainit.numerics import at_least, dykstra
 from constrainit.sets.combine import inner_set
-from constrainit.sets.elementwise import limits_of, tightest
+from constrainit.sets.elementwise import common_bounds, limits_of
 from constrainit.sets.few import few_of, is_cone_and_norm
 from constrainit.sets.meeting import box_between, map_onto_all
 
@@ -101,13 +101,10 @@ class Intersection(ConstraintSet):
             raise _checks.fail("Intersection", "sets", "have a weight in common", self.sets)
 
     def _common_bounds(self):
-        bounds = [b for b in map(limits_of, self.sets) if b]
         try:
-            return (
-                tightest([low for low, _ in bounds if low is not None], np.maximum),
-                tightest([high for _, high in bounds if high is not None], np.minimum),
-            )
+            return common_bounds(self.sets)
         except ValueError:
+            bounds = [b for b in map(limits_of, self.sets) if b]
             shapes = [np.shape(end) for pair in bounds for end in pair if np.ndim(end)]
             raise _checks.fail(
                 "Intersection", "sets", "have bounds that broadcast to one weight", self.sets,

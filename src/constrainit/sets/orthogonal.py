@@ -1,10 +1,14 @@
-"""Sets of orthonormal matrices."""
+"""Sets of orthonormal matrices, and of matrices near them."""
+
+import keras
+import numpy as np
+from keras import ops
 
 from constrainit import _checks
 from constrainit.initializers import laws_of_matrices
-from constrainit.numerics import polar_factor
+from constrainit.numerics import between, polar_factor, spectral_bound, with_singular_values
 from constrainit.sets._matrices import _Folded, beside_each_other
-from constrainit.transforms import Polar
+from constrainit.transforms import Polar, Waves
 
 
 class Orthogonal(_Folded):
@@ -109,3 +113,78 @@ class SpecialOrthogonal(_Folded):
 
     def _phrase(self):
         return "a rotation (orthogonal, determinant 1)"
+
+
+class SingularValues(_Folded):
+    """All singular values of the matrix lie between two bounds: no input is lost, none blown up.
+
+    The set is `{W : lower <= sigma_i(W) <= upper}`, with the axes that feed one unit as rows and
+    the others as columns; not convex unless `lower` is 0. Where `lower` is positive, a square
+    matrix is invertible, with a condition number of at most `upper / lower`. The projection clips
+    the singular values, one singular value decomposition; exact. It is left out where products of
+    matrices show that the weight is inside. Where a singular value of zero has to grow several
+    directions are equally near, and one of them is taken; the zero matrix goes to `lower` times the
+    identity. With `1 - e` and `1 + e` these are the matrices close to `Orthogonal`.
+
+    The initializer draws orthonormal columns (rows where wide) times one number: the one that keeps
+    the signal, or the bound next to it.
+
+    Args:
+        lower: The least allowed singular value, at least 0.
+        upper: The largest allowed one.
+        axis: The axes that make up the rows. None: those that feed one unit of the layer; for a
+            bare array all axes but the last.
+
+    Raises:
+        ValueError: `lower` is negative, `upper` is not positive or below `lower`, or `axis` is no
+            list of integers.
+
+    >>> import numpy as np
+    >>> import constrainit as ci
+    >>> nearest = ci.SingularValues(0.5, 2.0).project([[3.0, 0.0], [0.0, 0.25]])
+    >>> print(np.asarray(nearest).round(4) + 0.0)
+    [[2.  0. ]
+     [0.  0.5]]
+
+    Source: L. Mirsky, "Symmetric gauge functions and unitarily invariant norms", 1960.
+    """
+
+    _for_vectors = "For a vector use NormRange(lower, upper)."
+
+    def __init__(self, lower: float, upper: float, axis: int | list[int] | None = None):
+        self.lower = _checks.number("SingularValues", "lower", lower)
+        self.upper = _checks.positive("SingularValues", "upper", upper)
+        if not 0 <= self.lower <= self.upper:
+            raise _checks.fail("SingularValues", "lower", f"lie in [0, upper={upper!r}]", lower)
+        self.axis = _checks.axes("SingularValues", axis)
+
+    @property
+    def convex(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Only a ball is convex."""
+        return self.lower == 0
+
+    def _nearest_matrix(self, w):
+        def clipped():
+            return with_singular_values(w, lambda values: between(values, self.lower, self.upper))
+
+        return ops.cond(self._certified(w), lambda: w, clipped)
+
+    def _certified(self, w):
+        """Whether `W'W`, less the middle of the squares, is so small that `W` must be inside."""
+        tall = w if w.shape[0] >= w.shape[1] else ops.transpose(w)
+        low, high = self.lower**2, self.upper**2
+        eye = ops.eye(tall.shape[1], dtype=w.dtype)
+        apart = ops.transpose(tall) @ tall - 0.5 * (low + high) * eye
+        # What the rounding of the product may hide.
+        eps = float(np.finfo(keras.backend.standardize_dtype(w.dtype)).eps)
+        room = 0.5 * (high - low) - tall.shape[0] * eps * high
+        return ops.reshape(spectral_bound(apart), ()) <= room
+
+    def _transform(self):
+        return Waves(self)
+
+    def _law(self, fan_in, fan_out, wanted):
+        return laws_of_matrices.isometry(fan_in, fan_out, fan_in, self.upper, wanted, self.lower)
+
+    def _phrase(self):
+        return f"singular values in [{self.lower:g}, {self.upper:g}]"

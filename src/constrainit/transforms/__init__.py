@@ -5,7 +5,7 @@ from constrainit.transforms.bounds import maps_of_bounds
 from constrainit.transforms.chained import BoundedOrder, Chained, ChainedTies, Floored
 from constrainit.transforms.cholesky import Caps, LiftedDiagonal
 from constrainit.transforms.combine import Joined, UnderMask
-from constrainit.transforms.definite import Rows, Square
+from constrainit.transforms.definite import Damped, Rows, Square, Tall
 from constrainit.transforms.entries import Entrywise
 from constrainit.transforms.factors import Factors, FactorsInBall
 from constrainit.transforms.grids import StraightThrough
@@ -14,14 +14,14 @@ from constrainit.transforms.linear import Identity, Linear
 from constrainit.transforms.lipschitz import ConvBall, Cubic
 from constrainit.transforms.norms import Diamond, Normalized, of_norms
 from constrainit.transforms.orders import Bends, Flanks, Increments
-from constrainit.transforms.orthogonal import Polar
+from constrainit.transforms.orthogonal import Polar, Waves
 from constrainit.transforms.shares import Sinkhorn, Softmax
 from constrainit.transforms.signs import Signs
 
 __all__ = [
-    "Bends", "BoundedOrder", "Caps", "Chained", "ChainedTies", "ConvBall", "Cubic", "Diamond",
-    "Entrywise", "Factors", "FactorsInBall", "Flanks", "Floored", "Identity", "Increments",
-    "Joined", "LiftedDiagonal", "Linear", "Normalized", "Polar", "Rows", "Signs", "Sinkhorn",
-    "Slack", "Softmax", "Square", "StraightThrough", "Transform", "UnderMask", "maps_of_bounds",
-    "of_norms",
+    "Bends", "BoundedOrder", "Caps", "Chained", "ChainedTies", "ConvBall", "Cubic", "Damped",
+    "Diamond", "Entrywise", "Factors", "FactorsInBall", "Flanks", "Floored", "Identity",
+    "Increments", "Joined", "LiftedDiagonal", "Linear", "Normalized", "Polar", "Rows", "Signs",
+    "Sinkhorn", "Slack", "Softmax", "Square", "StraightThrough", "Tall", "Transform", "UnderMask",
+    "Waves", "maps_of_bounds", "of_norms",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Smooth maps onto orthogonal matrices: the polar factor, and Cayley's map around a base."""
+"""Smooth maps onto orthogonal matrices and onto those of singular values in a range."""
 
 import functools
 
@@ -12,6 +12,9 @@ from constrainit.numerics import (
     at_most,
     inverse_by_halves,
     polished,
+    replaced,
+    sin,
+    singular,
     symmetric_part,
 )
 from constrainit.transforms._transform import Transform, with_value
@@ -21,6 +24,8 @@ _FAR = 1.0
 # A step of any size stays below this: beyond it Cayley's map loses digits.
 _MOST = 2.0
 _LARGEST, _SMALLEST, _STEEP = 1e14, 1e-20, 1e-2
+# How far inside of its bounds a singular value starts, as a share of their distance.
+_MARGIN = 0.05
 
 
 class Polar(Transform):
@@ -90,6 +95,75 @@ class Polar(Transform):
     def _landed(self, w):
         folding = self.set._folding(w.shape)
         return folding.weight(_turned(folding.matrix(w), _nearer))
+
+
+class Waves(Transform):
+    """`U f(s) V'` for `t v = U s V'`, with `f(s) = lower + width sin((s - lower) / width)^2`.
+
+    `width` is `upper - lower`, and the temperature `t` makes a free value as large as an initial
+    weight. The singular values of the free value that stand for a member lie between `lower` and
+    `lower + 1.57 width`, where `f` rises with a slope of at most 1 and meets both bounds. The slope
+    at a bound is zero, and a little beyond it `f` turns back, so that no step leads to where there
+    is none. The gradient is that of the whole matrix function, directions included, from the one
+    decomposition of the value.
+
+    Source: G. Noferini, "A formula for the Frechet derivative of a generalized matrix function",
+    2017.
+    """
+
+    def _map(self, v, dtype):
+        folding = self.set._folding(v.shape)
+        x = folding.matrix(v) * self._temperature(v.shape)
+        return folding.weight(_turned(_clipped(x), self._waved))
+
+    def _waved(self, x):
+        lower, span = self.set.lower, self.set.upper - self.set.lower
+        u, s, v = (ops.stop_gradient(one) for one in singular(ops.stop_gradient(x)))
+        angle = (s - lower) / self._width
+        held = at_most(at_least(angle, -np.pi), np.pi)
+        f = lower + span * ops.square(sin(held))
+        # The differential of singular values and directions: divided differences of `f`.
+        apart, held_apart = _differences(angle), _differences(held)
+        some = ops.abs(apart) > 1e-6
+        sine = ops.where(some, sin(held_apart) / ops.where(some, apart, 1.0), 1.0)
+        along = (span / self._width) * sin(held[:, None] + held[None, :]) * sine
+        least = max(1e-2 * lower, 1e-12 * self.set.upper)
+        turn = (f[:, None] + f[None, :]) / at_least(s[:, None] + s[None, :], least)
+        across = ops.transpose(u) @ x @ v
+        even = symmetric_part(across)
+        moved = u @ (even * along + (across - even) * turn) @ ops.transpose(v)
+        if x.shape[0] > x.shape[1]:
+            beside = (x @ v - u @ across) * (f / at_least(s, least))
+            moved = moved + beside @ ops.transpose(v)
+        value = replaced(ops.stop_gradient(x), u, s, v, lambda _: f)
+        return with_value(moved, value)
+
+    @property
+    def _width(self):
+        return self.set.upper - self.set.lower or self.set.upper
+
+    def _temperature(self, shape):
+        return self.size(shape) / self.deviation(shape)
+
+    def _inverse(self, w, dtype):
+        u, s, v, folding = self._decomposed(w)
+        share = np.clip((s - self.set.lower) / self._width, 0.0, 1.0)
+        s = self.set.lower + self._width * np.arcsin(np.sqrt(share))
+        return folding.unfolded((u * s) @ v) / self._temperature(w.shape)
+
+    def _inside(self, w, dtype):
+        u, s, v, folding = self._decomposed(w)
+        margin = _MARGIN * (self.set.upper - self.set.lower)
+        s = np.clip(s, self.set.lower + margin, self.set.upper - margin)
+        return folding.unfolded((u * s) @ v)
+
+    def _decomposed(self, w):
+        folding = self.set._folding(w.shape)
+        return *np.linalg.svd(folding.array(w), full_matrices=False), folding
+
+
+def _differences(x):
+    return x[:, None] - x[None, :]
 
 
 def _turned(matrix, function):
