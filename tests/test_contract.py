@@ -594,12 +594,22 @@ def layer(case, a_set):
     return None
 
 
+OTHERS = [
+    "Box_each", "L1Sphere", "Affine", "Transport", "Unimodal", "CholeskyFactor",
+    "CorrelationCholesky", "SingularValues", "PositiveSemidefinite_rank", "Dissipative",
+    "Intersection_few_shares",
+]  # fmt: skip
 MIXED = ["NonNegative", "Box", "UnitNorm", "Simplex", "Masked_UnitNorm", "Custom_class"]
 
 
 @pytest.mark.parametrize(
     ("policy", "names"),
-    [("float32", TYPICAL), ("mixed_bfloat16", MIXED), ("mixed_float16", MIXED)],
+    [
+        ("float32", TYPICAL),
+        ("mixed_bfloat16", MIXED),
+        ("mixed_float16", MIXED),
+        ("mixed_bfloat16", OTHERS),
+    ],
 )
 def test_fit_save_load(policy, names, tmp_path, rng):
     """After three compiled training steps every weight is a member, and a saved model keeps all."""
