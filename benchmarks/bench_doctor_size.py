@@ -76,6 +76,7 @@ def one(name, kind):
 
     import constrainit as ci
 
+    _ = ci.diagnose  # imports the doctor
     model, x, y = eval(MODELS[name])
     begin = time.process_time()
     if kind == "fit":

@@ -21,7 +21,7 @@ from constrainit.doctor._probe import probe
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._randomness import undisturbed
 from constrainit.doctor._report import Report
-from constrainit.doctor._state import borrowed
+from constrainit.doctor._state import borrowed, collecting_only_new
 from constrainit.doctor._tight import tight
 from constrainit.doctor.rules import OF_CLASSES, findings, in_order
 from constrainit.doctor.treatments import treat
@@ -105,7 +105,7 @@ def examine(
     if drawn:
         problem.drawn = True
         problem.said.append("inputs drawn at random, as none were given")
-    with borrowed(model) as put_back, _trials() as quietly:
+    with collecting_only_new(), borrowed(model) as put_back, _trials() as quietly:
         evidence = probe(problem)
         put_back()
         quietly()

@@ -135,31 +135,6 @@ def summarize(value, activation: str):
     return ops.stack([mean, deviation, lowest, highest, ops.mean(1.0 - held), flat, dead, spread])
 
 
-def moments(batch):
-    """The mean and the variance of each unit over a batch."""
-    return ops.mean(batch, axis=0), ops.var(batch, axis=0)
-
-
-def summarize_at_once(value, activation: str, moments=moments):
-    """As `summarize`, outside of a traced call: fewer passes, where they tell everything."""
-    wide = ops.cast(value, "float32")
-    batch = ops.reshape(wide, (-1, wide.shape[-1])) if len(wide.shape) > 1 else wide[:, None]
-    means, variances = moments(batch)
-    lowest, highest = ops.min(wide), ops.max(wide)
-    zero = ops.zeros_like(lowest)
-    flat = dead = zero
-    if activation in _BOUNDED:
-        flat = ops.mean(ops.cast(_flat(wide, activation), "float32"))
-    if activation in _RECTIFIED:
-        still = ops.logical_and(ops.equal(ops.max(batch, axis=0), 0), ops.equal(variances, 0))
-        dead = ops.mean(ops.cast(still, "float32"))
-    deviation = ops.sqrt(ops.mean(variances) + ops.var(means))
-    spread = ops.sqrt(ops.max(variances))
-    found = [ops.mean(means), deviation, lowest, highest, zero, flat, dead, spread]
-    numbers_of = ops.convert_to_numpy(ops.stack(found))
-    return numbers_of if _is_told(numbers_of) else summarize(value, activation)
-
-
 def summarize_array(value: np.ndarray, activation: str) -> np.ndarray | None:
     """As `summarize`, of an array of NumPy; None where its fewer passes do not tell everything."""
     wide = value.astype("float32", copy=False)

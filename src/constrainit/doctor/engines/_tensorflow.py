@@ -28,9 +28,10 @@ __all__ = [
 
 def summarize(value, activation):
     """The statistics of an output; a layer's own `tf.function` has no values yet."""
+    found = None
     if tf.executing_eagerly():
-        return _statistics.summarize_at_once(value, activation)
-    return _statistics.summarize(value, activation)
+        found = _statistics.summarize_array(tf.cast(value, "float32").numpy(), activation)
+    return _statistics.summarize(value, activation) if found is None else found
 
 
 def look(value, activation):

@@ -5,7 +5,7 @@ import copy
 
 import torch
 
-from constrainit.doctor._statistics import summarize_at_once
+from constrainit.doctor import _statistics
 from constrainit.doctor.engines import _eager
 from constrainit.doctor.engines._eager import (
     build_for_fit,
@@ -23,9 +23,6 @@ __all__ = [
     "own_step", "set_aside", "summarize", "trace_own_step", "transformation",
 ]  # fmt: skip
 
-_ENTRIES = 1 << 16
-"""How many numbers of an output are looked at together: what stays in a processor's cache."""
-
 _SHARED = 1 << 15
 """From so many numbers on PyTorch shares an operation among threads."""
 
@@ -34,8 +31,9 @@ _ASKS_FOR_GRADIENT = "requires grad"
 
 
 def summarize(value, activation):
-    """As `_statistics.summarize_at_once`."""
-    return summarize_at_once(value, activation, _moments)
+    """As `_statistics.summarize`: by NumPy, which has a call done where PyTorch has begun it."""
+    found = _statistics.summarize_array(value.float().cpu().numpy(), activation)
+    return _statistics.summarize(value, activation) if found is None else found
 
 
 def look(value, activation):
@@ -101,14 +99,6 @@ def set_aside(model):
             parameter.grad = gradient
         for optimizer, state in native:
             optimizer.load_state_dict(state)
-
-
-def _moments(batch):
-    """As `_statistics.moments`; `torch.var` along the first axis takes ten times as long."""
-    means, squares = batch.mean(0), torch.zeros_like(batch[0])
-    for part in batch.split(max(1, _ENTRIES // max(batch.shape[1], 1))):
-        squares += torch.square(part - means).sum(0)
-    return means, squares / len(batch)
 
 
 class _Watched(torch.autograd.Function):
