@@ -20,8 +20,8 @@ SMOOTH = [case for case in FEW if case.make().transform is not None and len(case
 
 
 ON_JAX = keras.backend.backend() == "jax"
-SOLVED = ("Orthogonal", "SpecialOrthogonal", "Blocks_Orthogonal")
-"""Members by a linear system: the artifact calls LAPACK, which TensorFlow has no names for."""
+SOLVED = ("Orthogonal", "SpecialOrthogonal", "Blocks_Orthogonal", "SingularValues")
+"""Members by a linear system or a decomposition, for which LAPACK has names that TensorFlow lacks."""
 
 
 def marked(case):

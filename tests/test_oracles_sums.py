@@ -312,6 +312,22 @@ def test_transport(shape, size, rng):
             np.testing.assert_allclose(image.sum(0), columns, rtol=1e-5)
 
 
+@pytest.mark.parametrize("huge", [1e3, 1e12, 1e30])
+def test_a_huge_entry_hides_no_other(huge, rng):
+    """One weight that has run away gets all that its row and column allow, the others their own."""
+    for rows, columns in ((3, 5), (5, 3), (4, 4)):
+        taken = rng.uniform(0.5, 2.0, columns)
+        sent = rng.uniform(0.5, 2.0, rows)
+        sent *= taken.sum() / sent.sum()
+        w = rng.normal(size=(rows, columns))
+        at = rng.integers(rows), rng.integers(columns)
+        w[at] = 30.0
+        expected = _by_cvxpy(w, functools.partial(_plan, sent, taken))
+        w[at] = huge
+        image = projected(ci.Transport(sent, taken), w)
+        np.testing.assert_allclose(image, expected, rtol=0, atol=5e-5)
+
+
 def _plan(rows, columns, cp, x):
     return [x >= 0, cp.sum(x, axis=1) == rows, cp.sum(x, axis=0) == columns]
 

@@ -59,6 +59,7 @@ def project_transport(w, rows, columns):
 
 def _project(w, rows, columns):
     exact = float(ml_dtypes.finfo(backend.standardize_dtype(w.dtype)).eps)
+    w = _lowered(w)
     top = ops.max(w, axis=-1, keepdims=True)
     taken = ops.max(project_simplex(w, rows, (-1,)), axis=-1, keepdims=True)
     start = w - top + taken
@@ -99,6 +100,27 @@ def _project(w, rows, columns):
     state = ops.while_loop(unsettled, round_, state, maximum_iterations=ROUNDS)
     image = at_least(state[1], 0.0)
     return ops.where(state[4], image, _filled(image, rows, columns))
+
+
+def _lowered(w):
+    """`w` without what its largest entries have beyond all that they need, sums being at most one.
+
+    An entry that does not get all that its row and its column allow leaves some to one entry of
+    its row and to one of its column; handing these over pays unless it is at most their sum, less
+    the entry where their own column and row meet, plus two. What lies above that moves nothing,
+    and the entries beside it would be lost in its rounding.
+    """
+    low = ops.min(w, axis=(-2, -1), keepdims=True)
+    return at_most(w, _others(w, low, -1) + (_others(w, low, -2) - low) + 2.0)
+
+
+def _others(w, low, axis):
+    """The largest of the other entries along the axis."""
+    top = ops.max(w, axis=axis, keepdims=True)
+    is_top = ops.equal(w, top)
+    second = ops.max(ops.where(is_top, low, w), axis=axis, keepdims=True)
+    alone = ops.equal(ops.sum(ops.cast(is_top, "int32"), axis=axis, keepdims=True), 1)
+    return ops.where(ops.logical_and(is_top, alone), second, top)
 
 
 def _worst(row, column):
