@@ -288,6 +288,15 @@ def test_forms(folder):
     assert json.loads((folder / "r.pdf").read_text())["ok"] is False
 
 
+def test_html_is_an_option_too(folder):
+    """As `constrainit log` has it: a page, whatever the file's name is."""
+    doctor("batched.py:sick", "--html", "page", "--steps", 1, exit_code=1)
+    assert "<h1>" in (folder / "page").read_text()
+    for more in (("--output", "r.html"), ("--format", "json")):
+        message = doctor("gone.py:sick", "--html", "r.html", *more, exit_code=2)
+        assert "leave out --output, --format" in message
+
+
 def test_a_form_that_there_is_not(folder):
     """Refused by the end of the name, with those that there are, before anything is looked at."""
     message = doctor("gone.py:sick", "--output", "r.pdf", exit_code=2)
