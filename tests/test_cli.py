@@ -199,6 +199,7 @@ def test_target_that_can_not_be_had(folder):
         "gone:make": "There is no module 'gone'",
         "gone.keras": "There is no file 'gone.keras'",
         "models.py": "TARGET must be file.py:factory, module:factory or model.keras",
+        "model.h5": "model.h5', a format of Keras 2: load it where it can be, and save the model",
         "models.py:gone": "'models' has no function 'gone'. It has: ",
         "models.py:not_callable": "'models' has no function 'not_callable'",
         "models.py:wrong": "'wrong' must return a keras.Model. It returned: 'a model'",
