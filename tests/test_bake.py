@@ -1,5 +1,7 @@
 """What `bake` promises: another model of the same function, whatever stands in it."""
 
+import subprocess
+import sys
 from typing import Any
 
 import keras
@@ -268,3 +270,35 @@ def test_what_is_added_to_a_kernel_takes_the_scale():
     model = keras.Sequential([keras.Input((8,)), coarse])
     coarse.quantize("int8")
     assert scales(same(model, x))
+
+
+ONLY_KERAS = """
+import sys, keras, numpy as np
+model = keras.saving.load_model(sys.argv[1])
+np.save(sys.argv[2], keras.ops.convert_to_numpy(model(np.load(sys.argv[2]))))
+assert "constrainit" not in sys.modules
+"""
+
+
+def test_a_baked_file_loads_without_this_library(tmp_path):
+    """Layers that were made with `constrained` keep weights, and Keras' own initializers."""
+    kernel, units = ci.NonNegative(), ci.UnitNorm()
+    model = keras.Sequential([
+        keras.Input((6,)),
+        layers.Dense(4, **ci.constrained(kernel=units, activation="tanh", depth=2)),
+        layers.Dense(4, **ci.constrained(kernel=kernel, bias=ci.Box(-1, 1), activation="relu")),
+        layers.BatchNormalization(**ci.constrained(gamma=ci.Positive())),
+        ci.Reparametrized(layers.Dense(3, **ci.constrained(kernel=kernel)), kernel=kernel),
+        layers.Reshape((3, 1)),
+        layers.Bidirectional(layers.SimpleRNN(4, **ci.constrained(recurrent=ci.Orthogonal()))),
+    ])  # fmt: skip
+    plain = ci.bake(model)
+    starts = [plain.layers[0].bias_initializer, plain.layers[2].gamma_initializer]
+    assert [type(one).__name__ for one in starts] == ["Zeros", "Ones"]
+    ci.constrain(plain, {"*": None})
+    file, x = tmp_path / "plain.keras", batch(5, 6)
+    plain.save(file)
+    np.save(tmp_path / "x.npy", x)
+    command = [sys.executable, "-c", ONLY_KERAS, str(file), str(tmp_path / "x.npy")]
+    subprocess.run(command, check=True, timeout=200)
+    np.testing.assert_allclose(np.load(tmp_path / "x.npy"), array(model(x)), atol=1e-5)

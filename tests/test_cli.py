@@ -199,6 +199,7 @@ def test_target_that_can_not_be_had(folder):
         "gone:make": "There is no module 'gone'",
         "gone.keras": "There is no file 'gone.keras'",
         "models.py": "TARGET must be file.py:factory, module:factory or model.keras",
+        "model.h5": "model.h5', a format of Keras 2: load it where it can be, and save the model",
         "models.py:gone": "'models' has no function 'gone'. It has: ",
         "models.py:not_callable": "'models' has no function 'not_callable'",
         "models.py:wrong": "'wrong' must return a keras.Model. It returned: 'a model'",
@@ -286,6 +287,15 @@ def test_forms(folder):
     arguments = ("batched:sick", "--output", "r.pdf", "--steps", 1)
     doctor(*arguments, "--format", "json", exit_code=1)
     assert json.loads((folder / "r.pdf").read_text())["ok"] is False
+
+
+def test_html_is_an_option_too(folder):
+    """As `constrainit log` has it: a page, whatever the file's name is."""
+    doctor("batched.py:sick", "--html", "page", "--steps", 1, exit_code=1)
+    assert "<h1>" in (folder / "page").read_text()
+    for more in (("--output", "r.html"), ("--format", "json")):
+        message = doctor("gone.py:sick", "--html", "r.html", *more, exit_code=2)
+        assert "leave out --output, --format" in message
 
 
 def test_a_form_that_there_is_not(folder):

@@ -3,6 +3,12 @@
 import re
 from pathlib import Path
 
+import keras
+import numpy as np
+import pytest
+from conftest import array, tensor
+
+import constrainit as ci
 from constrainit._catalogue import markdown
 from constrainit.doctor import _explain
 
@@ -10,6 +16,61 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGE = DOCS / "findings.md"
 SETS = DOCS / "sets.md"
+PEERS = (DOCS / "from_other_libraries.md").read_text()
+UNMERGED = ("GroupL1Ball", "Polyhedron")
+"""Sets that the page of other libraries may name before they are here."""
+
+
+def is_one_hot(w):
+    return (np.sort(w, axis=1) == [0] * (w.shape[1] - 1) + [1]).all()
+
+
+def spectrum(w):
+    return np.linalg.svd(w, compute_uv=False)
+
+
+def near(x, y):
+    return np.allclose(x, y, rtol=0, atol=1e-5)
+
+
+MEANT = {
+    "ci.Affine([2, -1])": ((2, 5), lambda w: near(w[1], 2 * w[0])),
+    "ci.Affine([1, 0, 0, -1])": ((4, 3), lambda w: near(w[0], w[3])),
+    "ci.Box(0, 1) & ci.SumTo(2)": ((5, 3), lambda w: near(w.sum(0), 2) and w.min() >= 0),
+    "ci.Convex()": ((6, 2), lambda w: np.diff(w, n=2, axis=0).min() >= -1e-5),
+    "ci.CorrelationCholesky()": ((4, 4), lambda w: near(np.diag(w @ w.T), 1)),
+    "ci.Dissipative(0.1)": ((4, 4), lambda w: np.linalg.eigvals(w).real.max() <= -0.1 + 1e-5),
+    "ci.DoublyStochastic()": ((4, 4), lambda w: near(w.sum(0), 1) and near(w.sum(1), 1)),
+    "ci.Fixed([[False, True], [True, False]], 0.0)": ((2, 2), lambda w: w[0, 1] == w[1, 0] == 0),
+    "ci.Grid(1, 0, 7)": ((4, 4), lambda w: set(w.ravel()) <= set(range(8))),
+    "ci.MaxNorm(2, axis=[0, 1])": ((6, 4), lambda w: near(np.linalg.norm(w), 2)),
+    "ci.Monotone(axis=-1) & ci.NonNegative()": (
+        (3, 5), lambda w: w.min() >= 0 and np.diff(w, axis=1).min() >= 0,
+    ),
+    "ci.NormRange(2, 2, axis=-1)": ((3, 5), lambda w: near(np.linalg.norm(w, axis=1), 2)),
+    "ci.NuclearNorm(2)": ((4, 4), lambda w: near(spectrum(w).sum(), 2)),
+    "ci.PositiveSemidefinite(rank=2)": ((4, 4), lambda w: near(spectrum(w)[2:], 0)),
+    "ci.Product([ci.Positive(), ci.Simplex(axis=-1)], [2, 3])": (
+        (4, 5), lambda w: w[:, :2].min() > 0 and near(w[:, 2:].sum(1), 1),
+    ),
+    "ci.Sign([1, 0, -1])": ((3, 4), lambda w: w[0].min() >= 0 >= w[2].max()),
+    "ci.Simplex() & ci.TopK(4)": (
+        (9, 2), lambda w: near(w.sum(0), 1) and ((w > 0).sum(0) <= 4).all(),
+    ),
+    "ci.Simplex(axis=-1) & ci.TopK(1, axis=-1)": ((3, 5), is_one_hot),
+    "ci.SingularValues(0.9, 1.1)": (
+        (5, 3), lambda w: 0.9 - 1e-5 <= spectrum(w).min() <= spectrum(w).max() <= 1.1 + 1e-5,
+    ),
+    "ci.SumTo(axis=0) & ci.SumTo(axis=1)": (
+        (3, 4), lambda w: near(w.sum(0), 0) and near(w.sum(1), 0),
+    ),
+    "ci.TopK(8, axis=[0, 1])": ((5, 4), lambda w: np.count_nonzero(w) == 8),
+    "ci.Transport([1, 2], [2, 1])": (
+        (2, 2), lambda w: near(w.sum(1), [1, 2]) and near(w.sum(0), [2, 1]),
+    ),
+    "ci.UnitNorm(axis=[0, 1])": ((4, 3), lambda w: near(np.linalg.norm(w), 1)),
+}  # fmt: skip
+"""What code of the page of other libraries means, on weights of a shape."""
 
 
 def test_the_page_of_findings_is_that_of_the_rules():
@@ -32,6 +93,32 @@ def test_the_code_of_the_readme_runs_from_top_to_bottom(tmp_path, monkeypatch):
     assert len(blocks) > 4
     assert (tmp_path / "run.db").exists()
     assert names["ci"].check(names["plain"]).ok
+
+
+def test_our_column_of_the_page_of_other_libraries_can_be_pasted():
+    """Every piece of our code there makes what it says."""
+    layer = keras.layers.Dense(3)
+    names = {"ci": ci, "keras": keras, "layer": layer}
+    names["model"] = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3)])
+    codes = set(re.findall(r"`(ci\.[^`]*)`", PEERS))
+    here = [code for code in codes if all(hasattr(ci, n) for n in re.findall(r"ci\.(\w+)", code))]
+    assert len(here) > 90
+    assert all(any(f"ci.{n}(" in code for n in UNMERGED) for code in codes - set(here))
+    for code in here:
+        made = eval(code, names)
+        if isinstance(made, ci.ConstraintSet):
+            assert made.describe()
+    [block] = re.findall(r"```python\n(.*?)```", PEERS, re.DOTALL)
+    exec(block, names)
+
+
+@pytest.mark.parametrize("code", MEANT)
+def test_a_set_is_what_the_other_library_has(code):
+    """By a formula of its own: weights from far outside come to be what is meant."""
+    assert f"`{code}`" in PEERS
+    shape, meant = MEANT[code]
+    w = 3 * np.random.default_rng(0).normal(size=shape)
+    assert meant(array(eval(code, {"ci": ci}).project(tensor(w))))
 
 
 if __name__ == "__main__":

@@ -53,6 +53,13 @@ def test_a_set_without_the_name_of_a_weight(make, write):
     assert f"Received: NonNegative() without a name. Write {write} where" in str(raised.value)
 
 
+def test_a_layer_in_the_place_of_its_arguments():
+    """The message says where the arguments go, and what is for a model that there is."""
+    message = r"Write Dense\(\.\.\., \*\*constrained\(kernel=\.\.\.\)\), or constrain\(model"
+    with pytest.raises(ValueError, match=f"Received: the layer 'd'. {message}"):
+        ci.constrained(keras.layers.Dense(2, name="d"), kernel=ci.NonNegative())  # type: ignore
+
+
 ENTRIES = "must hold finite numbers, and None where it is open. Received:"
 OPEN = r" Use None for an open side\."
 ZERO = r" For weights that may be 0 use NonNegative\(\)\."

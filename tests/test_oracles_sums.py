@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 from cases_orders import Hill
-from conftest import array
+from conftest import array, tensor
 from hypothesis import given
 from hypothesis import strategies as st
 from test_oracles import QUICK, SLOW, _by_cvxpy, close, projected, weights
@@ -398,3 +398,30 @@ def test_simplex_does_not_depend_on_other_units(rng):
     for i in range(3):
         alone = projected(ci.Simplex(), np.repeat(w[:, i : i + 1], 3, 1))
         assert (alone[:, 0] == together[:, i]).all()
+
+
+def test_a_plan_of_the_right_sums_is_a_member():
+    """Though Newton's method would move a large one by more than its own rounding."""
+    plan = ci.Transport([1.0, 2.0, 3.0], [2.0, 4.0])
+    w = np.outer([1.0, 2.0, 3.0], [2.0, 4.0]) / 6
+    moved = w + 1e-3 * np.array([[1, -1], [-1, 1], [0, 0]])
+    for one, held in ((w, True), (w * (1 + 1e-7), True), (w * 1.001, False)):
+        inside = plan._holds(tensor(one), tensor(moved), "float32")
+        assert array(inside).all() == held
+    assert not array(plan._holds(tensor(w - np.eye(3, 2)), tensor(w), "float32")).any()
+
+
+def test_small_sums_beside_large_ones_are_as_said():
+    """The docstring's bounds: to the rounding of the largest, and of each where they are alike."""
+    rng = np.random.default_rng(0)
+    for spread, own in ((2, 2e-6), (4, 3e-4)):
+        rows, columns = (10 ** (spread * (rng.random(30) - 0.5)) for _ in range(2))
+        columns *= rows.sum() / columns.sum()
+        largest = max(rows.max(), columns.max())
+        plan = ci.Transport(rows.tolist(), columns.tolist())
+        for size in (1.0, largest, 1e3 * largest):
+            image = array(plan.project(tensor(size * rng.normal(size=(30, 30)))))
+            for axis, sums in ((1, rows), (0, columns)):
+                off = np.abs(image.astype("float64").sum(axis) - sums)
+                assert off.max() <= 4e-7 * largest
+                assert (off / sums).max() <= own

@@ -564,3 +564,35 @@ def test_a_file_that_is_something_else_is_refused(tmp_path):
     other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(5)])
     with pytest.raises(ArchiveError, match=r"another model: its weights .* \(3, 5\) here and"):
         _fault_file.restore(other, _fault_file.read(path), None)
+
+
+@pytest.mark.parametrize("every", [None, 2])
+def test_what_is_undone_is_told_once(tmp_path, every):
+    """`KeepFeasible` does not warn of what `StopAtFault` takes back, at a validation neither."""
+    x, y = data()
+    x[BAD * BATCH : (BAD + 1) * BATCH] = np.nan
+    sick, keep = model(ci.NonNegative()), ci.KeepFeasible(every=every)
+    ci.project(sick)
+    with pytest.warns(UserWarning, match="Training stops") as told:
+        sick.fit(
+            x, y, batch_size=BATCH, shuffle=False, epochs=3, verbose=0,
+            validation_data=(np.ones_like(x), y),
+            callbacks=[keep, ci.StopAtFault(tmp_path / "fault.npz")],
+        )  # fmt: skip
+    said = [str(one.message) for one in told if one.category is UserWarning]
+    assert [text[:9] for text in said] == ["At step 6"]
+    assert not keep.repairs
+
+
+def test_what_is_not_undone_is_told_after_all():
+    """Where another callback loses a weight behind `StopAtFault`, when training ends."""
+    x, y = data()
+    sound, keep = model(ci.NonNegative()), ci.KeepFeasible()
+    ci.project(sound)
+
+    def lose(epoch, logs):
+        sound.layers[-1].kernel.assign(np.full((4, 2), np.nan, "f4"))
+
+    callbacks = [keep, ci.StopAtFault(None), keras.callbacks.LambdaCallback(on_epoch_end=lose)]
+    with pytest.warns(UserWarning, match="At train end: m/last/kernel is not finite"):
+        sound.fit(x, y, verbose=0, callbacks=callbacks)

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from constrainit.initializers import Feasible, MatchingBias
 from constrainit.layers import OutputScale
 
 _KERNEL = {"kernel": "kernel", "bias": "bias", "lora_kernel_b": "kernel"}
@@ -118,3 +119,17 @@ def without_scale(config: dict[str, Any]) -> dict[str, Any]:
     # A layer of the user's own may not have all arguments of the one that it inherits from.
     known = {key: value for key, value in plain.items() if key in config}
     return {**config, **known, "activation": scale["config"]["activation"]}
+
+
+def without_starts(config: dict[str, Any]) -> dict[str, Any]:
+    """The config of a layer with Keras' own initializers in the place of this library's.
+
+    The weights are kept, and what made them is not needed to load them.
+    """
+    names = {keras.saving.get_registered_name(one) for one in (Feasible, MatchingBias)}
+    plain = {}
+    for key, value in config.items():
+        if isinstance(value, dict) and value.get("registered_name") in names:
+            default = _STARTS.get(key.removesuffix("_initializer"), "glorot_uniform")
+            plain[key] = value["config"].get("base") or default
+    return {**config, **plain}

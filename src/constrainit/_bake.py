@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from constrainit._absorbed import absorbed, told, without_scale
+from constrainit._absorbed import absorbed, told, without_scale, without_starts
 from constrainit._carried import carry_adapted, carry_constraints
 from constrainit._reparametrize import weights_by_layer, weights_in_order
 from constrainit._seen import trained_of
@@ -32,8 +32,9 @@ def bake(model: keras.Model) -> keras.Model:
     trained on. An LSTM or a GRU applies its activation elsewhere, too, and what a layer of your
     own does is not known: these, and quantized layers, keep their `OutputScale`.
 
-    Keras saves the constraint of a layer that has an argument for it, and loading that needs
-    `import constrainit`. `constrain(copy, {"*/kernel": None})` takes it off.
+    The copy keeps its weights and no initializer of this library, but Keras' own. Keras saves the
+    constraint of a layer that has an argument for it, and loading that needs `import constrainit`;
+    `constrain(copy, {"*": None})` takes constraints off, and the file loads without this library.
 
     Args:
         model: A built Keras model whose config holds its layers; stays as it is.
@@ -101,7 +102,7 @@ def _copied(model):
 def _plain(config: Any, taken: set[str] | None = None) -> Any:
     """A config in which layers that take the scale of their activation have it no more.
 
-    Layers in a `Reparametrized` stand in its place.
+    Initializers are Keras' own. Layers in a `Reparametrized` stand in its place.
 
     Args:
         config: A config, or part of one.
@@ -116,7 +117,7 @@ def _plain(config: Any, taken: set[str] | None = None) -> Any:
         name = _name_of(own, taken)
         inner = {**own["layer"], "config": {**own["layer"]["config"], "name": name}}
         config = {**config, **inner}
-    config = without_scale(config)
+    config = without_starts(without_scale(config))
     layers: Any = config.get("layers")
     beside = _names(layers) if isinstance(layers, list) else None
     return {key: _plain(v, beside if key == "layers" else None) for key, v in config.items()}

@@ -58,7 +58,9 @@ def constrain(model: keras.Model, sets: Mapping[str, Any]) -> dict[str, Constrai
     _check_groups(chosen)
     for record, _, resolved in chosen.values():
         _check_members(record, resolved)
-    lost = _unsaved(model, [record for record, _, _ in chosen.values()])
+    # A weight that has no constraint and gets none has nothing to lose.
+    told = [one for one, _, new in chosen.values() if new or one.variable.constraint]
+    lost = _unsaved(model, told)
     apart = _apart(chosen, lost)
     for record, wanted, resolved in chosen.values():
         record.variable.constraint = resolved

@@ -3,6 +3,8 @@
 import difflib
 from typing import Any, Never
 
+import keras
+
 from constrainit import _checks
 from constrainit._joint import Joint
 from constrainit.initializers import Feasible, MatchingBias
@@ -45,13 +47,22 @@ def constrained(
 
     Returns:
         A dictionary for `**`. Use one dictionary for one layer: layers that share an initializer
-        of the same shape start with the same weights.
+        of the same shape start with the same weights. Leave out of the call what the dictionary
+        holds (`kernel_constraint`, `kernel_initializer`, with a plan `activation` and
+        `bias_initializer`): of an argument that is given twice Python says "got multiple values".
+        Two rules for one weight are one set, `kernel=NonNegative() & MaxNorm(2)`.
 
     Raises:
-        ValueError: A set comes without a name, a name carries its suffix or is misspelt, a value
-            is no constraint, the activation is unknown, there is an activation or a depth but no
-            kernel, or nothing at all.
+        ValueError: A set, or a layer, comes without a name, a name carries its suffix or is
+            misspelt, a value is no constraint, the activation is unknown, there is an activation
+            or a depth but no kernel, or nothing at all.
     """
+    if unnamed and isinstance(unnamed[0], keras.Layer):
+        raise ValueError(
+            "`constrained` gives the arguments that a layer is made with. Received: the layer "
+            f"{unnamed[0].name!r}. Write {type(unnamed[0]).__name__}(..., **constrained(kernel=...)"
+            '), or constrain(model, {"*/kernel": ...}) for a model that is built.'
+        )
     _checks.named("constrained", unnamed, "**constrained(kernel={!r})")
     if not sets and activation is None:
         raise ValueError(

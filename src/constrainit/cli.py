@@ -45,6 +45,7 @@ def cli() -> None:
     help="Default: by the end of --output (.json, .html, .sarif, .txt, .md), else text.",
 )  # fmt: skip
 @click.option("--output", metavar="FILE", help="Write the report there, whole or not at all.")
+@click.option("--html", metavar="F.html", help="As --output F.html --format html.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @click.option(
     "--steps", type=click.IntRange(min=1),

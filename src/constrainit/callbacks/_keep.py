@@ -12,6 +12,7 @@ from constrainit._obey import measured
 from constrainit._set import ConstraintSet
 from constrainit._signatures import Told
 from constrainit._warning import warn
+from constrainit.callbacks._train_function import Through
 from constrainit.model import is_built
 from constrainit.sets import Braked, Every, Relaxed, SelfStarting
 
@@ -60,7 +61,9 @@ class KeepFeasible(Told, keras.callbacks.Callback):
     looked at when training ends.
 
     With `SwapEMAWeights` the averages, which the optimizer holds, are projected where an epoch
-    ends and before a test, too.
+    ends and before a test, too. Within an epoch what is not finite is left to a `StopAtFault`, if
+    there is one, which takes the step back; if it stays, it is told where the next epoch begins or
+    training ends.
 
     Args:
         mode: `"repair"` projects what is outside, `"warn"` warns and changes nothing, `"raise"`
@@ -135,9 +138,11 @@ class KeepFeasible(Told, keras.callbacks.Callback):
             return
         if hasattr(self.model, "jax_state_sync"):
             self.model.jax_state_sync()
-        outside = []
+        outside, undone = [], self._may_be_undone(moment)
         for record, a_set, distance, image in measured(self.model):
             if distance == 0 or (_paced(a_set) and moment != "train end"):
+                continue
+            if undone and not math.isfinite(distance) and record.path not in self._lost:
                 continue
             outside.append(Repair(moment, record.path, distance))
             # A weight that is not finite has no nearest allowed one.
@@ -147,6 +152,12 @@ class KeepFeasible(Told, keras.callbacks.Callback):
         self._say(moment, outside)
         if self.mode == "repair" and moment in ("epoch end", "test begin", "predict begin"):
             _project_averages(self.model.optimizer)
+
+    def _may_be_undone(self, moment: str) -> bool:
+        """Whether a `StopAtFault` has yet to look at the steps of the epoch."""
+        between = ("train begin", "epoch begin", "train end")
+        function = getattr(self.model, "train_function", None)
+        return moment not in between and isinstance(function, Through)
 
     def _say(self, moment: str, outside: list[Repair]) -> None:
         lost = {one.weight for one in outside if not math.isfinite(one.violation)}

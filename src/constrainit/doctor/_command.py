@@ -33,6 +33,7 @@ def run(
     imports: tuple[str, ...],
     form: str | None,
     output: str | None,
+    html: str | None,
     seed: int,
     steps: int | None,
     select: tuple[str, ...],
@@ -50,6 +51,10 @@ def run(
     config, sizes = read_config(Path.cwd()), _shapes(shapes, max_size * 2**20)
     only, ignored = _codes("--select", select, config), _codes("--ignore", ignore, config)
     thresholds = _thresholds(config)
+    if html is not None:
+        if output is not None or form is not None:
+            raise TargetError("--html says where and in which form: leave out --output, --format.")
+        output, form = html, "html"
     _check_output(output)
     form = form or _form_of(output)
     source = _source(target)

@@ -105,6 +105,8 @@ def _with_factory(target):
         if len(names) == 1:
             return f"{target}:{names[0]}"
         which = f", whose functions without arguments are: {_listed(names)}"
+    elif target.endswith((".h5", ".hdf5")):
+        which = ", a format of Keras 2: load it where it can be, and save the model as .keras"
     raise TargetError(
         "TARGET must be file.py:factory, module:factory or model.keras. "
         f"Received: {target!r}{which}."

@@ -9,10 +9,11 @@ from keras import ops
 
 from constrainit import _checks
 from constrainit._compile import looping
+from constrainit._precision import tolerance
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws_of_matrices
 from constrainit.initializers._draws import uniform
-from constrainit.numerics import project_birkhoff, project_transport
+from constrainit.numerics import axis_sum, project_birkhoff, project_transport
 from constrainit.sets._matrices import check_matrix, check_square
 from constrainit.sets.sums import _Shares
 from constrainit.transforms import Sinkhorn
@@ -82,7 +83,12 @@ class _Plans(ConstraintSet):
     def _holds(self, w, image, dtype):
         # By no tolerance below zero, as for `Simplex`.
         positive = ops.all(ops.greater_equal(w, 0), axis=(-2, -1), keepdims=True)
-        return ops.logical_and(positive, super()._holds(w, image, dtype))
+        rows, columns, _, unit = self._sums(tuple(w.shape))
+        row, column = ops.sum(w, axis=-1, keepdims=True), axis_sum(w, (-2,))
+        held = ops.logical_and(_are(row, rows * unit, dtype), _are(column, columns * unit, dtype))
+        # Newton's method moves a large member by more than its own rounding.
+        near = ops.logical_or(held, super()._holds(w, image, dtype))
+        return ops.logical_and(positive, near)
 
     def _transform(self):
         return Sinkhorn(self)
@@ -139,7 +145,9 @@ class Transport(_Plans):
     destinations. With ones it is that of `DoublyStochastic`, whose projection it shares: Euclidean,
     by semismooth Newton on its dual, exact to rounding for weights that are not spread over more
     than some hundreds of the largest sum, and else nearest to a relative 1e-5 of the largest
-    weight. Sums are held to rounding in any case.
+    weight. Sums are held to the rounding of the largest of them, and each to its own where they
+    differ by a factor of some hundreds at most; one that is a ten-thousandth of the largest may be
+    off by 3e-4 of itself, one that is a millionth by some percent.
 
     The initializer draws every weight from the exponential law of mean `rows[i] * columns[j]`
     divided by the total, what independent choices of a row and a column give, and projects.
@@ -203,6 +211,13 @@ class Transport(_Plans):
         return (
             f"non-negative, the {len(self.rows)} rows and {len(self.columns)} columns of given sums"
         )
+
+
+def _are(sums, wanted, dtype):
+    """Whether all sums of a matrix are the wanted ones, to the rounding of what is summed."""
+    wanted = ops.convert_to_tensor(wanted, dtype=sums.dtype)
+    near = ops.abs(sums - wanted) <= tolerance(dtype) * wanted
+    return ops.all(near, axis=(-2, -1), keepdims=True)
 
 
 def _positive(name, value):
