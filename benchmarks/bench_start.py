@@ -20,21 +20,27 @@ from constrainit.initializers.laws import Wanted
 SETS = (
     ci.NonNegative(), ci.Positive(), ci.Positive(0.2), ci.Box(0.1, 1), ci.Box(-0.02, 0.03),
     ci.Box(-1, 1), ci.MaxAbs(0.2), ci.Grid(1 / 64), ci.MaxNorm(0.5), ci.UnitNorm(),
-    ci.NormRange(0.5, 2), ci.L1Ball(1), ci.Simplex(), ci.Simplex(3), ci.SumTo(0), ci.SumTo(2),
-    ci.ZeroMean(), ci.RowStochastic(), ci.ColumnStochastic(), ci.Monotone(),
-    ci.Monotone("decreasing"), ci.Convex(), ci.Concave(), ci.TopK(2),
+    ci.NormRange(0.5, 2), ci.L1Ball(1), ci.L1Sphere(1), ci.Simplex(), ci.Simplex(3),
+    ci.SumTo(0), ci.SumTo(2), ci.ZeroMean(), ci.RowStochastic(), ci.ColumnStochastic(),
+    ci.Monotone(), ci.Monotone("decreasing"), ci.Convex(), ci.Concave(), ci.Unimodal(), ci.TopK(2),
     ci.Triangular(), ci.Diagonal(), ci.Banded(1, 2), ci.Toeplitz(), ci.Orthogonal(),
-    ci.SpectralNorm(), ci.NuclearNorm(2), ci.LowRank(2), ci.Blocks(ci.UnitNorm(), 2),
+    ci.SpectralNorm(), ci.SingularValues(0.5, 2), ci.NuclearNorm(2), ci.LowRank(2),
+    ci.Blocks(ci.UnitNorm(), 2),
 )  # fmt: skip
 SQUARE = (
     ci.DoublyStochastic(), ci.Circulant(), ci.Symmetric(), ci.SkewSymmetric(),
-    ci.PositiveSemidefinite(0.01), ci.Correlation(), ci.SpecialOrthogonal(),
+    ci.PositiveSemidefinite(0.01), ci.PositiveSemidefinite(rank=1), ci.Dissipative(0.1),
+    ci.Correlation(), ci.SpecialOrthogonal(), ci.CholeskyFactor(), ci.CorrelationCholesky(),
 )  # fmt: skip
-TOGETHER = (ci.NonNegative() & ci.UnitNorm(), ci.Box(0, 1) & ci.MaxNorm(1))
+TOGETHER = (
+    ci.NonNegative() & ci.UnitNorm(), ci.Box(0, 1) & ci.MaxNorm(1), ci.Simplex() & ci.TopK(2),
+)  # fmt: skip
 BY_INPUT = (  # sets that are given a value for each input
     lambda fan_in: ci.Sign(np.resize([1, -1], fan_in)),
     lambda fan_in: ci.Fixed(np.resize([[True], [False]], (fan_in, 4)), 0.25),
     lambda fan_in: ci.Halfspace(np.resize([1.0, 2.0], fan_in), 0.5),
+    lambda fan_in: ci.Box(np.resize([0.0, -0.1], (fan_in, 1)), np.resize([0.2, 0.1], (fan_in, 1))),
+    lambda fan_in: ci.Transport([4.0] * fan_in, [float(fan_in)] * 4),
     lambda fan_in: ci.Masked(ci.NonNegative(), np.resize([[True], [False]], (fan_in, 4))),
 )
 FAN_INS = (1, 2, 16, 256, 4096, 65_536)
@@ -48,6 +54,8 @@ def draws(fan_ins):
         yield from ((make(fan_in), (fan_in, 4)) for make in BY_INPUT)
         yield from ((a_set, (fan_in, 4)) for a_set in TOGETHER)
         yield ci.ConvSpectralNorm(), (1, 3, fan_in, 4)
+        if fan_in > 1:
+            yield ci.Affine(np.resize([1.0, 2.0], fan_in), 0.5), (fan_in, 4)
         if fan_in % 4 == 0:
             yield ci.Sparse(2, 4), (fan_in, 4)
         if fan_in <= 256:
@@ -81,7 +89,7 @@ def members(fan_ins, dtypes=DTYPES, in_turn=False):
                     if float(a_set.violation(drawn)) != 0:
                         outside.append(f"{a_set!r:.60} {shape} {dtype} {phi}")
                 count += 1
-    kinds = len(SETS) + len(BY_INPUT) + len(SQUARE) + len(TOGETHER) + 2
+    kinds = len(SETS) + len(BY_INPUT) + len(SQUARE) + len(TOGETHER) + 3
     inputs = ", ".join(f"{fan_in:,}" for fan_in in fan_ins)
     print(
         f"members after rounding: {count - len(outside)} of {count} draws, {kinds} sets, fan-in "
@@ -160,7 +168,41 @@ def plans():
     )
 
 
-PARTS = {"members": members, "first_step": first_step, "plans": plans}
+def signals():
+    """How much of the data is left behind 20 layers of 64 units, for sets that atlas has not."""
+    rng = np.random.default_rng(1)
+    odd, low = np.arange(64)[:, None] % 2, rng.uniform(0, 0.05, (64, 1))
+    sets = {
+        "L1Sphere(1)": ci.L1Sphere(1), "Unimodal()": ci.Unimodal(),
+        "SingularValues(0.5, 2)": ci.SingularValues(0.5, 2),
+        "PositiveSemidefinite(rank=8)": ci.PositiveSemidefinite(rank=8),
+        "Dissipative(0.1)": ci.Dissipative(0.1), "CholeskyFactor()": ci.CholeskyFactor(),
+        "CorrelationCholesky()": ci.CorrelationCholesky(),
+        "Simplex() & TopK(4)": ci.Simplex() & ci.TopK(4),
+        "Transport, even": ci.Transport([1.0] * 64, [1.0] * 64),
+        "Affine, values 0": ci.Affine(rng.normal(size=(3, 64))),
+        "Affine, sum 2": ci.Affine(np.ones((1, 64)), 2.0), "SumTo(2)": ci.SumTo(2),
+        "Box, lower bounds of 0 to 0.05": ci.Box(low, 1.0),
+        "Box, bounds of 0.1 to 1 both ways": ci.Box(-1 + 15 * low, 1 - 15 * low),
+        "Box, signs": ci.Box(np.where(odd, 0, -np.inf), np.where(odd, np.inf, 0)),
+        "Sign, the same": ci.Sign(np.where(odd, 1, -1)),
+    }  # fmt: skip
+    x = np.random.default_rng(0).normal(size=(256, 64)).astype("float32")
+    for name, a_set in sets.items():
+        shown = []
+        for activation in ("tanh", "relu"):
+            keras.utils.set_random_seed(0)
+            model = keras.Sequential([keras.Input((64,))])
+            for index in range(20):
+                inputs = "data" if index == 0 else None
+                start = ci.constrained(kernel=a_set, activation=activation, depth=20, inputs=inputs)
+                model.add(layers.Dense(64, **start))
+            outputs = keras.ops.convert_to_numpy(model(x))
+            shown.append(f"{activation} {outputs.std(axis=0).mean():.2g}")
+        print(f"deviation over the data behind 20 layers, {name}: {', '.join(shown)}", flush=True)
+
+
+PARTS = {"members": members, "first_step": first_step, "plans": plans, "signals": signals}
 
 
 if __name__ == "__main__":
