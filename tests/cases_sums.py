@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 from kinds import (
     FIRST,
+    C,
     Case,
     M,
     Probability,
@@ -53,6 +54,27 @@ class Edges:
 
     def sample(self, rng, k):
         return Probability(self.radius).sample(rng, k) * rng.choice([-1.0, 1.0], k)
+
+
+def of_groups(name, make, shape, groups, radius, positive=False, **facts):
+    """A row whose norms of groups sum to at most `radius`."""
+    labels = [groups == g for g in np.unique(groups)]
+
+    def distance(w, dtype):
+        part = np.maximum(w, 0.0) if positive else w
+        norms = np.asarray([np.linalg.norm(part[at]) for at in labels])
+        return np.asarray(
+            [np.hypot(Diamond(radius).distance(norms, dtype), np.linalg.norm(w - part))]
+        )
+
+    def sample(rng):
+        w = np.empty(shape)
+        for at, norm in zip(labels, Diamond(radius).sample(rng, len(labels)), strict=True):
+            direction = corner_direction(rng, int(at.sum()))
+            w[at] = norm * direction / np.linalg.norm(direction)
+        return abs(w) if positive else w
+
+    return Case(name, make, shape, distance, sample, whole(shape), **facts)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -199,6 +221,11 @@ ROWS = [
     by_unit("L1Ball", lambda: ci.L1Ball(1.5), M, Diamond(1.5), FIRST),
     by_unit("L1Ball_loose", lambda: ci.L1Ball(99.0, axis=0), M, Diamond(99.0), FIRST,
             variance=glorot),
+    of_groups("GroupL1Ball", lambda: ci.GroupL1Ball(1.5), M, FIRST, 1.5),
+    of_groups("GroupL1Ball_inputs", lambda: ci.GroupL1Ball(2.5, axis=-1), M, slices(M, (1,)), 2.5),
+    of_groups("GroupL1Ball_conv", lambda: ci.GroupL1Ball(0.5, axis=[0, 1]), C, slices(C, (0, 1)),
+              0.5),
+    of_groups("GroupL1Ball_loose", lambda: ci.GroupL1Ball(1e3), M, FIRST, 1e3, variance=glorot),
     by_unit("L1Sphere", lambda: ci.L1Sphere(1.5), M, Edges(1.5), FIRST, convex=False),
     bounds("MaxAbs", lambda: ci.MaxAbs(0.3), M, -0.3, 0.3),
     by_unit("ZeroMean", ci.ZeroMean, M, Sum(0.0), FIRST, variance=glorot),

@@ -14,6 +14,9 @@ WRONG = [
     (lambda: ci.L1Ball(0), f"`radius` of `L1Ball` {POSITIVE} radius=0."),
     (lambda: ci.L1Sphere(0), f"`radius` of `L1Sphere` {POSITIVE} radius=0."),
     (lambda: ci.L1Ball(NAN), f"`radius` of `L1Ball` {FINITE} radius=nan."),
+    (lambda: ci.GroupL1Ball(0), f"`radius` of `GroupL1Ball` {POSITIVE} radius=0."),
+    (lambda: ci.GroupL1Ball(INF), f"`radius` of `GroupL1Ball` {FINITE} radius=inf."),
+    (lambda: ci.GroupL1Ball([1.0]), rf"`radius` of `GroupL1Ball` {FINITE} radius=\[1.0\]."),
     (lambda: ci.MaxAbs(-1.0), f"`bound` of `MaxAbs` {POSITIVE} bound=-1.0."),
     (lambda: ci.MaxAbs(None), f"`bound` of `MaxAbs` {FINITE} bound=None."),
     (lambda: ci.Halfspace([0.0, 0], 1.0),
@@ -71,6 +74,10 @@ WRONG = [
      r"`columns` of `Transport` must have the sum of `rows`, 3. Received: columns=\[1.0, 1.0\]. Their "
      r"sum is 2."),
     *axis_errors(lambda a: ci.L1Ball(1.0, axis=a), "L1Ball"),
+    *axis_errors(lambda a: ci.GroupL1Ball(1.0, axis=a), "GroupL1Ball"),
+    (lambda: ci.GroupL1Ball(1.0, axis=[0, 2]).project(np.ones((3, 2), "float32")),
+     r"`axis` of `GroupL1Ball` must name different axes of the weight. Received: axis=\[0, 2\] for a "
+     r"weight of shape \(3, 2\)."),
     *axis_errors(lambda a: ci.L1Sphere(1.0, axis=a), "L1Sphere"),
     *axis_errors(lambda a: ci.ZeroMean(axis=a), "ZeroMean"),
     *axis_errors(lambda a: ci.Halfspace(None, 1.0, axis=a), "Halfspace"),

@@ -32,6 +32,59 @@ def test_l1_ball(radius, w):
     close(projected(ci.L1Ball(radius), w), expected, w)
 
 
+@SLOW
+@given(w=weights(4, 3), radius=st.sampled_from([0.1, 2.0]), axis=st.sampled_from([0, 1]))
+def test_group_l1_ball(w, radius, axis):
+    """A conic solver ends at the same point, and so do the norms alone, by bisection in float64."""
+    found = projected(ci.GroupL1Ball(radius, axis=axis), w)
+    norms = np.linalg.norm(w, axis=axis, keepdims=True)
+    expected = w
+    if norms.sum() > radius:
+        expected = w * (on_simplex(norms.ravel(), radius).reshape(norms.shape) / (norms + 1e-300))
+    peak = max(np.abs(w).max(), 1e-30)
+    np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max() + 1e-6 * peak)
+
+    def inside(cp, x):
+        return [cp.mixed_norm(x if axis else x.T, 2, 1) <= radius / peak]
+
+    solved = _by_cvxpy(w / peak, inside)
+    np.testing.assert_allclose(found / peak, solved, atol=1e-4)
+
+
+@pytest.mark.parametrize("axis", [None, 1, [0, 1]])
+def test_groups_that_are_other_balls(axis, rng):
+    """One group is the ball of a norm; groups of one weight are that of magnitudes."""
+    w = rng.normal(size=(4, 3))
+    whole = projected(ci.GroupL1Ball(1.5, axis=[0, 1]), w)
+    np.testing.assert_allclose(whole, projected(ci.MaxNorm(1.5, axis=[0, 1]), w), atol=4e-6)
+    flat = w.reshape(12, 1) if axis == 1 else w.reshape(1, 12)
+    alone = projected(ci.GroupL1Ball(1.5, axis=axis), flat if axis != [0, 1] else w)
+    expected = whole if axis == [0, 1] else projected(ci.L1Ball(1.5, axis=[0, 1]), flat)
+    np.testing.assert_allclose(alone, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e-6, 1e6, 1e30])
+def test_group_norms_of_any_size(size, rng):
+    """Squares that float32 could not hold: the direction of each group is that of the weight."""
+    w = rng.normal(size=(5, 4)).astype("float32").astype("float64")
+    found = projected(ci.GroupL1Ball(2.0 * size), size * w) / size
+    norms = np.linalg.norm(w, axis=0)
+    np.testing.assert_allclose(found, w / norms * on_simplex(norms, 2.0), atol=2e-6)
+
+
+def test_group_l1_ball_switches_off_whole_units_and_inputs(rng):
+    """In a layer the axis is found: groups are units; with -1 they are inputs."""
+    for axis, other in ((None, 0), (-1, 1)):
+        layer = keras.layers.Dense(6, **ci.constrained(kernel=ci.GroupL1Ball(1.0, axis=axis)))
+        layer.build((None, 8))
+        assert (np.linalg.norm(array(layer.kernel), axis=other) > 0).all()
+        sizes = np.arange(1, 7) if axis is None else np.arange(1, 9)[:, None]
+        image = array(layer.kernel_constraint(rng.normal(size=(8, 6)).astype("float32") * sizes**2))
+        norms = np.linalg.norm(image, axis=other)
+        assert 0 < (norms > 0).sum() < norms.size
+        np.testing.assert_allclose(norms.sum(), 1, rtol=1e-5)
+
+
 @pytest.mark.parametrize("radius", [0.1, 2.0])
 @QUICK
 @given(w=weights(5))

@@ -44,6 +44,7 @@ from constrainit.sets import DoublyStochastic as DoublyStochastic
 from constrainit.sets import Every as Every
 from constrainit.sets import Fixed as Fixed
 from constrainit.sets import Grid as Grid
+from constrainit.sets import GroupL1Ball as GroupL1Ball
 from constrainit.sets import Halfspace as Halfspace
 from constrainit.sets import Intersection as Intersection
 from constrainit.sets import L1Ball as L1Ball
@@ -118,6 +119,7 @@ __all__ = [
     "Finding",
     "Fixed",
     "Grid",
+    "GroupL1Ball",
     "Halfspace",
     "InitPlan",
     "Intersection",
