@@ -59,6 +59,7 @@ from constrainit.sets import NonNegative as NonNegative
 from constrainit.sets import NormRange as NormRange
 from constrainit.sets import NuclearNorm as NuclearNorm
 from constrainit.sets import Orthogonal as Orthogonal
+from constrainit.sets import Polyhedron as Polyhedron
 from constrainit.sets import Positive as Positive
 from constrainit.sets import PositiveSemidefinite as PositiveSemidefinite
 from constrainit.sets import Product as Product
@@ -138,6 +139,7 @@ __all__ = [
     "NuclearNorm",
     "Orthogonal",
     "OutputScale",
+    "Polyhedron",
     "Positive",
     "PositiveSemidefinite",
     "Product",
