@@ -24,7 +24,8 @@ SETS = (
     "Affine([1.0, -1.0] * 8, 0.5)", "Transport([2.0, 1.0] * 8, [1.0, 2.0] * 8)", "Unimodal(at=5)",
     "CholeskyFactor(0.1)", "CorrelationCholesky()", "SingularValues(0.5, 1.5)",
     "PositiveSemidefinite(rank=4)", "Dissipative(0.1)", "Mapped(MaxAbs(0.1), 'tanh')",
-    "Grid(2**-6)", "Grid(1, -1, 1)",
+    "Grid(2**-6)", "Grid(1, -1, 1)", "Polyhedron([[-1.0, 1.0] + [0.0] * 14])",
+    "Polyhedron([[1.0, -1.0] * 8, [-1.0, 1.0] * 8, [-1.0] * 16], [0.5, 0.5, 0.0])",
 )  # fmt: skip
 RATE = 1e-3
 _OWN = ("yes", "straight through")

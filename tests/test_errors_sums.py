@@ -9,6 +9,7 @@ import constrainit as ci
 
 NUMBERS = "must be a list of finite numbers. Received:"
 ROWS = "must be a list of finite numbers, or a list of such lists of one length. Received:"
+LISTS = "must be a list of lists of one length of finite numbers. Received:"
 
 WRONG = [
     (lambda: ci.L1Ball(0), f"`radius` of `L1Ball` {POSITIVE} radius=0."),
@@ -51,6 +52,33 @@ WRONG = [
      "`matrix` of `Affine` must have one column for each of the 3 weights of a unit. Received: 2 "
      r"columns for a weight of shape \(3, 2\) with axis=None."),
     (lambda: ci.Masked(ci.Affine([1.0, 1.0]), [1]),
+     r"`set` of `Masked` must have a projection under a mask. .*"),
+    *((lambda bad=bad: ci.Polyhedron(bad), rf"`matrix` of `Polyhedron` {LISTS} matrix={shown}\.")
+      for bad, shown in (
+          ([1.0, 2.0], r"\[1.0, 2.0\]"), ([], r"\[\]"), ([[]], r"\[\[\]\]"), (1.0, "1.0"), ("ab", "'ab'"),
+          ([[1], [1, 2]], r"\[\[1\], \[1, 2\]\]"), ([[1, NAN]], r"\[\[1, nan\]\]"),
+          ([[1, -INF]], r"\[\[1, -inf\]\]"), ([[True, False]], r"\[\[True, False\]\]"), (None, "None"),
+          ([[[1.0]]], r"\[\[\[1.0\]\]\]"), ([["1", "2"]], r"\[\['1', '2'\]\]"))),
+    (lambda: ci.Polyhedron([[0.0, 0], [0, 0]]),
+     r"`matrix` of `Polyhedron` must have an entry other than zero. Received: matrix=\[\[0.0, 0\], \[0, 0\]\]."),
+    (lambda: ci.Polyhedron([[1, 1]], INF), f"`bounds` of `Polyhedron` {FINITE} bounds=inf."),
+    (lambda: ci.Polyhedron([[1, 1]], [NAN]), f"`bounds` of `Polyhedron` {FINITE} bounds=nan."),
+    (lambda: ci.Polyhedron([[1, 1]], True), f"`bounds` of `Polyhedron` {FINITE} bounds=True."),
+    (lambda: ci.Polyhedron([[1, 1]], [1, 2]),
+     r"`bounds` of `Polyhedron` must be a number, or a list with one for each of the 1 rows of the matrix. "
+     r"Received: bounds=\[1, 2\]."),
+    (lambda: ci.Polyhedron([[1, 1], [-2, -2]], [1, -3]),
+     r"`bounds` of `Polyhedron` must be such that a weight satisfies all inequalities. Received: bounds="
+     r"\[1.0, -3.0\] with inequalities that contradict one another."),
+    (lambda: ci.Polyhedron([[1, 1], [0, 0]], [1, -3]),
+     "`bounds` of `Polyhedron` must be such that a weight satisfies all inequalities. .*"),
+    *axis_errors(lambda a: ci.Polyhedron([[1, 1]], axis=a), "Polyhedron"),
+    (lambda: ci.Polyhedron([[1.0, 2.0]]).project(np.ones((3, 2), "float32")),
+     "`matrix` of `Polyhedron` must have one column for each of the 3 weights of a unit. Received: 2 "
+     r"columns for a weight of shape \(3, 2\) with axis=None."),
+    (lambda: ci.Polyhedron([[1.0, 2.0]]).initializer(0)((3, 2)),
+     "`matrix` of `Polyhedron` must have one column for each of the 3 weights of a unit. .*"),
+    (lambda: ci.Masked(ci.Polyhedron([[1.0, 1.0]]), [1]),
      r"`set` of `Masked` must have a projection under a mask. .*"),
     (lambda: ci.Monotone("up"),
      '`direction` of `Monotone` must be "increasing" or "decreasing". Received: direction=\'up\'.'),

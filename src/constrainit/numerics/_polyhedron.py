@@ -9,6 +9,7 @@ from keras import backend, ops
 from ._limits import at_least, at_most
 from ._norms import safe_norm
 
+_ROUNDS = 10
 _DEPENDENT = 256.0
 """A row that differs from the active ones by so many roundings is a combination of them."""
 
@@ -56,16 +57,17 @@ def project_polyhedron(w, matrix, bounds, inner=None):
         return ops.any(going)
 
     def round_(turn, y, image, active, entering, inverse, going):
+        # A unit that is found stays: what it becomes must not depend on its neighbours.
+        still = ops.cast(going, w.dtype)
         for _ in range(2):
-            off = times(inverse, slack(image) * active)
+            off = times(inverse, slack(image) * active) * still
             y, image = at_least(y - off, 0.0), image + off @ rows
         left = slack(image)
         outside = ops.where(active > 0, ops.zeros_like(left), -left)
         violated = ops.max(outside, axis=1, keepdims=True) > loose(image)
         most = _hot(ops.argmax(outside, axis=1), outside) * ops.cast(violated, w.dtype)
         pending = ops.max(entering, axis=1, keepdims=True) > 0
-        entering = ops.where(pending, entering, most)
-        going = ops.max(entering, axis=1, keepdims=True) > 0
+        entering = ops.where(pending, entering, most) * still
         # What the active rows have of the entering one, and how far it is from them.
         shared = (entering @ gram) * active
         part = times(inverse, shared)
@@ -79,29 +81,26 @@ def project_polyhedron(w, matrix, bounds, inner=None):
         until = ops.where(falls, y / ops.where(falls, part, ops.ones_like(part)), math.inf)
         first = ops.min(until, axis=1, keepdims=True)
         length = at_most(whole, first)
-        # It is a combination of active ones that can not give way: for rounding, as all can hold.
-        going = ops.logical_and(going, length < math.inf)
+        # Else it is a combination of active ones that can not give way: for rounding, as all hold
+        # somewhere.
+        going = ops.logical_and(ops.max(entering, axis=1, keepdims=True) > 0, length < math.inf)
         length = ops.where(going, length, ops.zeros_like(length))
         way = entering - part
         y, image = y + length * way, image - length * (way @ rows)
         # It becomes active, or another one is let go.
-        joins = ops.cast(ops.logical_and(whole <= first, going), w.dtype)
-        leaves = ops.cast(ops.logical_and(whole > first, going), w.dtype)
-        inverse = inverse + (joins / apart)[:, :, None] * way[:, :, None] * way[:, None, :]
+        joins = ops.cast(ops.logical_and(going, whole <= first), w.dtype)
+        leaves = ops.cast(ops.logical_and(going, whole > first), w.dtype)
         gone = _hot(ops.argmin(until, axis=1), until) * leaves
-        column = times(inverse, gone)
-        at = ops.sum(column * gone, axis=1, keepdims=True)
-        at = ops.where(at > 0, at, ops.ones_like(at))
-        inverse = inverse - (1 / at)[:, :, None] * column[:, :, None] * column[:, None, :]
-        inverse = inverse * (1 - gone[:, :, None]) * (1 - gone[:, None, :])
+        inverse = _without(inverse + _square(way, joins / apart), gone)
         active = active + joins * entering - gone
-        y, entering = y * (1 - gone), entering * (1 - joins)
+        y, entering = at_least(y, 0.0) * (1 - gone), entering * (1 - joins)
         return turn + 1, y, image, active, entering, inverse, going
 
     y = ops.zeros_like(w[:, :1] * level)
     inverse = ops.zeros_like(y[:, :, None] * y[:, None, :])
-    state = (ops.convert_to_tensor(0), y, w, y, y, inverse, ops.ones_like(w[:, :1], dtype="bool"))
-    image = ops.while_loop(open_, round_, state, maximum_iterations=10 * count + 10)[2]
+    going = ops.max(-slack(w), axis=1, keepdims=True) > loose(w)
+    state = (ops.convert_to_tensor(0), y, w, y, y, inverse, going)
+    image = ops.while_loop(open_, round_, state, maximum_iterations=_ROUNDS * (count + 1))[2]
     if inner is None:
         return image
     inner = ops.convert_to_tensor(np.asarray(inner)[None], dtype=w.dtype)
@@ -114,6 +113,19 @@ def project_polyhedron(w, matrix, bounds, inner=None):
 
 def _hot(index, like):
     return ops.one_hot(index, like.shape[1], dtype=like.dtype)
+
+
+def _square(x, factor):
+    """The products of the entries of each row of `x`, times a factor."""
+    return factor[:, :, None] * x[:, :, None] * x[:, None, :]
+
+
+def _without(inverse, gone):
+    """The inverses without one of the rows that they are of, each, if any is marked."""
+    column = (inverse @ gone[:, :, None])[:, :, 0]
+    at = ops.sum(column * gone, axis=1, keepdims=True)
+    inverse = inverse - _square(column, 1 / ops.where(at > 0, at, ops.ones_like(at)))
+    return inverse * (1 - gone[:, :, None]) * (1 - gone[:, None, :])
 
 
 def least_member(matrix: np.ndarray, bounds: np.ndarray) -> np.ndarray | None:
@@ -196,9 +208,10 @@ def _non_negative(columns):
             low = used & (wanted <= 0)
             if not low.any():
                 break
-            share = np.min(u[low] / (u[low] - wanted[low]))
-            u = u + share * (wanted - u)
-            used &= ~(low & (u <= 1e-14))
+            # Back from the first that would be negative, without it.
+            share = np.where(low, u / np.where(low, u - wanted, 1.0), np.inf)
+            u = u + share.min() * (wanted - u)
+            used &= share > share.min()
             u[~used] = 0.0
         u = wanted
     return u / size
