@@ -10,8 +10,9 @@ from ._limits import at_least, at_most
 from ._norms import safe_norm
 
 _ROUNDS = 10
-_DEPENDENT = 256.0
-"""A row that differs from the active ones by so many roundings is a combination of them."""
+_DEPENDENT = 16.0
+"""A row is a combination of the active ones if the square of what is left of it is so many
+roundings of the squares that make it up: the inverse could not hold it with any digits."""
 
 
 def project_polyhedron(w, matrix, bounds, inner=None):
@@ -72,8 +73,11 @@ def project_polyhedron(w, matrix, bounds, inner=None):
         shared = (entering @ gram) * active
         part = times(inverse, shared)
         part = part + times(inverse, shared - (part @ gram) * active)
-        apart = 1.0 - ops.sum(shared * part, axis=1, keepdims=True)
-        free = apart > _DEPENDENT * exact
+        way = entering - part
+        move = way @ rows
+        apart = ops.sum(ops.square(move), axis=1, keepdims=True)
+        largest = ops.max(ops.square(way), axis=1, keepdims=True)
+        free = apart > _DEPENDENT * exact * at_least(largest, 1.0)
         apart = ops.where(free, apart, ops.ones_like(apart))
         whole = at_least(-ops.sum(left * entering, axis=1, keepdims=True), 0.0) / apart
         whole = ops.where(free, whole, ops.full_like(whole, math.inf))
@@ -85,8 +89,7 @@ def project_polyhedron(w, matrix, bounds, inner=None):
         # somewhere.
         going = ops.logical_and(ops.max(entering, axis=1, keepdims=True) > 0, length < math.inf)
         length = ops.where(going, length, ops.zeros_like(length))
-        way = entering - part
-        y, image = y + length * way, image - length * (way @ rows)
+        y, image = y + length * way, image - length * move
         # It becomes active, or another one is let go.
         joins = ops.cast(ops.logical_and(going, whole <= first), w.dtype)
         leaves = ops.cast(ops.logical_and(going, whole > first), w.dtype)
@@ -107,7 +110,7 @@ def project_polyhedron(w, matrix, bounds, inner=None):
     room, taken = slack(inner), (image - inner) @ ops.transpose(rows)
     share = ops.where(taken > room, room / ops.where(taken > room, taken, 1.0), 1.0)
     share = ops.min(share, axis=1, keepdims=True)
-    found = ops.min(slack(image), axis=1, keepdims=True) >= -16 * loose(image)
+    found = ops.min(slack(image), axis=1, keepdims=True) >= -loose(image)
     return ops.where(found, image, inner + share * (image - inner))
 
 
