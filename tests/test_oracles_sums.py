@@ -225,6 +225,24 @@ def test_an_empty_polyhedron_is_seen(data):
                 ci.Polyhedron(matrix, bounds)
 
 
+@pytest.mark.parametrize("seed", [54, 63])
+def test_polyhedron_of_slabs_that_leave_a_point(seed):
+    """More equations than weights, true but for rounding: no row spoils the inverse of others."""
+    rng = np.random.default_rng(seed)
+    matrix = rng.normal(size=(15, 8))
+    matrix = np.vstack([matrix, -matrix])
+    point = rng.normal(size=8) * rng.integers(2)
+    room = rng.exponential(size=30) * rng.integers(0, 2, size=30) * 10.0 ** rng.integers(-3, 2)
+    a_set = ci.Polyhedron(matrix, matrix @ point + room)
+    w = rng.normal(size=(8, 30)) * 10.0 ** rng.integers(-4, 7, size=30)
+    found = projected(a_set, w)
+    size = np.linalg.norm(matrix, axis=1)
+    faces = Faces(matrix / size[:, None], (matrix @ point + room) / size)
+    expected = np.stack([faces.nearest(v) for v in w.astype("float32").T], axis=1)
+    apart = np.linalg.norm(found - expected, axis=0)
+    assert (apart <= 1e-5 * (1 + np.linalg.norm(w, axis=0))).all()
+
+
 def test_many_polyhedra_are_inside_after_the_last_round(rng, monkeypatch):
     """What is not found in the rounds that there are is drawn inside all the same."""
     matrix, bounds = random_polyhedron(rng, 12, 4, "any")
