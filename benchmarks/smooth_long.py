@@ -20,10 +20,12 @@ SETS = (
     "SpectralNorm()", "ConvSpectralNorm()", "NuclearNorm(2.0)", "LowRank(4)",
     "Masked(NonNegative(), [[True, False] * 8] * 16)", "Blocks(Orthogonal(), 2)",
     "Blocks(LowRank(2), 2)", "Product([Simplex(), UnitNorm()])", "Mapped(Positive(), 'exp')",
-    "Box([-0.05, None] * 8, 0.1)", "L1Sphere(2.0)", "Affine([1.0, -1.0] * 8, 0.5)",
-    "Transport([2.0, 1.0] * 8, [1.0, 2.0] * 8)", "Unimodal(at=5)", "CholeskyFactor(0.1)",
-    "CorrelationCholesky()", "SingularValues(0.5, 1.5)", "PositiveSemidefinite(rank=4)",
-    "Dissipative(0.1)", "Mapped(MaxAbs(0.1), 'tanh')", "Grid(2**-6)", "Grid(1, -1, 1)",
+    "Box([-0.05, None] * 8, 0.1)", "L1Sphere(2.0)", "GroupL1Ball(8.0)",
+    "Affine([1.0, -1.0] * 8, 0.5)", "Transport([2.0, 1.0] * 8, [1.0, 2.0] * 8)", "Unimodal(at=5)",
+    "CholeskyFactor(0.1)", "CorrelationCholesky()", "SingularValues(0.5, 1.5)",
+    "PositiveSemidefinite(rank=4)", "Dissipative(0.1)", "Mapped(MaxAbs(0.1), 'tanh')",
+    "Grid(2**-6)", "Grid(1, -1, 1)", "Polyhedron([[-1.0, 1.0] + [0.0] * 14])",
+    "Polyhedron([[1.0, -1.0] * 8, [-1.0, 1.0] * 8, [-1.0] * 16], [0.5, 0.5, 0.0])",
 )  # fmt: skip
 RATE = 1e-3
 _OWN = ("yes", "straight through")

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+from cases_sums import of_groups
 from kinds import (
     FIRST,
     C,
@@ -82,6 +83,8 @@ ROWS = [
                       lambda: ci.Monotone(gap=0.1) & ci.NonNegative(), V, 0, 1, 0.1, 0.0, np.inf),
     by_unit("Intersection_sums", lambda: ci.NonNegative() & ci.L1Ball(2.0), M, Below(2.0), FIRST,
             bounded_below=0.0, accuracy=1e-5),
+    of_groups("Intersection_groups", lambda: ci.GroupL1Ball(2.0, axis=1) & ci.NonNegative(), M,
+              slices(M, (1,)), 2.0, True, bounded_below=0.0, accuracy=1e-5),
     Case("Intersection_symmetric_bounds", lambda: ci.Symmetric() & ci.Box(-0.5, 1.0), S, None,
          lambda rng: np.clip(symmetric_sample(S)(rng), -0.5, 1.0), whole(S), accuracy=1e-5,
          bounded_below=-0.5, bounded_above=1.0,

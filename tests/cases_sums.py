@@ -3,10 +3,13 @@
 import dataclasses
 import functools
 import itertools
+from typing import Any
 
 import numpy as np
+import scipy.optimize
 from kinds import (
     FIRST,
+    C,
     Case,
     M,
     Probability,
@@ -55,6 +58,27 @@ class Edges:
         return Probability(self.radius).sample(rng, k) * rng.choice([-1.0, 1.0], k)
 
 
+def of_groups(name, make, shape, groups, radius, positive=False, **facts):
+    """A row whose norms of groups sum to at most `radius`."""
+    labels = [groups == g for g in np.unique(groups)]
+
+    def distance(w, dtype):
+        part = np.maximum(w, 0.0) if positive else w
+        norms = np.asarray([np.linalg.norm(part[at]) for at in labels])
+        return np.asarray(
+            [np.hypot(Diamond(radius).distance(norms, dtype), np.linalg.norm(w - part))]
+        )
+
+    def sample(rng):
+        w = np.empty(shape)
+        for at, norm in zip(labels, Diamond(radius).sample(rng, len(labels)), strict=True):
+            direction = corner_direction(rng, int(at.sum()))
+            w[at] = norm * direction / np.linalg.norm(direction)
+        return abs(w) if positive else w
+
+    return Case(name, make, shape, distance, sample, whole(shape), **facts)
+
+
 @dataclasses.dataclass(frozen=True)
 class Side:
     """`normal @ v <= bound`."""
@@ -90,6 +114,35 @@ class Flat:
     def sample(self, rng, k):
         v = self.nearest(corner_direction(rng, k) * rng.choice([1e-2, 1.0, 30.0]))
         return self.nearest(v)
+
+
+@dataclasses.dataclass(frozen=True)
+class Faces:
+    """`matrix @ v <= bounds`."""
+
+    matrix: Any
+    bounds: Any
+
+    def nearest(self, v):
+        matrix = np.asarray(self.matrix, float)
+        left = np.asarray(self.bounds) - matrix @ v
+        if (left >= 0).all():
+            return v
+        # The step as a problem of least distance, which SciPy's least squares solve.
+        unit = np.abs(left).max()
+        columns = -np.vstack([matrix.T, left / unit])
+        aim = np.eye(len(columns))[-1]
+        rest = aim - columns @ scipy.optimize.nnls(columns, aim, maxiter=1000)[0]
+        return v - rest[:-1] / rest[-1] * unit
+
+    def distance(self, v, dtype):
+        return np.linalg.norm(v - self.nearest(v))
+
+    def sample(self, rng, k):
+        v = self.nearest(corner_direction(rng, k) * rng.choice([1e-2, 1.0, 30.0]))
+        v = self.nearest(self.nearest(v))
+        # A rounding of zero is not in a cone that has its corner there.
+        return np.where(abs(v) < 1e-12, 0.0, v)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,12 +246,28 @@ EQUATIONS = ((1.0, -2.0, 0.5, 0.0, 3.0, 1.0), (0.0, 1.0, 1.0, 0.0, 0.0, -1.0),
              (1.0, -1.0, 1.5, 0.0, 3.0, 0.0))  # fmt: skip
 VALUES = (1.5, 0.5, 2.0)
 SENT, TAKEN = [2.0, 0.5, 1.0, 4.0, 0.25, 0.25], [0.75, 0.25, 3.0, 4.0]
+# One weight above another, a third above both together, and signs.
+DOMINANCE = ((-1, 1, 0, 0, 0, 0), (0, -1, 0, 0, 0, 0), (1, 1, -1, 0, 0, 0), (0, 0, 0, 1, 1, 0))
+# A box that is cut off at three corners; the last row says what the one before does.
+CUT = np.vstack(
+    [np.eye(4), -np.eye(4), [[1, 1, 1, 1], [2, -1, 0, -1], [-1, 1, -1, 1], [-2, 2, -2, 2]]]
+)
+CUTS = (*[1.0] * 4, *[0.5] * 4, 1.5, 1.0, 0.75, 1.5)
+# The range of a sum, a sign, and two weights together; a direction is free.
+RANGE = ((1, 1, 0, 0, 0, 0), (-1, -1, 0, 0, 0, 0), (0, 0, -1, 0, 0, 0), (0, 1, -1, 1, 0, 0))
+# An equation, and below it two inequalities.
+PINNED = ((1, 1, 1, 1, 1), (-1, -1, -1, -1, -1), (1, 0, 0, 0, 0), (0, 1, -1, 0, 0))
 DOWN, ROWS_OF_M = Ascending(0.25, -1.0), slices(M, (1,))
 
 ROWS = [
     by_unit("L1Ball", lambda: ci.L1Ball(1.5), M, Diamond(1.5), FIRST),
     by_unit("L1Ball_loose", lambda: ci.L1Ball(99.0, axis=0), M, Diamond(99.0), FIRST,
             variance=glorot),
+    of_groups("GroupL1Ball", lambda: ci.GroupL1Ball(1.5), M, FIRST, 1.5),
+    of_groups("GroupL1Ball_inputs", lambda: ci.GroupL1Ball(2.5, axis=-1), M, slices(M, (1,)), 2.5),
+    of_groups("GroupL1Ball_conv", lambda: ci.GroupL1Ball(0.5, axis=[0, 1]), C, slices(C, (0, 1)),
+              0.5),
+    of_groups("GroupL1Ball_loose", lambda: ci.GroupL1Ball(1e3), M, FIRST, 1e3, variance=glorot),
     by_unit("L1Sphere", lambda: ci.L1Sphere(1.5), M, Edges(1.5), FIRST, convex=False),
     bounds("MaxAbs", lambda: ci.MaxAbs(0.3), M, -0.3, 0.3),
     by_unit("ZeroMean", ci.ZeroMean, M, Sum(0.0), FIRST, variance=glorot),
@@ -213,6 +282,16 @@ ROWS = [
             Flat(((1.0, 0.0, 2.0, -1.0),), (0.0,)), slices(M, (1,))),
     by_unit("Affine_vector", lambda: ci.Affine([[1, 1, 1, 1, 1], [1e3, 0, 0, 0, -1e3]], [1, 10]), V,
             Flat(((1.0,) * 5, (1.0, 0, 0, 0, -1.0)), (1.0, 0.01)), whole(V)),
+    by_unit("Polyhedron", lambda: ci.Polyhedron(DOMINANCE), M, Faces(DOMINANCE, [0.0] * 4), FIRST,
+            accuracy=1e-6),
+    by_unit("Polyhedron_bounded", lambda: ci.Polyhedron(CUT, CUTS, axis=-1), M, Faces(CUT, CUTS),
+            slices(M, (1,)), accuracy=1e-6),
+    by_unit("Polyhedron_pinned", lambda: ci.Polyhedron(PINNED, [2.0, -2.0, 0.25, 0.0]), V,
+            Faces(PINNED, [2.0, -2.0, 0.25, 0.0]), whole(V), accuracy=1e-6),
+    by_unit("Polyhedron_away", lambda: ci.Polyhedron([[-1, 0, 0, -1], [0, 1, 1, 0]], -3, axis=1), M,
+            Faces(((-1, 0, 0, -1), (0, 1, 1, 0)), (-3.0, -3.0)), slices(M, (1,)), accuracy=1e-6),
+    by_unit("Polyhedron_range", lambda: ci.Polyhedron(RANGE, [1, 1, 0, 0.5]), M,
+            Faces(RANGE, [1.0, 1.0, 0.0, 0.5]), FIRST, accuracy=1e-6),
     by_unit("RowStochastic", ci.RowStochastic, M, Probability(1.0), slices(M, (1,)),
             bounded_below=0.0),
     by_unit("ColumnStochastic", ci.ColumnStochastic, M, Probability(1.0), FIRST,

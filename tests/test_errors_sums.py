@@ -9,11 +9,15 @@ import constrainit as ci
 
 NUMBERS = "must be a list of finite numbers. Received:"
 ROWS = "must be a list of finite numbers, or a list of such lists of one length. Received:"
+LISTS = "must be a list of lists of one length of finite numbers. Received:"
 
 WRONG = [
     (lambda: ci.L1Ball(0), f"`radius` of `L1Ball` {POSITIVE} radius=0."),
     (lambda: ci.L1Sphere(0), f"`radius` of `L1Sphere` {POSITIVE} radius=0."),
     (lambda: ci.L1Ball(NAN), f"`radius` of `L1Ball` {FINITE} radius=nan."),
+    (lambda: ci.GroupL1Ball(0), f"`radius` of `GroupL1Ball` {POSITIVE} radius=0."),
+    (lambda: ci.GroupL1Ball(INF), f"`radius` of `GroupL1Ball` {FINITE} radius=inf."),
+    (lambda: ci.GroupL1Ball([1.0]), rf"`radius` of `GroupL1Ball` {FINITE} radius=\[1.0\]."),
     (lambda: ci.MaxAbs(-1.0), f"`bound` of `MaxAbs` {POSITIVE} bound=-1.0."),
     (lambda: ci.MaxAbs(None), f"`bound` of `MaxAbs` {FINITE} bound=None."),
     (lambda: ci.Halfspace([0.0, 0], 1.0),
@@ -49,6 +53,33 @@ WRONG = [
      r"columns for a weight of shape \(3, 2\) with axis=None."),
     (lambda: ci.Masked(ci.Affine([1.0, 1.0]), [1]),
      r"`set` of `Masked` must have a projection under a mask. .*"),
+    *((lambda bad=bad: ci.Polyhedron(bad), rf"`matrix` of `Polyhedron` {LISTS} matrix={shown}\.")
+      for bad, shown in (
+          ([1.0, 2.0], r"\[1.0, 2.0\]"), ([], r"\[\]"), ([[]], r"\[\[\]\]"), (1.0, "1.0"), ("ab", "'ab'"),
+          ([[1], [1, 2]], r"\[\[1\], \[1, 2\]\]"), ([[1, NAN]], r"\[\[1, nan\]\]"),
+          ([[1, -INF]], r"\[\[1, -inf\]\]"), ([[True, False]], r"\[\[True, False\]\]"), (None, "None"),
+          ([[[1.0]]], r"\[\[\[1.0\]\]\]"), ([["1", "2"]], r"\[\['1', '2'\]\]"))),
+    (lambda: ci.Polyhedron([[0.0, 0], [0, 0]]),
+     r"`matrix` of `Polyhedron` must have an entry other than zero. Received: matrix=\[\[0.0, 0\], \[0, 0\]\]."),
+    (lambda: ci.Polyhedron([[1, 1]], INF), f"`bounds` of `Polyhedron` {FINITE} bounds=inf."),
+    (lambda: ci.Polyhedron([[1, 1]], [NAN]), f"`bounds` of `Polyhedron` {FINITE} bounds=nan."),
+    (lambda: ci.Polyhedron([[1, 1]], True), f"`bounds` of `Polyhedron` {FINITE} bounds=True."),
+    (lambda: ci.Polyhedron([[1, 1]], [1, 2]),
+     r"`bounds` of `Polyhedron` must be a number, or a list with one for each of the 1 rows of the matrix. "
+     r"Received: bounds=\[1, 2\]."),
+    (lambda: ci.Polyhedron([[1, 1], [-2, -2]], [1, -3]),
+     r"`bounds` of `Polyhedron` must be such that a weight satisfies all inequalities. Received: bounds="
+     r"\[1.0, -3.0\] with inequalities that contradict one another."),
+    (lambda: ci.Polyhedron([[1, 1], [0, 0]], [1, -3]),
+     "`bounds` of `Polyhedron` must be such that a weight satisfies all inequalities. .*"),
+    *axis_errors(lambda a: ci.Polyhedron([[1, 1]], axis=a), "Polyhedron"),
+    (lambda: ci.Polyhedron([[1.0, 2.0]]).project(np.ones((3, 2), "float32")),
+     "`matrix` of `Polyhedron` must have one column for each of the 3 weights of a unit. Received: 2 "
+     r"columns for a weight of shape \(3, 2\) with axis=None."),
+    (lambda: ci.Polyhedron([[1.0, 2.0]]).initializer(0)((3, 2)),
+     "`matrix` of `Polyhedron` must have one column for each of the 3 weights of a unit. .*"),
+    (lambda: ci.Masked(ci.Polyhedron([[1.0, 1.0]]), [1]),
+     r"`set` of `Masked` must have a projection under a mask. .*"),
     (lambda: ci.Monotone("up"),
      '`direction` of `Monotone` must be "increasing" or "decreasing". Received: direction=\'up\'.'),
     (lambda: ci.Monotone(gap=-1), "`gap` of `Monotone` must be at least 0. Received: gap=-1."),
@@ -71,6 +102,10 @@ WRONG = [
      r"`columns` of `Transport` must have the sum of `rows`, 3. Received: columns=\[1.0, 1.0\]. Their "
      r"sum is 2."),
     *axis_errors(lambda a: ci.L1Ball(1.0, axis=a), "L1Ball"),
+    *axis_errors(lambda a: ci.GroupL1Ball(1.0, axis=a), "GroupL1Ball"),
+    (lambda: ci.GroupL1Ball(1.0, axis=[0, 2]).project(np.ones((3, 2), "float32")),
+     r"`axis` of `GroupL1Ball` must name different axes of the weight. Received: axis=\[0, 2\] for a "
+     r"weight of shape \(3, 2\)."),
     *axis_errors(lambda a: ci.L1Sphere(1.0, axis=a), "L1Sphere"),
     *axis_errors(lambda a: ci.ZeroMean(axis=a), "ZeroMean"),
     *axis_errors(lambda a: ci.Halfspace(None, 1.0, axis=a), "Halfspace"),

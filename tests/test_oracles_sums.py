@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import math
 
 import cvxpy
 import keras
@@ -9,13 +10,16 @@ import numpy as np
 import pytest
 import scipy.optimize
 from cases_orders import Hill
-from conftest import array, tensor
+from cases_sums import Faces
+from conftest import arithmetic, array, tensor
 from hypothesis import given
 from hypothesis import strategies as st
+from keras import ops
 from test_oracles import QUICK, SLOW, _by_cvxpy, close, projected, weights
 
 import constrainit as ci
 from constrainit.initializers.laws import Wanted
+from constrainit.numerics import _polyhedron, inner_point, project_polyhedron
 
 
 @pytest.mark.parametrize("radius", [0.1, 2.0])
@@ -30,6 +34,279 @@ def test_l1_ball(radius, w):
         )
         expected = np.sign(w) * np.maximum(np.abs(w) - root, 0)
     close(projected(ci.L1Ball(radius), w), expected, w)
+
+
+def random_polyhedron(rng, count, entries, kind):
+    """Inequalities that some point obeys: of a bounded body, a cone, with twins, or nearly so."""
+    matrix = rng.normal(size=(count, entries))
+    if kind == "integers":
+        matrix = np.round(2 * matrix) + np.eye(count, entries) * (abs(matrix) < 0.25)
+        matrix[~matrix.any(axis=1), 0] = 1.0
+    if kind == "twins":
+        matrix[count // 2 :] = matrix[: count - count // 2] * rng.uniform(0.5, 2, size=1)
+    if kind == "nearly twins":
+        matrix[count // 2 :] = matrix[: count - count // 2] + 1e-2 * matrix[count // 2 :]
+    room = rng.exponential(size=count) * rng.integers(2, size=count)
+    bounds = matrix @ rng.normal(size=entries) + room if kind != "cone" else np.zeros(count)
+    return matrix, bounds
+
+
+@pytest.mark.parametrize("kind", ["any", "cone", "integers", "twins", "nearly twins"])
+@SLOW
+@given(data=st.data())
+def test_polyhedron(kind, data):
+    """Two solvers end at the same point, whatever the inequalities; it is inside to rounding."""
+    count, entries = data.draw(st.integers(1, 14)), data.draw(st.integers(1, 8))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**16)))
+    matrix, bounds = random_polyhedron(rng, count, entries, kind)
+    a_set = ci.Polyhedron(matrix, bounds)
+    w = data.draw(weights(entries, 2))
+    found = projected(a_set, w)
+    size = np.linalg.norm(matrix, axis=1)
+    faces = Faces(matrix / size[:, None], bounds / size)
+    expected = np.stack([faces.nearest(v) for v in w.T], axis=1)
+    peak = max(np.abs(w).max(), np.abs(expected).max(), 1e-30)
+    np.testing.assert_allclose(found / peak, expected / peak, rtol=0, atol=1e-4)
+    out = np.max(faces.matrix @ found - faces.bounds[:, None])
+    assert out <= 4e-6 * np.abs(found).max() + 1e-12 * peak
+    assert float(a_set.violation(found.astype("float32"))) == 0.0
+    solved = _by_cvxpy(w[:, 0] / peak, lambda cp, x: [faces.matrix @ x <= faces.bounds / peak])
+    np.testing.assert_allclose(expected[:, 0] / peak, solved, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [1e-3, 1.0, 1e3, 1e6])
+def test_polyhedron_from_far_away(size, rng):
+    """The result has its digits, in units of the body, where the weight is a million times it."""
+    matrix, bounds = random_polyhedron(rng, 12, 4, "any")
+    bounds = bounds + 0.1
+    size_of = np.linalg.norm(matrix, axis=1)
+    faces = Faces(matrix / size_of[:, None], bounds / size_of)
+    w = (size * rng.normal(size=(4, 50))).astype("float32").astype("float64")
+    found = projected(ci.Polyhedron(matrix, bounds), w)
+    expected = np.stack([faces.nearest(v) for v in w.T], axis=1)
+    apart = np.linalg.norm(found - expected, axis=0) / np.linalg.norm(expected, axis=0)
+    assert np.median(apart) <= 2e-6
+    assert np.max(np.linalg.norm(found - expected, axis=0)) <= 1e-6 * max(size, 1) * 10
+
+
+def test_polyhedron_of_other_sets(rng):
+    """Inequalities of an order, of signs, of one sum and of bounds give what those sets give."""
+    w, even = rng.normal(size=(5, 3)), np.eye(5)
+    for matrix, bounds, other in (
+        (even[:-1] - even[1:], 0.0, ci.Monotone()),
+        (-even, 0.0, ci.NonNegative()),
+        (np.ones((1, 5)), -1.0, ci.Halfspace(None, -1.0)),
+        (np.vstack([even, -even]), 0.3, ci.MaxAbs(0.3)),
+        (np.vstack([-even, np.ones(5), -np.ones(5)]), [0] * 5 + [1, -1], ci.Simplex()),
+    ):
+        found = projected(ci.Polyhedron(matrix, bounds), w)
+        np.testing.assert_allclose(found, projected(other, w), atol=2e-6)
+
+
+def test_polyhedron_as_an_intersection_of_halfspaces(rng):
+    """Dykstra's algorithm on the inequalities one by one comes to the same point, to its 1e-5."""
+    matrix, bounds = random_polyhedron(rng, 5, 4, "any")
+    pairs = zip(matrix.tolist(), bounds.tolist(), strict=True)
+    one_by_one = ci.Intersection([ci.Halfspace(row, bound) for row, bound in pairs])
+    w = 3 * rng.normal(size=(4, 6))
+    found = projected(ci.Polyhedron(matrix, bounds), w)
+    np.testing.assert_allclose(found, projected(one_by_one, w), atol=1e-4 * np.abs(w).max())
+
+
+def test_polyhedron_with_many_inequalities(rng):
+    """An order of 40 weights, seen as 39 inequalities, and 39 bounds of their differences."""
+    steps = np.eye(40)[1:] - np.eye(40)[:-1]
+    matrix, bounds = np.vstack([-steps, steps]), np.repeat([0.0, 0.2], 39)
+    w = rng.normal(size=(40, 4)) + np.linspace(0, 3, 40)[:, None]
+    faces = Faces(matrix / 2**0.5, bounds / 2**0.5)
+    expected = np.stack([faces.nearest(v) for v in w.T], axis=1)
+    np.testing.assert_allclose(projected(ci.Polyhedron(matrix, bounds), w), expected, atol=2e-5)
+
+
+def test_polyhedron_of_several_axes(rng):
+    """Columns of the matrix are in the order of the axes of the weight, however they are listed."""
+    w, matrix = 5 * rng.normal(size=(2, 3, 4)), rng.normal(size=(3, 8))
+    for axis in ([0, 2], [2, 0], [-1, 0]):
+        image = projected(ci.Polyhedron(matrix, [1, 2, 3], axis=axis), w)
+        found = np.einsum("eik,ijk->je", matrix.reshape(3, 2, 4), image)
+        assert (found <= np.array([1, 2, 3]) + 1e-5).all()
+        assert (abs(found - np.array([1, 2, 3])) < 1e-5).any()
+
+
+def test_dominance_in_a_model(tmp_path, rng):
+    """As in TF Lattice: a feature that weighs at least as much as another one, both positive.
+
+    It holds after compiled steps, sharp and smooth, and in the model that was loaded.
+    """
+    first_dominates = ci.Polyhedron([[-1, 1, 0], [0, -1, 0]])
+    sharp = keras.layers.Dense(4, **ci.constrained(kernel=first_dominates))
+    smooth = ci.Reparametrized(keras.layers.Dense(1), kernel=ci.Polyhedron([[-1, 1, 0, 0]]))
+    model = keras.Sequential([keras.Input((3,)), sharp, smooth])
+    model.compile("adam", "mse")
+    x = rng.normal(size=(32, 3)).astype("float32")
+    before = array(sharp.kernel)
+    model.fit(x, x @ np.array([[-1.0], [2.0], [0.5]], "float32"), batch_size=4, verbose=0)
+    assert not np.array_equal(before, array(sharp.kernel))
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras", compile=False)
+    assert again.layers[0].kernel.constraint == first_dominates.resolve((0,))
+    for one in (model, again):
+        w = array(one.layers[0].kernel)
+        assert (w[0] >= w[1] - 1e-6).all()
+        assert (w[1] >= -1e-6).all()
+        seen = one.layers[1].layer.kernel
+        assert float(ci.Polyhedron([[-1, 1, 0, 0]]).violation(seen)) == 0.0
+
+
+def test_a_polyhedron_far_from_zero_starts_with_units_of_their_own():
+    """Draws are around a point inside, not all on the corner that is nearest to zero."""
+    away = ci.Polyhedron(-np.eye(6), -3.0)
+    for a_set in (away, ci.Polyhedron([[-1, 1] + [0] * 4, [0, -1] + [0] * 4])):
+        w = array(a_set.initializer(0)((6, 50)))
+        assert float(a_set.violation(w.astype("float32"))) == 0.0
+        assert (w.std(axis=1) > 0.05).all()
+        spread = np.linalg.norm(w - w.mean(axis=1, keepdims=True), axis=0)
+        assert 0.4 < np.mean(spread) / math.sqrt(2 * 6 / 56) < 1.3
+
+
+@pytest.mark.parametrize(
+    ("rows", "bounds", "ends", "sides"),
+    [
+        ([[1.0, 0], [-1, 0], [0, 1], [0, -1]], 1.0, 4, 0),
+        ([[-1.0, 1], [0, -1]], 0.0, 0, 2),
+        ([[1.0, 0], [-1, 0], [0, -1]], [1, 0, 0], 2, 1),
+        ([[1.0, 1], [-1, -1]], 1.0, 2, 0),
+    ],
+)
+def test_the_map_of_a_polyhedron_reaches_all_of_its_interior(rows, bounds, ends, sides, rng):
+    """A box, a cone, half a strip and a strip: what is bounded, and what can be left behind."""
+    a_set = ci.Polyhedron(rows, bounds, axis=0)
+    frame = a_set.transform._frame((2, 50), "float64")
+    assert (len(frame.ends), len(frame.sides)) == (ends, sides)
+    w = rng.normal(size=(2, 200)) * 3
+    inside = (np.asarray(rows) @ w < np.reshape(bounds, (-1, 1)) - 1e-3).all(axis=0)
+    w = w[:, inside][:, :9]
+    assert w.size
+    with arithmetic("float64"):
+        v = a_set.transform.right_inverse(ops.convert_to_tensor(w, dtype="float64"))
+        back = array(a_set.transform.forward(v))
+    np.testing.assert_allclose(back, w, atol=1e-9)
+
+
+def test_a_polyhedron_without_interior_has_no_map():
+    """Two inequalities that make an equation: the reason is said, the projection is there."""
+    flat = ci.Polyhedron([[1, 1], [-1, -1], [1, 0]], [1, -1, 0.75])
+    assert flat.transform is None
+    assert "no interior" in flat.no_map
+    np.testing.assert_allclose(projected(flat, np.array([3.0, 0.0])), [0.75, 0.25], atol=1e-6)
+    with pytest.raises(ValueError, match="no interior"):
+        ci.Reparametrized(keras.layers.Dense(2), kernel=flat).build((None, 2))
+
+
+@SLOW
+@given(data=st.data())
+def test_an_empty_polyhedron_is_seen(data):
+    """As a solver of linear programs says, of polyhedra that are not empty by a hair."""
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**16)))
+    for _ in range(20):
+        count, entries = rng.integers(1, 12), rng.integers(1, 6)
+        matrix = rng.normal(size=(count, entries))
+        bounds = rng.normal(size=count) - rng.integers(2)
+        inside = np.vstack([np.hstack([matrix, -np.ones((count, 1))])])
+        least = scipy.optimize.linprog(
+            np.eye(entries + 1)[-1], inside, bounds, bounds=[(None, None)] * entries + [(-1, None)]
+        )
+        if abs(least.fun) < 1e-3:
+            continue
+        if least.fun < 0:
+            assert ci.Polyhedron(matrix, bounds).transform is not None
+        else:
+            with pytest.raises(ValueError, match="contradict"):
+                ci.Polyhedron(matrix, bounds)
+
+
+@pytest.mark.parametrize("seed", [54, 63])
+def test_polyhedron_of_slabs_that_leave_a_point(seed):
+    """More equations than weights, true but for rounding: no row spoils the inverse of others."""
+    rng = np.random.default_rng(seed)
+    matrix = rng.normal(size=(15, 8))
+    matrix = np.vstack([matrix, -matrix])
+    point = rng.normal(size=8) * rng.integers(2)
+    room = rng.exponential(size=30) * rng.integers(0, 2, size=30) * 10.0 ** rng.integers(-3, 2)
+    a_set = ci.Polyhedron(matrix, matrix @ point + room)
+    w = rng.normal(size=(8, 30)) * 10.0 ** rng.integers(-4, 7, size=30)
+    found = projected(a_set, w)
+    size = np.linalg.norm(matrix, axis=1)
+    faces = Faces(matrix / size[:, None], (matrix @ point + room) / size)
+    expected = np.stack([faces.nearest(v) for v in w.astype("float32").T], axis=1)
+    apart = np.linalg.norm(found - expected, axis=0)
+    assert (apart <= 1e-5 * (1 + np.linalg.norm(w, axis=0))).all()
+
+
+def test_many_polyhedra_are_inside_after_the_last_round(rng, monkeypatch):
+    """What is not found in the rounds that there are is drawn inside all the same."""
+    matrix, bounds = random_polyhedron(rng, 12, 4, "any")
+    bounds = bounds + 0.1
+    size = np.linalg.norm(matrix, axis=1)
+    matrix, bounds = matrix / size[:, None], bounds / size
+    w = ops.convert_to_tensor(5 * rng.normal(size=(40, 4)), dtype="float32")
+    monkeypatch.setattr(_polyhedron, "_ROUNDS", 0)
+    inner = inner_point(matrix, bounds, 1.0)
+    cut = array(project_polyhedron(w, matrix, bounds, inner))
+    assert (cut @ matrix.T <= bounds + 1e-5).all()
+
+
+@SLOW
+@given(w=weights(4, 3), radius=st.sampled_from([0.1, 2.0]), axis=st.sampled_from([0, 1]))
+def test_group_l1_ball(w, radius, axis):
+    """A conic solver ends at the same point, and so do the norms alone, by bisection in float64."""
+    found = projected(ci.GroupL1Ball(radius, axis=axis), w)
+    norms = np.linalg.norm(w, axis=axis, keepdims=True)
+    expected = w
+    if norms.sum() > radius:
+        expected = w * (on_simplex(norms.ravel(), radius).reshape(norms.shape) / (norms + 1e-300))
+    peak = max(np.abs(w).max(), 1e-30)
+    np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max() + 1e-6 * peak)
+
+    def inside(cp, x):
+        return [cp.mixed_norm(x if axis else x.T, 2, 1) <= radius / peak]
+
+    solved = _by_cvxpy(w / peak, inside)
+    np.testing.assert_allclose(found / peak, solved, atol=1e-4)
+
+
+@pytest.mark.parametrize("axis", [None, 1, [0, 1]])
+def test_groups_that_are_other_balls(axis, rng):
+    """One group is the ball of a norm; groups of one weight are that of magnitudes."""
+    w = rng.normal(size=(4, 3))
+    whole = projected(ci.GroupL1Ball(1.5, axis=[0, 1]), w)
+    np.testing.assert_allclose(whole, projected(ci.MaxNorm(1.5, axis=[0, 1]), w), atol=4e-6)
+    flat = w.reshape(12, 1) if axis == 1 else w.reshape(1, 12)
+    alone = projected(ci.GroupL1Ball(1.5, axis=axis), flat if axis != [0, 1] else w)
+    expected = whole if axis == [0, 1] else projected(ci.L1Ball(1.5, axis=[0, 1]), flat)
+    np.testing.assert_allclose(alone, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e-6, 1e6, 1e30])
+def test_group_norms_of_any_size(size, rng):
+    """Squares that float32 could not hold: the direction of each group is that of the weight."""
+    w = rng.normal(size=(5, 4)).astype("float32").astype("float64")
+    found = projected(ci.GroupL1Ball(2.0 * size), size * w) / size
+    norms = np.linalg.norm(w, axis=0)
+    np.testing.assert_allclose(found, w / norms * on_simplex(norms, 2.0), atol=2e-6)
+
+
+def test_group_l1_ball_switches_off_whole_units_and_inputs(rng):
+    """In a layer the axis is found: groups are units; with -1 they are inputs."""
+    for axis, other in ((None, 0), (-1, 1)):
+        layer = keras.layers.Dense(6, **ci.constrained(kernel=ci.GroupL1Ball(1.0, axis=axis)))
+        layer.build((None, 8))
+        assert (np.linalg.norm(array(layer.kernel), axis=other) > 0).all()
+        sizes = np.arange(1, 7) if axis is None else np.arange(1, 9)[:, None]
+        image = array(layer.kernel_constraint(rng.normal(size=(8, 6)).astype("float32") * sizes**2))
+        norms = np.linalg.norm(image, axis=other)
+        assert 0 < (norms > 0).sum() < norms.size
+        np.testing.assert_allclose(norms.sum(), 1, rtol=1e-5)
 
 
 @pytest.mark.parametrize("radius", [0.1, 2.0])

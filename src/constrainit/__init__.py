@@ -44,6 +44,7 @@ from constrainit.sets import DoublyStochastic as DoublyStochastic
 from constrainit.sets import Every as Every
 from constrainit.sets import Fixed as Fixed
 from constrainit.sets import Grid as Grid
+from constrainit.sets import GroupL1Ball as GroupL1Ball
 from constrainit.sets import Halfspace as Halfspace
 from constrainit.sets import Intersection as Intersection
 from constrainit.sets import L1Ball as L1Ball
@@ -58,6 +59,7 @@ from constrainit.sets import NonNegative as NonNegative
 from constrainit.sets import NormRange as NormRange
 from constrainit.sets import NuclearNorm as NuclearNorm
 from constrainit.sets import Orthogonal as Orthogonal
+from constrainit.sets import Polyhedron as Polyhedron
 from constrainit.sets import Positive as Positive
 from constrainit.sets import PositiveSemidefinite as PositiveSemidefinite
 from constrainit.sets import Product as Product
@@ -118,6 +120,7 @@ __all__ = [
     "Finding",
     "Fixed",
     "Grid",
+    "GroupL1Ball",
     "Halfspace",
     "InitPlan",
     "Intersection",
@@ -136,6 +139,7 @@ __all__ = [
     "NuclearNorm",
     "Orthogonal",
     "OutputScale",
+    "Polyhedron",
     "Positive",
     "PositiveSemidefinite",
     "Product",

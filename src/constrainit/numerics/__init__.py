@@ -33,6 +33,10 @@ from ._norms_on_gpu import scale_in_double as scale_in_double
 from ._polar import is_rotation as is_rotation
 from ._polar import polar_factor as polar_factor
 from ._polar import polished as polished
+from ._polyhedron import inner_point as inner_point
+from ._polyhedron import least_member as least_member
+from ._polyhedron import project_polyhedron as project_polyhedron
+from ._polyhedron import way_out as way_out
 from ._rule import may_write_over as may_write_over
 from ._rule import with_rule as with_rule
 from ._simplex import project_l1_ball as project_l1_ball
@@ -51,11 +55,11 @@ from ._unimodal import unimodal as unimodal
 __all__ = [
     "are_largest", "at_least", "at_most", "axis_sum", "between", "circulant", "computed_once",
     "convex_sequences", "convolution_bound", "convolution_slack", "dykstra", "exponential",
-    "factor_into", "from_diagonals", "from_first_row", "in_double", "inverse_by_halves",
-    "is_rotation", "isotonic", "keep_largest", "largest", "may_write_over", "nearest_correlation",
-    "peaked", "plain_norm", "polar", "polar_factor", "polished", "project_birkhoff",
-    "project_l1_ball", "project_simplex", "project_transport", "replaced", "safe_norm",
-    "scale_in_double", "sin", "singular", "softplus", "spectral_bound", "spectral_slack",
-    "symmetric_part", "tanh", "toeplitz", "unimodal", "with_eigenvalues", "with_rule",
-    "with_singular_values",
+    "factor_into", "from_diagonals", "from_first_row", "in_double", "inner_point",
+    "inverse_by_halves", "is_rotation", "isotonic", "keep_largest", "largest", "least_member",
+    "may_write_over", "nearest_correlation", "peaked", "plain_norm", "polar", "polar_factor",
+    "polished", "project_birkhoff", "project_l1_ball", "project_polyhedron", "project_simplex",
+    "project_transport", "replaced", "safe_norm", "scale_in_double", "sin", "singular", "softplus",
+    "spectral_bound", "spectral_slack", "symmetric_part", "tanh", "toeplitz", "unimodal", "way_out",
+    "with_eigenvalues", "with_rule", "with_singular_values",
 ]  # fmt: skip

@@ -19,9 +19,11 @@ from .elementwise import Positive as Positive
 from .grid import Grid as Grid
 from .intersection import Intersection as Intersection
 from .keras_builtin import as_set as as_set
+from .l1 import GroupL1Ball as GroupL1Ball
 from .l1 import L1Ball as L1Ball
 from .l1 import L1Sphere as L1Sphere
 from .linear import Affine as Affine
+from .linear import Polyhedron as Polyhedron
 from .mapped import Mapped as Mapped
 from .norms import MaxNorm as MaxNorm
 from .norms import NormRange as NormRange
@@ -62,10 +64,10 @@ __all__ = [
     "Affine", "Banded", "Blocks", "Box", "Braked", "CholeskyFactor", "Circulant",
     "ColumnStochastic", "Concave", "ConvSpectralNorm", "Convex", "Correlation",
     "CorrelationCholesky", "Custom", "Diagonal", "Dissipative", "DoublyStochastic", "Every",
-    "Fixed", "Grid", "Halfspace", "Intersection", "L1Ball", "L1Sphere", "LowRank", "Mapped",
-    "Masked", "MaxAbs", "MaxNorm", "Monotone", "NonNegative", "NormRange", "NuclearNorm",
-    "Orthogonal", "Positive", "PositiveSemidefinite", "Product", "Relaxed", "RowStochastic",
-    "SelfStarting", "Sign", "Simplex", "SingularValues", "SkewSymmetric", "Sparse",
+    "Fixed", "Grid", "GroupL1Ball", "Halfspace", "Intersection", "L1Ball", "L1Sphere", "LowRank",
+    "Mapped", "Masked", "MaxAbs", "MaxNorm", "Monotone", "NonNegative", "NormRange", "NuclearNorm",
+    "Orthogonal", "Polyhedron", "Positive", "PositiveSemidefinite", "Product", "Relaxed",
+    "RowStochastic", "SelfStarting", "Sign", "Simplex", "SingularValues", "SkewSymmetric", "Sparse",
     "SpecialOrthogonal", "SpectralNorm", "SumTo", "Symmetric", "Toeplitz", "TopK", "Transport",
     "Triangular", "Unimodal", "UnitNorm", "ZeroMean", "as_set",
 ]  # fmt: skip

@@ -40,7 +40,7 @@ class Intersection(ConstraintSet):
 
     There is a smooth map onto what bounds have in common with bounds, `Monotone`, `Simplex` (lower
     bounds, as a floor of each share), `Symmetric`, `Toeplitz` or `Circulant`, and `NonNegative`
-    with one set of norms or `L1Ball`; of other sets there is none.
+    with one set of norms, `L1Ball` or `GroupL1Ball`; of other sets there is none.
 
     The initializer draws from the first set and projects; with `TopK` or `Sparse` from the other
     one, on random inputs. Bounds that exclude one another are

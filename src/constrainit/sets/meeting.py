@@ -9,7 +9,7 @@ import numpy as np
 from constrainit._precision import inward
 from constrainit.sets.definite import Symmetric
 from constrainit.sets.elementwise import Box, NonNegative, limits_of
-from constrainit.sets.l1 import L1Ball
+from constrainit.sets.l1 import GroupL1Ball, L1Ball
 from constrainit.sets.norms import is_norm_set
 from constrainit.sets.order import Monotone
 from constrainit.sets.structured import Circulant, Toeplitz
@@ -72,7 +72,7 @@ def _onto(a_set) -> Transform:
 
 
 def _scales(a_set):
-    return is_norm_set(a_set) or isinstance(a_set, L1Ball)
+    return is_norm_set(a_set) or isinstance(a_set, L1Ball | GroupL1Ball)
 
 
 def _order_in_bounds(common, order, lower, upper):

@@ -12,16 +12,17 @@ from constrainit.transforms.grids import StraightThrough
 from constrainit.transforms.halfspace import Slack
 from constrainit.transforms.linear import Identity, Linear
 from constrainit.transforms.lipschitz import ConvBall, Cubic
-from constrainit.transforms.norms import Diamond, Normalized, of_norms
+from constrainit.transforms.norms import Diamond, DiamondOfNorms, Normalized, of_norms
 from constrainit.transforms.orders import Bends, Flanks, Increments
 from constrainit.transforms.orthogonal import Polar, Waves
+from constrainit.transforms.polyhedron import Inward
 from constrainit.transforms.shares import Sinkhorn, Softmax
 from constrainit.transforms.signs import Signs
 
 __all__ = [
     "Bends", "BoundedOrder", "Caps", "Chained", "ChainedTies", "ConvBall", "Cubic", "Damped",
-    "Diamond", "Entrywise", "Factors", "FactorsInBall", "Flanks", "Floored", "Identity",
-    "Increments", "Joined", "LiftedDiagonal", "Linear", "Normalized", "Polar", "Rows", "Signs",
-    "Sinkhorn", "Slack", "Softmax", "Square", "StraightThrough", "Tall", "Transform", "UnderMask",
-    "Waves", "maps_of_bounds", "of_norms",
+    "Diamond", "DiamondOfNorms", "Entrywise", "Factors", "FactorsInBall", "Flanks", "Floored",
+    "Identity", "Increments", "Inward", "Joined", "LiftedDiagonal", "Linear", "Normalized", "Polar",
+    "Rows", "Signs", "Sinkhorn", "Slack", "Softmax", "Square", "StraightThrough", "Tall",
+    "Transform", "UnderMask", "Waves", "maps_of_bounds", "of_norms",
 ]  # fmt: skip

@@ -1,5 +1,7 @@
 """Smooth maps onto spheres, balls and what lies between two spheres."""
 
+import math
+
 import ml_dtypes
 import numpy as np
 from keras import ops
@@ -112,17 +114,24 @@ class Diamond(Transform):
     smooth at zero, where most weights of such a ball are.
     """
 
+    def _groups(self, rank):
+        """The axes of what has one magnitude: each weight has its own."""
+        return ()
+
     def _rounding(self, shape):
-        return 0.01 * self.deviation(shape) / self.set.radius
+        count = math.prod(shape[a] for a in self._groups(len(shape)))
+        return 0.01 * self.deviation(shape) * count**0.5 / self.set.radius
 
     def _map(self, v, dtype):
-        radius, d = self.set.radius, self._rounding(v.shape)
+        radius, d, rank = self.set.radius, self._rounding(v.shape), len(v.shape)
         x = at_most(at_least(v * (1 / radius), -_MOST_OF_SUMS), _MOST_OF_SUMS)
-        total = _total(ops.sqrt(ops.square(x) + d**2), self.set._units(len(v.shape)))
+        square = _total(ops.square(x), self._groups(rank))
+        total = _total(ops.sqrt(square + d**2), self.set._units(rank))
         return x * (radius / ops.sqrt(1.0 + ops.square(total)))
 
     def _inverse(self, w, dtype):
         x, units = w / self.set.radius, self.set._units(w.ndim)
+        square = np.sum(x**2, axis=self._groups(w.ndim), keepdims=True)
         d = self._rounding(w.shape)
         low = np.zeros([1 if a in units else n for a, n in enumerate(w.shape)])
         high = low + np.log(min(_MOST_AT_BOUND, _room(w, dtype)))
@@ -130,14 +139,22 @@ class Diamond(Transform):
         for _ in range(60):
             middle = (low + high) / 2
             factor = np.exp(middle)
-            total = np.sum(np.sqrt((factor * x) ** 2 + d**2), axis=units, keepdims=True)
+            total = np.sum(np.sqrt(factor**2 * square + d**2), axis=units, keepdims=True)
             beyond = factor**2 >= 1 + total**2
             low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
         return w * np.exp(high)
 
     def _inside(self, w, dtype):
-        total = np.sum(np.abs(w), axis=self.set._units(w.ndim), keepdims=True)
+        size = np.sqrt(np.sum(w**2, axis=self._groups(w.ndim), keepdims=True))
+        total = np.sum(size, axis=self.set._units(w.ndim), keepdims=True)
         return w * np.minimum(1.0, 0.95 * self.set.radius / np.where(total > 0, total, 1.0))
+
+
+class DiamondOfNorms(Diamond):
+    """As `Diamond`, with the norm of each group as a magnitude, and `d` as the norm of as many."""
+
+    def _groups(self, rank):
+        return tuple(a % rank for a in self.set._groups(rank))
 
 
 class Normalized(Transform):

@@ -9,11 +9,14 @@ from constrainit.doctor.treatments._closer import closer
 from constrainit.doctor.treatments._meaning import meant_set
 from constrainit.doctor.treatments._pastes import given, told, written
 from constrainit.doctor.treatments._remedy import Changed
-from constrainit.sets import Box, L1Ball, MaxNorm, NormRange, Positive, SpectralNorm
+from constrainit.sets import Box, GroupL1Ball, L1Ball, MaxNorm, NormRange, Positive, SpectralNorm
 
 _MARGIN = 1e-2
 
-_OF_BALLS = {MaxNorm: "radius", NormRange: "upper", L1Ball: "radius", SpectralNorm: "bound"}
+_OF_BALLS = {
+    MaxNorm: "radius", NormRange: "upper", L1Ball: "radius", GroupL1Ball: "radius",
+    SpectralNorm: "bound",
+}  # fmt: skip
 """The arguments that bound the norms of sets."""
 
 
