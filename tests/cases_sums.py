@@ -178,6 +178,8 @@ class Bowl:
     sign: float = 1.0
 
     def distance(self, v, dtype):
+        if v.size < 3:
+            return 0.0
         peak = np.abs(v).max() or 1.0
         lines = [fit @ (self.sign * v / peak) for fit in broken_lines(v.size)]
         nearest = [np.linalg.norm(self.sign * v / peak - one) for one in lines

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import re
+import tempfile
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -75,6 +76,23 @@ def whole_messages(wrong):
         assert re.fullmatch(message, str(caught.value), flags=re.DOTALL), str(caught.value)
 
     return test_message
+
+
+def pytest_configure(config):
+    """What JAX compiles is kept in files while the tests run, by each process for itself.
+
+    Equal programs come again as sets, models and steps are made anew, and after `_bounded_memory`.
+    Processes that share a folder may read what another one has half written.
+    """
+    if keras.backend.backend() != "jax":
+        return
+    import jax
+
+    folder = tempfile.TemporaryDirectory(prefix="programs-")
+    config.add_cleanup(folder.cleanup)
+    jax.config.update("jax_compilation_cache_dir", folder.name)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 @pytest.fixture

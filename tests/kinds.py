@@ -351,7 +351,10 @@ def is_symmetric(w, dtype):
 def near(w, parts, dtype, accuracy=1e-5):
     """Whether each of `parts`, pairs of a value and what it should be, agrees."""
     loose = max(accuracy, TOLERANCE[dtype]) * 4 * max(np.abs(w).max(), TINY[dtype])
-    return all(np.max(np.abs(np.asarray(a) - b)) <= loose * math.sqrt(w.size) for a, b in parts)
+    return all(
+        np.max(np.abs(np.asarray(a) - b), initial=0.0) <= loose * math.sqrt(w.size)
+        for a, b in parts
+    )
 
 
 def permutations(rng, n):

@@ -83,7 +83,8 @@ def looping(function: Callable[..., Any], *constants: Any) -> Callable[[Any], An
         return bound
     import tensorflow as tf
 
-    return tf.function(bound)
+    # No loop or branch of Python is on tensors: to look for some takes longer than to trace.
+    return tf.function(bound, autograph=False)
 
 
 def choose(conditions: Any, one: Callable[[], Any], other: Callable[[], Any]) -> Any:

@@ -110,4 +110,4 @@ def _above_floor(shares, lower, shape, dtype):
             f"`lower` must leave something of the total {shares.total:g} of {count} weights. "
             f"Received: lower={lower:g}, as {dtype} {floor:g}."
         )
-    return floor, _onto(Simplex(left, list(units)))
+    return floor, _onto(Simplex(left, list(units) or None))

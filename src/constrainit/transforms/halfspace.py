@@ -35,7 +35,17 @@ class Slack(Transform):
         v = at_most(at_least(v, -limit), limit)
         slack = (bound - _total(normal * v, units)) * (1 / t)
         # `softplus(z) - z`, which is `softplus(-z)`.
-        return v - normal * (ops.softplus(-slack) * t)
+        w = v - normal * (ops.softplus(-slack) * t)
+        # Far outside the step leaves a rounding of `v` along the normal, which has no slope.
+        level = ops.stop_gradient(bound - ops.softplus(slack) * t)
+        off, wrong = ops.stop_gradient(w), slack < 0
+        for _ in range(3):
+            off = off - normal * (_total(normal * off, units) - level)
+        rest = off - normal * level
+        spent = _peak(rest, units) <= float(ml_dtypes.finfo(dtype).eps) ** 2 * _peak(v, units)
+        off = ops.where(spent, ops.zeros_like(w) + normal * level, off)
+        # The value is that of the first, the slope that of `w`.
+        return ops.stop_gradient(ops.where(wrong, off, w)) + (w - ops.stop_gradient(w))
 
     def _inverse(self, w, dtype):
         normal, bound, units = self._plane(w.shape)
@@ -52,3 +62,7 @@ class Slack(Transform):
 
 def _total(x, units):
     return ops.sum(x, axis=units, keepdims=True) if units else x
+
+
+def _peak(x, units):
+    return ops.max(ops.abs(x), axis=units, keepdims=True) if units else ops.abs(x)

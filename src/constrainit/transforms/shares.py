@@ -80,7 +80,7 @@ class Sinkhorn(Transform):
             one if isinstance(one, float) else ops.convert_to_tensor(one, dtype=v.dtype)
             for one in (rows, columns)
         )
-        w = ops.softmax(logs, axis=-2) * columns
+        w = _softmax(logs, -2) * columns
         w = w * at_most(rows / at_least(ops.sum(w, axis=-1, keepdims=True), _LEAST), 1.0)
         row = at_least(rows - ops.sum(w, axis=-1, keepdims=True), 0.0)
         column = at_least(columns - ops.sum(w, axis=-2, keepdims=True), 0.0)
@@ -97,6 +97,12 @@ class Sinkhorn(Transform):
     def _inside(self, w, dtype):
         rows, columns, total, unit = self.set._sums(w.shape)
         return 0.9 * w + 0.1 * unit * rows * columns / total
+
+
+def _softmax(logs, axis):
+    """Shares along an axis; Keras warns of its own where the axis has a single entry."""
+    shares = ops.exp(logs - ops.stop_gradient(ops.max(logs, axis=axis, keepdims=True)))
+    return shares / ops.sum(shares, axis=axis, keepdims=True)
 
 
 def _scaled(logs, sums, axis):
