@@ -16,7 +16,18 @@ from cases_meeting import ordered_in_bounds
 from cases_orders import Hill, turned
 from cases_structure import LIMITS, SIGNS, SUPPORT, Few, Points, Value, by_place, equal
 from cases_structure import few as few_of
-from cases_sums import Ascending, Bowl, Diamond, Edges, Flat, Side, is_plan, ordered
+from cases_sums import (
+    Ascending,
+    Bowl,
+    Diamond,
+    Edges,
+    Faces,
+    Flat,
+    Side,
+    is_plan,
+    of_groups,
+    ordered,
+)
 from kinds import (
     Bounds,
     Case,
@@ -205,6 +216,10 @@ def equations(x):
     return tuple(map(tuple, x.rng.normal(size=(1, x.count))))
 
 
+def faces(x):
+    return tuple(map(tuple, x.rng.normal(size=(3, x.count))))
+
+
 def sums(x):
     rows = x.size * x.rng.uniform(0.5, 2.0, x.shape[-2])
     return rows, np.full(x.shape[-1], rows.sum() / x.shape[-1])
@@ -231,6 +246,8 @@ UNITS = {
     "NormRange": of_units(lambda x: Shell(0.5 * x.size, 2 * x.size),
                           lambda x: ci.NormRange(0.5 * x.size, 2 * x.size, x.axis)),
     "L1Ball": of_units(lambda x: Diamond(x.size), lambda x: ci.L1Ball(x.size, x.axis)),
+    "GroupL1Ball": lambda x: of_groups("", lambda: ci.GroupL1Ball(x.size, x.axis), x.shape,
+                                       slices(x.shape, x.units), x.size),
     "L1Sphere": of_units(lambda x: Edges(x.size), lambda x: ci.L1Sphere(x.size, x.axis)),
     "Simplex": of_units(lambda x: Probability(x.size), lambda x: ci.Simplex(x.size, x.axis),
                         bounded_below=0.0),
@@ -242,6 +259,8 @@ UNITS = {
                                  lambda x: ci.Halfspace(normal(x), x.size, x.axis)),
     "Affine": of_units(lambda x: Flat(equations(x), (x.size,)),
                        lambda x: ci.Affine(equations(x), x.size, x.axis)),
+    "Polyhedron": of_units(lambda x: Faces(faces(x), (x.size,) * 3),
+                           lambda x: ci.Polyhedron(faces(x), x.size, x.axis)),
     "Relaxed": of_units(lambda x: Shell(0.0, x.size),
                         lambda x: ci.Relaxed(ci.MaxNorm(x.size, x.axis), 1.0)),
     "Every": of_units(lambda x: Probability(1.0), lambda x: ci.Every(ci.Simplex(1, x.axis), 3)),
