@@ -14,6 +14,8 @@ OF_KIND = {
     "assigned_in_call": ("CW406",),
     "attached_too_late": ("CW209",),
     "average_overwrites": ("CW305",),
+    "against_the_data": ("CW610",),
+    "batch_leak": ("CW415",),
     "beyond_range": ("CW412",),
     "bfloat16_rounding": ("CW506",),
     "bias_by_epsilon": ("CW205",),
@@ -22,10 +24,12 @@ OF_KIND = {
     "bounded_twice": ("CW214",),
     "called_once": ("CW209",),
     "clip": ("CW503",),
+    "codes_unused": (),
     "computed_once": ("CW306",),
     "constraint_after_trace": ("CW220",),
     "constraint_kills_signal": ("CW411",),
     "constant_output": ("CW405",),
+    "constant_statistics": ("CW223",),
     "copied_not_tied": ("CW410",),
     "constraint_nan": ("CW204",),
     "constraint_raises": ("CW201",),
@@ -44,6 +48,7 @@ OF_KIND = {
     "float16_underflow": ("CW401", "CW501", "CW506", "CW508"),
     "float32_cancellation": ("CW507",),
     "foreign_optimizer": ("CW611",),
+    "fractional_index": ("CW414",),
     "frozen_weights": ("CW506",),
     "gradient_cut": ("CW503",),
     "gradients_add_up": ("CW704",),
@@ -76,12 +81,14 @@ OF_KIND = {
     "nonfinite_start": ("CW103",),
     "nonfinite_loss": ("CW502",),
     "norm_for_range": ("CW101",),
+    "not_adapted": ("CW223",),
     "not_a_variable": ("CW409",),
     "not_attached": ("CW209", "CW304"),
     "not_deterministic": ("CW207",),
     "not_idempotent": ("CW205",),
     "not_serialisable": ("CW208",),
     "not_traceable": ("CW201",),
+    "nothing_trains": ("CW617",),
     "optimizer": ("CW303", "CW506"),
     "optimizer_skips_constraints": ("CW219",),
     "output_range": ("CW605",),
@@ -89,6 +96,7 @@ OF_KIND = {
     "quantization": ("CW304",),
     "rate_too_low": ("CW615",),
     "reload_differs": ("CW208",),
+    "rounded_to_zero": ("CW403", "CW405"),
     "saturation": ("CW402",),
     "schedule_ends": ("CW613",),
     "shared_statistics": ("CW221",),
@@ -156,7 +164,11 @@ OF_SAMPLE = {
 }
 
 # The loss is at fault, not the weight that the sample names; or it is one of several alike.
-ANYWHERE = ("25_mdn_underflow", "50_sn_wrapper_train_eval_mismatch")
+ANYWHERE = (
+    "25_mdn_underflow",
+    "50_sn_wrapper_train_eval_mismatch",
+    "H290_softplus_of_glorot",
+)
 
 # What the doctor does not know, by the number of the case.
 MISSED = {
@@ -171,6 +183,8 @@ MISSED = {
     "H232": "the parts of a loss are not weighed against each other by what they are sums of",
     "H235": "that a loss needs its examples in order is not known",
     "H266": "moving statistics that are late are a note: how long a training takes is not known",
+    "H288": "a bound that no step has come to is told of before a step that rounds all to zero",
+    "H296": "that most rows of a table of codes are nearest to nothing is not looked at",
 }
 
 

@@ -12,6 +12,7 @@ from constrainit.doctor._evidence import DataEvidence, Evidence, LossEvidence
 from constrainit.doctor._floor import floor_of
 from constrainit.doctor._labels import are_goals, classes_that_count, is_own, passed_over
 from constrainit.doctor._pairs import compares_all
+from constrainit.doctor._signs import ends_nonnegative, keeps_nonnegative
 from constrainit.doctor._statistics import to_numpy
 
 _BY_ENTRY = {
@@ -76,6 +77,10 @@ def describe_losses(problem: Any, evidence: Evidence) -> list[LossEvidence]:
         if adds is not None and low < end:
             low, name = end, adds.name
             why = "a last layer whose weights and inputs are not negative"
+            why += "" if activation in ("", "linear") else f", with the activation {activation},"
+        elif low < end and ends_nonnegative(layer, evidence):
+            low = end
+            why = "a product of factors that are not negative"
             why += "" if activation in ("", "linear") else f", with the activation {activation},"
         sparse = "sparse" in _name(loss)
         given = keras.tree.flatten(problem.y)[place]
@@ -238,19 +243,6 @@ def _below_zero(layer, low, target, evidence):
     if low > -np.inf or least is None or least >= 0 or target.low < 0 or not last:
         return 0.0
     return min(last[-1], 0.0)
-
-
-def keeps_nonnegative(made: Any) -> bool:
-    """Whether the constraint of a weight lets no entry below zero."""
-    if made.image is None or made.image.minimum < 0:
-        return False
-    value = -np.abs(to_numpy(made.record.variable)) - 1.0
-    try:
-        image = to_numpy(made.record.constraint(ops.cast(value, made.record.dtype)))
-    # A constraint of the user's own may want a Variable, or raise.
-    except Exception:
-        return False
-    return bool(np.isfinite(image).all() and image.min() >= 0)
 
 
 def _range(layer, least=-_WIDE):

@@ -5,8 +5,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from constrainit.doctor._data import keeps_nonnegative
 from constrainit.doctor._evidence import Evidence, FallingEvidence
+from constrainit.doctor._halves import Values
+from constrainit.doctor._signs import keeps_nonnegative
+from constrainit.doctor._state import snapshot
 from constrainit.doctor._statistics import to_numpy
 
 _MOST = 400
@@ -20,9 +22,10 @@ _KNOWN = 0.5
 _ROUNDING = 1e-6
 
 
-def falling(problem: Any, evidence: Evidence) -> FallingEvidence | None:
+def falling(problem: Any, evidence: Evidence, start: Values) -> FallingEvidence | None:
     """What share of the targets' differences goes against a model that is monotone.
 
+    Weights that such targets have driven to zero tell no direction: then those of the start do.
     Asked only of a model of numbers with one output, whose kernels all keep from being negative,
     where the targets depend on the inputs. Pairs are those of which one is at least as large in
     each input that the output rises with, and as small in each that it falls with.
@@ -43,6 +46,8 @@ def falling(problem: Any, evidence: Evidence) -> FallingEvidence | None:
     y = y.ravel()
     try:
         signs = _directions(problem.model, x)
+        if signs is None and start:
+            signs = _directions_at(start, problem.model, x)
     # A number may stand for a row of a table, and there is none a little further on.
     except Exception:
         return None
@@ -50,6 +55,18 @@ def falling(problem: Any, evidence: Evidence) -> FallingEvidence | None:
         return None
     share, pairs = _against(x * signs, y)
     return FallingEvidence(kernels[0], share, pairs) if pairs >= _PAIRS else None
+
+
+def _directions_at(start, model, x):
+    """The same with other values of the model's variables."""
+    held = [(variable, snapshot(variable)) for variable, _ in start]
+    try:
+        for variable, value in start:
+            variable.assign(value)
+        return _directions(model, x)
+    finally:
+        for variable, value in held:
+            variable.assign(value)
 
 
 def _directions(model, x):

@@ -30,6 +30,15 @@ def sizes(problem: Any) -> dict[int, float]:
     return {id(v): _norm(v) for v in _penalised(problem)} if problem.is_small else {}
 
 
+def below_zero(problem: Any) -> dict[int, float]:
+    """The penalties on weights that are negative, by the identity of the variable."""
+    found = {
+        id(v): float(np.sum(to_numpy(ops.stop_gradient(v.regularizer(v)))))
+        for v in _penalised(problem)
+    }
+    return {of: value for of, value in found.items() if value < 0}
+
+
 def of_data(evidence: Evidence) -> tuple[float, float]:
     """The first and the last loss without the penalties."""
     first, last = evidence.penalties

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from constrainit.doctor._across import mixes_examples
 from constrainit.doctor._added import leaves_by_a_sum
 from constrainit.doctor._attached import misplaced, quantized, unattached
 from constrainit.doctor._beyond import beyond
@@ -16,10 +17,12 @@ from constrainit.doctor._dropped_units import drops_most
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._following_weights import of_weights, with_live_views
 from constrainit.doctor._frames import fault, layer_in
+from constrainit.doctor._frozen import frozen_above
 from constrainit.doctor._gains import gains
 from constrainit.doctor._graph_constants import graph_constants
 from constrainit.doctor._halves import values_of
 from constrainit.doctor._hidden import hidden_weights
+from constrainit.doctor._indices import cut_indices
 from constrainit.doctor._late import late
 from constrainit.doctor._lost_constraints import lost_constraints
 from constrainit.doctor._lost_starts import lost_starts
@@ -35,6 +38,7 @@ from constrainit.doctor._plain import plain_tensors
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._rebuilt import note_rebuilt
 from constrainit.doctor._reloaded import lost_by_config
+from constrainit.doctor._scales import unfit
 from constrainit.doctor._schedules import ends_early
 from constrainit.doctor._skipping import skipping
 from constrainit.doctor._slow import too_slow
@@ -54,6 +58,7 @@ def probe(problem: Problem) -> Evidence:
     evidence.misplaced = misplaced(evidence.weights)
     evidence.dropped = dropped(evidence.weights)
     evidence.quantized = quantized(evidence.weights)
+    evidence.frozen = frozen_above(problem.model, evidence.weights)
     constraints = Constraints(evidence)
     constraints.run()
     evidence.skipping = skipping(problem) if evidence.constraints else None
@@ -109,6 +114,9 @@ def _usual(problem, constraints, evidence):
     if not _called(problem, evidence, problem.set_loss):
         return
     evidence.data = describe_data(problem)
+    evidence.cut = cut_indices(problem)
+    evidence.scales = unfit(problem)
+    evidence.mixed = mixes_examples(problem)
     evidence.plain = plain_tensors(problem)
     evidence.hidden = hidden_weights(problem)
     constraints.hold(problem.assigned)
@@ -127,7 +135,7 @@ def _usual(problem, constraints, evidence):
     evidence.pairs = own_loss_compares_all(problem)
     if evidence.fault_step is None and not evidence.faults:
         evidence.moving = moving(problem) if evidence.losses else None
-        evidence.falling = falling(problem, evidence)
+        evidence.falling = falling(problem, evidence, start)
         evidence.end = ends_early(problem, evidence, start)
         evidence.slow = too_slow(problem, evidence, start)
         evidence.drops = drops_most(problem, start)

@@ -130,6 +130,10 @@ class Training:
         if _beyond.falls_away(evidence.losses) and not bounds_the_loss(*held):
             losses = _beyond.further(problem, self.constraints, problem.step(looking=False))
             evidence.further, evidence.added = losses, _beyond.added(problem)
+            below = _penalty.below_zero(problem)
+            evidence.falling_penalties = {
+                r.path: below[id(r.variable)] for r in evidence.weights if id(r.variable) in below
+            }
 
     def _lossy(self):
         """The operations that lose what they are given, where something was lost."""

@@ -125,6 +125,11 @@ class Evidence:
         drawn_anew: Layers of the user's own that come back from a file with other arrays.
         other_axes: Weights whose model trains along other axes of their constraints only; asked
             once, of the model as it came.
+        cut: Tables and inputs that are asked for rows by fractions.
+        frozen: Models that are frozen, with layers that are not.
+        scales: Normalizations that have not seen the data.
+        mixed: The layer that makes an example depend on the others of its batch, and by how much.
+        falling_penalties: Penalties on weights that are below zero after those steps, by path.
         tight: Weights whose bound keeps the model from training; asked once, as these are.
         stretches: The names of layers that follow one another and feed nothing else.
         trials: What the same look found after a change that asks for a cause, by its name.
@@ -198,6 +203,11 @@ class Evidence:
     lost_constraints: list[Any] = field(default_factory=list)
     drawn_anew: list[Any] = field(default_factory=list)
     other_axes: list[AxisEvidence] = field(default_factory=list)
+    cut: list[Any] = field(default_factory=list)
+    frozen: list[Any] = field(default_factory=list)
+    scales: list[Any] = field(default_factory=list)
+    mixed: tuple[str, float] | None = None
+    falling_penalties: dict[str, float] = field(default_factory=dict)
     tight: list[TightEvidence] = field(default_factory=list)
     stretches: list[list[str]] = field(default_factory=list)
     trials: dict[str, "Trial"] = field(default_factory=dict)

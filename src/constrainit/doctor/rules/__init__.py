@@ -36,6 +36,7 @@ from constrainit.doctor.rules.cw219_optimizer_skips_constraints import (
 from constrainit.doctor.rules.cw220_constraint_after_trace import ConstraintAfterTrace
 from constrainit.doctor.rules.cw221_shared_statistics import SharedStatistics
 from constrainit.doctor.rules.cw222_late_statistics import LateStatistics
+from constrainit.doctor.rules.cw223_unfit_normalization import UnfitNormalization
 from constrainit.doctor.rules.cw301_wrong_axis import WrongAxis
 from constrainit.doctor.rules.cw302_undefined_at_bound import UndefinedAtBound
 from constrainit.doctor.rules.cw303_average_outside import AverageOutside
@@ -56,6 +57,8 @@ from constrainit.doctor.rules.cw410_copied_not_tied import CopiedNotTied
 from constrainit.doctor.rules.cw411_muted_signal import MutedSignal
 from constrainit.doctor.rules.cw412_beyond_range import BeyondRange
 from constrainit.doctor.rules.cw413_hidden_weights import HiddenWeights
+from constrainit.doctor.rules.cw414_fractional_index import FractionalIndex
+from constrainit.doctor.rules.cw415_examples_mixed import ExamplesMixed
 from constrainit.doctor.rules.cw501_nonfinite_gradient import NonfiniteGradient
 from constrainit.doctor.rules.cw502_nonfinite_loss import NonfiniteLoss
 from constrainit.doctor.rules.cw503_no_gradient import NoGradient
@@ -81,6 +84,7 @@ from constrainit.doctor.rules.cw613_schedule_ends_early import ScheduleEndsEarly
 from constrainit.doctor.rules.cw614_dropout_rate import DropoutRate
 from constrainit.doctor.rules.cw615_learning_rate_too_low import LearningRateTooLow
 from constrainit.doctor.rules.cw616_sum_below_zero import SumBelowZero
+from constrainit.doctor.rules.cw617_frozen_above import FrozenAbove
 from constrainit.doctor.rules.cw701_own_step_breaks import OwnStepBreaks
 from constrainit.doctor.rules.cw702_step_trains_nothing import StepTrainsNothing
 from constrainit.doctor.rules.cw703_step_leaves_set import StepLeavesSet
@@ -100,7 +104,9 @@ RULES = (
     OptimizerSkipsConstraints(), ConstraintAfterTrace(), NotAttached(), QuantizedAway(),
     MadeInCall(), WrittenOver(),
     ComputedOnce(), NotAVariable(),
-    HiddenWeights(), CopiedNotTied(), IndexBeyondTable(), WrongAxis(), BindsOneUnit(),
+    HiddenWeights(), CopiedNotTied(), IndexBeyondTable(),
+    FractionalIndex(), FrozenAbove(), UnfitNormalization(), ExamplesMixed(), WrongAxis(),
+    BindsOneUnit(),
     BindsNothing(), WrongLoss(), TargetOutOfReach(), SumBelowZero(), TargetFalls(),
     BoundedTwice(), RelativeToZero(), UnboundedLoss(), UndefinedAtBound(), EpsilonUnderflows(),
     LearningRateTooLow(), SumLeavesSet(),

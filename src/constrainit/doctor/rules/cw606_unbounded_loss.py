@@ -51,14 +51,28 @@ class UnboundedLoss(Rule):
         layer = min(evidence.added, key=lambda name: evidence.added[name], default="")
         layer = layer if layer and evidence.added[layer] < 0.5 * more[-1] else ""
         what = f"what {layer!r} adds to the loss" if layer else "the loss"
+        path = _falling_penalty(evidence, more) if not layer else ""
+        if path:
+            what = f"the penalty on {path}"
+            layer = next(r.layer.name for r in evidence.weights if r.path == path)
         then = f" and to {more[-1]:.4g} in {len(more)} more" if more else ""
         yield self.made(
             f"{what} falls without end: the loss goes from {seen[0]:.4g} to {seen[-1]:.4g} in "
             f"{len(seen) - 1} steps{then}",
-            "look at the signs: a distance, a divergence or minus a logarithm of chances must have "
-            "a least value; a critic needs its weights bounded",
-            {"loss": seen[0], "loss_after": [*seen, *more][-1]}, layer=layer,
+            "sum squares or magnitudes: a penalty needs a least value, and products of both signs "
+            "have none"
+            if path
+            else "look at the signs: a distance, a divergence or minus a logarithm of chances must "
+            "have a least value; a critic needs its weights bounded",
+            {"loss": seen[0], "loss_after": [*seen, *more][-1]}, layer=layer, weight=path,
         )  # fmt: skip
+
+
+def _falling_penalty(evidence, more):
+    """The weight whose penalty is most of a loss below zero, or an empty string."""
+    below = evidence.falling_penalties
+    path = min(below, key=lambda one: below[one], default="")
+    return path if path and more and below[path] < 0.5 * more[-1] else ""
 
 
 def _falls_on(seen, more):

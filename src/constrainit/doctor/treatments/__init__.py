@@ -5,6 +5,7 @@ from constrainit.doctor._finding import Finding
 from constrainit.doctor._problem import Problem
 from constrainit.doctor.rules import in_order, rules_of
 from constrainit.doctor.treatments import (
+    adapted,
     axes,
     constraints,
     copies,
@@ -15,6 +16,7 @@ from constrainit.doctor.treatments import (
     factors,
     finite_starts,
     fitting_starts,
+    flags,
     guards,
     hidden,
     inside,
@@ -81,6 +83,8 @@ REMEDIES = (
     each_constraint((*_CONSTRAINT, "CW208", "CW212"), constraints.exact_set),
     each_constraint(("CW211",), one_sign.of_one_sign, moves=True),
     each_constraint(("CW204",), source.along_inputs, brings=("CW208",), saved=False),
+    Remedy(("CW617",), flags.model_switched_on),
+    Remedy(("CW223",), adapted.to_the_batch),
     Remedy(("CW103",), finite_starts.finite_entries),
     Remedy(("CW101", "CW102"), starts.inside, moves=True),
     Remedy(("CW106",), starts.drawn_apart),

@@ -1,0 +1,77 @@
+"""Whether what a model gives for an example depends on the others of its batch."""
+
+import contextlib
+from typing import Any
+
+import keras
+import numpy as np
+
+from constrainit.doctor._state import attribute
+from constrainit.doctor._statistics import to_numpy
+
+_FEWEST = 4
+_DIFFERENT = 1e-2
+"""From which share of the spread of an output on it is another one, and no rounding."""
+
+_SAME = 1e-6
+
+
+def mixes_examples(problem: Any) -> tuple[str, float] | None:
+    """The first layer that gives the first half of a batch something else without the other half.
+
+    And by how much, relative to the spread of its output. None where there is no such layer, or
+    where it can not be asked: of a few examples, of a batch of one size, of states that are kept
+    between batches, and of what is not the same twice.
+    """
+    model, parts = problem.model, keras.tree.flatten(problem.x)
+    layers = [one for one in model._flatten_layers(include_self=False) if one.built]
+    count = parts[0].shape[0] if parts[0].shape else 0
+    fixed = any(one.shape[:1] != (None,) for one in getattr(model, "inputs", None) or [])
+    kept = any(getattr(layer, "stateful", False) for layer in layers)
+    alike = all(len(part.shape) and part.shape[0] == count for part in parts)
+    if not problem.is_small or count < _FEWEST or fixed or kept or not alike:
+        return None
+    half = keras.tree.map_structure(lambda part: part[: count // 2], problem.x)
+    # What takes only whole batches, such as the nodes of a graph, raises.
+    try:
+        whole, again, first = (_pass(model, layers, x) for x in (problem.x, problem.x, half))
+    except Exception:
+        return None
+    for name, value in whole.items():
+        other, part = again[name], first.get(name)
+        if part is None or value.shape[:1] != (count,) or part.shape != value[: len(part)].shape:
+            continue
+        spread = float(np.std(value)) if np.isfinite(value).all() else 0.0
+        if not spread > 0 or np.abs(value - other).max() > _SAME * spread:
+            continue
+        apart = float(np.abs(value[: len(part)] - part).max() / spread)
+        if apart > _DIFFERENT:
+            return name, apart
+    return None
+
+
+def _pass(model, layers, x):
+    """What each layer, and at last the model, gives in prediction, in the order of execution."""
+    found: dict[str, np.ndarray] = {}
+    with contextlib.ExitStack() as stack:
+        for layer in layers:
+            stack.enter_context(attribute(layer, "call", _noted(layer, found)))
+        _note(found, "", model(x, training=False))
+    return found
+
+
+def _noted(layer, found):
+    call = layer.call
+
+    def run(*args, **kwargs):
+        given = call(*args, **kwargs)
+        _note(found, layer.name, given)
+        return given
+
+    return run
+
+
+def _note(found, name, given):
+    value = keras.tree.flatten(given)[:1]
+    if value and "float" in keras.backend.standardize_dtype(getattr(value[0], "dtype", "bool")):
+        found.setdefault(name, to_numpy(value[0]))

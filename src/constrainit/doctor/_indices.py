@@ -1,0 +1,83 @@
+"""Numbers between the rows of a table: an index is cut to a whole number without a word."""
+
+import contextlib
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from constrainit.doctor._state import attribute
+from constrainit.doctor._statistics import to_numpy
+
+
+@dataclass(frozen=True)
+class CutEvidence:
+    """A table, or an input of whole numbers, that is given fractions.
+
+    Attributes:
+        layer: Its name.
+        share: The share of the numbers that are no whole ones.
+        low: The least of them.
+        high: The largest of them.
+        read: How many different whole numbers are left.
+        rows: How many rows the table has; 0 for an input.
+    """
+
+    layer: str
+    share: float
+    low: float
+    high: float
+    read: int
+    rows: int
+
+
+def cut_indices(problem: Any) -> list[CutEvidence]:
+    """The tables that are asked for rows by fractions, in one pass; none without fractions."""
+    parts = keras.tree.flatten(problem.x)
+    tables = [
+        layer for layer in problem.model._flatten_layers()
+        if isinstance(layer, keras.layers.Embedding)
+    ]  # fmt: skip
+    if not tables or not any(_share(part) for part in parts):
+        return []
+    found: dict[str, CutEvidence] = {}
+    # A functional model brings its inputs to their dtype before any layer sees them.
+    inputs = getattr(problem.model, "inputs", None) or []
+    for tensor, part in zip(inputs, parts, strict=False):
+        if "int" in keras.backend.standardize_dtype(tensor.dtype):
+            _note(found, tensor.name, part, 0)
+    with contextlib.ExitStack() as stack:
+        for layer in tables:
+            stack.enter_context(attribute(layer, "call", _noted(layer, found)))
+        with contextlib.suppress(Exception):
+            problem.model(problem.x, training=False)
+    return list(found.values())
+
+
+def _noted(layer, found):
+    call = layer.call
+
+    def run(inputs, *args, **kwargs):
+        _note(found, layer.name, inputs, layer.input_dim)
+        return call(inputs, *args, **kwargs)
+
+    return run
+
+
+def _note(found, name, part, rows):
+    share = _share(part)
+    if share and name not in found:
+        value = to_numpy(part)
+        read = np.unique(np.trunc(value)).size
+        found[name] = CutEvidence(
+            name, share, float(value.min()), float(value.max()), int(read), int(rows)
+        )
+
+
+def _share(part):
+    """The share of the numbers of an array that are no whole ones; 0 if it is not finite."""
+    if part is None or "float" not in keras.backend.standardize_dtype(part.dtype):
+        return 0.0
+    value = to_numpy(part)
+    return float(np.mean(value != np.trunc(value))) if np.isfinite(value).all() else 0.0

@@ -1,0 +1,50 @@
+"""CW617 frozen-above."""
+
+from constrainit.doctor.rules._rule import Rule
+
+
+class FrozenAbove(Rule):
+    """A layer is set to be trained inside of a model that is frozen, and is not trained.
+
+    `model.trainable = False` freezes the model and all of its layers. To switch one of them on
+    again does not switch on the model: as long as its own flag is off it has no weights to train.
+    The loss stays what it is, and constraints are never applied.
+
+    Example:
+        model = keras.Sequential([keras.Input((4,)), layers.Dense(8, "relu"), layers.Dense(1)])
+        model.trainable = False
+        model.layers[-1].trainable = True
+        model.compile("sgd", "mse")
+        ci.diagnose(model, np.eye(4), np.ones((4, 1)))
+
+    Use instead:
+        model = keras.Sequential([keras.Input((4,)), layers.Dense(8, "relu"), layers.Dense(1)])
+        for layer in model.layers[:-1]:
+            layer.trainable = False
+        model.compile("sgd", "mse")
+        ci.diagnose(model, np.eye(4), np.ones((4, 1)))
+
+    Known limits:
+        Told of models, and of models that are parts of it, with layers of both kinds. One that is
+        frozen with all of its layers is meant to be, and one with none of them frozen may have got
+        its flag before its layers.
+
+    Source:
+        `keras.Layer.trainable_variables`; keras-team/keras#4674, keras-team/keras#4910.
+    """
+
+    code, name, stage = "CW617", "frozen-above", "training"
+
+    def find(self, evidence):
+        for one in evidence.frozen:
+            names = ", ".join(layer.name for layer in one.layers[:3])
+            what = "no weight is trained" if one.whole else "none of its weights is trained"
+            yield self.made(
+                f"{names} in {one.model.name!r}, with {len(one.layers)} of its "
+                f"{len(one.layers) + len(one.frozen)} layers that have weights, is set to be "
+                f"trained, but {one.model.name!r} itself is not: {what}",
+                "set the flag of the model, then switch off the layers that are to stay, and "
+                "compile after that",
+                {"to_train": len(one.layers), "frozen": len(one.frozen)},
+                layer=one.record.layer.name, weight=one.record.path,
+            )  # fmt: skip

@@ -1,0 +1,180 @@
+"""What a model is given and what it does with it: fractions for rows, scales, others of a batch."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import constrainit as ci
+
+DRAWS = np.random.default_rng(0)
+X = DRAWS.normal(size=(32, 4)).astype("float32")
+Y = X[:, :1]
+
+
+def found(report, code):
+    return [finding for finding in report.findings if finding.code == code]
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    keras.utils.set_random_seed(0)
+
+
+def looked_up(dtype):
+    names = keras.Input((1,), dtype=dtype, name="names")
+    table = layers.Flatten()(layers.Embedding(20, 3, name="table")(names))
+    model = keras.Model(names, layers.Dense(1)(table))
+    model.compile("adam", "mse")
+    return model
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int32"])
+def test_rows_are_asked_for_by_fractions(dtype):
+    """Of a table, or of an input that is cut before any layer sees it."""
+    whole = np.arange(16, dtype="float32")[:, None]
+    report = ci.diagnose(looked_up(dtype), whole / 15, whole / 15)
+    first = next(finding for finding in report.findings if finding.counts)
+    assert first.code == "CW414", str(report)
+    assert first.layer == ("table" if dtype == "float32" else "names")
+    assert first.evidence["read"] == 2
+    assert not found(ci.diagnose(looked_up(dtype), whole, whole / 15), "CW414")
+
+
+def normalized(norm, last="adam"):
+    model = keras.Sequential([keras.Input((4,)), norm, layers.Dense(8, "tanh"), layers.Dense(1)])
+    model.compile(last, "mse")
+    return model
+
+
+def test_a_normalization_that_saw_no_data():
+    """Told of large inputs, and healed by the batch; the layer is as it was afterwards."""
+    norm = layers.Normalization(name="norm")
+    report = ci.diagnose(normalized(norm), 500 * X + 3000, Y)
+    first = next(finding for finding in report.findings if finding.counts)
+    assert (first.code, first.layer, first.evidence["flat"]) == ("CW223", "norm", 0), str(report)
+    assert first.treatment.healed
+    assert not np.array(norm.mean).any()
+    assert not found(ci.diagnose(normalized(layers.Normalization()), X, Y), "CW223")
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_a_normalization_without_variance(given):
+    """Whether it was adapted or given; what did vary keeps its statistics."""
+    sample = X.copy()
+    sample[:, 2] = 6.0
+    mean, variance = sample.mean(axis=0), sample.var(axis=0)
+    norm = layers.Normalization(mean=mean, variance=variance) if given else layers.Normalization()
+    if not given:
+        norm.adapt(sample)
+    report = ci.diagnose(normalized(norm), X, Y)
+    (first,) = found(report, "CW223")
+    assert first.evidence["flat"] == 1
+    assert first.treatment.healed, str(report)
+    assert not found(ci.diagnose(normalized(norm), sample, Y), "CW223")
+
+
+@keras.saving.register_keras_serializable("test_doctor_inputs")
+class Pool(layers.Layer):
+    """A mean over steps whose weights are a softmax along an axis."""
+
+    def __init__(self, axis, **kwargs):
+        super().__init__(**kwargs)
+        self.axis = axis
+
+    def build(self, shape):
+        self.ask = self.add_weight(shape=(shape[-1], 1), name="ask")
+
+    def call(self, x):
+        return ops.sum(ops.softmax(ops.matmul(x, self.ask), axis=self.axis) * x, axis=1)
+
+    def get_config(self):
+        return {**super().get_config(), "axis": self.axis}
+
+
+def test_an_example_depends_on_the_others():
+    """Along the first axis; not where the loss alone compares examples, or in training alone."""
+    x = DRAWS.normal(size=(32, 3, 4)).astype("float32")
+
+    def report(*parts, loss="mse"):
+        model = keras.Sequential([keras.Input((3, 4)), *parts, layers.Dense(1)])
+        model.compile("adam", loss)
+        return ci.diagnose(model, x, x[:, 0, :1])
+
+    (first,) = found(report(Pool(0, name="pool")), "CW415")
+    assert first.layer == "pool"
+    assert not found(report(Pool(1)), "CW415")
+    assert not found(report(Pool(1), layers.BatchNormalization(), layers.Dropout(0.5)), "CW415")
+
+    def spread(y, p):
+        return ops.mean(ops.square(y - p)) - 1e-3 * ops.std(p)
+
+    assert not found(report(Pool(1), loss=spread), "CW415")
+
+
+def test_a_layer_is_switched_on_in_a_frozen_model():
+    """Of the model itself, and of a part; not where all of it is frozen, or nothing is."""
+
+    def base():
+        return keras.Sequential([keras.Input((4,)), layers.Dense(8, "relu"), layers.Dense(3)])
+
+    def report(part, inner=True):
+        model = keras.Sequential([keras.Input((4,)), part, layers.Dense(1)]) if inner else part
+        model.compile("adam", "mse")
+        return ci.diagnose(model, X, Y if inner else X[:, :3])
+
+    for inner in (False, True):
+        part = base()
+        part.trainable = False
+        part.layers[-1].trainable = True
+        (first,) = found(report(part, inner), "CW617")
+        assert first.weight.startswith(part.layers[-1].path)
+        assert first.treatment.healed
+        assert not part.trainable
+    part = base()
+    part.trainable = False
+    assert not found(report(part), "CW617")
+
+
+def test_a_penalty_without_a_least_value_is_named():
+    def overlaps(w):
+        gram = ops.matmul(ops.transpose(w), w)
+        return 0.1 * (ops.sum(gram) - ops.sum(ops.square(w)))
+
+    first = layers.Dense(24, "relu", kernel_regularizer=overlaps, name="filters")
+    model = keras.Sequential([keras.Input((30,)), first, layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    x = DRAWS.normal(size=(64, 30)).astype("float32")
+    (told,) = found(ci.diagnose(model, x, x[:, :1]), "CW606")
+    assert told.weight.endswith("filters/kernel")
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_product_of_factors_that_are_not_negative(bias):
+    """Its sigmoid is at least a half, unless something is added to it."""
+    names, things = (keras.Input((1,), dtype="int32", name=name) for name in ("a", "b"))
+    start = keras.initializers.RandomUniform(0.1, 0.5)
+    parts = [
+        layers.Flatten()(layers.Embedding(6, 3, start, embeddings_constraint="non_neg")(one))
+        for one in (names, things)
+    ]
+    match = layers.Dot(1)(parts)
+    match = layers.Dense(1)(match) if bias else match
+    model = keras.Model([names, things], layers.Activation("sigmoid", name="click")(match))
+    model.compile("adam", "binary_crossentropy")
+    ids = np.arange(36)
+    x = [(ids // 6)[:, None], (ids % 6)[:, None]]
+    told = found(ci.diagnose(model, x, (x[0] == x[1]).astype("float32")), "CW605")
+    assert [finding.layer for finding in told] == ([] if bias else ["click"])
+
+
+def test_kernels_that_falling_targets_have_driven_to_zero():
+    inside = {
+        "kernel_constraint": "non_neg",
+        "kernel_initializer": keras.initializers.RandomUniform(0.0, 0.5),
+    }
+    parts = [layers.Dense(8, "tanh", **inside), layers.Dense(1, **inside)]
+    model = keras.Sequential([keras.Input((3,)), *parts])
+    model.compile(keras.optimizers.Adam(0.1), "mse")
+    x = DRAWS.normal(size=(128, 3)).astype("float32")
+    assert found(ci.diagnose(model, x, -x.sum(axis=1, keepdims=True)), "CW610")
