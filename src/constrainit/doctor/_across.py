@@ -1,11 +1,13 @@
 """Whether what a model gives for an example depends on the others of its batch."""
 
 import contextlib
+import inspect
 from typing import Any
 
 import keras
 import numpy as np
 
+from constrainit.doctor._recording import is_custom
 from constrainit.doctor._state import attribute
 from constrainit.doctor._statistics import to_numpy
 
@@ -21,9 +23,12 @@ def mixes_examples(problem: Any) -> tuple[str, float] | None:
 
     And by how much, relative to the spread of its output. None where there is no such layer, or
     where it can not be asked: of a few examples, of a batch of one size, of states that are kept
-    between batches, and of what is not the same twice.
+    between batches, and of what is not the same twice. Not asked of layers of Keras alone, which
+    take examples apart; on JAX a pass outside of a compiled function takes seconds.
     """
     model, parts = problem.model, keras.tree.flatten(problem.x)
+    if not any(map(_may_mix, model._flatten_layers())):
+        return None
     layers = [one for one in model._flatten_layers(include_self=False) if one.built]
     count = parts[0].shape[0] if parts[0].shape else 0
     fixed = any(one.shape[:1] != (None,) for one in getattr(model, "inputs", None) or [])
@@ -48,6 +53,17 @@ def mixes_examples(problem: Any) -> tuple[str, float] | None:
         if apart > _DIFFERENT:
             return name, apart
     return None
+
+
+def _may_mix(layer):
+    """Whether it computes what somebody wrote, or works along the first axis."""
+    axis = getattr(layer, "axis", None)
+    along = 0 in axis if isinstance(axis, list | tuple) else axis == 0
+    single = any(not isinstance(one, keras.Layer) for one in getattr(layer, "operations", ()))
+    activation = getattr(layer, "activation", None)
+    written = inspect.isroutine(activation) and not activation.__module__.startswith("keras.")
+    own = written or isinstance(layer, keras.layers.Lambda) or is_custom(layer)
+    return along or single or own
 
 
 def _pass(model, layers, x):

@@ -153,13 +153,9 @@ REMEDIES = (
     Remedy((*_BROKEN, *_TRAINING), data.divided_targets, trial="data", saved=False, trains=True),
     Remedy(("CW502",), fitting_starts.bias_for_the_targets, ("CW302",), moves=True, trains=True),
     Remedy(
-        ("CW502",),
-        both(guards.exact_near_zero, fitting_starts.bias_for_the_targets),
-        ("CW302",),
-        saved=False,
-        moves=True,
-        trains=True,
-    ),
+        ("CW502",), both(guards.exact_near_zero, fitting_starts.bias_for_the_targets), ("CW302",),
+        saved=False, moves=True, trains=True,
+    ),  # fmt: skip
     Remedy((*_BROKEN, *_SIGNAL), starts.of_the_right_size, moves=True),
     Remedy(_SIGNAL, starts.calibrated, moves=True),
     Remedy(("CW402",), fitting_starts.off_the_flat_ends, ("CW302",), moves=True, trains=True),
