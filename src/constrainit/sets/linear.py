@@ -193,7 +193,7 @@ class Polyhedron(_Rows):
     @property
     def no_map(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
         """That there is no interior."""
-        return "" if self._has_interior else "the inequalities leave no interior"
+        return "the inequalities leave no interior" if self._inner is None else ""
 
     @functools.cached_property
     def _exact(self):
@@ -210,11 +210,12 @@ class Polyhedron(_Rows):
         return float(np.abs(self._exact[1]).max()) or 1.0
 
     @functools.cached_property
-    def _has_interior(self):
+    def _inner(self):
+        """A point that the projection may draw towards; None where there is no interior."""
         matrix, bounds = self._exact
         point = self.inner_point(self._unit)
         room = (bounds - matrix @ point).min()
-        return bool(room > _RANK * max(self._unit, np.abs(point).max()))
+        return point if room > _RANK * max(self._unit, np.abs(point).max()) else None
 
     def inner_point(self, depth: float) -> np.ndarray:
         """A point of the set near zero, about `depth` from the boundary where there is room."""
@@ -224,7 +225,7 @@ class Polyhedron(_Rows):
         return looping(_project, self, dtype, tuple(w.shape))(w)
 
     def _transform(self):
-        return Inward(self) if self._has_interior else None
+        return None if self._inner is None else Inward(self)
 
     def _draw(self, shape, dtype, seed, wanted=None, axes=None, where=None):
         rows, height = self._rows_of(shape, axes)
@@ -243,9 +244,8 @@ class Polyhedron(_Rows):
 def _project(polyhedron, dtype, shape, w):
     folding = polyhedron._folding(shape)
     matrix, bounds = polyhedron._exact
-    inner = polyhedron.inner_point(polyhedron._unit) if polyhedron._has_interior else None
     v = folding.matrix(w)
-    image = ops.transpose(project_polyhedron(ops.transpose(v), matrix, bounds, inner))
+    image = ops.transpose(project_polyhedron(ops.transpose(v), matrix, bounds, polyhedron._inner))
     if (bounds >= 0).all():
         # What is left of a weight beside zero is its rounding.
         spent = _peak(image) <= float(ml_dtypes.finfo(dtype).eps) ** 2 * _peak(v)
