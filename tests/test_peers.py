@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from conftest import array, same_bits, tensor
+from test_oracles import _by_cvxpy
 
 import constrainit as ci
 
@@ -116,3 +117,52 @@ def test_monotone_is_the_nearest():
     stored = array(tensor(NORMAL))
     expected = np.stack([isotonic_regression(column).x for column in stored.T], axis=1)
     np.testing.assert_allclose(image, expected, rtol=0, atol=1e-6)
+
+
+def test_monotone_lattice_is_the_nearest():
+    """TF Lattice: of three axes with three vertices each, too."""
+    w = array(tensor(np.random.default_rng(2).normal(size=(3, 3, 3))))
+    both = ci.Monotone(axis=0) & ci.Monotone(axis=1) & ci.Monotone(axis=2)
+    expected = _by_cvxpy(
+        w.reshape(9, 3),
+        lambda cp, x: [
+            cp.diff(x, axis=1) >= 0, x[3:] >= x[:-3],
+            *(x[3 * i + j] <= x[3 * i + j + 1] for i in range(3) for j in range(2)),
+        ],
+    )  # fmt: skip
+    image = array(both.project(tensor(w)))
+    np.testing.assert_allclose(image.reshape(9, 3), expected, rtol=0, atol=1e-5)
+
+
+def test_definite_matrices_of_far_values():
+    """torch: what its map makes of 64 x 64 normal numbers of deviation 3 fails its own check."""
+    free = tensor(3 * np.random.default_rng(3).normal(size=(64, 64)))
+    a_set = ci.PositiveSemidefinite(1e-4)
+    assert float(a_set.violation(a_set.transform.forward(free))) == 0.0
+
+
+def test_maps_of_sums_are_in_balance():
+    """numpyro: of 1000 shares the first is 0.002, the last 0.00017; of an L1 ball 10 are not 0."""
+    maps, draws = ci.Simplex().transform, np.random.default_rng(4).normal(size=(1000, 64))
+    free = tensor(maps.deviation(draws.shape) * draws)
+    shares = array(maps.forward(free)).mean(axis=1)
+    np.testing.assert_allclose([shares[0], shares[-1]], 1e-3, rtol=0.6)
+    assert np.count_nonzero(array(ci.L1Ball(1).transform.forward(free))) == draws.size
+
+
+def test_tall_orthogonal_matrices():
+    """geotorch: 30,000 x 50 takes minutes and is then killed."""
+    a_set = ci.Orthogonal()
+    w = a_set.initializer(0)((30_000, 50))
+    image = array(a_set.transform.forward(a_set.transform.right_inverse(w)))
+    np.testing.assert_allclose(image, array(w), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(image.T @ image, np.eye(50), rtol=0, atol=1e-5)
+
+
+def test_both_kinds_of_orthogonal_matrices():
+    """geotorch: from a rotation no step leads to a reflection; `right_inverse` does, to each."""
+    maps = ci.Orthogonal().transform
+    for sign in (1.0, -1.0):
+        w = array(ci.SpecialOrthogonal().initializer(5)((4, 4)))
+        w[:, 0] *= sign
+        np.testing.assert_allclose(array(maps.forward(maps.right_inverse(tensor(w)))), w, atol=1e-6)

@@ -113,7 +113,12 @@ Every set, as `constrainit sets` prints it; made from the sets' own docstrings a
 `constrainit sets --format markdown`. All of them have `project`, `violation`, `initializer` and
 `describe`; those with a smooth map also `transform`, for `Reparametrized`. Sets that speak of units
 take an `axis` too; None, its default, is found from the layer. For several weights that obey one
-set together there is `Joint`.
+set together there is `Joint`, which projects and has no smooth map.
+
+`violation` tells how far a weight is from being a member, not how near to the old weight a
+projection has ended. Where a method that goes in rounds ends early, `DoublyStochastic`,
+`Transport`, `Correlation`, `Convex` and `Polyhedron` still give a member, if not the nearest; an
+intersection gives what lies outside of some of its sets, and `violation` says how far.
 
 - **projection**: *exact* is the nearest member to the rounding of the storage dtype, *one of
   several* where more than one member can be nearest (the set is not convex); a number is an

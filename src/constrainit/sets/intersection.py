@@ -47,7 +47,8 @@ class Intersection(ConstraintSet):
     refused. That other sets have nothing in common, or zero alone, is seen where a weight is drawn
     and by `constrain`, which raise, and where a layer is built, which warns; the projection of a
     weight is then in some of them only, and `violation` tells how far it is from the one that it
-    is furthest from.
+    is furthest from. Sets that meet at a small angle take many rounds: inequalities between the
+    weights of a unit are better written as one `Polyhedron`.
 
     Args:
         sets: Two or more sets; anything that `as_set` takes.

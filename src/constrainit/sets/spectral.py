@@ -26,9 +26,10 @@ class SpectralNorm(_Folded):
 
     The set is `{W : sigma_max(W) <= bound}`, with the axes that feed one unit as rows and the
     others as columns; convex. The projection cuts the singular values at the bound, one singular
-    value decomposition. It is left out where an upper bound by Gram iteration, products of
-    matrices only, says that the weight is inside. For the kernel of a convolution this is the norm
-    of the kernel as a matrix, not that of the convolution: see `ConvSpectralNorm`.
+    value decomposition, to the rounding of the dtype. It is left out where an upper bound by Gram
+    iteration, products of matrices only, says that the weight is inside. For the kernel of a
+    convolution this is the norm of the kernel as a matrix, not that of the convolution: see
+    `ConvSpectralNorm`.
 
     The initializer draws orthonormal columns (rows where wide) times the bound, or less where that
     keeps the signal: no other member of the set passes on more.
