@@ -1,5 +1,6 @@
 """The forms of a report: each says what the report holds, and obeys no name from a model."""
 
+import dataclasses
 import io
 import json
 import unicodedata
@@ -277,6 +278,13 @@ def test_a_threshold_names_a_number():
     """A misspelt number is said, with those that there are."""
     with pytest.raises(ValueError, match=r"CW101 has no number 'violatoin'\. It has: violation"):
         chosen(sick(), (), (), {"CW101": {"violatoin": 1.0}})
+
+
+def test_a_finding_without_the_number_of_another_kind_is_kept():
+    """CW605 tells of a floor, or of a range that has none: a limit for the one is no error."""
+    finding = dataclasses.replace(sick().findings[0], code="CW605", evidence={"range": 2.0})
+    report = dataclasses.replace(sick(), findings=(finding,))
+    assert chosen(report, (), (), {"CW605": {"floor": 0.1}}).findings == (finding,)
 
 
 def test_files_are_saved_by_their_ends(tmp_path):

@@ -1,5 +1,7 @@
 """Which findings of a report count: select, ignore, thresholds, and from which level on."""
 
+import importlib
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -50,10 +52,15 @@ def fails(report: Report, fail_on: str) -> bool:
 
 
 def _is_large(finding: Finding, limits: Mapping[str, float]) -> bool:
-    """Whether none of a finding's numbers is below its limit; what is not finite never is."""
+    """Whether none of a finding's numbers is below its limit; what is not finite never is.
+
+    A finding without the number, of which others of its code have one, is kept.
+    """
     for name, limit in limits.items():
         number = finding.evidence.get(name)
         if isinstance(number, bool) or not isinstance(number, (int, float)):
+            if name not in finding.evidence and _has(finding.code, name):
+                continue
             known = [n for n, v in finding.evidence.items() if isinstance(v, (int, float))]
             raise ValueError(
                 f"`thresholds` of [tool.constrainit]: {finding.code} has no number {name!r}. It "
@@ -62,3 +69,9 @@ def _is_large(finding: Finding, limits: Mapping[str, float]) -> bool:
         if number < limit:
             return False
     return True
+
+
+def _has(code, name):
+    """Whether a rule speaks of a number: each kind of its findings has some of them."""
+    module = importlib.import_module(type(_explain.find(code)).__module__)
+    return f'"{name}":' in inspect.getsource(module)
