@@ -9,7 +9,7 @@ import constrainit as ci
 
 NUMBERS = "must be a list of finite numbers. Received:"
 ROWS = "must be a list of finite numbers, or a list of such lists of one length. Received:"
-LISTS = "must be a list of lists of one length of finite numbers. Received:"
+LISTS = "must be a list of finite numbers, or a list of such lists of one length. Received:"
 
 WRONG = [
     (lambda: ci.L1Ball(0), f"`radius` of `L1Ball` {POSITIVE} radius=0."),
@@ -55,7 +55,7 @@ WRONG = [
      r"`set` of `Masked` must have a projection under a mask. .*"),
     *((lambda bad=bad: ci.Polyhedron(bad), rf"`matrix` of `Polyhedron` {LISTS} matrix={shown}\.")
       for bad, shown in (
-          ([1.0, 2.0], r"\[1.0, 2.0\]"), ([], r"\[\]"), ([[]], r"\[\[\]\]"), (1.0, "1.0"), ("ab", "'ab'"),
+          ([], r"\[\]"), ([[]], r"\[\[\]\]"), (1.0, "1.0"), ("ab", "'ab'"),
           ([[1], [1, 2]], r"\[\[1\], \[1, 2\]\]"), ([[1, NAN]], r"\[\[1, nan\]\]"),
           ([[1, -INF]], r"\[\[1, -inf\]\]"), ([[True, False]], r"\[\[True, False\]\]"), (None, "None"),
           ([[[1.0]]], r"\[\[\[1.0\]\]\]"), ([["1", "2"]], r"\[\['1', '2'\]\]"))),

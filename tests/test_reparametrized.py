@@ -368,6 +368,21 @@ def test_a_whole_model_there_and_back(tmp_path):
         np.testing.assert_allclose(other.predict(x, verbose=0), trained, rtol=1e-5, atol=1e-6)
 
 
+def test_a_graph_with_single_operations(rng, tmp_path):
+    """A slice, a sum, a negation, and a function of Keras between layers are copied with them."""
+    inputs = keras.Input((4,))
+    first = layers.Dense(4, "relu")(inputs[:, :3])
+    second = ops.abs(layers.Dense(4)(-inputs)) + first
+    model = keras.Model(inputs, layers.Dense(1)(ops.relu(second)))
+    x = rng.normal(size=(8, 4)).astype("float32")
+    smooth = ci.reparametrize(model, {"*/kernel": ci.MaxAbs(4.0)})
+    expected = model.predict(x, verbose=0)
+    np.testing.assert_allclose(smooth.predict(x, verbose=0), expected, rtol=1e-4, atol=1e-5)
+    smooth.save(tmp_path / "smooth.keras")
+    for made in (keras.saving.load_model(tmp_path / "smooth.keras"), ci.bake(smooth)):
+        np.testing.assert_allclose(made.predict(x, verbose=0), expected, rtol=1e-4, atol=1e-5)
+
+
 def test_what_layers_were_adapted_to_is_kept(rng):
     """A normalization computes with other tensors than its weights."""
     x = rng.normal(2.0, 5.0, size=(64, 3)).astype("float32")

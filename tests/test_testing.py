@@ -50,6 +50,12 @@ def test_the_worst_entry_is_named():
         assert_feasible(keras_model)
 
 
+def test_axes_that_a_set_was_told_are_meant():
+    """A set of this library finds the axes of a unit by itself, unless it is told others."""
+    made = model(**ci.constrained(kernel=ci.UnitNorm(axis=1)))
+    assert_feasible(made)
+
+
 def test_what_is_not_finite_and_what_raises():
     """NaN, and a constraint that raises, fail as well, each in its words."""
 

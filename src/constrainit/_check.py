@@ -12,6 +12,7 @@ from constrainit import _checks
 from constrainit._effective import effective_records
 from constrainit._measure import measure
 from constrainit._reparametrized import seen_records
+from constrainit._set import ConstraintSet
 from constrainit.model import matching, walk, wrong_axes
 from constrainit.sets.custom import own_name
 
@@ -29,7 +30,8 @@ class CheckRow:
         dtype: Its storage dtype.
         violation: Its distance from the set, in the units of the weight; None if it has none.
         finite: Whether every entry is finite.
-        axis: Empty if the constraint works along the axes that feed one unit, else what differs.
+        axis: How the axes that a constraint works along differ from those that feed one unit; empty
+            if they do not, or if it is a set of this library, which was told its axes.
         error: What the constraint raised on a copy of the weight, or that there is none where one
             must be, or an empty string.
     """
@@ -155,7 +157,9 @@ def _check_row(record):
         violation = outside if math.isfinite(outside) else None
     except Exception as fault:
         error = f"{type(fault).__name__}: {fault}"
-    axes = None if error else wrong_axes(record)
+    # A set finds the axes of a unit by itself: where it was given others, these are meant.
+    given = isinstance(record.constraint, ConstraintSet)
+    axes = None if error or given else wrong_axes(record)
     axis = f"works along {axes[0]}, a unit is fed along {axes[1]}" if axes else ""
     finite = bool(ops.all(ops.isfinite(value)))
     return CheckRow(record.path, text, record.shape, record.dtype, violation, finite, axis, error)

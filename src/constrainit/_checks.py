@@ -84,19 +84,17 @@ def numbers_of(owner: str, name: str, value: Any) -> list[float]:
     return [number(owner, name, item) for item in array]
 
 
-def rows(owner: str, name: str, value: Any, *, ndims: Sequence[int] = (1, 2)) -> list[Any]:
+def rows(owner: str, name: str, value: Any) -> list[Any]:
     """A vector or a matrix of finite numbers, as a list or a list of lists of plain floats."""
     try:
         array = np.asarray(value)
-        if array.dtype.kind in "bUSmM" or array.ndim not in ndims or not array.size:
+        if array.dtype.kind in "bUSmM" or array.ndim not in (1, 2) or not array.size:
             raise ValueError
         array = array.astype("float64")
     except (TypeError, ValueError):
         array = np.full(1, math.nan)
     if not np.isfinite(array).all():
-        must = "be a list of lists of one length of finite numbers"
-        if 1 in ndims:
-            must = "be a list of finite numbers, or a list of such lists of one length"
+        must = "be a list of finite numbers, or a list of such lists of one length"
         raise fail(owner, name, must, value)
     return array.tolist()
 

@@ -72,7 +72,8 @@ def reparametrize(model: keras.Model, sets: Mapping[str, Any] | None = None) -> 
 
     def copied(layer):
         copy = _copy_of(layer)
-        own = walk(layer) if layer.variables else []
+        # Single operations, such as a slice or a sum, are copied, too.
+        own = walk(layer) if getattr(layer, "variables", None) else []
         mine, places = {}, {}
         for i, one in enumerate(own):
             if id(one.variable) in chosen:

@@ -39,7 +39,8 @@ def cut_indices(problem: Any) -> list[CutEvidence]:
         layer for layer in problem.model._flatten_layers()
         if isinstance(layer, keras.layers.Embedding)
     ]  # fmt: skip
-    if not tables or not any(_share(part) for part in parts):
+    # What the doctor drew by itself is nobody's mistake.
+    if not tables or problem.drawn or not any(_share(part) for part in parts):
         return []
     found: dict[str, CutEvidence] = {}
     # A functional model brings its inputs to their dtype before any layer sees them.

@@ -166,4 +166,4 @@ class GroupL1Ball(ConstraintSet):
         return laws.direction(fan_in, fan_out, min(wanted.gain, self.radius / fan_out), wanted)
 
     def _phrase(self):
-        return f"norms of the groups of sum at most {self.radius:g}"
+        return f"norms of groups that add up to at most {self.radius:g}"

@@ -155,7 +155,7 @@ class Polyhedron(_Rows):
 
     Args:
         matrix: One row for each inequality, with one number for each weight of a unit, in the order
-            of the weight's axes.
+            of the weight's axes; for a single inequality the row itself.
         bounds: The largest allowed products: a number, or one for each inequality.
         axis: As for `Simplex`.
 
@@ -177,7 +177,7 @@ class Polyhedron(_Rows):
     maps = "smooth but where the nearest face changes"
 
     def __init__(self, matrix: Any, bounds: Any = 0.0, axis: int | list[int] | None = None):
-        self.matrix = _checks.rows("Polyhedron", "matrix", matrix, ndims=(2,))
+        self.matrix = _checks.rows("Polyhedron", "matrix", matrix)
         self.bounds = _checks.for_each_row("Polyhedron", "bounds", bounds, len(self._matrix))
         self.axis = _checks.axes("Polyhedron", axis)
         used = self._matrix.any(axis=1)
