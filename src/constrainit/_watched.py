@@ -50,7 +50,8 @@ class Calibrated:
         done = " and ".join(self.changed) or "nothing: neither scale nor bias is free"
         fitted = {"scale", "kernel"} & {*self.changed}
         reached = fitted or 0.5 < self.deviation[1] / self.wanted[1] < 2
-        lacking = f" (wanted {self.wanted[1]:.3g}: its set bounds or fixes the size, see OutputScale)"
+        why = "its set bounds or fixes the size, see OutputScale"
+        lacking = f" (wanted {self.wanted[1]:.3g}: {why})"
         # Of a mean that is zero the rounding is left.
         old, new = (
             0.0 if abs(mean) < 1e-6 * deviation else mean
