@@ -395,7 +395,9 @@ def test_check_shows_faults_and_changes_nothing():
         layers.Dense(3, name="out", kernel_constraint=ci.Box(0, 0.25), **kernel),
         layers.Dense(3, name="nan", kernel_constraint="non_neg", kernel_initializer=_nan),
         layers.Dense(3, name="raises", kernel_constraint=Raises(), **kernel),
-        layers.Dense(3, name="axis", kernel_constraint=ci.UnitNorm(axis=1), **kernel),
+        layers.Dense(
+            3, name="axis", kernel_constraint=keras.constraints.UnitNorm(axis=1), **kernel
+        ),
     )
     before = [array(v) for v in model.weights]
     table = ci.check(model)
