@@ -1,14 +1,12 @@
 """Whether what a model gives for an example depends on the others of its batch."""
 
-import contextlib
 import inspect
 from typing import Any
 
 import keras
 import numpy as np
 
-from constrainit.doctor._recording import is_custom
-from constrainit.doctor._state import attribute
+from constrainit.doctor._recording import as_it_is, is_custom
 from constrainit.doctor._statistics import to_numpy
 
 _FEWEST = 4
@@ -29,17 +27,17 @@ def mixes_examples(problem: Any) -> tuple[str, float] | None:
     model, parts = problem.model, keras.tree.flatten(problem.x)
     if not any(map(_may_mix, model._flatten_layers())):
         return None
-    layers = [one for one in model._flatten_layers(include_self=False) if one.built]
     count = parts[0].shape[0] if parts[0].shape else 0
     fixed = any(one.shape[:1] != (None,) for one in getattr(model, "inputs", None) or [])
-    kept = any(getattr(layer, "stateful", False) for layer in layers)
+    inner = model._flatten_layers(include_self=False)
+    kept = any(getattr(layer, "stateful", False) for layer in inner)
     alike = all(len(part.shape) and part.shape[0] == count for part in parts)
     if not problem.is_small or count < _FEWEST or fixed or kept or not alike:
         return None
     half = keras.tree.map_structure(lambda part: part[: count // 2], problem.x)
     # What takes only whole batches, such as the nodes of a graph, raises.
     try:
-        whole, again, first = (_pass(model, layers, x) for x in (problem.x, problem.x, half))
+        whole, again, first = (_pass(problem, x) for x in (problem.x, problem.x, half))
     except Exception:
         return None
     for name, value in whole.items():
@@ -66,28 +64,12 @@ def _may_mix(layer):
     return along or single or own
 
 
-def _pass(model, layers, x):
+def _pass(problem, x):
     """What each layer, and at last the model, gives in prediction, in the order of execution."""
+    with problem.recording.of(as_it_is, lambda value, _: to_numpy(value)) as outputs:
+        problem.model(x, training=False)
     found: dict[str, np.ndarray] = {}
-    with contextlib.ExitStack() as stack:
-        for layer in layers:
-            stack.enter_context(attribute(layer, "call", _noted(layer, found)))
-        _note(found, "", model(x, training=False))
+    for (name, *_), value in zip(problem.recording.named, outputs, strict=True):
+        # Of a layer that is called again the first call is looked at.
+        found.setdefault("" if name == problem.model.name else name, value)
     return found
-
-
-def _noted(layer, found):
-    call = layer.call
-
-    def run(*args, **kwargs):
-        given = call(*args, **kwargs)
-        _note(found, layer.name, given)
-        return given
-
-    return run
-
-
-def _note(found, name, given):
-    value = keras.tree.flatten(given)[:1]
-    if value and "float" in keras.backend.standardize_dtype(getattr(value[0], "dtype", "bool")):
-        found.setdefault(name, to_numpy(value[0]))

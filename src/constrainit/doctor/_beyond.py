@@ -1,12 +1,12 @@
 """What is looked at only where there is reason to: further steps, rounding, indices, schedules."""
 
-import contextlib
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from constrainit.doctor._entering import note_in_prediction
 from constrainit.doctor._evidence import (
     BeyondEvidence,
     Evidence,
@@ -14,7 +14,7 @@ from constrainit.doctor._evidence import (
     RoundingEvidence,
 )
 from constrainit.doctor._own_optimizer import inner_of
-from constrainit.doctor._state import attribute, snapshot
+from constrainit.doctor._state import snapshot
 from constrainit.doctor._statistics import to_numpy
 
 _FURTHER = 180
@@ -153,24 +153,12 @@ def beyond(problem: Any) -> list[BeyondEvidence]:
         layer for layer in problem.model._flatten_layers()
         if isinstance(layer, keras.layers.Embedding)
     ]  # fmt: skip
-    with contextlib.ExitStack() as stack:
-        for layer in tables:
-            stack.enter_context(attribute(layer, "call", _noted(layer, found)))
-        # It raises there on some backends; that is what the pass is for.
-        with contextlib.suppress(Exception):
-            if tables:
-                problem.model(problem.x, training=False)
-    return list(found.values())
 
-
-def _noted(layer, found):
-    call = layer.call
-
-    def run(inputs, *args, **kwargs):
+    def note(layer, inputs):
         index = to_numpy(inputs)
         low, high = int(index.min()), int(index.max())
         if low < 0 or high >= layer.input_dim:
             found.setdefault(layer.name, BeyondEvidence(layer.name, low, high, layer.input_dim))
-        return call(inputs, *args, **kwargs)
 
-    return run
+    note_in_prediction(problem, tables, note)
+    return list(found.values())

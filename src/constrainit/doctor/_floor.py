@@ -1,15 +1,14 @@
 """The least cross-entropy that logits allow which are bounded whatever the weights are."""
 
-import contextlib
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from constrainit.doctor._state import attribute, snapshot
+from constrainit.doctor._entering import noting
+from constrainit.doctor._state import snapshot
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor._use import moved_weight
 from constrainit.layers import OutputScale
@@ -91,7 +90,12 @@ def _enlarge(held, way):
 def _apart(problem, layer, logits, place):
     entered = []
     factor = _factor(layer)
-    with _noting(layer, entered) if factor else contextlib.nullcontext():
+
+    def note(_, inputs):
+        norms = np.linalg.norm(to_numpy(inputs), axis=-1)
+        entered.append((float(norms.min()), float(norms.max())))
+
+    with noting([layer] if factor else [], note):
         outputs = keras.tree.flatten(problem.model(problem.x, training=False))
     if entered:
         low, high = min(low for low, _ in entered), max(high for _, high in entered)
@@ -126,17 +130,3 @@ def _factor(layer):
         activation = activation.activation
     known = activation in (None, keras.activations.linear, keras.activations.softmax)
     return factor if known else 0.0
-
-
-@contextlib.contextmanager
-def _noting(layer: Any, entered: list[tuple[float, float]]) -> Iterator[None]:
-    """Notes the least and the largest norm of what enters a layer."""
-    call = layer.call
-
-    def run(inputs, *args, **kwargs):
-        norms = np.linalg.norm(to_numpy(inputs), axis=-1)
-        entered.append((float(norms.min()), float(norms.max())))
-        return call(inputs, *args, **kwargs)
-
-    with attribute(layer, "call", run):
-        yield

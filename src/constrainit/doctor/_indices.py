@@ -1,13 +1,12 @@
 """Numbers between the rows of a table: an index is cut to a whole number without a word."""
 
-import contextlib
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
-from constrainit.doctor._state import attribute
+from constrainit.doctor._entering import note_in_prediction
 from constrainit.doctor._statistics import to_numpy
 
 
@@ -48,22 +47,12 @@ def cut_indices(problem: Any) -> list[CutEvidence]:
     for tensor, part in zip(inputs, parts, strict=False):
         if "int" in keras.backend.standardize_dtype(tensor.dtype):
             _note(found, tensor.name, part, 0)
-    with contextlib.ExitStack() as stack:
-        for layer in tables:
-            stack.enter_context(attribute(layer, "call", _noted(layer, found)))
-        with contextlib.suppress(Exception):
-            problem.model(problem.x, training=False)
+    note_in_prediction(
+        problem,
+        tables,
+        lambda layer, inputs: _note(found, layer.name, inputs, layer.input_dim),
+    )
     return list(found.values())
-
-
-def _noted(layer, found):
-    call = layer.call
-
-    def run(inputs, *args, **kwargs):
-        _note(found, layer.name, inputs, layer.input_dim)
-        return call(inputs, *args, **kwargs)
-
-    return run
 
 
 def _note(found, name, part, rows):

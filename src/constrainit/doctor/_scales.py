@@ -1,13 +1,12 @@
 """Layers that normalize by the mean and the variance of data, and have not seen such data."""
 
-import contextlib
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
-from constrainit.doctor._state import attribute
+from constrainit.doctor._entering import note_in_prediction
 from constrainit.doctor._statistics import to_numpy
 
 _LARGE = 10.0
@@ -45,24 +44,11 @@ def unfit(problem: Any) -> list[ScaleEvidence]:
         if isinstance(layer, keras.layers.Normalization) and layer.built and not layer.invert
     ]  # fmt: skip
     given: dict[int, np.ndarray] = {}
-    with contextlib.ExitStack() as stack:
-        for layer in kept:
-            stack.enter_context(attribute(layer, "call", _noted(layer, given)))
-        with contextlib.suppress(Exception):
-            if kept:
-                problem.model(problem.x, training=False)
+    note_in_prediction(
+        problem, kept, lambda layer, inputs: given.setdefault(id(layer), to_numpy(inputs))
+    )
     found = [_judged(layer, given[id(layer)]) for layer in kept if id(layer) in given]
     return [one for one in found if one is not None]
-
-
-def _noted(layer, given):
-    call = layer.call
-
-    def run(inputs, *args, **kwargs):
-        given.setdefault(id(layer), to_numpy(inputs))
-        return call(inputs, *args, **kwargs)
-
-    return run
 
 
 def _judged(layer, given):
