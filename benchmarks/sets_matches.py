@@ -93,16 +93,18 @@ def geoopt(name):
     return make
 
 
-def geotorch(name, *arguments, **options):
-    """A map of geotorch from free parameters of the shape of the weight."""
+def geotorch(name, **options):
+    """Maps of geotorch from free parameters, by the exponential and by Cayley's map."""
 
-    def make(shape):
+    def make(shape, triv):
         import geotorch
 
-        map_of = getattr(geotorch, name)(shape, *arguments, **options)
+        map_of = getattr(geotorch, name)(shape, triv=triv, **options)
         return in_float32(map_of.to(ops.zeros(()).device))
 
-    return make
+    return {
+        f"(map) geotorch, {triv}": functools.partial(make, triv=triv) for triv in ("expm", "cayley")
+    }
 
 
 def svd_polar(_):
@@ -174,21 +176,20 @@ MATCHES = (
     Match("Orthogonal(axis=0)", WIDE, exact.polar, exact.orthogonal_off,
           {"SVD": svd_polar}, "0.45 x, error 1e-5"),
     Match("PositiveSemidefinite()", SQUARE, exact.semidefinite, exact.semidefinite_off,
-          on("torch", {"geoopt": geoopt("SymmetricPositiveDefinite"),
-                       "(map) geotorch": geotorch("PSSD")})),
+          on("torch", {"geoopt": geoopt("SymmetricPositiveDefinite"), **geotorch("PSSD")})),
     Match("Correlation()", SMALL, exact.correlation,
           lambda w: max(exact.semidefinite_off(w), np.abs(np.diag(w) - 1).max()), {}),
     Match("SpectralNorm(1.0)", SQUARE, exact.spectral,
           lambda w: max(np.linalg.norm(w, 2) - 1, 0.0),
-          on("torch", {"(map) geotorch": geotorch("AlmostOrthogonal", lam=0.9)})),
+          on("torch", geotorch("AlmostOrthogonal", lam=0.9))),
     Match("SingularValues(0.5, 1.5)", SQUARE, exact.in_range,
           lambda w: exact.range_off(np.linalg.svd(w, compute_uv=False)),
-          on("torch", {"(map) geotorch": geotorch("AlmostOrthogonal", lam=0.5)})),
+          on("torch", geotorch("AlmostOrthogonal", lam=0.5))),
     Match("NuclearNorm(8.0)", SQUARE, exact.nuclear,
           lambda w: max(np.linalg.norm(w, "nuc") - 8, 0.0), {}),
     Match("Dissipative(0.1)", SQUARE, exact.dissipative,
           lambda w: max(np.linalg.eigvalsh((w + w.T) / 2).max() + 0.1, 0.0), {}),
     Match(f"LowRank({RANK})", SQUARE, functools.partial(exact.low_rank, rank=RANK),
           functools.partial(exact.rank_off, rank=RANK),
-          on("torch", {"(map) geotorch": geotorch("LowRank", rank=RANK)})),
+          on("torch", geotorch("LowRank", rank=RANK))),
 )  # fmt: skip

@@ -97,20 +97,6 @@ def choose(conditions: Any, one: Callable[[], Any], other: Callable[[], Any]) ->
     return one() if conditions.all() else other()
 
 
-def amended(conditions: Any, x: Any, amend: Callable[[Any], Any]) -> Any:
-    """`x` where all conditions hold, else `amend(x)`, of the same shape and dtype.
-
-    On JAX a loop of one round or of none, through which no gradient goes back: it takes over the
-    buffer of `x`, where a branch copies it, which is seen in a step of training.
-    """
-    if keras.backend.backend() != "jax":
-        return choose(conditions, lambda: x, lambda: amend(x))
-    import jax
-
-    start = ops.all(conditions), x
-    return jax.lax.while_loop(lambda s: ~s[0], lambda s: (~s[0], amend(s[1])), start)[1]
-
-
 def assign_where(condition: Any, variable: Any, value: Callable[[], Any]) -> None:
     """Assigns `value()` to a variable if a condition holds."""
     if keras.backend.backend() != "torch" or condition.device.type == "meta":

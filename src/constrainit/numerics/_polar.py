@@ -74,6 +74,20 @@ def polished(q):
     return q - 0.5 * (q @ _gap(q))
 
 
+def orthonormal(q):
+    """As `polished`, for the columns that a decomposition gave.
+
+    TensorFlow's own (2.21, on a CPU) now and then gives a column twice or not at all where the
+    matrix has not full rank, so seen for one of rank one and 1024 columns. Such columns are made
+    anew, orthogonal to those before them.
+    """
+    gap = _gap(q)
+    near = q - 0.5 * (q @ gap)
+    if backend.backend() != "tensorflow":
+        return near
+    return ops.cond(_norm(gap) < 0.5, lambda: near, lambda: polished(_completed(q)))
+
+
 def is_rotation(q):
     """Whether an orthogonal matrix has determinant one.
 
@@ -90,6 +104,12 @@ def is_rotation(q):
 def _gap(q):
     """`Q'Q - I`, in the last two axes."""
     return ops.swapaxes(q, -1, -2) @ q - ops.eye(q.shape[-1], dtype=q.dtype)
+
+
+def _completed(q):
+    """The columns, those that depend on the ones before them replaced."""
+    columns, factor = ops.qr(q)
+    return columns * ops.where(ops.diagonal(factor) < 0, -1.0, 1.0)
 
 
 def _norm(m):
@@ -110,6 +130,8 @@ def _by_decomposition(w, rotation):
     scaled = w / ops.where(peak > 0, peak, ops.ones_like(peak))
     # Multiplied by `@`: `ops.matmul` takes float64 down to float32 on PyTorch (Keras 3.15.1).
     u, _, v = ops.svd(scaled, full_matrices=False)
+    if backend.backend() == "tensorflow":
+        u, v = orthonormal(u), ops.transpose(orthonormal(ops.transpose(v)))
     if rotation:
         last = ops.arange(w.shape[0]) == w.shape[0] - 1
         turned = ops.logical_and(last, ops.logical_not(is_rotation(u @ v)))

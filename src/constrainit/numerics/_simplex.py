@@ -4,6 +4,7 @@ import math
 
 from keras import ops
 
+from ._blocks import by_blocks
 from ._limits import at_least
 from ._sums import axis_sum
 
@@ -26,8 +27,14 @@ def project_simplex(w, total, axis, where=None):
     Source: C. Michelot, "A finite algorithm for finding the projection of a point onto the
     canonical simplex of R^n", 1986; L. Condat, "Fast projection onto the simplex", 2016.
     """
+    if where is None:
+        return by_blocks(lambda block, own: _onto_simplex(block, total, own), w, axis)
     low = ops.convert_to_tensor(-math.inf, dtype=w.dtype)
-    kept = w if where is None else ops.where(where, w, low)
+    image = _onto_simplex(ops.where(where, w, low), total, axis)
+    return ops.where(where, image, ops.zeros_like(image))
+
+
+def _onto_simplex(kept, total, axis):
     peak = ops.max(kept, axis=axis, keepdims=True)
     # Only a large offset: it would cost the small entries beside a peak of a few parts of `total`
     # their last digits, of which a unit of 65,536 entries has many.
@@ -49,7 +56,7 @@ def project_simplex(w, total, axis, where=None):
         smaller = support(t)
         return t, smaller, smaller < size
 
-    rounds = math.prod(w.shape[a] for a in axis)
+    rounds = math.prod(kept.shape[a] for a in axis)
     threshold, size, _ = ops.while_loop(
         lambda t, size, shrinking: ops.any(shrinking),
         grow,
@@ -65,7 +72,7 @@ def project_simplex(w, total, axis, where=None):
         size = at_least(axis_sum(ops.cast(used, v.dtype), axis), 1.0)
         share = (axis_sum(image, axis) - total) / size
         image = ops.where(used, at_least(image - share, 0.0), ops.zeros_like(image))
-    return image if where is None else ops.where(where, image, ops.zeros_like(image))
+    return image
 
 
 def project_l1_ball(w, radius, axis, where=None):

@@ -4,7 +4,7 @@ from keras import ops
 
 from ._mirror import symmetric_part
 from ._norms import safe_norm
-from ._polar import polished
+from ._polar import orthonormal, polished
 
 
 def with_singular_values(w, function):
@@ -21,7 +21,7 @@ def singular(w):
     """`U`, `s` and `V` of `W = U s V'`, thin, the vectors orthonormal to rounding."""
     peak = _peak(w)
     u, values, v = ops.svd(w / peak, full_matrices=False)
-    return polished(u), values * peak[0], polished(ops.transpose(v))
+    return orthonormal(u), values * peak[0], orthonormal(ops.transpose(v))
 
 
 def with_eigenvalues(w, function):
