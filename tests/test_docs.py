@@ -81,6 +81,17 @@ def test_the_page_of_sets_is_that_of_the_sets():
     assert SETS.read_text() == markdown()
 
 
+def test_the_tables_of_the_page_of_benchmarks_are_those_of_the_figures(monkeypatch):
+    """No number of a table is copied by hand; `python benchmarks/sets_page.py` writes them."""
+    monkeypatch.syspath_prepend(str(DOCS.parent / "benchmarks"))
+    import sets_page
+
+    text = sets_page.PAGE.read_text()
+    assert sets_page.page(text, sets_page.rows_of()) == text
+    with pytest.raises(ValueError, match="'growth' once, not 0"):
+        sets_page.page(text.replace("table: growth", "growth"), sets_page.rows_of())
+
+
 def test_the_code_of_the_readme_runs_from_top_to_bottom(tmp_path, monkeypatch):
     """As a newcomer pastes it, one block after the other."""
     monkeypatch.chdir(tmp_path)
