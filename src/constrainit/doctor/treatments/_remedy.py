@@ -249,7 +249,7 @@ def measured(finding: Finding, evidence: Evidence) -> dict[str, Any]:
                 "step": made.step, "gradient_part": made.update, **made.units,
                 "exception": "none", "nonfinite": 0, "moved_again": made.again, "bias": made.bias,
                 "differ_by": made.repeat, "reason": made.saving or LOADED,
-                "zeroed": made.zeroed[1] - made.zeroed[0],
+                "zeroed": made.zeroed[1] - made.zeroed[0], "lost_share": (made.piled or (0.0,))[0],
             }  # fmt: skip
     outputs = evidence.outputs if finding.stage == "forward" else evidence.outputs_after
     for output in outputs:
