@@ -583,7 +583,7 @@ def test_says_what_it_assumed():
     report = ci.diagnose(model, X, np.arange(8) % 3)
     assert "sparse categorical" in " ".join(report.environment["assumed"])
     given = ci.diagnose(model, X, X[:, :3], loss="mae", optimizer="sgd")
-    assert given.environment["assumed"] == []
+    assert given.environment["assumed"] == ()
     assert given.environment["loss"] == "mae"
     expected = np.mean(np.abs(X[:, :3] - array(model(X))))
     assert given.evidence.loss == pytest.approx(expected, rel=1e-4)

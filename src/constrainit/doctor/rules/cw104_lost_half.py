@@ -35,6 +35,7 @@ class LostHalf(Rule):
     """
 
     code, name, stage = "CW104", "lost-half", "first step"
+    numbers = ("lost_share", "end")
 
     def find(self, evidence):
         for made in evidence.constraints:

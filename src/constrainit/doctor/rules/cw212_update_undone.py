@@ -36,6 +36,7 @@ class UpdateUndone(Rule):
     """
 
     code, name, stage = "CW212", "update-undone", "training"
+    numbers = ("pulled", "moved", "update")
 
     def find(self, evidence):
         for made in evidence.constraints:

@@ -50,6 +50,15 @@ class WrongAxis(Rule):
     """
 
     code, name, stage = "CW301", "wrong-axis", "build"
+    numbers = (
+        "loss_after",
+        "loss_along",
+        "bound",
+        "norm",
+        "gates",
+        "smallest unit norm",
+        "largest unit norm",
+    )
 
     def find(self, evidence):
         for seen in evidence.other_axes:

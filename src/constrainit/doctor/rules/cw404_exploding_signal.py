@@ -66,6 +66,7 @@ class ExplodingSignal(Rule):
     """
 
     code, name, stage = "CW404", "exploding-signal", "forward"
+    numbers = ("peak", "first_peak", "input_peak", "gain", "loss", "peak_loss")
 
     def find(self, evidence):
         base, wanted = (_largest(evidence, kind) for kind in "xy")

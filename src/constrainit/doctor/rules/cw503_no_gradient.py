@@ -48,6 +48,7 @@ class NoGradient(Rule):
     """
 
     code, name, stage = "CW503", "no-gradient", "gradients"
+    numbers = ("gradient", "gradient_behind")
 
     def find(self, evidence):
         never = [g for g in evidence.gradients if g.never]

@@ -49,6 +49,7 @@ class FadingGradient(Rule):
     """
 
     code, name, stage = "CW504", "fading-gradient", "gradients"
+    numbers = ("ratio", "spread", "first_spread")
 
     def find(self, evidence):
         first, last = _ratio(evidence.outputs), _ratio(evidence.outputs_last)
