@@ -855,6 +855,30 @@ def test_an_axis_that_was_given_is_a_note_on_itself():
     assert "leave `axis` out of Simplex" in note.fix
 
 
+@pytest.mark.parametrize(
+    ("a_set", "units", "why"),
+    [
+        (ci.Simplex(axis=1), 16, "the start is not inside"),
+        (ci.UnitNorm(axis=1), 16, "the start is not inside"),
+        (ci.Simplex(axis=1), 1, "gives the same whatever the weight is"),
+        (ci.UnitNorm(axis=1), 1, "leaves of each number its sign, as a norm along its axis 1"),
+        (keras.constraints.UnitNorm(axis=1), 1, "leaves of each number its sign"),
+    ],
+)
+def test_a_mistaken_axis_comes_first_and_what_it_does_under_it(a_set, units, why):
+    """A start outside, or updates that are taken back, follow from the axis that was given."""
+    keras.utils.set_random_seed(0)
+    ends = [] if units == 1 else [layers.Dense(1)]
+    held = layers.Dense(units, kernel_constraint=a_set, name="here")
+    report = ci.diagnose(sequential(layers.Dense(8, "tanh"), held, *ends), X, Y)
+    first, *others = [f for f in report.findings if f.counts]
+    assert (first.code, first.weight, first.cause) == ("CW301", EVERY, ""), str(report)
+    assert others
+    assert {f.cause for f in others} == {f"CW301 {EVERY}"}, str(report)
+    assert why in " ".join(f.message for f in (first, *others))
+    assert units > 1 or others[0].code == "CW212"
+
+
 @pytest.mark.parametrize("kind", [layers.MultiHeadAttention, layers.GroupQueryAttention])
 def test_an_axis_that_fits_other_kernels_of_the_same_argument_is_a_note(kind):
     """Attention has one argument for four kernels; one of our sets is right for all of them."""
