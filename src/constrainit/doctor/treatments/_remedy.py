@@ -214,23 +214,20 @@ def _news(after, found, brings):
 def follow(cause: Finding, found: list[Finding], after: Look) -> None:
     """Marks the findings that are gone after a change made for another one as its consequences.
 
-    Of several findings of the rule that were healed, the one of the same weight is the cause. That
-    a constraint or layer is not saved causes nothing.
+    Notes as well. Of several findings of the rule that were healed, the one of the same weight is
+    the cause. That a constraint or layer is not saved causes nothing.
     """
     if cause.code in (NotSaved.code, LayerNotSaved.code, StateNotSaved.code):
         return
-    now = {key(f) for f in after.found if f.counts}
+    left, now = ({key(f) for f in after.found if f.counts or notes} for notes in (True, False))
     alike = {f.weight: f for f in found if f.code == cause.code and f.weight and not f.cause}
     for finding in found:
-        done = finding.treatment
+        done, change = finding.treatment, after.changed.at(finding.weight).change
         # Healed by something else: then it has a cause of its own.
-        own = (
-            done is not None
-            and done.healed
-            and done.change != after.changed.at(finding.weight).change
-        )
+        own = done is not None and done.healed and done.change != change
         same = finding.code == cause.code or finding.cause or own
-        if not same and finding is not cause and finding.counts and key(finding) not in now:
+        gone = key(finding) not in (now if finding.counts else left)
+        if not same and finding is not cause and gone:
             own_cause = alike.get(finding.weight, cause)
             finding.cause = f"{own_cause.code} {own_cause.weight or own_cause.layer}".rstrip()
 
