@@ -153,6 +153,10 @@ REMEDIES = (
     Remedy(("CW503",), outputs.softmax_along_time),
     Remedy(("CW503",), source.softmax_along_time, saved=False),
     Remedy(("CW503",), source.with_a_gradient, saved=False),
+    *(
+        Remedy(("CW503",), source.smoothed(sharpness), saved=False, trains=True)
+        for sharpness in (10.0, 1.0)
+    ),
     Remedy(("CW503",), factors.one_of_zeros),
     Remedy(("CW503",), starts.redrawn),
     *(

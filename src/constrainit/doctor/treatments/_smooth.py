@@ -1,0 +1,110 @@
+"""An edit of the source of a user's class: a sharp cutoff becomes a smooth one."""
+
+import ast
+from typing import Any
+
+from constrainit.doctor.treatments._edits import end_of, replaced
+
+_RISING = (ast.Gt, ast.GtE)
+_FALLING = (ast.Lt, ast.LtE)
+_NAMED = {"greater": 1, "greater_equal": 1, "less": -1, "less_equal": -1}
+_WITH_A_SIGMOID = ("tf", "torch")
+
+
+def smooth(line_text: str, sharpness: float) -> Any:
+    """An edit: the last choice that is made by the comparison on a line is made by a sigmoid.
+
+    A `where` takes from one branch to the other as the two sides of the comparison pass each other,
+    a `cast` of the comparison rises from 0 to 1 there, and so does a `sign` from -1 to 1, by a
+    tanh. The sharper it is, the nearer it comes to the cutoff, and the fewer entries learn.
+    """
+
+    def edit(text):
+        tree, lines = ast.parse(text), text.splitlines()
+        named = _conditions(tree)
+        found = []
+        for node in [one for one in ast.walk(tree) if isinstance(one, ast.Call)]:
+            name = getattr(node.func, "attr", "")
+            if name == "sign" and lines[node.lineno - 1].strip() == line_text:
+                found.append((node, _tanh(node, sharpness)))
+            if name not in ("where", "cast") or not node.args:
+                continue
+            condition = _resolved(node.args[0], named)
+            if condition is None or lines[condition.lineno - 1].strip() != line_text:
+                continue
+            gate = _gate(condition, _module(node), sharpness)
+            new = gate and _chosen(node, gate)
+            if new:
+                found.append((node, new))
+        if not found:
+            return None
+        node, new = max(found, key=lambda pair: end_of(pair[0]))
+        shown = ast.unparse(_resolved(node.args[0], named) or node)
+        map_of = "tanh" if getattr(node.func, "attr", "") == "sign" else "sigmoid"
+        return f"a {map_of} in place of {shown}, which cuts sharply", replaced(text, node, new)
+
+    return edit
+
+
+def _conditions(tree):
+    """The comparisons that have a name, and only one meaning."""
+    found: dict[str, list[Any]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            found.setdefault(node.targets[0].id, []).append(node.value)
+    return {name: values[0] for name, values in found.items() if len(values) == 1}
+
+
+def _resolved(node, named):
+    """The comparison that a condition is; None if it is something else."""
+    node = named.get(node.id) if isinstance(node, ast.Name) else node
+    compares = isinstance(node, ast.Compare) and len(node.ops) == 1
+    calls = isinstance(node, ast.Call) and getattr(node.func, "attr", "") in _NAMED
+    return node if compares or (calls and len(node.args) == 2) else None
+
+
+def _module(node):
+    """The module that has the sigmoid: that of the call, where it is known to have one."""
+    module = ast.unparse(node.func.value)
+    return module if module.endswith("ops") or module in _WITH_A_SIGMOID else "keras.ops"
+
+
+def _gate(condition, module, sharpness):
+    """A sigmoid of the difference of what is compared, or None."""
+    if isinstance(condition, ast.Call):
+        left, right = condition.args
+        rises = _NAMED[condition.func.attr] > 0
+    else:
+        left, right = condition.left, condition.comparators[0]
+        rises = isinstance(condition.ops[0], _RISING)
+        if not rises and not isinstance(condition.ops[0], _FALLING):
+            return None
+    high, low = (left, right) if rises else (right, left)
+    inner = ast.unparse(high if _is_number(low, 0) else ast.BinOp(high, ast.Sub(), low))
+    return f"{module}.sigmoid({sharpness:g} * ({inner}))"
+
+
+def _chosen(node, gate):
+    """What a `where` or a `cast` becomes; None for a cast to whole numbers."""
+    if node.func.attr == "cast":
+        kinds = [one.value for one in node.args[1:] if isinstance(one, ast.Constant)]
+        return None if any(kind in ("bool", "int32", "int64") for kind in kinds) else gate
+    if len(node.args) != 3:
+        return None
+    yes, no = node.args[1:]
+    if _is_number(no, 0):
+        return gate if _is_number(yes, 1) else f"{gate} * {_factor(yes)}"
+    return f"({ast.unparse(no)} + {gate} * ({ast.unparse(yes)} - ({ast.unparse(no)})))"
+
+
+def _factor(node):
+    text = ast.unparse(node)
+    return text if isinstance(node, (ast.Name, ast.Attribute, ast.Call)) else f"({text})"
+
+
+def _is_number(node, value):
+    return isinstance(node, ast.Constant) and node.value == value
+
+
+def _tanh(node, sharpness):
+    return f"{_module(node)}.tanh({sharpness:g} * ({ast.unparse(node.args[0])}))"
