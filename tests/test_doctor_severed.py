@@ -119,10 +119,13 @@ def test_the_line_that_cuts_a_gradient_off_is_named(case):
     report = make()
     found = [f for f in report.findings if f.code == "CW503" and f.counts]
     assert found, str(report)
-    assert text in found[0].source.text, str(report)
-    assert f"line {found[0].source.line} of test_doctor_severed.py" in found[0].message
+    source, treatment = found[0].source, found[0].treatment
+    assert source is not None, str(report)
+    assert text in source.text, str(report)
+    assert f"line {source.line} of test_doctor_severed.py" in found[0].message
     if case in ("weight", "layer", "inputs"):
-        assert found[0].treatment.healed, str(report)
+        assert treatment is not None, str(report)
+        assert treatment.healed, str(report)
 
 
 def test_what_is_not_located_is_said_to_be_so():

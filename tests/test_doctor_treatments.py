@@ -177,18 +177,19 @@ def test_a_change_that_brings_something_else_says_what():
 
 
 def test_what_one_change_heals_stands_together_with_the_notes():
-    """A note that is gone after a change follows from what it heals; one that is left does not."""
+    """A note that is gone after a change follows from what it heals; one of a start does not."""
     grave, lost, kept, note = (
-        Finding(code, "", level, "", place, "", "", "")
+        Finding(code, "", level, "gradients", place, "", "", "")
         for code, level, place in (
             ("CW602", "error", ""), ("CW503", "info", "a"), ("CW301", "info", "b"),
             ("CW403", "warning", "c"),
         )
     )  # fmt: skip
-    found = [grave, lost, kept, note]
+    start = Finding("CW101", "", "info", "first forward", "d", "", "", "")
+    found = [grave, lost, kept, note, start]
     milder = replace(note, level="info")
     follow(grave, found, Look(Changed("scaled"), Evidence(), [kept, milder]))
-    assert [f.cause for f in found] == ["", "CW602", "", "CW602"]
+    assert [f.cause for f in found] == ["", "CW602", "", "CW602", ""]
 
 
 class Mixture(layers.Layer):

@@ -120,10 +120,8 @@ class _Flow:
     def first(self, function: Any, names: set[str]) -> Source | None:
         """The first line at which something that carries a gradient enters what cuts it off."""
         names = self._spread(function, set(names))
-        nodes = sorted(
-            (node for node in ast.walk(function) if hasattr(node, "lineno")),
-            key=lambda node: (node.lineno, node.col_offset),
-        )
+        placed: list[Any] = [node for node in ast.walk(function) if hasattr(node, "lineno")]
+        nodes = sorted(placed, key=lambda node: (node.lineno, node.col_offset))
         for cuts in (_cuts, _is_flat):
             for node in nodes:
                 if cuts(node) and any(self._carries(part, names) for part in _taken(node)):

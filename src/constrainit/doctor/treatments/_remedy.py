@@ -18,6 +18,8 @@ from constrainit.doctor.rules.cw208_not_saved import LOADED, NotSaved
 from constrainit.doctor.rules.cw705_layer_not_saved import LayerNotSaved
 from constrainit.doctor.rules.cw706_state_not_saved import StateNotSaved
 
+_OF_A_RUN = ("forward", "loss", "gradients", "second forward", "training")
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -214,8 +216,8 @@ def _news(after, found, brings):
 def follow(cause: Finding, found: list[Finding], after: Look) -> None:
     """Marks the findings that are gone after a change made for another one as its consequences.
 
-    Notes as well. Of several findings of the rule that were healed, the one of the same weight is
-    the cause. That a constraint or layer is not saved causes nothing.
+    So are notes of how the model runs. Of several findings of the rule that were healed, the one of
+    the same weight is the cause. That a constraint or layer is not saved causes nothing.
     """
     if cause.code in (NotSaved.code, LayerNotSaved.code, StateNotSaved.code):
         return
@@ -226,7 +228,8 @@ def follow(cause: Finding, found: list[Finding], after: Look) -> None:
         # Healed by something else: then it has a cause of its own.
         own = done is not None and done.healed and done.change != change
         same = finding.code == cause.code or finding.cause or own
-        gone = key(finding) not in (now if finding.counts else left)
+        noted = finding.stage in _OF_A_RUN and key(finding) not in left
+        gone = key(finding) not in now if finding.counts else noted
         if not same and finding is not cause and gone:
             own_cause = alike.get(finding.weight, cause)
             finding.cause = f"{own_cause.code} {own_cause.weight or own_cause.layer}".rstrip()

@@ -22,8 +22,9 @@ def smooth(line_text: str, sharpness: float) -> Any:
     def edit(text):
         tree, lines = ast.parse(text), text.splitlines()
         named = _conditions(tree)
+        calls: list[Any] = [one for one in ast.walk(tree) if isinstance(one, ast.Call)]
         found = []
-        for node in [one for one in ast.walk(tree) if isinstance(one, ast.Call)]:
+        for node in calls:
             name = getattr(node.func, "attr", "")
             if name == "sign" and lines[node.lineno - 1].strip() == line_text:
                 found.append((node, _tanh(node, sharpness)))
@@ -55,12 +56,13 @@ def _conditions(tree):
     return {name: values[0] for name, values in found.items() if len(values) == 1}
 
 
-def _resolved(node, named):
+def _resolved(node: Any, named: dict[str, Any]) -> Any:
     """The comparison that a condition is; None if it is something else."""
     node = named.get(node.id) if isinstance(node, ast.Name) else node
     compares = isinstance(node, ast.Compare) and len(node.ops) == 1
     calls = isinstance(node, ast.Call) and getattr(node.func, "attr", "") in _NAMED
-    return node if compares or (calls and len(node.args) == 2) else None
+    two = calls and len(getattr(node, "args", ())) == 2
+    return node if compares or two else None
 
 
 def _module(node):
@@ -69,11 +71,11 @@ def _module(node):
     return module if module.endswith("ops") or module in _WITH_A_SIGMOID else "keras.ops"
 
 
-def _gate(condition, module, sharpness):
+def _gate(condition: Any, module: str, sharpness: float) -> str | None:
     """A sigmoid of the difference of what is compared, or None."""
     if isinstance(condition, ast.Call):
         left, right = condition.args
-        rises = _NAMED[condition.func.attr] > 0
+        rises = _NAMED[getattr(condition.func, "attr", "")] > 0
     else:
         left, right = condition.left, condition.comparators[0]
         rises = isinstance(condition.ops[0], _RISING)
