@@ -72,6 +72,14 @@ class Rounds(Owns):
 
 
 @registered
+class Stuck(Owns):
+    """A weight beyond a bound, behind which nothing changes."""
+
+    def call(self, x):
+        return x * ops.maximum(self.edge - 1.0, 0.01)
+
+
+@registered
 class Soft(Owns):
     """Healthy: it compares, and what it compares gets a gradient by the branches."""
 
@@ -107,6 +115,7 @@ CUT = {
     "function": (lambda: report_of(ByFunction(), layers.Dense(1)), "z > edge"),
     "weight": (lambda: report_of(Inside(), layers.Dense(1)), "< self.edge"),
     "layer": (lambda: report_of(Inner(), layers.Dense(1)), "score > 0"),
+    "bound": (lambda: report_of(Stuck(), layers.Dense(1)), "ops.maximum("),
     "inputs": (lambda: report_of(layers.Dense(4), Rounds(), layers.Dense(1)), "ops.round(x)"),
     "activation": (lambda: report_of(layers.Dense(4, signs), layers.Dense(1)), "ops.sign(x)"),
     "loss": (lambda: report_of(layers.Dense(1), loss=rounded), "ops.round(predicted)"),
@@ -124,7 +133,7 @@ def test_the_line_that_cuts_a_gradient_off_is_named(case):
     assert source is not None, str(report)
     assert text in source.text, str(report)
     assert f"line {source.line} of test_doctor_severed.py" in found[0].message
-    if case in ("weight", "layer", "inputs"):
+    if case in ("weight", "layer", "inputs", "bound"):
         assert treatment is not None, str(report)
         assert treatment.healed, str(report)
 
@@ -147,6 +156,11 @@ def test_what_is_not_located_is_said_to_be_so():
         ("y = ops.where(ops.less(a, w), x, 0)", "y = ops.sigmoid(10 * (w - a)) * x"),
         ("y = ops.cast(a > w, x.dtype)", "y = ops.sigmoid(10 * (a - w))"),
         ("y = ops.sign(a + w)", "y = ops.tanh(10 * (a + w))"),
+        ("y = ops.clip(w, 0.0, 1.0)", "y = 0 + 1 * ops.sigmoid(4 * (w - 0.5))"),
+        ("y = ops.clip(w, -1, 1)", "y = -1 + 2 * ops.sigmoid(2 * w)"),
+        ("y = ops.maximum(w, 0.1)", "y = 0.1 + ops.softplus(w - 0.1)"),
+        ("y = x * ops.relu(w)", "y = x * ops.softplus(w)"),
+        ("y = ops.clip(w, low, 1)", None),
         ("y = ops.cast(a > w, 'int32')", None),
         ("y = ops.where(a == w, x, 0.0)", None),
         ("y = ops.where((a < w) & (a > 0), x, 0.0)", None),

@@ -19,7 +19,10 @@ _STEPS = frozenset((
 ))  # fmt: skip
 """Functions and methods whose results have no derivative, or zero wherever they have one."""
 
-_FLAT = frozenset(("clip", "clip_by_value", "clamp", "minimum", "maximum"))
+_FLAT = frozenset((
+    "clip", "clip_by_value", "clamp", "minimum", "maximum", "relu", "relu6", "hard_sigmoid",
+    "hard_tanh", "hard_shrink", "soft_shrink",
+))  # fmt: skip
 """Those that have none beyond a bound."""
 
 _OF_SHAPE = frozenset(("shape", "dtype", "ndim", "size"))

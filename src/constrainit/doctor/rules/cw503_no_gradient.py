@@ -103,7 +103,7 @@ class NoGradient(Rule):
                 "trainable=False"
             )
             zeros = [g.record.path for g in never if g.factor and g is not gradient]
-            source = None
+            source, held = None, evidence.severed.get(record.path)
             if once:
                 why = f": {once!r}, which the loss depends on, was computed from it only once"
                 fix = f"compute {once!r} in call, from the weight"
@@ -114,11 +114,11 @@ class NoGradient(Rule):
                 other = _nearest(record.path, zeros)
                 why = f": it is zero, as is {other}, and one multiplies the other"
                 fix = "draw one of them at random; the other one may start at zero"
-            elif reached and gradient.used is False:
+            elif reached and gradient.used is False and held is None:
                 why = ": what it changes cancels out before the loss"
                 fix = "leave it out, such as by use_bias=False, or make it trainable=False"
             elif reached or gradient.used:
-                source = evidence.severed.get(record.path)
+                source = held
                 why = f"the loss depends on what {record.layer.name!r} gives"
                 why = f", although {why if reached else 'the loss changes with it'}"
                 why += _cut_at(source)
@@ -128,7 +128,7 @@ class NoGradient(Rule):
                 f"it gets no gradient at any of {_steps(evidence)} steps{why}",
                 fix,
                 {"gradient": 0.0}, layer=record.layer.name, weight=record.path, source=source,
-                level="warning" if _counts(gradient, reached, says) else "info",
+                level="warning" if _counts(gradient, reached, says, source) else "info",
             )  # fmt: skip
 
     def _in_the_loss(self, evidence, never):
@@ -204,8 +204,10 @@ def _is_reached(evidence, gradient):
     return behind is not None and bool(behind.gradient)
 
 
-def _counts(gradient, reached, says):
+def _counts(gradient, reached, says, source):
     """Whether a weight without a gradient is more than a note: it was meant to do something."""
+    if source is not None and not says:
+        return True
     return gradient.used is not False if reached else bool(gradient.used and not says)
 
 

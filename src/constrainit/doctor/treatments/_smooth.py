@@ -8,6 +8,7 @@ from constrainit.doctor.treatments._edits import end_of, replaced
 _RISING = (ast.Gt, ast.GtE)
 _FALLING = (ast.Lt, ast.LtE)
 _NAMED = {"greater": 1, "greater_equal": 1, "less": -1, "less_equal": -1}
+_MAPS = {"sign": "tanh", "relu": "softplus", "maximum": "softplus", "minimum": "softplus"}
 _WITH_A_SIGMOID = ("tf", "torch")
 
 
@@ -16,7 +17,9 @@ def smooth(line_text: str, sharpness: float) -> Any:
 
     A `where` takes from one branch to the other as the two sides of the comparison pass each other,
     a `cast` of the comparison rises from 0 to 1 there, and so does a `sign` from -1 to 1, by a
-    tanh. The sharper it is, the nearer it comes to the cutoff, and the fewer entries learn.
+    tanh. The sharper it is, the nearer it comes to the cutoff, and the fewer entries learn. A
+    `clip` between two numbers becomes a sigmoid of the slope one in its middle, and what ends at
+    one number (`maximum`, `minimum`, `relu`) a softplus.
     """
 
     def edit(text):
@@ -26,8 +29,10 @@ def smooth(line_text: str, sharpness: float) -> Any:
         found = []
         for node in calls:
             name = getattr(node.func, "attr", "")
-            if name == "sign" and lines[node.lineno - 1].strip() == line_text:
-                found.append((node, _tanh(node, sharpness)))
+            there = lines[node.lineno - 1].strip() == line_text
+            bent = _bent(node, sharpness) if there and node.args else None
+            if bent is not None:
+                found.append((node, bent))
             if name not in ("where", "cast") or not node.args:
                 continue
             condition = _resolved(node.args[0], named)
@@ -41,7 +46,7 @@ def smooth(line_text: str, sharpness: float) -> Any:
             return None
         node, new = max(found, key=lambda pair: end_of(pair[0]))
         shown = ast.unparse(_resolved(node.args[0], named) or node)
-        map_of = "tanh" if getattr(node.func, "attr", "") == "sign" else "sigmoid"
+        map_of = _MAPS.get(getattr(node.func, "attr", ""), "sigmoid")
         return f"a {map_of} in place of {shown}, which cuts sharply", replaced(text, node, new)
 
     return edit
@@ -108,5 +113,34 @@ def _is_number(node, value):
     return isinstance(node, ast.Constant) and node.value == value
 
 
-def _tanh(node, sharpness):
-    return f"{_module(node)}.tanh({sharpness:g} * ({ast.unparse(node.args[0])}))"
+def _bent(node, sharpness):
+    """What a function that is flat beyond a bound, or everywhere, becomes; None of another one."""
+    name, module, x = getattr(node.func, "attr", ""), _module(node), ast.unparse(node.args[0])
+    if name == "sign":
+        return f"{module}.tanh({sharpness:g} * ({x}))"
+    if name == "relu":
+        return f"{module}.softplus({x})"
+    known = map(_number, node.args[1:])
+    bounds = [number for number in known if number is not None]
+    if len(bounds) < len(node.args) - 1:
+        return None
+    if name == "clip" and len(bounds) == 2 and bounds[0] < bounds[1]:
+        low, high = bounds
+        middle, slope = (low + high) / 2, 4 / (high - low)
+        inner = f"{slope:g} * ({x} - {middle:g})" if middle else f"{slope:g} * ({x})"
+        return f"({low:g} + {high - low:g} * {module}.sigmoid({inner}))"
+    if name in ("maximum", "minimum") and len(bounds) == 1:
+        [bound] = bounds
+        if name == "maximum":
+            return f"({bound:g} + {module}.softplus({x} - {bound:g}))"
+        return f"({bound:g} - {module}.softplus({bound:g} - ({x})))"
+    return None
+
+
+def _number(node):
+    """The number that a part of the code is written as, or None."""
+    try:
+        value = ast.literal_eval(node)
+    except ValueError:
+        return None
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
