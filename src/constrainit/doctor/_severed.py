@@ -25,7 +25,8 @@ _FLAT = frozenset((
 ))  # fmt: skip
 """Those that have none beyond a bound."""
 
-_OF_SHAPE = frozenset(("shape", "dtype", "ndim", "size"))
+_OF_SHAPE = frozenset(("shape", "dtype", "ndim", "size", "len"))
+_FLAGS = frozenset(("training", "mask"))
 _WHOLE = ("int", "uint", "bool")
 _DEEP = 3
 """How far calls are followed into other functions of the user's own."""
@@ -98,13 +99,17 @@ def _in_method(kind, name, attributes, inputs, first=1):
     if owner is None or _is_of_library(owner.__module__):
         return None
     code = code_of(owner)
-    methods = [] if code is None else [n for n in code.nodes if getattr(n, "name", "") == name]
+    methods = [] if code is None else _functions(code, name)
     if code is None or not methods:
         return None
     module = inspect.getmodule(owner)
     flow = _Flow(code, {} if module is None else vars(module), frozenset(attributes))
     given = {one.arg for one in methods[0].args.args[first:]} if inputs else set()
-    return flow.first(methods[0], given)
+    return flow.first(methods[0], given - _FLAGS)
+
+
+def _functions(code, name):
+    return [n for n in code.nodes if isinstance(n, ast.FunctionDef) and n.name == name]
 
 
 def _is_of_library(module):
@@ -167,7 +172,7 @@ class _Flow:
             return None
         method, given = of_self(node.func), [self._carries(one, names) for one in node.args]
         if method:
-            own = [n for n in self.code.nodes if getattr(n, "name", "") == method]
+            own = _functions(self.code, method)
             deeper = _Flow(self.code, self.known, self.attributes, self.depth + 1)
             return deeper.first(own[0], _at(own[0].args.args[1:], given)) if own else None
         function = self.known.get(node.func.id) if isinstance(node.func, ast.Name) else None
