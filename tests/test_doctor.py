@@ -78,7 +78,8 @@ FOUND = {
         ("CW201", "error", KERNEL), ("CW101", "warning", KERNEL), ("CW102", "warning", KERNEL),
     ],
     "bounded": [
-        ("CW201", "error", KERNEL), ("CW101", "warning", KERNEL), ("CW102", "warning", KERNEL),
+        ("CW201", "error", KERNEL), ("CW101", "warning", KERNEL), ("CW104", "warning", KERNEL),
+        ("CW102", "warning", KERNEL),
     ],
     "max_norm": [],
     "positive_treated": [],
@@ -451,7 +452,8 @@ def test_model_is_left_as_it_was(kind, tmp_path, monkeypatch):
     wanted = set() if kind in ("recurrent, attention", "stateful") else {"CW101", "CW102"}
     wanted |= {"CW303"} if kind == "averaging" else set()
     counted = [f for f in report.findings if f.counts]
-    assert {f.code for f in counted} == wanted, str(report)
+    # Whether about half of a kernel is lost depends on what was drawn.
+    assert {f.code for f in counted} - {"CW104"} == wanted, str(report)
     assert all(f.cause or f.treatment.healed for f in counted)
     named = [layer.name for layer in model._flatten_layers()]
     assert {f.layer for f in report.findings} <= {"", None, *named}, str(report)
@@ -581,7 +583,7 @@ def test_says_what_it_assumed():
     report = ci.diagnose(model, X, np.arange(8) % 3)
     assert "sparse categorical" in " ".join(report.environment["assumed"])
     given = ci.diagnose(model, X, X[:, :3], loss="mae", optimizer="sgd")
-    assert given.environment["assumed"] == []
+    assert given.environment["assumed"] == ()
     assert given.environment["loss"] == "mae"
     expected = np.mean(np.abs(X[:, :3] - array(model(X))))
     assert given.evidence.loss == pytest.approx(expected, rel=1e-4)

@@ -135,6 +135,13 @@ class Forgets(Constraint):
         return ops.maximum(w, self.lower)
 
 
+class Rectified(Constraint):
+    """Of the user's own: where its set ends is seen from what it gives."""
+
+    def __call__(self, w):
+        return w * ops.cast(w >= 0, w.dtype)
+
+
 class Sparse(Constraint):
     """Healthy: a mask as pruning makes it."""
 
@@ -322,6 +329,11 @@ FAULTY = {
     },
     "CW102": {"jump": (lambda: dense("non_neg", constant(-0.5)), EVERY)},
     "CW103": {"nan": (lambda: dense("non_neg", constant(float("nan"))), EVERY)},
+    "CW104": {
+        "below": (lambda: dense("non_neg", "glorot_uniform", units=32), EVERY),
+        "above": (lambda: dense(ci.Box(None, -0.01), "random_normal", units=32), EVERY),
+        "own": (lambda: dense(Rectified(), "he_normal", units=32), EVERY),
+    },
     "CW201": {"raises": (lambda: dense(Raises()), EVERY)},
     "CW202": {
         "transposed": (lambda: dense(Transposes(), units=3), EVERY),
@@ -551,6 +563,29 @@ def test_healthy_models_are_healthy(name):
 def test_rule_is_silent_where_the_fault_is_not(code):
     """The healthy model that comes nearest to a fault does not get its finding."""
     assert not [f for f in healthy(ALSO.get(code, "sets")).findings if f.code == code]
+
+
+@pytest.mark.parametrize(
+    ("constraint", "start", "share"),
+    [
+        ("non_neg", "glorot_uniform", 0.5),
+        ("non_neg", keras.initializers.RandomUniform(-1.0, 0.0, seed=0), None),
+        (ci.Box(-0.02, 0.02), "glorot_uniform", None),
+        (Sparse(), "glorot_uniform", None),
+        (ci.UnitNorm(), "glorot_uniform", None),
+    ],
+    ids=["one side", "all of it", "both sides", "a mask", "a norm"],
+)
+def test_a_lost_half_is_told_where_a_set_lies_on_one_side(constraint, start, share):
+    """Half of a symmetric draw becomes one number; other starts outside of a set are no halves."""
+    keras.utils.set_random_seed(0)
+    report = ci.diagnose(dense(constraint, start, units=64), X, Y, steps=1)
+    found = [f for f in report.findings if f.code == "CW104"]
+    assert len(found) == (share is not None), str(report)
+    for finding in found:
+        assert finding.evidence["lost_share"] == pytest.approx(share, abs=0.1)
+        assert finding.evidence["end"] == 0
+        assert "below 0" in finding.message
 
 
 @pytest.mark.filterwarnings("ignore:You are using a softmax over axis")
@@ -818,6 +853,30 @@ def test_an_axis_that_was_given_is_a_note_on_itself():
     assert note.level == "info"
     assert "right if that is meant" in note.message
     assert "leave `axis` out of Simplex" in note.fix
+
+
+@pytest.mark.parametrize(
+    ("a_set", "units", "why"),
+    [
+        (ci.Simplex(axis=1), 16, "the start is not inside"),
+        (ci.UnitNorm(axis=1), 16, "the start is not inside"),
+        (ci.Simplex(axis=1), 1, "gives the same whatever the weight is"),
+        (ci.UnitNorm(axis=1), 1, "leaves of each number its sign, as a norm along its axis 1"),
+        (keras.constraints.UnitNorm(axis=1), 1, "leaves of each number its sign"),
+    ],
+)
+def test_a_mistaken_axis_comes_first_and_what_it_does_under_it(a_set, units, why):
+    """A start outside, or updates that are taken back, follow from the axis that was given."""
+    keras.utils.set_random_seed(0)
+    ends = [] if units == 1 else [layers.Dense(1)]
+    held = layers.Dense(units, kernel_constraint=a_set, name="here")
+    report = ci.diagnose(sequential(layers.Dense(8, "tanh"), held, *ends), X, Y)
+    first, *others = [f for f in report.findings if f.counts]
+    assert (first.code, first.weight, first.cause) == ("CW301", EVERY, ""), str(report)
+    assert others
+    assert {f.cause for f in others} == {f"CW301 {EVERY}"}, str(report)
+    assert why in " ".join(f.message for f in (first, *others))
+    assert units > 1 or others[0].code == "CW212"
 
 
 @pytest.mark.parametrize("kind", [layers.MultiHeadAttention, layers.GroupQueryAttention])

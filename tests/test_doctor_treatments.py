@@ -1,5 +1,7 @@
 """What the doctor tries: small faulty models that one change, or two in turn, heal."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding
 from constrainit.doctor._problem import Problem
 from constrainit.doctor.treatments import constraints, data, models, outputs, source
-from constrainit.doctor.treatments._remedy import Changed, Look, write
+from constrainit.doctor.treatments._remedy import Changed, Look, follow, write
 
 DRAWS = np.random.default_rng(0)
 X = DRAWS.normal(size=(16, 4)).astype("float32")
@@ -101,6 +103,12 @@ TREATED = {
         ),
         X, -np.abs(Y) - 1, "CW605", "with a bias that is free",
     ),
+    "an axis of ours": (
+        lambda: sequential(
+            layers.Dense(8, "tanh"), layers.Dense(1, kernel_constraint=ci.Simplex(axis=1))
+        ),
+        X, Y, "CW301", "the axes of each unit, and a start inside",
+    ),
     "vector": (raising, X, Y, "CW201", "the axis of a vector"),
 }  # fmt: skip
 
@@ -166,6 +174,22 @@ def test_a_change_that_brings_something_else_says_what():
     here.treatment = None
     assert write([here], after, [here], brings=("CW102",))
     assert here.treatment.change == "another set"
+
+
+def test_what_one_change_heals_stands_together_with_the_notes():
+    """A note that is gone after a change follows from what it heals; one of a start does not."""
+    grave, lost, kept, note = (
+        Finding(code, "", level, "gradients", place, "", "", "")
+        for code, level, place in (
+            ("CW602", "error", ""), ("CW503", "info", "a"), ("CW301", "info", "b"),
+            ("CW403", "warning", "c"),
+        )
+    )  # fmt: skip
+    start = Finding("CW101", "", "info", "first forward", "d", "", "", "")
+    found = [grave, lost, kept, note, start]
+    milder = replace(note, level="info")
+    follow(grave, found, Look(Changed("scaled"), Evidence(), [kept, milder]))
+    assert [f.cause for f in found] == ["", "CW602", "", "CW602", ""]
 
 
 class Mixture(layers.Layer):

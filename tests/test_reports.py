@@ -266,6 +266,16 @@ def test_findings_are_chosen(select, ignore, thresholds, left):
     assert str(made)
 
 
+def test_a_report_is_not_written_to():
+    """All of its forms are made of the same object, which is whole from the start."""
+    report = sick()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        report.findings = ()
+    with pytest.raises(TypeError):
+        report.environment["assumed"] = ()
+    assert json.loads(report.to_json())["environment"]["seed"] == report.environment["seed"]
+
+
 def test_status_is_that_of_a_level():
     """An error fails at `error` and `warning`, a warning at `warning`, nothing at `never`."""
     mild = chosen(sick(), (), ("CW201",), {})
@@ -278,6 +288,12 @@ def test_a_threshold_names_a_number():
     """A misspelt number is said, with those that there are."""
     with pytest.raises(ValueError, match=r"CW101 has no number 'violatoin'\. It has: violation"):
         chosen(sick(), (), (), {"CW101": {"violatoin": 1.0}})
+
+
+def test_what_is_no_number_has_no_threshold():
+    """Text of a finding can not be below anything; what its rule has of numbers is said."""
+    with pytest.raises(ValueError, match=r"CW201 has no number 'exception'\. It has: none\."):
+        chosen(sick(), (), (), {"CW201": {"exception": 1.0}})
 
 
 def test_a_finding_without_the_number_of_another_kind_is_kept():

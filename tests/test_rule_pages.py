@@ -1,8 +1,10 @@
 """The pages of the rules: complete, and true when their code is run."""
 
 import ast
+import inspect
 import linecache
 import re
+import sys
 
 import keras
 import numpy as np
@@ -11,6 +13,7 @@ from keras import layers, ops
 
 import constrainit as ci
 from constrainit.doctor._diagnose import examine
+from constrainit.doctor._explain import find, page_markdown
 from constrainit.doctor.rules import RULES
 from constrainit.doctor.rules._sections import page_of
 from constrainit.model import is_built
@@ -51,6 +54,27 @@ def code_of(text):
     return [line for line in lines if not line.strip().startswith("#")]
 
 
+def undeclared(report):
+    """The numbers of findings that their rules do not name."""
+    return {
+        (finding.code, name)
+        for finding in report.findings
+        for name, value in finding.evidence.items()
+        if isinstance(value, (int, float)) and not isinstance(value, bool)
+        if name not in find(finding.code).numbers
+    }
+
+
+@pytest.mark.parametrize("rule", RULES, ids=by_code)
+def test_a_rule_names_its_numbers(rule):
+    """Each is one that its findings give, and stands on its page."""
+    module = inspect.getsource(sys.modules[type(rule).__module__])
+    of_evidence = {"smallest unit norm", "largest unit norm"} if rule.code == "CW301" else set()
+    for name in set(rule.numbers) - of_evidence:
+        assert f'"{name}":' in module
+    assert f"Numbers: {', '.join(rule.numbers) or 'none'}" in page_markdown(rule)
+
+
 @pytest.mark.parametrize("rule", RULES, ids=by_code)
 def test_a_page_has_every_section(rule):
     """A fact on one line, why it matters, an example, a way out, limits and a source."""
@@ -70,7 +94,9 @@ def test_a_page_has_every_section(rule):
 def test_the_example_has_the_fault_and_what_to_use_instead_has_not(rule):
     """The code of a page, run as it stands, is what the rule finds, and what it does not find."""
     page = rule.page()
-    assert rule.code in {found.code for found in report_of(page.example).findings}
+    report = report_of(page.example)
+    assert rule.code in {found.code for found in report.findings}
+    assert undeclared(report) == set()
     assert rule.code not in {found.code for found in report_of(page.instead).findings}
 
 

@@ -218,23 +218,27 @@ def wrong_axes(record: WeightRecord) -> tuple[tuple[int, ...], tuple[int, ...]] 
     Axes of a single entry make no difference: a depthwise kernel `(channels, 1, in, depth)` has a
     unit along the first axis alone.
     """
-    try:
-        a_set = record.resolved(record.constraint)
-    except ValueError:
-        return None
-    rank = len(record.shape)
+    used, rank = axes_in_use(record), len(record.shape)
     # A bias of a GRU has two rows, neither of which feeds a unit alone.
-    if rank < 2 or record.axes is None or a_set.unit_axis is None or record.argument == "bias":
+    if used is None or rank < 2 or record.axes is None or record.argument == "bias":
         return None
-    used, right = (
-        tuple(sorted(axis % rank for axis in _as_tuple(axes)))
-        for axes in (a_set.unit_axis, record.axes)
-    )
+    right = _axes_of(record.axes, rank)
+    a_set = record.resolved(record.constraint)
     wide = {axis for axis, size in enumerate(record.shape) if size > 1}
     # Of a unit of one entry a sphere leaves the sign: its norm can not be what is meant.
     only_signs = not wide & set(right) and not a_set.convex
     return None if only_signs or wide & set(used) == wide & set(right) else (used, right)
 
 
-def _as_tuple(axis):
-    return (axis,) if isinstance(axis, int) else tuple(axis)
+def axes_in_use(record: WeightRecord) -> tuple[int, ...] | None:
+    """The axes that the sums or norms of a constraint run along; None if it has none, or no set."""
+    try:
+        a_set = record.resolved(record.constraint)
+    except ValueError:
+        return None
+    return None if a_set.unit_axis is None else _axes_of(a_set.unit_axis, len(record.shape))
+
+
+def _axes_of(axis, rank):
+    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    return tuple(sorted(one % rank for one in axes))

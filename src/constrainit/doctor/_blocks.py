@@ -141,6 +141,36 @@ def change(before: np.ndarray, after: np.ndarray, axes: tuple[int, ...]) -> Chan
     )
 
 
+_SOME = 0.25
+_SEVERAL = 16
+"""What tells of a half: a quarter to three quarters, of so many entries at least."""
+
+_OTHER = 0.5
+"""Of a bound on both sides: at the other end are this many times as many, or more."""
+
+
+def piled(before: np.ndarray, after: np.ndarray) -> tuple[float, float] | None:
+    """The share of the entries that lay beyond the least of `after` and are put there, and it.
+
+    Or the same at the largest, if these are more. None if they are not about half of all, or if
+    the other end has as many.
+    """
+    if before.size < _SEVERAL:
+        return None
+    found = range_of(after)
+    counts = np.zeros(2, int)
+    with np.errstate(invalid="ignore"):
+        for old, new in blocks(before, after):
+            counts += (
+                np.count_nonzero((new == found.low) & (old < new)),
+                np.count_nonzero((new == found.high) & (old > new)),
+            )
+    share = float(counts.max()) / before.size
+    end = found.low if counts[0] >= counts[1] else found.high
+    one_sided = counts.min() < _OTHER * counts.max()
+    return (share, end) if one_sided and _SOME <= share <= 1 - _SOME else None
+
+
 def _factors(before, after, products):
     """The range of the factors of the norms of units; None if a unit turns or is zero."""
     if not (before > 0).all() or not (after > 0).all():

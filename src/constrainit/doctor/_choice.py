@@ -1,7 +1,5 @@
 """Which findings of a report count: select, ignore, thresholds, and from which level on."""
 
-import importlib
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -57,21 +55,13 @@ def _is_large(finding: Finding, limits: Mapping[str, float]) -> bool:
     A finding without the number, of which others of its code have one, is kept.
     """
     for name, limit in limits.items():
-        number = finding.evidence.get(name)
-        if isinstance(number, bool) or not isinstance(number, (int, float)):
-            if name not in finding.evidence and _has(finding.code, name):
-                continue
-            known = [n for n, v in finding.evidence.items() if isinstance(v, (int, float))]
+        known = _explain.find(finding.code).numbers
+        if name not in known:
             raise ValueError(
                 f"`thresholds` of [tool.constrainit]: {finding.code} has no number {name!r}. It "
                 f"has: {', '.join(known) or 'none'}."
             )
-        if number < limit:
+        number = finding.evidence.get(name)
+        if isinstance(number, (int, float)) and number < limit:
             return False
     return True
-
-
-def _has(code, name):
-    """Whether a rule speaks of a number: each kind of its findings has some of them."""
-    module = importlib.import_module(type(_explain.find(code)).__module__)
-    return f'"{name}":' in inspect.getsource(module)

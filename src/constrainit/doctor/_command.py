@@ -78,7 +78,17 @@ def run(
     try:
         with running("Diagnosing the model", only_ends=True):
             report = _diagnose.examine(
-                model, x, y, None, None, seed, sizes, steps, source, mended and mended.write
+                model,
+                x,
+                y,
+                None,
+                None,
+                seed,
+                sizes,
+                steps,
+                source,
+                mended and mended.write,
+                said,
             )
         report = _choice.chosen(report, only, ignored, thresholds)
     except ValueError as reason:
@@ -87,7 +97,6 @@ def run(
         raise TargetError(
             f"The memory does not suffice for this model and batch: {reason}"
         ) from None
-    report.environment["assumed"][:0] = said
     _show(report, form, output)
     if mended is not None:
         click.echo(f"constrainit: {mended.said}", err=True)

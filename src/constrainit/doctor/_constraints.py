@@ -10,7 +10,7 @@ from keras import ops
 from constrainit._joint import Member
 from constrainit._measure import measure
 from constrainit._set import ConstraintSet
-from constrainit.doctor._blocks import change, distance
+from constrainit.doctor._blocks import change, distance, piled
 from constrainit.doctor._constraint_calls import (
     counted,
     counts_held,
@@ -198,8 +198,8 @@ class Constraints:
             made.units = {
                 "smallest unit norm": float(norms.min()), "largest unit norm": float(norms.max())
             }  # fmt: skip
-        made.rescaled = moved.factors if axes else None
-        made.zeroed = moved.zeros
+        made.rescaled, made.zeroed = moved.factors if axes else None, moved.zeros
+        made.piled = piled(as_array(value), after)
         if made.custom:
             made.sums = divided_by_sums(as_array(value), after)
 

@@ -4,6 +4,7 @@ import contextlib
 import inspect
 import platform
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -74,12 +75,13 @@ def diagnose(
 
 
 def examine(
-    model, x, y, loss, optimizer, seed, shapes=None, steps=None, target="", mend=None
+    model, x, y, loss, optimizer, seed, shapes=None, steps=None, target="", mend=None, said=()
 ) -> Report:
     """As `diagnose`, for a model that may be built in place.
 
-    `shapes` are those of one sample, `target` is the file that the model came from, and `mend` is
-    called at the end with the problem, its evidence, and what healed, while the model is borrowed.
+    `shapes` are those of one sample, `target` is the file that the model came from, `mend` is
+    called at the end with the problem, its evidence, and what healed, while the model is borrowed,
+    and `said` is what is known already of what was assumed.
     """
     _arguments.arrays("x", x)
     _arguments.arrays("y", y)
@@ -96,7 +98,7 @@ def examine(
         except Exception as exception:
             if not was_built:
                 evidence = Evidence(faults={"build": fault(exception)})
-                return _report(model, x, evidence, seed, [], target=target)
+                return _report(model, x, evidence, seed, said, target=target)
     problem = Problem(model, x, y, loss, optimizer, seed, steps)
     now = {layer.name for layer in model._flatten_layers() if layer.built and layer.variables}
     late = [name for name in unbuilt if name in now]
@@ -120,7 +122,8 @@ def examine(
         if mend is not None:
             mend(problem, evidence, found, healings)
     found = of_classes(found, OF_CLASSES)
-    return _report(model, x, evidence, seed, problem.said, found, problem.loss_name, target)
+    assumed = (*said, *problem.said)
+    return _report(model, x, evidence, seed, assumed, found, problem.loss_name, target)
 
 
 @contextlib.contextmanager
@@ -213,7 +216,7 @@ def _report(
     x: Any,
     evidence: Evidence,
     seed: int,
-    said: list[str],
+    said: Sequence[str],
     found: list[Finding] | None = None,
     loss: str = "",
     target: str = "",
@@ -235,8 +238,8 @@ def _report(
         "model": model.name,
         "model_class": type(model).__name__,
         "weights": int(sum(np.prod(record.shape) for record in evidence.weights)),
-        "assumed": said,
-        "left_out": ["its own train_step"] if has_own_step(model) and not evidence.own else [],
+        "assumed": tuple(said),
+        "left_out": ("its own train_step",) if has_own_step(model) and not evidence.own else (),
         "target": target,
     }
     return Report(environment, evidence, tuple(found))

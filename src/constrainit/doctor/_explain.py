@@ -49,7 +49,8 @@ def page_parts(rule: Rule) -> Iterator[Any]:
         yield Text(f"\n{heading}:", style="bold")
         shown = Syntax(code, "python", theme="ansi_dark", background_color="default")
         yield Padding(shown, (0, 0, 0, 4))
-    for heading, text in (("Known limits", page.limits), ("Source", page.source)):
+    known = (("Known limits", page.limits), ("Source", page.source), ("Numbers", _numbers(rule)))
+    for heading, text in known:
         yield Text(f"\n{heading}:", style="bold")
         yield Padding(Text(_flowing(text)), (0, 0, 0, 4))
 
@@ -66,6 +67,7 @@ def page_markdown(rule: Rule) -> str:
     parts = [page.fact, page.why, "Example:", _fenced(page.example)]
     parts += ["Use instead:", _fenced(page.instead)]
     parts += [f"Known limits: {_flowing(page.limits)}", f"Source: {_flowing(page.source)}"]
+    parts.append(f"Numbers: {_numbers(rule)}")
     return "\n\n".join(parts)
 
 
@@ -73,6 +75,11 @@ def markdown() -> str:
     """The pages of all rules as one page."""
     pages = [f"## {r.code} {r.name} ({r.level})\n\n{page_markdown(r)}\n" for r in ordered()]
     return "\n".join([_HEAD, *pages])
+
+
+def _numbers(rule):
+    """The names that a threshold may be set for."""
+    return ", ".join(rule.numbers) or "none"
 
 
 def _fenced(code):

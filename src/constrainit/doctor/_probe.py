@@ -40,6 +40,7 @@ from constrainit.doctor._rebuilt import note_rebuilt
 from constrainit.doctor._reloaded import lost_by_config
 from constrainit.doctor._scales import unfit
 from constrainit.doctor._schedules import ends_early
+from constrainit.doctor._severed import severed
 from constrainit.doctor._skipping import skipping
 from constrainit.doctor._slow import too_slow
 from constrainit.doctor._stretches import stretches
@@ -132,6 +133,7 @@ def _usual(problem, constraints, evidence):
     if evidence.faults or evidence.fault_step == 0:
         evidence.beyond = beyond(problem)
     evidence.losses_of = describe_losses(problem, evidence)
+    evidence.severed = severed(problem, evidence)
     evidence.pairs = own_loss_compares_all(problem)
     if evidence.fault_step is None and not evidence.faults:
         evidence.moving = moving(problem) if evidence.losses else None

@@ -3,9 +3,10 @@
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from constrainit import _text
@@ -25,14 +26,17 @@ class Report:
     """What `diagnose` found; every form of it is made of this object.
 
     Attributes:
-        environment: Backend, versions, seed, batch, and what was assumed.
+        environment: Backend, versions, seed, batch, and what was assumed; not to be written to.
         evidence: Everything that was measured.
         findings: What is wrong, causes first, each followed by its consequences.
     """
 
-    environment: dict[str, Any]
+    environment: Mapping[str, Any]
     evidence: Evidence = field(repr=False)
     findings: tuple[Finding, ...]
+
+    def __post_init__(self):
+        object.__setattr__(self, "environment", MappingProxyType(dict(self.environment)))
 
     @property
     def ok(self) -> bool:
@@ -47,7 +51,7 @@ class Report:
             {
                 "schema_version": SCHEMA,
                 "ok": self.ok,
-                "environment": self.environment,
+                "environment": dict(self.environment),
                 "loss": evidence.loss,
                 "loss_after_first_step": evidence.loss_after,
                 "findings": [_finding(finding) for finding in self.findings],

@@ -123,6 +123,8 @@ class ConstraintEvidence:
         overrides: Whether the class defines `__call__` at all.
         units: The least and largest norm of a unit at the start, where it is known what a unit is.
         zeroed: Share of the entries that are zero at the start, and after the constraint.
+        piled: Share of the entries that were beyond an end of what it gives, and are put there, and
+            that end; None where nearly all or nearly none are.
         sums: What sums those are, if it divides units of both signs by their sums; else None.
         bias: How far the image is from the nearest member, where the set is known, relative to
             the norm of that member.
@@ -178,6 +180,7 @@ class ConstraintEvidence:
     overrides: bool = True
     units: dict[str, float] = field(default_factory=dict)
     zeroed: tuple[float, float] = (0.0, 0.0)
+    piled: tuple[float, float] | None = None
     sums: SumEvidence | None = None
     bias: float = 0.0
     undone: int | None = 0

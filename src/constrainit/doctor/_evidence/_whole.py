@@ -105,6 +105,8 @@ class Evidence:
         added: What layers add to the loss, after those steps.
         lossy: Operations that lose what they are given, where a weight gets no gradient or an
             output is the same for all examples.
+        severed: Where the user's own code cuts a gradient off: that of a weight, by its path, of
+            what enters a layer, by its name, or of the predictions, by an empty string.
         rounding: What the last bit of the weights does to a loss that does not fall.
         kinks: What round corners do to a loss that does not fall.
         beyond: Tables that are asked for rows that they do not have.
@@ -185,6 +187,7 @@ class Evidence:
     further: list[float] = field(default_factory=list)
     added: dict[str, float] = field(default_factory=dict)
     lossy: list[Operation] = field(default_factory=list)
+    severed: dict[str, Source] = field(default_factory=dict)
     rounding: RoundingEvidence | None = None
     kinks: KinkEvidence | None = None
     beyond: list[BeyondEvidence] = field(default_factory=list)

@@ -1,7 +1,7 @@
 """The words that every form of a report shares."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from constrainit.doctor._finding import LEVELS, Finding, Treatment
@@ -94,7 +94,7 @@ def losses(evidence: Any) -> str:
     return f"loss before the first step {evidence.loss:.4g}, after it {after}"
 
 
-def subject(environment: dict[str, Any]) -> str:
+def subject(environment: Mapping[str, Any]) -> str:
     """Which model was looked at, with what."""
     shapes = ", ".join("x".join(map(str, shape)) for shape in environment["batch"])
     return (

@@ -10,6 +10,7 @@ from constrainit.doctor.rules.cw001_model_fails import ModelFails
 from constrainit.doctor.rules.cw101_infeasible_start import InfeasibleStart
 from constrainit.doctor.rules.cw102_start_jump import StartJump
 from constrainit.doctor.rules.cw103_nonfinite_start import NonfiniteStart
+from constrainit.doctor.rules.cw104_lost_half import LostHalf
 from constrainit.doctor.rules.cw105_identical_units import IdenticalUnits
 from constrainit.doctor.rules.cw106_identical_weights import IdenticalWeights
 from constrainit.doctor.rules.cw201_constraint_raises import ConstraintRaises
@@ -114,7 +115,8 @@ RULES = (
     LearningRateTooHigh(), FadingRate(), ScheduleEndsEarly(), DropoutRate(), Rounding(),
     NoSecondDerivative(), AssignedInCall(), SharedStatistics(), GradientsAddUp(), MutedSignal(),
     StepLeavesSet(),
-    AverageOutside(), InfeasibleStart(), IdenticalUnits(), IdenticalWeights(), StartJump(),
+    AverageOutside(), InfeasibleStart(), IdenticalUnits(), IdenticalWeights(), LostHalf(),
+    StartJump(),
     ModelFails(), NonfiniteForward(), NonfiniteGradient(), NonfiniteLoss(), OwnStepBreaks(),
     StepTrainsNothing(), ExplodingSignal(), SaturatedStart(), DeadStart(), NoGradient(),
     ConstantOutput(), FadingGradient(), LostUpdate(), LossGrows(), LateStatistics(),
@@ -126,7 +128,13 @@ _TRIALS = {"rate": (LearningRateTooHigh,), "data": (UnscaledData,)}
 
 
 _OF_SAVING = (NotSaved.code, LayerNotSaved.code, StateNotSaved.code)
-_BEFORE_HARM = (*_OF_SAVING, InfeasibleStart.code, StartJump.code, InexactConstraint.code)
+_BEFORE_HARM = (
+    *_OF_SAVING,
+    InfeasibleStart.code,
+    StartJump.code,
+    LostHalf.code,
+    InexactConstraint.code,
+)
 """What may be found of a model that trains well."""
 
 

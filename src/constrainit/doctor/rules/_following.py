@@ -6,6 +6,7 @@ from constrainit.doctor.rules.cw001_model_fails import ModelFails
 from constrainit.doctor.rules.cw101_infeasible_start import InfeasibleStart
 from constrainit.doctor.rules.cw102_start_jump import StartJump
 from constrainit.doctor.rules.cw103_nonfinite_start import NonfiniteStart
+from constrainit.doctor.rules.cw104_lost_half import LostHalf
 from constrainit.doctor.rules.cw105_identical_units import IdenticalUnits
 from constrainit.doctor.rules.cw204_constraint_makes_nan import ConstraintMakesNan
 from constrainit.doctor.rules.cw205_not_a_projection import NotAProjection
@@ -41,7 +42,7 @@ from constrainit.doctor.rules.cw706_state_not_saved import StateNotSaved
 _WITHOUT_GRADIENT = (NoGradient.code, FadingGradient.code)
 _OF_GRADIENTS = (FadingGradient.code, LossGrows.code)
 _BROKEN = (NonfiniteForward.code, NonfiniteGradient.code, NonfiniteLoss.code)
-_BY_START = (InfeasibleStart.code, StartJump.code, LostUpdate.code)
+_BY_START = (InfeasibleStart.code, StartJump.code, LostHalf.code, LostUpdate.code)
 BY_JUMP = (*_BROKEN, ExplodingSignal.code, LossGrows.code)
 """What follows from weights that a constraint has made many times as large."""
 
@@ -65,8 +66,8 @@ def follow(found: list[Finding], evidence: Evidence) -> None:
     _follow_zeros(found, evidence)
     _follow_explosion(found)
     _follow_constraint(found)
-    _follow_undone(found)
     _follow_axes(found)
+    _follow_undone(found)
     _follow_empty(found)
     _follow_jump(found, evidence)
     _follow_beyond(found)
@@ -200,11 +201,11 @@ def _follow_undone(found):
         if own is None and finding.code == LossGrows.code and undone:
             own = next(iter(undone.values()))
         if own is not None:
-            finding.cause = f"{own.code} {own.weight}"
+            finding.cause = own.cause or f"{own.code} {own.weight}"
 
 
 def _follow_axes(found):
-    """How a weight starts is of no matter where its constraint holds for other norms than meant.
+    """What a constraint does to a weight follows from its holding for other norms than meant.
 
     Nor is it where the bound of its set keeps the model from training.
     """
@@ -212,7 +213,10 @@ def _follow_axes(found):
     wrong |= {f.weight: f for f in found if f.code == WrongAxis.code and f.counts}
     for finding in found:
         own = wrong.get(finding.weight)
-        if own is not None and finding.code in (InfeasibleStart.code, StartJump.code):
+        if own is None:
+            continue
+        undone = own.code == WrongAxis.code and finding.code == UpdateUndone.code
+        if undone or finding.code in (InfeasibleStart.code, StartJump.code, LostHalf.code):
             finding.cause = finding.cause or f"{own.code} {own.weight}"
 
 

@@ -33,6 +33,8 @@ class Rule(ABC):
         name: Named for the fault.
         level: The level of its findings, unless a finding says otherwise.
         stage: The stage at which it shows, unless a finding says otherwise.
+        numbers: The names of the numbers in the evidence of its findings, which thresholds may be
+            set for; a finding has some of them.
         backends: The backends that the example is written for; empty for all of them.
         of_class: Whether the cause is a class, and is told of once for all of its weights.
     """
@@ -41,6 +43,7 @@ class Rule(ABC):
     name: ClassVar[str]
     level: ClassVar[str] = "warning"
     stage: ClassVar[str] = "constraints"
+    numbers: ClassVar[tuple[str, ...]]
     backends: ClassVar[tuple[str, ...]] = ()
     of_class: ClassVar[bool] = False
 

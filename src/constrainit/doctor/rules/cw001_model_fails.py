@@ -93,6 +93,7 @@ class ModelFails(Rule):
     """
 
     code, name, level = "CW001", "model-fails", "error"
+    numbers = ()
 
     def find(self, evidence):
         for stage, fault in evidence.faults.items():

@@ -80,6 +80,7 @@ class InfeasibleStart(Rule):
     """
 
     code, name, stage = "CW101", "infeasible-start", "first forward"
+    numbers = ("violation", "share_moved", "jump", "outside_after", "rate", "steps_left")
 
     def find(self, evidence):
         # What loses all but a tenth of its norm comes first.

@@ -31,6 +31,7 @@ class StartJump(Rule):
     """
 
     code, name, stage = "CW102", "start-jump", "first step"
+    numbers = ("step", "gradient_part")
 
     def find(self, evidence):
         for made in evidence.constraints:

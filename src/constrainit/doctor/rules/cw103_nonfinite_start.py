@@ -28,6 +28,7 @@ class NonfiniteStart(Rule):
     """
 
     code, name, level, stage = "CW103", "nonfinite-start", "error", "build"
+    numbers = ("nonfinite", "size")
 
     def find(self, evidence):
         for made in evidence.constraints:

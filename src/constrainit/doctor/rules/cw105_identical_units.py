@@ -36,6 +36,7 @@ class IdenticalUnits(Rule):
     """
 
     code, name, stage = "CW105", "identical-units", "training"
+    numbers = ("gradient", "units", "steps")
 
     def find(self, evidence):
         for record in evidence.identical:

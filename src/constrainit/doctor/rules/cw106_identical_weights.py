@@ -32,6 +32,7 @@ class IdenticalWeights(Rule):
     """
 
     code, name, stage = "CW106", "identical-weights", "training"
+    numbers = ("steps",)
 
     def find(self, evidence):
         steps = len(evidence.losses) - 1

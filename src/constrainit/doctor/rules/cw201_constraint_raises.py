@@ -56,6 +56,7 @@ class ConstraintRaises(Rule):
     """
 
     code, name, level = "CW201", "constraint-raises", "error"
+    numbers = ()
 
     def find(self, evidence):
         for made in evidence.constraints:

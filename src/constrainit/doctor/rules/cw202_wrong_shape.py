@@ -36,6 +36,7 @@ class WrongShape(Rule):
     """
 
     code, name, level = "CW202", "wrong-shape", "error"
+    numbers = ()
 
     def find(self, evidence):
         for made in evidence.constraints:

@@ -29,6 +29,7 @@ class WrongDtype(Rule):
     """
 
     code, name = "CW203", "wrong-dtype"
+    numbers = ()
 
     def find(self, evidence):
         for made in evidence.constraints:

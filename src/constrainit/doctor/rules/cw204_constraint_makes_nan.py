@@ -33,6 +33,7 @@ class ConstraintMakesNan(Rule):
     """
 
     code, name, level = "CW204", "constraint-makes-nan", "error"
+    numbers = ("nonfinite", "size", "growth")
 
     def find(self, evidence):
         for made in evidence.constraints:

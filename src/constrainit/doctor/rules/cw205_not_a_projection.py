@@ -38,6 +38,7 @@ class NotAProjection(Rule):
     """
 
     code, name = "CW205", "not-a-projection"
+    numbers = ("moved_again",)
 
     def find(self, evidence):
         for made in evidence.constraints:

@@ -33,6 +33,7 @@ class ConstraintNeverRuns(Rule):
 
     code, name, level, stage = "CW206", "constraint-never-runs", "error", "first step"
     of_class = True
+    numbers = ()
 
     def find(self, evidence):
         for made in evidence.constraints:

@@ -50,6 +50,7 @@ class NotDeterministic(Rule):
     """
 
     code, name = "CW207", "not-deterministic"
+    numbers = ("differ_by", "apart", "changes_by")
 
     def find(self, evidence):
         for made in evidence.constraints:

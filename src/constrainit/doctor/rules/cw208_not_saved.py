@@ -65,6 +65,7 @@ class NotSaved(Rule):
 
     code, name, level, stage = "CW208", "not-saved", "error", "save and load"
     of_class = True
+    numbers = ()
 
     def find(self, evidence):
         for made in evidence.constraints:

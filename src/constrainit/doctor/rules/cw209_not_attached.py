@@ -38,6 +38,7 @@ class NotAttached(Rule):
     """
 
     code, name, stage = "CW209", "not-attached", "build"
+    numbers = ()
 
     def find(self, evidence):
         for record, kind in evidence.unattached:

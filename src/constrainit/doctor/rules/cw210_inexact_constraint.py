@@ -30,6 +30,7 @@ class InexactConstraint(Rule):
     """
 
     code, name, level = "CW210", "inexact-constraint", "error"
+    numbers = ("bias", "zeroed")
 
     def find(self, evidence):
         for made in evidence.constraints:

@@ -43,6 +43,7 @@ class SignedSum(Rule):
     """
 
     code, name = "CW211", "signed-sum"
+    numbers = ("least_sum_share", "times")
 
     def find(self, evidence):
         for made in evidence.constraints:

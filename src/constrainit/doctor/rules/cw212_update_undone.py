@@ -2,9 +2,11 @@
 
 from constrainit.doctor._constraint_doubts import pulls
 from constrainit.doctor.rules._rule import Rule, percent
+from constrainit.model import axes_in_use
 from constrainit.sets import Fixed
 
-_ENOUGH = 3
+ENOUGH = 3
+"""From so many updates on that a constraint has taken back in a row it does so with all."""
 
 
 class UpdateUndone(Rule):
@@ -36,13 +38,13 @@ class UpdateUndone(Rule):
     """
 
     code, name, stage = "CW212", "update-undone", "training"
+    numbers = ("pulled", "moved", "update")
 
     def find(self, evidence):
         for made in evidence.constraints:
-            if (made.undone or 0) < _ENOUGH or isinstance(made.record.constraint, Fixed):
+            if (made.undone or 0) < ENOUGH or isinstance(made.record.constraint, Fixed):
                 continue
-            alone = [axis for axis, size in enumerate(made.record.shape) if size == 1]
-            axis = alone[0] if made.always and alone and len(made.record.shape) > 1 else None
+            axis = _single(made)
             where = {} if axis is None else {"axis": [axis], "unit_axes": _others(made, axis)}
             pulled = {"pulled": made.shrinks} if _pulls(made) else {}
             yield self.at_weight(
@@ -58,11 +60,28 @@ def _pulls(made):
     return not made.always and pulls(made.shrinks)
 
 
+def _single(made):
+    """The axis of a single entry that its sums or norms run along; None if it is not that."""
+    alone = [axis for axis, size in enumerate(made.record.shape) if size == 1]
+    if not alone or len(made.record.shape) < 2:
+        return None
+    if made.always:
+        return alone[0]
+    # A norm of one number leaves its sign, so that not all weights become the same.
+    used = None if made.custom else axes_in_use(made.record)
+    return used[0] if used and set(used) <= set(alone) else None
+
+
 def _others(made, axis):
     return [other for other in range(len(made.record.shape)) if other != axis]
 
 
 def _why(made, axis):
+    if axis is not None and not made.always:
+        return (
+            f"it leaves of each number its sign, as a norm along its axis {axis}, of length 1, "
+            "divides each number by its own size"
+        )
     if axis is not None:
         return (
             f"it gives the same whatever the weight is, as a sum or norm along its axis {axis}, of "

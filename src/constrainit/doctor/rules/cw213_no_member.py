@@ -29,6 +29,7 @@ class NoMember(Rule):
     """
 
     code, name, level = "CW213", "no-member", "error"
+    numbers = ("outside",)
 
     def find(self, evidence):
         for made in evidence.constraints:

@@ -44,6 +44,7 @@ class BoundedTwice(Rule):
     """
 
     code, name, stage = "CW214", "bounded-twice", "training"
+    numbers = ("bound", "least")
 
     def find(self, evidence):
         for made in evidence.twice:

@@ -36,6 +36,7 @@ class LeapingConstraint(Rule):
     """
 
     code, name, stage = "CW215", "leaping-constraint", "training"
+    numbers = ("leap",)
 
     def find(self, evidence):
         for made in evidence.constraints:

@@ -42,6 +42,7 @@ class SumLeavesSet(Rule):
     """
 
     code, name, stage = "CW216", "sum-leaves-set", "training"
+    numbers = ("outside",)
 
     def find(self, evidence):
         for made in evidence.summed:

@@ -36,6 +36,7 @@ class BindsOneUnit(Rule):
     """
 
     code, name, stage = "CW217", "binds-one-unit", "build"
+    numbers = ("of",)
 
     def find(self, evidence):
         ends = {made.layer for made in evidence.losses_of}

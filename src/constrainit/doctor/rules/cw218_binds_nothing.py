@@ -33,6 +33,7 @@ class BindsNothing(Rule):
     """
 
     code, name, stage = "CW218", "binds-nothing", "training"
+    numbers = ("zero_at_start", "zero_after")
 
     def find(self, evidence):
         for made in evidence.constraints:

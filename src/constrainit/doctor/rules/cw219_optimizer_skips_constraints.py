@@ -46,6 +46,7 @@ class OptimizerSkipsConstraints(Rule):
     """
 
     code, name, stage = "CW219", "optimizer-skips-constraints", "training"
+    numbers = ("taken_back",)
 
     def find(self, evidence):
         kind, own = evidence.skipping, evidence.own

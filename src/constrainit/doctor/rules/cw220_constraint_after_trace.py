@@ -41,6 +41,7 @@ class ConstraintAfterTrace(Rule):
 
     code, name, stage = "CW220", "constraint-after-trace", "training"
     backends = ("jax", "tensorflow")
+    numbers = ("left_outside", "batch")
 
     def find(self, evidence):
         known = {id(made.record.variable): made for made in evidence.constraints}

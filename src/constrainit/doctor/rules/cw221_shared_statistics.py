@@ -53,6 +53,14 @@ class SharedStatistics(Rule):
     """
 
     code, name, stage = "CW221", "shared-statistics", "training"
+    numbers = (
+        "training_loss",
+        "settled_loss",
+        "apart",
+        "calls",
+        "least_deviation",
+        "largest_deviation",
+    )
 
     def find(self, evidence):
         made = evidence.moving

@@ -49,6 +49,7 @@ class LateStatistics(Rule):
     """
 
     code, name, level, stage = "CW222", "late-statistics", "info", "training"
+    numbers = ("loss_in_prediction", "settled_loss", "momentum", "steps_needed")
 
     def find(self, evidence):
         made = evidence.moving

@@ -40,6 +40,7 @@ class UnfitNormalization(Rule):
     """
 
     code, name, stage = "CW223", "unfit-normalization", "forward"
+    numbers = ("flat", "peak", "size")
 
     def find(self, evidence):
         for one in evidence.scales:

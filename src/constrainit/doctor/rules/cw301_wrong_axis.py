@@ -2,7 +2,9 @@
 
 from constrainit._set import ConstraintSet
 from constrainit.doctor._layouts import GATES
-from constrainit.doctor.rules._rule import Rule
+from constrainit.doctor.rules._rule import Rule, percent
+from constrainit.doctor.rules.cw101_infeasible_start import harmless
+from constrainit.doctor.rules.cw212_update_undone import ENOUGH
 from constrainit.model import wrong_axes
 from constrainit.sets import Orthogonal
 from constrainit.sets.custom import own_name
@@ -40,9 +42,11 @@ class WrongAxis(Rule):
         A constraint of the user's own is also reported where it scales weights along axes that have
         no meaning for the layer, such as the rows of all filters; not the rows of a `Dense`
         kernel, nor one channel of a filter, as that may be meant: where the start is outside, CW101
-        says which axes they are. A weight that is not trained is a note: no step applies a
-        constraint to it. So is one whose constraint is the argument of a layer that gives it to
-        other weights, too, along whose units it works: attention has one for four kernels.
+        says which axes they are. A set of constrainit that was given such an axis is a note where
+        its weight starts inside and moves: that is meant. A weight that is not trained is a note:
+        no step applies a constraint to it. So is one whose constraint is the argument of a layer
+        that gives it to other weights, too, along whose units it works: attention has one for four
+        kernels.
 
     Source:
         keras-team/keras#474, keras-team/keras#3628 and vlawhern/arl-eegmodels#1; the shapes of the
@@ -50,6 +54,15 @@ class WrongAxis(Rule):
     """
 
     code, name, stage = "CW301", "wrong-axis", "build"
+    numbers = (
+        "loss_after",
+        "loss_along",
+        "bound",
+        "norm",
+        "gates",
+        "smallest unit norm",
+        "largest unit norm",
+    )
 
     def find(self, evidence):
         for seen in evidence.other_axes:
@@ -66,15 +79,16 @@ class WrongAxis(Rule):
                 yield self._of_a_matrix(made, used, right)
                 continue
             own = isinstance(made.record.constraint, ConstraintSet)
+            note = own and not _does_harm(made)
             trained = made.record.variable.trainable
             yield self.at_weight(
                 made,
                 f"its constraint {_name(made)} works along axis {used}, but a unit of "
-                f"{type(made.record.layer).__name__} is fed along {right}: {_harm(made, own)}"
-                + _of_others(made),
+                f"{type(made.record.layer).__name__} is fed along {right}: "
+                f"{_harm(made, own, note)}{_of_others(made)}",
                 _fix(made, own, right),
                 {"axis": used, "unit_axes": right, **made.units},
-                level="info" if own or made.served or not trained else "warning",
+                level="info" if note or made.served or not trained else "warning",
             )
 
     def _by_training(self, seen):
@@ -136,9 +150,30 @@ def _name(made):
     return own_name(made.record.constraint)
 
 
-def _harm(made, own):
-    if own:
+def _does_harm(made):
+    """Whether a set of ours does not fit the start along the axes that it was given, or a step.
+
+    Whoever gives it others than those of the units may mean them, and starts inside then.
+    """
+    return (made.undone or 0) >= ENOUGH or not harmless(made)
+
+
+def _if_meant(made):
+    """What there is to do for a set that is along the axis that was meant."""
+    inside = harmless(made) or (made.undone or 0) >= ENOUGH
+    return "" if inside else "; if not, start inside: constrainit.prepare(model)"
+
+
+def _harm(made, own, note):
+    if note:
         return "right if that is meant"
+    if own and (made.undone or 0) >= ENOUGH:
+        return f"along its own axis it takes back what each of {made.undone} steps moved"
+    if own:
+        return (
+            f"along its own axis the start is not inside, and the first step moves it by "
+            f"{percent(made.jump)} of its norm"
+        )
     largest = made.units.get("largest unit norm")
     shown = "" if largest is None else f" (now up to {largest:.3g})"
     return f"the norm of a whole unit{shown} is not what it bounds"
@@ -163,6 +198,6 @@ def _fix(made, own, right):
     if own:
         return (
             f"if it is to hold for each unit, leave `axis` out of {_name(made)}, which finds the "
-            "axes itself"
+            f"axes itself{_if_meant(made)}"
         )
     return f"write axis={right}, or use a set of constrainit, which finds the axes itself"

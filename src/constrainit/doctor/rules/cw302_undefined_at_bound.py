@@ -45,6 +45,7 @@ class UndefinedAtBound(Rule):
     """
 
     code, name, level, stage = "CW302", "undefined-at-bound", "warning", "training"
+    numbers = ("low", "high")
 
     def find(self, evidence):
         reached = set(evidence.fault_weights) if evidence.fault_step is not None else set()

@@ -32,6 +32,7 @@ class AverageOutside(Rule):
     """
 
     code, name, stage = "CW303", "average-outside", "training"
+    numbers = ("violation",)
 
     def find(self, evidence):
         for record, outside in evidence.averages:

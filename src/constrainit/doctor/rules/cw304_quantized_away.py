@@ -28,6 +28,7 @@ class QuantizedAway(Rule):
     """
 
     code, name, stage = "CW304", "quantized-away", "build"
+    numbers = ()
 
     def find(self, evidence):
         for layer, kind in evidence.quantized:

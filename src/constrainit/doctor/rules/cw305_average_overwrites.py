@@ -39,6 +39,7 @@ class AverageOverwrites(Rule):
     """
 
     code, name, stage = "CW305", "average-overwrites", "training"
+    numbers = ("left", "loss_after")
 
     def find(self, evidence):
         seen, losses = evidence.overwrites, evidence.losses

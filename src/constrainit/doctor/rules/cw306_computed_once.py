@@ -60,6 +60,7 @@ class ComputedOnce(Rule):
     """
 
     code, name, stage = "CW306", "computed-once", "forward"
+    numbers = ("weights", "numbers")
     # Where the code of this page is run it has no source.
     backends = ("torch",)
 

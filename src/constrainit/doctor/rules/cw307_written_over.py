@@ -41,6 +41,7 @@ class WrittenOver(Rule):
     """
 
     code, name, level, stage = "CW307", "written-over", "error", "forward"
+    numbers = ()
 
     def find(self, evidence):
         for made in evidence.written_over:

@@ -40,6 +40,7 @@ class NonfiniteForward(Rule):
     """
 
     code, name, level = "CW401", "nonfinite-forward", "error"
+    numbers = ("nonfinite_share",)
 
     def find(self, evidence):
         more, where = at_operation(evidence, "forward")

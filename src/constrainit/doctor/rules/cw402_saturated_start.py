@@ -35,6 +35,7 @@ class SaturatedStart(Rule):
     """
 
     code, name = "CW402", "saturated-start"
+    numbers = ("saturated_share", "mean")
 
     def find(self, evidence):
         for stage, outputs, _ in evidence.moments:

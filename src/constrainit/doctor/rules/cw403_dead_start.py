@@ -43,6 +43,7 @@ class DeadStart(Rule):
     """
 
     code, name = "CW403", "dead-start"
+    numbers = ("dead_share",)
 
     def find(self, evidence):
         for stage, outputs, _ in evidence.moments:

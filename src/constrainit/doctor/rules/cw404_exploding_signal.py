@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from constrainit.doctor._planned import NUMBERS, by_depth, deviations, growth, planned
 from constrainit.doctor.rules._rule import Rule
 from constrainit.doctor.rules._symptoms import leaps
 
@@ -57,7 +58,8 @@ class ExplodingSignal(Rule):
         kernels before it whose deviation times the root of their fan-in is above three, and whose
         mean is near zero, are named, in models whose steps are cheap. A recurrence without a bound
         is reported, too, where a step makes the loss a million times as large. Where the loss
-        overflows from it, it is an error.
+        overflows from it, it is an error. Beside what was measured stands what constrainit.plan
+        has for the same set, fan-in, activation and depth; a constraint of the user's own has none.
 
     Source:
         Hoedt and Klambauer, Principled weight initialisation for input-convex neural networks
@@ -66,6 +68,7 @@ class ExplodingSignal(Rule):
     """
 
     code, name, stage = "CW404", "exploding-signal", "forward"
+    numbers = ("peak", "first_peak", "input_peak", "gain", "loss", "peak_loss", "growth", *NUMBERS)
 
     def find(self, evidence):
         base, wanted = (_largest(evidence, kind) for kind in "xy")
@@ -83,13 +86,19 @@ class ExplodingSignal(Rule):
         first = next((o for o in growing if o.layer in bounded), None) or next(
             (o for o in growing if o.peak > 10 * base), most
         )
+        kernel = _kernel(evidence, first.layer)
+        start = planned(evidence, kernel)
         begin = f"from {first.peak:.3g} in {first.layer!r} " if first is not most else ""
         yield self.made(
             f"the outputs grow {begin}to {most.peak:.3g} in {most.layer!r}, for inputs of up to "
-            f"{base:.3g}",
+            f"{base:.3g}: {by_depth(growing)}{f'. {start}' if start else ''}",
             _fix(evidence, first.layer),
-            {"peak": most.peak, "first_peak": first.peak, "input_peak": base},
-            layer=first.layer, weight=_kernel(evidence, first.layer),
+            {
+                "peak": most.peak, "first_peak": first.peak, "input_peak": base,
+                "deviations": deviations(growing), "growth": growth(growing),
+                **(start.numbers if start else {}),
+            },
+            layer=first.layer, weight=kernel,
             level=self.level if math.isfinite(evidence.loss or 0.0) else "error",
         )  # fmt: skip
 
@@ -109,15 +118,17 @@ class ExplodingSignal(Rule):
         more = f" and {len(large) - 4} more" if len(large) > 4 else ""
         peaks = {output.layer: output.peak for output in evidence.outputs}
         first = large[0].record
+        start = planned(evidence, first.path)
         yield self.made(
             "its start is too large for its fan-in: the deviation of a kernel times the root of "
             f"the inputs of a unit, by which it multiplies the signal, is {told}{more}, where "
             f"draws of the usual size have about one. {first.layer.name!r} gives up to "
-            f"{peaks[first.layer.name]:.3g}, and {flat[0]!r} is saturated by it",
+            f"{peaks[first.layer.name]:.3g}, and {flat[0]!r} is saturated by it"
+            + (f". {start}" if start else ""),
             "take an initializer that knows the fan-in: he_normal for relu, glorot_uniform else",
             {
                 "gain": large[0].gain, "peak": peaks[first.layer.name],
-                "kernels": [one.record.path for one in large],
+                "kernels": [one.record.path for one in large], **(start.numbers if start else {}),
             },
             layer=first.layer.name, weight=first.path,
         )  # fmt: skip

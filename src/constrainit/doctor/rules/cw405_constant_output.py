@@ -35,6 +35,7 @@ class ConstantOutput(Rule):
     """
 
     code, name, stage = "CW405", "constant-output", "forward"
+    numbers = ("spread", "mean")
 
     def find(self, evidence):
         if not evidence.varies or not evidence.outputs_last:

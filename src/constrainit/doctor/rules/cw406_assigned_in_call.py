@@ -33,6 +33,7 @@ class AssignedInCall(Rule):
     """
 
     code, name, stage = "CW406", "assigned-in-call", "forward"
+    numbers = ()
 
     def find(self, evidence):
         lost = keras.backend.backend() == "jax"

@@ -38,6 +38,7 @@ class MadeInCall(Rule):
     """
 
     code, name, level, stage = "CW407", "made-in-call", "error", "forward"
+    numbers = ("made",)
 
     def find(self, evidence):
         seen = set()

@@ -34,6 +34,7 @@ class IndexBeyondTable(Rule):
     """
 
     code, name, level, stage = "CW408", "index-beyond-table", "error", "forward"
+    numbers = ("low", "high", "rows")
 
     def find(self, evidence):
         for table in evidence.beyond:

@@ -43,6 +43,7 @@ class NotAVariable(Rule):
     """
 
     code, name, stage = "CW409", "not-a-variable", "forward"
+    numbers = ("numbers", "loss_after")
 
     def find(self, evidence):
         last = evidence.losses[-1] if evidence.losses else None

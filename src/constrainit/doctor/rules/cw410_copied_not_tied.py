@@ -37,6 +37,7 @@ class CopiedNotTied(Rule):
     """
 
     code, name, stage = "CW410", "copied-not-tied", "training"
+    numbers = ("size",)
 
     def find(self, evidence):
         for copy, own in evidence.copied:

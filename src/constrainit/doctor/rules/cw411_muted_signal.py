@@ -41,6 +41,7 @@ class MutedSignal(Rule):
     """
 
     code, name, stage = "CW411", "muted-signal", "second forward"
+    numbers = ("factor", "loss_inside", "loss_with_a_wider_bound", "spread", "spread_after")
 
     def find(self, evidence):
         known = {made.record.path: made for made in evidence.constraints}

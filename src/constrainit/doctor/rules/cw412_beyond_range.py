@@ -44,6 +44,7 @@ class BeyondRange(Rule):
     """
 
     code, name, stage = "CW412", "beyond-range", "forward"
+    numbers = ()
 
     def find(self, evidence):
         never = [made.record for made in evidence.gradients if made.never]

@@ -46,6 +46,7 @@ class HiddenWeights(Rule):
     """
 
     code, name, stage = "CW413", "hidden-weights", "forward"
+    numbers = ("numbers",)
 
     def find(self, evidence):
         for made in evidence.hidden:

@@ -36,6 +36,7 @@ class FractionalIndex(Rule):
     """
 
     code, name, stage = "CW414", "fractional-index", "forward"
+    numbers = ("share", "low", "high", "read")
 
     def find(self, evidence):
         for one in evidence.cut:

@@ -53,6 +53,7 @@ class ExamplesMixed(Rule):
     """
 
     code, name, stage = "CW415", "examples-mixed", "forward"
+    numbers = ("apart",)
 
     def find(self, evidence):
         if evidence.mixed is None:

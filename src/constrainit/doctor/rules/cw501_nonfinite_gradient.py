@@ -42,6 +42,7 @@ class NonfiniteGradient(Rule):
     """
 
     code, name, level, stage = "CW501", "nonfinite-gradient", "error", "gradients"
+    numbers = ("nonfinite",)
 
     def find(self, evidence):
         step = evidence.fault_step

@@ -29,6 +29,7 @@ class NonfiniteLoss(Rule):
     """
 
     code, name, level = "CW502", "nonfinite-loss", "error"
+    numbers = ("loss",)
 
     def find(self, evidence):
         # What a layer adds to the loss is computed in the forward pass.

@@ -1,6 +1,7 @@
 """CW503 no-gradient."""
 
 import itertools
+from pathlib import Path
 
 from constrainit.doctor._beyond import is_nothing
 from constrainit.doctor.rules._rule import Rule
@@ -39,7 +40,10 @@ class NoGradient(Rule):
         same, such as a bias that cancels in a difference, is a note, unless a softmax over a single
         entry, which gives 1 whatever it is given, was called behind it. Dead and saturated units
         that cut off a whole layer have their own rules. Where the loss does not depend on a layer
-        at all, or its code says `stop_gradient`, it is a note: that may be meant.
+        at all, or its code says `stop_gradient`, it is a note: that may be meant. The line is the
+        first of the user's own code, as it is written, at which something computed from the weight,
+        or from the inputs, enters a comparison, `sign`, `round` and the like; else a `clip`. What
+        the code of others does, or what is reached by a dictionary or a closure, is not located.
 
     Source:
         StackOverflow 60889308 (a trainable width that is used in a condition only); Bengio,
@@ -48,6 +52,7 @@ class NoGradient(Rule):
     """
 
     code, name, stage = "CW503", "no-gradient", "gradients"
+    numbers = ("gradient", "gradient_behind")
 
     def find(self, evidence):
         never = [g for g in evidence.gradients if g.never]
@@ -73,15 +78,16 @@ class NoGradient(Rule):
             own = [g.record.path for g in never if g.record.layer.name == entry.layer]
             if before or own:
                 named = ", ".join((before or own)[:3])
+                source = evidence.severed.get(entry.layer)
                 yield self.made(
                     f"the loss depends on what {entry.kind} {entry.layer!r} gives, but no gradient "
                     f"gets through it: {named} did not get one at any of "
-                    f"{_steps(evidence)} steps",
+                    f"{_steps(evidence)} steps{_cut_at(source)}",
                     "replace the operation without a derivative (a comparison, sign, round, "
                     "argmax) by a smooth one, or pass the gradient through "
                     "(constrainit.Grid(...).straight_through)",
                     {"gradient": 0.0, "gradient_behind": entry.leaves},
-                    layer=entry.layer, weight=own[0] if own and not before else "",
+                    layer=entry.layer, weight=own[0] if own and not before else "", source=source,
                     level="info" if entry.stops else "warning",
                 )  # fmt: skip
         for gradient in never:
@@ -97,6 +103,7 @@ class NoGradient(Rule):
                 "trainable=False"
             )
             zeros = [g.record.path for g in never if g.factor and g is not gradient]
+            source, held = None, evidence.severed.get(record.path)
             if once:
                 why = f": {once!r}, which the loss depends on, was computed from it only once"
                 fix = f"compute {once!r} in call, from the weight"
@@ -107,32 +114,33 @@ class NoGradient(Rule):
                 other = _nearest(record.path, zeros)
                 why = f": it is zero, as is {other}, and one multiplies the other"
                 fix = "draw one of them at random; the other one may start at zero"
-            elif reached and gradient.used is False:
+            elif reached and gradient.used is False and held is None:
                 why = ": what it changes cancels out before the loss"
                 fix = "leave it out, such as by use_bias=False, or make it trainable=False"
-            elif reached:
-                why = f", although the loss depends on what {record.layer.name!r} gives"
-            elif gradient.used:
-                why = ", although the loss changes with it"
+            elif reached or gradient.used:
+                source = held
+                why = f"the loss depends on what {record.layer.name!r} gives"
+                why = f", although {why if reached else 'the loss changes with it'}"
+                why += _cut_at(source)
             else:
                 why = ": the loss does not depend on it"
             yield self.made(
                 f"it gets no gradient at any of {_steps(evidence)} steps{why}",
                 fix,
-                {"gradient": 0.0}, layer=record.layer.name, weight=record.path,
-                level="warning" if _counts(gradient, reached, says) else "info",
+                {"gradient": 0.0}, layer=record.layer.name, weight=record.path, source=source,
+                level="warning" if _counts(gradient, reached, says, source) else "info",
             )  # fmt: skip
 
     def _in_the_loss(self, evidence, never):
-        moves = any(g.used for g in never)
+        moves, source = any(g.used for g in never), evidence.severed.get("")
         return self.made(
             f"no weight of the model gets a gradient at any of {_steps(evidence)} steps"
             + (", although the loss changes with the weights" if moves else "")
-            + ": the loss is flat in the predictions",
+            + f": the loss is flat in the predictions{_cut_at(source)}",
             "look into the loss: it must not round, compare or take the argmax of the predictions, "
             "nor clip them where they are; of a likelihood write the logarithm itself, as a "
             "density of targets far away is 0 in rounding; and scale the targets",
-            {"gradient": 0.0},
+            {"gradient": 0.0}, source=source,
         )  # fmt: skip
 
     def _behind_softmax_of_one(self, evidence, lost, layer, source):
@@ -145,6 +153,13 @@ class NoGradient(Rule):
             "steps; for a single share take a sigmoid",
             {"gradient": 0.0}, layer=record.layer.name, weight=record.path, source=source,
         )  # fmt: skip
+
+
+def _cut_at(source):
+    """What is said of the line that cuts a gradient off, which the finding shows."""
+    if source is None:
+        return "; where it is cut off is not located"
+    return f"; line {source.line} of {Path(source.file).name} cuts it off"
 
 
 def _nearest(path, others):
@@ -189,8 +204,10 @@ def _is_reached(evidence, gradient):
     return behind is not None and bool(behind.gradient)
 
 
-def _counts(gradient, reached, says):
+def _counts(gradient, reached, says, source):
     """Whether a weight without a gradient is more than a note: it was meant to do something."""
+    if source is not None and not says:
+        return True
     return gradient.used is not False if reached else bool(gradient.used and not says)
 
 

@@ -1,5 +1,6 @@
 """CW504 fading-gradient."""
 
+from constrainit.doctor._planned import NUMBERS, by_depth, deviations, growth, planned
 from constrainit.doctor.rules._rule import Rule
 
 _LEAST = 1e-6
@@ -41,7 +42,8 @@ class FadingGradient(Rule):
         three layers halve it, and the loss stands still after half of the steps. Where it falls,
         as by another branch or the last bias, is reported what varies by less than a thousandth of
         its size behind three such layers in a row, if its gradient fades by a hundredth as well, in
-        functional and sequential models. An exact zero has other causes and other rules.
+        functional and sequential models. An exact zero has other causes and other rules. Beside
+        what was measured stands what constrainit.plan has for the first of these kernels.
 
     Source:
         Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks
@@ -49,6 +51,7 @@ class FadingGradient(Rule):
     """
 
     code, name, stage = "CW504", "fading-gradient", "gradients"
+    numbers = ("ratio", "spread", "first_spread", "growth", *NUMBERS)
 
     def find(self, evidence):
         first, last = _ratio(evidence.outputs), _ratio(evidence.outputs_last)
@@ -57,13 +60,14 @@ class FadingGradient(Rule):
         low, high = min(first[0], last[0]), max(first[0], last[0])
         if high < _LEAST or low > 1 / _LEAST:
             what = "fades" if high < _LEAST else "grows"
+            start = planned(evidence, _kernel(evidence, first[1]))
             yield self.made(
                 f"the gradient {what} by {first[0]:.3g} from the output of {first[2]!r} to that of "
-                f"{first[1]!r}",
+                f"{first[1]!r}: {by_depth(evidence.outputs)}{f'. {start}' if start else ''}",
                 "start with weights that keep the gradient: constrainit.constrained(kernel=..., "
                 "activation=..., depth=...) or constrainit.calibrate(model, x), or take another "
                 "activation",
-                {"ratio": first[0]}, layer=first[1],
+                {"ratio": first[0], **_by_depth(evidence.outputs, start)}, layer=first[1],
             )  # fmt: skip
             return
         told = list(self._of_signal(evidence, first)) if high < _FADED else []
@@ -82,17 +86,19 @@ class FadingGradient(Rule):
         if len(halving) < _LAYERS:
             return
         kernels = _kernels(evidence, halving)
+        start = planned(evidence, kernels[0].path) if kernels else None
         yield self.made(
             f"what the layers give varies less over the batch from one to the next: by "
             f"{begin[0].spread:.3g} in {begin[0].layer!r} and by {begin[-1].spread:.3g} at the "
             f"end, as {len(halving)} layers halve it or more; the gradient fades by "
             f"{ratio[0]:.3g} on its way back. The model gives about the same for every example, "
-            f"and the loss stands still at {evidence.losses[-1]:.4g}",
+            f"and the loss stands still at {evidence.losses[-1]:.4g}"
+            + (f". {start}" if start else ""),
             "start with larger kernels, so that what goes into each activation varies by about one "
             "over the batch, or take another activation, such as relu with he_normal",
             {
                 "ratio": ratio[0], "spread": begin[-1].spread, "first_spread": begin[0].spread,
-                "kernels": [record.path for record in kernels],
+                "kernels": [record.path for record in kernels], **_by_depth(begin, start),
             },
             layer=halving[0], weight=kernels[0].path if kernels else "",
         )  # fmt: skip
@@ -113,18 +119,20 @@ class FadingGradient(Rule):
             halving = _halving(outputs, outputs[0].spread)
             kernels = _kernels(evidence, halving)
             ratio = outputs[0].gradient / outputs[-1].gradient
+            start = planned(evidence, kernels[0].path) if kernels else None
             yield self.made(
                 f"what the layers give varies less over the batch from one to the next: by "
                 f"{outputs[0].spread:.3g} in {layers[0]!r} and by "
                 f"{outputs[-1].spread:.3g}, of outputs of up to {outputs[-1].peak:.3g}, in "
                 f"{layers[-1]!r}, as {len(halving)} layers halve it or more; the gradient fades by "
                 f"{ratio:.3g} on its way back. What follows is given about the same for every "
-                "example, and what the loss falls by is learnt elsewhere",
+                "example, and what the loss falls by is learnt elsewhere"
+                + (f". {start}" if start else ""),
                 "start with kernels and biases that keep what varies: constrainit.calibrate(model, "
                 "x), or take another activation",
                 {
                     "ratio": ratio, "spread": outputs[-1].spread, "first_spread": outputs[0].spread,
-                    "kernels": [record.path for record in kernels],
+                    "kernels": [record.path for record in kernels], **_by_depth(outputs, start),
                 },
                 layer=halving[0], weight=kernels[0].path if kernels else "",
             )  # fmt: skip
@@ -154,6 +162,18 @@ def _halving(outputs, before):
             found.append(output.layer)
         before = output.spread
     return found
+
+
+def _by_depth(outputs, start):
+    """The signal by depth, and the plan for the layer that is named."""
+    numbers = {} if start is None else start.numbers
+    return {"deviations": deviations(outputs), "growth": growth(outputs), **numbers}
+
+
+def _kernel(evidence, layer):
+    """The kernel of a layer, or an empty string."""
+    own = [r.path for r in evidence.weights if r.layer.name == layer and len(r.shape) > 1]
+    return own[0] if own else ""
 
 
 def _kernels(evidence, layers):

@@ -30,6 +30,7 @@ class LossGrows(Rule):
     """
 
     code, name, stage = "CW505", "loss-grows", "training"
+    numbers = ("loss", "loss_after")
 
     def find(self, evidence):
         if diverges(evidence):

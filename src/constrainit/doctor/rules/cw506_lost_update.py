@@ -31,6 +31,7 @@ class LostUpdate(Rule):
     """
 
     code, name, stage = "CW506", "lost-update", "training"
+    numbers = ("gradient", "moved")
 
     def find(self, evidence):
         for made in evidence.gradients:

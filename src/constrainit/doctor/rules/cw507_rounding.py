@@ -43,6 +43,7 @@ class Rounding(Rule):
     """
 
     code, name, stage = "CW507", "rounding", "loss"
+    numbers = ("change",)
 
     def find(self, evidence):
         found = evidence.rounding

@@ -37,6 +37,7 @@ class EpsilonUnderflows(Rule):
     """
 
     code, name, stage = "CW508", "epsilon-underflows", "training"
+    numbers = ("times", "weights", "loss_after")
 
     def find(self, evidence):
         rate = max(map(abs, [evidence.rate or 0.0, *evidence.rates[:21]]))

@@ -49,6 +49,7 @@ class NoSecondDerivative(Rule):
 
     code, name, stage = "CW509", "no-second-derivative", "loss"
     backends = ("jax",)
+    numbers = ("change", "rounder")
 
     def find(self, evidence):
         found = evidence.kinks

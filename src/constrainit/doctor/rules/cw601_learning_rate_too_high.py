@@ -29,6 +29,7 @@ class LearningRateTooHigh(Rule):
     """
 
     code, name, stage = "CW601", "learning-rate-too-high", "training"
+    numbers = ("rate", "lower_rate")
 
     def find(self, evidence):
         trial = evidence.trials.get("rate")

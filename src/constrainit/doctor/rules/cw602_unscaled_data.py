@@ -31,6 +31,7 @@ class UnscaledData(Rule):
     """
 
     code, name, stage = "CW602", "unscaled-data", "forward"
+    numbers = ("size",)
 
     def find(self, evidence):
         trial = evidence.trials.get("data")

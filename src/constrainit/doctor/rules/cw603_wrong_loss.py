@@ -36,6 +36,7 @@ class WrongLoss(Rule):
     """
 
     code, name, level, stage = "CW603", "wrong-loss", "warning", "loss"
+    numbers = ("pairs",)
 
     def find(self, evidence):
         own = evidence.own if evidence.own is not None and evidence.own.pairs else None

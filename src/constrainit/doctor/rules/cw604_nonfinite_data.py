@@ -28,6 +28,7 @@ class NonfiniteData(Rule):
     """
 
     code, name, level, stage = "CW604", "nonfinite-data", "error", "build"
+    numbers = ("nonfinite", "size")
 
     def find(self, evidence):
         harmless = bool(evidence.losses) and evidence.fault_step is None

@@ -54,6 +54,19 @@ class TargetOutOfReach(Rule):
     """
 
     code, name, stage = "CW605", "target-out-of-reach", "loss"
+    numbers = (
+        "floor",
+        "apart",
+        "target_low",
+        "target_high",
+        "low",
+        "high",
+        "needed",
+        "steps",
+        "short",
+        "passed_over",
+        "classes",
+    )
 
     def find(self, evidence):
         for made in evidence.losses_of:

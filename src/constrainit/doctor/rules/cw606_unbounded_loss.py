@@ -41,6 +41,7 @@ class UnboundedLoss(Rule):
     """
 
     code, name, stage = "CW606", "unbounded-loss", "loss"
+    numbers = ("loss", "loss_after")
 
     def find(self, evidence):
         seen = [loss for loss in evidence.losses if math.isfinite(loss)]

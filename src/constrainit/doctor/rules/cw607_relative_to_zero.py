@@ -32,6 +32,7 @@ class RelativeToZero(Rule):
     """
 
     code, name, stage = "CW607", "relative-to-zero", "loss"
+    numbers = ("times",)
 
     def find(self, evidence):
         for made in evidence.losses_of:

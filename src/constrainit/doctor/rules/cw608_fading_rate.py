@@ -40,6 +40,7 @@ class FadingRate(Rule):
     """
 
     code, name, stage = "CW608", "fading-rate", "training"
+    numbers = ("rate", "rate_after")
 
     def find(self, evidence):
         rates = evidence.rates

@@ -45,6 +45,7 @@ class PenaltyOutweighs(Rule):
     """
 
     code, name, stage = "CW609", "penalty-outweighs", "training"
+    numbers = ("share", "times", "left", "data_loss", "data_loss_after")
 
     def find(self, evidence):
         steps = max(len(evidence.losses) - 1, 1)

@@ -42,6 +42,7 @@ class TargetFalls(Rule):
     """
 
     code, name, stage = "CW610", "target-falls", "loss"
+    numbers = ("against", "pairs")
 
     def find(self, evidence):
         made = evidence.falling

@@ -38,6 +38,7 @@ class ForeignOptimizer(Rule):
     """
 
     code, name, level, stage = "CW611", "foreign-optimizer", "error", "gradients"
+    numbers = ("unknown",)
 
     def find(self, evidence):
         unknown = evidence.unknown

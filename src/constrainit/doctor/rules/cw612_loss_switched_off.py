@@ -49,6 +49,7 @@ class LossSwitchedOff(Rule):
     """
 
     code, name, stage = "CW612", "loss-switched-off", "training"
+    numbers = ("loss_far_off", "share")
 
     def find(self, evidence):
         for made in evidence.switches:

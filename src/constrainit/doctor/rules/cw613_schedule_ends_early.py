@@ -47,6 +47,7 @@ class ScheduleEndsEarly(Rule):
     """
 
     code, name, stage = "CW613", "schedule-ends-early", "training"
+    numbers = ("rate", "steps", "unseen_loss", "unseen_loss_at_the_end", "unseen_loss_with_more")
 
     def find(self, evidence):
         made = evidence.end

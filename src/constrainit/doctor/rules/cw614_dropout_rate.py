@@ -40,6 +40,7 @@ class DropoutRate(Rule):
     """
 
     code, name, stage = "CW614", "dropout-rate", "training"
+    numbers = ("rate", "unseen_loss", "unseen_loss_at_the_end", "unseen_loss_with_the_rest")
 
     def find(self, evidence):
         made = evidence.drops

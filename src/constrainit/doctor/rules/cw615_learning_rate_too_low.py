@@ -48,6 +48,7 @@ class LearningRateTooLow(Rule):
     """
 
     code, name, stage = "CW615", "learning-rate-too-low", "training"
+    numbers = ("moved", "rate", "higher_rate")
 
     def find(self, evidence):
         slow = evidence.slow

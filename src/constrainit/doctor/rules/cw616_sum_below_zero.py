@@ -41,6 +41,7 @@ class SumBelowZero(Rule):
     """
 
     code, name, stage = "CW616", "sum-below-zero", "training"
+    numbers = ("lowest", "target_low")
 
     def find(self, evidence):
         for made in evidence.losses_of:

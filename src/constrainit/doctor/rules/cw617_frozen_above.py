@@ -34,6 +34,7 @@ class FrozenAbove(Rule):
     """
 
     code, name, stage = "CW617", "frozen-above", "training"
+    numbers = ("to_train", "frozen")
 
     def find(self, evidence):
         for one in evidence.frozen:

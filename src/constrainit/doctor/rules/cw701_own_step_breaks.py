@@ -44,6 +44,7 @@ class OwnStepBreaks(Rule):
 
     code, name, level, stage = "CW701", "own-step-breaks", "error", "training"
     backends = ("torch", "tensorflow")
+    numbers = ("step", "steps")
 
     def find(self, evidence):
         own = evidence.own

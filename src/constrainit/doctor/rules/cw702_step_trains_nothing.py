@@ -37,6 +37,7 @@ class StepTrainsNothing(Rule):
 
     code, name, stage = "CW702", "step-trains-nothing", "training"
     backends = ("torch", "tensorflow")
+    numbers = ("steps", "moved", "handed", "left", "trainable")
 
     def find(self, evidence):
         own = evidence.own

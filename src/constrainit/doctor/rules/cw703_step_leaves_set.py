@@ -45,6 +45,7 @@ class StepLeavesSet(Rule):
 
     code, name, stage = "CW703", "step-leaves-set", "training"
     backends = ("torch", "tensorflow")
+    numbers = ("outside",)
 
     def find(self, evidence):
         own = evidence.own

@@ -46,6 +46,7 @@ class GradientsAddUp(Rule):
 
     code, name, level, stage = "CW704", "gradients-add-up", "error", "gradients"
     backends = ("torch",)
+    numbers = ("weights", "times")
 
     def find(self, evidence):
         own = evidence.own

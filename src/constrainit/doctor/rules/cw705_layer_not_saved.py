@@ -47,6 +47,7 @@ class LayerNotSaved(Rule):
     """
 
     code, name, stage = "CW705", "layer-not-saved", "save and load"
+    numbers = ("left_out",)
 
     def find(self, evidence):
         for lost in evidence.reloaded:

@@ -47,6 +47,7 @@ class StateNotSaved(Rule):
     """
 
     code, name, stage = "CW706", "state-not-saved", "save and load"
+    numbers = ("moved", "varies")
 
     def find(self, evidence):
         for made in evidence.drawn_anew:

@@ -68,10 +68,10 @@ REMEDIES = (
     Remedy(("CW617",), flags.model_switched_on),
     Remedy(("CW223",), adapted.to_the_batch),
     Remedy(("CW103",), finite_starts.finite_entries),
-    Remedy(("CW101", "CW102"), starts.inside, moves=True),
+    Remedy(("CW101", "CW102", "CW104"), starts.inside, moves=True),
     Remedy(("CW106",), starts.drawn_apart),
-    Remedy(("CW411", "CW101", "CW102"), constraints.off_scales_and_biases),
-    Remedy(("CW101", "CW102"), entries.bounded_entries),
+    Remedy(("CW411", "CW101", "CW102", "CW104"), constraints.off_scales_and_biases),
+    Remedy(("CW101", "CW102", "CW104"), entries.bounded_entries),
     *(Remedy(("CW411",), wider.wider_bounds(factor), saved=False) for factor in (10, 30)),
     Remedy(("CW214",), constraints.off_mapped_weights, saved=False),
     Remedy(("CW302",), drawn_in.bounds_drawn_in, saved=False),
@@ -153,6 +153,10 @@ REMEDIES = (
     Remedy(("CW503",), outputs.softmax_along_time),
     Remedy(("CW503",), source.softmax_along_time, saved=False),
     Remedy(("CW503",), source.with_a_gradient, saved=False),
+    *(
+        Remedy(("CW503",), source.smoothed(sharpness), saved=False, trains=True)
+        for sharpness in (10.0, 1.0)
+    ),
     Remedy(("CW503",), factors.one_of_zeros),
     Remedy(("CW503",), starts.redrawn),
     *(

@@ -18,6 +18,8 @@ from constrainit.doctor.rules.cw208_not_saved import LOADED, NotSaved
 from constrainit.doctor.rules.cw705_layer_not_saved import LayerNotSaved
 from constrainit.doctor.rules.cw706_state_not_saved import StateNotSaved
 
+_OF_A_RUN = ("forward", "loss", "gradients", "second forward", "training")
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -214,23 +216,21 @@ def _news(after, found, brings):
 def follow(cause: Finding, found: list[Finding], after: Look) -> None:
     """Marks the findings that are gone after a change made for another one as its consequences.
 
-    Of several findings of the rule that were healed, the one of the same weight is the cause. That
-    a constraint or layer is not saved causes nothing.
+    So are notes of how the model runs. Of several findings of the rule that were healed, the one of
+    the same weight is the cause. That a constraint or layer is not saved causes nothing.
     """
     if cause.code in (NotSaved.code, LayerNotSaved.code, StateNotSaved.code):
         return
-    now = {key(f) for f in after.found if f.counts}
+    left, now = ({key(f) for f in after.found if f.counts or notes} for notes in (True, False))
     alike = {f.weight: f for f in found if f.code == cause.code and f.weight and not f.cause}
     for finding in found:
-        done = finding.treatment
+        done, change = finding.treatment, after.changed.at(finding.weight).change
         # Healed by something else: then it has a cause of its own.
-        own = (
-            done is not None
-            and done.healed
-            and done.change != after.changed.at(finding.weight).change
-        )
+        own = done is not None and done.healed and done.change != change
         same = finding.code == cause.code or finding.cause or own
-        if not same and finding is not cause and finding.counts and key(finding) not in now:
+        noted = finding.stage in _OF_A_RUN and key(finding) not in left
+        gone = key(finding) not in now if finding.counts else noted
+        if not same and finding is not cause and gone:
             own_cause = alike.get(finding.weight, cause)
             finding.cause = f"{own_cause.code} {own_cause.weight or own_cause.layer}".rstrip()
 
@@ -249,7 +249,7 @@ def measured(finding: Finding, evidence: Evidence) -> dict[str, Any]:
                 "step": made.step, "gradient_part": made.update, **made.units,
                 "exception": "none", "nonfinite": 0, "moved_again": made.again, "bias": made.bias,
                 "differ_by": made.repeat, "reason": made.saving or LOADED,
-                "zeroed": made.zeroed[1] - made.zeroed[0],
+                "zeroed": made.zeroed[1] - made.zeroed[0], "lost_share": (made.piled or (0.0,))[0],
             }  # fmt: skip
     outputs = evidence.outputs if finding.stage == "forward" else evidence.outputs_after
     for output in outputs:

@@ -14,6 +14,7 @@ from constrainit.doctor.treatments._rewriting import (
     kind_of,
     rewritten,
 )
+from constrainit.doctor.treatments._smooth import smooth
 from constrainit.doctor.treatments.starts import start_inside
 
 
@@ -97,6 +98,22 @@ def with_a_gradient(problem, evidence, found):
     """The class of a layer that cuts the gradient off, with an operation that lets it through."""
     names = [finding.layer for finding in found]
     return _edited_layer(problem, names, _edits.with_a_gradient)
+
+
+def smoothed(sharpness):
+    """A remedy: the class of a layer with a smooth map in place of the cutoff at a known line."""
+
+    def apply(problem, evidence, found):
+        layers = {one.name: one for one in problem.model._flatten_layers()}
+        for finding in [one for one in found if one.source is not None]:
+            if finding.layer in layers:
+                edit = smooth(finding.source.text, sharpness)
+                made = _edited_layer(problem, [finding.layer], edit)
+                if made is not None:
+                    return made
+        return None
+
+    return apply
 
 
 def computed_in_call(problem, evidence, found):

@@ -1,0 +1,221 @@
+"""Where the user's own code cuts a gradient off: the first operation that has no derivative."""
+
+import ast
+import inspect
+from dataclasses import dataclass
+from typing import Any
+
+from constrainit.doctor._code import Code, code_of, kind_of_layer, of_self
+from constrainit.doctor._evidence import Evidence
+from constrainit.doctor._frames import Source
+from constrainit.doctor._problem import Problem
+from constrainit.doctor._recording import is_custom
+
+_STEPS = frozenset((
+    "sign", "round", "floor", "ceil", "trunc", "argmax", "argmin", "argsort", "heaviside",
+    "floor_divide", "searchsorted", "digitize", "one_hot", "less", "less_equal", "greater",
+    "greater_equal", "equal", "not_equal", "stop_gradient", "convert_to_numpy", "detach", "numpy",
+    "item", "int", "bool",
+))  # fmt: skip
+"""Functions and methods whose results have no derivative, or zero wherever they have one."""
+
+_FLAT = frozenset((
+    "clip", "clip_by_value", "clamp", "minimum", "maximum", "relu", "relu6", "hard_sigmoid",
+    "hard_tanh", "hard_shrink", "soft_shrink",
+))  # fmt: skip
+"""Those that have none beyond a bound."""
+
+_OF_SHAPE = frozenset(("shape", "dtype", "ndim", "size", "len"))
+_FLAGS = frozenset(("training", "mask"))
+_WHOLE = ("int", "uint", "bool")
+_DEEP = 3
+"""How far calls are followed into other functions of the user's own."""
+
+
+def severed(problem: Problem, evidence: Evidence) -> dict[str, Source]:
+    """The lines at which gradients are cut off, as the code of the user's own is written.
+
+    Returns:
+        For a weight by its path, for what enters a layer by its name, and for the predictions by
+        an empty string. What is not there was not located.
+    """
+    never = [gradient.record for gradient in evidence.gradients if gradient.never]
+    if not never or evidence.fault_step is not None:
+        return {}
+    layers = problem.model._flatten_layers()
+    found: dict[str, Source | None] = {}
+    for record in never:
+        found[record.path] = _of_weight(record, layers)
+    for entry in evidence.entries:
+        if entry.leaves and not entry.gradient:
+            own = [one for one in layers if one.name == entry.layer and is_custom(one)]
+            found[entry.layer] = next(filter(None, map(_of_inputs, own)), None)
+    losses = [getattr(one, "fn", one) for one in problem.losses()]
+    found[""] = next(filter(None, map(_of_predictions, losses)), None)
+    return {name: source for name, source in found.items() if source is not None}
+
+
+def _of_weight(record, layers):
+    """The line behind a weight, or behind its layer, in a class that holds one of them."""
+    for layer in [one for one in layers if is_custom(one)]:
+        held = (record.variable, record.layer)
+        names = {name for name, value in vars(layer).items() if _holds(value, held)}
+        names |= {name.lstrip("_") for name in names}
+        found = _in_method(kind_of_layer(layer), "call", names, False) if names else None
+        if found is not None:
+            return found
+    return _in_function(getattr(record.layer, "activation", None), 0)
+
+
+def _holds(value, held):
+    """Whether an attribute is one of some objects, or a list with one of them."""
+    parts = value if isinstance(value, (list, tuple)) else [value]
+    return any(part is one for part in parts for one in held)
+
+
+def _of_inputs(layer):
+    return _in_method(kind_of_layer(layer), "call", frozenset(), True)
+
+
+def _of_predictions(loss):
+    """The line of a loss of the user's own behind its second argument."""
+    found = _in_function(loss, 1)
+    return found or _in_method(type(loss), "call", frozenset(), True, first=2)
+
+
+def _in_function(one, argument):
+    if not inspect.isfunction(one) or _is_of_library(one.__module__):
+        return None
+    code = code_of(one)
+    if code is None or not isinstance(code.tree, ast.FunctionDef):
+        return None
+    names = [given.arg for given in code.tree.args.args[argument : argument + 1]]
+    return _Flow(code, one.__globals__, frozenset()).first(code.tree, set(names))
+
+
+def _in_method(kind, name, attributes, inputs, first=1):
+    """The line in a method of a class, from attributes of `self` or from its arguments on."""
+    owner = next((one for one in kind.__mro__ if name in vars(one)), None)
+    if owner is None or _is_of_library(owner.__module__):
+        return None
+    code = code_of(owner)
+    methods = [] if code is None else _functions(code, name)
+    if code is None or not methods:
+        return None
+    module = inspect.getmodule(owner)
+    flow = _Flow(code, {} if module is None else vars(module), frozenset(attributes))
+    given = {one.arg for one in methods[0].args.args[first:]} if inputs else set()
+    return flow.first(methods[0], given - _FLAGS)
+
+
+def _functions(code, name):
+    return [n for n in code.nodes if isinstance(n, ast.FunctionDef) and n.name == name]
+
+
+def _is_of_library(module):
+    return module.split(".")[0] in ("keras", "constrainit", "builtins")
+
+
+@dataclass(frozen=True)
+class _Flow:
+    """What carries a gradient in a piece of code: attributes of `self`, and names made of them."""
+
+    code: Code
+    known: Any
+    attributes: frozenset[str]
+    depth: int = 0
+
+    def first(self, function: Any, names: set[str]) -> Source | None:
+        """The first line at which something that carries a gradient enters what cuts it off."""
+        names = self._spread(function, set(names))
+        placed: list[Any] = [node for node in ast.walk(function) if hasattr(node, "lineno")]
+        nodes = sorted(placed, key=lambda node: (node.lineno, node.col_offset))
+        for cuts in (_cuts, _is_flat):
+            for node in nodes:
+                if cuts(node) and any(self._carries(part, names) for part in _taken(node)):
+                    return self.code.line_at(node, function.name)
+            inside = [found for node in nodes if (found := self._inside(node, names))]
+            if inside:
+                return inside[0]
+        return None
+
+    def _spread(self, function, names):
+        """The names that are made of what carries a gradient, through all assignments."""
+        before = -1
+        while before != len(names):
+            before = len(names)
+            for node in ast.walk(function):
+                value = getattr(node, "value", None)
+                if not isinstance(node, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.NamedExpr)):
+                    continue
+                if value is None or not self._carries(value, names):
+                    continue
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                for target in targets:
+                    names |= {n.id for n in ast.walk(target) if isinstance(n, ast.Name)}
+        return names
+
+    def _carries(self, node, names):
+        if _cuts(node) or (isinstance(node, ast.Attribute) and node.attr in _OF_SHAPE):
+            return False
+        if isinstance(node, ast.Name):
+            return node.id in names
+        if of_self(node):
+            return of_self(node) in self.attributes
+        if isinstance(node, ast.Call) and _called(node) in _OF_SHAPE:
+            return False
+        return any(self._carries(part, names) for part in ast.iter_child_nodes(node))
+
+    def _inside(self, node, names):
+        """The line in a function of the user's own, or a method, that is called with it."""
+        if not isinstance(node, ast.Call) or self.depth >= _DEEP:
+            return None
+        method, given = of_self(node.func), [self._carries(one, names) for one in node.args]
+        if method:
+            own = _functions(self.code, method)
+            deeper = _Flow(self.code, self.known, self.attributes, self.depth + 1)
+            return deeper.first(own[0], _at(own[0].args.args[1:], given)) if own else None
+        function = self.known.get(node.func.id) if isinstance(node.func, ast.Name) else None
+        if not any(given) or not inspect.isfunction(function):
+            return None
+        code = None if _is_of_library(function.__module__) else code_of(function)
+        if code is None or not isinstance(code.tree, ast.FunctionDef):
+            return None
+        deeper = _Flow(code, function.__globals__, frozenset(), self.depth + 1)
+        return deeper.first(code.tree, _at(code.tree.args.args, given))
+
+
+def _at(arguments, given):
+    return {one.arg for one, carries in zip(arguments, given, strict=False) if carries}
+
+
+def _called(node):
+    """The name of the function or method that is called, without its module."""
+    return getattr(node.func, "attr", "") or getattr(node.func, "id", "")
+
+
+def _cuts(node):
+    """Whether the results of a part of the code carry no gradient of what it takes."""
+    if isinstance(node, ast.Compare):
+        return not all(isinstance(one, (ast.Is, ast.IsNot, ast.In, ast.NotIn)) for one in node.ops)
+    if not isinstance(node, ast.Call):
+        return False
+    return _called(node) in _STEPS or (_called(node) in ("cast", "astype") and _is_whole(node))
+
+
+def _is_flat(node):
+    return isinstance(node, ast.Call) and _called(node) in _FLAT
+
+
+def _is_whole(node):
+    """Whether a cast is one to whole numbers."""
+    given = [*node.args, *(word.value for word in node.keywords)]
+    texts = [one.value for one in given if isinstance(one, ast.Constant)]
+    return any(isinstance(text, str) and text.startswith(_WHOLE) for text in texts)
+
+
+def _taken(node):
+    """What goes into a part of the code, such as the tensor whose method is called."""
+    if isinstance(node, ast.Compare):
+        return [node.left, *node.comparators]
+    return [*node.args, *(word.value for word in node.keywords), node.func]

@@ -1,0 +1,26 @@
+"""A mixture of experts' outputs whose shares are given along the axis of the one output."""
+
+import keras
+import numpy as np
+from keras import layers
+
+import constrainit as ci
+
+
+def make_model():
+    keras.utils.set_random_seed(9)
+    model = keras.Sequential(
+        [
+            keras.Input((6,)),
+            layers.Dense(12, activation="tanh", name="experts"),
+            layers.Dense(1, use_bias=False, kernel_constraint=ci.Simplex(axis=1), name="blend"),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    return model
+
+
+def make_batch(seed=0):
+    r = np.random.default_rng(seed)
+    x = r.normal(size=(128, 6)).astype("float32")
+    return x, np.tanh(x[:, :1] - 0.5 * x[:, 1:2]).astype("float32")

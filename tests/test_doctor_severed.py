@@ -1,0 +1,176 @@
+"""Where a gradient is cut off in the user's own code, and the smooth map in place of the cutoff."""
+
+import ast
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import constrainit as ci
+from constrainit.doctor.treatments._smooth import smooth
+
+DRAWS = np.random.default_rng(0)
+X = DRAWS.normal(size=(32, 4)).astype("float32")
+Y = (X[:, :1] - X[:, 1:2]).astype("float32")
+registered = keras.saving.register_keras_serializable("test_doctor_severed")
+
+
+def beyond(z, edge):
+    return ops.where(z > edge, z, 0.0)
+
+
+class Owns(layers.Layer):
+    """A weight for each input."""
+
+    def build(self, shape):
+        self.edge = self.add_weight(shape=(shape[-1],), initializer="zeros", name="edge")
+
+
+@registered
+class ByFunction(Owns):
+    """Two calls away from `call`."""
+
+    def call(self, x):
+        return self.cut(x)
+
+    def cut(self, z):
+        return beyond(z, self.edge)
+
+
+@registered
+class Inside(Owns):
+    def call(self, x):
+        near = ops.abs(x) - 1.0 < self.edge
+        kept = ops.where(near, x, 0.0)
+        return ops.where(near, 1.0 - ops.square(kept), 0.0)
+
+
+@registered
+class Inner(layers.Layer):
+    """Of a layer that it holds nothing is left but which side of zero."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.score = layers.Dense(4)
+
+    def build(self, shape):
+        self.score.build(shape)
+
+    def call(self, x):
+        score = self.score(x)
+        return ops.cast(score > 0, "float32")
+
+
+@registered
+class Rounds(Owns):
+    def call(self, x):
+        if x.shape[-1] > 1:
+            x = ops.round(x)
+        return x + self.edge
+
+
+@registered
+class Stuck(Owns):
+    """A weight beyond a bound, behind which nothing changes."""
+
+    def call(self, x):
+        return x * ops.maximum(self.edge - 1.0, 0.01)
+
+
+@registered
+class Soft(Owns):
+    """Healthy: it compares, and what it compares gets a gradient by the branches."""
+
+    def call(self, x):
+        return ops.where(x > self.edge, x - self.edge, 0.1 * (x - self.edge))
+
+
+@registered
+class ByTable(Owns):
+    """What a dictionary holds is not looked up."""
+
+    def call(self, x):
+        steps = {"hard": ops.round}
+        return steps["hard"](40.0 * (x + self.edge)) / 40.0
+
+
+def signs(x):
+    return ops.sign(x)
+
+
+def rounded(y, predicted):
+    return ops.mean(ops.abs(y - ops.round(predicted)), axis=-1)
+
+
+def report_of(*parts, loss: Any = "mse"):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((4,)), *parts])
+    model.compile(keras.optimizers.Adam(0.01), loss)
+    return ci.diagnose(model, X, Y)
+
+
+CUT = {
+    "function": (lambda: report_of(ByFunction(), layers.Dense(1)), "z > edge"),
+    "weight": (lambda: report_of(Inside(), layers.Dense(1)), "< self.edge"),
+    "layer": (lambda: report_of(Inner(), layers.Dense(1)), "score > 0"),
+    "bound": (lambda: report_of(Stuck(), layers.Dense(1)), "ops.maximum("),
+    "inputs": (lambda: report_of(layers.Dense(4), Rounds(), layers.Dense(1)), "ops.round(x)"),
+    "activation": (lambda: report_of(layers.Dense(4, signs), layers.Dense(1)), "ops.sign(x)"),
+    "loss": (lambda: report_of(layers.Dense(1), loss=rounded), "ops.round(predicted)"),
+}
+
+
+@pytest.mark.parametrize("case", CUT)
+def test_the_line_that_cuts_a_gradient_off_is_named(case):
+    """Of a weight, of a layer, of the inputs, in an activation and in the loss."""
+    make, text = CUT[case]
+    report = make()
+    found = [f for f in report.findings if f.code == "CW503" and f.counts]
+    assert found, str(report)
+    source, treatment = found[0].source, found[0].treatment
+    assert source is not None, str(report)
+    assert text in source.text, str(report)
+    assert f"line {source.line} of test_doctor_severed.py" in found[0].message
+    if case in ("weight", "layer", "inputs", "bound"):
+        assert treatment is not None, str(report)
+        assert treatment.healed, str(report)
+
+
+def test_what_is_not_located_is_said_to_be_so():
+    """No line is named where none is known, nor in a layer that only compares."""
+    found = [f for f in report_of(ByTable(), layers.Dense(1)).findings if f.code == "CW503"]
+    assert found[0].source is None
+    assert "where it is cut off is not located" in found[0].message
+    healthy = report_of(Soft(), layers.Dense(1))
+    assert healthy.ok, str(healthy)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("y = ops.where(a < w, x, 0.0)", "y = ops.sigmoid(10 * (w - a)) * x"),
+        ("y = ops.where(a >= 0, 1.0, 0)", "y = ops.sigmoid(10 * a)"),
+        ("y = jnp.where(a > w, x, z)", "y = z + keras.ops.sigmoid(10 * (a - w)) * (x - z)"),
+        ("y = ops.where(ops.less(a, w), x, 0)", "y = ops.sigmoid(10 * (w - a)) * x"),
+        ("y = ops.cast(a > w, x.dtype)", "y = ops.sigmoid(10 * (a - w))"),
+        ("y = ops.sign(a + w)", "y = ops.tanh(10 * (a + w))"),
+        ("y = ops.clip(w, 0.0, 1.0)", "y = 0 + 1 * ops.sigmoid(4 * (w - 0.5))"),
+        ("y = ops.clip(w, -1, 1)", "y = -1 + 2 * ops.sigmoid(2 * w)"),
+        ("y = ops.maximum(w, 0.1)", "y = 0.1 + ops.softplus(w - 0.1)"),
+        ("y = x * ops.relu(w)", "y = x * ops.softplus(w)"),
+        ("y = ops.clip(w, low, 1)", None),
+        ("y = ops.cast(a > w, 'int32')", None),
+        ("y = ops.where(a == w, x, 0.0)", None),
+        ("y = ops.where((a < w) & (a > 0), x, 0.0)", None),
+        ("y = a + w", None),
+    ],
+)
+def test_a_sharp_cutoff_becomes_a_smooth_one(line, expected):
+    """The two sides of the comparison are what the sigmoid is taken of; else nothing is done."""
+    made = smooth(line, 10.0)(line)
+    if expected is None:
+        assert made is None
+        return
+    assert ast.unparse(ast.parse(made[1])) == expected
