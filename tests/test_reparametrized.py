@@ -754,3 +754,24 @@ def test_what_was_far_outside_can_move(a_set):
     smooth.fit(x, x.sum(axis=1), epochs=5, verbose=0)
     moved = np.abs(array(seen(smooth)[0]) - start)
     assert np.mean(moved > 1e-4) > 0.9
+
+
+def test_the_doctor_shows_what_is_seen_through_maps():
+    """A row for each such weight, with the step that it takes; a layer is told of once."""
+    model = stack((5,), layers.Dense(4, "relu", name="inner", kernel_constraint="non_neg"))
+    model.layers[0].kernel.assign(ops.abs(model.layers[0].kernel))
+    smooth = ci.reparametrize(model)
+    smooth.compile("sgd", "mse")
+    start = array(seen(smooth)[0])
+    report = ci.diagnose(smooth, batch(16, 5), batch(16, 2))
+    [row] = report.to_dict()["constrained_weights"]
+    assert row["weight"] == seen(smooth)[0].path
+    assert row["layer"] == "inner"
+    assert row["before"]["norm"] == pytest.approx(np.linalg.norm(start), rel=1e-5)
+    assert 0 < row["first_step"] < 1
+    assert row["violation"] == row["share_moved"] == 0
+    [table] = str(report).split("output of")[1:]
+    assert table.count("inner") == 1
+    said = " ".join(str(report).split())
+    assert f"{row['weight']} can not leave its set (every weight at least 0" in said
+    assert row["weight"] in report.to_html()
