@@ -60,6 +60,22 @@ def fed_by_name():
     inputs = {name: keras.Input((size,), name=name) for name, size in sizes.items()}
     return keras.Model(inputs, dense()(keras.layers.Concatenate()(list(inputs.values()))))
 
+def fed_one_name():
+    price = keras.Input((5,), name="price")
+    return keras.Model({"price": price}, dense()(price), name="one")
+
+def looked_up():
+    word = keras.Input((4,), dtype="int32", name="word")
+    inputs = {"word": word, "age": keras.Input((1,), name="age")}
+    vectors = keras.layers.Flatten()(keras.layers.Embedding(9, 2)(inputs["word"]))
+    return keras.Model(inputs, dense()(keras.layers.Concatenate()([vectors, inputs["age"]])))
+
+def of_two():
+    x = keras.Input((5,))
+    model = keras.Model(x, [dense()(x), keras.layers.Dense(3, name="other")(x)], name="two")
+    model.compile("sgd", "mse")
+    return model
+
 def shapeless():
     return keras.Sequential([dense()])
 
@@ -177,6 +193,19 @@ def test_a_shape_for_each_input():
         assert f"Received: {count}." in message
 
 
+@pytest.mark.parametrize(
+    ("target", "shapes"),
+    [("fed_by_name", ("5", "3")), ("fed_one_name", ("5",)), ("looked_up", ("4", "1"))],
+)
+@pytest.mark.usefixtures("folder")
+def test_shapes_go_to_the_inputs_by_name(target, shapes):
+    """In the order of declaration, not of the alphabet; whole numbers where the input has them."""
+    given = [part for shape in shapes for part in ("--input-shape", shape)]
+    held = json.loads(doctor(f"models.py:{target}", *given, "--format", "json", exit_code=1))
+    assert sorted(held["environment"]["batch"]) == sorted([32, int(one)] for one in shapes)
+    assert {found["code"] for found in held["findings"]} <= {"CW101", "CW102"}
+
+
 @pytest.mark.parametrize("target", ["models.py:fed_twice", "models.py:fed_by_name"])
 def test_batch_of_several_inputs_from_a_file(folder, target):
     """An array for each input, by its name; what lacks is said, with what to write."""
@@ -190,6 +219,34 @@ def test_batch_of_several_inputs_from_a_file(folder, target):
     ) in doctor(target, "--data", "one.npz", exit_code=2)
     np.savez(folder / "wide.npz", price=x["store"], store=x["store"])
     assert "wide.npz" in doctor(target, "--data", "wide.npz", exit_code=2)
+    np.savez(folder / "more.npz", y=np.ones((3, 2), "float32"), rooms=np.ones(3), **x)
+    assert re.search(
+        r"'more.npz' must hold nothing but what '\w+' takes: 'price', 'store' for the inputs, and "
+        r"'y' for the targets. It holds besides: 'rooms'.$",
+        doctor(target, "--data", "more.npz", exit_code=2).strip(),
+    )
+
+
+def test_arrays_that_nothing_takes_are_named(folder):
+    """Targets under another name were dropped, and some drawn at random in their place."""
+    x, y = np.ones((3, 5), "float32"), np.ones((3, 2), "float32")
+    np.savez(folder / "named.npz", x=x, labels=y)
+    assert (
+        "'named.npz' must hold nothing but what 'sick' takes: 'x' for the input, and 'y' for the "
+        "targets. It holds besides: 'labels'. Did you mean 'y' in place of 'labels'?"
+    ) in doctor("models.py:sick", "--data", "named.npz", exit_code=2)
+    np.savez(folder / "both.npz", x=x, y=y, labels=y)
+    assert doctor("models.py:sick", "--data", "both.npz", exit_code=2).endswith("'labels'.\n")
+
+
+def test_targets_of_several_outputs_from_a_file(folder):
+    """An array for each output, by its name; one alone is not dropped."""
+    x, two, three = (np.ones((3, size), "float32") for size in (5, 2, 3))
+    np.savez(folder / "outputs.npz", x=x, dense=two, other=three)
+    assert "drawn" not in doctor("models.py:of_two", "--data", "outputs.npz", exit_code=1)
+    np.savez(folder / "one.npz", x=x, dense=two)
+    message = doctor("models.py:of_two", "--data", "one.npz", exit_code=2)
+    assert "'dense', 'other' for the targets. It holds besides: 'dense'." in message
 
 
 def test_target_that_can_not_be_had(folder):

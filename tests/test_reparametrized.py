@@ -754,3 +754,62 @@ def test_what_was_far_outside_can_move(a_set):
     smooth.fit(x, x.sum(axis=1), epochs=5, verbose=0)
     moved = np.abs(array(seen(smooth)[0]) - start)
     assert np.mean(moved > 1e-4) > 0.9
+
+
+def test_the_doctor_shows_what_is_seen_through_maps():
+    """A row for each such weight, with the step that it takes; a layer is told of once."""
+    model = stack((5,), layers.Dense(4, "relu", name="inner", kernel_constraint="non_neg"))
+    model.layers[0].kernel.assign(ops.abs(model.layers[0].kernel))
+    smooth = ci.reparametrize(model)
+    smooth.compile("sgd", "mse")
+    start = array(seen(smooth)[0])
+    report = ci.diagnose(smooth, batch(16, 5), batch(16, 2))
+    [row] = report.to_dict()["constrained_weights"]
+    assert row["weight"] == seen(smooth)[0].path
+    assert row["layer"] == "inner"
+    assert row["before"]["norm"] == pytest.approx(np.linalg.norm(start), rel=1e-5)
+    assert 0 < row["first_step"] < 1
+    assert row["violation"] == row["share_moved"] == 0
+    [table] = str(report).split("output of")[1:]
+    assert table.count("inner") == 1
+    said = " ".join(str(report).split())
+    assert f"{row['weight']} can not leave its set (every weight at least 0" in said
+    assert row["weight"] in report.to_html()
+
+
+def squared(y, predicted):
+    """A loss that is not registered: no config brings it back."""
+    return ops.mean((y - predicted) ** 2)
+
+
+def test_a_copy_is_not_compiled():
+    """Its optimizer has others to train; a loss that has no config is no hindrance either."""
+    model = stack((5,), layers.Dense(4, kernel_constraint="max_norm"))
+    model.compile("sgd", squared)
+    assert not ci.reparametrize(model).compiled
+    assert model.compiled
+
+
+def test_what_has_no_map_is_left_as_it_is():
+    """If that is asked for: it keeps its constraint, beside what is seen through a map."""
+    constraints = {"kernel_constraint": ci.MaxNorm(9.0), "bias_constraint": ci.TopK(1, axis=0)}
+    model = stack((5,), layers.Dense(4, **constraints))
+    with pytest.raises(ValueError, match="leave it as it is by skip_unmappable=True"):
+        ci.reparametrize(model)
+    smooth = ci.reparametrize(model, skip_unmappable=True)
+    assert [weight.name for weight in seen(smooth)] == ["kernel"]
+    assert isinstance(smooth.layers[0].layer.bias.constraint, ci.TopK)
+    same(smooth, model, batch(3, 5))
+    for sets in ({"*/kernel": ci.Positive()}, {}):
+        with pytest.raises(ValueError, match="`skip_unmappable` of `reparametrize` must be False"):
+            ci.reparametrize(model, sets, skip_unmappable=True)
+    bias = stack((5,), layers.Dense(4, bias_constraint=ci.TopK(1, axis=0)))
+    with pytest.raises(ValueError, match="none of .* has a constraint of a set with a smooth map"):
+        ci.reparametrize(bias, skip_unmappable=True)
+
+
+def test_a_lambda_is_told_what_to_write():
+    """Keras' own words are of a file from elsewhere."""
+    model = stack((5,), layers.Lambda(lambda x: 2 * x, name="twice"), layers.Dense(4))
+    with pytest.raises(ValueError, match="'twice' can not. Write a layer class in the place of"):
+        ci.reparametrize(model, {"*/kernel": ci.Positive()})

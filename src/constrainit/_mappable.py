@@ -41,7 +41,14 @@ def smooth_set(
     resolved = record.resolved(a_set)
     if resolved.transform is None:
         why = f": {resolved.no_map}" if resolved.no_map else ""
-        others = "" if owner == "Reparametrized" else " Name the other weights by patterns."
+        others = (
+            ""
+            if owner == "Reparametrized"
+            else (
+                " Name the other weights by patterns, or, without `sets`, leave it as it is by "
+                "skip_unmappable=True."
+            )
+        )
         raise ValueError(
             f"`{name}` of `{owner}` must be a set with a smooth map. Received: {name}="
             f"{a_set!r}, which has none{why}. Use its projection: ci.constrained(...) for the "

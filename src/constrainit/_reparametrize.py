@@ -1,6 +1,7 @@
 """`reparametrize`: a whole model whose weights are seen through smooth maps."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -15,7 +16,9 @@ from constrainit.model import GroupRecord, constrained_records, matching, walk
 from constrainit.sets import as_set
 
 
-def reparametrize(model: keras.Model, sets: Mapping[str, Any] | None = None) -> keras.Model:
+def reparametrize(
+    model: keras.Model, sets: Mapping[str, Any] | None = None, *, skip_unmappable: bool = False
+) -> keras.Model:
     """A copy of a built model whose weights are seen through smooth maps.
 
     The weights are kept: the copy computes the same function, to the rounding of their dtype. A
@@ -30,14 +33,18 @@ def reparametrize(model: keras.Model, sets: Mapping[str, Any] | None = None) -> 
             weight's path, its place in the model, or the end of either, as for `constrain`. None:
             every weight that has a constraint, through the smooth map of its own set; what was
             cut off after each step is then never reached.
+        skip_unmappable: Where `sets` is None, whether weights whose set has no smooth map, and
+            those that obey one set together, keep their constraint, in place of an error.
 
     Returns:
-        The copy, not compiled, whose layers are in a `Reparametrized` where a weight matched.
+        The copy, not compiled, as its optimizer has other weights to train. Its layers are in a
+        `Reparametrized` where a weight matched.
 
     Raises:
         ValueError: The model makes its layers in its own code (such models may be parts of it, or
             stand in a `Reparametrized` as a whole), a pattern matches no weight, no weight has a
-            constraint where `sets` is None, or a set does not fit or has no smooth map.
+            constraint where `sets` is None, a set does not fit or has no smooth map, or a layer
+            can not be made anew from its config, such as a `Lambda` of a Python lambda.
 
     >>> import constrainit as ci
     >>> import keras
@@ -58,9 +65,14 @@ def reparametrize(model: keras.Model, sets: Mapping[str, Any] | None = None) -> 
         raise _checks.fail(
             "reparametrize", "sets", 'be a dict from patterns to sets, {"*/kernel": a_set}', sets
         )
+    if not isinstance(skip_unmappable, bool) or (skip_unmappable and sets is not None):
+        raise _checks.fail(
+            "reparametrize", "skip_unmappable", "be False where `sets` are given, or True or False",
+            skip_unmappable,
+        )  # fmt: skip
     chosen = {}
     if sets is None:
-        chosen = _constrained(model)
+        chosen = _constrained(model, skip_unmappable)
     for pattern, one in (sets or {}).items():
         refuse_seen("reparametrize", model, pattern)
         found = matching("reparametrize", records, pattern)
@@ -86,7 +98,8 @@ def reparametrize(model: keras.Model, sets: Mapping[str, Any] | None = None) -> 
         made.__dict__["places"] = places
         return made
 
-    copy = keras.models.clone_model(model, clone_function=copied, recursive=True)
+    with _taken_as_not_compiled(model):
+        copy = keras.models.clone_model(model, clone_function=copied, recursive=True)
     pairs = list(zip(weights_in_order(model), weights_in_order(copy), strict=True))
     for variable, target in pairs:
         value = ops.stop_gradient(ops.copy(ops.convert_to_tensor(variable)))
@@ -99,33 +112,60 @@ def reparametrize(model: keras.Model, sets: Mapping[str, Any] | None = None) -> 
     return copy
 
 
+@contextlib.contextmanager
+def _taken_as_not_compiled(model: keras.Model) -> Iterator[None]:
+    """A copy would be compiled from the config of a loss, which one of the user's own lacks."""
+    compiled = [one for one in model._flatten_layers() if vars(one).get("compiled")]
+    for one in compiled:
+        vars(one)["compiled"] = False
+    try:
+        yield
+    finally:
+        for one in compiled:
+            vars(one)["compiled"] = True
+
+
 def _copy_of(layer):
     """A layer of the same config, which a constraint that can not be saved does not have."""
     try:
         return type(layer).from_config(layer.get_config())
     except (TypeError, ValueError, NotImplementedError) as fault:
+        why = f"{type(fault).__name__}: {fault}"
+        if isinstance(layer, keras.layers.Lambda):
+            why = (
+                "Write a layer class in the place of the Lambda, with its function as `call`, or "
+                "give it a function with a name under "
+                "@keras.saving.register_keras_serializable()."
+            )
         raise ValueError(
             f"Every layer of `model` of `reparametrize` must be made anew from its config: "
-            f"{layer.name!r} can not. {type(fault).__name__}: {fault}"
+            f"{layer.name!r} can not. {why}"
         ) from fault
 
 
-def _constrained(model):
+def _constrained(model, skip):
     """The set of every weight that has a constraint, by the identity of the variable."""
     records = [r for r in constrained_records(model) if isinstance(r, GroupRecord) or is_trained(r)]
+    if skip:
+        records = [r for r in records if not isinstance(r, GroupRecord) and _has_map(r)]
     if not records:
         raise ValueError(
             f"`sets` of `reparametrize` must say which weights: none of {model.name!r} has a "
-            'constraint. Write reparametrize(model, {"*/kernel": ci.Box(0.1, 1.0)}).'
+            f"constraint{' of a set with a smooth map' * skip}. Write "
+            'reparametrize(model, {"*/kernel": ci.Box(0.1, 1.0)}).'
         )
     for record in records:
         if isinstance(record, GroupRecord):
             raise ValueError(
                 f"`model` of `reparametrize` must have constraints of single weights. Received: "
-                f"{record.path!r}, which obey one set together. Keep its projection, and name the "
-                "others by patterns."
+                f"{record.path!r}, which obey one set together. Keep its projection by "
+                "skip_unmappable=True, or name the others by patterns."
             )
     return {id(record.variable): as_set(record.constraint) for record in records}
+
+
+def _has_map(record):
+    return record.resolved(record.constraint).transform is not None
 
 
 def weights_by_layer(layer: Any) -> list[tuple[Any, list[Any]]]:

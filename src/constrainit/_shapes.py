@@ -2,7 +2,7 @@
 
 import difflib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -15,6 +15,15 @@ def input_specs(model: Any) -> Any:
     if isinstance(model, keras.Sequential):
         return model.inputs[0] if model.built else None
     return getattr(model, "_inputs_struct", None)
+
+
+def in_declared_order(function: Callable, specs: Any) -> Any:
+    """What a function makes of each input, in their structure; dictionaries are not sorted."""
+    if isinstance(specs, dict):
+        return {name: in_declared_order(function, part) for name, part in specs.items()}
+    if isinstance(specs, (list, tuple)):
+        return type(specs)(in_declared_order(function, part) for part in specs)
+    return function(specs)
 
 
 def misfits(specs: Any, x: Any) -> list[tuple[tuple[int, ...] | None, tuple[Any, ...] | None]]:

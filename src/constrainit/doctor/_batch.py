@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import tree
 
-from constrainit._shapes import input_specs
+from constrainit._shapes import in_declared_order, input_specs
 
 BATCH = 32
 
@@ -14,28 +14,38 @@ BATCH = 32
 def inputs_for(model: keras.Model, shapes: list[tuple[int, ...]] | None, seed: int) -> Any:
     """A batch of standard normal numbers (valid indices for integer inputs).
 
+    It has the structure of the model's inputs, where the model says it and `shapes` are as many,
+    in the order in which the inputs were declared; else it is a list of arrays.
+
     Raises:
         ValueError: The model does not say what it takes and no shape was given.
     """
     draws = np.random.default_rng(seed)
+    specs, indices = input_specs(model), _smallest_vocabulary(model)
+
+    def one(shape, dtype="float32"):
+        if "int" in dtype:
+            return draws.integers(0, indices, size=shape).astype(dtype)
+        return draws.normal(size=shape).astype("float32")
+
     if shapes is not None:
-        made = [draws.normal(size=(BATCH, *shape)).astype("float32") for shape in shapes]
+        sizes = [(BATCH, *shape) for shape in shapes]
+        if specs is not None and len(sizes) == len(tree.flatten(specs)):
+            each = iter(sizes)
+            return in_declared_order(lambda spec: one(next(each), spec.dtype), specs)
+        made = [one(size) for size in sizes]
         return made[0] if len(made) == 1 else made
-    specs = input_specs(model)
     if specs is None:
         raise ValueError(
             f"`x` must be given for {model.name!r}, which does not say what shape it takes. Pass a "
             "batch, or give the shape of one sample (--input-shape on the command line)."
         )
-    indices = _smallest_vocabulary(model)
 
-    def one(spec):
+    def fitting(spec):
         shape = tuple(BATCH if i == 0 else size or 16 for i, size in enumerate(spec.shape))
-        if "int" in spec.dtype:
-            return draws.integers(0, indices, size=shape).astype(spec.dtype)
-        return draws.normal(size=shape).astype("float32")
+        return one(shape, spec.dtype)
 
-    return tree.map_structure(one, specs)
+    return tree.map_structure(fitting, specs)
 
 
 def _smallest_vocabulary(model):

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import tree
 
-from constrainit._shapes import by_name, compared, input_specs, misfits
+from constrainit._shapes import by_name, compared, in_declared_order, input_specs, misfits
 from constrainit._words import with_article
 from constrainit.doctor import _fault_file
 from constrainit.doctor._archive import read_arrays
@@ -17,6 +17,10 @@ from constrainit.doctor._target import TargetError, must_exist, one_line, runnin
 
 SHAPES = "--input-shape"
 """Where a batch is from that is drawn for the given shapes."""
+
+
+_LIKE_Y = ("target", "targets", "label", "labels", "y_true", "y_train")
+"""What others call the targets; `Y` is told by its letter."""
 
 
 def load_batch(
@@ -48,8 +52,8 @@ def _arrays(model, path, max_size):
         arrays = read_arrays(path, max_size)
     except ArchiveError as reason:
         raise TargetError(f"{str(path)!r} is not read: it {reason}.") from None
-    inputs = input_specs(model)
-    names = list(by_name(inputs)) if len(keras.tree.flatten(inputs)) > 1 else ["x"]
+    specs = input_specs(model)
+    names = list(by_name(specs)) if len(tree.flatten(specs)) > 1 else ["x"]
     if not all(name in arrays for name in names):
         each, written = "an array 'x'", "x=x, y=y"
         if names != ["x"]:
@@ -60,8 +64,39 @@ def _arrays(model, path, max_size):
             f"{', '.join(map(repr, arrays)) or 'nothing'}. Write it with "
             f"np.savez(file, {written})."
         )
-    x = {name: arrays[name] for name in names}
-    return (x["x"] if names == ["x"] else x), arrays.get("y")
+    targets = _targets(model, arrays)
+    taken = [name for name in targets if all(one in arrays for one in targets)]
+    others = [name for name in arrays if name not in (*names, *taken)]
+    if others:
+        raise TargetError(f"{str(path)!r} {_besides(model, names, targets, taken, others)}")
+    x, y = {name: arrays[name] for name in names}, [arrays[name] for name in taken]
+    if names == ["x"]:
+        x = x["x"] if specs is None else in_declared_order(lambda _: arrays["x"], specs)
+    if len(y) > 1:
+        each = iter(y)
+        return x, in_declared_order(lambda _: next(each), model._outputs_struct)
+    return x, y[0] if y else None
+
+
+def _targets(model, arrays):
+    """The names that the targets have in a file: 'y', or those of several outputs."""
+    outputs = getattr(model, "_outputs_struct", None)
+    if "y" in arrays or len(tree.flatten(outputs)) < 2:
+        return ["y"]
+    return list(outputs) if isinstance(outputs, dict) else list(model.output_names)
+
+
+def _besides(model, names, targets, taken, others):
+    """That a file holds arrays which would be dropped: one may be meant for the targets."""
+    meant = [name for name in others if name.lower() in _LIKE_Y]
+    hint = ""
+    if not taken and meant and targets == ["y"]:
+        hint = f" Did you mean 'y' in place of {meant[0]!r}?"
+    return (
+        f"must hold nothing but what {model.name!r} takes: {', '.join(map(repr, names))} for the "
+        f"input{'s' * (len(names) > 1)}, and {', '.join(map(repr, targets))} for the targets. "
+        f"It holds besides: {', '.join(map(repr, others))}.{hint}"
+    )
 
 
 def load_fault(

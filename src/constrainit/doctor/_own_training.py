@@ -98,10 +98,11 @@ class OwnTraining:
     def alone(self, usual: Evidence) -> Evidence:
         """The evidence without all that the step of `keras.Model` has told."""
         mine = self.evidence
-        for made in usual.constraints:
+        for made in (*usual.constraints, *usual.mapped):
             made.update = made.step = made.after_step = None
         return Evidence(
-            faults=mine.faults, constraints=usual.constraints, unattached=usual.unattached,
+            faults=mine.faults, constraints=usual.constraints, mapped=usual.mapped,
+            unattached=usual.unattached,
             misplaced=usual.misplaced, dropped=usual.dropped, outputs=mine.outputs,
             outputs_after=mine.outputs_after,
             outputs_last=mine.outputs_last, gradients=mine.gradients, loss=mine.loss,

@@ -20,10 +20,11 @@ def parts(report: Any) -> Iterator[Any]:
     for sentence in dict.fromkeys(report.environment["assumed"]):
         yield line(sentence, indent=2)
     yield line(_words.losses(report.evidence))
-    if report.evidence.constraints:
+    constraints, mapped = report.evidence.constraints, report.evidence.mapped
+    if constraints or mapped:
         yield ""
-        yield _weights_table(report.evidence.constraints)
-        yield from map(line, _calm(report.evidence.constraints, report.findings))
+        yield _weights_table(constraints + mapped)
+        yield from map(line, (*_calm(constraints, report.findings), *_mapped(mapped)))
     layers = _layers_table(report.evidence, report.findings, report.environment["model"])
     if layers is not None:
         yield ""
@@ -80,6 +81,13 @@ def _calm(constraints, found):
         yield f"and {len(calm) - SAME_CODE} more start inside"
 
 
+def _mapped(seen):
+    for made in seen[:SAME_CODE]:
+        yield f"{made.record.path} can not leave its set ({made.text})"
+    if len(seen) > SAME_CODE:
+        yield f"and {len(seen) - SAME_CODE} more can not leave theirs"
+
+
 def _norms(record):
     one = math.prod(record.shape) == math.prod(record.shape[axis] for axis in record.axes)
     return "norm of its unit is" if one else "norms of its units are"
@@ -87,7 +95,7 @@ def _norms(record):
 
 def _layers_table(evidence, found, model):
     named = {finding.layer for finding in found if finding.code.startswith("CW4")}
-    inner = [o for o in evidence.outputs if o.layer != model] or evidence.outputs
+    inner = [o for o in evidence.layers if o.layer != model] or evidence.layers
     outputs = [o for o in inner if o.layer in named] or inner
     after = {o.layer: o for o in evidence.outputs_after}
     rows = []

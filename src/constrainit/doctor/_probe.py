@@ -26,6 +26,7 @@ from constrainit.doctor._indices import cut_indices
 from constrainit.doctor._late import late
 from constrainit.doctor._lost_constraints import lost_constraints
 from constrainit.doctor._lost_starts import lost_starts
+from constrainit.doctor._mapped import note_mapped
 from constrainit.doctor._monotone import falling
 from constrainit.doctor._moving import moving
 from constrainit.doctor._one_argument import note_one_argument
@@ -60,6 +61,7 @@ def probe(problem: Problem) -> Evidence:
     evidence.dropped = dropped(evidence.weights)
     evidence.quantized = quantized(evidence.weights)
     evidence.frozen = frozen_above(problem.model, evidence.weights)
+    note_mapped(problem.model, evidence)
     constraints = Constraints(evidence)
     constraints.run()
     evidence.skipping = skipping(problem) if evidence.constraints else None

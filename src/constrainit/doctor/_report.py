@@ -46,7 +46,7 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """The report as plain Python that JSON can hold; numbers that are not finite as text."""
         evidence = self.evidence
-        weights = [_weight(made) for made in evidence.constraints]
+        weights = [_weight(made) for made in (*evidence.constraints, *evidence.mapped)]
         return _plain(
             {
                 "schema_version": SCHEMA,

@@ -13,6 +13,7 @@ from constrainit.doctor._corners import corners, is_inside, passed, small_weight
 from constrainit.doctor._evidence import EntryEvidence, Evidence, GradientEvidence
 from constrainit.doctor._far_points import bounds_the_loss
 from constrainit.doctor._kinks import kinks
+from constrainit.doctor._mapped import note_first_step
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._statistics import as_output, to_numpy
 from constrainit.doctor._switches import switches
@@ -178,6 +179,7 @@ class Training:
     def _second(self, stepped, weights):
         evidence = self.evidence
         evidence.loss_after = float(stepped.loss)
+        note_first_step(evidence)
         evidence.outputs_after = self._outputs(stepped)
         evidence.nonfinite_after = [
             record.path

@@ -52,6 +52,8 @@ class Evidence:
     Attributes:
         faults: What raised, by stage; later stages that need it did not run.
         constraints: The constrained weights.
+        mapped: Those that are seen through smooth maps.
+        mapped_starts: What these start as, until the first step is taken.
         unattached: Weights whose layer holds a constraint that never reached the variable.
         lost_starts: Weights without a constraint that do not start finite.
         misplaced: Weights whose layer was given a constraint as another argument, its kind and the
@@ -139,6 +141,8 @@ class Evidence:
 
     faults: dict[str, Fault] = field(default_factory=dict)
     constraints: list[ConstraintEvidence] = field(default_factory=list)
+    mapped: list[ConstraintEvidence] = field(default_factory=list)
+    mapped_starts: list[Any] = field(default_factory=list)
     unattached: list[tuple[WeightRecord, str]] = field(default_factory=list)
     lost_starts: list[LostStart] = field(default_factory=list)
     misplaced: list[tuple[WeightRecord, str, str]] = field(default_factory=list)
@@ -214,6 +218,11 @@ class Evidence:
     tight: list[TightEvidence] = field(default_factory=list)
     stretches: list[list[str]] = field(default_factory=list)
     trials: dict[str, "Trial"] = field(default_factory=dict)
+
+    @property
+    def layers(self) -> list[Output]:
+        """The first outputs, without those of a `Reparametrized`, which are its layer's."""
+        return [output for output in self.outputs if output.kind != "Reparametrized"]
 
     @property
     def varies(self) -> bool:

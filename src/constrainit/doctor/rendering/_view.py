@@ -87,7 +87,7 @@ def weights(report: Any) -> list[Drawn]:
         for path in finding.weights:
             found.setdefault(path, []).append(finding)
     drawn = []
-    for made in report.evidence.constraints:
+    for made in (*report.evidence.constraints, *report.evidence.mapped):
         parts = [made.start, *([made.image] if made.image else [])]
         level = _words.worst(found.get(made.record.path, ()))
         drawn.append(Drawn(made, level, _charts.spread(parts)))
@@ -122,5 +122,5 @@ def _chart(title, sentence, series):
 
 
 def _layers(report):
-    outputs = report.evidence.outputs
+    outputs = report.evidence.layers
     return [o for o in outputs if o.layer != report.environment["model"]] or list(outputs)
