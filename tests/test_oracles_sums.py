@@ -19,7 +19,7 @@ from test_oracles import QUICK, SLOW, _by_cvxpy, close, projected, weights
 
 import constrainit as ci
 from constrainit.initializers.laws import Wanted
-from constrainit.numerics import _polyhedron, inner_point, project_polyhedron
+from constrainit.numerics import _polyhedron, inner_point, project_birkhoff, project_polyhedron
 
 
 @pytest.mark.parametrize("radius", [0.1, 2.0])
@@ -646,6 +646,38 @@ def test_birkhoff_of_larger_matrices(rng):
         dual, *_ = np.linalg.lstsq(system, gap[rows, columns], rcond=None)
         lifted = dual[:n, None] + dual[None, n:]
         np.testing.assert_allclose(lifted[rows, columns], gap[rows, columns], atol=1e-5 * scale)
+
+
+HARD_PLANS = {
+    "one step": lambda w, rng: inside_birkhoff(rng, len(w)) + 1e-3 * rng.choice([-1, 1], w.shape),
+    "one step off an inner point": lambda w, rng: 1 / len(w) + 1e-3 * rng.choice([-1, 1], w.shape),
+    "small": lambda w, rng: w,
+    "shift 1e4": lambda w, rng: w + 1e4,
+    "scale 1e-6": lambda w, rng: w * 1e-6,
+    "scale 1e6": lambda w, rng: w * 1e6,
+    "ties": lambda w, rng: np.round(w * 32) / 32,
+    "zeros": lambda w, rng: w * 0,
+    "one huge entry": lambda w, rng: np.where(np.arange(w.size).reshape(w.shape) == 9, 1e8, w),
+    "rank one": lambda w, rng: np.outer(w[0], w[1]) * 16,
+    "blocks": lambda w, rng: w - 10.0 * (1 - np.kron(np.eye(4), np.ones((64, 64)))),
+}  # fmt: skip
+
+
+def inside_birkhoff(rng, n):
+    return np.mean([np.eye(n)[rng.permutation(n)] for _ in range(64)], axis=0)
+
+
+@pytest.mark.parametrize("kind", HARD_PLANS)
+def test_birkhoff_settles(kind, rng, monkeypatch):
+    """Sums are held to 1e-6 by the search itself, which ends soon, not by filling what lacks."""
+    if kind != "scale 1e6":
+        monkeypatch.setattr("constrainit.numerics._birkhoff.ROUNDS", 12)
+    monkeypatch.setattr("constrainit.numerics._birkhoff._filled", lambda image, *_: image * np.nan)
+    w = HARD_PLANS[kind](rng.normal(size=(256, 256)) / 16, rng)
+    image = array(project_birkhoff(tensor(w)))
+    assert image.min() >= 0
+    for axis in (0, 1):
+        np.testing.assert_allclose(image.sum(axis, dtype="float64"), 1, rtol=0, atol=1e-6)
 
 
 def test_birkhoff_of_a_thousand_rows_ends(rng, monkeypatch):

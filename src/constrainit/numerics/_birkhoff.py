@@ -59,6 +59,7 @@ def project_transport(w, rows, columns):
 
 def _project(w, rows, columns):
     exact = float(ml_dtypes.finfo(backend.standardize_dtype(w.dtype)).eps)
+    stall = 4 + max(w.shape[-2:]) / 64
     w = _lowered(w)
     top = ops.max(w, axis=-1, keepdims=True)
     taken = ops.max(project_simplex(w, rows, (-1,)), axis=-1, keepdims=True)
@@ -90,8 +91,8 @@ def _project(w, rows, columns):
         moved = reduced - _length(surplus, reduced, *move) * (move[0] + move[1])
         moved = ops.where(settled, reduced, moved)
         size = worst_of(*surplus(moved))
-        # Some roundings more if there is no more to be had.
-        still = ops.logical_and(size <= 32 * exact, size >= worst)
+        # Some roundings more, of longer sums, if there is no more to be had.
+        still = ops.logical_and(size <= stall * exact, size >= worst)
         near = ops.logical_and(left <= 1, ops.logical_or(size <= 4 * exact, still))
         return turn + 1, moved, left, size, ops.logical_or(settled, near)
 
@@ -136,7 +137,10 @@ def _newton(reduced, row, column, shift):
     by_row = ops.sum(used, axis=-1, keepdims=True) + shift
     by_column = ops.sum(used, axis=-2, keepdims=True) + shift
     even = ops.eye(reduced.shape[-1], dtype=reduced.dtype)
-    matrix = even * by_column - turned @ (used / by_row)
+    # Rows may give what columns take: nothing but the shift would keep that from growing until its
+    # rounding hides the step.
+    level = ops.mean(by_column, axis=-1, keepdims=True) / reduced.shape[-1]
+    matrix = even * by_column - turned @ (used / by_row) + level
     aim = ops.swapaxes(column, -1, -2) - turned @ (row / by_row)
     columns = ops.solve(matrix, aim)
     return (row - used @ columns) / by_row, ops.swapaxes(columns, -1, -2)
