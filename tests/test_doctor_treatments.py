@@ -109,6 +109,13 @@ TREATED = {
         ),
         X, Y, "CW301", "the axes of each unit, and a start inside",
     ),
+    "a masked axis of ours": (
+        lambda: sequential(
+            layers.Dense(8, kernel_constraint=ci.Masked(ci.UnitNorm(axis=1), np.eye(4, 8) < 1)),
+            layers.Dense(1),
+        ),
+        X, Y, "CW301", "the axes of each unit, and a start inside",
+    ),
     "vector": (raising, X, Y, "CW201", "the axis of a vector"),
 }  # fmt: skip
 
@@ -174,6 +181,20 @@ def test_a_change_that_brings_something_else_says_what():
     here.treatment = None
     assert write([here], after, [here], brings=("CW102",))
     assert here.treatment.change == "another set"
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_start_inside_along_the_axes_that_a_set_was_given(ours):
+    """They may be meant of a set of this library; of Keras' constraints they are a default."""
+    a_set = ci.Simplex(axis=1) if ours else keras.constraints.UnitNorm(axis=1)
+    model = sequential(layers.Dense(8, kernel_constraint=a_set), layers.Dense(1))
+    kernel = model.layers[0].kernel
+    wrong = Finding("CW301", "", "warning", "build", "", kernel.path, "", "")
+    changed = constraints.inside_as_given(Problem(model, X, Y, None, None, 0), Evidence(), [wrong])
+    assert (changed is not None) == ours
+    if changed is not None:
+        assert (changed.change, changed.code) == ("a start inside", "ci.prepare(model)")
+        np.testing.assert_allclose(ops.convert_to_numpy(ops.sum(kernel, axis=1)), 1, rtol=1e-5)
 
 
 def test_what_one_change_heals_stands_together_with_the_notes():

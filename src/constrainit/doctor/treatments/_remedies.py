@@ -53,6 +53,7 @@ REMEDIES = (
     Remedy(("CW603",), data.targets_in_a_column, saved=False),
     Remedy(("CW301",), constraints.along_the_right_axes),
     Remedy(("CW301",), axes.along_other_axes),
+    Remedy(("CW301",), constraints.inside_as_given, moves=True),
     Remedy(("CW207", "CW301"), axes.spectral_norm_of_the_convolution),
     each_constraint(("CW301",), source.along_units, saved=False),
     each_constraint(("CW212",), source.along_a_longer_axis, saved=False),

@@ -2,6 +2,7 @@
 
 import keras
 
+from constrainit._set import ConstraintSet
 from constrainit.doctor._attached import is_constraint
 from constrainit.doctor._constraint_calls import known_set
 from constrainit.doctor._dropped import evaluated
@@ -20,7 +21,7 @@ from constrainit.sets import (
     Symmetric,
     as_set,
 )
-from constrainit.sets.combine import _Applied
+from constrainit.sets.combine import _Wrapping
 
 _MARGIN = 1e-2
 _NORMALIZATIONS = (
@@ -103,8 +104,18 @@ def along_the_right_axes(problem, evidence, found):
 def _along(a_set, axis):
     """The same set along other axes, or what applies it."""
     arguments = a_set._arguments()
-    new = {"set": _along(a_set.set, axis)} if isinstance(a_set, _Applied) else {"axis": axis}
+    new = {"set": _along(a_set.set, axis)} if isinstance(a_set, _Wrapping) else {"axis": axis}
     return type(a_set)(**{**arguments, **new})
+
+
+def inside_as_given(problem, evidence, found):
+    """A start inside of a set of this library along the axes that it was given: they may be meant.
+
+    Of others the axes are a default.
+    """
+    own = {r.path for r in walk(problem.model) if isinstance(r.constraint, ConstraintSet)}
+    started, code = start_inside(problem, evidence, own & {finding.weight for finding in found})
+    return Changed(started.removeprefix(", and "), code=code.strip()) if started else None
 
 
 def along_an_axis_that_exists(problem, evidence, found):
