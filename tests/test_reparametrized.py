@@ -804,12 +804,12 @@ def test_what_has_no_map_is_left_as_it_is():
         with pytest.raises(ValueError, match="`skip_unmappable` of `reparametrize` must be False"):
             ci.reparametrize(model, sets, skip_unmappable=True)
     bias = stack((5,), layers.Dense(4, bias_constraint=ci.TopK(1, axis=0)))
-    with pytest.raises(ValueError, match="none of .* has a constraint of a set with a smooth map"):
+    with pytest.raises(ValueError, match=r"none of .* has a constraint of a set with a smooth map"):
         ci.reparametrize(bias, skip_unmappable=True)
 
 
 def test_a_lambda_is_told_what_to_write():
     """Keras' own words are of a file from elsewhere."""
     model = stack((5,), layers.Lambda(lambda x: 2 * x, name="twice"), layers.Dense(4))
-    with pytest.raises(ValueError, match="'twice' can not. Write a layer class in the place of"):
+    with pytest.raises(ValueError, match=r"'twice' can not. Write a layer class in the place of"):
         ci.reparametrize(model, {"*/kernel": ci.Positive()})
