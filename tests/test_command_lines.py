@@ -32,10 +32,8 @@ def steps():
 
 def lines():
     """Every line of a shell that begins with the command, or has it behind a pipe."""
-    blocks = [
-        block for page in PAGES
-        for block in re.findall(r"^```(?:sh|bash|console)\n(.*?)^```", page.read_text(), re.M | re.S)
-    ]  # fmt: skip
+    fenced = re.compile(r"^```(?:sh|bash|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+    blocks = [block for page in PAGES for block in fenced.findall(page.read_text())]
     shown = [line for block in blocks for line in block.splitlines()] + steps()
     found = [re.search(r"(?:^|[\s/])constrainit (?=[a-z])(.*)", line) for line in shown]
     return sorted({one[1].strip() for one in found if one is not None})
