@@ -163,7 +163,8 @@ WRONG = [
     (lambda: ci.as_set(ci.UnitNorm), r"`x` of `as_set` must be .* or a callable. Received: x=<class .*>. Write UnitNorm\(...\)."),
     (lambda: ci.as_set("nonneg"),
      "`x` of `as_set` must be a set, a constraint of Keras or its name, or a callable. Received: "
-     "x='nonneg'. The names of Keras are 'non_neg', 'max_norm', 'unit_norm' and 'min_max_norm'."),
+     "x='nonneg'. The names of Keras are 'non_neg', 'max_norm', 'unit_norm' and 'min_max_norm'. "
+     r"Write the set itself, NonNegative\(...\)."),
     (lambda: ci.NonNegative() & 3, "`sets` of `Intersection` is no constraint. `x` of `as_set` must be .*"),
     (lambda: ci.UnitNorm().initializer("a"),
      "`seed` of `UnitNorm.initializer` must be None, an integer of at least 0 or a keras.random.SeedGenerator. "
@@ -395,3 +396,25 @@ def test_a_constructor_that_was_written_elsewhere():
     kind = type("_Late", (ci.MaxAbs,), {"__init__": made})
     with pytest.raises(TypeError, match=r"`_Late` must be given `bound`"):
         kind()
+
+
+def test_arguments_without_their_stars():
+    """Keras would take them for an activation, and not know how to parse a set."""
+    arguments = ci.constrained(kernel=ci.NonNegative())
+    with pytest.raises(TypeError, match=r"with two stars: Dense\(64, \*\*constrained\(...\)\)"):
+        keras.layers.Dense(2, arguments)
+    assert "kernel_constraint" in arguments
+    assert keras.layers.Dense(2, **arguments).kernel_constraint == ci.NonNegative()
+
+
+def test_a_layer_in_the_place_of_a_weight():
+    """A pattern that is the name of a layer matches nothing: its kernel is offered."""
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="mix")])
+    with pytest.raises(ValueError, match=r"must match a weight. .* Write 'mix/kernel'\.$"):
+        ci.constrain(model, {"mix": ci.NonNegative()})
+
+
+def test_a_name_like_none_is_told_where_the_names_are():
+    """A name that is like none of the sets."""
+    with pytest.raises(ValueError, match=r"are listed by `constrainit sets`\.$"):
+        ci.constrained(kernel="zzz")

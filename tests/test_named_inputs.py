@@ -54,7 +54,7 @@ def test_the_doctor_names_the_key_and_pastes_what_runs():
     x, y = arrays(**GOOD), np.zeros((16, 1), "float32")
     x["hist"][3, 1] = np.nan
     [found] = [f for f in ci.diagnose(model_of_three(), x, y).findings if f.code == "CW604"]
-    assert found.message.startswith("x['hist'] holds 1 entries of 48")
+    assert found.message.startswith("x['hist'] holds 1 entry of 48 that is NaN")
     assert "np.isfinite(x['hist'])" in found.fix
     assert found.treatment is not None
     names = {"np": np, "keras": keras, "x": x, "y": y}

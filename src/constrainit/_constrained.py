@@ -70,7 +70,7 @@ def constrained(
             "**constrained(kernel=NonNegative()) for example."
         )
     sets = _by_argument(sets)
-    arguments: dict[str, Any] = {}
+    arguments = _Arguments()
     kernel = _planned_kernel(sets, activation, depth, inputs)
     for name, value in sets.items():
         _check_name(name, value)
@@ -103,6 +103,21 @@ def constrained(
     if kernel:
         arguments.setdefault("bias_initializer", MatchingBias())
     return arguments
+
+
+class _Arguments(dict[str, Any]):
+    """Arguments that say so where the stars are forgotten.
+
+    Keras would take them for the config of an activation, which it asks for a class.
+    """
+
+    def __contains__(self, name: object) -> bool:
+        if name == "class_name":
+            raise TypeError(
+                "What `constrained` gives is for a layer's arguments, with two stars: "
+                "Dense(64, **constrained(...)). Received: it is given as one argument."
+            )
+        return super().__contains__(name)
 
 
 def _by_argument(sets):

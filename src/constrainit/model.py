@@ -141,7 +141,7 @@ def matching(owner: str, records: list[WeightRecord], pattern: Any) -> list[Weig
     if not found:
         paths = sorted(record.path for record in records)
         near = difflib.get_close_matches(pattern, paths, n=3, cutoff=0.3) or paths[:5]
-        like = nearest(pattern, paths)
+        like = _inside(pattern, records) or nearest(pattern, paths)
         raise ValueError(
             f"A pattern of `{owner}` must match a weight. Received: {pattern!r}. "
             f"Paths of this model: {', '.join(map(repr, near))}"
@@ -149,6 +149,12 @@ def matching(owner: str, records: list[WeightRecord], pattern: Any) -> list[Weig
             + (f" Write {like!r}." if like else "")
         )
     return found
+
+
+def _inside(layer, records):
+    """A weight of the layer that a pattern names, its kernel if it has one."""
+    found = [record.variable.name for record in records if matches(record, f"{layer}/*")]
+    return "".join(f"{layer}/{name}" for name in sorted(found, key="kernel".__ne__)[:1])
 
 
 def is_built(model: keras.layers.Layer) -> bool:

@@ -20,6 +20,7 @@ from constrainit.doctor._frames import fault
 from constrainit.doctor._limits import MAX_SIZE, ArchiveError, refuse
 from constrainit.doctor._lost_arguments import lost_arguments
 from constrainit.doctor._ration import check_activations, rationed
+from constrainit.doctor._undrawn import undrawn
 
 _MOST_NAMES, _MOST_FRAMES = 10, 20
 _OF_CONFIG = re.compile(
@@ -116,7 +117,8 @@ def _with_factory(target):
 def _saved(path, max_size, compiled):
     must_exist(path)
     try:
-        with rationed(check_model(path, max_size)):
+        drawn_late = contextlib.nullcontext() if compiled else undrawn()
+        with rationed(check_model(path, max_size)), drawn_late:
             model = keras.saving.load_model(path, compile=compiled, safe_mode=True)
         if not isinstance(model, keras.Model):
             refuse(f"holds {with_article(type(model).__name__)}, which is no model")

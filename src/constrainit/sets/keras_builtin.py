@@ -57,9 +57,13 @@ def _hint(x: Any) -> str:
         return f" Write {x.__name__}(...)."
     if isinstance(x, (list, tuple)) and x and all(isinstance(one, ConstraintSet) for one in x):
         return f" For a weight in all of them write {' & '.join(map(repr, x))}."
-    names = [kind.__name__ for kind in subclasses(ConstraintSet)] if isinstance(x, str) else []
-    near = difflib.get_close_matches(str(x), names, n=1)
-    return f" Write the set itself, {near[0]}(...)." if near else ""
+    if not isinstance(x, str):
+        return ""
+    names = {kind.__name__.lower(): kind.__name__ for kind in subclasses(ConstraintSet)}
+    near = difflib.get_close_matches(x.lower().replace("_", ""), names, n=1)
+    if near:
+        return f" Write the set itself, {names[near[0]]}(...)."
+    return " The sets themselves are listed by `constrainit sets`."
 
 
 def subclasses(kind: type) -> list[type]:

@@ -1,5 +1,6 @@
 """CW604 nonfinite-data."""
 
+from constrainit._words import counted
 from constrainit.doctor.rules._rule import Rule
 
 
@@ -35,8 +36,8 @@ class NonfiniteData(Rule):
         for made in evidence.data:
             if made.nonfinite:
                 yield self.made(
-                    f"{made.name} holds {made.nonfinite} entries of {made.size} that are NaN or "
-                    "infinite",
+                    f"{made.name} holds {counted(made.nonfinite, 'entry', 'entries')} of "
+                    f"{made.size} that {'is' if made.nonfinite == 1 else 'are'} NaN or infinite",
                     "drop or fill these examples before training: keep rows with "
                     f"np.isfinite({made.name}).all(axis=1)",
                     {"nonfinite": made.nonfinite, "size": made.size},
