@@ -1,5 +1,6 @@
 """The command line: exit codes, one clear message, nothing left behind."""
 
+import inspect
 import io
 import json
 import re
@@ -797,9 +798,21 @@ def test_sets():
     for entry in entries():
         # In a pipe nothing is cut or wrapped.
         assert any(line.startswith(f"{entry.name} ") and entry.sentence in line for line in lines)
+    assert lines[-1].startswith("Beside these: Joint(set) holds several weights")
     done = CliRunner().invoke(cli, ["sets", "--format", "markdown"])
     assert done.exit_code == 0
     assert done.output == markdown()
+
+
+def test_the_catalogue_is_whole():
+    """Every constraint that the package exports has a row, but `Joint`, which has a sentence."""
+    made = [getattr(ci, name) for name in ci.__all__]
+    constraints = {
+        one.__name__ for one in made
+        if inspect.isclass(one) and issubclass(one, keras.constraints.Constraint)
+    } - {"ConstraintSet"}  # fmt: skip
+    assert constraints - {entry.name.split("(")[0] for entry in entries()} == {"Joint"}
+    assert "there is `Joint`" in markdown()
 
 
 def test_one_set():

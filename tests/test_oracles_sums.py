@@ -15,11 +15,18 @@ from conftest import arithmetic, array, tensor
 from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
+from kinds import hard_weights
 from test_oracles import QUICK, SLOW, _by_cvxpy, close, projected, weights
 
 import constrainit as ci
 from constrainit.initializers.laws import Wanted
-from constrainit.numerics import _polyhedron, inner_point, project_birkhoff, project_polyhedron
+from constrainit.numerics import (
+    _polyhedron,
+    inner_point,
+    project_birkhoff,
+    project_polyhedron,
+    project_transport,
+)
 
 
 @pytest.mark.parametrize("radius", [0.1, 2.0])
@@ -678,6 +685,39 @@ def test_birkhoff_settles(kind, rng, monkeypatch):
     assert image.min() >= 0
     for axis in (0, 1):
         np.testing.assert_allclose(image.sum(axis, dtype="float64"), 1, rtol=0, atol=1e-6)
+
+
+def test_plans_of_hard_weights_settle(rng, monkeypatch):
+    """Without the filling of what lacks, the search ends with its sums held.
+
+    But for unequal sums of weights of a million: shares of one are then differences of numbers
+    whose own rounding is 0.06, and what lacks is filled.
+    """
+    monkeypatch.setattr("constrainit.numerics._birkhoff._filled", lambda image, *_: image * np.nan)
+    rows, columns = np.exp(rng.uniform(-1, 1, 6)), np.exp(rng.uniform(-1, 1, 4))
+    columns *= rows.sum() / columns.sum()
+    for name, w in hard_weights((6, 6), "float32", rng).items():
+        square = array(project_birkhoff(tensor(w)))
+        np.testing.assert_allclose(square.sum(0), 1, atol=4e-6, err_msg=name)
+        np.testing.assert_allclose(square.sum(1), 1, atol=4e-6, err_msg=name)
+        if name not in ("big", "huge", "scales"):
+            image = array(project_transport(tensor(w[:, :4]), rows, columns))
+            np.testing.assert_allclose(image.sum(1), rows, rtol=1e-5, err_msg=name)
+            np.testing.assert_allclose(image.sum(0), columns, rtol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("kind", ["any", "cone", "integers", "twins"])
+def test_polyhedra_of_hard_weights_settle(kind, rng):
+    """Nothing is drawn towards an inner point: the search ends inside by itself."""
+    matrix, bounds = random_polyhedron(rng, 9, 6, kind)
+    a_set = ci.Polyhedron(matrix, bounds)
+    assert a_set._inner is not None
+    for name, w in hard_weights((4, 6), "float32", rng).items():
+        alone, drawn = (
+            array(project_polyhedron(tensor(w), *a_set._exact, inner))
+            for inner in (None, a_set._inner)
+        )
+        np.testing.assert_array_equal(alone, drawn, err_msg=name)
 
 
 def test_birkhoff_of_a_thousand_rows_ends(rng, monkeypatch):

@@ -909,3 +909,32 @@ def test_a_mean_of_rounding_is_said_to_be_zero():
     assert str(done) == "dense: mean -0.0125 -> 0, deviation 0.5 -> 1, changed bias"
     small = Calibrated("dense", (1e-9, 2e-9), (1e-9, 1e-9), (0.0, 1e-9), ("bias",))
     assert str(small).startswith("dense: mean 1e-09 -> 2e-09, ")
+
+
+def test_calibrate_scales_cones():
+    """Sets of which every multiple is a member: inequalities with zero, and cones in common."""
+    rows = np.eye(6, k=1)[:-1] - np.eye(6)[:-1]
+    cones = [
+        ci.Polyhedron(rows),
+        ci.NonNegative() & ci.Monotone(),
+        ci.Blocks(ci.Polyhedron(rows), 2),
+    ]
+    bounded = [
+        ci.Polyhedron(rows, 0.1), ci.Blocks(ci.Polyhedron(rows, 0.1), 2),
+        ci.Monotone(gap=0.1) & ci.NonNegative(), ci.Simplex() & ci.Convex(),
+        ci.NonNegative() & ci.Box(upper=1.0),
+    ]  # fmt: skip
+    assert all(one.is_cone for one in cones)
+    assert not any(one.is_cone for one in bounded)
+    x = 9 * np.random.default_rng(0).normal(size=(64, 6)).astype("float32")
+    for cone in cones:
+        model = keras.Sequential([
+            layers.Dense(4, kernel_constraint=cone, kernel_initializer=cone.initializer(0)),
+            layers.Dense(1),
+        ])  # fmt: skip
+        model(x)
+        [row] = ci.calibrate(model, x)
+        assert row.changed == ("kernel", "bias")
+        np.testing.assert_allclose(row.deviation[1], row.wanted[1], rtol=1e-3)
+        kernel = model.layers[0].kernel
+        assert float(cone.violation(kernel)) <= 1e-5 * np.abs(array(kernel)).max()

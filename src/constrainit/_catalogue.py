@@ -63,6 +63,7 @@ def parts() -> Iterator[Any]:
         yield Text(family, style="bold")
         yield _text.Grid(header, rows, unwrapped=tuple(_FACES)[:-1])
         yield ""
+    yield Text(_BESIDE)
 
 
 def details(name: str) -> str:
@@ -106,6 +107,9 @@ def markdown() -> str:
         lines.append("")
     return "\n".join(lines)
 
+
+# What is no row: it has none of the faces of a single weight but the projection.
+_BESIDE = "Beside these: Joint(set) holds several weights together in one set, see docs/sets.md."
 
 _HEAD = """# The catalogue
 

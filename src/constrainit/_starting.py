@@ -57,6 +57,11 @@ class Starting:
                 return False
         return True
 
+    @property
+    def is_cone(self) -> bool:
+        """Whether every positive multiple of a member is one, so that `calibrate` may scale it."""
+        return self.scale_free
+
     def _law(self, fan_in: int, fan_out: int, wanted: laws.Wanted) -> laws.Law | None:
         """The law of the initial weights of units fed by `fan_in` weights.
 

@@ -161,7 +161,7 @@ class Watched:
         if self.scale is not None:
             self.scale.assign(self.factor * wanted)
             changed.append("scale")
-        elif as_set(self.record.constraint).scale_free:
+        elif as_set(self.record.constraint).is_cone:
             growth = _grow(self.record, wanted)
             changed.append("kernel")
         if self.bias is not None:
@@ -186,7 +186,7 @@ class Watched:
         """
         found = [s.deviation / self.goal[1] for s in self.seen]
         logs = [math.log(min(max(f, 1e-30), 1e30)) if f < math.inf else 69.0 for f in found]
-        free = self.scale is not None or bool(as_set(self.record.constraint).scale_free)
+        free = self.scale is not None or as_set(self.record.constraint).is_cone
         step = _balancing(logs) if free else 0.0
         before = None if self.bias is None else _numpy(self.bias)
         self._fit(math.exp(step), 2.0 / (len(self.seen) + 1))

@@ -86,6 +86,11 @@ class _Cut(ConstraintSet):
         return all(one.scale_free for one in self._sets())
 
     @property
+    def is_cone(self) -> bool:
+        """As the inner sets."""
+        return all(one.is_cone for one in self._sets())
+
+    @property
     def no_map(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
         """As the first set without a map."""
         return next((one.no_map for one in self._sets() if one.transform is None), "")
@@ -134,10 +139,8 @@ class _Cut(ConstraintSet):
         return self._joined([one._nearest(block, dtype) for one, block in self._blocks(w)])
 
     def _holds(self, w, image, dtype):
-        held = [
-            ops.broadcast_to(one._holds(a, b, dtype), a.shape)
-            for (one, a), (_, b) in zip(self._blocks(w), self._blocks(image), strict=True)
-        ]
+        pairs = zip(self._blocks(w), self._blocks(image), strict=True)
+        held = [ops.broadcast_to(s._holds(a, b, dtype), a.shape) for (s, a), (_, b) in pairs]
         return self._joined(held)
 
     def _usable(self, w):

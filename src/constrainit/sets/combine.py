@@ -42,6 +42,11 @@ class _Wrapping(ConstraintSet):
         return self.set.scale_free
 
     @property
+    def is_cone(self) -> bool:
+        """As the inner set."""
+        return self.set.is_cone
+
+    @property
     def traceable(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         """As the inner set."""
         return self.set.traceable

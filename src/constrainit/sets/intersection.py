@@ -92,7 +92,7 @@ class Intersection(ConstraintSet):
             part for one in flat for part in (one.sets if isinstance(one, Intersection) else [one])
         ]
         curved = [one for one in self.sets if not one.convex]
-        if curved and not self._is_cone_and_norm() and not self._few:
+        if curved and not is_cone_and_norm(self.sets) and not self._few:
             raise _checks.fail(
                 "Intersection", "sets", "be convex, each of them", self.sets,
                 f"{curved[0]!r} is not: alternating projections would not find the nearest point.",
@@ -112,9 +112,6 @@ class Intersection(ConstraintSet):
                 f"Their shapes are {', '.join(map(str, shapes))}.",
             ) from None  # fmt: skip
 
-    def _is_cone_and_norm(self):
-        return is_cone_and_norm(self.sets)
-
     def _is_bounds(self):
         return all(limits_of(one) for one in self.sets)
 
@@ -123,7 +120,7 @@ class Intersection(ConstraintSet):
         return few_of(self.sets, Intersection)
 
     def _is_exact(self):
-        return bool(self._few) or self._is_bounds() or self._is_cone_and_norm()
+        return bool(self._few) or self._is_bounds() or is_cone_and_norm(self.sets)
 
     @property
     def may_lack(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -134,6 +131,11 @@ class Intersection(ConstraintSet):
     def convex(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Whether every set is."""
         return all(one.convex for one in self.sets)
+
+    @property
+    def is_cone(self) -> bool:
+        """Whether every set is."""
+        return all(one.is_cone for one in self.sets)
 
     @property
     def traceable(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -175,7 +177,7 @@ class Intersection(ConstraintSet):
     def _nearest(self, w, dtype, where=None):
         if self._few:
             return self._few.nearest(w, dtype)
-        if self._is_cone_and_norm():
+        if is_cone_and_norm(self.sets):
             norms, _ = self._ordered()
             return norms._nearest(_cone_part(w, norms), dtype)
         if self._is_bounds():
@@ -204,14 +206,13 @@ class Intersection(ConstraintSet):
 
     def _outside(self, w, image):
         moved = super()._outside(w, image)
-        if self._is_cone_and_norm():
+        if is_cone_and_norm(self.sets):
             return moved
         if self._is_bounds() or self._few:
             inside = [ops.equal(one._outside(w, one._image(w)), 0) for one in self.sets]
             return ops.where(self._in_all(inside, w), 0.0, moved)
         wide, dtype = widened(image), dtype_of(w)
-        found = self._holds(wide, wide, dtype)
-        return ops.where(found, moved, self._furthest(widened(w), dtype))
+        return ops.where(self._holds(wide, wide, dtype), moved, self._furthest(widened(w), dtype))
 
     def _furthest(self, w, dtype):
         """What of `w` lies outside of that set which each unit is furthest from."""

@@ -195,6 +195,11 @@ class Polyhedron(_Rows):
         """That there is no interior."""
         return "the inequalities leave no interior" if self._inner is None else ""
 
+    @property
+    def is_cone(self) -> bool:
+        """Where all bounds are zero."""
+        return not np.any(self.bounds)
+
     @functools.cached_property
     def _exact(self):
         """Rows of norm one, without those of zeros, and their bounds."""
