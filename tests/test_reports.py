@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import pickle
 import unicodedata
 from html.parser import HTMLParser
 from pathlib import Path
@@ -274,6 +275,7 @@ def test_a_report_is_not_written_to():
     with pytest.raises(TypeError):
         report.environment["assumed"] = ()
     assert json.loads(report.to_json())["environment"]["seed"] == report.environment["seed"]
+    assert pickle.loads(pickle.dumps(report)).to_json() == report.to_json()
 
 
 def test_status_is_that_of_a_level():

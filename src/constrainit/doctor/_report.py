@@ -38,6 +38,10 @@ class Report:
     def __post_init__(self):
         object.__setattr__(self, "environment", MappingProxyType(dict(self.environment)))
 
+    def __reduce__(self):
+        # A mapping that can not be written to can not be pickled.
+        return type(self), (dict(self.environment), self.evidence, self.findings)
+
     @property
     def ok(self) -> bool:
         """Whether nothing was found at warning level or above."""
