@@ -108,6 +108,7 @@ OF_KIND = {
     "state_not_saved": ("CW706",),
     "step_leaves_set": ("CW703",),
     "stop_gradient": ("CW503",),
+    "stuck_at_bound": ("CW510",),
     "sum_below_zero": ("CW616",),
     "sum_leaves_set": ("CW216",),
     "target_falls": ("CW610",),

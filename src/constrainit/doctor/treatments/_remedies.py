@@ -150,6 +150,11 @@ REMEDIES = (
     Remedy(_SIGNAL, models.scaled_outputs),
     Remedy(("CW504",), both(models.scaled_outputs, training.lower_rate(0.1)), factor=0.1),
     Remedy((*_BROKEN, *_SIGNAL, "CW506", "CW210"), models.in_float32),
+    *(
+        Remedy(("CW510",), training.lower_rate(factor), factor=factor, trains=True)
+        for factor in (0.1, 0.01)
+    ),
+    Remedy(("CW510",), inside.off_the_bound, saved=False, trains=True),
     Remedy(("CW503",), outputs.softmax_along_time),
     Remedy(("CW503",), source.softmax_along_time, saved=False),
     Remedy(("CW503",), source.with_a_gradient, saved=False),

@@ -9,6 +9,7 @@ from constrainit.doctor.treatments._closer import closer
 from constrainit.doctor.treatments._meaning import meant_set
 from constrainit.doctor.treatments._pastes import given, told, written
 from constrainit.doctor.treatments._remedy import Changed
+from constrainit.model import walk
 from constrainit.sets import Box, GroupL1Ball, L1Ball, MaxNorm, NormRange, Positive, SpectralNorm
 
 _MARGIN = 1e-2
@@ -29,6 +30,21 @@ def inside_the_bounds(problem, evidence, found):
         if corner is not None and a_set is not None:
             corner.record.variable.constraint = corner.record.resolved(a_set)
             sets[corner.record.path] = written(a_set)
+    if not sets:
+        return None
+    project(problem.model)
+    code = f"{given(problem, sets)}\nci.project(model)"
+    return Changed(f"a distance from the bound, {told(problem, sets)}", code=code)
+
+
+def off_the_bound(problem, evidence, found):
+    """Bounds a little inside of those that weights were stuck at."""
+    sets, paths = {}, {made.record.path for made in evidence.stuck}
+    for record in walk(problem.model):
+        a_set = _interior(record) if record.path in paths else None
+        if a_set is not None:
+            record.variable.constraint = record.resolved(a_set)
+            sets[record.path] = written(a_set)
     if not sets:
         return None
     project(problem.model)
