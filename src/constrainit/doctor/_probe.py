@@ -33,6 +33,7 @@ from constrainit.doctor._own_copies import note_own_copies
 from constrainit.doctor._own_optimizer import has_stepped
 from constrainit.doctor._own_step import has_own_step
 from constrainit.doctor._own_training import OwnTraining
+from constrainit.doctor._padded import padded
 from constrainit.doctor._pairs import own_loss_compares_all
 from constrainit.doctor._plain import plain_tensors
 from constrainit.doctor._problem import Problem
@@ -134,6 +135,7 @@ def _usual(problem, constraints, evidence):
         evidence.beyond = beyond(problem)
     evidence.losses_of = describe_losses(problem, evidence)
     evidence.severed = severed(problem, evidence)
+    evidence.padded = padded(problem, evidence)
     evidence.pairs = own_loss_compares_all(problem)
     if evidence.fault_step is None and not evidence.faults:
         evidence.moving = moving(problem) if evidence.losses else None

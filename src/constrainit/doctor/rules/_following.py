@@ -97,7 +97,7 @@ def _follow_signal(found, order):
         dead = [f for f in found if f.code == DeadStart.code and f.layer in behind]
         cut = [f for f in found if f.code in _WITHOUT_GRADIENT and f.layer in behind]
         for finding in dead and dead + cut:
-            finding.cause = f"{still.code} {still.layer}"
+            finding.cause = f"{still.code} {still.weight or still.layer}"
 
 
 def _follow_stuck(found):
@@ -128,7 +128,7 @@ def _follow_softmax(found, evidence):
             finding.cause = f"{lost[0].code} {lost[0].weight}"
     for finding in found if any(f.layer in ends for f in still) else []:
         if finding.code in _BY_START:
-            finding.cause = f"{still[0].code} {still[0].layer}"
+            finding.cause = f"{still[0].code} {still[0].weight or still[0].layer}"
 
 
 def _follow_factors(found, evidence):

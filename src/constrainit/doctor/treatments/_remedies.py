@@ -19,6 +19,7 @@ from constrainit.doctor.treatments import (
     masks,
     models,
     one_sign,
+    opened,
     outputs,
     penalties,
     pruned,
@@ -112,6 +113,12 @@ REMEDIES = (
     Remedy(("CW605",), models.scaled_logits),
     Remedy(("CW605",), models.unit_for_each_class),
     Remedy(("CW405",), outputs.sigmoid_of_one),
+    Remedy(("CW405",), opened.scales_of_ones),
+    Remedy(("CW405",), opened.masked, saved=False),
+    *(
+        Remedy(("CW405",), source.smoothed(sharpness), saved=False, trains=True)
+        for sharpness in (10.0, 1.0)
+    ),
     Remedy(("CW616",), outputs.softplus_for_the_sign),
     Remedy(("CW502",), outputs.softplus_at_the_end),
     Remedy(("CW401", "CW502"), outputs.softplus_under_a_power, trains=True),
