@@ -112,6 +112,7 @@ OF_KIND = {
     "sum_below_zero": ("CW616",),
     "sum_leaves_set": ("CW216",),
     "target_falls": ("CW610",),
+    "turned_loss": ("CW603",),
     "train_eval_mismatch": ("CW406",),
     "unbounded_loss": ("CW606",),
     "unconnected": ("CW503",),

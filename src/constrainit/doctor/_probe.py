@@ -46,6 +46,7 @@ from constrainit.doctor._skipping import skipping
 from constrainit.doctor._slow import too_slow
 from constrainit.doctor._stretches import stretches
 from constrainit.doctor._training import Training
+from constrainit.doctor._turned import turned
 from constrainit.doctor._twice import bounded_twice
 from constrainit.doctor._written_over import written_over
 from constrainit.model import walk
@@ -138,6 +139,7 @@ def _usual(problem, constraints, evidence):
     evidence.padded = padded(problem, evidence)
     evidence.pairs = own_loss_compares_all(problem)
     if evidence.fault_step is None and not evidence.faults:
+        evidence.turned = turned(problem)
         evidence.moving = moving(problem) if evidence.losses else None
         evidence.falling = falling(problem, evidence, start)
         evidence.end = ends_early(problem, evidence, start)

@@ -134,6 +134,7 @@ class Evidence:
         mixed: The layer that makes an example depend on the others of its batch, and by how much.
         falling_penalties: Penalties on weights that are below zero after those steps, by path.
         tight: Weights whose bound keeps the model from training; asked once, as these are.
+        turned: Losses that take predictions first, where they are given targets first.
         padded: A table whose sequences end in padding without a mask, where an output is constant.
         stuck: Weights at their bounds without any gradient, where the output has become constant.
         stretches: The names of layers that follow one another and feed nothing else.
@@ -215,6 +216,7 @@ class Evidence:
     mixed: tuple[str, float] | None = None
     falling_penalties: dict[str, float] = field(default_factory=dict)
     tight: list[TightEvidence] = field(default_factory=list)
+    turned: list[Any] = field(default_factory=list)
     padded: Any = None
     stuck: list[StuckEvidence] = field(default_factory=list)
     stretches: list[list[str]] = field(default_factory=list)

@@ -50,6 +50,7 @@ REMEDIES = (
     Remedy(("CW219",), training.running_constraints, saved=False),
     Remedy(("CW703",), steps.projected, saved=False),
     Remedy(("CW604",), data.finite_rows, saved=False),
+    Remedy(("CW603",), outputs.targets_first, saved=False, trains=True),
     Remedy(("CW603",), outputs.other_logits),
     Remedy(("CW603",), data.targets_in_a_column, saved=False),
     Remedy(("CW301",), constraints.along_the_right_axes),

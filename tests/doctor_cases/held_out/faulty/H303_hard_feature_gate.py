@@ -1,4 +1,4 @@
-# Feature selection: a learned gate in [0, 1] for each column; a column counts when its gate is above 0.5.
+# Feature selection: a learned gate in [0, 1] for each column; a column counts above 0.5.
 import keras
 import numpy as np
 from keras import layers, ops
