@@ -14,6 +14,7 @@ from constrainit.doctor._data import describe_data, describe_losses
 from constrainit.doctor._drawn_anew import drawn_anew
 from constrainit.doctor._dropped import dropped
 from constrainit.doctor._dropped_units import drops_most
+from constrainit.doctor._endless import endless
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._following_weights import of_weights, with_live_views
 from constrainit.doctor._frames import fault, layer_in
@@ -140,6 +141,7 @@ def _usual(problem, constraints, evidence):
     evidence.pairs = own_loss_compares_all(problem)
     if evidence.fault_step is None and not evidence.faults:
         evidence.turned = turned(problem)
+        evidence.endless = endless(problem, constraints, evidence) if evidence.losses else None
         evidence.moving = moving(problem) if evidence.losses else None
         evidence.falling = falling(problem, evidence, start)
         evidence.end = ends_early(problem, evidence, start)

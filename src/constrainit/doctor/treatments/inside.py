@@ -10,7 +10,16 @@ from constrainit.doctor.treatments._meaning import meant_set
 from constrainit.doctor.treatments._pastes import given, told, written
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.model import walk
-from constrainit.sets import Box, GroupL1Ball, L1Ball, MaxNorm, NormRange, Positive, SpectralNorm
+from constrainit.sets import (
+    Box,
+    GroupL1Ball,
+    L1Ball,
+    MaxNorm,
+    NormRange,
+    Positive,
+    Simplex,
+    SpectralNorm,
+)
 
 _MARGIN = 1e-2
 
@@ -50,6 +59,19 @@ def off_the_bound(problem, evidence, found):
     project(problem.model)
     code = f"{given(problem, sets)}\nci.project(model)"
     return Changed(f"a distance from the bound, {told(problem, sets)}", code=code)
+
+
+def adding_up_to_one(problem, evidence, found):
+    """Shares in place of a vector of weights that are at least zero, of any size."""
+    made = evidence.endless
+    if made is None or len(made.record.shape) != 1 or (to_numpy(made.record.variable) < 0).any():
+        return None
+    a_set = Simplex()
+    made.record.variable.constraint = made.record.resolved(a_set)
+    sets = {made.record.path: written(a_set)}
+    project(problem.model)
+    code = f"{given(problem, sets)}\nci.project(model)"
+    return Changed(f"weights that add up to one, {told(problem, sets)}", code=code)
 
 
 def inside_where_met(problem, evidence, found):
