@@ -14,6 +14,7 @@ from constrainit.doctor._data import describe_data, describe_losses
 from constrainit.doctor._drawn_anew import drawn_anew
 from constrainit.doctor._dropped import dropped
 from constrainit.doctor._dropped_units import drops_most
+from constrainit.doctor._endless import endless
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._following_weights import of_weights, with_live_views
 from constrainit.doctor._frames import fault, layer_in
@@ -34,6 +35,7 @@ from constrainit.doctor._own_copies import note_own_copies
 from constrainit.doctor._own_optimizer import has_stepped
 from constrainit.doctor._own_step import has_own_step
 from constrainit.doctor._own_training import OwnTraining
+from constrainit.doctor._padded import padded
 from constrainit.doctor._pairs import own_loss_compares_all
 from constrainit.doctor._plain import plain_tensors
 from constrainit.doctor._problem import Problem
@@ -46,6 +48,7 @@ from constrainit.doctor._skipping import skipping
 from constrainit.doctor._slow import too_slow
 from constrainit.doctor._stretches import stretches
 from constrainit.doctor._training import Training
+from constrainit.doctor._turned import turned
 from constrainit.doctor._twice import bounded_twice
 from constrainit.doctor._written_over import written_over
 from constrainit.model import walk
@@ -136,8 +139,11 @@ def _usual(problem, constraints, evidence):
         evidence.beyond = beyond(problem)
     evidence.losses_of = describe_losses(problem, evidence)
     evidence.severed = severed(problem, evidence)
+    evidence.padded = padded(problem, evidence)
     evidence.pairs = own_loss_compares_all(problem)
     if evidence.fault_step is None and not evidence.faults:
+        evidence.turned = turned(problem)
+        evidence.endless = endless(problem, constraints, evidence) if evidence.losses else None
         evidence.moving = moving(problem) if evidence.losses else None
         evidence.falling = falling(problem, evidence, start)
         evidence.end = ends_early(problem, evidence, start)

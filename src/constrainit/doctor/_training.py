@@ -16,6 +16,7 @@ from constrainit.doctor._kinks import kinks
 from constrainit.doctor._mapped import note_first_step
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._statistics import as_output, to_numpy
+from constrainit.doctor._stuck import stuck
 from constrainit.doctor._switches import switches
 from constrainit.doctor._units import identical, still_twins, twins
 from constrainit.doctor._use import ask_for_use, left_at_zero
@@ -99,6 +100,7 @@ class Training:
         if evidence.fault_step is None:
             evidence.identical = identical(same)
             evidence.twins = still_twins(pairs, evidence.gradients)
+            evidence.stuck = stuck(self.constraints, evidence)
         evidence.averages = self._averages()
         self.constraints.end(index)
         if evidence.fault_step is None:

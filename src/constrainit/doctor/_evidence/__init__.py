@@ -36,6 +36,7 @@ from constrainit.doctor._evidence._weights import (
     MadeEvidence,
     PenaltyEvidence,
     PlainEvidence,
+    StuckEvidence,
     TightEvidence,
     WrittenOverEvidence,
 )
@@ -77,6 +78,7 @@ __all__ = [
     "RoundingEvidence",
     "ServedEvidence",
     "SlowEvidence",
+    "StuckEvidence",
     "SumEvidence",
     "SwitchEvidence",
     "TightEvidence",

@@ -180,6 +180,23 @@ class TightEvidence:
 
 
 @dataclass(frozen=True)
+class StuckEvidence:
+    """A weight at the bound of its set, without any gradient from some step on.
+
+    Attributes:
+        record: The weight.
+        step: After how many steps.
+        bound: What all of its entries are then.
+        looks: At how many steps there was none.
+    """
+
+    record: WeightRecord
+    step: int
+    bound: float
+    looks: int
+
+
+@dataclass(frozen=True)
 class GraphConstantEvidence:
     """A tensor in the graph of a functional model that was computed from weights to train.
 

@@ -35,6 +35,7 @@ from constrainit.doctor._evidence._weights import (
     MadeEvidence,
     PenaltyEvidence,
     PlainEvidence,
+    StuckEvidence,
     TightEvidence,
     WrittenOverEvidence,
 )
@@ -135,6 +136,10 @@ class Evidence:
         mixed: The layer that makes an example depend on the others of its batch, and by how much.
         falling_penalties: Penalties on weights that are below zero after those steps, by path.
         tight: Weights whose bound keeps the model from training; asked once, as these are.
+        turned: Losses that take predictions first, where they are given targets first.
+        endless: A weight whose size alone takes the loss down without end, where there is one.
+        padded: A table whose sequences end in padding without a mask, where an output is constant.
+        stuck: Weights at their bounds without any gradient, where the output has become constant.
         stretches: The names of layers that follow one another and feed nothing else.
         trials: What the same look found after a change that asks for a cause, by its name.
     """
@@ -216,6 +221,10 @@ class Evidence:
     mixed: tuple[str, float] | None = None
     falling_penalties: dict[str, float] = field(default_factory=dict)
     tight: list[TightEvidence] = field(default_factory=list)
+    turned: list[Any] = field(default_factory=list)
+    endless: Any = None
+    padded: Any = None
+    stuck: list[StuckEvidence] = field(default_factory=list)
     stretches: list[list[str]] = field(default_factory=list)
     trials: dict[str, "Trial"] = field(default_factory=dict)
 

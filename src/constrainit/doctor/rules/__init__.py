@@ -69,6 +69,7 @@ from constrainit.doctor.rules.cw506_lost_update import LostUpdate
 from constrainit.doctor.rules.cw507_rounding import Rounding
 from constrainit.doctor.rules.cw508_epsilon_underflows import EpsilonUnderflows
 from constrainit.doctor.rules.cw509_no_second_derivative import NoSecondDerivative
+from constrainit.doctor.rules.cw510_stuck_at_bound import StuckAtBound
 from constrainit.doctor.rules.cw601_learning_rate_too_high import LearningRateTooHigh
 from constrainit.doctor.rules.cw602_unscaled_data import UnscaledData
 from constrainit.doctor.rules.cw603_wrong_loss import WrongLoss
@@ -118,8 +119,8 @@ RULES = (
     AverageOutside(), InfeasibleStart(), IdenticalUnits(), IdenticalWeights(), LostHalf(),
     StartJump(),
     ModelFails(), NonfiniteForward(), NonfiniteGradient(), NonfiniteLoss(), OwnStepBreaks(),
-    StepTrainsNothing(), ExplodingSignal(), SaturatedStart(), DeadStart(), NoGradient(),
-    ConstantOutput(), FadingGradient(), LostUpdate(), LossGrows(), LateStatistics(),
+    StepTrainsNothing(), ExplodingSignal(), SaturatedStart(), DeadStart(), StuckAtBound(),
+    NoGradient(), ConstantOutput(), FadingGradient(), LostUpdate(), LossGrows(), LateStatistics(),
     NotSaved(),
     LayerNotSaved(), StateNotSaved(),
 )  # fmt: skip

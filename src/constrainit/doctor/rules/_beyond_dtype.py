@@ -9,13 +9,16 @@ from constrainit.doctor.trace._limits import largest
 _NUMBER = re.compile(r"(?<![\w.)\]])(-?)\s*(\d[\d_]*\.?\d*(?:[eE][+-]?\d+)?)(?!\w)")
 
 
+_HALVES = ("float16", "bfloat16")
+
+
 def constant_beyond(operation: Operation) -> str:
     """What to write in place of a number that has become infinite, or an empty text.
 
     Asked of an operation that an operand enters as infinite, in a dtype of few numbers.
     """
-    halves = operation.dtype in ("float16", "bfloat16")
-    infinite = [one for one in operation.operands if _is_infinite(one)]
+    halves = operation.dtype in _HALVES
+    infinite = [one for one in operation.operands if _is_lost(one, operation.dtype)]
     if not infinite or not halves:
         return ""
     bound, text = largest(operation.dtype), operation.source.text if operation.source else ""
@@ -33,7 +36,10 @@ def constant_beyond(operation: Operation) -> str:
     )
 
 
-def _is_infinite(operand):
-    """Whether all of an operand's entries are infinite."""
+def _is_lost(operand, dtype):
+    """Whether all of an operand's entries are infinite, or one number that is so in a dtype."""
     numbers = operand.numbers
-    return numbers.size > 0 and numbers.minimum == numbers.maximum and math.isinf(numbers.minimum)
+    if numbers.size == 0 or numbers.minimum != numbers.maximum:
+        return False
+    beyond = dtype in _HALVES and abs(numbers.minimum) > largest(dtype)
+    return math.isinf(numbers.minimum) or (beyond and not operand.data and not operand.weights)

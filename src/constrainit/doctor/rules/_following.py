@@ -33,6 +33,7 @@ from constrainit.doctor.rules.cw506_lost_update import LostUpdate
 from constrainit.doctor.rules.cw507_rounding import Rounding
 from constrainit.doctor.rules.cw508_epsilon_underflows import EpsilonUnderflows
 from constrainit.doctor.rules.cw509_no_second_derivative import NoSecondDerivative
+from constrainit.doctor.rules.cw510_stuck_at_bound import StuckAtBound
 from constrainit.doctor.rules.cw604_nonfinite_data import NonfiniteData
 from constrainit.doctor.rules.cw606_unbounded_loss import UnboundedLoss
 from constrainit.doctor.rules.cw704_gradients_add_up import GradientsAddUp
@@ -64,6 +65,7 @@ def follow(found: list[Finding], evidence: Evidence) -> None:
     _follow_computed(found, evidence)
     _follow_assigned(found)
     _follow_zeros(found, evidence)
+    _follow_stuck(found)
     _follow_explosion(found)
     _follow_constraint(found)
     _follow_axes(found)
@@ -95,7 +97,14 @@ def _follow_signal(found, order):
         dead = [f for f in found if f.code == DeadStart.code and f.layer in behind]
         cut = [f for f in found if f.code in _WITHOUT_GRADIENT and f.layer in behind]
         for finding in dead and dead + cut:
-            finding.cause = f"{still.code} {still.layer}"
+            finding.cause = f"{still.code} {still.weight or still.layer}"
+
+
+def _follow_stuck(found):
+    """Units that die in the steps, behind weights that are stuck, are dead because of these."""
+    for own in _of(found, StuckAtBound):
+        for finding in [f for f in _of(found, DeadStart) if f.stage not in _FIRST]:
+            finding.cause = f"{own.code} {own.weight}"
 
 
 def _follow_explosion(found):
@@ -119,7 +128,7 @@ def _follow_softmax(found, evidence):
             finding.cause = f"{lost[0].code} {lost[0].weight}"
     for finding in found if any(f.layer in ends for f in still) else []:
         if finding.code in _BY_START:
-            finding.cause = f"{still[0].code} {still[0].layer}"
+            finding.cause = f"{still[0].code} {still[0].weight or still[0].layer}"
 
 
 def _follow_factors(found, evidence):

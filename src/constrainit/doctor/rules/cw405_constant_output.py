@@ -1,10 +1,20 @@
 """CW405 constant-output."""
 
-import keras
+from pathlib import Path
 
+import keras
+import numpy as np
+
+from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.rules._rule import Rule
 
 _ROUNDING, _LATER = 1e-6, 1e-4
+
+_NORMS = (
+    keras.layers.BatchNormalization,
+    keras.layers.LayerNormalization,
+    keras.layers.GroupNormalization,
+)
 
 
 class ConstantOutput(Rule):
@@ -29,6 +39,9 @@ class ConstantOutput(Rule):
         Outputs that are all zero, and change within the steps that are looked at, are a start that
         some layers mean to have. A batch of equal examples is not reported, nor a layer that is
         called several times, if what it gives varies in one of them.
+        Named as the cause are: a normalization whose scale is zero and gets no gradient; a weight
+        of the layer whose gradient a line of the user's own code cuts off; padding without a mask
+        in front of a recurrence. Else it says where to look.
 
     Source:
         The rule for layers without variation of theDeepChecker (Ben Braiek and Khomh, 2023).
@@ -50,14 +63,64 @@ class ConstantOutput(Rule):
             if later is None or output.layer in cut | moves:
                 continue
             if _still(output, _ROUNDING) and _still(later, _LATER):
+                why, fix, where = _cause(evidence, output)
                 yield self.made(
                     f"the output of {output.kind} {output.layer!r} is the same for every example "
                     f"of the batch (mean {output.mean:.3g}, deviation over the batch "
-                    f"{output.spread:.3g}), before and after the steps",
-                    _fix(evidence, output),
-                    {"spread": output.spread, "mean": output.mean}, layer=output.layer,
+                    f"{output.spread:.3g}), before and after the steps{why}",
+                    fix,
+                    {"spread": output.spread, "mean": output.mean}, layer=output.layer, **where,
                 )  # fmt: skip
                 return
+
+
+def _cause(evidence, output):
+    """What is seen of the cause, at the end of the sentence; what mends it; and where it is."""
+    never = [
+        g.record for g in evidence.gradients if g.never and g.record.layer.name == output.layer
+    ]
+    scale = next((r for r in never if _is_shut(r)), None)
+    if scale is not None:
+        return (
+            f": {scale.variable.name} is zero, and gets no gradient at any step, as what follows "
+            "passes none at zero",
+            f'{scale.variable.name}_initializer="ones": it may start at zero only where a shortcut '
+            "goes around the block and nothing rectifies what it gives",
+            {"weight": scale.path},
+        )
+    cut = next((r for r in never if r.path in evidence.severed), None)
+    if cut is not None:
+        source = evidence.severed[cut.path]
+        return (
+            f": {cut.path} gets no gradient at any step; line {source.line} of "
+            f"{Path(source.file).name} cuts it off",
+            "put something smooth in place of the operation without a derivative (a comparison, "
+            f"sign, round, a clip), or start {cut.variable.name} on the other side of it",
+            {"weight": cut.path, "source": source},
+        )
+    padded = evidence.padded
+    if padded is not None and _is_behind(evidence, output, padded.recurrences):
+        return (
+            f": of the {padded.steps} steps of the sequences that {padded.table.name!r} is given, "
+            f"the last {padded.length} are {padded.number} in half of them or more, and no mask "
+            f"tells {padded.recurrences[0]!r} so, which forgets what came before",
+            "Embedding(..., mask_zero=True), with 0 for padding alone, or put the padding before "
+            'the words: pad_sequences(..., padding="pre")',
+            {"weight": next((v.path for v in padded.table.variables), "")},
+        )
+    return "", _fix(evidence, output), {}
+
+
+def _is_shut(record):
+    """Whether a weight is the scale of a normalization, and zero."""
+    named = record.variable.name in ("gamma", "scale") and isinstance(record.layer, _NORMS)
+    return named and not np.any(to_numpy(record.variable))
+
+
+def _is_behind(evidence, output, layers):
+    """Whether an output comes at one of some layers, or after it."""
+    order = [one.layer for one in evidence.outputs]
+    return any(name in order and order.index(name) <= order.index(output.layer) for name in layers)
 
 
 def _fix(evidence, output):

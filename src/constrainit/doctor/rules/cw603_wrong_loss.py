@@ -6,7 +6,9 @@ _BOUNDED = ("sigmoid", "softmax", "hard_sigmoid")
 
 
 class WrongLoss(Rule):
-    """A cross-entropy takes something else than what the last layer gives.
+    """A loss takes something else than what it is given.
+
+    A cross-entropy may take something else than what the last layer gives.
 
     With `from_logits=True` the loss applies the softmax or sigmoid itself; after an activation
     that has done so, gradients become tiny. With `from_logits=False` it takes logarithms of the
@@ -15,6 +17,10 @@ class WrongLoss(Rule):
     A loss of a class of its own is also told when it broadcasts targets of the shape `(batch,)`
     against predictions `(batch, 1)`: it then compares all pairs of examples. A loss of Keras
     broadcasts the one target of an example over the predictions for all steps of a series.
+
+    A function whose first argument is called `y_pred` and the second `y_true` is given them the
+    other way around: Keras calls a loss with the targets first. What is not the same for both is
+    then made small by predictions that leave the targets.
 
     Example:
         model = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation="softmax")])
@@ -27,7 +33,8 @@ class WrongLoss(Rule):
         model
 
     Known limits:
-        Losses of the user's own are not known. A linear output is reported only if it has been
+        Of losses of the user's own only the names of their arguments are read, and whether it
+        matters which comes first. A linear output is reported only if it has been
         outside [0, 1] on the batch. One target for several units of the last layer is not
         reported, as it may be meant.
 
@@ -36,7 +43,7 @@ class WrongLoss(Rule):
     """
 
     code, name, level, stage = "CW603", "wrong-loss", "warning", "loss"
-    numbers = ("pairs",)
+    numbers = ("pairs", "loss", "loss_turned")
 
     def find(self, evidence):
         own = evidence.own if evidence.own is not None and evidence.own.pairs else None
@@ -50,6 +57,15 @@ class WrongLoss(Rule):
                 "their mean",
                 "give it targets of the shape (batch, 1), such as y[:, None]",
                 {"pairs": 1.0}, source=None if own is None else own.source,
+            )  # fmt: skip
+        for made in evidence.turned:
+            first, second = made.names
+            yield self.made(
+                f"the loss {made.name} takes {first} first and {second} second, but Keras gives it "
+                f"the targets first: it is {made.losses[0]:.4g} so, and {made.losses[1]:.4g} with "
+                "the two the other way around",
+                f"let it take the targets first: def {made.name}({second}, {first})",
+                {"loss": made.losses[0], "loss_turned": made.losses[1]},
             )  # fmt: skip
         for made in evidence.losses_of:
             if made.pairs:

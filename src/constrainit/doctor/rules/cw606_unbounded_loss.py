@@ -32,8 +32,9 @@ class UnboundedLoss(Rule):
         thousand times lower before something overflowed. Not asked where constraints hold all
         weights but biases within bounds, and a shift of all predictions does not make the loss
         lower: that of a critic has a least value then. A likelihood of densities may be negative,
-        and slows down. A part that is still outweighed by another one is not seen, nor are models
-        whose steps are dear.
+        and slows down; a constrained weight whose set allows any size is named before, if each time
+        that it alone is made a hundredfold the loss falls by the same. A part that is still
+        outweighed by another one is not seen, nor are models whose steps are dear.
 
     Source:
         pytorch/examples#824 (a divergence without its minus), scikit-learn/scikit-learn#8087 (a
@@ -47,6 +48,7 @@ class UnboundedLoss(Rule):
         seen = [loss for loss in evidence.losses if math.isfinite(loss)]
         more = [loss for loss in evidence.further if math.isfinite(loss)]
         if not (_falls_on(seen, more) if more else _has_fallen(evidence, seen)):
+            yield from self._by_size(evidence)
             return
         # What falls is a part that a layer adds, if that is most of it.
         layer = min(evidence.added, key=lambda name: evidence.added[name], default="")
@@ -66,6 +68,22 @@ class UnboundedLoss(Rule):
             else "look at the signs: a distance, a divergence or minus a logarithm of chances must "
             "have a least value; a critic needs its weights bounded",
             {"loss": seen[0], "loss_after": [*seen, *more][-1]}, layer=layer, weight=path,
+        )  # fmt: skip
+
+    def _by_size(self, evidence):
+        """A weight that its set allows any size, where the loss is the lower the larger it is."""
+        made = evidence.endless
+        if made is None:
+            return
+        yield self.made(
+            "the loss falls without end with the size of this weight alone, whatever the data are: "
+            f"from {made.losses[0]:.4g} to {made.losses[1]:.4g} with the weight "
+            f"{made.factors[1]:g} times as large and to {made.losses[-1]:.4g} with "
+            f"{made.factors[-1]:g} times, by the same each time; its set allows any size",
+            "weights that a density or a likelihood is a sum with add up to one: a set such as "
+            "constrainit.Simplex(), or divide by their sum",
+            {"loss": made.losses[0], "loss_after": made.losses[-1]},
+            layer=made.record.layer.name, weight=made.record.path,
         )  # fmt: skip
 
 

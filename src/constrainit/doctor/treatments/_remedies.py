@@ -19,6 +19,7 @@ from constrainit.doctor.treatments import (
     masks,
     models,
     one_sign,
+    opened,
     outputs,
     penalties,
     pruned,
@@ -49,6 +50,7 @@ REMEDIES = (
     Remedy(("CW219",), training.running_constraints, saved=False),
     Remedy(("CW703",), steps.projected, saved=False),
     Remedy(("CW604",), data.finite_rows, saved=False),
+    Remedy(("CW603",), outputs.targets_first, saved=False, trains=True),
     Remedy(("CW603",), outputs.other_logits),
     Remedy(("CW603",), data.targets_in_a_column, saved=False),
     Remedy(("CW301",), constraints.along_the_right_axes),
@@ -103,6 +105,7 @@ REMEDIES = (
     Remedy(("CW605",), models.bias_at_the_end),
     Remedy(("CW605",), outputs.no_last_activation),
     Remedy(("CW605",), data.labels_that_fit, saved=False),
+    Remedy(("CW606",), inside.adding_up_to_one, saved=False, trains=True),
     Remedy(("CW607",), outputs.absolute_error),
     Remedy(("CW608",), training.steady_rate),
     Remedy(("CW613",), training.longer_schedule),
@@ -113,6 +116,12 @@ REMEDIES = (
     Remedy(("CW605",), models.scaled_logits),
     Remedy(("CW605",), models.unit_for_each_class),
     Remedy(("CW405",), outputs.sigmoid_of_one),
+    Remedy(("CW405",), opened.scales_of_ones),
+    Remedy(("CW405",), opened.masked, saved=False),
+    *(
+        Remedy(("CW405",), source.smoothed(sharpness), saved=False, trains=True)
+        for sharpness in (10.0, 1.0)
+    ),
     Remedy(("CW616",), outputs.softplus_for_the_sign),
     Remedy(("CW502",), outputs.softplus_at_the_end),
     Remedy(("CW401", "CW502"), outputs.softplus_under_a_power, trains=True),
@@ -151,6 +160,11 @@ REMEDIES = (
     Remedy(_SIGNAL, models.scaled_outputs),
     Remedy(("CW504",), both(models.scaled_outputs, training.lower_rate(0.1)), factor=0.1),
     Remedy((*_BROKEN, *_SIGNAL, "CW506", "CW210"), models.in_float32),
+    *(
+        Remedy(("CW510",), training.lower_rate(factor), factor=factor, trains=True)
+        for factor in (0.1, 0.01)
+    ),
+    Remedy(("CW510",), inside.off_the_bound, saved=False, trains=True),
     Remedy(("CW503",), outputs.softmax_along_time),
     Remedy(("CW503",), source.softmax_along_time, saved=False),
     Remedy(("CW503",), source.with_a_gradient, saved=False),

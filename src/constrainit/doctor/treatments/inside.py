@@ -9,7 +9,17 @@ from constrainit.doctor.treatments._closer import closer
 from constrainit.doctor.treatments._meaning import meant_set
 from constrainit.doctor.treatments._pastes import given, told, written
 from constrainit.doctor.treatments._remedy import Changed
-from constrainit.sets import Box, GroupL1Ball, L1Ball, MaxNorm, NormRange, Positive, SpectralNorm
+from constrainit.model import walk
+from constrainit.sets import (
+    Box,
+    GroupL1Ball,
+    L1Ball,
+    MaxNorm,
+    NormRange,
+    Positive,
+    Simplex,
+    SpectralNorm,
+)
 
 _MARGIN = 1e-2
 
@@ -34,6 +44,34 @@ def inside_the_bounds(problem, evidence, found):
     project(problem.model)
     code = f"{given(problem, sets)}\nci.project(model)"
     return Changed(f"a distance from the bound, {told(problem, sets)}", code=code)
+
+
+def off_the_bound(problem, evidence, found):
+    """Bounds a little inside of those that weights were stuck at."""
+    sets, paths = {}, {made.record.path for made in evidence.stuck}
+    for record in walk(problem.model):
+        a_set = _interior(record) if record.path in paths else None
+        if a_set is not None:
+            record.variable.constraint = record.resolved(a_set)
+            sets[record.path] = written(a_set)
+    if not sets:
+        return None
+    project(problem.model)
+    code = f"{given(problem, sets)}\nci.project(model)"
+    return Changed(f"a distance from the bound, {told(problem, sets)}", code=code)
+
+
+def adding_up_to_one(problem, evidence, found):
+    """Shares in place of a vector of weights that are at least zero, of any size."""
+    made = evidence.endless
+    if made is None or len(made.record.shape) != 1 or (to_numpy(made.record.variable) < 0).any():
+        return None
+    a_set = Simplex()
+    made.record.variable.constraint = made.record.resolved(a_set)
+    sets = {made.record.path: written(a_set)}
+    project(problem.model)
+    code = f"{given(problem, sets)}\nci.project(model)"
+    return Changed(f"weights that add up to one, {told(problem, sets)}", code=code)
 
 
 def inside_where_met(problem, evidence, found):

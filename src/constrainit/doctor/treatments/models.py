@@ -20,7 +20,7 @@ _LOGITS = 20.0
 
 def in_float32(problem, evidence, found):
     """Every layer of the model in float32."""
-    config, changed = config_of(problem.model), []
+    config, changed, kinds = config_of(problem.model), [], {}
 
     def edit(part):
         policy = part.get("config", {}).get("dtype")
@@ -28,14 +28,17 @@ def in_float32(problem, evidence, found):
         if isinstance(name, str) and any(half in name for half in _HALF):
             part["config"]["dtype"] = "float32"
             changed.append(part["config"].get("name", part.get("class_name")))
+            kinds[changed[-1]] = part.get("class_name", "Dense").split(">")[-1]
 
     each(config, edit)
     if not changed:
         return None
     other = _made(problem, config)
+    kind = kinds[next((f.layer for f in found if f.layer in kinds), changed[0])]
+    module = "keras.layers." if hasattr(keras.layers, kind) else ""
     return Changed(
         f"{_listed(changed)} computed and stored in float32", other,
-        'keras.layers.Dense(..., dtype="float32")',
+        f'{module}{kind}(..., dtype="float32")',
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from constrainit.doctor._turned import function_of
 from constrainit.doctor.trace._limits import NEGATIVE_BASE
 from constrainit.doctor.treatments._remedy import Changed, with_other
 
@@ -49,6 +50,29 @@ def other_logits(problem, evidence, found):
     named = f" for {', '.join(sorted(layers))}" if len(losses) > 1 else ""
     code = f"loss=keras.losses.{changed[0]}"
     return Changed(f"the loss{named} takes {logits}", with_other(problem, loss=loss), code)
+
+
+def targets_first(problem, evidence, found):
+    """The losses that take predictions first, given them first."""
+    losses = list(problem.losses())
+    for made in evidence.turned:
+        losses[made.place] = _turned(function_of(losses[made.place]))
+    if not evidence.turned:
+        return None
+    loss = losses[0] if len(losses) == 1 else keras.tree.pack_sequence_as(problem.specs, losses)
+    names = [made.name for made in evidence.turned]
+    return Changed(
+        f"{', '.join(names)} with its arguments the other way around",
+        with_other(problem, loss=loss),
+        f"loss=lambda y_true, y_pred: {names[0]}(y_pred, y_true)",
+    )
+
+
+def _turned(function):
+    def loss(y_true, y_pred):
+        return function(y_pred, y_true)
+
+    return loss
 
 
 def softplus_at_the_end(problem, evidence, found):

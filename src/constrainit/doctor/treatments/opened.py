@@ -1,0 +1,47 @@
+"""Remedies for a layer that gives the same for every example: what holds it shut is opened."""
+
+import numpy as np
+
+from constrainit.doctor._statistics import to_numpy
+from constrainit.doctor.treatments._remedy import Changed, with_other
+from constrainit.doctor.treatments.starts import start_at
+
+
+def scales_of_ones(problem, evidence, found):
+    """Ones in place of the zeros of the scales of normalizations that get no gradient."""
+    wanted, named, code = {f.weight for f in found if f.weight}, [], ""
+    for made in evidence.gradients:
+        record = made.record
+        alike = record.variable.name in {path.split("/")[-1] for path in wanted}
+        if not made.never or not alike or np.any(to_numpy(record.variable)):
+            continue
+        if record.path not in wanted and not _is_like(record, evidence, wanted):
+            continue
+        start_at(record, np.ones(record.shape))
+        if not np.any(to_numpy(record.variable)):
+            return None
+        named.append(record.path)
+        kind, name = type(record.layer).__name__, record.variable.name
+        code = f'keras.layers.{kind}(..., {name}_initializer="ones")'
+    return Changed(f"{', '.join(named[:3])} starts at one", code=code) if named else None
+
+
+def _is_like(record, evidence, wanted):
+    """Whether a layer is of the class of one whose weight is at fault."""
+    kinds = {type(made.record.layer) for made in evidence.gradients if made.record.path in wanted}
+    return type(record.layer) in kinds
+
+
+def masked(problem, evidence, found):
+    """A mask of the zeros that sequences are padded with."""
+    padded = evidence.padded
+    if padded is None or padded.number != 0:
+        return None
+    table = padded.table
+    # Keras asks the second one, which the layer has set from the first.
+    vars(table)["mask_zero"] = vars(table)["_supports_masking"] = True
+    return Changed(
+        f"{table.name} masks the zeros",
+        with_other(problem),
+        "keras.layers.Embedding(..., mask_zero=True)",
+    )
