@@ -110,6 +110,7 @@ OF_KIND = {
     "stop_gradient": ("CW503",),
     "sum_below_zero": ("CW616",),
     "sum_leaves_set": ("CW216",),
+    "swapped_targets": ("CW605",),
     "target_falls": ("CW610",),
     "train_eval_mismatch": ("CW406",),
     "unbounded_loss": ("CW606",),
