@@ -111,6 +111,7 @@ OF_KIND = {
     "stuck_at_bound": ("CW510",),
     "sum_below_zero": ("CW616",),
     "sum_leaves_set": ("CW216",),
+    "swapped_targets": ("CW605",),
     "target_falls": ("CW610",),
     "turned_loss": ("CW603",),
     "train_eval_mismatch": ("CW406",),

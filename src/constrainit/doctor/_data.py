@@ -11,6 +11,7 @@ from keras import ops
 from constrainit.doctor._evidence import DataEvidence, Evidence, LossEvidence
 from constrainit.doctor._floor import floor_of
 from constrainit.doctor._labels import are_goals, classes_that_count, is_own, passed_over
+from constrainit.doctor._orders import in_other_order
 from constrainit.doctor._pairs import compares_all
 from constrainit.doctor._signs import ends_nonnegative, keeps_nonnegative
 from constrainit.doctor._statistics import to_numpy
@@ -101,7 +102,7 @@ def describe_losses(problem: Any, evidence: Evidence) -> list[LossEvidence]:
                 _below_zero(layer, low, target, evidence),
             )
         )  # fmt: skip
-    return found
+    return in_other_order(problem, found)
 
 
 def _ends_of(target, labels):

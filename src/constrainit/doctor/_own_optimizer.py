@@ -13,6 +13,9 @@ from constrainit.doctor._state import snapshot
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.engines._result import Stepped
 
+CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
+"""The arguments of an optimizer that bound its gradients."""
+
 
 def copied(optimizer: Any, trainable: list[Any]) -> Any:
     """An optimizer like another one, with its state, for the same variables.
@@ -52,6 +55,13 @@ def gathers(optimizer: Any) -> int:
 def inner_of(optimizer: Any) -> Any:
     """The optimizer that a loss scale is around, or the optimizer itself."""
     return getattr(optimizer, "inner_optimizer", optimizer)
+
+
+def clips_of(optimizer: Any) -> dict[str, float]:
+    """The arguments by which an optimizer clips gradients, with their bounds."""
+    inner = inner_of(optimizer)
+    bounds = {name: getattr(inner, name, None) for name in CLIPS}
+    return {name: float(bound) for name, bound in bounds.items() if bound}
 
 
 def has_stepped(model: Any) -> bool:

@@ -62,7 +62,11 @@ class OwnStep:
 
     @contextlib.contextmanager
     def lent(self) -> Iterator[Any]:
-        """Everything that steps change comes back at the end, and by what it gives before it."""
+        """Everything that steps change comes back at the end, and by what it gives before it.
+
+        After that it is as `fit` builds it before the first step. On PyTorch that tells the model
+        of parameters that a part of it was built with, which `zero_grad` would not clear else.
+        """
         with contextlib.ExitStack() as stack:
             for name, value in self._given():
                 stack.enter_context(attribute(self.model, name, value))
@@ -72,10 +76,18 @@ class OwnStep:
             also = [one for one in (*self.optimizers, *inner, *kept) if one is not None]
             stack.enter_context(engine().set_aside(self.model))
             put_back = stack.enter_context(borrowed(self.model, also))
-            engine().build_for_fit(self.model, self.data)
-            for optimizer in self.optimizers if self.problem.factor_of_own != 1 else ():
-                optimizer.learning_rate = _rate(optimizer) * self.problem.factor_of_own
-            yield put_back
+            self._build()
+
+            def again():
+                put_back()
+                self._build()
+
+            yield again
+
+    def _build(self):
+        engine().build_for_fit(self.model, self.data)
+        for optimizer in self.optimizers if self.problem.factor_of_own != 1 else ():
+            optimizer.learning_rate = _rate(optimizer) * self.problem.factor_of_own
 
     def _given(self):
         """What was given in place of what the model was compiled with."""

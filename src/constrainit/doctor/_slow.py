@@ -6,6 +6,7 @@ import numpy as np
 
 from constrainit.doctor._evidence import Evidence, SlowEvidence
 from constrainit.doctor._halves import Halves, Values, can_be_halved, tried
+from constrainit.doctor._own_optimizer import clips_of, inner_of
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._schedules import schedule_of
 from constrainit.doctor._statistics import to_numpy
@@ -28,6 +29,8 @@ _GAIN = 0.2
 def too_slow(problem: Problem, evidence: Evidence, start: Values) -> SlowEvidence | None:
     """The weight that moves least, where a rate so many times as large trains on half the batch.
 
+    So is one that the steps without a clip of the gradients train, where the own ones clip them.
+
     None where some weight is moved, where the loss falls, and with a schedule, which may begin
     low; of a model that has been trained before, too, be it by its optimizer, or, as pretrained
     weights have been, by another one, for which a low rate is meant.
@@ -39,8 +42,11 @@ def too_slow(problem: Problem, evidence: Evidence, start: Values) -> SlowEvidenc
     """
     losses, rate = evidence.losses, evidence.rate
     moving = [made for made in evidence.gradients if made.norm]
-    still = all(made.moved is not None and 0 < made.moved < _MOVED for made in moving)
-    if not moving or not still or not rate or len(losses) <= _FEWEST or evidence.trained:
+    clip = clips_of(problem.optimizer)
+    # How far zeros move, as of biases, has no share; a clip holds them back with the others.
+    shares = [made.moved for made in moving if made.moved is not None or not clip]
+    still = all(share is not None and 0 < share < _MOVED for share in shares)
+    if not shares or not still or not rate or len(losses) <= _FEWEST or evidence.trained:
         return None
     if losses[-1] < losses[0] - _STILL * abs(losses[0]) or not can_be_halved(problem):
         return None
@@ -49,21 +55,43 @@ def too_slow(problem: Problem, evidence: Evidence, start: Values) -> SlowEvidenc
     slowest = min(moving, key=lambda made: made.moved or math.inf)
     steps = len(losses) - 1
     size = float(np.max(np.abs(to_numpy(slowest.record.variable))))
+    moved = slowest.moved or 0.0
     with tried(problem, "a higher learning rate is"):
         halves = Halves(problem, start)
         first = halves.loss()
         if _knows(halves, first):
             return None
         given = halves.train(steps)
+        if clip:
+            free, far = _without(clip, problem, start, steps, slowest.record.variable)
+            if _gains(first, given, free) and far > _MOVED:
+                seen = (first, given, free)
+                return SlowEvidence(slowest.record, size, moved, rate, 1.0, steps, seen, clip, far)
         for factor in _FACTORS:
             halves.begin()
             faster = halves.train(steps, [factor * rate] * steps)
-            gain = first - faster
-            if gain > _GAIN * abs(first) and gain > 10 * (first - given):
+            if _gains(first, given, faster):
                 seen = (first, given, faster)
-                moved = slowest.moved or 0.0
                 return SlowEvidence(slowest.record, size, moved, rate, factor, steps, seen)
     return None
+
+
+def _gains(first, given, other):
+    """Whether another training takes much off the loss, and ten times what the given one takes."""
+    gain = first - other
+    return gain > _GAIN * abs(first) and gain > 10 * (first - given)
+
+
+def _without(clip, problem, start, steps, variable):
+    """The loss after steps that nothing clips, and how far the first of them moves a weight."""
+    own = inner_of(problem.optimizer)
+    config = {**own.get_config(), **dict.fromkeys(clip)}
+    halves = Halves(problem, start, type(own).from_config(config))
+    before = to_numpy(variable)
+    halves.train(1)
+    far = np.linalg.norm(to_numpy(variable) - before) / max(np.linalg.norm(before), 1e-30)
+    halves.begin()
+    return halves.train(steps), float(far)
 
 
 def _knows(halves, loss):

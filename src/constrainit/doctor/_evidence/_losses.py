@@ -65,6 +65,7 @@ class LossEvidence:
             read something else from them.
         below: The least output after the steps, where it is negative although no target is, and the
             weights of the last layer are kept from being negative; else 0.
+        other: The place of the output whose targets it is given, if it has got its labels.
     """
 
     name: str
@@ -89,6 +90,7 @@ class LossEvidence:
     apart: float = 0.0
     goals: bool = True
     below: float = 0.0
+    other: int | None = None
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,9 @@ class SlowEvidence:
         factor: How many times as large the rate is that trains.
         steps: How many steps were taken.
         losses: The loss of examples that are not trained on: before, and after these steps with the
-            rate as given and with the higher one.
+            rate as given and with the higher one, or without the clip.
+        clip: Which arguments of the optimizer clip the gradients, where that is what slows it.
+        free: How far the first step moves the weight without the clip.
     """
 
     record: WeightRecord
@@ -191,6 +195,8 @@ class SlowEvidence:
     factor: float
     steps: int
     losses: tuple[float, float, float]
+    clip: dict[str, float] = field(default_factory=dict)
+    free: float = 0.0
 
 
 @dataclass(frozen=True)

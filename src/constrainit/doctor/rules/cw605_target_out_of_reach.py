@@ -7,6 +7,14 @@ from constrainit.doctor.rules._rule import Rule, percent
 _MARGIN = 0.05
 _FLOOR = 0.5
 
+_LOGITS = 40.0
+"""How far logits should be able to be apart: cosines are by two, and a scale of 20 is usual."""
+
+
+def scale_for(apart: float) -> float:
+    """What logits are to be multiplied by that can be so far apart."""
+    return round(_LOGITS / apart, 1)
+
 
 def _between(low, high):
     """An interval in words."""
@@ -25,7 +33,7 @@ class TargetOutOfReach(Rule):
     cosines, can not tell many classes apart: the loss ends far above zero. Labels that are aligned
     with the steps of a series (CTC) need at least as many steps as they have letters. A loss that
     multiplies by the labels, as that of a Wasserstein critic, does not look at those of zero: it
-    wants -1 and 1.
+    wants -1 and 1. Of a model with several outputs the targets may be given in the other order.
 
     Example:
         model = keras.Sequential([keras.Input((4,)), layers.Dense(1, activation="sigmoid")])
@@ -66,11 +74,15 @@ class TargetOutOfReach(Rule):
         "short",
         "passed_over",
         "classes",
+        "other",
     )
 
     def find(self, evidence):
         for made in evidence.losses_of:
             target = made.target
+            if made.other is not None:
+                yield self._swapped(evidence, made)
+                continue
             if _FLOOR < made.floor < min(evidence.losses):
                 yield self._bounded(evidence, made)
                 continue
@@ -138,12 +150,27 @@ class TargetOutOfReach(Rule):
                 layer=made.layer,
             )  # fmt: skip
 
+    def _swapped(self, evidence, made):
+        """Two outputs of which each can give the targets of the other one."""
+        other, target = evidence.losses_of[made.other], made.target
+        labels = "0 or 1" if made.classes is None else f"one of {made.classes} classes"
+        names = ", ".join(repr(one.layer) for one in evidence.losses_of)
+        return self.made(
+            f"the targets lie in [{target.low:.3g}, {target.high:.3g}], but {made.name} of "
+            f"{made.layer!r} takes labels, and those of {other.layer!r} are all {labels}: the two "
+            "are given in the other order",
+            f"give the targets in the order of the outputs, {names}, or by their names in a "
+            "dictionary",
+            {"target_low": target.low, "target_high": target.high, "other": made.other},
+            level="error", layer=made.layer,
+        )  # fmt: skip
+
     def _bounded(self, evidence, made):
         return self.made(
             f"the logits of {made.layer!r} are less than {made.apart:.3g} apart whatever the "
             f"weights are: {made.name} can not fall below {made.floor:.3g} (it is "
             f"{evidence.losses[-1]:.3g} after {len(evidence.losses) - 1} steps)",
             "multiply them before the softmax, by a fixed or a trained scale such as "
-            "activation=constrainit.OutputScale('softmax', scale=20.0)",
+            f"activation=constrainit.OutputScale('softmax', scale={scale_for(made.apart)})",
             {"floor": made.floor, "apart": made.apart}, layer=made.layer,
         )  # fmt: skip

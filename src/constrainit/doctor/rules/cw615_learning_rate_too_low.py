@@ -1,5 +1,6 @@
 """CW615 learning-rate-too-low."""
 
+from constrainit.doctor._own_optimizer import CLIPS
 from constrainit.doctor.rules._rule import Rule
 
 _LARGE = 10.0
@@ -8,6 +9,9 @@ _LARGE = 10.0
 
 class LearningRateTooLow(Rule):
     """The weights are so large, or the learning rate so low, that no training would move them.
+
+    So it is where the gradients are clipped to far less than they are: with `SGD(0.01)` and a
+    `global_clipnorm` of 1e-3 a step is 1e-5 long, whatever the loss is.
 
     Adam moves each entry by about its learning rate, whatever the gradient is. A weight that is
     held in the units of its subject, a stiffness of 12000 N/m, needs a million steps of 0.01 to
@@ -38,7 +42,8 @@ class LearningRateTooLow(Rule):
     Known limits:
         Reported where the first step moves every weight that has a gradient by less than a ten
         thousandth of itself, the loss does not fall by 1 % in the steps, and a rate a hundred or
-        ten thousand times as large takes a fifth off the loss of examples that are not trained on.
+        ten thousand times as large, or steps that nothing clips, take a fifth off the loss of
+        examples that are not trained on.
         Not looked at are models with a schedule, that were trained before, or whose steps are dear,
         and one large weight among others that are moved. Weights whose loss is three tenths below
         that of the same ones in another order are taken for trained, and a low rate for meant.
@@ -48,13 +53,26 @@ class LearningRateTooLow(Rule):
     """
 
     code, name, stage = "CW615", "learning-rate-too-low", "training"
-    numbers = ("moved", "rate", "higher_rate")
+    numbers = ("moved", "rate", "higher_rate", "free", *CLIPS)
 
     def find(self, evidence):
         slow = evidence.slow
         if slow is None:
             return
         before, given, faster = slow.losses
+        if slow.clip:
+            bounds = ", ".join(f"{name}={bound:g}" for name, bound in slow.clip.items())
+            yield self.made(
+                f"a step moves it by {slow.moved:.2g} of itself, as the optimizer clips the "
+                f"gradients ({bounds}), and by {slow.free:.2g} without that: {slow.steps} steps "
+                f"take the loss of examples that are not trained on from {before:.4g} to "
+                f"{given:.4g}, and without the clip to {faster:.4g}",
+                f"leave out {' and '.join(slow.clip)}, or clip at what the gradients are when "
+                "they are usual, such as clipnorm=1.0",
+                {"moved": slow.moved, "free": slow.free, "rate": slow.rate, **slow.clip},
+                layer=slow.record.layer.name, weight=slow.record.path,
+            )  # fmt: skip
+            return
         higher = f"a learning rate of {slow.factor * slow.rate:.3g}"
         size = float(f"{slow.size:.1g}")
         units = (

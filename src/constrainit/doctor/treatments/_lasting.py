@@ -4,6 +4,7 @@ What was at fault must not come back: not as training goes on, not where a penal
 weights to, and not as a model that gives nothing any more.
 """
 
+import keras
 import numpy as np
 
 from constrainit.doctor._finding import Finding
@@ -41,6 +42,12 @@ _HIGHER = 10.0
 _TWICE = 2.0
 """The same for biases that do not start at zero, which a person has chosen."""
 
+_FAR_ABOVE = 1e3
+"""A cure may begin higher, where nothing came out before; not by orders of magnitude."""
+
+_LEAST = 0.1
+"""The same of a loss that was next to nothing."""
+
 _MUTED = 1e-3
 """A model whose output varies by less than this share of what it did has lost its signal."""
 
@@ -60,6 +67,7 @@ def confirmed(
     if not is_good(wanted, after, found, brings=remedy.brings):
         return after
     doubt = _of_penalty(remedy, evidence) or _muted(evidence, after) or _unlearnt(wanted, after)
+    doubt = doubt or _far_above(problem, evidence, after)
     now = after.evidence.losses
     if not doubt and remedy.trains and not _falls_to_its_end(after.evidence):
         doubt = "the loss does not fall"
@@ -123,6 +131,23 @@ def _unlearnt(wanted, after):
     """Whether a weaker penalty leaves the loss of the data as it is."""
     stays = any(finding.code == "CW609" for finding in wanted) and not falls(after.evidence)
     return "the loss of the data does not fall either" if stays else ""
+
+
+def _far_above(problem, evidence, after):
+    """Whether the same loss of the same data is larger by orders of magnitude."""
+    other = after.changed.problem or problem
+    parts = [keras.tree.flatten(one.y) for one in (problem, other)]
+    same = all(a is b for a, b in zip(*parts, strict=False))
+    if not same or other.given_loss is not problem.given_loss:
+        return ""
+    before, now = evidence.losses[:1], after.evidence.losses
+    if not (before and now and np.isfinite([before[0], now[0], now[-1]]).all()):
+        return ""
+    most = _FAR_ABOVE * max(abs(before[0]), _LEAST)
+    for said, loss in (("starts", now[0]), ("ends", now[-1])):
+        if loss > most:
+            return f"the loss {said} at {loss:.3g}, where it was {before[0]:.3g}"
+    return ""
 
 
 def _worse(before, now, factor):

@@ -100,6 +100,7 @@ REMEDIES = (
     Remedy(("CW612",), penalties.fixed_weight, saved=False),
     Remedy(("CW305",), training.average_at_the_end),
     Remedy(("CW303",), training.projected_averages, saved=False),
+    Remedy(("CW605",), data.targets_in_other_order, saved=False),
     Remedy(("CW605",), data.labels_from_zero, saved=False),
     Remedy(("CW605",), data.labels_of_both_signs, saved=False),
     Remedy(("CW605",), models.bias_at_the_end),

@@ -154,6 +154,25 @@ def labels_from_zero(problem, evidence, found):
     )
 
 
+def targets_in_other_order(problem, evidence, found):
+    """The targets of two outputs in the place of each other."""
+    pairs = [(p, m.other) for p, m in enumerate(evidence.losses_of) if m.other is not None]
+    if not pairs:
+        return None
+    at, other = pairs[0]
+    parts = keras.tree.flatten(problem.y)
+    parts[at], parts[other] = parts[other], parts[at]
+    names = [evidence.losses_of[place].layer for place in (at, other)]
+    code = ""
+    if isinstance(problem.y, (list, tuple)):
+        code = f"y[{at}], y[{other}] = y[{other}], y[{at}]"
+    return Changed(
+        f"the targets of {names[0]} and {names[1]} in the other order",
+        with_other(problem, y=keras.tree.pack_sequence_as(problem.y, parts)),
+        code,
+    )
+
+
 def labels_of_both_signs(problem, evidence, found):
     """Labels of -1 in place of those of zero, which the loss does not look at."""
     if len(evidence.losses_of) != 1 or not evidence.losses_of[0].passed_over:

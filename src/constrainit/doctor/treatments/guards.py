@@ -45,8 +45,11 @@ def _layer_of(problem, operation):
 def _with_edit(problem, operation, edit):
     """The class of the layer, or the loss, in which an operation failed, with its source edited."""
     layer, losses = _layer_of(problem, operation), problem.losses()
-    if layer is not None:
-        owner: Any = kind_of_layer(layer)
+    function = getattr(layer, "function", None) if _is_lambda(layer) else None
+    if function is not None:
+        owner: Any = function
+    elif layer is not None:
+        owner = kind_of_layer(layer)
     elif operation.stage in ("loss", "gradients") and len(losses) == 1:
         owner = getattr(losses[0], "fn", losses[0])
     else:
@@ -60,9 +63,16 @@ def _with_edit(problem, operation, edit):
     if layer is None:
         return Changed(sentence, with_other(problem, loss=new), diff=diff)
     for other in problem.model._flatten_layers():
-        if kind_of_layer(other) is owner:
+        if function is not None and _is_lambda(other) and other.function is owner:
+            vars(other)["function"] = new
+        elif kind_of_layer(other) is owner:
             become(other, new)
     return Changed(sentence, with_other(problem), diff=diff)
+
+
+def _is_lambda(layer):
+    """Whether a layer calls a function of the user's own that has a name."""
+    return isinstance(layer, keras.layers.Lambda) and kind_of(layer.function) is layer.function
 
 
 def jittered(problem, evidence, found):

@@ -7,6 +7,7 @@ from constrainit._carried import carry_adapted
 from constrainit._obey import prepare
 from constrainit.doctor._problem import Problem
 from constrainit.doctor.rules.cw404_exploding_signal import feeds_back_without_bound
+from constrainit.doctor.rules.cw605_target_out_of_reach import scale_for
 from constrainit.doctor.treatments._configs import config_of, each
 from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.layers import OutputScale
@@ -14,8 +15,6 @@ from constrainit.model import walk
 from constrainit.sets import SpectralNorm
 
 _HALF = ("float16", "bfloat16")
-_LOGITS = 20.0
-"""How far logits should be able to be apart."""
 
 
 def in_float32(problem, evidence, found):
@@ -115,13 +114,13 @@ def with_derivatives(problem, evidence, found):
 
 def scaled_logits(problem, evidence, found):
     """A scale in front of the softmax of logits that are bounded."""
-    wanted = {f.layer: f.evidence["apart"] for f in found if "apart" in f.evidence}
+    wanted = {f.layer: scale_for(f.evidence["apart"]) for f in found if "apart" in f.evidence}
     config, changed = config_of(problem.model), []
 
     def edit(part):
         own = part["config"]
         if own.get("name") in wanted and isinstance(own.get("activation"), str):
-            scale = round(_LOGITS / wanted[own["name"]], 1)
+            scale = wanted[own["name"]]
             scaled = OutputScale(own["activation"], scale=scale)
             own["activation"] = keras.saving.serialize_keras_object(scaled)
             changed.append((own["name"], own["activation"], scale))
@@ -138,10 +137,11 @@ def scaled_logits(problem, evidence, found):
 
 def bounded_recurrence(problem, evidence, found):
     """A hyperbolic tangent in recurrences whose activation has no upper end."""
-    names, changed = {finding.layer for finding in found}, {}
-    for layer in problem.model._flatten_layers():
+    changed = {}
+    # Of several the rule names the first: the others are no better.
+    for layer in problem.model._flatten_layers() if _is_fed_back(problem, found) else ():
         cell = getattr(layer, "cell", None)
-        if layer.name in names and feeds_back_without_bound(cell):
+        if feeds_back_without_bound(cell):
             vars(cell)["activation"] = keras.activations.tanh
             changed[layer.name] = f'keras.layers.{type(layer).__name__}(..., activation="tanh")'
     if not changed:
@@ -153,9 +153,21 @@ def bounded_recurrence(problem, evidence, found):
     )
 
 
+def _is_fed_back(problem, found):
+    names = {finding.layer for finding in found}
+    cells = [getattr(one, "cell", None) for one in _named(problem, names)]
+    return any(feeds_back_without_bound(cell) for cell in cells)
+
+
+def _named(problem, names):
+    return [layer for layer in problem.model._flatten_layers() if layer.name in names]
+
+
 def bias_at_the_end(problem, evidence, found):
     """A free bias in the last layers, so that their outputs can reach the targets."""
-    names, changed, kinds = {f.layer for f in found if f.code == "CW605"}, [], []
+    # Logits that are bounded for each example are told apart no better by what is the same for all.
+    meant = [f for f in found if f.code == "CW605" and "apart" not in f.evidence]
+    names, changed, kinds = {f.layer for f in meant}, [], []
 
     def edit(part):
         own = part["config"]

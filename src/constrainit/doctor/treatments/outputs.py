@@ -177,7 +177,8 @@ def no_last_activation(problem, evidence, found):
     """The last layer without its activation."""
     # A cross-entropy of shares needs it.
     shares = {m.layer for m in evidence.losses_of if m.logits is False}
-    names = {f.layer for f in found if f.code == "CW605" and "classes" not in f.evidence} - shares
+    names = {f.layer for f in found if f.code == "CW605"}
+    names -= {f.layer for f in found if {"classes", "apart"} & set(f.evidence)} | shares
 
     def is_meant(layer):
         own = getattr(layer, "activation", None)
