@@ -115,3 +115,16 @@ def _state(variable):
     if zeros and float(ops.max(value)) == 0 == float(ops.min(value)):
         return None
     return snapshot(variable)
+
+
+def averages_outside(problem: Any, constraints: Any, records: list[Any]) -> list[tuple[Any, float]]:
+    """How far outside the averages are that an optimizer keeps, where it keeps some."""
+    optimizer, found = problem.optimizer, []
+    if not getattr(optimizer, "use_ema", False):
+        return found
+    slots = optimizer._model_variables_moving_average
+    for record, slot in zip(records, slots, strict=True):
+        if record is not None and constraints.of(record.variable) is not None:
+            outside = constraints.outside(record, slot, problem.projects_averages)
+            found.append((record, outside))
+    return [(record, outside) for record, outside in found if outside > 0]

@@ -101,7 +101,7 @@ class Training:
             evidence.identical = identical(same)
             evidence.twins = still_twins(pairs, evidence.gradients)
             evidence.stuck = stuck(self.constraints, evidence)
-        evidence.averages = self._averages()
+        evidence.averages = _own_optimizer.averages_outside(problem, self.constraints, self.records)
         self.constraints.end(index)
         if evidence.fault_step is None:
             ask_for_use(problem, evidence)
@@ -280,18 +280,6 @@ class Training:
         lost = map(id, _own_optimizer.unknown(problem.model.optimizer, problem.trainable))
         known = {id(r.variable): r for r in self.records if r is not None}
         return [known[one] for one in lost if one in known]
-
-    def _averages(self):
-        """How far outside the averages are that the optimizer keeps, where it does."""
-        optimizer, found = self.problem.optimizer, []
-        if not getattr(optimizer, "use_ema", False):
-            return found
-        slots = optimizer._model_variables_moving_average
-        for record, slot in zip(self.records, slots, strict=True):
-            if record is not None and self.constraints.of(record.variable) is not None:
-                outside = self.constraints.outside(record, slot, self.problem.projects_averages)
-                found.append((record, outside))
-        return [(record, outside) for record, outside in found if outside > 0]
 
 
 def _stride(record, numbers_of):

@@ -6,7 +6,6 @@ from constrainit._calibrate import calibrate, can_be_fitted
 from constrainit._carried import carry_adapted
 from constrainit._obey import prepare
 from constrainit.doctor._problem import Problem
-from constrainit.doctor.rules.cw404_exploding_signal import feeds_back_without_bound
 from constrainit.doctor.rules.cw605_target_out_of_reach import scale_for
 from constrainit.doctor.treatments._configs import config_of, each
 from constrainit.doctor.treatments._remedy import Changed, with_other
@@ -133,34 +132,6 @@ def scaled_logits(problem, evidence, found):
         f"the logits of {name} times {scale:g}", _made(problem, config, exact=True),
         f"keras.layers.Dense(..., activation=ci.OutputScale('softmax', scale={scale:g}))",
     )  # fmt: skip
-
-
-def bounded_recurrence(problem, evidence, found):
-    """A hyperbolic tangent in recurrences whose activation has no upper end."""
-    changed = {}
-    # Of several the rule names the first: the others are no better.
-    for layer in problem.model._flatten_layers() if _is_fed_back(problem, found) else ():
-        cell = getattr(layer, "cell", None)
-        if feeds_back_without_bound(cell):
-            vars(cell)["activation"] = keras.activations.tanh
-            changed[layer.name] = f'keras.layers.{type(layer).__name__}(..., activation="tanh")'
-    if not changed:
-        return None
-    return Changed(
-        f"a hyperbolic tangent in {', '.join(changed)}",
-        with_other(problem),
-        "\n".join(dict.fromkeys(changed.values())),
-    )
-
-
-def _is_fed_back(problem, found):
-    names = {finding.layer for finding in found}
-    cells = [getattr(one, "cell", None) for one in _named(problem, names)]
-    return any(feeds_back_without_bound(cell) for cell in cells)
-
-
-def _named(problem, names):
-    return [layer for layer in problem.model._flatten_layers() if layer.name in names]
 
 
 def bias_at_the_end(problem, evidence, found):

@@ -1,0 +1,30 @@
+"""A remedy for recurrences whose signal grows from step to step."""
+
+import keras
+
+from constrainit.doctor.rules.cw404_exploding_signal import feeds_back_without_bound
+from constrainit.doctor.treatments._remedy import Changed, with_other
+
+
+def bounded_recurrence(problem, evidence, found):
+    """A hyperbolic tangent in recurrences whose activation has no upper end."""
+    changed = {}
+    # Of several the rule names the first: the others are no better.
+    for layer in problem.model._flatten_layers() if _is_fed_back(problem, found) else ():
+        cell = getattr(layer, "cell", None)
+        if feeds_back_without_bound(cell):
+            vars(cell)["activation"] = keras.activations.tanh
+            changed[layer.name] = f'keras.layers.{type(layer).__name__}(..., activation="tanh")'
+    if not changed:
+        return None
+    return Changed(
+        f"a hyperbolic tangent in {', '.join(changed)}",
+        with_other(problem),
+        "\n".join(dict.fromkeys(changed.values())),
+    )
+
+
+def _is_fed_back(problem, found):
+    names = {finding.layer for finding in found}
+    layers = [one for one in problem.model._flatten_layers() if one.name in names]
+    return any(feeds_back_without_bound(getattr(one, "cell", None)) for one in layers)
