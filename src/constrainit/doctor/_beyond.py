@@ -28,6 +28,7 @@ _AGAIN = 1e-6
 
 _NOTHING = 1e-6
 _BIT = 2.0**-23
+_EXPLODED = 1e3
 _RATES = (*range(21), 40, 100, 1000)
 
 
@@ -109,7 +110,11 @@ def added(problem: Any) -> dict[str, float]:
 
 def rounding(problem: Any, evidence: Evidence) -> RoundingEvidence | None:
     """By how much the loss changes with the last bit of the weights, if it does not fall."""
-    if not hardly_falls(evidence.losses) or is_nothing(max(evidence.losses), evidence):
+    losses = evidence.losses
+    if not hardly_falls(losses) or is_nothing(max(losses), evidence):
+        return None
+    # Of what has exploded, every bit of the weights changes all that follows.
+    if losses[-1] > _EXPLODED * abs(losses[0]):
         return None
     held = [snapshot(v) for v in problem.others]
 
