@@ -208,7 +208,7 @@ def _in_order(paths):
 
 
 def happens(path, backend):
-    """Whether the fault of a case shows on a backend."""
+    """Whether a case can be run, or its fault shows, on a backend."""
     return backend in _case(path).get("backends_affected", [backend])
 
 
