@@ -40,7 +40,6 @@ def main():
     right = sum(row[3] == "yes" for row in rows)
     tried = [row for row in rows if row[4] != "none"]
     healed = sum(row[4] == "healed" for row in tried)
-    backend = keras.backend.backend()
     console.print(
         f"{backend}: the first finding is right in {right} of {len(rows)} faulty models; "
         f"a treatment healed {healed} of {len(tried)} that have one; alarms on {len(alarms)} of "
