@@ -996,3 +996,17 @@ def test_units_behind_one_code(all_dead):
     report = ci.diagnose(model, 0.1 * x, x, steps=20)
     found = [f for f in report.findings if f.code == "CW403" and f.counts]
     assert bool(found) == all_dead, str(report)
+
+
+@pytest.mark.parametrize("rate", [1e3, 1e6])
+def test_a_rate_is_at_fault_however_high(rate):
+    """A thousandth of it is still too high, and what breaks first is an overflow elsewhere."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(64, 8)).astype("float32")
+    keras.utils.set_random_seed(0)
+    rows = [layers.Dense(16, activation="relu", kernel_constraint=ci.UnitNorm()), layers.Dense(1)]
+    model = keras.Sequential([keras.Input((8,)), *rows])
+    model.compile(keras.optimizers.SGD(rate), "mse")
+    report = ci.diagnose(model, x, 2 * x[:, :1] + 1)
+    assert report.findings[0].code == "CW601", str(report)
+    assert report.findings[0].evidence["lower_rate"] <= 1.0

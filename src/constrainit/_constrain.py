@@ -18,7 +18,8 @@ from constrainit.model import WeightRecord, matching, walk
 def constrain(model: keras.Model, sets: Mapping[str, Any]) -> dict[str, ConstraintSet]:
     """Constrains any weights of a built model, whoever wrote it.
 
-    The weights and the initializers of the layers stay as they are; `prepare` or `project` brings
+    A set takes the place of the constraint that a weight had; `A & B` keeps both. The weights and
+    the initializers of the layers stay as they are; `prepare` or `project` brings
     the weights inside, also those of a clone, which is drawn anew. A model that is
     compiled obeys from its next step on. Keras saves the constraint where the layer has an
     argument for it; where it has none a warning says so.

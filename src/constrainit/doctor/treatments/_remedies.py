@@ -177,12 +177,11 @@ REMEDIES = (
     Remedy(("CW503",), factors.one_of_zeros),
     Remedy(("CW503",), starts.redrawn),
     *(
-        Remedy(
-            (*_BROKEN, *_SIGNAL, *_TRAINING),
-            training.lower_rate(factor),
-            trial="rate",
-            factor=factor,
+        Remedy((*_BROKEN, *_SIGNAL, *_TRAINING), lower(factor), trial="rate", factor=factor)
+        for lower, factors in (
+            (training.lower_rate, (0.1, 0.01, 0.001)),
+            (training.far_lower_rate, (1e-5, 1e-7, 1e-9)),
         )
-        for factor in (0.1, 0.01, 0.001)
+        for factor in factors
     ),
 )

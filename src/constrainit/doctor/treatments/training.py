@@ -9,6 +9,9 @@ from constrainit.doctor.treatments._remedy import Changed, with_other
 
 _EPSILON = 1e-3
 
+_LARGE = 30.0
+"""A first step of so many times the norm of a weight; a thousandth of it moves it by 3 %."""
+
 _COUNTS = ("decay_steps", "first_decay_steps", "warmup_steps", "boundaries")
 """The arguments of schedules that count steps."""
 
@@ -31,6 +34,17 @@ def lower_rate(factor):
         if problem.optimizer is None:
             problem.set_optimizer()
         return _of_rate(rate, factor, problem.with_rate(rate * factor))
+
+    return apply
+
+
+def far_lower_rate(factor):
+    """As `lower_rate`, where with a thousandth of the rate a step would still be a large one."""
+    lower = lower_rate(factor)
+
+    def apply(problem, evidence, found):
+        moved = [made.moved for made in evidence.gradients if made.moved is not None]
+        return lower(problem, evidence, found) if max(moved, default=0.0) > _LARGE else None
 
     return apply
 
