@@ -648,6 +648,16 @@ def test_bad_arguments(arguments, match):
     assert changes(before, snapshot(model)) == {}
 
 
+def test_an_optimizer_of_another_backend():
+    """As a model has it that was saved there: a step of it would fail in the middle of nowhere."""
+    kind = type("Adam", (keras.optimizers.SGD,), {})
+    kind.__module__ = "keras.src.backend.elsewhere.optimizers.adam"
+    model = sequential(by_absolute_value(), optimizer=kind(0.1))
+    with pytest.raises(ValueError, match="one of 'elsewhere', with which the model was saved"):
+        ci.diagnose(model, X, TARGET)
+    assert ci.diagnose(model, X, TARGET, optimizer="sgd", steps=1)
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

@@ -1,10 +1,14 @@
 """Checks of what `diagnose` is called with."""
 
+import re
 import reprlib
 from typing import Any
 
 import keras
 import numpy as np
+
+OF_BACKEND = re.compile(r"keras\.src\.backend\.(\w+)\.optimizers")
+"""The module of an optimizer that only one backend has."""
 
 
 def check(model: Any, loss: Any, optimizer: Any, seed: Any, steps: Any) -> None:
@@ -18,10 +22,27 @@ def check(model: Any, loss: Any, optimizer: Any, seed: Any, steps: Any) -> None:
     for part in keras.tree.flatten(loss):
         _known("loss", part, keras.losses.get)
     _known("optimizer", optimizer, keras.optimizers.get)
+    other = foreign(optimizer or getattr(model, "optimizer", None))
+    if other:
+        raise ValueError(
+            f"`optimizer` of `diagnose` must be of the backend {keras.backend.backend()!r}. "
+            f"Received: one of {other!r}, with which the model was saved. Compile the model anew, "
+            f"or set KERAS_BACKEND={other}."
+        )
     if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 1):
         raise ValueError(
             f"`steps` of `diagnose` must be None or a positive integer. Received: steps={steps!r}."
         )
+
+
+def foreign(optimizer: Any) -> str:
+    """The backend that an optimizer is of, if it is another one than that of Keras; else empty.
+
+    A file that was saved on PyTorch names a class of that backend, which Keras loads on others.
+    """
+    kinds = type(getattr(optimizer, "inner_optimizer", optimizer)).__mro__
+    found = [m[1] for kind in kinds if (m := OF_BACKEND.match(kind.__module__))]
+    return next((name for name in found if name != keras.backend.backend()), "")
 
 
 def as_many(x: Any, y: Any) -> None:

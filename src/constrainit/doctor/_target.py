@@ -15,6 +15,7 @@ import keras
 from constrainit._text import cut, visible
 from constrainit._words import with_article
 from constrainit.doctor._archive import check_model
+from constrainit.doctor._arguments import OF_BACKEND, foreign
 from constrainit.doctor._factories import factories
 from constrainit.doctor._frames import fault
 from constrainit.doctor._limits import MAX_SIZE, ArchiveError, refuse
@@ -43,10 +44,6 @@ _OF_SEVERAL = "Could not interpret constraint identifier: ["
 
 class TargetError(Exception):
     """What was asked for can not be done; the message is the one sentence for the user."""
-
-
-_OF_BACKEND = re.compile(r"keras\.src\.backend\.(\w+)\.optimizers")
-"""The module of an optimizer that only one backend has."""
 
 
 @contextlib.contextmanager
@@ -133,15 +130,23 @@ def _saved(path, max_size, compiled):
                 f"{str(path)!r} needs the custom object {missing!r}, which is not registered. Name "
                 "the module that registers it: --import MODULE."
             ) from None
-        other = _OF_BACKEND.search(str(exception))
+        other = OF_BACKEND.search(str(exception))
         if other and other[1] != keras.backend.backend():
-            raise TargetError(
-                f"{str(path)!r} holds an optimizer of the backend {other[1]!r}. Set "
-                f"KERAS_BACKEND={other[1]}, or save the model without it."
-            ) from None
+            raise _of_backend(path, other[1]) from None
         reason = one_line(str(fault(exception)))
         raise TargetError(f"{str(path)!r} can not be loaded: {reason}") from None
+    # Where the other backend is installed as well, its class is loaded, and fails at a step.
+    other = foreign(getattr(model, "optimizer", None))
+    if other:
+        raise _of_backend(path, other)
     return model
+
+
+def _of_backend(path, other):
+    return TargetError(
+        f"{str(path)!r} holds an optimizer of the backend {other!r}. Set KERAS_BACKEND={other}, or "
+        "save the model without it."
+    )
 
 
 def must_exist(path: Path) -> None:
