@@ -648,6 +648,28 @@ def test_bad_arguments(arguments, match):
     assert changes(before, snapshot(model)) == {}
 
 
+class Batches(keras.utils.PyDataset):
+    def __getitem__(self, index):
+        return X, TARGET
+
+    def __len__(self):
+        return 1
+
+
+@pytest.mark.parametrize(
+    ("make", "take"),
+    [
+        (Batches, r"a Batches\. Take a batch of it: x, y = data\[0\]"),
+        (lambda: ((X, TARGET) for _ in range(2)), r"a generator\. .* x, y = next\(iter\(data\)\)"),
+    ],
+    ids=["PyDataset", "generator"],
+)
+def test_data_in_batches(make, take):
+    """`fit` takes them; the doctor looks at one batch, and says how to get it."""
+    with pytest.raises(ValueError, match=take):
+        ci.diagnose(sequential(by_absolute_value()), make())
+
+
 def test_an_optimizer_of_another_backend():
     """As a model has it that was saved there: a step of it would fail in the middle of nowhere."""
     kind = type("Adam", (keras.optimizers.SGD,), {})

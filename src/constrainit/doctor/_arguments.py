@@ -59,6 +59,18 @@ def as_many(x: Any, y: Any) -> None:
         )
 
 
+def _no_stream(name, part):
+    """Raises ValueError for what gives batches one after the other."""
+    batches = isinstance(part, keras.utils.PyDataset)
+    gives = hasattr(part, "__iter__") and not hasattr(part, "shape")
+    if batches or (gives and not isinstance(part, (str, bytes))):
+        take = "data[0]" if batches else "next(iter(data))"
+        raise ValueError(
+            f"`{name}` of `diagnose` must be arrays: one batch is looked at. Received: a "
+            f"{type(part).__name__}. Take a batch of it: x, y = {take}."
+        )
+
+
 def arrays(name: str, values: Any) -> None:
     """Raises ValueError where what was given as `x` or `y` holds no arrays of numbers."""
     leaves = [] if values is None else keras.tree.flatten(values)
@@ -68,6 +80,8 @@ def arrays(name: str, values: Any) -> None:
             "`x` of `diagnose` must be arrays, without None among them. Received: None in a "
             f"{type(values).__name__}. Inputs and targets are given apart: diagnose(model, x, y)."
         )
+    for part in parts:
+        _no_stream(name, part)
     if not all(map(np.shape, parts)) or len(parts) == 0 < len(leaves):
         raise ValueError(
             f"`{name}` of `diagnose` must be an array, or arrays in lists and dicts, as `fit` "
