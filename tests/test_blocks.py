@@ -55,11 +55,12 @@ def test_a_projection_in_blocks_is_the_same(monkeypatch, a_set):
     )
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("a_set", [ci.Orthogonal(axis=0), ci.SingularValues(0.5, 1.5)])
-def test_directions_that_are_lost_are_made_anew(a_set):
+def test_directions_that_are_lost_are_made_anew(a_set, dtype):
     """TensorFlow's decomposition of such a matrix gave a column twice, which was far outside."""
     rng = np.random.default_rng(0)
-    w = np.outer(rng.normal(size=1024), rng.normal(size=1024)).astype("float32") / 32
+    w = np.outer(rng.normal(size=1024), rng.normal(size=1024)).astype(dtype) / 32
     sizes = np.linalg.svd(ops.convert_to_numpy(a_set.project(w)), compute_uv=False)
     low, high = (1.0, 1.0) if isinstance(a_set, ci.Orthogonal) else (0.5, 1.5)
     assert sizes.min() >= low - 1e-5

@@ -524,6 +524,36 @@ def test_fix_of_constraint_and_learning_rate(folder, unregistered):
     assert rate < 5
 
 
+SHARES = """
+
+@keras.saving.register_keras_serializable("test_fix")
+class Shares(keras.layers.Layer):
+    def __init__(self, count, **named):
+        super().__init__(**named)
+        self.count = count
+
+    def build(self, shape):
+        a_set = ci.Simplex(axis=0)
+        self.w = self.add_weight((shape[-1], self.count), "glorot_uniform", constraint=a_set)
+
+    def call(self, x):
+        return x @ self.w
+
+
+def shares():
+    model = keras.Sequential([keras.Input((6,)), Shares(3), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    return model
+"""
+
+
+def test_fix_of_a_layer_whose_name_no_file_holds(folder, unregistered):
+    """A config that Keras makes of the arguments leaves the name out: the layer has another one."""
+    (folder / "models.py").write_text(MODELS + SHARES)
+    assert "wrote the treated model" in fixed("models.py:shares", "--fix", "shares.keras")
+    assert ci.check(keras.saving.load_model("shares.keras")).ok
+
+
 def test_fix_of_sets_that_find_their_axis(folder, unregistered):
     """A loaded set holds the axes that the layer gave it."""
     (folder / "models.py").write_text(MODELS + WRONG)

@@ -82,10 +82,11 @@ def _written(target, problem, compiled, kept, left_out, unsaved):
             _compile(loaded, problem, compiled)
         own = {"loss": None, "optimizer": None} if compiled else {}
         again = with_other(problem, model=loaded, **own)
-        left = {_place(f) for f in findings(_probe(again)) if f.counts}
-        back = [f for healing in kept for f in _healed(healing) if _place(f) in left]
+        names = _names(problem.model, loaded)
+        left = {_place(f, names) for f in findings(_probe(again)) if f.counts}
+        back = [f for healing in kept for f in _healed(healing) if _place(f, {}) in left]
         named = [f"{finding.code} {finding.weight}".rstrip() for finding in back]
-        named += _other_constraints(problem.model, loaded)
+        named += _other_constraints(problem.model, loaded, names)
         if named:
             return False, f"a saved model does not hold the treatment of {', '.join(named[:3])}"
         loaded.save(path)
@@ -118,22 +119,31 @@ def _compile(loaded, problem, compiled):
             variable.assign(ops.convert_to_tensor(value))
 
 
-def _other_constraints(model, loaded):
+def _names(model, loaded):
+    """What the layers of a model that was loaded were called: without a config they are not now."""
+    pairs = [list(one._flatten_layers()) for one in (loaded, model)]
+    same = len(pairs[0]) == len(pairs[1])
+    return {new.name: old.name for new, old in zip(*pairs, strict=True)} if same else {}
+
+
+def _other_constraints(model, loaded, names):
     """The weights whose constraint the file does not hold."""
-    held = {_set_of(record) for record in constrained_records(loaded)}
-    return [r.path for r in constrained_records(model) if _set_of(r) not in held]
+    held = {_set_of(record, names) for record in constrained_records(loaded)}
+    return [r.path for r in constrained_records(model) if _set_of(r, {}) not in held]
 
 
-def _set_of(record):
+def _set_of(record, names):
     a_set = record.resolved(record.constraint)
     name = getattr(record.variable, "name", record.path)
+    layer = names.get(record.layer.name, record.layer.name)
     # Its line leaves out axes that the layer has given, which a loaded set holds itself.
-    return record.layer.name, name, a_set.describe() if isinstance(a_set, Custom) else repr(a_set)
+    return layer, name, a_set.describe() if isinstance(a_set, Custom) else repr(a_set)
 
 
-def _place(finding):
+def _place(finding, names):
     """Where a finding is, in a model that was loaded, too: the beginning of a path may differ."""
-    return finding.code, finding.layer, finding.weight.rpartition("/")[2]
+    layer = names.get(finding.layer, finding.layer)
+    return finding.code, layer, finding.weight.rpartition("/")[2]
 
 
 def _healed(healing):

@@ -109,7 +109,8 @@ def _gap(q):
 def _completed(q):
     """The columns, those that depend on the ones before them replaced."""
     columns, factor = ops.qr(q)
-    return columns * ops.where(ops.diagonal(factor) < 0, -1.0, 1.0)
+    signs = ops.diagonal(factor)
+    return columns * ops.where(signs < 0, -ops.ones_like(signs), ops.ones_like(signs))
 
 
 def _norm(m):
