@@ -134,7 +134,9 @@ def _other_constraints(model, loaded, names):
 
 def _set_of(record, names):
     a_set = record.resolved(record.constraint)
-    name = getattr(record.variable, "name", record.path)
+    # A weight that was given no name has another one in a layer that is loaded.
+    places = [i for i, one in enumerate(record.layer.weights) if one is record.variable]
+    name = places[0] if places else getattr(record.variable, "name", record.path)
     layer = names.get(record.layer.name, record.layer.name)
     # Its line leaves out axes that the layer has given, which a loaded set holds itself.
     return layer, name, a_set.describe() if isinstance(a_set, Custom) else repr(a_set)
