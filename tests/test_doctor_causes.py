@@ -998,6 +998,7 @@ def test_units_behind_one_code(all_dead):
     assert bool(found) == all_dead, str(report)
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered")
 @pytest.mark.parametrize("rate", [1e3, 1e6])
 def test_a_rate_is_at_fault_however_high(rate):
     """A thousandth of it is still too high, and what breaks first is an overflow elsewhere."""

@@ -180,12 +180,6 @@ def _factors(before, after, products):
     return None if turned else (float(found.min()), float(found.max()))
 
 
-@np.errstate(invalid="ignore", over="ignore")
-def length_of(value: np.ndarray) -> float:
-    """The norm of a small array, infinite or NaN where an entry or a square is."""
-    return float(np.linalg.norm(value))
-
-
 def distance(one: Any, other: Any, relative_to: Any = None) -> float:
     """Euclidean distance relative to the norm of the second, or of another array, to one if zero.
 

@@ -10,7 +10,7 @@ from keras import ops
 from constrainit._joint import Member
 from constrainit._measure import measure
 from constrainit._set import ConstraintSet
-from constrainit.doctor._blocks import change, distance, length_of, piled
+from constrainit.doctor._blocks import change, distance, piled
 from constrainit.doctor._constraint_calls import (
     counted,
     counts_held,
@@ -274,7 +274,7 @@ class Constraints:
         most = np.abs(updated - before).max()
         if made.undone is None or most == 0:
             return
-        size = length_of(updated - before)
+        size = float(np.linalg.norm(updated - before))
         least = min(_LEFT * most, _ROUNDING * np.abs(before).max())
 
         def wholly(value):
@@ -282,7 +282,7 @@ class Constraints:
 
         def undone(value):
             mostly = made.custom and (made.undone == 0 or pulls(made.shrinks))
-            near = value is not None and length_of(value - before) <= _MOSTLY * size
+            near = value is not None and np.linalg.norm(value - before) <= _MOSTLY * size
             return wholly(value) or (mostly and near)
 
         # At a bound the constraint takes back what points outward, and nothing else.
