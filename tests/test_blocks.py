@@ -20,6 +20,7 @@ from constrainit.numerics import _blocks
         ((40, 13), (0,), 13),
         ((5, 12, 8), (1,), 1),
         ((40, 12), (0, 1), 1),
+        ((2, 101), (0,), 1),
     ],
 )
 def test_blocks_hold_whole_units(monkeypatch, shape, axis, calls):

@@ -8,6 +8,8 @@ from keras import ops
 # Entries of a block: half a megabyte of float32, as in `_norms`. Eight of them fit all at once.
 _BLOCK = 2**17
 _LARGE = 2**20
+# Blocks may be smaller by this factor; many small ones take longer than the whole.
+_SMALLER = 8
 
 
 def by_blocks(function, w, axis):
@@ -16,7 +18,8 @@ def by_blocks(function, w, axis):
     An iteration passes over a weight many times. One beyond the cache is read from memory each
     time, and a unit that has long ended goes round with the slowest. On one CPU a large weight is
     taken in blocks of whole units, one after the other. Elsewhere it is taken as it is: a device
-    that computes in parallel, or holds a part of the weight, is not made to wait.
+    that computes in parallel, or holds a part of the weight, is not made to wait. So it is where
+    the units do not part into blocks of about that size, as a prime number of them.
 
     Args:
         function: Takes a tensor and its axes, gives a tensor of the same shape.
@@ -31,7 +34,10 @@ def by_blocks(function, w, axis):
         return function(w, axis)
     entries = math.prod(w.shape[one] for one in own)
     units = size // entries
-    together = _divisor(units, max(_BLOCK // entries, 1))
+    wanted = max(_BLOCK // entries, 1)
+    together = _divisor(units, wanted)
+    if _SMALLER * together < wanted:
+        return function(w, axis)
     rows = ops.transpose(ops.reshape(w, (entries, units))) if first else w
     blocks = ops.reshape(rows, (units // together, together, entries))
     image = ops.reshape(ops.map(lambda block: function(block, (1,)), blocks), (units, entries))
