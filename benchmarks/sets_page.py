@@ -104,45 +104,44 @@ def beside(row):
     )
 
 
+def by_backend(rows, cell):
+    """A line for each set: what `cell` says of its rows on each backend."""
+    for a_set in names(rows):
+        own = pick(rows, set=a_set)
+        yield [f"`{a_set}`", *(cell(pick(own, backend=backend)) for backend in BACKENDS)]
+
+
 def hard(rows):
-    """The worst error and the worst violation on hard inputs, and how many these are."""
+    """The worst error and the worst violation on hard inputs."""
     own = pick(rows, task="projection", who="ours")
     own = [row for row in own if row["input"] not in (*USUAL, "bfloat16")]
-    for a_set in names(own):
-        cells = []
-        for backend in BACKENDS:
-            found = pick(own, set=a_set, backend=backend)
-            cells.append(f"{short(worst(found, 'error'))} / {short(worst(found, 'violation'))}")
-        yield [f"`{a_set}`", *cells]
+    return by_backend(own, lambda r: f"{short(worst(r, 'error'))} / {short(worst(r, 'violation'))}")
 
 
 def steps(rows):
     """A training step as a multiple of the unconstrained one, and Keras' own in brackets."""
-    own = pick(rows, task="step")
-    for a_set in names(own):
-        cells = []
-        for backend in BACKENDS:
-            found = pick(own, set=a_set, backend=backend)
-            ours = [row["ratio"] for row in found if row["who"] == "ours"]
-            peers = [row["ratio"] for row in found if row["who"] not in ("ours", "unconstrained")]
-            cells.append(" ".join([*map(short, ours), *(f"({short(ratio)})" for ratio in peers)]))
-        yield [f"`{a_set}`", *cells]
+
+    def cell(found):
+        ours = [row["ratio"] for row in found if row["who"] == "ours"]
+        peers = [row["ratio"] for row in found if row["who"] not in ("ours", "unconstrained")]
+        return " ".join([*map(short, ours), *(f"({short(ratio)})" for ratio in peers)])
+
+    return by_backend(pick(rows, task="step"), cell)
 
 
 def growth(rows):
     """The power of the side with which the time grew over the last doublings, and up to where."""
     own = pick(rows, task="growth")
-    for a_set in names(own):
-        cells = []
-        for backend in BACKENDS:
-            found = pick(own, set=a_set, backend=backend)
-            times = {int(row["size"].split("x")[0]): row["median_ms"] for row in found}
-            cells.append(slope(times) if len(times) > 1 else "")
-        yield [f"`{a_set}`", str(order(a_set)), *cells]
+    orders = [str(order(a_set)) for a_set in names(own)]
+    for (name, *cells), power in zip(by_backend(own, slope), orders, strict=True):
+        yield [name, power, *cells]
 
 
-def slope(times):
-    """Between a quarter of the largest side and the largest."""
+def slope(rows):
+    """Between a quarter of the largest side and the largest, or nothing."""
+    times = {int(row["size"].split("x")[0]): row["median_ms"] for row in rows}
+    if len(times) < 2:
+        return ""
     largest = max(times)
     smaller = largest // 4
     power = math.log(times[largest] / times[smaller]) / math.log(largest / smaller)

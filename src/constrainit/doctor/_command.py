@@ -78,18 +78,8 @@ def run(
     try:
         with running("Diagnosing the model", only_ends=True):
             report = _diagnose.examine(
-                model,
-                x,
-                y,
-                None,
-                None,
-                seed,
-                sizes,
-                steps,
-                source,
-                mended and mended.write,
-                said,
-            )
+                model, x, y, None, None, seed, sizes, steps, source, mended and mended.write, said
+            )  # fmt: skip
         report = _choice.chosen(report, only, ignored, thresholds)
     except ValueError as reason:
         raise TargetError(str(reason)) from None

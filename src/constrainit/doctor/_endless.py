@@ -33,7 +33,7 @@ class EndlessEvidence:
     losses: tuple[float, ...]
 
 
-def endless(problem: Any, constraints: Any, evidence: Any) -> EndlessEvidence | None:
+def endless(problem: Any, constraints: Any) -> EndlessEvidence | None:
     """The first weight that, made larger, lowers the loss by the same each time; or None.
 
     Such a loss has no least value among the members of the set, whatever the data are. What is

@@ -143,7 +143,7 @@ def _usual(problem, constraints, evidence):
     evidence.pairs = own_loss_compares_all(problem)
     if evidence.fault_step is None and not evidence.faults:
         evidence.turned = turned(problem)
-        evidence.endless = endless(problem, constraints, evidence) if evidence.losses else None
+        evidence.endless = endless(problem, constraints) if evidence.losses else None
         evidence.moving = moving(problem) if evidence.losses else None
         evidence.falling = falling(problem, evidence, start)
         evidence.end = ends_early(problem, evidence, start)

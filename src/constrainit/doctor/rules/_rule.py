@@ -3,6 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 from constrainit.doctor._evidence import ConstraintEvidence, Evidence
@@ -111,6 +112,13 @@ def _range(numbers):
 def last_source(sources: tuple[Source, ...]) -> Source | None:
     """The innermost of the user's own lines."""
     return sources[-1] if sources else None
+
+
+def cut_at(source: Source | None) -> str:
+    """What is said, at the end of a sentence, of the line that cuts a gradient off."""
+    if source is None:
+        return "; where it is cut off is not located"
+    return f"; line {source.line} of {Path(source.file).name} cuts it off"
 
 
 def percent(share: float | None) -> str:

@@ -1,12 +1,10 @@
 """CW405 constant-output."""
 
-from pathlib import Path
-
 import keras
 import numpy as np
 
 from constrainit.doctor._statistics import to_numpy
-from constrainit.doctor.rules._rule import Rule
+from constrainit.doctor.rules._rule import Rule, cut_at
 
 _ROUNDING, _LATER = 1e-6, 1e-4
 
@@ -92,8 +90,7 @@ def _cause(evidence, output):
     if cut is not None:
         source = evidence.severed[cut.path]
         return (
-            f": {cut.path} gets no gradient at any step; line {source.line} of "
-            f"{Path(source.file).name} cuts it off",
+            f": {cut.path} gets no gradient at any step{cut_at(source)}",
             "put something smooth in place of the operation without a derivative (a comparison, "
             f"sign, round, a clip), or start {cut.variable.name} on the other side of it",
             {"weight": cut.path, "source": source},

@@ -1,10 +1,9 @@
 """CW503 no-gradient."""
 
 import itertools
-from pathlib import Path
 
 from constrainit.doctor._beyond import is_nothing
-from constrainit.doctor.rules._rule import Rule
+from constrainit.doctor.rules._rule import Rule, cut_at
 
 _ROUNDING = 1e-5
 
@@ -82,7 +81,7 @@ class NoGradient(Rule):
                 yield self.made(
                     f"the loss depends on what {entry.kind} {entry.layer!r} gives, but no gradient "
                     f"gets through it: {named} did not get one at any of "
-                    f"{_steps(evidence)} steps{_cut_at(source)}",
+                    f"{_steps(evidence)} steps{cut_at(source)}",
                     "replace the operation without a derivative (a comparison, sign, round, "
                     "argmax) by a smooth one, or pass the gradient through "
                     "(constrainit.Grid(...).straight_through)",
@@ -121,7 +120,7 @@ class NoGradient(Rule):
                 source = held
                 why = f"the loss depends on what {record.layer.name!r} gives"
                 why = f", although {why if reached else 'the loss changes with it'}"
-                why += _cut_at(source)
+                why += cut_at(source)
             else:
                 why = ": the loss does not depend on it"
             yield self.made(
@@ -136,7 +135,7 @@ class NoGradient(Rule):
         return self.made(
             f"no weight of the model gets a gradient at any of {_steps(evidence)} steps"
             + (", although the loss changes with the weights" if moves else "")
-            + f": the loss is flat in the predictions{_cut_at(source)}",
+            + f": the loss is flat in the predictions{cut_at(source)}",
             "look into the loss: it must not round, compare or take the argmax of the predictions, "
             "nor clip them where they are; of a likelihood write the logarithm itself, as a "
             "density of targets far away is 0 in rounding; and scale the targets",
@@ -153,13 +152,6 @@ class NoGradient(Rule):
             "steps; for a single share take a sigmoid",
             {"gradient": 0.0}, layer=record.layer.name, weight=record.path, source=source,
         )  # fmt: skip
-
-
-def _cut_at(source):
-    """What is said of the line that cuts a gradient off, which the finding shows."""
-    if source is None:
-        return "; where it is cut off is not located"
-    return f"; line {source.line} of {Path(source.file).name} cuts it off"
 
 
 def _nearest(path, others):

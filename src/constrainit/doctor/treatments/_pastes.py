@@ -28,6 +28,11 @@ def given(problem: Problem, sets: dict[str, str], function: str = "ci.constrain"
     return f"{function}(model, {{\n{lines}}}){why}"
 
 
+def given_and_projected(problem: Problem, sets: dict[str, str]) -> str:
+    """As `given`, and the call that moves the weights inside."""
+    return f"{given(problem, sets)}\nci.project(model)"
+
+
 def told(problem: Problem, sets: dict[str, str], between: str = "; ") -> str:
     """The same in a sentence."""
     return between.join(f"{place(problem, path)!r}: {a_set}" for path, a_set in sets.items())

@@ -7,7 +7,7 @@ from constrainit.doctor._attached import is_constraint
 from constrainit.doctor._constraint_calls import known_set
 from constrainit.doctor._dropped import evaluated
 from constrainit.doctor.treatments._meaning import meant_set
-from constrainit.doctor.treatments._pastes import given, told, written
+from constrainit.doctor.treatments._pastes import given, given_and_projected, told, written
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.doctor.treatments._shares import bounds_note
 from constrainit.doctor.treatments.starts import may_be_of_weights, start_inside
@@ -217,7 +217,7 @@ def definite(problem, evidence, found):
             sets[record.path] = f"ci.PositiveSemidefinite({_MARGIN})"
     if not sets:
         return None
-    code = f"{given(problem, sets)}\nci.project(model)"
+    code = given_and_projected(problem, sets)
     return Changed(f"a set of positive definite matrices, {told(problem, sets)}", code=code)
 
 

@@ -7,7 +7,7 @@ from constrainit._obey import project
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._closer import closer
 from constrainit.doctor.treatments._meaning import meant_set
-from constrainit.doctor.treatments._pastes import given, told, written
+from constrainit.doctor.treatments._pastes import given_and_projected, told, written
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.model import walk
 from constrainit.sets import (
@@ -39,11 +39,7 @@ def inside_the_bounds(problem, evidence, found):
         if corner is not None and a_set is not None:
             corner.record.variable.constraint = corner.record.resolved(a_set)
             sets[corner.record.path] = written(a_set)
-    if not sets:
-        return None
-    project(problem.model)
-    code = f"{given(problem, sets)}\nci.project(model)"
-    return Changed(f"a distance from the bound, {told(problem, sets)}", code=code)
+    return _within(problem, sets, "a distance from the bound")
 
 
 def off_the_bound(problem, evidence, found):
@@ -54,11 +50,7 @@ def off_the_bound(problem, evidence, found):
         if a_set is not None:
             record.variable.constraint = record.resolved(a_set)
             sets[record.path] = written(a_set)
-    if not sets:
-        return None
-    project(problem.model)
-    code = f"{given(problem, sets)}\nci.project(model)"
-    return Changed(f"a distance from the bound, {told(problem, sets)}", code=code)
+    return _within(problem, sets, "a distance from the bound")
 
 
 def adding_up_to_one(problem, evidence, found):
@@ -68,10 +60,16 @@ def adding_up_to_one(problem, evidence, found):
         return None
     a_set = Simplex()
     made.record.variable.constraint = made.record.resolved(a_set)
-    sets = {made.record.path: written(a_set)}
+    return _within(problem, {made.record.path: written(a_set)}, "weights that add up to one")
+
+
+def _within(problem, sets, said):
+    """The weights moved into the sets that they have been given; None if there are none."""
+    if not sets:
+        return None
     project(problem.model)
-    code = f"{given(problem, sets)}\nci.project(model)"
-    return Changed(f"weights that add up to one, {told(problem, sets)}", code=code)
+    code = given_and_projected(problem, sets)
+    return Changed(f"{said}, {told(problem, sets)}", code=code)
 
 
 def inside_where_met(problem, evidence, found):

@@ -6,7 +6,7 @@ from keras import ops
 from constrainit._obey import project
 from constrainit.doctor._constraint_calls import another, arguments_of
 from constrainit.doctor._statistics import to_numpy
-from constrainit.doctor.treatments._pastes import given
+from constrainit.doctor.treatments._pastes import given_and_projected
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.doctor.treatments.axes import call_of
 from constrainit.model import WeightRecord, walk
@@ -38,7 +38,7 @@ def wider_bounds(factor):
                 record.variable.constraint = other
                 sets[record.path] = call_of(other)
         project(problem.model)
-        code = f"{given(problem, sets)}\nci.project(model)"
+        code = given_and_projected(problem, sets)
         return Changed(f"{name}={wider(value, times)} in place of {value}", code=code)
 
     return apply
