@@ -249,6 +249,66 @@ def test_weights_are_kept_and_can_be_assigned():
     np.testing.assert_allclose(array(layer.kernel), 2.0, atol=1e-6)
 
 
+NAMED = {
+    "dense": (lambda: (over(layers.Dense(3), kernel=ci.Simplex()), (4,)), ["kernel", "bias"]),
+    "embedding": (
+        lambda: (over(layers.Embedding(5, 3), embeddings=ci.UnitNorm()), (4,)), ["embeddings"],
+    ),
+    "normalization": (
+        lambda: (over(layers.BatchNormalization(), gamma=ci.Positive()), (4,)),
+        ["gamma", "beta", "moving_mean"],
+    ),
+    "nested": (
+        lambda: (
+            over(over(layers.Dense(3), kernel=ci.Box(0, 1)), bias=ci.Box(1, 2)), (4,)
+        ),
+        ["kernel", "bias"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_weights_have_their_names_outside_too(name, tmp_path):
+    """As of the layer inside: the member, which can be assigned and is saved as ever."""
+    make, names = NAMED[name]
+    wrapper, shape = make()
+    assert not any(hasattr(wrapper, one) for one in names)
+    with pytest.raises(AttributeError, match=r"no attribute '\w+', and has no weights before"):
+        getattr(wrapper, names[0])
+    model = stack(shape, wrapper)
+    x = np.ones((2, *shape), "float32")
+    for one in names:
+        assert getattr(wrapper, one) is getattr(wrapper.layer, one)
+    for one in seen(model):
+        assert float(one.set.violation(ops.convert_to_tensor(getattr(wrapper, one.name)))) == 0
+    weight = getattr(wrapper, names[0])
+    swapped = np.flip(array(weight), axis=0)
+    weight.assign(swapped)
+    np.testing.assert_allclose(array(getattr(wrapper, names[0])), swapped, rtol=1e-5)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(array(again(x)), array(model(x)))
+    np.testing.assert_array_equal(array(getattr(again.layers[0], names[0])), array(weight))
+
+
+def test_only_weights_have_their_names_outside_too():
+    """The rest is the layer's, which errors say; nothing is looked for where there is no layer."""
+    wrapper = over(layers.Dense(3, use_bias=False), kernel=ci.Simplex())
+    wrapper.build((None, 4))
+    assert wrapper.bias is None
+    with pytest.raises(
+        AttributeError, match=r"'units'\. The layer inside has: write \.layer\.units"
+    ):
+        _ = wrapper.units
+    with pytest.raises(AttributeError, match=r"no attribute 'gamma'$"):
+        _ = wrapper.gamma
+    with pytest.raises(AttributeError, match="has never been called"):
+        _ = wrapper.output
+    with pytest.raises(AttributeError, match="'kernel'"):
+        _ = ci.Reparametrized.__new__(ci.Reparametrized).kernel
+    assert not hasattr(wrapper, "kernel_constraint")
+
+
 def test_a_chosen_map_is_kept():
     """In the weight, in the constraint that `bake` gives back, and in what is made from that."""
     kernel = ci.Mapped(ci.Box(upper=0.5), "exp")

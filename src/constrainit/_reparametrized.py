@@ -1,5 +1,6 @@
 """`Reparametrized`: a layer that sees weights through smooth maps."""
 
+import contextlib
 import functools
 from typing import Any, Never
 
@@ -28,8 +29,9 @@ class Reparametrized(keras.layers.Wrapper):
     call, not once for each use or time step. Nothing is cut off after a step: the optimizer moves
     freely.
 
-    The free value is the trainable weight, called `kernel_free`. `layer.kernel` gives the member,
-    and assigning a member to it sets the free value. A regularizer of the kernel acts on the
+    The free value is the trainable weight, called `kernel_free`. `kernel`, of this layer as of the
+    one inside, gives the member, and assigning a member to it sets the free value; `bias`, `gamma`
+    and any other weight are had by their names, too. A regularizer of the kernel acts on the
     member. Weight decay of the optimizer acts on the free value where that is the same thing (maps
     that are `linear`), and not at all elsewhere: it would pull to `forward(0)`, which nobody means.
 
@@ -83,6 +85,27 @@ class Reparametrized(keras.layers.Wrapper):
         self.supports_masking = layer.supports_masking
         # Not as attributes: Keras would save the weights that are computed, too.
         self.__dict__.update(seen=[], replaced={}, places={}, _given=layer.built)
+
+    def __getattr__(self, name: str) -> Any:
+        """The weights of the layer by their names there, those that are computed included."""
+        if hasattr(type(self), name):
+            # A property that raised, in its own words: Python puts those from here in their place.
+            return object.__getattribute__(self, name)
+        of_backend = getattr(super(), "__getattr__", None)
+        if of_backend is not None:
+            with contextlib.suppress(AttributeError):
+                return of_backend(name)
+        words = f"{type(self).__name__!r} object has no attribute {name!r}"
+        # Before there is a layer, as in a copy that is being made, `self.layer` would end here.
+        if name.startswith("_") or "seen" not in vars(self):
+            raise AttributeError(words)
+        if self.seen and _is_weight(self.layer, name):
+            return getattr(self.layer, name)
+        if not self.seen:
+            words += ", and has no weights before it is built"
+        elif hasattr(self.layer, name):
+            words += f". The layer inside has: write .layer.{name}"
+        raise AttributeError(words)
 
     seen: list[Any]
     replaced: dict[int, list[Any]]
@@ -246,6 +269,13 @@ def _save_what_is_tracked(layer):
     for method in ("save_own_variables", "load_own_variables"):
         plain = getattr(keras.layers.Layer, method)
         layer.__dict__[method] = functools.partial(plain, layer)
+
+
+def _is_weight(layer, name):
+    """Whether a layer has a weight of this name, or could have it and was made without."""
+    value = getattr(layer, name, name)
+    without = value is None and hasattr(layer, f"{name}_initializer")
+    return without or isinstance(value, keras.Variable)
 
 
 def refuse_seen(owner, model, pattern):
