@@ -863,6 +863,8 @@ def test_one_set():
         (["joint"], "Joint groups weights and is no set of one"),
         (["sipmlex"], "There is no set 'sipmlex'. Near to it: Simplex"),
         (["non_negativ"], "There is no set 'non_negativ'. Near to it: NonNegative"),
+        (["non_neg"], "There is no set 'non_neg'. NonNeg of Keras is here ci.NonNegative()"),
+        (["feasible"], "Feasible is an initializer, constrainit.initializers.Feasible(a_set)."),
         (["qqq"], "There is no set 'qqq'. `constrainit sets` lists them."),
         (["MaxNorm", "--format", "markdown"], "NAME and --format markdown exclude one another."),
     ],

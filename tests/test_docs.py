@@ -9,6 +9,7 @@ import pytest
 from conftest import array, tensor
 
 import constrainit as ci
+from constrainit import _elsewhere
 from constrainit._catalogue import markdown
 from constrainit.doctor import _explain
 
@@ -30,6 +31,12 @@ def spectrum(w):
 def near(x, y):
     return np.allclose(x, y, rtol=0, atol=1e-5)
 
+
+ARGUMENTS_DECIDE = {
+    "Chain", "Linear", "clip", "vector", "normalization_order", "trapezoid_trusts",
+    "joint_unimodalities", "range_dominances",
+}  # fmt: skip
+"""What by its name alone is no set, or any."""
 
 MEANT = {
     "ci.Affine([2, -1])": ((2, 5), lambda w: near(w[1], 2 * w[0])),
@@ -117,6 +124,36 @@ def test_our_column_of_the_page_of_other_libraries_can_be_pasted():
             assert made.describe()
     [block] = re.findall(r"```python\n(.*?)```", PEERS, re.DOTALL)
     exec(block, names)
+
+
+def rows_of_peers():
+    """The rows of the page: what stands above them, the names there, our code, and all of it."""
+    title = ""
+    for line in PEERS.splitlines():
+        title = line[3:] if line.startswith("## ") else title
+        if line.startswith("| ") and not line.startswith("| there"):
+            there, here = line.split(" | ", 1)
+            names = re.findall(r"`(\w+)(?:[(<][^`]*)?`", there)
+            yield title, set(names), set(re.findall(r"`(ci\.[^`]*)`", here)), line
+
+
+def test_names_of_other_libraries_are_known():
+    """Errors know the names of the page, and of each what the page says of it."""
+    rows = list(rows_of_peers())
+    for library, names in _elsewhere._THERE.items():
+        for name, here in names.items():
+            assert any(
+                name in there and here in ours and (title.startswith(library) or library in line)
+                for title, there, ours, line in rows
+            ), name
+            assert here in _elsewhere.hint(name, ()), name
+    known = {_elsewhere._folded(one) for one in ci.__all__}
+    for _, there, ours, line in rows:
+        if not ours or "| none" in line:
+            continue
+        for name in there - ARGUMENTS_DECIDE:
+            folded = _elsewhere._folded(name)
+            assert folded in known or "here ci." in _elsewhere.hint(name, ()), name
 
 
 @pytest.mark.parametrize("code", MEANT)

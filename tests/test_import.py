@@ -1,8 +1,10 @@
 """The public names, and what importing the package costs."""
 
+import importlib
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -10,7 +12,7 @@ import keras
 import pytest
 
 import constrainit as ci
-from constrainit import _backend
+from constrainit import _backend, _elsewhere
 
 SETTLED = {
     "ConstraintSet", "NonNegative", "Positive", "Box", "MaxNorm", "UnitNorm", "NormRange",
@@ -44,8 +46,9 @@ def test_import_pulls_in_no_reporting_library():
     }
     assert heavy == set()
     assert not {
-        name for name in loaded if name.startswith(("constrainit.cli", "constrainit._text"))
-    }
+        name for name in loaded
+        if name.startswith(("constrainit.cli", "constrainit._text", "constrainit._elsewhere"))
+    }  # fmt: skip
 
 
 def test_public_names_exist():
@@ -56,6 +59,36 @@ def test_public_names_exist():
     assert ci.__version__
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = ci.no_such_name
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("NonNeg", r"NonNeg of Keras is here ci\.NonNegative\(\), see docs/from_other_libraries"),
+        ("MinMaxNorm", r"MinMaxNorm of Keras is here ci\.NormRange\(0\.5, 2\)"),
+        ("RadialConstraint", r"RadialConstraint of Keras is here ci\.Affine"),
+        ("Stiefel", r"Stiefel of geoopt is here ci\.Orthogonal\(\)"),
+        ("Nonnegative", r"Near to it: NonNegative$"),
+        ("reparameterize", r"Near to it: reparametrize"),
+        ("Feasible", r"Feasible is an initializer, constrainit\.initializers\.Feasible\(a_set\)$"),
+        ("assert_feasible", r"constrainit\.testing\.assert_feasible\(model\)$"),
+        ("qqq", "$"),
+    ],
+)
+def test_names_that_are_not_here(name, hint):
+    """Names of other libraries, of submodules and such that are misspelt say where to look."""
+    with pytest.raises(AttributeError, match=f"no attribute '{name}'.*{hint}"):
+        getattr(ci, name)
+    assert not hasattr(ci, name)
+
+
+@pytest.mark.parametrize("name", _elsewhere._PLACES)
+def test_places_that_are_told(name):
+    """Where an error says that a name is, it is."""
+    place = re.search(r"(constrainit\.\w+)\.(\w+)", _elsewhere._PLACES[name])
+    assert place is not None
+    assert place[2] == name
+    assert getattr(importlib.import_module(place[1]), name).__doc__
 
 
 @pytest.mark.parametrize(

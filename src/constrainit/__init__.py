@@ -202,4 +202,10 @@ def __getattr__(name: str) -> Any:
         from constrainit import doctor
 
         return getattr(doctor, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    words = f"module {__name__!r} has no attribute {name!r}"
+    if not name.startswith("_"):
+        from constrainit._elsewhere import hint
+
+        words = f"{words}. {hint(name, __all__)}".rstrip(". ")
+    # With the name Python adds no guess of its own to the hint.
+    raise AttributeError(words, name=name)

@@ -1,6 +1,5 @@
 """The catalogue: every set with what it offers, read from the sets themselves."""
 
-import difflib
 import importlib
 import inspect
 import itertools
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from constrainit import _text
+from constrainit._elsewhere import hint
 
 # The order of the page: from single entries to whole matrices, then what is made of other sets.
 _FAMILIES = [
@@ -80,10 +80,9 @@ def details(name: str) -> str:
         raise ValueError("Joint groups weights and is no set of one: docs/sets.md tells of it.")
     one = known.get(name.strip().lower())
     if one is None:
-        near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
-        shown = ", ".join(known[key].__name__ for key in near)
-        hint = f"Near to it: {shown}" if near else "`constrainit sets` lists them"
-        raise ValueError(f"There is no set {name!r}. {hint}.")
+        names = [made.__name__ for made in known.values()]
+        found = hint(name, names) or "`constrainit sets` lists them."
+        raise ValueError(f"There is no set {name!r}. {found}")
     call = _call(one, inspect.signature(one).parameters.values())
     text = (inspect.getdoc(one) or "").split("\n>>> ")[0].rstrip()
     offers = [f"{face:12}{what}" for face, what in zip(_FACES, _faces(_entry(one)), strict=True)]
