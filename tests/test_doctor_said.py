@@ -1,5 +1,7 @@
 """What the doctor says of an exception: the real one, whole words, and no lines but the user's."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -184,3 +186,63 @@ def test_a_copy_that_keras_can_not_make(tmp_path, has_config):
     if not has_config:
         what = 'write in the class: def get_config(self): return {"limit": self.bound}'
     assert fix == f"  fix: {what}"
+
+
+FARTHEST = r"of its 3 units of 4 weights the farthest is outside by"
+OUTSIDE = {
+    "entries": (ci.NonNegative(), r"\d+ % of its 12 weights are forbidden, by up to 0\.\d+, and"),
+    "sums": (ci.SumTo(9.0), rf"{FARTHEST} \d\.\d+, and the first"),
+    "zeros": (
+        "unit_norm",
+        rf"{FARTHEST} 1, and the first.*can not move a zero vector, which stays outside",
+    ),
+    "whole": (ci.Triangular() & ci.MaxNorm(0.1, axis=[0, 1]), "its 12 weights together are"),
+    "own": (lambda w: ops.abs(w), r"the constraint moves \d+ % of its 12 weights, by up to \d\.\d"),
+}
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_how_far_outside_a_start_is(name):
+    """Entries are forbidden where a set speaks of entries; units, or all of it, are outside."""
+    a_set, words = OUTSIDE[name]
+    start = "zeros" if name == "zeros" else "glorot_uniform"
+    dense = layers.Dense(3, kernel_initializer=start, kernel_constraint=a_set)
+    model = keras.Sequential([keras.Input((4,)), dense])
+    model.compile("sgd", "mse")
+    (found,) = [f for f in ci.diagnose(model).findings if f.code == "CW101"]
+    assert re.search(words, found.message), found.message
+
+
+class Shared(layers.Layer):
+    """A layer that makes its weight itself, and takes no initializer."""
+
+    def __init__(self, start, constraint):
+        super().__init__()
+        self.start, self.constraint = start, constraint
+
+    def build(self, shape):
+        self.shares = self.add_weight(
+            shape=(shape[-1], 3), initializer=self.start, constraint=self.constraint, name="shares"
+        )
+
+    def call(self, x):
+        return x @ self.shares
+
+
+@pytest.mark.parametrize(
+    "constraint",
+    [ci.Simplex(axis=0), "non_neg", ci.NonNegative() & ci.MaxNorm(0.5, axis=[0]), ops.abs],
+)
+def test_the_start_of_a_weight_that_a_layer_makes_itself(constraint):
+    """What add_weight is to be given can be pasted, and starts inside."""
+
+    def of(layer):
+        model = keras.Sequential([keras.Input((4,)), layer])
+        model.compile("sgd", "mse")
+        return [f for f in ci.diagnose(model).findings if f.code == "CW101"]
+
+    (found,) = of(Shared("random_normal", constraint))
+    written = re.search(r"write add_weight\(\.\.\., (.*)\) or call constr", found.fix)
+    assert written is not None, found.fix
+    given = eval(f"dict({written[1]})", {"ci": ci, "own": constraint})
+    assert not of(Shared(given["initializer"], given["constraint"]))

@@ -1,8 +1,13 @@
 """CW101 infeasible-start."""
 
-from constrainit._words import span
+import math
+
+from constrainit._words import counted, span
 from constrainit.doctor._axes import bounds_of_entries
+from constrainit.doctor._recording import is_custom
+from constrainit.doctor._set_code import drawn_from, written
 from constrainit.doctor.rules._rule import Rule, percent
+from constrainit.sets import Custom, as_set
 
 NOTICEABLE = 0.05
 """A start that the constraint moves by less than this share of its norm is no more than a note."""
@@ -37,10 +42,23 @@ def harmless(made):
 
 
 def _outside(made):
-    """Of a constraint of the user's own only its moves are known, not where its set ends."""
+    """How far it is outside, in the words of what its set is about: entries, units or all of it.
+
+    Of a constraint of the user's own only its moves are known, not where its set ends.
+    """
+    record, share, size = made.record, percent(made.share_moved), made.start.size
     if made.custom:
-        return f"forbidden (the constraint moves them by up to {made.violation:.3g})"
-    return f"forbidden, by up to {made.violation:.3g}"
+        return f"the constraint moves {share} of its {size} weights, by up to {made.violation:.3g}"
+    units = record.resolved(record.constraint)._units(len(record.shape))
+    if not units:
+        return f"{share} of its {size} weights are forbidden, by up to {made.violation:.3g}"
+    entries = math.prod(record.shape[axis] for axis in units)
+    if entries == size:
+        return f"its {size} weights together are outside by {made.violation:.3g}"
+    return (
+        f"of its {size // entries} units of {counted(entries, 'weight')} the farthest is outside "
+        f"by {made.violation:.3g}"
+    )
 
 
 def _never(made):
@@ -94,12 +112,11 @@ class InfeasibleStart(Rule):
             low, high = made.rescaled or (0.0, 0.0)
             more = f"; it only scales each unit by {span(low, high)}" if high else ""
             if made.stuck > _ROUNDING and not made.lacking:
-                more = ", and when it does it leaves them outside: it can not move a zero vector"
+                more = ", and when it does it can not move a zero vector, which stays outside"
             yield self.at_weight(
                 made,
-                f"starts outside its set ({made.text}): {percent(made.share_moved)} of its "
-                f"{made.start.size} weights are {_outside(made)}, and the first forward pass uses "
-                "them. Keras does not apply a constraint at initialization"
+                f"starts outside its set ({made.text}): {_outside(made)}, and the first forward "
+                "pass uses them as they are. Keras does not apply a constraint at initialization"
                 + _never(made) + more + _beside_units(made) + _of_entries(made),
                 _fix(made, high, evidence.trained) + _of_units(made),
                 {
@@ -173,7 +190,18 @@ def _fix(made, scaled, trained):
             "start inside, or leave the bias without a constraint: neither a monotone nor a convex "
             "model asks for its sign"
         )
+    return f"start inside: {_beside_its_constraint(record)} or call constrainit.prepare(model)"
+
+
+def _beside_its_constraint(record):
+    """Where the initializer is written: a layer of the user's own may not take it from outside."""
+    layer, name = record.layer, record.argument
+    takes = all(hasattr(layer, f"{name}_{what}") for what in ("constraint", "initializer"))
+    if takes or not is_custom(layer):
+        return "give the layer **constrainit.constrained(...)"
+    a_set = as_set(record.constraint)
+    its = "ci.as_set(own)" if isinstance(a_set, Custom) else ""
     return (
-        "start inside: give the layer **constrainit.constrained(...) or call "
-        "constrainit.prepare(model)"
+        f"write add_weight(..., constraint={its or written(a_set)}, "
+        f"initializer={f'{its}.initializer()' if its else drawn_from(a_set)})"
     )

@@ -1,12 +1,9 @@
 """Weights and sets as they are written in code to paste."""
 
-import keras
 from keras.src.utils.naming import to_snake_case
 
-from constrainit._set import ConstraintSet
 from constrainit.doctor._problem import Problem
 from constrainit.model import WeightRecord, walk
-from constrainit.sets import Intersection, NonNegative
 
 _BY_PLACE = "  # by place: Keras made up the name, and makes up another next time"
 
@@ -48,12 +45,6 @@ def _key(problem, path):
     if found and made_up:
         return f"{found}.path", True
     return repr(place(problem, path)), False
-
-
-def drawn_from(a_set: ConstraintSet, arguments: str = "") -> str:
-    """The initializer of a set, with its arguments as they are written."""
-    made = written(a_set)
-    return f"{f'({made})' if ' & ' in made else made}.initializer({arguments})"
 
 
 def holder(problem: Problem, record: WeightRecord) -> str:
@@ -104,17 +95,3 @@ def place(problem: Problem, path: str) -> str:
     short = path.removeprefix(f"{problem.model.name}/")
     alike = [r for r in walk(problem.model) if f"/{r.path}".endswith(f"/{short}")]
     return short if len(alike) == 1 else path
-
-
-def written(a_set: keras.constraints.Constraint) -> str:
-    """A set as it is written, without arguments that are what they would be anyway."""
-    if isinstance(a_set, NonNegative):
-        return "ci.NonNegative()"
-    if isinstance(a_set, Intersection):
-        return " & ".join(map(written, a_set.sets))
-    arguments = {k: v for k, v in a_set._arguments().items() if v is not None}
-    shown = ", ".join(
-        f"{name}={written(value) if isinstance(value, ConstraintSet) else repr(value)}"
-        for name, value in arguments.items()
-    )
-    return f"ci.{type(a_set).__name__}({shown})"

@@ -8,8 +8,9 @@ from constrainit.doctor._axes import along, settled_norm
 from constrainit.doctor._code import kind_of_layer
 from constrainit.doctor._constraint_calls import arguments_of
 from constrainit.doctor._recording import is_custom
+from constrainit.doctor._set_code import written
 from constrainit.doctor.treatments._calls import with_argument
-from constrainit.doctor.treatments._pastes import given, told, written
+from constrainit.doctor.treatments._pastes import given, told
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.doctor.treatments.starts import start_inside
 from constrainit.sets import SpectralNorm

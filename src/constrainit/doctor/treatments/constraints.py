@@ -6,8 +6,9 @@ from constrainit._set import ConstraintSet
 from constrainit.doctor._attached import is_constraint
 from constrainit.doctor._constraint_calls import known_set
 from constrainit.doctor._dropped import evaluated
+from constrainit.doctor._set_code import written
 from constrainit.doctor.treatments._meaning import meant_set
-from constrainit.doctor.treatments._pastes import given, given_and_projected, told, written
+from constrainit.doctor.treatments._pastes import given, given_and_projected, told
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.doctor.treatments._shares import bounds_note
 from constrainit.doctor.treatments.starts import may_be_of_weights, start_inside

@@ -1,7 +1,8 @@
 """A remedy for vectors whose norm is bounded where their entries may be meant."""
 
 from constrainit.doctor._axes import bounds_of_entries
-from constrainit.doctor.treatments._pastes import given, told, written
+from constrainit.doctor._set_code import written
+from constrainit.doctor.treatments._pastes import given, told
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.sets import Box
 

@@ -5,10 +5,10 @@ import numpy as np
 from keras import ops
 
 from constrainit.doctor._recording import is_custom
+from constrainit.doctor._set_code import drawn_from, written
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor._use import is_zero
 from constrainit.doctor.engines._result import WEIGHT_NUMBERS
-from constrainit.doctor.treatments._pastes import drawn_from, written
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.doctor.treatments.starts import from_its_set
 from constrainit.model import walk

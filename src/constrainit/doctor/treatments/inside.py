@@ -4,10 +4,11 @@ import numpy as np
 from keras import ops
 
 from constrainit._obey import project
+from constrainit.doctor._set_code import written
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._closer import closer
 from constrainit.doctor.treatments._meaning import meant_set
-from constrainit.doctor.treatments._pastes import given_and_projected, told, written
+from constrainit.doctor.treatments._pastes import given_and_projected, told
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.model import walk
 from constrainit.sets import (

@@ -8,8 +8,9 @@ from keras import ops
 from constrainit._reparametrize import reparametrize
 from constrainit.doctor._constraint_calls import called, known_set
 from constrainit.doctor._own_optimizer import inner_of
+from constrainit.doctor._set_code import written
 from constrainit.doctor._statistics import to_numpy
-from constrainit.doctor.treatments._pastes import given, told, written
+from constrainit.doctor.treatments._pastes import given, told
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.doctor.treatments.inside import bound
 from constrainit.doctor.treatments.models import in_place

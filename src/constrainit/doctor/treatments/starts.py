@@ -12,8 +12,9 @@ from constrainit._obey import measured, move, prepare, project, redraw
 from constrainit.doctor._finding import Finding
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import is_custom
+from constrainit.doctor._set_code import drawn_from
 from constrainit.doctor._statistics import to_numpy
-from constrainit.doctor.treatments._pastes import assigned, drawn_from, holder
+from constrainit.doctor.treatments._pastes import assigned, holder
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.initializers import Feasible
 from constrainit.layers import OutputScale
