@@ -616,7 +616,7 @@ def test_seed_reproduces_a_report():
         ({"model": 3}, r"`model` of `diagnose` must be a keras\.Model. Received: model=3"),
         ({"seed": "one"}, r"`seed` of `diagnose` must be an integer.*Received: seed='one'"),
         ({"model": OfLayers([layers.Dense(1)])}, r"must be built: 'model'.*`model\(x\)`"),
-        ({"model": keras.Sequential([layers.Dense(1)], name="new"), "x": None}, "`x` must be"),
+        ({"model": keras.Sequential([layers.Dense(1)]), "x": None, "y": None}, "`x` must be"),
         ({"loss": "no such"}, "no such"),
         ({"optimizer": "no such"}, "no such"),
         ({"x": (X, None)}, r"`x` of `diagnose` .*without None.*diagnose\(model, x, y\)"),

@@ -900,6 +900,38 @@ def test_as_many_targets_as_examples():
         ci.diagnose(sequential(layers.Dense(1)), X, Y[:5])
 
 
+def two_inputs():
+    inputs = [keras.Input((4,)), keras.Input((4,))]
+    model = keras.Model(inputs, layers.Dense(1)(layers.add(inputs)))
+    model.compile("sgd", "mse")
+    return model
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (
+            None,
+            Y,
+            r"Received: x=None\. Write diagnose\(model, x, y\), or diagnose\(model\) for both",
+        ),
+        ([(X, Y)], None, r"x is a list of 1 pair\. Write diagnose\(model, x, y\); of pairs"),
+        (list(zip(X, Y, strict=True)), None, r"list of 16 pairs.* x, y = map\(np\.array, zip\(\*"),
+        ((X, Y), None, r"x is a tuple of two arrays, and '.*' has one input\. Write diagnose"),
+    ],
+)
+def test_inputs_and_targets_are_two_arguments(x, y, message):
+    """One sentence with what to write; two inputs are still two arrays."""
+    with pytest.raises(ValueError, match=message):
+        ci.diagnose(sequential(layers.Dense(1)), x, y)
+
+
+@pytest.mark.parametrize("x", [[X, X], (X, X)])
+def test_two_inputs_are_no_inputs_and_targets(x):
+    """Nothing is said of arrays that the model takes, where no targets are given."""
+    assert ci.diagnose(two_inputs(), x).ok
+
+
 class _Mapped(layers.Layer):
     def build(self, shape):
         self.rate = self.add_weight((1,), "ones", constraint="non_neg", name="rate")

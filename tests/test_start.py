@@ -833,7 +833,18 @@ WRONG_ARGUMENTS = [
     (lambda: ci.plan(ci.UnitNorm(), 4, input_correlation=1), r"must lie in \[0, 1\)"),
     (lambda: ci.plan(ci.Symmetric(), 4, 5), "two axes have one size"),
     (lambda: ci.plan("non_neg", 4, "relu"), r"must be an integer or None.*Write activation='relu'"),
-    (lambda: ci.plan("non_neg", 4, inputs="dta"), '`inputs` of `plan` must be "data", the name'),
+    (
+        lambda: ci.plan("non_neg", 4, inputs="dta"),
+        "`inputs` of `plan` must be \"data\", the name.*Write inputs='data' instead",
+    ),
+    (
+        lambda: ci.constrained(kernel="non_neg", activation="relu", inputs="sigmod"),
+        "Received: inputs='sigmod'. Write inputs='sigmoid' instead",
+    ),
+    (
+        lambda: Feasible(ci.UnitNorm(), inputs=5),
+        '`inputs` of `Feasible` must be "data".*Received: inputs=5.',
+    ),
     (lambda: ci.constrained(kernel="non_neg", depth=2.0), "`depth` of `constrained` must be"),
     (lambda: recurrent(), "Received: a LSTMCell, whose gates have their own"),
     (lambda: ci.plan("no_set", 4), "`x` of `as_set` must be"),

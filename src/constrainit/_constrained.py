@@ -8,7 +8,7 @@ import keras
 from constrainit import _checks
 from constrainit._joint import Joint
 from constrainit.initializers import Feasible, MatchingBias
-from constrainit.initializers._start import check_activation, check_inputs
+from constrainit.initializers._names import check_activation, check_inputs
 from constrainit.layers import OutputScale
 from constrainit.model import STARTS, argument_of
 from constrainit.sets import as_set

@@ -7,6 +7,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from constrainit._shapes import input_specs, misfits
+from constrainit._words import counted
+
 OF_BACKEND = re.compile(r"keras\.src\.backend\.(\w+)\.optimizers")
 """The module of an optimizer that only one backend has."""
 
@@ -56,6 +59,35 @@ def as_many(x: Any, y: Any) -> None:
         (x,), (y,) = counts
         raise ValueError(
             f"`x` and `y` of `diagnose` must hold as many examples each. Received: x={x}, y={y}."
+        )
+
+
+def apart(model: Any, x: Any, y: Any) -> None:
+    """Raises ValueError where inputs and targets are not given as two arguments, or not both."""
+    if x is None and y is not None:
+        raise ValueError(
+            "`x` of `diagnose` must be given where there is `y`: targets of inputs that are drawn "
+            "mean nothing. Received: x=None. Write diagnose(model, x, y), or diagnose(model) for "
+            "both to be drawn."
+        )
+    if y is not None or not isinstance(x, (list, tuple)):
+        return
+    specs = input_specs(model)
+    if specs is not None and not misfits(specs, x):
+        return
+    kind = f"a {type(x).__name__}"
+    if x and all(isinstance(one, (list, tuple)) and len(one) == 2 for one in x):
+        raise ValueError(
+            "`x` and `y` of `diagnose` must be two arguments, of one batch. Received: x is "
+            f"{kind} of {counted(len(x), 'pair')}. Write diagnose(model, x, y); of pairs of "
+            "batches with x, y = pairs[0], of pairs of samples with x, y = map(np.array, "
+            "zip(*pairs))."
+        )
+    inputs = len(keras.tree.flatten(specs))
+    if len(x) == 2 and len(keras.tree.flatten(x)) == 2 and specs is not None and inputs == 1:
+        raise ValueError(
+            "`x` and `y` of `diagnose` must be two arguments. Received: x is "
+            f"{kind} of two arrays, and {model.name!r} has one input. Write diagnose(model, x, y)."
         )
 
 

@@ -52,7 +52,8 @@ def diagnose(
 
     Args:
         model: A Keras model, compiled or not. One that is not built is rebuilt from its config.
-        x: A batch of inputs, as `fit` takes them; None draws one from the model's input shapes.
+        x: A batch of inputs, as `fit` takes them; None, where there is no `y` either, draws one
+            from the model's input shapes.
         y: The targets; None draws some that fit the loss.
         loss: In place of the loss that the model was compiled with.
         optimizer: In place of the optimizer that the model was compiled with.
@@ -65,7 +66,7 @@ def diagnose(
 
     Raises:
         ValueError: `model` is no Keras model, or says too little to be built or fed; an argument
-            is not what Keras takes; `x` and `y` are not of as many examples.
+            is not what Keras takes; `x` and `y` are not of as many examples, or not two arguments.
     """
     _arguments.check(model, loss, optimizer, seed, steps)
     _arguments.as_many(x, y)
@@ -83,6 +84,7 @@ def examine(
     called at the end with the problem, its evidence, and what healed, while the model is borrowed,
     and `said` is what is known already of what was assumed.
     """
+    _arguments.apart(model, x, y)
     _arguments.arrays("x", x)
     _arguments.arrays("y", y)
     drawn = x is None

@@ -14,7 +14,8 @@ from constrainit._precision import STORAGE_DTYPES, wide_dtype
 from constrainit._set import ConstraintSet
 from constrainit._warning import warn
 from constrainit.initializers._draws import PassedSeed
-from constrainit.initializers._start import Signal, Start, check_inputs, start, warn_if_far
+from constrainit.initializers._names import check_inputs
+from constrainit.initializers._start import Signal, Start, start, warn_if_far
 from constrainit.initializers.laws import Wanted
 
 _SWEEPS = 8

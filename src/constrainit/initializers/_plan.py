@@ -16,8 +16,9 @@ from constrainit.initializers._forecast import (
     overflow_depth,
     trouble,
 )
+from constrainit.initializers._names import check_activation, check_inputs
 from constrainit.initializers._stack import follow
-from constrainit.initializers._start import Signal, check_activation, check_inputs, start
+from constrainit.initializers._start import Signal, start
 
 _DTYPES = ("float32", "bfloat16", "float16")
 

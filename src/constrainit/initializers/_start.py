@@ -1,12 +1,10 @@
 """The start of a layer: law, scale and bias, chosen for an activation and a depth."""
 
-import difflib
 import functools
 import math
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -15,10 +13,10 @@ from constrainit._compile import at_once
 from constrainit._folding import Folding
 from constrainit._warning import warn
 from constrainit.initializers._activation import Activation, activation
+from constrainit.initializers._names import DATA
 from constrainit.initializers._stack import Shape, balanced_gain
 from constrainit.initializers.laws import Law, Wanted
 
-DATA = "data"
 _DEEP = 4
 _FAR, _FAR_IN_TIME = 30.0, 3.0
 _MAY_GROW = 100.0
@@ -101,31 +99,6 @@ class Start:
 def _slope_far_off(phi: Activation) -> float:
     """The larger of the slopes far on either side of zero."""
     return max(abs(phi.moments(far, 0.5).slope) for far in (-8.0, 8.0))
-
-
-def check_activation(owner: str, given: Any) -> None:
-    """Raises ValueError for a name that no layer could take."""
-    try:
-        keras.activations.get(given)
-    except ValueError:
-        known = [name for name in dir(keras.activations) if not name.startswith("_")]
-        near = difflib.get_close_matches(str(given), known, n=1)
-        raise _checks.fail(
-            owner, "activation", "be the name of an activation of Keras, or a callable",
-            given, f"Write activation={near[0]!r} instead." if near else "",
-        ) from None  # fmt: skip
-
-
-def check_inputs(owner: str, inputs: Any) -> None:
-    """Raises ValueError for a name that is neither `"data"` nor an activation of Keras."""
-    if not isinstance(inputs, str) or inputs == DATA:
-        return
-    try:
-        keras.activations.get(inputs)
-    except ValueError:
-        raise _checks.fail(
-            owner, "inputs", 'be "data", the name of an activation of Keras, or a callable', inputs
-        ) from None
 
 
 def shape_of(law: Law) -> Shape:
