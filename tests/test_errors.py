@@ -1,6 +1,7 @@
 """Every wrong argument is answered by an error that says what was wrong and what came."""
 # ruff: noqa: E501  (whole messages, each on its line)
 
+import inspect
 import re
 
 import keras
@@ -418,3 +419,36 @@ def test_a_name_like_none_is_told_where_the_names_are():
     """A name that is like none of the sets."""
     with pytest.raises(ValueError, match=r"are listed by `constrainit sets`\.$"):
         ci.constrained(kernel="zzz")
+
+
+class Own(keras.layers.Layer):
+    def build(self, shape):
+        self.scale = self.add_weight(shape=shape[-1:], name="scale")
+
+
+LACKING = [
+    (keras.layers.Dense, (2,), "embeddings", "kernel', 'bias'.* Write kernel_constraint="),
+    (keras.layers.Embedding, (5, 2), "kernel", "for 'embeddings'.*constrained\\(embeddings="),
+    (keras.layers.MultiHeadAttention, (2, 3), "query", "for 'kernel', 'bias'.* constrain\\(model"),
+    (keras.layers.LSTM, (2,), "recurent_kernel", "'recurrent', 'bias'.* Write recurrent_cons"),
+    (keras.layers.BatchNormalization, (), "kernel", "for 'beta', 'gamma'"),
+    (keras.layers.ReLU, (), "kernel", "no constraint.*constrain\\(model"),
+    (Own, (), "scale", "no constraint.*Give it to `add_weight` in the class"),
+]
+
+
+@pytest.mark.parametrize(("kind", "given", "name", "message"), LACKING)
+def test_a_set_for_a_weight_that_a_layer_lacks(kind, given, name, message):
+    """One sentence names the weights that the layer has, in place of objects in a dictionary."""
+    with pytest.raises(ValueError, match=f"`{kind.__name__}` takes .*{message}"):
+        kind(*given, **{f"{name}_constraint": ci.NonNegative()})
+
+
+def test_layers_are_made_as_ever():
+    """What Keras reads off the constructor of a layer stays: configs, and its own errors."""
+    made = Own(name="mine", dtype="float16")
+    again = Own.from_config(made.get_config())
+    assert again.get_config() == made.get_config()
+    assert inspect.getfullargspec(keras.layers.Layer.__init__).varargs is None
+    with pytest.raises(ValueError, match="Unrecognized keyword arguments"):
+        keras.layers.Dense(2, kernle=3)

@@ -4,11 +4,14 @@ Keras hands a constraint nothing but the variable, and that only after the first
 `UnitNorm()` could not tell the kernel of a convolution from that of a transposed one. A wrapper
 around `Layer.add_weight` resolves `axis=None` from the layer and checks the shape while the layer
 is being built. Calls that involve no `ConstraintSet` pass through untouched. A wrapper around
+`Layer.__init__` says which weights a layer has where a set is for none of them. A wrapper around
 `Optimizer.apply` tells constraints which optimizer calls them, see `_step.py`; wrappers around
 what it does with moving averages keep those inside, see `_average.py`.
 """
 
+import difflib
 import functools
+import inspect
 from typing import Any
 
 import keras
@@ -30,6 +33,7 @@ from constrainit.sets import SelfStarting
 
 _MARK = "__constrainit__"
 _START = "_constrainit_start"
+_SUFFIX = "_constraint"
 
 
 def _knows_its_layer(add_weight):
@@ -129,6 +133,43 @@ def _started(layer, initializer, shape):
     return start
 
 
+def _taking_what_it_has(init):
+    """Keras answers a set for a weight that a layer lacks with a dictionary of objects."""
+
+    # Of the form of what it wraps: Keras reads it to make configs (`Operation.__new__`).
+    @functools.wraps(init)
+    def wrapper(self, **kwargs):
+        lost = [n for n, v in kwargs.items() if n.endswith(_SUFFIX) and _is_ours(v)]
+        if lost:
+            raise ValueError(_lost(type(self), lost[0]))
+        init(self, **kwargs)
+
+    return wrapper
+
+
+def _is_ours(value):
+    return isinstance(value, (ConstraintSet, Joint))
+
+
+def _lost(kind, given):
+    """What a class of layers has in the place of a constraint that it does not take."""
+    signatures = [inspect.signature(one.__init__).parameters for one in kind.__mro__]
+    found = [n.removesuffix(_SUFFIX) for one in signatures for n in one if n.endswith(_SUFFIX)]
+    known = list(dict.fromkeys(found))
+    if not known:
+        return (
+            f"`{kind.__name__}` takes no constraint. Received: {given}. Give it to `add_weight` in "
+            "the class, or to a built model: constrain(model, {pattern: a_set})."
+        )
+    near = difflib.get_close_matches(given.removesuffix(_SUFFIX), known, n=1)
+    like = near[0] if near else known[0]
+    return (
+        f"`{kind.__name__}` takes constraints for {', '.join(map(repr, known))}. Received: "
+        f"{given}. Write {like}{_SUFFIX}=..., or **constrained({like}=...); for single weights "
+        "inside of a built model there is constrain(model, {pattern: a_set})."
+    )
+
+
 def _path(layer, name):
     return "/".join(part for part in (layer.path or layer.name, name) if part)
 
@@ -166,6 +207,7 @@ def _where_there_is_any(apply_weight_decay):
 
 
 _WRAPPED = (
+    (keras.layers.Layer, "__init__", _taking_what_it_has),
     (keras.layers.Layer, "add_weight", _knows_its_layer),
     (keras.optimizers.Optimizer, "apply", functools.partial(telling, after=act)),
     (keras.optimizers.Optimizer, "_use_weight_decay", _sparing),
