@@ -149,3 +149,46 @@ def total(w):
 assert jax.{way}(total)(jax.numpy.ones((2, 3))) is not None
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("argv", "started", "reads"),
+    [
+        (["/bin/constrainit", "log", "run.db"], [], True),
+        (["constrainit.exe", "sets"], [], True),
+        (["constrainit"], [], True),
+        (["constrainit", "--version"], [], True),
+        (["constrainit", "doctor", "--help"], [], True),
+        (["constrainit", "doctor", "model.keras"], [], False),
+        (["-m", "explain", "CW101"], ["python", "-m", "constrainit", "explain", "CW101"], True),
+        (["-m", "log"], ["python", "-m", "other", "log"], False),
+        (["train.py", "log"], ["python", "train.py", "log"], False),
+        ([], [], False),
+    ],
+)
+def test_commands_that_compute_nothing(argv, started, reads, monkeypatch):
+    """They are told from other commands, and from other programs with the same arguments."""
+    monkeypatch.setattr(sys, "argv", argv)
+    monkeypatch.setattr(sys, "orig_argv", started)
+    monkeypatch.delitem(sys.modules, "keras")
+    for installed in ({"jax", "torch"}, {"torch"}):
+        monkeypatch.setenv("KERAS_BACKEND", "torch")
+        monkeypatch.setattr(
+            importlib.util, "find_spec", lambda name, i=installed: name in i or None
+        )
+        _backend.choose()
+        expected = "jax" if reads and "jax" in installed else "torch"
+        assert os.environ["KERAS_BACKEND"] == expected
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("jax"), reason="JAX is the one that is quick")
+@pytest.mark.parametrize(("arguments", "status"), [(["log", "none.db"], 2), (["-h"], 0)])
+def test_commands_that_compute_nothing_import_no_slow_backend(arguments, status):
+    """Of what is installed the quickest, whatever Keras would take."""
+    command = [sys.executable, "-X", "importtime", "-m", "constrainit", *arguments]
+    environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == status, done.stderr[-2000:]
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "constrainit.cli" in imported
+    assert not imported & {"tensorflow", "torch"}

@@ -1,21 +1,31 @@
 """Which backend Keras runs on, where nobody has said and its default is not installed."""
 
 import importlib.util
+import itertools
 import json
 import os
 import sys
 from pathlib import Path
 
+_READING = ("explain", "log", "sets")
+"""The commands that compute nothing: any backend will do for them."""
+
 
 def choose() -> None:
     """Names an installed backend to Keras, if Keras would take one that is not.
 
-    Keras takes TensorFlow where neither `KERAS_BACKEND` nor its configuration file says otherwise.
+    Keras takes TensorFlow where neither `KERAS_BACKEND` nor its configuration file says otherwise,
+    which takes seconds to import, and so does PyTorch: a command that computes nothing gets JAX,
+    where that is installed. (Keras' backend of NumPy imports JAX itself.)
 
     Raises:
         ModuleNotFoundError: None is installed.
     """
-    if "keras" in sys.modules or os.environ.get("KERAS_BACKEND"):
+    if "keras" in sys.modules:
+        return
+    if _only_reads() and importlib.util.find_spec("jax") is not None:
+        os.environ["KERAS_BACKEND"] = "jax"
+    if os.environ.get("KERAS_BACKEND"):
         return
     home = os.environ.get("KERAS_HOME", Path.home() / ".keras")
     try:
@@ -32,6 +42,17 @@ def choose() -> None:
         "Keras needs a backend, and none is installed. Install one, such as "
         'pip install "constrainit[jax]" (or [tensorflow], [torch]).'
     )
+
+
+def _only_reads():
+    """Whether the process was started for a command of this package that computes nothing."""
+    program, *arguments = sys.argv or [""]
+    # While Python looks for what it is to run by `-m`, `sys.argv` does not name it yet.
+    by_module = program == "-m" and ("-m", "constrainit") in itertools.pairwise(sys.orig_argv)
+    if not (by_module or Path(program).stem == "constrainit"):
+        return False
+    helps = not arguments or arguments[0].startswith("-") or {"-h", "--help"} & set(arguments)
+    return bool(helps) or arguments[0] in _READING
 
 
 choose()
