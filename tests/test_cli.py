@@ -410,6 +410,17 @@ def test_a_file_with_one_function_that_can_be_meant(folder):
     assert not (folder / "ran").exists()
 
 
+def test_a_model_in_a_file(folder):
+    """One at the top level is taken; of several candidates, what is called a model is offered."""
+    model = "model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(1)])\n"
+    (folder / "whole.py").write_text(f"import keras\n{model}")
+    assert "not compiled" in doctor("whole.py", "--steps", 1, exit_code=0)
+    (folder / "more.py").write_text(f"{ONE}\ndef main(): ...\n{model}")
+    said = doctor("more.py", exit_code=2)
+    assert "arguments are: price, main, and whose models are: model. Write more.py:model." in said
+    assert "batch 4x5" in doctor("more.py:model", "--steps", 1, exit_code=0)
+
+
 def test_what_make_batch_returns(folder):
     """A pair, whose second part may be None."""
     (folder / "batched.py").write_text(f"{MODELS}\ndef make_batch(): return np.ones((4, 5))\n")

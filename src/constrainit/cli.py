@@ -72,7 +72,8 @@ def doctor(target, **options) -> None:
     """Say why a constrained model breaks, and try what mends it.
 
     TARGET is file.py:factory, module:factory or model.keras; the Python of the first two is run.
-    ":factory" can be left out where one function of the file alone needs no arguments.
+    A model at the top level can stand in place of a factory. ":factory" can be left out where one
+    function of the file alone needs no arguments.
     The batch comes from --data, from a make_batch() beside the factory, from --input-shape, or with
     the weights from --replay.
     What --select, --ignore and --fail-on do not say is taken from [tool.constrainit] of the nearest

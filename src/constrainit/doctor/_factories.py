@@ -13,14 +13,36 @@ def factories(path: Path) -> list[str]:
     Those whose names begin with an underscore are left out, and the one that gives the batch. A
     file that can not be read has none; why, is told when it is run.
     """
+    made = [node for node in _statements(path) if isinstance(node, ast.FunctionDef)]
+    return _public([node.name for node in made if not _needed(node.args)])
+
+
+def models(path: Path) -> list[str]:
+    """The names in a file that what is called a model is assigned to, outside of functions."""
+    made = [node for node in _statements(path) if isinstance(node, ast.Assign)]
+    return _public([
+        target.id
+        for node in made
+        for target in node.targets
+        if isinstance(target, ast.Name) and _makes_a_model(node.value)
+    ])  # fmt: skip
+
+
+def _makes_a_model(value):
+    called = ast.unparse(value.func) if isinstance(value, ast.Call) else ""
+    return called.rpartition(".")[2] in ("Sequential", "Model", "load_model", "clone_model")
+
+
+def _public(names):
+    return [name for name in dict.fromkeys(names) if name[0] != "_" and name != BATCH_MAKER]
+
+
+def _statements(path):
     try:
-        tree = ast.parse(path.read_bytes())
+        return ast.parse(path.read_bytes()).body
     # A null in the text is a ValueError in older Pythons.
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return []
-    made = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    names = [node.name for node in made if not _needed(node.args)]
-    return [name for name in dict.fromkeys(names) if name[0] != "_" and name != BATCH_MAKER]
 
 
 def _needed(arguments):

@@ -16,7 +16,7 @@ from constrainit._text import cut, visible
 from constrainit._words import with_article
 from constrainit.doctor._archive import check_model
 from constrainit.doctor._arguments import OF_BACKEND, foreign
-from constrainit.doctor._factories import factories
+from constrainit.doctor._factories import factories, models
 from constrainit.doctor._frames import fault
 from constrainit.doctor._limits import MAX_SIZE, ArchiveError, refuse
 from constrainit.doctor._lost_arguments import lost_arguments
@@ -72,8 +72,8 @@ def load_target(
     """The model that TARGET names, and the module that it came from.
 
     Args:
-        target: `file.py:factory`, `module:factory` or `model.keras`; `file.py` alone where only
-            one function of the file can be meant.
+        target: `file.py:factory`, `module:factory` or `model.keras`, where a model may stand in
+            place of a factory; `file.py` alone where only one in the file can be meant.
         imports: Modules to import first, for the custom objects that they register.
         max_size: Bytes that a .keras file may unpack to.
         compiled: Whether a saved model is needed with its optimizer, which is of one backend.
@@ -96,18 +96,23 @@ def _with_factory(target):
     _, colon, factory = target.rpartition(":")
     if colon and factory.isidentifier():
         return target
-    which = ""
+    which = hint = ""
     if target.endswith(".py"):
         must_exist(Path(target))
-        names = factories(Path(target))
-        if len(names) == 1:
-            return f"{target}:{names[0]}"
+        names, made = factories(Path(target)), models(Path(target))
+        if len(names) == 1 or (not names and len(made) == 1):
+            return f"{target}:{(names or made)[0]}"
         which = f", whose functions without arguments are: {_listed(names)}"
+        if made:
+            which += f", and whose models are: {_listed(made)}"
+        likely = [name for name in names + made if "model" in name.lower()]
+        if len(likely) == 1:
+            hint = f" Write {target}:{likely[0]}."
     elif target.endswith((".h5", ".hdf5")):
         which = ", a format of Keras 2: load it where it can be, and save the model as .keras"
     raise TargetError(
         "TARGET must be file.py:factory, module:factory or model.keras. "
-        f"Received: {target!r}{which}."
+        f"Received: {target!r}{which}.{hint}"
     )
 
 
@@ -201,6 +206,8 @@ def _file(path):
 def _made(module, factory):
     with running(repr(factory)):
         make = getattr(module, factory, None)
+    if isinstance(make, keras.Model):
+        return make
     if not callable(make):
         raise TargetError(
             f"{module.__name__!r} has no function {factory!r}. It has: {_own_functions(module)}."
