@@ -442,6 +442,18 @@ def test_project_moves_what_is_outside_and_nothing_else():
     assert ci.project(model) == {}
 
 
+def test_what_project_did_is_printed():
+    """Where nothing moved it says why: all are inside, or there are none."""
+    outside = layers.Dense(2, name="outside", kernel_constraint=ci.Box(-1, 1), use_bias=False)
+    model = sequential(outside)
+    outside.kernel.assign(np.full((3, 2), 3.0))
+    moved = ci.project(model)
+    assert str(moved) == "model/outside/kernel: was outside by 2, now the nearest member"
+    assert json.loads(json.dumps(moved)) == {"model/outside/kernel": 2.0}
+    assert str(ci.project(model)) == "nothing moved: inside already, 1 constrained weight"
+    assert "no constrained weight to look at" in str(ci.project(sequential(layers.Dense(2))))
+
+
 @pytest.mark.parametrize("act", [ci.project, ci.prepare], ids=["project", "prepare"])
 def test_a_constraint_that_raises_changes_no_weight(act):
     """A constraint that can not be applied is a ValueError naming its weight; nothing moved."""

@@ -1,7 +1,7 @@
 """Making the weights of a model obey: project, prepare."""
 
 import math
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from constrainit._effective import EffectiveRecord, effective_records
 from constrainit._measure import measure
 from constrainit._set import ConstraintSet
 from constrainit._watched import Lines
+from constrainit._words import counted
 from constrainit.initializers import Feasible
 from constrainit.layers import OutputScale
 from constrainit.model import STARTS, GroupRecord, constrained_records
@@ -60,7 +61,8 @@ def project(model: keras.Model) -> dict[str, float]:
         model: A built Keras model or layer.
 
     Returns:
-        For each weight that moved, by path: how far outside it was.
+        For each weight that moved, by path: how far outside it was; empty where none had to. It is
+        printed as sentences, which also say so of a model without any constraint.
 
     Raises:
         ValueError: A constraint can not be applied to its weight, or no weight is in all of its
@@ -69,7 +71,30 @@ def project(model: keras.Model) -> dict[str, float]:
     return move(measured(model))
 
 
-def move(rows: list[Row]) -> dict[str, float]:
+class Moved(dict[str, float]):
+    """How far outside each weight was that `project` moved, by path; printed as sentences.
+
+    Attributes:
+        looked_at: How many constrained weights there are.
+    """
+
+    def __init__(self, moved: Mapping[str, float], looked_at: int):
+        super().__init__(moved)
+        self.looked_at = looked_at
+
+    def __str__(self) -> str:
+        if not self.looked_at:
+            return "nothing moved: there is no constrained weight to look at"
+        if not self:
+            weights = counted(self.looked_at, "constrained weight")
+            return f"nothing moved: inside already, {weights}"
+        return "\n".join(
+            f"{path}: was outside by {distance:.3g}, now the nearest member"
+            for path, distance in self.items()
+        )
+
+
+def move(rows: list[Row]) -> Moved:
     """Moves measured weights that are outside to the nearest allowed ones, as `project` tells."""
     moves = []
     for record, a_set, distance, image in rows:
@@ -80,7 +105,7 @@ def move(rows: list[Row]) -> dict[str, float]:
             moves.append((record, image, distance))
     for record, value, _ in moves:
         record.assign(value)
-    return {record.path: distance for record, _, distance in moves}
+    return Moved({record.path: distance for record, _, distance in moves}, len(rows))
 
 
 def _drawn(draw, a_set, record):
