@@ -9,47 +9,64 @@ _WIDTH = 100
 def page(plan) -> str:
     """The plan in words and numbers."""
     deep = plan.depth > 1
-    stack = f" in a stack of {plan.depth}" if deep else ""
+    stack = f"a stack of {plan.depth} such layers, each " if deep else ""
     lines = [
-        f"A layer of {plan.fan_out} units with {plan.fan_in} inputs each and {plan.activation}"
-        f"{stack}, fed by {_source(plan.inputs)}",
+        f"The start of a layer of {plan.fan_out} units with {plan.fan_in} inputs each and "
+        f"{plan.activation}",
+        f"place    {stack}fed by {_source(plan.inputs)}",
         f"set      {plan.set}",
+        f"verdict  {_verdict(plan)}",
+        "",
         f"kernel   {plan.law}",
         f"         a weight is {plan.weight_mean:.4g} +- {plan.weight_deviation:.4g}; a unit's sum "
-        f"is {plan.column_sum:.4g}, its norm {plan.column_norm:.4g}, "
-        f"effective inputs {plan.effective_inputs:.4g}",
-        f"bias     {plan.bias:.4g}",
+        f"is {plan.column_sum:.4g}, its norm {plan.column_norm:.4g}",
+        f"         effective inputs {plan.effective_inputs:.4g}: (sum / norm) squared, how many "
+        "inputs a unit adds up in effect",
+        f"bias     starts at {plan.bias:.4g}",
         f"scale    {_scale(plan.output_scale)}",
         "",
-        f"signal   wanted: mean {plan.mean:.3g}, deviation {plan.deviation:.3g} before the "
-        "activation",
+        "What comes of it, over the data, for one unit before its activation:",
+        f"signal   wanted: mean {plan.mean:.3g}, standard deviation {plan.deviation:.3g}",
     ]
     if deep:
         lines += [
-            "         predicted deviation at depth " + ", ".join(_depths(plan)),
-            f"gradient at the first layer {plan.gradient_ratio:.3g} times that at the last"
-            + _range(plan),
-            f"per layer the variance of features is multiplied by {plan.forward_gain:.3g}, that of "
-            f"gradients by {plan.backward_gain:.3g}",
+            "         predicted standard deviation at layer " + ", ".join(_depths(plan)),
+            f"gradient at the first layer {plan.gradient_ratio:.3g} times that at the last (1: all "
+            f"layers learn alike){_range(plan)}",
+            "         variance per layer: of what tells inputs apart times "
+            f"{plan.forward_gain:.3g}, of the gradient times {plan.backward_gain:.3g}",
         ]
     lines += [
-        "features lost to rounding at depth " + _by_dtype(plan.feature_depth, "never"),
-        "overflow at depth " + _by_dtype(plan.overflow_depth, "never"),
-        f"a Glorot draw that is projected would jump by {100 * plan.jump:.3g} % of its norm"
-        if math.isfinite(plan.jump)
-        else "how far a projected Glorot draw would jump is not known",
-        f"a first step of Adam at 1e-3 moves an entry by {100 * plan.adam_step:.3g} % of its scale",
+        "features inputs are told apart "
+        + _by_dtype(plan.feature_depth, "up to layer", "any", "at every depth"),
+        "overflow " + _by_dtype(plan.overflow_depth, "from layer", "none", "never"),
+        "compare  "
+        + (
+            f"a Glorot draw that is projected would jump by {100 * plan.jump:.3g} % of its norm"
+            if math.isfinite(plan.jump)
+            else "how far a projected Glorot draw would jump is not known"
+        ),
+        "         a first step of Adam at 1e-3 moves an entry by "
+        f"{100 * plan.adam_step:.3g} % of its scale",
     ]
     for title, items in (
         ("can not be had", plan.warnings),
         ("why", plan.reasons),
-        ("exact", plan.exact),
-        ("approximate", plan.heuristic),
+        ("exact: theorems, or true of each draw", plan.exact),
+        ("approximate: what the predictions rest on", plan.heuristic),
     ):
         if items:
             lines += ["", title]
             lines += [_item(item) for item in items]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _verdict(plan):
+    through = f"{plan.depth} layers" if plan.depth > 1 else "the layer"
+    if plan.ok:
+        return f"signal and gradient are predicted to keep their size through {through}"
+    many = f"{len(plan.warnings)} things" if len(plan.warnings) > 1 else "something"
+    return f"{many} can not be had, see below"
 
 
 def _source(inputs):
@@ -70,11 +87,14 @@ def _depths(plan):
     return [f"{d}: {plan.deviations[d - 1]:.3g}" for d in wanted if d <= plan.depth]
 
 
-def _by_dtype(depths, never):
-    values = [never if math.isinf(d) else f"{d:.1f}" for d in depths.values()]
-    if set(values) == {never}:
+def _by_dtype(depths, where, endless, never):
+    if all(map(math.isinf, depths.values())):
         return never
-    return ", ".join(f"{v} ({name})" for name, v in zip(depths, values, strict=True))
+    shown = [
+        f"{endless if math.isinf(depth) else f'{depth:.1f}'} ({name})"
+        for name, depth in depths.items()
+    ]
+    return f"{where} {', '.join(shown)}"
 
 
 def _item(text):
