@@ -998,16 +998,28 @@ def test_units_behind_one_code(all_dead):
     assert bool(found) == all_dead, str(report)
 
 
-@pytest.mark.filterwarnings("ignore:overflow encountered")
 @pytest.mark.parametrize("rate", [1e3, 1e6])
-def test_a_rate_is_at_fault_however_high(rate):
-    """A thousandth of it is still too high, and what breaks first is an overflow elsewhere."""
+@pytest.mark.parametrize("size", [None, 0.1, 1.0], ids=["free", "far outside", "outside"])
+def test_a_rate_is_at_fault_however_high(rate, size):
+    """A thousandth of it is still too high, and what breaks first is an overflow elsewhere.
+
+    With a start outside a lower rate shows the jump into the set that the high one has hidden.
+    """
     rng = np.random.default_rng(0)
     x = rng.normal(size=(64, 8)).astype("float32")
-    keras.utils.set_random_seed(0)
-    rows = [layers.Dense(16, activation="relu"), layers.Dense(1)]
+    first, last = (size or 0.3) * rng.normal(size=(8, 16)), 0.3 * rng.normal(size=(16, 1))
+    given = {} if size is None else {"kernel_constraint": ci.UnitNorm()}
+    rows = [
+        layers.Dense(16, activation="relu", kernel_initializer=given_start(first), **given),
+        layers.Dense(1, kernel_initializer=given_start(last)),
+    ]
     model = keras.Sequential([keras.Input((8,)), *rows])
     model.compile(keras.optimizers.SGD(rate), "mse")
     report = ci.diagnose(model, x, 2 * x[:, :1] + 1)
     assert report.findings[0].code == "CW601", str(report)
     assert report.findings[0].evidence["lower_rate"] <= 1.0
+
+
+def given_start(value):
+    """An initializer that gives these numbers."""
+    return lambda shape, dtype=None: ops.convert_to_tensor(value, dtype)

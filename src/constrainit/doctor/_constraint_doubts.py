@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from constrainit.doctor._blocks import distance
+from constrainit.doctor._blocks import distance, length
 from constrainit.doctor._constraint_calls import called
 from constrainit.doctor._statistics import to_numpy
 
@@ -82,8 +82,7 @@ def left_of(image: Callable, record: Any, before: np.ndarray, size: float) -> fl
     second = None if first is None else image(record, first)
     if first is None or second is None:
         return None
-    left = float(np.linalg.norm(first - before))
-    moved = float(np.linalg.norm(second - first))
+    left, moved = length(first - before), length(second - first)
     return left / size if left <= _LITTLE * size or moved > _PULLED * left else None
 
 
