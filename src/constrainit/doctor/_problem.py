@@ -47,6 +47,7 @@ class Problem:
         after_own: Is called after it.
         factor_of_own: What the learning rates of such steps are multiplied by.
         late: The constraints that were attached after `fit` had compiled; None if not known yet.
+        faint: What was found of a signal that fades, in the model as it came; None if nothing was.
         operations: How many operations a loss takes, as its first step has shown; 0 if not known.
     """
 
@@ -85,6 +86,7 @@ class Problem:
         self.after_own: Callable[[], Any] = _nothing
         self.factor_of_own = 1.0
         self.late: Any = None
+        self.faint: Any = None
         self.operations = 0
 
     def count_steps(self, between: int) -> None:
