@@ -10,8 +10,10 @@ from keras import layers, ops
 
 import constrainit as ci
 from constrainit.doctor._evidence import Evidence
+from constrainit.doctor._finding import Finding
 from constrainit.doctor._kinks import kinks
 from constrainit.doctor._twice import _map_of
+from constrainit.doctor.rules._following import follow
 from constrainit.doctor.rules.cw404_exploding_signal import ExplodingSignal
 from constrainit.doctor.rules.cw505_loss_grows import LossGrows
 from constrainit.doctor.rules.cw606_unbounded_loss import _falls_on
@@ -966,6 +968,19 @@ def test_a_loss_that_leaps_and_falls_back(losses, leaps):
     evidence.weights = walk(model)
     fed = [(f.layer, f.stage) for f in ExplodingSignal().find(evidence)]
     assert [stage for _, stage in fed] == ["training"] * leaps
+
+
+def test_a_recurrence_that_leaps_before_it_breaks():
+    """What is not finite behind the leap follows from what feeds back."""
+    lstm = keras.layers.LSTM(3, activation="relu", name="fed")
+    model = keras.Sequential([keras.Input((2, 2)), lstm], name="model")
+    evidence = Evidence(losses=[1.7, 2e3, 3e19, float("nan")], loss=1.7, fault_step=3)
+    evidence.weights = walk(model)
+    [cause] = ExplodingSignal().find(evidence)
+    assert (cause.layer, cause.stage, cause.evidence["peak_loss"]) == ("fed", "training", 3e19)
+    broken = Finding("CW401", "", "error", "training", "fed", "", "", "")
+    follow(found := [cause, broken], evidence)
+    assert [f.cause for f in found] == ["", f"CW404 {cause.weight}"]
 
 
 class Codes(layers.Layer):

@@ -21,9 +21,11 @@ from constrainit.doctor._constraint_calls import (
 )
 from constrainit.doctor._constraint_doubts import (
     NOTICEABLE,
+    as_drawn,
     fades,
     grows,
     in_turn,
+    is_same,
     moved_again,
     moved_by,
 )
@@ -41,6 +43,12 @@ from constrainit.doctor._undone import note_undone
 from constrainit.doctor.engines import engine
 from constrainit.doctor.engines._result import Stepped
 from constrainit.model import WeightRecord
+
+_FAR = (1e4, 1e-4, 0.0)
+"""How many times as large as a weight draws are that no set leaves alone but one without a use."""
+
+_MANY = 100_000
+"""Entries of a weight that more calls of its constraint take a while for."""
 
 
 class Constraints:
@@ -141,6 +149,20 @@ class Constraints:
                 made.grown = norms if grows(norms) else []
                 made.fading = norms if fades(norms) else []
         self._measure(group, values, sound)
+        self._note_idle(group)
+
+    def _note_idle(self, group):
+        """Notes the sets that leave any weight as it is, be its entries far larger or smaller."""
+        left = [r for r in group if _may_be_idle(self.made[id(r.variable)])]
+        for size in _FAR:
+            if not left:
+                return
+            drawn = {id(r.variable): as_drawn(r, size) for r in left}
+            values = [drawn.get(id(r.variable), ops.convert_to_tensor(r.variable)) for r in group]
+            images = dict(zip(map(id, group), self._at_rest(group, values), strict=True))
+            left = [r for r in left if is_same(drawn[id(r.variable)], images[id(r)])]
+        for record in left:
+            self.made[id(record.variable)].idle = True
 
     def _measure(self, group, values, images):
         """How far the starts and their images are outside, where the set is known.
@@ -256,3 +278,9 @@ class Constraints:
                 made.later = moved_again(self.image, made.record, value)
                 if max(made.again, made.later, made.repeat) <= NOTICEABLE:
                     made.leap = leap(self.image, made.record, value)
+
+
+def _may_be_idle(made):
+    """Whether a set may be asked that has left a start alone."""
+    still = made.image is not None and not made.share_moved
+    return still and not made.custom and made.start.size <= _MANY
