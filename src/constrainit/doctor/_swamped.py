@@ -44,7 +44,7 @@ def swamped(problem: Problem, evidence: Evidence) -> SwampedEvidence | None:
     sound = not own and not evidence.faults and evidence.fault_step is None
     if not sound or not problem.is_small or problem.given_y is None or problem.drawn:
         return None
-    if not problem.losses() or not evidence.losses:
+    if not problem.adds_losses or not problem.losses() or not evidence.losses:
         return None
     with borrowed(problem.model):
         more = added(problem)
