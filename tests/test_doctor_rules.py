@@ -374,7 +374,9 @@ FAULTY = {
     },
     "CW401": {
         "log": (
-            lambda: sequential(Applies(lambda x, w: x + ops.log(w - 1.0), name="here")),
+            lambda: sequential(
+                Applies(lambda x, w: x + ops.log(w - 1.0), name="here"), layers.Dense(1)
+            ),
             "model/here/w",
         )
     },
