@@ -17,6 +17,9 @@ _UNTOLD = 0.1
 """Of the deviation of the targets: outputs that vary by less leave the loss at a constant's."""
 
 
+_LOST = 0.5
+
+
 @dataclass(frozen=True)
 class FaintEvidence:
     """What is learnt with a signal that fades, and with one that was brought back.
@@ -51,6 +54,9 @@ def fading(evidence: Evidence) -> list[Output]:
         return []
     first, last = outputs[0], outputs[-1]
     if any(output.nonfinite for output in outputs) or not last.spread > 0:
+        return []
+    # What is saturated or dead has rules of its own.
+    if any(max(output.saturated or 0.0, output.dead or 0.0) >= _LOST for output in outputs):
         return []
     faint = last.spread <= _FADED * first.spread and last.spread <= _FAINT * last.peak
     deviations = [made.target.deviation for made in evidence.losses_of if made.target.varies]
