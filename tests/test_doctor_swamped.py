@@ -38,8 +38,8 @@ class Code(layers.Layer):
 
 def diagnosed(*given):
     keras.utils.set_random_seed(0)
-    relu = {"activation": "relu", "kernel_constraint": keras.constraints.MaxNorm(3.0)}
-    inner = [layers.Dense(32, **relu), Code(*given, name="code"), layers.Dense(32, **relu)]
+    bounded = {"activation": "tanh", "kernel_constraint": keras.constraints.MaxNorm(3.0)}
+    inner = [layers.Dense(32, **bounded), Code(*given, name="code"), layers.Dense(32, **bounded)]
     model = keras.Sequential([keras.Input((32,)), *inner, layers.Dense(32, "sigmoid")])
     model.compile(keras.optimizers.Adam(0.01), "mse")
     return ci.diagnose(model, PICTURES, PICTURES)

@@ -75,7 +75,8 @@ def constraints_of(problem: Problem) -> Constraints:
 
 def taken(problem: Problem, constraints: Constraints, steps: int) -> Course:
     """Some steps from where the model is, or as many as stay finite."""
-    stepped = problem.step(looking=False)
+    # What is compiled now gives the outputs, too, which the last step is asked for.
+    stepped = problem.step()
     losses = [float(stepped.loss)]
     while len(losses) <= steps and math.isfinite(losses[-1]):
         stepped.update()

@@ -61,8 +61,11 @@ def swamped(problem: Problem, evidence: Evidence) -> SwampedEvidence | None:
                 given = taken(problem.afresh(), constraints, 0)
         with borrowed(problem.model), problem.keeping_optimizer(), _adding_nothing(problem):
             alone = taken(problem.afresh(), constraints_of(problem), _STEPS)
-    # What is the user's own, a constraint or a layer, may raise anything.
-    except Exception:
+    # A layer of the user's own may raise anything where its addition is not taken.
+    except Exception as exception:
+        problem.said.append(
+            f"the loss without what layers add to it is not known ({type(exception).__name__})"
+        )
         return None
     if not all(map(is_finite, (whole, given, alone))) or alone.is_blind or not given.is_blind:
         return None
