@@ -150,7 +150,8 @@ def averaging(depth, rate=0.01):
     return compiled([*parts, layers.Dense(1)], (8,), "mse", keras.optimizers.Adam(rate))
 
 
-@pytest.mark.parametrize("depth", [8, 12])
+# Each step of so deep a model is long where it is compiled for a few.
+@pytest.mark.parametrize("depth", [8, 12] if keras.backend.backend() == "torch" else [8])
 def test_layers_that_tell_examples_apart_less_and_less(depth):
     """Nothing is learnt but a constant; a start that is fitted to the batch is learnt from."""
     report = ci.diagnose(averaging(depth), LEVELS, SUMS)
@@ -160,7 +161,7 @@ def test_layers_that_tell_examples_apart_less_and_less(depth):
     assert first.evidence["loss"] > 0.9
     assert first.evidence["loss_fitted"] < 0.7
     assert first.treatment.healed, str(report)
-    assert first.treatment.code == "ci.calibrate(model, x)"
+    assert first.treatment.code.endswith("ci.calibrate(model, x)")
 
 
 @pytest.mark.parametrize(
