@@ -10,8 +10,10 @@ from keras import layers, ops
 
 import constrainit as ci
 from constrainit.doctor._evidence import Evidence
+from constrainit.doctor._finding import Finding
 from constrainit.doctor._kinks import kinks
 from constrainit.doctor._twice import _map_of
+from constrainit.doctor.rules._following import follow
 from constrainit.doctor.rules.cw404_exploding_signal import ExplodingSignal
 from constrainit.doctor.rules.cw505_loss_grows import LossGrows
 from constrainit.doctor.rules.cw606_unbounded_loss import _falls_on
@@ -1000,6 +1002,19 @@ def test_a_loss_that_leaps_and_falls_back(losses, leaps):
     assert [stage for _, stage in fed] == ["training"] * leaps
 
 
+def test_a_recurrence_that_leaps_before_it_breaks():
+    """What is not finite behind the leap follows from what feeds back."""
+    lstm = keras.layers.LSTM(3, activation="relu", name="fed")
+    model = keras.Sequential([keras.Input((2, 2)), lstm], name="model")
+    evidence = Evidence(losses=[1.7, 2e3, 3e19, float("nan")], loss=1.7, fault_step=3)
+    evidence.weights = walk(model)
+    [cause] = ExplodingSignal().find(evidence)
+    assert (cause.stage, cause.evidence["peak_loss"]) == ("training", 3e19)
+    broken = Finding("CW401", "", "error", "training", "fed", "", "", "")
+    follow(found := [cause, broken], evidence)
+    assert [f.cause for f in found] == ["", f"CW404 {cause.weight}"]
+
+
 class Codes(layers.Layer):
     """The nearest of the rows of a codebook, straight through, with losses of its own."""
 
@@ -1030,16 +1045,28 @@ def test_units_behind_one_code(all_dead):
     assert bool(found) == all_dead, str(report)
 
 
-@pytest.mark.filterwarnings("ignore:overflow encountered")
 @pytest.mark.parametrize("rate", [1e3, 1e6])
-def test_a_rate_is_at_fault_however_high(rate):
-    """A thousandth of it is still too high, and what breaks first is an overflow elsewhere."""
+@pytest.mark.parametrize("size", [None, 0.1, 1.0], ids=["free", "far outside", "outside"])
+def test_a_rate_is_at_fault_however_high(rate, size):
+    """A thousandth of it is still too high, and what breaks first is an overflow elsewhere.
+
+    With a start outside a lower rate shows the jump into the set that the high one has hidden.
+    """
     rng = np.random.default_rng(0)
     x = rng.normal(size=(64, 8)).astype("float32")
-    keras.utils.set_random_seed(0)
-    rows = [layers.Dense(16, activation="relu"), layers.Dense(1)]
+    first, last = (size or 0.3) * rng.normal(size=(8, 16)), 0.3 * rng.normal(size=(16, 1))
+    given = {} if size is None else {"kernel_constraint": ci.UnitNorm()}
+    rows = [
+        layers.Dense(16, activation="relu", kernel_initializer=given_start(first), **given),
+        layers.Dense(1, kernel_initializer=given_start(last)),
+    ]
     model = keras.Sequential([keras.Input((8,)), *rows])
     model.compile(keras.optimizers.SGD(rate), "mse")
     report = ci.diagnose(model, x, 2 * x[:, :1] + 1)
     assert report.findings[0].code == "CW601", str(report)
     assert report.findings[0].evidence["lower_rate"] <= 1.0
+
+
+def given_start(value):
+    """An initializer that gives these numbers."""
+    return lambda shape, dtype=None: ops.convert_to_tensor(value, dtype)

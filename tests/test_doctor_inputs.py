@@ -41,6 +41,19 @@ def test_rows_are_asked_for_by_fractions(dtype):
     assert not found(ci.diagnose(looked_up(dtype), whole, whole / 15), "CW414")
 
 
+@pytest.mark.parametrize("scaled", [False, True])
+def test_inputs_are_told_apart_by_their_names(scaled):
+    """In whatever order a batch holds them: fractions of another input are none of the words."""
+    words, numbers = keras.Input((3,), dtype="int32", name="words"), keras.Input((2,), name="more")
+    read = layers.Flatten()(layers.Embedding(9, 4, name="table")(words))
+    model = keras.Model([words, numbers], layers.Dense(1)(layers.Concatenate()([read, numbers])))
+    model.compile("sgd", "mse")
+    indices = (np.arange(48).reshape(16, 3) % 9).astype("float32" if scaled else "int32")
+    batch = {"more": X[:16, :2], "words": indices / 9 if scaled else indices}
+    report = ci.diagnose(model, batch, Y[:16])
+    assert {f.layer for f in found(report, "CW414")} == ({"words"} if scaled else set())
+
+
 def normalized(norm, last="adam"):
     model = keras.Sequential([keras.Input((4,)), norm, layers.Dense(8, "tanh"), layers.Dense(1)])
     model.compile(last, "mse")

@@ -244,10 +244,21 @@ def test_a_quotient_by_sums_that_leaves_the_centre_out():
     assert np.allclose(rest.sum(axis=0), 1.0)
 
 
-def test_what_overflows_follows_from_a_weight_that_is_blown_up():
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_what_overflows_follows_from_a_weight_that_is_blown_up(seed):
     """It comes behind the start of that weight, and no rate is blamed for it."""
-    dense = layers.Dense(32, use_bias=False, kernel_constraint=ToFirst())
-    model = sequential(dense, layers.Dense(8), layers.Dense(1), optimizer=keras.optimizers.SGD(0.1))
+    draws = np.random.default_rng(seed)
+    starts = [draws.normal(size=shape) / 3 for shape in ((4, 32), (32, 8), (8, 1))]
+    # Of what the shares are taken of, one is near zero, and the others are not.
+    starts[0][0] = np.where(np.arange(32) == 5, 1e-3, np.sign(starts[0][0]) * 0.5)
+    dense, *others = (
+        layers.Dense(
+            start.shape[1], use_bias=False, kernel_constraint=constraint,
+            kernel_initializer=lambda shape, dtype=None, start=start: ops.cast(start, dtype),
+        )
+        for start, constraint in zip(starts, (ToFirst(), None, None), strict=True)
+    )  # fmt: skip
+    model = sequential(dense, *others, optimizer=keras.optimizers.SGD(0.1))
     found = counted(ci.diagnose(model, X, Y))
     assert "CW601" not in {f.code for f in found}
     first = next(f for f in found if not f.cause)

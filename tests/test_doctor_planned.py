@@ -1,11 +1,16 @@
 """Explosion and vanishing in numbers: the signal by depth, and the plan beside it."""
 
+from dataclasses import dataclass
+
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
 import constrainit as ci
+from constrainit.doctor import _planned
+from constrainit.doctor._evidence import Evidence
+from constrainit.model import walk
 
 DRAWS = np.random.default_rng(0)
 X = DRAWS.normal(size=(64, 64)).astype("float32")
@@ -76,3 +81,49 @@ def test_weights_without_a_constraint_have_a_plan_and_constraints_of_ones_own_ha
     finding = next(f for f in report_of(*own)[1].findings if f.code == "CW404")
     assert "planned_norm" not in finding.evidence
     assert len(finding.evidence["deviations"]) == 5
+
+
+@dataclass
+class Scaled:
+    """An activation that is no key of a cache, as it may change."""
+
+    factor: float
+
+    def __call__(self, x):
+        return self.factor * keras.ops.relu(x)
+
+
+def evidence_of(**given):
+    layer = layers.Dense(6, **given)
+    layer.build((None, 8))
+    return Evidence(weights=walk(layer))
+
+
+@pytest.mark.parametrize(
+    ("given", "has"),
+    [
+        ({"kernel_constraint": ci.UnitNorm()}, True),
+        ({"kernel_constraint": keras.constraints.MaxNorm(axis=0), "activation": "tanh"}, True),
+        ({"kernel_constraint": ci.Monotone(axis=0)}, False),
+        ({"kernel_constraint": ci.Blocks(ci.Simplex(), 3)}, False),
+        ({"kernel_constraint": Rectified()}, False),
+        ({"activation": Scaled(2.0)}, False),
+    ],
+    ids=["a set", "Keras", "an order", "blocks", "one's own", "an odd activation"],
+)
+def test_kernels_that_have_a_plan(given, has):
+    """What no plan is known for is told apart before one is made."""
+    evidence = evidence_of(**given)
+    path = next(r.path for r in evidence.weights if r.variable.name == "kernel")
+    assert (_planned.planned(evidence, path) is not None) == has
+
+
+@pytest.mark.parametrize("kind", [ValueError, TypeError])
+def test_a_defect_of_the_plan_is_not_hidden(kind, monkeypatch):
+    def broken(*arguments, **named):
+        raise kind("a defect")
+
+    monkeypatch.setattr(_planned, "plan", broken)
+    evidence = evidence_of(kernel_constraint=ci.UnitNorm())
+    with pytest.raises(kind, match="a defect"):
+        _planned.planned(evidence, evidence.weights[0].path)

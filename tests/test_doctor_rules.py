@@ -374,7 +374,9 @@ FAULTY = {
     },
     "CW401": {
         "log": (
-            lambda: sequential(Applies(lambda x, w: x + ops.log(w - 1.0), name="here")),
+            lambda: sequential(
+                Applies(lambda x, w: x + ops.log(w - 1.0), name="here"), layers.Dense(1)
+            ),
             "model/here/w",
         )
     },
@@ -785,9 +787,21 @@ def test_one_target_for_each_step_of_a_series():
     """A loss that broadcasts one target over time is named; what is meant so is not."""
     assert series(layers.Dense(1)) == [("CW603", "recurrence")]
     assert series(layers.Dense(1), each=False) == []
-    assert series(layers.Dense(2), each=False) == []
     assert series(layers.Dense(1), target=np.ones((16, 1), "float32")) == []
     assert series(layers.Dense(1), target=SERIES[..., :1]) == []
+
+
+@pytest.mark.parametrize("loss", ["mse", "mae", keras.losses.Huber()])
+@pytest.mark.parametrize(("columns", "units"), [(1, 3), (3, 3), (1, 1)])
+def test_one_column_of_targets_for_several_units(loss, columns, units):
+    """They are broadcast, and nothing raises."""
+    model = sequential(layers.Dense(5, "tanh"), layers.Dense(units, name="last"))
+    model.compile("sgd", loss)
+    y = DRAWS.normal(size=(len(X), columns)).astype("float32")
+    found = [f for f in ci.diagnose(model, X, y, steps=2).findings if f.counts]
+    told = columns < units
+    assert [(f.code, f.layer) for f in found] == [("CW603", "last")] * told
+    assert not told or found[0].evidence["units"] == units
 
 
 class Exploding(Constraint):

@@ -136,6 +136,47 @@ def test_a_branch_that_keeps_its_signal_is_not_accused():
     assert "CW504" not in {finding.code for finding in report.findings}, str(report)
 
 
+LEVELS = DRAWS.random((128, 8)).astype("float32")
+SUMS = LEVELS.sum(axis=1, keepdims=True)
+SUMS = (SUMS - SUMS.mean()) / SUMS.std()
+
+
+def averaging(depth, rate=0.01):
+    """Layers of non-negative kernels, which average what is all positive."""
+    parts = [
+        layers.Dense(32, "tanh", name=f"layer_{index}", **ci.constrained(kernel=ci.NonNegative()))
+        for index in range(depth)
+    ]
+    return compiled([*parts, layers.Dense(1)], (8,), "mse", keras.optimizers.Adam(rate))
+
+
+# Each step of so deep a model is long where it is compiled for a few.
+@pytest.mark.parametrize("depth", [8, 12] if keras.backend.backend() == "torch" else [8])
+def test_layers_that_tell_examples_apart_less_and_less(depth):
+    """Nothing is learnt but a constant; a start that is fitted to the batch is learnt from."""
+    report = ci.diagnose(averaging(depth), LEVELS, SUMS)
+    first = first_of(report)
+    assert (first.code, first.layer) == ("CW504", "layer_0"), str(report)
+    assert first.weight.endswith("layer_0/kernel")
+    assert first.evidence["loss"] > 0.9
+    assert first.evidence["loss_fitted"] < 0.7
+    assert first.treatment.healed, str(report)
+    assert first.treatment.code.endswith("ci.calibrate(model, x)")
+
+
+@pytest.mark.parametrize(
+    ("given", "fitted"),
+    [({"depth": 8, "rate": 0.001}, False), ({"depth": 3}, False), ({"depth": 8}, True)],
+    ids=["short steps", "few layers", "fitted"],
+)
+def test_layers_that_learn_though_they_average(given, fitted):
+    model = averaging(**given)
+    if fitted:
+        ci.calibrate(model, LEVELS)
+    report = ci.diagnose(model, LEVELS, SUMS)
+    assert "CW504" not in {finding.code for finding in report.findings}, str(report)
+
+
 def test_layers_in_a_row():
     """A stretch ends where its output goes to two layers, or where two come together."""
     found = stretches(with_a_branch("tanh"))

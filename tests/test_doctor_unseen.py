@@ -130,6 +130,28 @@ def test_a_mask_that_is_given_binds():
         assert "CW218" not in [f.code for f in report.findings]
 
 
+WIDE = {
+    "a box": (ci.Box(-1e9, 1e9), True),
+    "norms of Keras": (keras.constraints.MaxNorm(1e7), True),
+    "an order of one": (ci.Monotone(axis=1), True),
+    "a guard": (ci.Box(-100.0, 100.0), False),
+    "one side": (ci.NonNegative(), False),
+    "norms from below": (ci.NormRange(1e-3, 1e9), False),
+}
+
+
+@pytest.mark.parametrize("name", WIDE)
+def test_a_set_that_leaves_every_weight_as_it_is(name):
+    """It is a note, as it may be meant against what runs away."""
+    a_set, told = WIDE[name]
+    start = keras.initializers.RandomUniform(0.1, 1.0, seed=0)
+    last = layers.Dense(1, kernel_initializer=start, kernel_constraint=a_set, name="last")
+    report = diagnosed(layers.Dense(8, "tanh"), last)
+    found = [f for f in report.findings if f.code == "CW218"]
+    assert [(f.level, f.layer) for f in found] == [("info", "last")] * told, str(report)
+    assert report.ok
+
+
 class OwnLoss(keras.Sequential):
     """A loss that is written without a look at shapes."""
 

@@ -34,7 +34,7 @@ def misfits(specs: Any, x: Any) -> list[tuple[tuple[int, ...] | None, tuple[Any,
     """
     pairs = [
         (None if part is None else np.shape(part), None if spec is None else tuple(spec.shape))
-        for spec, part in _pairs(specs, x)
+        for spec, part in paired(specs, x)
     ]
     return [(came, wanted) for came, wanted in pairs if not _fits(came, wanted)]
 
@@ -88,14 +88,18 @@ def by_name(specs):
     return {name: tree.flatten(part)[0] for name, part in specs.items()}
 
 
-def _pairs(specs: Any, x: Any) -> Iterator[tuple[Any, Any]]:
+def paired(specs: Any, x: Any) -> Iterator[tuple[Any, Any]]:
+    """Each input of a model with its part of a batch, by name where that is a dictionary.
+
+    None where there is no such input, or no such part.
+    """
     if not isinstance(x, dict):
         yield from itertools.zip_longest(tree.flatten(specs), tree.flatten(x))
         return
     named = specs if isinstance(specs, dict) else by_name(specs)
     for name, spec in named.items():
         if name in x:
-            yield from _pairs(spec, x[name])
+            yield from paired(spec, x[name])
         else:
             yield from ((one, None) for one in tree.flatten(spec))
 

@@ -102,7 +102,7 @@ def added(problem: Any) -> dict[str, float]:
     problem.model(problem.x, training=True)
     found: dict[str, float] = {}
     for layer in problem.model._flatten_layers():
-        own = sum(float(to_numpy(value)) for value in layer._losses)
+        own = sum(float(np.sum(to_numpy(value))) for value in layer._losses)
         if own:
             found[layer.name] = found.get(layer.name, 0.0) + own
     return found

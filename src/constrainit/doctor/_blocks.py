@@ -5,6 +5,7 @@ formula, and memory that the model needs. What is computed here is computed on b
 a processor's cache.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -191,6 +192,17 @@ def distance(one: Any, other: Any, relative_to: Any = None) -> float:
             squares += _dot(a - b), _dot(size)
     total, size = np.sqrt(squares)
     return float(total / (size if size > 0 else 1.0)) if np.isfinite(total) else float("nan")
+
+
+def length(value: np.ndarray) -> float:
+    """The Euclidean norm of a small array, also where squares of its entries overflow.
+
+    Infinite or NaN where an entry is.
+    """
+    largest = float(np.abs(value).max(initial=0.0))
+    if not 0 < largest < math.inf:
+        return largest
+    return largest * float(np.linalg.norm(value / largest))
 
 
 def moments(batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from constrainit.doctor._blocks import distance
+from constrainit.doctor._blocks import distance, length
 from constrainit.doctor._constraint_calls import called
 from constrainit.doctor._statistics import to_numpy
 
@@ -82,8 +82,7 @@ def left_of(image: Callable, record: Any, before: np.ndarray, size: float) -> fl
     second = None if first is None else image(record, first)
     if first is None or second is None:
         return None
-    left = float(np.linalg.norm(first - before))
-    moved = float(np.linalg.norm(second - first))
+    left, moved = length(first - before), length(second - first)
     return left / size if left <= _LITTLE * size or moved > _PULLED * left else None
 
 
@@ -97,6 +96,19 @@ def is_idle(record: Any) -> bool:
         if found is None or not np.array_equal(found, to_numpy(ops.cast(value, record.dtype))):
             return False
     return True
+
+
+def as_drawn(record: Any, size: float) -> Any:
+    """A random value for a weight, so many times as large as its largest entry, or one if zero."""
+    draw = np.random.default_rng(0).normal(size=record.shape)
+    largest = float(np.abs(to_numpy(record.variable)).max(initial=0.0))
+    return ops.cast(size * (largest or 1.0) * draw, record.dtype)
+
+
+def is_same(value: Any, image: Any) -> bool:
+    """Whether a constraint gives back a value, but for an epsilon; not where it raises."""
+    whole = not isinstance(image, Exception) and image.shape == value.shape
+    return whole and np.allclose(to_numpy(image), to_numpy(value), rtol=_LITTLE, atol=0.0)
 
 
 def pulls(shrinks: float | None) -> bool:

@@ -21,13 +21,13 @@ from constrainit.doctor._constraint_calls import (
 )
 from constrainit.doctor._constraint_doubts import (
     NOTICEABLE,
+    as_drawn,
     fades,
     grows,
     in_turn,
-    left_of,
+    is_same,
     moved_again,
     moved_by,
-    pulls,
 )
 from constrainit.doctor._evidence import ConstraintEvidence, Evidence
 from constrainit.doctor._frames import fault
@@ -39,17 +39,16 @@ from constrainit.doctor._own_constraints import look_at
 from constrainit.doctor._state import snapshot
 from constrainit.doctor._statistics import as_array, numbers, to_numpy
 from constrainit.doctor._sums import divided_by_sums
+from constrainit.doctor._undone import note_undone
 from constrainit.doctor.engines import engine
 from constrainit.doctor.engines._result import Stepped
 from constrainit.model import WeightRecord
 
-_LEFT = 0.01
-_ROUNDING = 1e-5
-"""The shares of an update, and of a weight, that are no more than the rounding of what takes it
-back."""
+_FAR = (1e4, 1e-4, 0.0)
+"""How many times as large as a weight draws are that no set leaves alone but one without a use."""
 
-_MOSTLY = 0.5
-"""What is left of an update where a constraint pulls every weight to the same one."""
+_MANY = 100_000
+"""Entries of a weight that more calls of its constraint take a while for."""
 
 
 class Constraints:
@@ -150,6 +149,20 @@ class Constraints:
                 made.grown = norms if grows(norms) else []
                 made.fading = norms if fades(norms) else []
         self._measure(group, values, sound)
+        self._note_idle(group)
+
+    def _note_idle(self, group):
+        """Notes the sets that leave any weight as it is, be its entries far larger or smaller."""
+        left = [r for r in group if _may_be_idle(self.made[id(r.variable)])]
+        for size in _FAR:
+            if not left:
+                return
+            drawn = {id(r.variable): as_drawn(r, size) for r in left}
+            values = [drawn.get(id(r.variable), ops.convert_to_tensor(r.variable)) for r in group]
+            images = dict(zip(map(id, group), self._at_rest(group, values), strict=True))
+            left = [r for r in left if is_same(drawn[id(r.variable)], images[id(r)])]
+        for record in left:
+            self.made[id(record.variable)].idle = True
 
     def _measure(self, group, values, images):
         """How far the starts and their images are outside, where the set is known.
@@ -228,15 +241,15 @@ class Constraints:
                 variable.assign(stepped.updated[places[id(variable)]])
 
     def _move(self, record, stepped, place, value, image, first):
+        made = self.made[id(record.variable)]
         sound = not isinstance(image, Exception) and tuple(image.shape) == record.shape
         if sound and self.evidence.skipping is not None:
-            made = self.made[id(record.variable)]
             made.taken_back = max(made.taken_back, distance(as_array(image), as_array(value)))
         if first:
             before = self._start.pop(id(record.variable), stepped.before[place])
             self._first_step(record, before, value, image if sound else None)
         elif sound:
-            self._later(record, *map(as_array, (stepped.before[place], value, image)))
+            note_undone(made, self.image, *map(as_array, (stepped.before[place], value, image)))
         if sound:
             engine().keep_updated(stepped, place, image)
         record.variable.assign(ops.cast(image, record.dtype) if sound else value)
@@ -266,35 +279,8 @@ class Constraints:
                 if max(made.again, made.later, made.repeat) <= NOTICEABLE:
                     made.leap = leap(self.image, made.record, value)
 
-    def _later(self, record, before, updated, image):
-        """Counts updates of which nothing is left, nor would be of their opposites."""
-        made = self.made[id(record.variable)]
-        if made.broken is None and np.isfinite(updated).all() and not np.isfinite(image).all():
-            made.broken = numbers(image)
-        most = np.abs(updated - before).max()
-        if made.undone is None or most == 0:
-            return
-        size = float(np.linalg.norm(updated - before))
-        least = min(_LEFT * most, _ROUNDING * np.abs(before).max())
 
-        def wholly(value):
-            return value is not None and np.abs(value - before).max() <= least
-
-        def undone(value):
-            mostly = made.custom and (made.undone == 0 or pulls(made.shrinks))
-            near = value is not None and np.linalg.norm(value - before) <= _MOSTLY * size
-            return wholly(value) or (mostly and near)
-
-        # At a bound the constraint takes back what points outward, and nothing else.
-        opposite = 2 * before - updated
-        if not undone(image) or (made.undone == 0 and not undone(self.image(record, opposite))):
-            made.undone = None
-            return
-        if made.undone == 0:
-            draw = np.abs(np.random.default_rng(0).normal(size=record.shape))
-            made.always = wholly(self.image(record, draw * np.abs(before).max()))
-            made.shrinks = left_of(self.image, record, before, size)
-            if made.shrinks is None or not (wholly(image) or pulls(made.shrinks)):
-                made.undone = None
-                return
-        made.undone += 1
+def _may_be_idle(made):
+    """Whether a set may be asked that has left a start alone."""
+    still = made.image is not None and not made.share_moved
+    return still and not made.custom and made.start.size <= _MANY

@@ -94,7 +94,8 @@ def describe_losses(problem: Any, evidence: Evidence) -> list[LossEvidence]:
                 int(spec.shape[-1]) if sparse else None,
                 activation, low, high, why, predicted[place], target,
                 compares_all(loss, given, tuple(spec.shape)),
-                each, _over_time(problem.model) if each > 1 else "",
+                each, _compares_units(loss, given, spec, target),
+                _over_time(problem.model) if each > 1 else "",
                 _weighs_zeros(loss, given, spec), *_aligned(loss, given, spec),
                 passed_over(loss, given, spec),
                 *(floor_of(problem, loss, layer, place) if healthy else (0.0, 0.0)),
@@ -115,13 +116,11 @@ def _ends_of(target, labels):
 def _compares_each(loss, targets, spec, target):
     """How many predictions of an example a loss of Keras compares with its one target.
 
-    One target for several units may be meant, and a target that is the same for all examples, as
-    for a discriminator of patches, says the same of each prediction.
+    A target that is the same for all examples, as for a discriminator of patches, says the same of
+    each prediction.
     """
-    function = getattr(loss, "fn", loss)
-    own = getattr(function, "__module__", "") == keras.losses.mean_squared_error.__module__
     predicted, given = tuple(spec.shape), tuple(targets.shape)
-    if not own or function.__name__ not in _BY_ENTRY or len(predicted) < 3 or not target.deviation:
+    if not _broadcasts(loss) or len(predicted) < 3 or not target.deviation:
         return 1
     if len(predicted) == len(given) + 1 and predicted[-1] == 1:
         predicted = predicted[:-1]
@@ -129,6 +128,20 @@ def _compares_each(loss, targets, spec, target):
         return 1
     pairs = zip(predicted[1:-1] or predicted[1:], given[1:-1] or given[1:], strict=True)
     return math.prod(many for many, one in pairs if one == 1)
+
+
+def _compares_units(loss, targets, spec, target):
+    """How many units of the last layer a loss of Keras compares with the one target of each."""
+    predicted, given = tuple(spec.shape), tuple(targets.shape)
+    alike = len(predicted) == len(given) > 1 and predicted[:-1] == given[:-1] and given[-1] == 1
+    return predicted[-1] if alike and _broadcasts(loss) and target.deviation else 1
+
+
+def _broadcasts(loss):
+    """Whether a loss is one of Keras that compares entry with entry."""
+    function = getattr(loss, "fn", loss)
+    own = getattr(function, "__module__", "") == keras.losses.mean_squared_error.__module__
+    return own and function.__name__ in _BY_ENTRY
 
 
 def _weighs_zeros(loss, targets, spec):

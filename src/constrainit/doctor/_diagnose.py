@@ -14,6 +14,7 @@ import numpy as np
 from constrainit.doctor import _arguments, _batch
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding, of_classes
+from constrainit.doctor._fitted import faint
 from constrainit.doctor._frames import fault
 from constrainit.doctor._of_keras_2 import keras_ops_for, missing_names
 from constrainit.doctor._other_axes import other_axes
@@ -23,6 +24,7 @@ from constrainit.doctor._problem import Problem
 from constrainit.doctor._randomness import undisturbed
 from constrainit.doctor._report import Report
 from constrainit.doctor._state import borrowed, collecting_only_new
+from constrainit.doctor._swamped import swamped
 from constrainit.doctor._tight import tight
 from constrainit.doctor.rules import OF_CLASSES, findings, in_order
 from constrainit.doctor.treatments import treat
@@ -115,6 +117,8 @@ def examine(
         quietly()
         evidence.other_axes = other_axes(problem, evidence)
         evidence.tight = tight(problem, evidence)
+        evidence.faint = problem.faint = faint(problem, evidence)
+        evidence.swamped = swamped(problem, evidence)
         found = findings(evidence)
         names = missing_names(evidence)
         if names:

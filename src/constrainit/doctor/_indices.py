@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from constrainit._shapes import input_specs, paired
 from constrainit.doctor._entering import note_in_prediction
 from constrainit.doctor._statistics import to_numpy
 
@@ -43,10 +44,10 @@ def cut_indices(problem: Any) -> list[CutEvidence]:
         return []
     found: dict[str, CutEvidence] = {}
     # A functional model brings its inputs to their dtype before any layer sees them.
-    inputs = getattr(problem.model, "inputs", None) or []
-    for tensor, part in zip(inputs, parts, strict=False):
-        if "int" in keras.backend.standardize_dtype(tensor.dtype):
-            _note(found, tensor.name, part, 0)
+    specs = input_specs(problem.model)
+    for spec, part in () if specs is None else paired(specs, problem.x):
+        if spec is not None and "int" in keras.backend.standardize_dtype(spec.dtype):
+            _note(found, spec.name, part, 0)
     note_in_prediction(
         problem,
         tables,

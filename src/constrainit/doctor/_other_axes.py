@@ -1,23 +1,15 @@
 """Constraints along an axis that was given, where nothing tells which: does another one train?"""
 
 import itertools
-import math
-from dataclasses import dataclass
 from typing import Any
-
-import keras
-import numpy as np
-from keras import ops
 
 from constrainit.doctor._axes import along, given_axes
 from constrainit.doctor._beyond import hardly_falls
-from constrainit.doctor._constraints import Constraints
+from constrainit.doctor._courses import course_with
 from constrainit.doctor._evidence import AxisEvidence, ConstraintEvidence, Evidence
 from constrainit.doctor._problem import Problem
-from constrainit.doctor._state import attribute, borrowed
 from constrainit.doctor.rules.cw101_infeasible_start import harmless
-from constrainit.doctor.treatments.starts import start_inside
-from constrainit.model import WeightRecord, walk, wrong_axes
+from constrainit.model import WeightRecord, wrong_axes
 
 _FARTHER = 5
 """How many times as many steps tell whether a model catches up that begins slowly."""
@@ -30,9 +22,6 @@ _TRAINS = 0.5
 
 _STAYS = 0.7
 """What is left of that of one that does not."""
-
-_BLIND = 0.9
-"""A loss of at least this share of that with targets of other examples tells nothing of them."""
 
 
 def other_axes(problem: Problem, evidence: Evidence) -> list[AxisEvidence]:
@@ -109,19 +98,6 @@ def _others(records, given):
     return found[:_MOST_OTHERS]
 
 
-@dataclass(frozen=True)
-class _Training:
-    """Losses, the last of them with the targets of other examples, too."""
-
-    losses: list[float]
-    shuffled: float
-
-    @property
-    def is_blind(self) -> bool:
-        """Whether the model tells nothing of its targets but what they all have."""
-        return self.losses[-1] >= _BLIND * self.shuffled
-
-
 def _training(problem, evidence, records, axes, steps):
     """A training along axes; None if it can not be, or breaks."""
     # Along other axes a constraint of the user's own may raise anything.
@@ -129,38 +105,4 @@ def _training(problem, evidence, records, axes, steps):
         given = [(record, along(record.constraint, axes)) for record in records]
     except Exception:
         return None
-    return training_with(problem, evidence, given, steps)
-
-
-def training_with(
-    problem: Problem, evidence: Evidence, given: list[tuple[WeightRecord, Any]], steps: int
-) -> "_Training | None":
-    """A training with constraints whose weights start inside; None if it can not be, or breaks."""
-    with borrowed(problem.model), problem.keeping_optimizer():
-        try:
-            for record, constraint in given:
-                record.variable.constraint = constraint
-            start_inside(problem, evidence, {record.path for record, _ in given})
-            constraints = Constraints(Evidence(weights=walk(problem.model)))
-            for variable in problem.trainable:
-                variable.constraint = None
-            found = _trained(problem, constraints, steps)
-        # A constraint of the user's own may raise anything.
-        except Exception:
-            return None
-    return found if np.isfinite([*found.losses, found.shuffled]).all() else None
-
-
-def _trained(problem, constraints, steps):
-    stepped = problem.step(looking=False)
-    losses = [float(stepped.loss)]
-    while len(losses) <= steps and math.isfinite(losses[-1]):
-        stepped.update()
-        constraints.move(problem.trainable, stepped, False)
-        problem.advance(stepped)
-        stepped = problem.step(looking=False)
-        losses.append(float(stepped.loss))
-    order = np.random.default_rng(0).permutation(len(keras.tree.flatten(problem.y)[0]))
-    targets = keras.tree.map_structure(lambda y: ops.take(y, order, axis=0), problem.y)
-    with attribute(problem, "y", targets):
-        return _Training(losses, float(problem.step(looking=False).loss))
+    return course_with(problem, evidence, given, steps)

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,18 +71,18 @@ def planned(evidence: Evidence, path: str) -> Planned | None:
     record = next((one for one in evidence.weights if one.path == path), None)
     if record is None or record.axes is None or len(record.shape) < 2:
         return None
-    fed = math.prod(record.shape[axis] for axis in record.axes)
-    try:
-        a_set = _FREE if record.constraint is None else record.resolved(record.constraint)
-        if isinstance(a_set, Custom) or not fed:
-            return None
-        units, phi = math.prod(record.shape) // fed, _activation(record)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            made = plan(_along_inputs(a_set), fed, units, phi, depth=_depth(evidence))
-    # No member of this shape, or a form that no plan is known for.
-    except (ValueError, TypeError, NotImplementedError):
+    fed, phi = math.prod(record.shape[axis] for axis in record.axes), _activation(record)
+    # A layer of the user's own may call anything its activation.
+    known = phi is None or (callable(phi) and isinstance(phi, Hashable))
+    if not known or not math.prod(record.shape):
         return None
+    units = math.prod(record.shape) // fed
+    a_set = _along_inputs(record, (fed, units))
+    if a_set is None:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made = plan(a_set, fed, units, phi, depth=_depth(evidence))
     value, axes = to_numpy(record.variable).astype("float64"), tuple(record.axes)
     norm = float(np.sqrt(np.mean(np.sum(value**2, axis=axes))))
     return Planned(norm, float(np.mean(np.sum(value, axis=axes))), made)
@@ -120,7 +121,21 @@ def _depth(evidence):
     return max(len({r.layer.name for r in kernels}), 1)
 
 
-def _along_inputs(a_set):
-    """The same set without the axes of this weight: it finds those of the plan's matrix."""
-    arguments = a_set._arguments()
-    return type(a_set)(**{**arguments, "axis": None}) if "axis" in arguments else a_set
+def _along_inputs(record, shape):
+    """The set of a weight without the axes of this one, for the plan's matrix; None if none fits.
+
+    None fits that is the user's own, that has no members of this shape, or whose axis is no axis of
+    inputs, as that of ordered entries.
+    """
+    if record.constraint is None:
+        return _FREE
+    try:
+        a_set = record.resolved(record.constraint)
+        if isinstance(a_set, Custom):
+            return None
+        arguments = a_set._arguments()
+        along = type(a_set)(**{**arguments, "axis": None}) if "axis" in arguments else a_set
+        along.resolve((0,)).check_shape(shape)
+    except ValueError:
+        return None
+    return along

@@ -120,7 +120,7 @@ def _usual(problem, constraints, evidence):
     if not _called(problem, evidence, problem.set_loss):
         return
     evidence.data = describe_data(problem)
-    evidence.cut = cut_indices(problem)
+    evidence.cut, evidence.faint = cut_indices(problem), problem.faint
     evidence.scales = unfit(problem)
     evidence.mixed = mixes_examples(problem)
     evidence.plain = plain_tensors(problem)

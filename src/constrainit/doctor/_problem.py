@@ -47,6 +47,8 @@ class Problem:
         after_own: Is called after it.
         factor_of_own: What the learning rates of such steps are multiplied by.
         late: The constraints that were attached after `fit` had compiled; None if not known yet.
+        faint: What was found of a signal that fades, in the model as it came; None if nothing was.
+        adds_losses: Whether layers add to the loss, as penalties on weights do.
         operations: How many operations a loss takes, as its first step has shown; 0 if not known.
     """
 
@@ -74,7 +76,7 @@ class Problem:
         self._compiled_loss: Any = None
         self.specs: Any = None
         self._step: Any = None
-        self._loss_is_set = self._adds_losses = False
+        self._loss_is_set = self.adds_losses = False
         self._between = 0
         self._looking = True
         self.loss_name = ""
@@ -85,6 +87,7 @@ class Problem:
         self.after_own: Callable[[], Any] = _nothing
         self.factor_of_own = 1.0
         self.late: Any = None
+        self.faint: Any = None
         self.operations = 0
 
     def count_steps(self, between: int) -> None:
@@ -148,7 +151,7 @@ class Problem:
             ):
                 outputs = self.model(x, training=True)
                 self._between = sum(sizes)
-                self._adds_losses = bool(self.model.losses)
+                self.adds_losses = bool(self.model.losses)
             self.assigned = [v for v in self.trainable if scope.get_current_value(v) is not None]
             return outputs
 
@@ -168,7 +171,7 @@ class Problem:
         if loss is None and own is not None:
             loss, weights = own._user_loss, own._user_loss_weights
         overrides = type(self.model).compute_loss is not keras.Model.compute_loss
-        if loss is None and not overrides and not (self.model.compiled and self._adds_losses):
+        if loss is None and not overrides and not (self.model.compiled and self.adds_losses):
             loss, sentence = _batch.default_loss(self.model, outputs, self.y)
             self.said.append(sentence)
         if self.y is None:

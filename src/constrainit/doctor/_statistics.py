@@ -143,7 +143,7 @@ def summarize_array(value: np.ndarray, activation: str) -> np.ndarray | None:
     if not np.isfinite([low, high]).all():
         return None
     # What is infinite then is not told.
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         means, variances = moments_of(batch)
         deviation = np.sqrt(np.mean(variances) + np.var(means))
     flat = np.mean(_flat(wide, activation)) if activation in _BOUNDED else 0.0

@@ -1,8 +1,8 @@
 """Bounds far below the start of a weight: does the model train where they are wider?"""
 
 from constrainit.doctor._constraint_calls import another, arguments_of
+from constrainit.doctor._courses import course_with
 from constrainit.doctor._evidence import ConstraintEvidence, Evidence, TightEvidence
-from constrainit.doctor._other_axes import training_with
 from constrainit.doctor._problem import Problem
 from constrainit.doctor.treatments.wider import bounding, wider
 
@@ -48,7 +48,7 @@ def _compared(problem, evidence, made):
     value = arguments_of(record.constraint)[name]
     other = another(record.constraint, name, wider(value, factor))
     given, wide = (
-        training_with(problem, evidence, [(record, constraint)], _STEPS)
+        course_with(problem, evidence, [(record, constraint)], _STEPS)
         for constraint in (record.constraint, other)
     )
     if given is None or wide is None or min(given.losses) <= 0 or min(wide.losses) <= 0:

@@ -52,6 +52,7 @@ class LossEvidence:
         target: The targets.
         pairs: Whether each target is compared with the predictions of all examples.
         each: How many predictions of an example its one target is compared with, if there are more.
+        units: How many units of the last layer its one target is compared with, if there are more.
         along: Name of the layer that gives them, or an empty string.
         zeros: By how much more an error counts at targets near zero than at others; 0 for a loss
             that does not weigh by the targets.
@@ -80,6 +81,7 @@ class LossEvidence:
     target: DataEvidence
     pairs: bool = False
     each: int = 1
+    units: int = 1
     along: str = ""
     zeros: float = 0.0
     frames: int = 0

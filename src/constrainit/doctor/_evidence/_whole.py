@@ -136,6 +136,9 @@ class Evidence:
         mixed: The layer that makes an example depend on the others of its batch, and by how much.
         falling_penalties: Penalties on weights that are below zero after those steps, by path.
         tight: Weights whose bound keeps the model from training; asked once, as these are.
+        faint: What is learnt where a signal fades by depth, and where it is brought back; asked
+            once, of the model as it came.
+        swamped: What is learnt without what layers add to the loss; asked once, as these are.
         turned: Losses that take predictions first, where they are given targets first.
         endless: A weight whose size alone takes the loss down without end, where there is one.
         padded: A table whose sequences end in padding without a mask, where an output is constant.
@@ -221,6 +224,8 @@ class Evidence:
     mixed: tuple[str, float] | None = None
     falling_penalties: dict[str, float] = field(default_factory=dict)
     tight: list[TightEvidence] = field(default_factory=list)
+    faint: Any = None
+    swamped: Any = None
     turned: list[Any] = field(default_factory=list)
     endless: Any = None
     padded: Any = None

@@ -109,9 +109,10 @@ def _follow_stuck(found):
 
 def _follow_explosion(found):
     """A loss overflows by outputs that have grown; what it computes of them is sound."""
-    grown = [f for f in found if f.code == ExplodingSignal.code]
+    grown = _of(found, ExplodingSignal)
     for finding in found if grown else []:
-        if finding.code == NonfiniteLoss.code and "overflow of" in finding.message:
+        late = grown[0].stage == finding.stage == "training" and finding.code in _BROKEN
+        if late or (finding.code == NonfiniteLoss.code and "overflow of" in finding.message):
             finding.cause = f"{grown[0].code} {grown[0].weight or grown[0].layer}"
 
 
@@ -214,10 +215,7 @@ def _follow_undone(found):
 
 
 def _follow_axes(found):
-    """What a constraint does to a weight follows from its holding for other norms than meant.
-
-    Nor is it where the bound of its set keeps the model from training.
-    """
+    """What a constraint does follows from its norms being others than meant, or its bound."""
     wrong = {f.weight: f for f in _of(found, MutedSignal) if "factor" in f.evidence}
     wrong |= {f.weight: f for f in found if f.code == WrongAxis.code and f.counts}
     for finding in found:

@@ -1,5 +1,6 @@
 """What several rules ask of a training: does it grow, is it still?"""
 
+import itertools
 import math
 
 from constrainit.doctor._beyond import is_nothing
@@ -29,10 +30,12 @@ def diverges(evidence: Evidence) -> bool:
 
 
 def leaps(evidence: Evidence) -> bool:
-    """Whether a step makes the loss a million times what it was at the start, and finite still."""
-    losses = evidence.losses
-    finite = len(losses) > 2 and all(map(math.isfinite, losses))
-    return finite and max(losses[1:]) > _LEAP * max(abs(losses[0]), _LEAST)
+    """Whether a step makes the loss a million times what it was at the start, and finite still.
+
+    What comes after it may be not finite.
+    """
+    losses = list(itertools.takewhile(math.isfinite, evidence.losses))
+    return len(losses) > 2 and max(losses[1:]) > _LEAP * max(abs(losses[0]), _LEAST)
 
 
 def stalls(evidence: Evidence) -> bool:

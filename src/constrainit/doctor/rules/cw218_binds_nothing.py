@@ -23,6 +23,9 @@ class BindsNothing(Rule):
         [layers.Dense(8, kernel_constraint=ci.Fixed(mask, 0.0), kernel_initializer="identity")]
 
     Known limits:
+        A set, or a constraint of Keras, is a note where it leaves the start alone, and random
+        entries ten thousand times as large as that, as small, and zero: so wide a bound may be
+        meant against what runs away. It is not asked of weights of more than 100,000 entries.
         Asked of constraints of the user's own that leave the start alone, with three random
         weights, small and large, a third of whose entries are zero. A note, as it may be off for
         now, and a warning where at least 5 % of the weights start at zero and half of these are not
@@ -38,6 +41,9 @@ class BindsNothing(Rule):
     def find(self, evidence):
         for made in evidence.constraints:
             if not made.idle:
+                continue
+            if not made.custom:
+                yield self._of_set(made)
                 continue
             began, left = made.zeroed[0], made.zeros_left
             lost = left is not None and began > _MANY and left < 0.5 * began
@@ -56,3 +62,16 @@ class BindsNothing(Rule):
                 {"zero_at_start": began, "zero_after": left},
                 level="warning" if lost else "info",
             )
+
+    def _of_set(self, made):
+        """A set that has all weights in it that a training comes to."""
+        largest = max(abs(made.start.minimum), abs(made.start.maximum))
+        return self.at_weight(
+            made,
+            f"its set ({made.text}) leaves every weight as it is, also entries ten thousand times "
+            f"as large as it starts with (up to {largest:.3g})",
+            "a guard against what runs away may be so wide; else give a bound that weights come "
+            "to, look at the axis, or leave it out",
+            {"zero_at_start": made.zeroed[0]},
+            level="info",
+        )

@@ -8,7 +8,7 @@ from keras import ops
 
 from constrainit.doctor._planned import NUMBERS, by_depth, deviations, growth, planned
 from constrainit.doctor.rules._rule import Rule
-from constrainit.doctor.rules._symptoms import leaps
+from constrainit.doctor.rules._symptoms import breaks_later, leaps
 
 _LARGE = 1e4
 """From this magnitude on, outputs of some faulty models collected and of no healthy one."""
@@ -75,10 +75,9 @@ class ExplodingSignal(Rule):
         outputs = [o for o in evidence.outputs if o.nonfinite == 0 and math.isfinite(o.peak)]
         large = [o for o in outputs if o.peak > max(_LARGE, _GROWTH * base, _BEYOND * wanted)]
         if not large:
-            if leaps(evidence):
-                yield from self._fed_back(evidence)
-            else:
-                yield from self._oversized(evidence)
+            told = list(self._fed_back(evidence)) if leaps(evidence) else []
+            still = leaps(evidence) and not breaks_later(evidence)
+            yield from told if told or still else self._oversized(evidence)
             return
         most = max(outputs, key=lambda o: o.peak)
         growing = outputs[: outputs.index(most) + 1]
@@ -139,7 +138,7 @@ class ExplodingSignal(Rule):
             if record.variable.name != "recurrent_kernel":
                 continue
             if feeds_back_without_bound(record.layer):
-                peak = max(evidence.losses[1:])
+                peak = max(filter(math.isfinite, evidence.losses[1:]))
                 layer = _around(evidence, record)
                 yield self.made(
                     f"the loss goes from {evidence.losses[0]:.3g} to {peak:.3g} at step "

@@ -1,5 +1,6 @@
 """CW504 fading-gradient."""
 
+from constrainit.doctor._faint import fading
 from constrainit.doctor._planned import NUMBERS, by_depth, deviations, growth, planned
 from constrainit.doctor.rules._rule import Rule
 
@@ -42,8 +43,13 @@ class FadingGradient(Rule):
         three layers halve it, and the loss stands still after half of the steps. Where it falls,
         as by another branch or the last bias, is reported what varies by less than a thousandth of
         its size behind three such layers in a row, if its gradient fades by a hundredth as well, in
-        functional and sequential models. An exact zero has other causes and other rules. Beside
-        what was measured stands what constrainit.plan has for the first of these kernels.
+        functional and sequential models. Where at least four layers with constrained kernels leave
+        half of what varies, the last of them less than a fifth of its size, and what the model
+        gives varies by less than a tenth of its targets, a hundred steps are taken: reported is
+        what tells nothing of its targets then, if it learns from a start that
+        constrainit.calibrate has fitted, or has come to give the same for all. An exact zero has
+        other causes and other rules. Beside what was measured stands what constrainit.plan has for
+        the first of these kernels.
 
     Source:
         Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks
@@ -51,7 +57,9 @@ class FadingGradient(Rule):
     """
 
     code, name, stage = "CW504", "fading-gradient", "gradients"
-    numbers = ("ratio", "spread", "first_spread", "growth", *NUMBERS)
+    numbers = (
+        "ratio", "spread", "first_spread", "growth", "loss", "loss_fitted", "last_spread", *NUMBERS,
+    )  # fmt: skip
 
     def find(self, evidence):
         first, last = _ratio(evidence.outputs), _ratio(evidence.outputs_last)
@@ -71,7 +79,40 @@ class FadingGradient(Rule):
             )  # fmt: skip
             return
         told = list(self._of_signal(evidence, first)) if high < _FADED else []
-        yield from told or self._of_stretches(evidence)
+        told = told or list(self._of_stretches(evidence))
+        yield from told or self._of_faint(evidence)
+
+    def _of_faint(self, evidence):
+        """Layers that keep less and less of what tells examples apart: nothing is learnt of it."""
+        outputs, tried = fading(evidence), evidence.faint
+        if not outputs or tried is None:
+            return
+        begin, end = outputs[0], outputs[-1]
+        kernel = _kernel(evidence, begin.layer)
+        start = planned(evidence, kernel)
+        learnt = (
+            f"with biases and scales that are fitted to the batch it goes from "
+            f"{tried.fitted[0]:.4g} to {tried.fitted[1]:.4g}" if tried.fitted else
+            f"what it gives varies by {tried.spread:.3g} then"
+        )  # fmt: skip
+        yield self.made(
+            f"what the layers give tells examples apart less from one to the next: it varies by "
+            f"{begin.spread:.3g} over the batch in {begin.layer!r} and by {end.spread:.3g}, of "
+            f"outputs of up to {end.peak:.3g}, in {end.layer!r}. What all examples have in common "
+            f"leads the steps: in {tried.steps} of them the loss goes from {tried.losses[0]:.4g} "
+            f"to {tried.losses[1]:.4g} and the model learns nothing of its targets; {learnt}"
+            + (f". {start}" if start else ""),
+            "fit the start to a batch: constrainit.calibrate(model, x) or constrainit.prepare("
+            "model, x); or tell each layer its activation and depth: constrainit.constrained("
+            "kernel=..., activation=..., depth=...)",
+            {
+                "spread": end.spread, "first_spread": begin.spread, "loss": tried.losses[1],
+                "last_spread": tried.spread,
+                **({"loss_fitted": tried.fitted[1]} if tried.fitted else {}),
+                **_by_depth(outputs, start),
+            },
+            layer=begin.layer, weight=kernel, stage="training",
+        )  # fmt: skip
 
     def _of_signal(self, evidence, ratio):
         """A signal that fades layer by layer, and a loss that stands still."""

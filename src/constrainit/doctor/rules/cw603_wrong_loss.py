@@ -16,7 +16,8 @@ class WrongLoss(Rule):
 
     A loss of a class of its own is also told when it broadcasts targets of the shape `(batch,)`
     against predictions `(batch, 1)`: it then compares all pairs of examples. A loss of Keras
-    broadcasts the one target of an example over the predictions for all steps of a series.
+    broadcasts the one target of an example over the predictions for all steps of a series, and one
+    column of targets over all units of the last layer, which are then trained to give the same.
 
     A function whose first argument is called `y_pred` and the second `y_true` is given them the
     other way around: Keras calls a loss with the targets first. What is not the same for both is
@@ -35,15 +36,15 @@ class WrongLoss(Rule):
     Known limits:
         Of losses of the user's own only the names of their arguments are read, and whether it
         matters which comes first. A linear output is reported only if it has been
-        outside [0, 1] on the batch. One target for several units of the last layer is not
-        reported, as it may be meant.
+        outside [0, 1] on the batch. One target for several units is reported also where it is
+        meant, as for the members of an ensemble: give each of them its own column.
 
     Source:
         `keras.losses`, argument `from_logits`; the missing softmax of UMLAUT (Schoop et al., 2021).
     """
 
     code, name, level, stage = "CW603", "wrong-loss", "warning", "loss"
-    numbers = ("pairs", "loss", "loss_turned")
+    numbers = ("pairs", "loss", "loss_turned", "units")
 
     def find(self, evidence):
         own = evidence.own if evidence.own is not None and evidence.own.pairs else None
@@ -86,6 +87,16 @@ class WrongLoss(Rule):
                     else "give one prediction for an example: put a pooling over them, or a "
                     "Flatten, before the last layers"
                 )
+            elif made.units > 1:
+                message = (
+                    f"the targets have one column and the predictions {made.units}: the loss "
+                    f"{made.name} compares each target with all of them, which are trained to be "
+                    "the same"
+                )
+                fix = (
+                    f"give the last layer one unit, or each of its {made.units} a column of the "
+                    "targets; for classes take sparse_categorical_crossentropy"
+                )
             elif made.logits and made.activation in _BOUNDED:
                 message = (
                     f"the loss {made.name} takes logits (from_logits=True), but the output has "
@@ -102,7 +113,8 @@ class WrongLoss(Rule):
             else:
                 continue
             layer = made.along or made.layer
-            yield self.made(message, fix, {"from_logits": made.logits}, layer=layer)
+            numbers = {"units": made.units} if made.units > 1 else {"from_logits": made.logits}
+            yield self.made(message, fix, numbers, layer=layer)
 
 
 def _outside(made):

@@ -9,11 +9,15 @@ _LEFT = 0.9
 
 
 class PenaltyOutweighs(Rule):
-    """A penalty on a weight is larger than the loss of the data, and the steps follow it alone.
+    """A penalty is larger than the loss of the data, and the steps follow it alone.
 
     A regularizer sums over all entries, while a loss is a mean over the examples: what is small
     for one weight is large for a table of thousands. The loss falls, but by the penalty only; the
     weights go to zero, where products of them have no gradient that could bring them back.
+
+    So it is with what a layer adds to the loss: a divergence that is summed over the numbers of a
+    code, beside an error that is the mean over those of a picture, takes all from the code that it
+    could tell, and every picture comes out the same.
 
     Example:
         keras.utils.set_random_seed(0)
@@ -34,9 +38,12 @@ class PenaltyOutweighs(Rule):
     Known limits:
         Reported where penalties are more than half of the loss at the start, the loss of the data
         does not fall by 2 % in the steps while they fall, the gradient of all weights is three
-        times as large with them as without, and a weight loses a tenth of itself. Only penalties on
-        weights are looked at, not those on activities or by `add_loss`, nor the weight decay of an
-        optimizer, and no models whose steps are dear. Where the start is noise, the loss of the
+        times as large with them as without, and a weight loses a tenth of itself. What layers add
+        to the loss, by `add_loss` or as a penalty on their outputs, is asked for by training where
+        it is more than a quarter of the loss at the start: reported is what leaves a model that
+        tells nothing of its targets after 100 steps, if as many without it take three tenths more
+        off the loss of the data. Not looked at are the weight decay of an optimizer, and models
+        whose steps are dear. Where the start is noise, the loss of the
         data falls as the weights go to zero, and nothing is said.
 
     Source:
@@ -45,9 +52,11 @@ class PenaltyOutweighs(Rule):
     """
 
     code, name, stage = "CW609", "penalty-outweighs", "training"
-    numbers = ("share", "times", "left", "data_loss", "data_loss_after")
+    numbers = ("share", "times", "left", "data_loss", "data_loss_after", "data_loss_alone")
 
     def find(self, evidence):
+        if evidence.swamped is not None:
+            yield self._of_added(evidence)
         steps = max(len(evidence.losses) - 1, 1)
         for made in evidence.outweighed:
             if made.times_of_all < _TIMES or made.left > _LEFT:
@@ -68,3 +77,22 @@ class PenaltyOutweighs(Rule):
                  "data_loss": before, "data_loss_after": after},
                 layer=made.record.layer.name, weight=made.record.path,
             )  # fmt: skip
+
+    def _of_added(self, evidence):
+        """What a layer adds to the loss, with which nothing is learnt of the data."""
+        made = evidence.swamped
+        before, after = made.losses
+        model = evidence.outputs[-1].layer
+        return self.made(
+            f"what {made.layer!r} adds to the loss is {percent(made.share)} of it. In {made.steps} "
+            f"steps the loss of the data goes from {before:.4g} to {after:.4g} and the model "
+            f"learns nothing of its targets; without what is added it goes to {made.alone:.4g}",
+            "weigh what is added: where it is a sum and the loss of the data a mean, divide it by "
+            "how many entries that is a mean of, or by more, and raise its weight slowly; or sum "
+            "both",
+            {
+                "share": made.share, "data_loss": before, "data_loss_after": after,
+                "data_loss_alone": made.alone,
+            },
+            layer="" if made.layer == model else made.layer,
+        )  # fmt: skip

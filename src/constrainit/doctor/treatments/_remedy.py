@@ -225,8 +225,8 @@ def follow(cause: Finding, found: list[Finding], after: Look) -> None:
     alike = {f.weight: f for f in found if f.code == cause.code and f.weight and not f.cause}
     for finding in found:
         done, change = finding.treatment, after.changed.at(finding.weight).change
-        # Healed by something else: then it has a cause of its own.
-        own = done is not None and done.healed and done.change != change
+        # Healed by something else, or not by this although it was asked for: a cause of its own.
+        own = done is not None and done.healed != (done.change.split(" (then")[0] == change)
         same = finding.code == cause.code or finding.cause or own
         noted = finding.stage in _OF_A_RUN and key(finding) not in left
         gone = key(finding) not in now if finding.counts else noted

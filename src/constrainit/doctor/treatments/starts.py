@@ -111,6 +111,12 @@ def calibrated(problem, evidence, found):
     )
 
 
+def fitted_where_it_fades(problem, evidence, found):
+    """As `calibrated`, where that was seen to train a model whose signal fades."""
+    wanted = [finding for finding in found if "loss_fitted" in finding.evidence]
+    return calibrated(problem, evidence, wanted) if wanted else None
+
+
 def redrawn(problem, evidence, found):
     """The weights of the findings, drawn at random as Keras would by default, inside their sets."""
     found = [f for f in found if may_be_of_weights(problem, f)]
