@@ -402,6 +402,26 @@ def test_many_weights_of_one_sum(make, rng):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_even_weights_of_mean_zero(dtype):
+    """What bounds leave of a weight that should be zero is no weight: its mean would not be."""
+    a_set = ci.ZeroMean() & ci.Box(-0.3, 0.5)
+    w = array(a_set.transform.forward(tensor(np.full((7, 3), 0.37), dtype)))
+    np.testing.assert_array_equal(w, 0.0)
+
+
+@pytest.mark.parametrize("upper", [1 / 3 + 1e-16, 1 / 3 + 1e-12, 1e30])
+def test_almost_no_room_below_a_cap(upper):
+    """Nor any bound above: the map is there, and its slope is finite."""
+    smooth = (ci.SumTo(1.0) & ci.Box(-1.0, upper)).transform
+    with arithmetic("float64"):
+        v, ones = tensor([[1.0], [2.0], [-9.0]], "float64"), tensor(np.ones((3, 1)), "float64")
+        w, slope = (array(one) for one in pulled(smooth.forward, v, ones))
+    assert abs(w.sum() - 1) <= 1e-15 * max(1.0, abs(w).max())
+    assert w.max() <= upper
+    assert np.isfinite(slope).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("upper", [0.3, 0.3001])
 def test_a_cap_beside_the_total(upper, dtype):
     """A share of all of the total is not rounded to beyond the bound."""

@@ -13,6 +13,7 @@ from constrainit.numerics import at_least, axis_sum, between, logits_of_sum, tan
 from constrainit.transforms._transform import Transform
 
 _LEAST = 1e-30
+_ROUNDING = 1e-15
 
 
 class Capped(Transform):
@@ -63,6 +64,8 @@ class Capped(Transform):
         share = (total - count * low) / width
         # Shares of the way from the bound that is nearer to the mean: their sum is the smaller one.
         side, share = (1.0, share) if 2 * share <= count else (-1.0, count - share)
+        # Rounding may leave nothing of it.
+        share = max(share, _ROUNDING)
 
         def moves(w):
             """How much a weight moves with its free value, in widths."""
