@@ -66,6 +66,30 @@ class Below:
         return rng.choice([0.0, 0.5, 1.0]) * Probability(self.total).sample(rng, k)
 
 
+def sum_in_bounds(name, make, shape, axes, total, low, high):
+    """A row of weights of one sum along axes, between two bounds."""
+    groups = slices(shape, axes)
+
+    def unit(rng, k):
+        """Bounds but for one weight, as much as is left from a bound on, or between all of them."""
+        room = total - k * low - (high - low) * np.arange(k)
+        corner = low + rng.permutation(np.clip(room, 0.0, high - low))
+        return corner + rng.choice([0.0, 1e-3, 0.5, 1.0]) * (total / k - corner)
+
+    def sample(rng):
+        w = np.empty(shape)
+        for g in np.unique(groups):
+            w[groups == g] = unit(rng, int((groups == g).sum()))
+        return w
+
+    def is_inside(w, dtype):
+        inside = w.min() >= inner(low, dtype, 1) and w.max() <= inner(high, dtype, -1)
+        return bool(inside) and near(w, [(w.sum(axes), total)], dtype)
+
+    return Case(name, make, shape, None, sample, groups, accuracy=1e-5, bounded_below=low,
+                bounded_above=high, is_inside=is_inside)  # fmt: skip
+
+
 def above_floor(rng):
     return np.stack([0.1 + Probability(0.4).sample(rng, 6) for _ in range(4)], axis=1)
 
@@ -92,4 +116,14 @@ ROWS = [
     Case("Intersection_floor", lambda: ci.Simplex() & ci.Box(0.1), M, None, above_floor, FIRST,
          accuracy=1e-5, bounded_below=0.1,
          is_inside=lambda w, d: w.min() >= inner(0.1, d, 1) and near(w, [(w.sum(0), 1)], d)),
+    sum_in_bounds("Intersection_cap", lambda: ci.Simplex() & ci.Box(upper=0.4), M, (0,), 1.0, 0.0,
+                  0.4),
+    sum_in_bounds("Intersection_floor_and_cap", lambda: ci.Box(0.05, 0.4) & ci.Simplex(axis=1), M,
+                  (1,), 1.0, 0.05, 0.4),
+    sum_in_bounds("Intersection_centred_bounds", lambda: ci.ZeroMean() & ci.MaxAbs(0.5), M, (0,),
+                  0.0, -0.5, 0.5),
+    sum_in_bounds("Intersection_sum_conv", lambda: ci.Box(-0.5, 0.1) & ci.SumTo(-2.0), C,
+                  (0, 1, 2), -2.0, -0.5, 0.1),
+    sum_in_bounds("Intersection_sum_vector", lambda: ci.SumTo(1.0) & ci.MaxAbs(1.0), V, (0,), 1.0,
+                  -1.0, 1.0),
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from cases_matrices import (
     is_correlation,
     mirrored,
 )
-from cases_meeting import ordered_in_bounds
+from cases_meeting import ordered_in_bounds, sum_in_bounds
 from cases_orders import Hill, turned
 from cases_structure import LIMITS, SIGNS, SUPPORT, Few, Points, Value, by_place, equal
 from cases_structure import few as few_of
@@ -271,6 +271,9 @@ UNITS = {
     "Masked_L1Ball": of_masks(lambda x: ci.L1Ball(x.size, x.axis), lambda x: Diamond(x.size)),
     "Intersection_sphere": of_units(lambda x: ConeShell(1, 1),
                                     lambda x: ci.NonNegative() & ci.UnitNorm(x.axis)),
+    "Intersection_sum_in_bounds": lambda x: sum_in_bounds(
+        "", lambda: ci.SumTo(x.size, x.axis) & ci.MaxAbs(2 * x.size), x.shape, x.units, x.size,
+        -2 * x.size, 2 * x.size),
     "TopK": lambda x: few_of("", lambda: ci.TopK(2, x.axis), x.shape, Few(2),
                              slices(x.shape, x.units)),
 }  # fmt: skip

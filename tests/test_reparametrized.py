@@ -70,6 +70,16 @@ MODELS = {
         (6,),
         2,
     ),
+    "shares with a cap": (
+        lambda: stack((6,), over(layers.Dense(8), kernel=ci.Simplex() & ci.Box(upper=0.4))),
+        (6,),
+        1,
+    ),
+    "sums in bounds": (
+        lambda: stack((6, 6, 3), over(layers.Conv2D(4, 3), kernel=ci.ZeroMean() & ci.MaxAbs(0.2))),
+        (6, 6, 3),
+        1,
+    ),
     "rounded": (
         lambda: stack(
             (5, 6),
@@ -627,6 +637,12 @@ WRONG = [
     (
         lambda: (ci.Simplex() & ci.Box(0.5)).transform.forward(np.zeros((3, 2))),
         "`lower` must leave something of the total 1 of 3 weights. Received: lower=0.5",
+    ),
+    (
+        lambda: ci.Reparametrized(layers.Dense(2), kernel=ci.Simplex() & ci.Box(upper=0.25)).build(
+            (None, 4)
+        ),
+        "The total 1 of `Simplex` must be above 0 and below 1, the sums of 4 weights at their",
     ),
     (
         lambda: ci.Reparametrized(layers.Dense(4), kernel=ci.Blocks(ci.TopK(1), 2)).build(

@@ -5,9 +5,12 @@ import keras
 import ml_dtypes
 import numpy as np
 import pytest
+import scipy.optimize
+import scipy.special
 from cases import BY_NAME, CASES, FEW
 from conftest import arithmetic, array, as_stored, tensor
 from keras import ops
+from kinds import TOLERANCE, inner
 
 import constrainit as ci
 from constrainit.numerics import softplus
@@ -236,6 +239,7 @@ def bend(function, v, cotangent, way):
 
 RULED = [
     "Positive", "Mapped_exp", "Mapped_exp_below", "Simplex", "UnitNorm", "NormRange", "MaxNorm",
+    "Intersection_cap", "Intersection_floor_and_cap", "Intersection_centred_bounds",
 ]  # fmt: skip
 
 
@@ -319,6 +323,115 @@ def test_by_itself_as_compiled(subject, rng):
     w, _ = subject(v, "float32")
     alone = array(subject.forward(tensor(v)))
     np.testing.assert_allclose(alone, w, rtol=1e-5, atol=2e-6 * abs(w).max())
+
+
+def sum_in_bounds(v, total, low, high, temperature):
+    """What the map onto a sum within bounds is, one unit after the other, by Brent's method."""
+
+    def at(level, v):
+        return low + (high - low) * scipy.special.expit(v / temperature - level)
+
+    def unit(v):
+        ends = (v.min() / temperature - 50, v.max() / temperature + 50)
+        level = scipy.optimize.brentq(lambda level: at(level, v).sum() - total, *ends, xtol=1e-14)
+        return at(level, v)
+
+    return np.apply_along_axis(unit, 0, v)
+
+
+CAPPED = {
+    # A set, its total and bounds, and the temperature for a deviation of a Glorot kernel.
+    "cap": (lambda: ci.Simplex() & ci.Box(upper=0.3), 1.0, 0.0, 0.3, lambda d: d),
+    "floor and cap": (lambda: ci.Box(0.125, 0.5) & ci.Simplex(2.0), 2.0, 0.125, 0.5, lambda d: d),
+    "whole number": (lambda: ci.Simplex() & ci.Box(upper=0.25), 1.0, 0.0, 0.25, lambda d: d),
+    "most at the cap": (lambda: ci.Simplex(1.5) & ci.Box(upper=0.25), 1.5, 0, 0.25, lambda d: d),
+    "mean zero": (lambda: ci.ZeroMean() & ci.MaxAbs(4.0), 0.0, -4.0, 4.0, lambda d: 2.0),
+    "below zero": (lambda: ci.Box(-1.0, 0.5) & ci.SumTo(-2.5), -2.5, -1.0, 0.5, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CAPPED)
+def test_sum_in_bounds(name, rng):
+    """In float64 the map is that of another method, in float32 to the rounding of the weights."""
+    make, total, low, high, temperature = CAPPED[name]
+    smooth, shape = make().transform, (8, 40)
+    deviation = smooth.deviation(shape)
+    temperature = temperature(deviation) if temperature else smooth._temperature(shape, "float64")
+    drawn = temperature * rng.normal(size=shape)
+    one_large = drawn + 90 * temperature * np.eye(8)[:, :1]
+    for v in (0 * drawn, 1e-3 * drawn, drawn, 7 * drawn, 40 * np.round(drawn), one_large):
+        expected = sum_in_bounds(v, total, low, high, temperature)
+        with arithmetic("float64"):
+            w = array(smooth.forward(tensor(v, "float64")))
+        np.testing.assert_allclose(w, expected, rtol=0, atol=1e-13)
+        v = as_stored(v, "float32")
+        expected = sum_in_bounds(v, total, low, high, temperature)
+        loose = 4 * eps("float32") * (high - low) * (1 + abs(v / temperature))
+        assert (abs(array(smooth.forward(tensor(v))) - expected) <= loose).all()
+
+
+def test_small_weights_of_one_sum_in_bounds_keep_their_digits():
+    """What is near to zero is known to a share of itself, beside a large cap as well."""
+    shape = (6, 1)
+    smooth = (ci.Simplex() & ci.Box(upper=0.4)).transform
+    v = smooth.deviation(shape) * np.array([[0.0, 1.0, -20.0, 2.0, -40.0, 1.0]]).T
+    v = as_stored(v, "float32")
+    expected = sum_in_bounds(v, 1.0, 0.0, 0.4, smooth.deviation(shape))
+    np.testing.assert_allclose(array(smooth.forward(tensor(v))), expected, rtol=1e-5)
+    v = as_stored(np.array([[0.1, -0.2, 0.3, 0.15, 0.05, -0.25]]).T, "float32")
+    w = array((ci.ZeroMean() & ci.MaxAbs(1e5)).transform.forward(tensor(v)))
+    np.testing.assert_allclose(w, v - v.mean(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("make", [
+    ci.Simplex, lambda: ci.Simplex() & ci.Box(upper=1e-3), lambda: ci.Simplex() & ci.Box(upper=0.4),
+    lambda: ci.ZeroMean() & ci.MaxAbs(1.0), lambda: ci.SumTo(5e3) & ci.Box(-1.0, 0.5),
+])  # fmt: skip
+def test_many_weights_of_one_sum(make, rng):
+    """A large unit has its sum to the tolerance of a small one, however far out its values are."""
+    smooth, shape = make().transform, (20_000, 2)
+    sums = getattr(smooth, "_sums", smooth.set)
+    low, high = (0.0, 1.0) if sums is smooth.set else smooth._ends(shape, "float32")
+    forward = compiled(smooth.forward)
+    for v in free_values(shape, "float32", rng).values():
+        w = array(forward(tensor(v)))
+        assert w.min() >= low
+        assert w.max() <= high
+        loose = TOLERANCE["float32"] * np.sqrt(shape[0]) * np.linalg.norm(w, axis=0)
+        assert (abs(w.sum(0) - sums.total) <= loose).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_even_weights_of_mean_zero(dtype, rng):
+    """What bounds leave of weights that should be zero is rounding, and has mean zero itself."""
+    for low, high in rng.uniform(0.1, 1.0, (12, 2)):
+        a_set, count = ci.ZeroMean() & ci.Box(-low, high), int(100 * high)
+        w = a_set.transform.forward(tensor(np.full((count, 3), 0.37), dtype))
+        assert float(a_set.violation(w)) == 0.0
+        assert abs(array(w)).max() <= eps("float32")
+
+
+@pytest.mark.parametrize("upper", [1 / 3 + 1e-16, 1 / 3 + 1e-12, 1e30])
+def test_almost_no_room_below_a_cap(upper):
+    """Nor any bound above: the map is there, and its slope is finite."""
+    smooth = (ci.SumTo(1.0) & ci.Box(-1.0, upper)).transform
+    with arithmetic("float64"):
+        v, ones = tensor([[1.0], [2.0], [-9.0]], "float64"), tensor(np.ones((3, 1)), "float64")
+        w, slope = (array(one) for one in pulled(smooth.forward, v, ones))
+    assert abs(w.sum() - 1) <= 1e-15 * max(1.0, abs(w).max())
+    assert w.max() <= upper
+    assert np.isfinite(slope).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("upper", [0.3, 0.3001])
+def test_a_cap_beside_the_total(upper, dtype):
+    """A share of all of the total is not rounded to beyond the bound."""
+    a_set = ci.Simplex(0.3) & ci.Box(0.0, upper)
+    v = 100.0 * np.eye(5)[:, :2]
+    w = a_set.transform.forward(tensor(v, dtype))
+    assert float(a_set.violation(w)) == 0.0
+    assert array(w).max() <= inner(upper, dtype, -1)
 
 
 BASED = [case for case in SMOOTH if case.make().transform.based]

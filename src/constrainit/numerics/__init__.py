@@ -23,6 +23,7 @@ from ._limits import at_least as at_least
 from ._limits import at_most as at_most
 from ._limits import between as between
 from ._limits import factor_into as factor_into
+from ._logits import logits_of_sum as logits_of_sum
 from ._mirror import computed_once as computed_once
 from ._mirror import symmetric_part as symmetric_part
 from ._norms import plain_norm as plain_norm
@@ -57,9 +58,9 @@ __all__ = [
     "convex_sequences", "convolution_bound", "convolution_slack", "dykstra", "exponential",
     "factor_into", "from_diagonals", "from_first_row", "in_double", "inner_point",
     "inverse_by_halves", "is_rotation", "isotonic", "keep_largest", "largest", "least_member",
-    "may_write_over", "nearest_correlation", "peaked", "plain_norm", "polar", "polar_factor",
-    "polished", "project_birkhoff", "project_l1_ball", "project_polyhedron", "project_simplex",
-    "project_transport", "replaced", "safe_norm", "scale_in_double", "sin", "singular", "softplus",
-    "spectral_bound", "spectral_slack", "symmetric_part", "tanh", "toeplitz", "unimodal", "way_out",
-    "with_eigenvalues", "with_rule", "with_singular_values",
+    "logits_of_sum", "may_write_over", "nearest_correlation", "peaked", "plain_norm", "polar",
+    "polar_factor", "polished", "project_birkhoff", "project_l1_ball", "project_polyhedron",
+    "project_simplex", "project_transport", "replaced", "safe_norm", "scale_in_double", "sin",
+    "singular", "softplus", "spectral_bound", "spectral_slack", "symmetric_part", "tanh",
+    "toeplitz", "unimodal", "way_out", "with_eigenvalues", "with_rule", "with_singular_values",
 ]  # fmt: skip

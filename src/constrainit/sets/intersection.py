@@ -38,9 +38,9 @@ class Intersection(ConstraintSet):
     weights, or magnitudes, are kept, and projected onto the other set. Units are those of all sets
     together: with a set along axis 0 and one along axis 1, the whole matrix.
 
-    There is a smooth map onto what bounds have in common with bounds, `Monotone`, `Simplex` (lower
-    bounds, as a floor of each share), `Symmetric`, `Toeplitz` or `Circulant`, and `NonNegative`
-    with one set of norms, `L1Ball` or `GroupL1Ball`; of other sets there is none.
+    There is a smooth map onto what bounds have in common with bounds, `Monotone`, `Symmetric`,
+    `Toeplitz`, `Circulant`, `Simplex` (a floor, a cap), `SumTo`, `ZeroMean` (two bounds), and
+    `NonNegative` with one set of norms, `L1Ball` or `GroupL1Ball`; of other sets there is none.
 
     The initializer draws from the first set and projects; with `TopK` or `Sparse` from the other
     one, on random inputs. Bounds that exclude one another are

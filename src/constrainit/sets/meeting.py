@@ -6,16 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from constrainit._precision import inward
+from constrainit._precision import STORAGE_DTYPES, inward, nearest
 from constrainit.sets.definite import Symmetric
 from constrainit.sets.elementwise import Box, NonNegative, limits_of
 from constrainit.sets.l1 import GroupL1Ball, L1Ball
 from constrainit.sets.norms import is_norm_set
 from constrainit.sets.order import Monotone
 from constrainit.sets.structured import Circulant, Toeplitz
-from constrainit.sets.sums import Simplex, is_shares
+from constrainit.sets.sums import Simplex, is_shares, is_sum
 from constrainit.transforms import (
     BoundedOrder,
+    Capped,
     Chained,
     ChainedTies,
     Floored,
@@ -51,9 +52,7 @@ def map_onto_all(common: Any, lower: Any, upper: Any) -> Transform | None:
         return ChainedTies(common, _onto(other), _onto(Box(lower, upper)))
     if isinstance(other, Monotone):
         return _order_in_bounds(common, other, lower, upper)
-    if is_shares(other) and lower is not None and (upper is None or upper >= other.total):
-        return Floored(common, functools.partial(_above_floor, other, max(lower, 0.0)))
-    return None
+    return _sum_in_bounds(common, other, lower, upper) if is_sum(other) else None
 
 
 def box_between(lower: Any, upper: Any) -> Box | None:
@@ -97,6 +96,34 @@ def _order_in_bounds(common, order, lower, upper):
         )
 
     return BoundedOrder(common, order, _onto(free), within, bounds)
+
+
+def _sum_in_bounds(common, sums, lower, upper):
+    if is_shares(sums):
+        lower = max(lower or 0.0, 0.0)
+        if upper is None or _caps_nothing(upper, sums.total):
+            return Floored(common, functools.partial(_above_floor, sums, lower))
+    if lower is None or upper is None or not math.isfinite(upper - lower):
+        return None
+    return Capped(common, sums, _onto(sums), functools.partial(_ends, sums, Box(lower, upper)))
+
+
+def _caps_nothing(upper, total):
+    """Whether no share of the total is above the bound, however both are rounded when stored."""
+    return all(inward(upper, dtype, -1) >= nearest(total, dtype) for dtype in STORAGE_DTYPES)
+
+
+def _ends(sums, within, shape, dtype):
+    """The bounds as they are stored, which leave weights of the total some room."""
+    low, high = within._stored_bounds(dtype)
+    count = math.prod(shape[a] for a in sums._units(len(shape)))
+    if not count * low < sums.total < count * high:
+        raise ValueError(
+            f"The total {sums.total:g} of `{type(sums).__name__}` must be above {count * low:g} "
+            f"and below {count * high:g}, the sums of {count} weights at their bounds. Received: "
+            f"lower={within.lower:g}, upper={within.upper:g}, as {dtype} {low:g} and {high:g}."
+        )
+    return low, high
 
 
 def _above_floor(shares, lower, shape, dtype):

@@ -2,6 +2,7 @@
 
 from constrainit.transforms._transform import Transform
 from constrainit.transforms.bounds import maps_of_bounds
+from constrainit.transforms.capped import Capped
 from constrainit.transforms.chained import BoundedOrder, Chained, ChainedTies, Floored
 from constrainit.transforms.cholesky import Caps, LiftedDiagonal
 from constrainit.transforms.combine import Joined, UnderMask
@@ -20,9 +21,9 @@ from constrainit.transforms.shares import Sinkhorn, Softmax
 from constrainit.transforms.signs import Signs
 
 __all__ = [
-    "Bends", "BoundedOrder", "Caps", "Chained", "ChainedTies", "ConvBall", "Cubic", "Damped",
-    "Diamond", "DiamondOfNorms", "Entrywise", "Factors", "FactorsInBall", "Flanks", "Floored",
-    "Identity", "Increments", "Inward", "Joined", "LiftedDiagonal", "Linear", "Normalized", "Polar",
-    "Rows", "Signs", "Sinkhorn", "Slack", "Softmax", "Square", "StraightThrough", "Tall",
-    "Transform", "UnderMask", "Waves", "maps_of_bounds", "of_norms",
+    "Bends", "BoundedOrder", "Capped", "Caps", "Chained", "ChainedTies", "ConvBall", "Cubic",
+    "Damped", "Diamond", "DiamondOfNorms", "Entrywise", "Factors", "FactorsInBall", "Flanks",
+    "Floored", "Identity", "Increments", "Inward", "Joined", "LiftedDiagonal", "Linear",
+    "Normalized", "Polar", "Rows", "Signs", "Sinkhorn", "Slack", "Softmax", "Square",
+    "StraightThrough", "Tall", "Transform", "UnderMask", "Waves", "maps_of_bounds", "of_norms",
 ]  # fmt: skip

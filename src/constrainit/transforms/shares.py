@@ -4,7 +4,14 @@ import numpy as np
 from keras import ops
 
 from constrainit._precision import dtype_of
-from constrainit.numerics import at_least, at_most, exponential, may_write_over, with_rule
+from constrainit.numerics import (
+    at_least,
+    at_most,
+    axis_sum,
+    exponential,
+    may_write_over,
+    with_rule,
+)
 from constrainit.transforms._transform import Transform
 
 _LEAST, _LARGEST = 1e-30, 1e30
@@ -34,7 +41,7 @@ class Softmax(Transform):
             # The largest goes first: of a product less its peak a compiler may round the two apart.
             x = exponential(x - peak, warmth)
             # At least the one of the peak, but for a unit without any entry in the mask.
-            x *= total / at_least(ops.sum(x, axis=units, keepdims=True), 0.5)
+            x *= total / at_least(axis_sum(x, units), 0.5)
             return (x,)
 
         def slope(step, v, w):
