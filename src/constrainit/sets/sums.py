@@ -269,3 +269,8 @@ def _peak(x, units):
 def is_shares(constraint: Any) -> bool:
     """Whether the set speaks of non-negative weights of one sum only."""
     return isinstance(constraint, _Shares)
+
+
+def is_total(constraint: Any) -> bool:
+    """Whether the set speaks of one sum of weights of either sign only."""
+    return isinstance(constraint, _Total)
