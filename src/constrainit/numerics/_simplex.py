@@ -8,9 +8,6 @@ from ._blocks import by_blocks
 from ._limits import at_least
 from ._sums import axis_sum
 
-# Parts of a unit of which the largest entries are looked at first.
-_SLABS = 32
-
 
 def project_simplex(w, total, axis, where=None):
     """Nearest point of `{x >= 0, sum(x) = total}` along `axis`.
@@ -38,8 +35,7 @@ def project_simplex(w, total, axis, where=None):
 
 
 def _onto_simplex(kept, total, axis):
-    few = _largest_of_slabs(kept, axis)
-    peak = ops.max(few, axis=axis, keepdims=True)
+    peak = ops.max(kept, axis=axis, keepdims=True)
     # Only a large offset: it would cost the small entries beside a peak of a few parts of `total`
     # their last digits, of which a unit of 65,536 entries has many.
     far = ops.abs(peak) > 2 * total
@@ -47,25 +43,6 @@ def _onto_simplex(kept, total, axis):
     # Not `peak - offset - total`: TensorFlow's graphs add the last two first.
     floor = ops.where(far, ops.zeros_like(peak), peak) - total
     v = at_least(kept - offset, floor)
-    start = floor
-    if few is not kept:
-        # That of some entries is no higher than that of all, and mostly not much lower.
-        start = _threshold(at_least(few - offset, floor), total, axis, floor)[0]
-    threshold, size = _threshold(v, total, axis, start)
-    # Once more from the weights themselves: exactly zero for weights that sum to `total` exactly.
-    held = ops.where(v > threshold, v, ops.zeros_like(v))
-    threshold = (axis_sum(held, axis) - total) / at_least(size, 1.0)
-    image = at_least(v - threshold, 0.0)
-    for _ in range(2):
-        used = image > 0
-        size = at_least(axis_sum(ops.cast(used, v.dtype), axis), 1.0)
-        share = (axis_sum(image, axis) - total) / size
-        image = ops.where(used, at_least(image - share, 0.0), ops.zeros_like(image))
-    return image
-
-
-def _threshold(v, total, axis, start):
-    """The root of the dual and the size of the support, from a number that is no larger."""
 
     def surplus(t):
         return axis_sum(at_least(v - t, 0.0), axis) - total
@@ -79,30 +56,23 @@ def _threshold(v, total, axis, start):
         smaller = support(t)
         return t, smaller, smaller < size
 
-    rounds = math.prod(v.shape[a] for a in axis)
-    return ops.while_loop(
+    rounds = math.prod(kept.shape[a] for a in axis)
+    threshold, size, _ = ops.while_loop(
         lambda t, size, shrinking: ops.any(shrinking),
         grow,
-        (start, support(start), ops.ones_like(start, dtype="bool")),
+        (floor, support(floor), ops.ones_like(floor, dtype="bool")),
         maximum_iterations=rounds + 1,
-    )[:2]
-
-
-def _largest_of_slabs(w, axis):
-    """The largest of entries of `w` that are as far apart along the longest axis of a unit.
-
-    Some 32 times fewer, and a simplex keeps large entries only. A short axis, or one whose length
-    does not part, is taken as it is.
-    """
-    if not axis:
-        return w
-    longest = max((one % len(w.shape) for one in axis), key=lambda one: w.shape[one])
-    length = w.shape[longest]
-    slabs = next((n for n in range(min(_SLABS, math.isqrt(length)), 3, -1) if length % n == 0), 1)
-    if slabs == 1:
-        return w
-    parted = (*w.shape[:longest], slabs, length // slabs, *w.shape[longest + 1 :])
-    return ops.max(ops.reshape(w, parted), axis=longest)
+    )
+    # Once more from the weights themselves: exactly zero for weights that sum to `total` exactly.
+    held = ops.where(v > threshold, v, ops.zeros_like(v))
+    threshold = (axis_sum(held, axis) - total) / at_least(size, 1.0)
+    image = at_least(v - threshold, 0.0)
+    for _ in range(2):
+        used = image > 0
+        size = at_least(axis_sum(ops.cast(used, v.dtype), axis), 1.0)
+        share = (axis_sum(image, axis) - total) / size
+        image = ops.where(used, at_least(image - share, 0.0), ops.zeros_like(image))
+    return image
 
 
 def project_l1_ball(w, radius, axis, where=None):
