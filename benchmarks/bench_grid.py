@@ -1,12 +1,15 @@
 """Rounded weights on the digits of scikit-learn: straight through, projected, or rounded last."""
 
+# isort: off
+import cores  # noqa: F401
+# isort: on
+
 import argparse
 import statistics
 import warnings
 
 import keras
 import numpy as np
-import sets_timing  # noqa: F401 (one core, one thread)
 from keras import layers
 
 import constrainit as ci

@@ -1,5 +1,9 @@
 """Sets against their peers: time, error and violation; the price of a step; growth with size."""
 
+# isort: off
+import cores  # noqa: F401
+# isort: on
+
 import argparse
 from pathlib import Path
 

@@ -1,5 +1,9 @@
 """Smooth maps: the price of a training step, and ten thousand steps that never leave a set."""
 
+# isort: off
+import cores  # noqa: F401
+# isort: on
+
 import argparse
 
 import keras

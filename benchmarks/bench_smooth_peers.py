@@ -4,6 +4,10 @@ Each row: the weight from its free value and the gradient back to it, once each,
 others. The error is that of the weight: `||W'W - I||_F`, or the singular value that should be zero.
 """
 
+# isort: off
+import cores  # noqa: F401
+# isort: on
+
 import argparse
 import resource
 import subprocess

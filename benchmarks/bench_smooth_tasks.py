@@ -6,6 +6,10 @@ the clock where nothing else runs; evaluation is not counted). For each way the 
 best of a fixed list, by the median over the seeds.
 """
 
+# isort: off
+import cores  # noqa: F401
+# isort: on
+
 import argparse
 import csv
 import statistics
@@ -14,7 +18,6 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import sets_timing  # noqa: F401 (one core, one thread)
 from keras import layers, ops
 
 import constrainit as ci

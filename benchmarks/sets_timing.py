@@ -1,11 +1,8 @@
-"""Times of functions beside one another, on one core. To be imported before Keras."""
+"""Times of functions beside one another."""
 
-import os
-
-os.environ["OMP_NUM_THREADS"] = "1"
-os.environ["MKL_NUM_THREADS"] = "1"
-os.environ["OPENBLAS_NUM_THREADS"] = "1"
-os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+# isort: off
+import cores  # noqa: F401
+# isort: on
 
 import dataclasses
 import statistics
@@ -13,10 +10,6 @@ import time
 
 import keras
 
-# Where the system allows it the process stays on one core; thread pools, which are made when they
-# are first used, count the cores that they may use.
-if hasattr(os, "sched_setaffinity"):
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 BACKEND = keras.backend.backend()
 if BACKEND == "torch":
     import torch

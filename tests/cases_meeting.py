@@ -94,6 +94,21 @@ def above_floor(rng):
     return np.stack([0.1 + Probability(0.4).sample(rng, 6) for _ in range(4)], axis=1)
 
 
+PRICES = np.array([1.0, 0.5, 2.0, 1.0, 0.0, 3.0])
+
+
+def within_budget(rng):
+    w = rng.choice([0.0, 1.0], size=M) * rng.uniform(size=M)
+    spent = np.maximum(PRICES @ w, 1e-9)
+    return w * np.where(spent > 0.1, rng.choice([0.5, 2.0], size=M[1]) / spent, 1.0)
+
+
+def bent_and_rising(rng):
+    steps = np.cumsum(rng.choice([0.0, 1.0], size=(M[0] - 1, M[1])), axis=0)
+    rises = np.concatenate([np.zeros((1, M[1])), np.cumsum(steps, axis=0)])
+    return rises + rng.choice([-1.0, 0.5], size=M[1])
+
+
 ROWS = [
     ordered_in_bounds("Intersection_calibrator", lambda: ci.Monotone() & ci.Box(0.0, 1.0), M, 0,
                       1, 0.0, 0.0, 1.0),
@@ -109,6 +124,13 @@ ROWS = [
             bounded_below=0.0, accuracy=1e-5),
     of_groups("Intersection_groups", lambda: ci.GroupL1Ball(2.0, axis=1) & ci.NonNegative(), M,
               slices(M, (1,)), 2.0, True, bounded_below=0.0, accuracy=1e-5),
+    Case("Intersection_bent", lambda: ci.Convex() & ci.Monotone() & ci.Box(-1.0), M, None,
+         bent_and_rising, FIRST, accuracy=1e-5, bounded_below=-1.0,
+         is_inside=lambda w, d: near(w, [(np.minimum(np.diff(w, axis=0), 0), 0),
+                                         (np.minimum(np.diff(w, 2, axis=0), 0), 0)], d)),
+    Case("Intersection_budget", lambda: ci.NonNegative() & ci.Halfspace(PRICES, 2.0), M, None,
+         within_budget, FIRST, accuracy=1e-5, bounded_below=0.0,
+         is_inside=lambda w, d: near(w, [(np.maximum(PRICES @ w, 2), 2)], d)),
     Case("Intersection_symmetric_bounds", lambda: ci.Symmetric() & ci.Box(-0.5, 1.0), S, None,
          lambda rng: np.clip(symmetric_sample(S)(rng), -0.5, 1.0), whole(S), accuracy=1e-5,
          bounded_below=-0.5, bounded_above=1.0,

@@ -16,6 +16,7 @@ from ._gram import spectral_bound as spectral_bound
 from ._gram import spectral_slack as spectral_slack
 from ._inverse import inverse_by_halves as inverse_by_halves
 from ._isotonic import isotonic as isotonic
+from ._knapsack import project_between as project_between
 from ._largest import are_largest as are_largest
 from ._largest import keep_largest as keep_largest
 from ._largest import largest as largest
@@ -59,8 +60,9 @@ __all__ = [
     "factor_into", "from_diagonals", "from_first_row", "in_double", "inner_point",
     "inverse_by_halves", "is_rotation", "isotonic", "keep_largest", "largest", "least_member",
     "logits_of_sum", "may_write_over", "nearest_correlation", "peaked", "plain_norm", "polar",
-    "polar_factor", "polished", "project_birkhoff", "project_l1_ball", "project_polyhedron",
-    "project_simplex", "project_transport", "replaced", "safe_norm", "scale_in_double", "sin",
-    "singular", "softplus", "spectral_bound", "spectral_slack", "symmetric_part", "tanh",
-    "toeplitz", "unimodal", "way_out", "with_eigenvalues", "with_rule", "with_singular_values",
+    "polar_factor", "polished", "project_between", "project_birkhoff", "project_l1_ball",
+    "project_polyhedron", "project_simplex", "project_transport", "replaced", "safe_norm",
+    "scale_in_double", "sin", "singular", "softplus", "spectral_bound", "spectral_slack",
+    "symmetric_part", "tanh", "toeplitz", "unimodal", "way_out", "with_eigenvalues", "with_rule",
+    "with_singular_values",
 ]  # fmt: skip

@@ -10,9 +10,9 @@ from ._limits import at_least, at_most
 from ._norms import safe_norm
 
 _ROUNDS = 10
-_DEPENDENT = 16.0
-"""A row is a combination of the active ones if the square of what is left of it is so many
-roundings of the squares that make it up: the inverse could not hold it with any digits."""
+_DEPENDENT = 512.0
+"""A row is a combination of the active ones if what is left of it is so many roundings of the
+parts that make it up."""
 
 
 def project_polyhedron(w, matrix, bounds, inner=None):
@@ -76,8 +76,8 @@ def project_polyhedron(w, matrix, bounds, inner=None):
         way = entering - part
         move = way @ rows
         apart = ops.sum(ops.square(move), axis=1, keepdims=True)
-        largest = ops.max(ops.square(way), axis=1, keepdims=True)
-        free = apart > _DEPENDENT * exact * at_least(largest, 1.0)
+        parts = ops.sum(ops.abs(way), axis=1, keepdims=True)
+        free = apart > ops.square(_DEPENDENT * exact * parts)
         apart = ops.where(free, apart, ops.ones_like(apart))
         whole = at_least(-ops.sum(left * entering, axis=1, keepdims=True), 0.0) / apart
         whole = ops.where(free, whole, ops.full_like(whole, math.inf))

@@ -1,7 +1,6 @@
 """The weights that several sets have in common."""
 
 import functools
-import math
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,12 @@ from constrainit._compile import looping
 from constrainit._precision import dtype_of, smallest_normal, tolerance, widened
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws_of_bounds
-from constrainit.numerics import at_least, dykstra
+from constrainit.numerics import dykstra
 from constrainit.sets.combine import inner_set
 from constrainit.sets.elementwise import common_bounds, limits_of
+from constrainit.sets.exact import exact_projection
 from constrainit.sets.few import few_of, is_cone_and_norm
+from constrainit.sets.inequalities import as_polyhedron
 from constrainit.sets.meeting import box_between, map_onto_all
 
 _GAP = 1e-3
@@ -28,27 +29,31 @@ _NOTHING = 1e-20
 class Intersection(ConstraintSet):
     """The weights that lie in every one of several sets, also written `a & b`.
 
-    For convex sets the projection is Dykstra's algorithm: it converges to the nearest point and is
+    The projection is exact for bounds with bounds; bounds with one sum (`Simplex`, `SumTo`,
+    `ZeroMean`, `Halfspace` or one equation of `Affine`; `L1Ball` with `NonNegative` or `MaxAbs`);
+    bounds that are the same for all weights with `Monotone` without a gap, or `Unimodal` at a given
+    place; and `NonNegative` with one set of norms, which need not be convex. Exact too, and one of
+    several, is `TopK` or `Sparse` with what is the same in every order of the inputs: `Simplex`,
+    `L1Ball` or a set of norms along the same axes, bounds of one magnitude or from zero upward, or
+    `NonNegative` with norms. The largest weights, or magnitudes, are kept, and projected onto the
+    other set. Other sets of linear inequalities are taken together as one `Polyhedron`, if there
+    are at most 64 for a unit.
+
+    For all other convex sets it is Dykstra's algorithm: it converges to the nearest point and is
     approximate. Sets of bounds are held exactly, the others to a relative 1e-5 (or the tolerance
     of the storage dtype, if that is larger); the result is nearest to the same share of the
-    largest weight. Exact, in one pass, are bounds with bounds, and `NonNegative` with one set of
-    norms, which need not be convex. Exact too, and one of several, is `TopK` or `Sparse` with what
-    is the same in every order of the inputs: `Simplex`, `L1Ball` or a set of norms along the same
-    axes, bounds of one magnitude or from zero upward, or `NonNegative` with norms. The largest
-    weights, or magnitudes, are kept, and projected onto the other set. Units are those of all sets
-    together: with a set along axis 0 and one along axis 1, the whole matrix.
+    largest weight. Units are those of all sets together: with a set along axis 0 and one along
+    axis 1, the whole matrix. Sets that meet at a small angle take many rounds.
 
     There is a smooth map onto what bounds have in common with bounds, `Monotone`, `Symmetric`,
     `Toeplitz`, `Circulant`, `Simplex` (a floor, a cap), `SumTo`, `ZeroMean` (two bounds), and
     `NonNegative` with one set of norms, `L1Ball` or `GroupL1Ball`; of other sets there is none.
 
     The initializer draws from the first set and projects; with `TopK` or `Sparse` from the other
-    one, on random inputs. Bounds that exclude one another are
-    refused. That other sets have nothing in common, or zero alone, is seen where a weight is drawn
-    and by `constrain`, which raise, and where a layer is built, which warns; the projection of a
-    weight is then in some of them only, and `violation` tells how far it is from the one that it
-    is furthest from. Sets that meet at a small angle take many rounds: inequalities between the
-    weights of a unit are better written as one `Polyhedron`.
+    one, on random inputs. Bounds that exclude one another are refused. That other sets have nothing
+    in common, or zero alone, is seen where a weight is drawn and by `constrain`, which raise, and
+    where a layer is built, which warns; the projection of a weight is then in some of them only,
+    and `violation` tells how far it is from the one that it is furthest from.
 
     Args:
         sets: Two or more sets; anything that `as_set` takes.
@@ -66,8 +71,9 @@ class Intersection(ConstraintSet):
     >>> print(np.asarray(few.project([0.5, 0.75, 0.25, -1.0])))
     [0.375 0.625 0.    0.   ]
 
-    Source: J. Boyle, R. Dykstra, 1986; for the exact pair H. Bauschke, M. Bui, X. Wang,
-    "Projecting onto the intersection of a cone and a sphere", 2018; for sparse weights A.
+    Source: J. Boyle, R. Dykstra, 1986; for a sum within bounds K. Kiwiel, "Variable fixing
+    algorithms for the continuous quadratic knapsack problem", 2008; for norms H. Bauschke, M. Bui,
+    X. Wang, "Projecting onto the intersection of a cone and a sphere", 2018; for sparse weights A.
     Kyrillidis, S. Becker, V. Cevher, C. Koch, "Sparse projections onto the simplex", 2013,
     https://arxiv.org/abs/1206.1529.
     """
@@ -119,13 +125,14 @@ class Intersection(ConstraintSet):
     def _few(self):
         return few_of(self.sets, Intersection)
 
-    def _is_exact(self):
-        return bool(self._few) or self._is_bounds() or is_cone_and_norm(self.sets)
+    @functools.cached_property
+    def _directly(self):
+        return exact_projection(self.sets, self._few)
 
     @property
     def may_lack(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Whether the sets may have nothing in common: not those of the exact pairs."""
-        return not self._is_exact()
+        """Whether the sets may have nothing in common."""
+        return not (self._few or self._is_bounds() or is_cone_and_norm(self.sets))
 
     @property
     def convex(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -175,21 +182,21 @@ class Intersection(ConstraintSet):
         return sorted(self.sets, key=lambda one: limits_of(one) is not None)
 
     def _nearest(self, w, dtype, where=None):
-        if self._few:
-            return self._few.nearest(w, dtype)
-        if is_cone_and_norm(self.sets):
-            norms, _ = self._ordered()
-            return norms._nearest(_cone_part(w, norms), dtype)
-        if self._is_bounds():
-            for one in self.sets:
-                w = one._nearest(w, dtype)
-            return w
-        return looping(_by_dykstra, self, dtype, tuple(w.shape))(w)
+        if self._directly:
+            return self._directly(w, dtype)
+        one = as_polyhedron(tuple(self.sets), tuple(w.shape))
+        if one is None:
+            return looping(_by_dykstra, self, dtype, tuple(w.shape))(w)
+        # Twice: what an entry of 1e20 has hidden in its rounding is found from nearer.
+        w = one._nearest(one._nearest(w, dtype), dtype)
+        for bounds in filter(limits_of, self.sets):
+            w = bounds._nearest(w, dtype)
+        return w
 
     def _holds(self, w, image, dtype):
         held = [one._holds(w, one._nearest(w, dtype), dtype) for one in self.sets]
         inside = self._in_all(held, w)
-        if self._is_exact():
+        if self._directly:
             return inside
         units, loose = self._units(len(w.shape)), max(self.accuracy, tolerance(dtype))
         scale = ops.max(ops.abs(image), axis=units, keepdims=True) + smallest_normal(dtype)
@@ -208,7 +215,7 @@ class Intersection(ConstraintSet):
         moved = super()._outside(w, image)
         if is_cone_and_norm(self.sets):
             return moved
-        if self._is_bounds() or self._few:
+        if not self.may_lack:
             inside = [ops.equal(one._outside(w, one._image(w)), 0) for one in self.sets]
             return ops.where(self._in_all(inside, w), 0.0, moved)
         wide, dtype = widened(image), dtype_of(w)
@@ -284,17 +291,3 @@ def _by_dykstra(intersection, dtype, shape, w):
     steps = [lambda x, one=one: one._nearest(x, dtype) for one in intersection._ordered()]
     units = intersection._units(len(shape))
     return dykstra(w, steps, stop=intersection.accuracy / 100, axis=units)
-
-
-def _cone_part(w, norms):
-    """The non-negative part; where none is left and zero is no member, the largest entry's axis."""
-    part, units = at_least(w, 0.0), norms._units(len(w.shape))
-    if norms._range()[0] == 0 or not units:
-        return part
-    lost = ops.max(part, axis=units, keepdims=True) <= 0
-    top = ops.max(w, axis=units, keepdims=True)
-    place = ops.reshape(ops.arange(math.prod(w.shape)), w.shape)
-    peak = ops.where(ops.equal(w, top), place, math.prod(w.shape))
-    # Of several largest entries below zero only one: between their axes it is further.
-    peak = ops.equal(place, ops.min(peak, axis=units, keepdims=True))
-    return ops.where(lost, ops.cast(peak, w.dtype) * 1e-20, part)
