@@ -8,6 +8,7 @@ import keras
 from keras import tree
 
 from constrainit import _checks
+from constrainit._forwarding import weight_inside
 from constrainit._mappable import first_value, smooth_set, trained
 from constrainit._patterns import nearest
 from constrainit._precision import wide_dtype
@@ -95,17 +96,9 @@ class Reparametrized(keras.layers.Wrapper):
         if of_backend is not None:
             with contextlib.suppress(AttributeError):
                 return of_backend(name)
-        words = f"{type(self).__name__!r} object has no attribute {name!r}"
         # Before there is a layer, as in a copy that is being made, `self.layer` would end here.
-        if name.startswith("_") or "seen" not in vars(self):
-            raise AttributeError(words)
-        if self.seen and _is_weight(self.layer, name):
-            return getattr(self.layer, name)
-        if not self.seen:
-            words += ", and has no weights before it is built"
-        elif hasattr(self.layer, name):
-            words += f". The layer inside has: write .layer.{name}"
-        raise AttributeError(words)
+        inside = None if name.startswith("_") or "seen" not in vars(self) else self.layer
+        return weight_inside(type(self).__name__, name, inside, bool(inside and self.seen))
 
     seen: list[Any]
     replaced: dict[int, list[Any]]
@@ -269,13 +262,6 @@ def _save_what_is_tracked(layer):
     for method in ("save_own_variables", "load_own_variables"):
         plain = getattr(keras.layers.Layer, method)
         layer.__dict__[method] = functools.partial(plain, layer)
-
-
-def _is_weight(layer, name):
-    """Whether a layer has a weight of this name, or could have it and was made without."""
-    value = getattr(layer, name, name)
-    without = value is None and hasattr(layer, f"{name}_initializer")
-    return without or isinstance(value, keras.Variable)
 
 
 def refuse_seen(owner, model, pattern):

@@ -1,0 +1,33 @@
+"""The weights of a layer inside of a wrapper, by their names there."""
+
+from typing import Any
+
+import keras
+
+
+def weight_inside(owner: str, name: str, layer: Any, built: bool) -> Any:
+    """A weight of a layer, or None where it was made without.
+
+    Args:
+        owner: The name of the class of the wrapper.
+        name: Of an attribute that the wrapper itself lacks.
+        layer: The layer; None where there is none yet, or the name is private.
+        built: Whether the layer has its weights.
+
+    Raises:
+        AttributeError: It is no weight; the message tells where to find it.
+    """
+    if built and _is_weight(layer, name):
+        return getattr(layer, name)
+    words = f"{owner!r} object has no attribute {name!r}"
+    if layer is not None and not built:
+        words += ", and has no weights before it is built"
+    elif layer is not None and hasattr(layer, name):
+        words += f". The layer inside has: write .layer.{name}"
+    raise AttributeError(words)
+
+
+def _is_weight(layer, name):
+    value = getattr(layer, name, name)
+    without = value is None and hasattr(layer, f"{name}_initializer")
+    return without or isinstance(value, keras.Variable)
