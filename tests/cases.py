@@ -150,6 +150,7 @@ CASES = [
              symmetric_sample(S)(rng)), whole(S), accuracy=1e-5,
          is_inside=lambda w, d: near(w, [(w, w.T), (np.fmax(np.linalg.norm(w, axis=0), 1), 1)], d)),
     *cases_meeting.ROWS,
+    *cases_meeting.SHARP,
     # A user's own
     by_unit("Custom", lambda: ci.Custom(clipped), M, Bounds(-0.5, 2.0), entries(M)),
     Case("Custom_class", lambda: ci.Custom(NoFirstInput()), M,

@@ -124,13 +124,6 @@ ROWS = [
             bounded_below=0.0, accuracy=1e-5),
     of_groups("Intersection_groups", lambda: ci.GroupL1Ball(2.0, axis=1) & ci.NonNegative(), M,
               slices(M, (1,)), 2.0, True, bounded_below=0.0, accuracy=1e-5),
-    Case("Intersection_bent", lambda: ci.Convex() & ci.Monotone() & ci.Box(-1.0), M, None,
-         bent_and_rising, FIRST, accuracy=1e-5, bounded_below=-1.0,
-         is_inside=lambda w, d: near(w, [(np.minimum(np.diff(w, axis=0), 0), 0),
-                                         (np.minimum(np.diff(w, 2, axis=0), 0), 0)], d)),
-    Case("Intersection_budget", lambda: ci.NonNegative() & ci.Halfspace(PRICES, 2.0), M, None,
-         within_budget, FIRST, accuracy=1e-5, bounded_below=0.0,
-         is_inside=lambda w, d: near(w, [(np.maximum(PRICES @ w, 2), 2)], d)),
     Case("Intersection_symmetric_bounds", lambda: ci.Symmetric() & ci.Box(-0.5, 1.0), S, None,
          lambda rng: np.clip(symmetric_sample(S)(rng), -0.5, 1.0), whole(S), accuracy=1e-5,
          bounded_below=-0.5, bounded_above=1.0,
@@ -148,4 +141,15 @@ ROWS = [
                   (0, 1, 2), -2.0, -0.5, 0.1),
     sum_in_bounds("Intersection_sum_vector", lambda: ci.SumTo(1.0) & ci.MaxAbs(1.0), V, (0,), 1.0,
                   -1.0, 1.0),
+]  # fmt: skip
+
+# Of these there is no smooth map.
+SHARP = [
+    Case("Intersection_bent", lambda: ci.Convex() & ci.Monotone() & ci.Box(-1.0), M, None,
+         bent_and_rising, FIRST, accuracy=1e-5, bounded_below=-1.0,
+         is_inside=lambda w, d: near(w, [(np.minimum(np.diff(w, axis=0), 0), 0),
+                                         (np.minimum(np.diff(w, 2, axis=0), 0), 0)], d)),
+    Case("Intersection_budget", lambda: ci.NonNegative() & ci.Halfspace(PRICES, 2.0), M, None,
+         within_budget, FIRST, accuracy=1e-5, bounded_below=0.0,
+         is_inside=lambda w, d: near(w, [(np.maximum(PRICES @ w, 2), 2)], d)),
 ]  # fmt: skip
