@@ -149,8 +149,10 @@ def test_a_model_is_frozen_as_a_whole(frozen):
     told = found(ci.diagnose(model, X, X[:, :3]), "CW617")
     assert len(told) == (len(frozen) == 2)
     for one in told:
-        assert one.counts and "/head/" in one.weight
-        assert one.treatment.healed and "'head'" in one.treatment.change
+        assert one.counts
+        assert "/head/" in one.weight
+        assert one.treatment.healed
+        assert "'head'" in one.treatment.change
         assert not model.trainable_variables
 
 
@@ -209,5 +211,6 @@ def test_a_loss_that_rounds_is_not_said_to_pass_labels_over():
     model = keras.Sequential([keras.Input((4,)), layers.Dense(1, activation="sigmoid")])
     model.compile("adam", score)
     first, *others = ci.diagnose(model, X, labels).findings
-    assert first.code == "CW503" and first.treatment is None
+    assert first.code == "CW503"
+    assert first.treatment is None
     assert "CW605" not in {finding.code for finding in others}
