@@ -167,6 +167,10 @@ def test_a_penalty_without_a_least_value_is_named():
     x = DRAWS.normal(size=(64, 30)).astype("float32")
     (told,) = found(ci.diagnose(model, x, x[:, :1]), "CW606")
     assert told.weight.endswith("filters/kernel")
+    # With a rate at which it overflows soon.
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    (told,) = found(ci.diagnose(model, x, x[:, :1]), "CW606")
+    assert told.weight.endswith("filters/kernel")
 
 
 @pytest.mark.parametrize("bias", [False, True])
