@@ -303,3 +303,41 @@ def test_a_number_that_half_precision_does_not_hold(line, dtype, said):
     told = constant_beyond(SimpleNamespace(dtype=dtype, operands=operands, source=source))
     assert told.startswith(said)
     assert bool(told) == bool(said)
+
+
+class Norms(Scales):
+    def call(self, x):
+        return x / ops.sqrt(ops.matmul(ops.square(x), self.w[:, None]) + 1e-3)
+
+
+def test_a_free_weight_is_held_in_the_domain_that_a_step_takes_it_out_of():
+    """Before the rate is made a millionth; not where a weight starts with what is outside."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((4,)), Norms(0.1, name="norms"), layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(0.2), "mse")
+    first = ci.diagnose(model, X, 20 * Y).findings[0]
+    assert first.code in ("CW401", "CW501")
+    assert "ci.Positive()" in first.fix
+    assert first.treatment.healed
+    assert "norms/w" in first.treatment.change
+    assert model.layers[0].w.constraint is None
+    model.layers[0].w.assign([0.1, -0.1, 0.1, 0.1])
+    assert "nothing keeps" not in ci.diagnose(model, X, 20 * Y).findings[0].fix
+
+
+def test_an_angle_between_layers_is_kept_inside():
+    """Where no line of the user's own calls it as the model runs; the model stays as it was."""
+    keras.utils.set_random_seed(0)
+    pair = keras.Input((2, 4))
+    code = layers.Dense(8)
+    cosine = layers.Dot(axes=1, normalize=True)([code(pair[:, 0]), code(pair[:, 1])])
+    model = keras.Model(pair, ops.arccos(cosine))
+    model.compile("sgd", "mse")
+    x = np.stack([X, np.where(np.arange(16)[:, None] < 12, X, -X[::-1])], axis=1)
+    before = [dict(vars(one)) for one in model._operations if not isinstance(one, keras.Layer)]
+    first = ci.diagnose(model, x, Y).findings[0]
+    assert first.code in ("CW401", "CW501")
+    assert first.treatment.healed
+    assert "ops.clip(x, -1 + 1e-6, 1 - 1e-6)" in first.treatment.code
+    after = [dict(vars(one)) for one in model._operations if not isinstance(one, keras.Layer)]
+    assert [one.keys() for one in before] == [one.keys() for one in after]

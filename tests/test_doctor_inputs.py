@@ -147,6 +147,26 @@ def test_a_layer_is_switched_on_in_a_frozen_model():
     part = base()
     part.trainable = False
     assert not found(report(part), "CW617")
+    assert not found(ci.diagnose(part, X, X[:, :3]), "CW617")
+
+
+@pytest.mark.parametrize("frozen", [(0, 1), (0,), ()])
+def test_a_model_is_frozen_as_a_whole(frozen):
+    """The loop that freezes a backbone takes the head, too; the head alone is switched on again."""
+    scaled = layers.Normalization(mean=np.zeros(4), variance=np.ones(4))
+    parts = [layers.Dense(8, "relu"), layers.Dense(3, name="head")]
+    model = keras.Sequential([keras.Input((4,)), scaled, *parts])
+    for place in frozen:
+        parts[place].trainable = False
+    model.compile("adam", "mse")
+    told = found(ci.diagnose(model, X, X[:, :3]), "CW617")
+    assert len(told) == (len(frozen) == 2)
+    for one in told:
+        assert one.counts
+        assert "/head/" in one.weight
+        assert one.treatment.healed
+        assert "'head'" in one.treatment.change
+        assert not model.trainable_variables
 
 
 def test_a_penalty_without_a_least_value_is_named():
@@ -158,6 +178,10 @@ def test_a_penalty_without_a_least_value_is_named():
     model = keras.Sequential([keras.Input((30,)), first, layers.Dense(1)])
     model.compile(keras.optimizers.Adam(0.01), "mse")
     x = DRAWS.normal(size=(64, 30)).astype("float32")
+    (told,) = found(ci.diagnose(model, x, x[:, :1]), "CW606")
+    assert told.weight.endswith("filters/kernel")
+    # With a rate at which it overflows soon.
+    model.compile(keras.optimizers.SGD(0.1), "mse")
     (told,) = found(ci.diagnose(model, x, x[:, :1]), "CW606")
     assert told.weight.endswith("filters/kernel")
 
@@ -191,3 +215,19 @@ def test_kernels_that_falling_targets_have_driven_to_zero():
     model.compile(keras.optimizers.Adam(0.1), "mse")
     x = DRAWS.normal(size=(128, 3)).astype("float32")
     assert found(ci.diagnose(model, x, -x.sum(axis=1, keepdims=True)), "CW610")
+
+
+def test_a_loss_that_rounds_is_not_said_to_pass_labels_over():
+    """No weight gets a gradient, whatever the labels are."""
+
+    def score(y, p):
+        p = ops.round(ops.clip(p, 0, 1))
+        return 1 - 2 * ops.sum(y * p) / (ops.sum(y) + ops.sum(p) + 1e-7)
+
+    labels = (X[:, :1] > 0.5).astype("float32")
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(1, activation="sigmoid")])
+    model.compile("adam", score)
+    first, *others = ci.diagnose(model, X, labels).findings
+    assert first.code == "CW503"
+    assert first.treatment is None
+    assert "CW605" not in {finding.code for finding in others}

@@ -701,3 +701,48 @@ def test_a_constraint_that_can_not_be_made_anew(constraint):
     report = ci.diagnose(sequential(*dense, layers.Dense(1)), X, Y)
     assert {"CW101", "CW208"} <= {f.code for f in report.findings}, str(report)
     assert not {"CW201", "CW207"} & {f.code for f in report.findings}, str(report)
+
+
+@registered
+class Shares(keras.constraints.Constraint):
+    """Each row sums to one."""
+
+    def __call__(self, w):
+        w = ops.maximum(w, 1e-6)
+        return w / ops.sum(w, axis=1, keepdims=True)
+
+
+class Mixed(layers.Layer):
+    """A mean of three inputs for each feature, with weights that start at `start`."""
+
+    def __init__(self, start, **kwargs):
+        super().__init__(**kwargs)
+        self.start = start
+
+    def build(self, shape):
+        constant = keras.initializers.Constant(self.start)
+        self.w = self.add_weight(
+            shape=shape[1:], initializer=constant, constraint=Shares(), name="w"
+        )
+
+    def call(self, x):
+        return ops.sum(x * self.w, axis=1)
+
+    def compute_output_shape(self, shape):
+        return shape[0], shape[2]
+
+
+def test_a_start_that_sums_to_one_along_another_axis_tells_which_is_meant():
+    """The sums of a start at random, or of one that is inside, tell nothing."""
+
+    def told(start):
+        model = sequential(Mixed(start), shape=(3, 5))
+        x = DRAWS.normal(size=(32, 3, 5)).astype("float32")
+        report = ci.diagnose(model, x, x.mean(axis=1))
+        return [one for one in counted(report) if one.code == "CW301"]
+
+    (first,) = told(1 / 3)
+    assert first.treatment.healed
+    assert "axis=0" in first.treatment.diff
+    assert not told(0.2)
+    assert not told(0.5)

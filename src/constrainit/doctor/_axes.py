@@ -13,6 +13,7 @@ from constrainit.sets import MaxNorm, NormRange
 
 _FAR = 100.0
 _SAME = 1e-3
+_EXACT = 1e-5
 _MOST = 1_000_000
 _MOSTLY = 0.9
 _OF_NORMS = (MaxNorm, NormRange)
@@ -46,6 +47,39 @@ def axes_of_norms(made: Any) -> tuple[tuple[int, ...] | None, tuple[int, ...] | 
     if axes is None or wide == own:
         return None, None
     return (None, tuple(wide)) if are_meant(record, axes) else (tuple(wide), None)
+
+
+def axes_of_start(made: Any) -> tuple[int, int] | None:
+    """The axis whose sums, or norms, a constraint makes alike, and that along which they are so.
+
+    None unless the start has, along another axis, exactly the sums or norms that the constraint of
+    the user's own gives along its own: then what is meant holds as the weight starts.
+
+    Args:
+        made: What is known of a constrained weight.
+    """
+    record = made.record
+    if made.fault is not None or made.image is None or not made.custom or not made.violation > 0:
+        return None
+    start = to_numpy(record.variable).astype("float64")
+    if start.size > _MOST:
+        return None
+    # Of a start that is the same everywhere, all sums are alike.
+    image = called(record, np.random.default_rng(0).uniform(0.5, 1.5, start.shape))
+    wide = [axis for axis, size in enumerate(start.shape) if size > 1]
+    if image is None or image.shape != start.shape:
+        return None
+    for power in (1, 2):
+        sums = [(np.sum(image**power, a), np.sum(start**power, a)) for a in wide]
+        own = [
+            (float(np.mean(given)), axis) for axis, (given, had) in zip(wide, sums, strict=True)
+            if np.ptp(given) <= _SAME and not np.allclose(had, np.mean(given), rtol=_SAME)
+        ]  # fmt: skip
+        for total, axis in own if len(own) == 1 and abs(own[0][0]) > _SAME else ():
+            for other, (_, had) in zip(wide, sums, strict=True):
+                if other != axis and np.allclose(had, total, rtol=_EXACT, atol=0):
+                    return axis, other
+    return None
 
 
 def norm_axes(

@@ -1,4 +1,4 @@
-"""Layers that were switched on again inside of a model that is frozen as a whole."""
+"""Models that are frozen: as a whole, with layers that were switched on again, or all of them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,8 @@ class FrozenEvidence:
         frozen: Its layers with weights that are not.
         record: The first of the weights that are not trained therefore.
         whole: Whether nothing at all is trained.
+        meant: Whether the layers are set to be trained; else the last one, which is not, stands
+            for what may be.
     """
 
     model: keras.Model
@@ -25,6 +27,7 @@ class FrozenEvidence:
     frozen: list[Any]
     record: WeightRecord
     whole: bool
+    meant: bool = True
 
 
 def frozen_above(model: keras.Model, weights: list[WeightRecord]) -> list[FrozenEvidence]:
@@ -44,3 +47,21 @@ def frozen_above(model: keras.Model, weights: list[WeightRecord]) -> list[Frozen
         if off and first is not None:
             found.append(FrozenEvidence(part, on, off, first, not model.trainable_variables))
     return found
+
+
+def all_frozen(model: keras.Model, weights: list[WeightRecord]) -> list[FrozenEvidence]:
+    """A compiled model all weights of which were to be trained and are frozen, or nothing.
+
+    What was never to be trained, such as the statistics of a normalization, does not count.
+    """
+    if not model.compiled or model.trainable_variables:
+        return []
+    owned = [
+        layer for layer in model.layers
+        if any(part._trainable_variables for part in layer._flatten_layers())
+    ]  # fmt: skip
+    kept = {id(v) for layer in owned[-1:] for v in layer.variables}
+    first = next((r for r in weights if id(r.variable) in kept), None)
+    if first is None:
+        return []
+    return [FrozenEvidence(model, owned[-1:], owned[:-1], first, whole=True, meant=False)]

@@ -1,6 +1,6 @@
 """A constraint of the user's own by itself: its axes, what it keeps, and whether it is saved."""
 
-from constrainit.doctor._axes import axes_of_norms, spectral_axes, units_bound
+from constrainit.doctor._axes import axes_of_norms, axes_of_start, spectral_axes, units_bound
 from constrainit.doctor._constraint_calls import (
     assigned_variables,
     left_out,
@@ -23,6 +23,7 @@ def look_at(made: ConstraintEvidence) -> None:
     made.axes, made.rows = axes_of_norms(made)
     found = spectral_axes(made) if made.axes is None and made.rows is None else None
     made.axes, made.unfolded = found or (made.axes, None)
+    made.held = axes_of_start(made)
     made.bound = units_bound(made)
     still = made.image is not None and not made.share_moved and not made.counted
     made.idle = still and is_idle(made.record)

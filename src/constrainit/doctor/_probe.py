@@ -18,7 +18,7 @@ from constrainit.doctor._endless import endless
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._following_weights import of_weights, with_live_views
 from constrainit.doctor._frames import fault, layer_in
-from constrainit.doctor._frozen import frozen_above
+from constrainit.doctor._frozen import all_frozen, frozen_above
 from constrainit.doctor._gains import gains
 from constrainit.doctor._graph_constants import graph_constants
 from constrainit.doctor._halves import values_of
@@ -64,6 +64,8 @@ def probe(problem: Problem) -> Evidence:
     evidence.dropped = dropped(evidence.weights)
     evidence.quantized = quantized(evidence.weights)
     evidence.frozen = frozen_above(problem.model, evidence.weights)
+    if not evidence.frozen and not has_own_step(problem.model):
+        evidence.frozen = all_frozen(problem.model, evidence.weights)
     note_mapped(problem.model, evidence)
     constraints = Constraints(evidence)
     constraints.run()

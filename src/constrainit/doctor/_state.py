@@ -29,7 +29,7 @@ def borrowed(model: keras.Model, also: Iterable[Any] = ()) -> Iterator[Callable[
     constraints = [(v, v.constraint) for v in variables if hasattr(v, "constraint")]
     trained = [(v, v.trainable) for v in model.variables if hasattr(v, "trainable")]
     penalties = [(v, v.regularizer) for v in variables if hasattr(v, "regularizer")]
-    owners = [*model._flatten_layers(), *also]
+    owners = [*model._flatten_layers(), *operations_of(model), *also]
     # TensorFlow wraps the lists of an optimizer, and the wrapper holds the list.
     owners += [part for one in also for part in vars(one).values() if hasattr(part, "_storage")]
     owners += [c for _, c in constraints if hasattr(c, "__dict__")]
@@ -61,6 +61,15 @@ def borrowed(model: keras.Model, also: Iterable[Any] = ()) -> Iterator[Callable[
         yield put_back
     finally:
         put_back()
+
+
+def operations_of(model: keras.Model) -> list[Any]:
+    """The operations between the layers of a model that is a graph, and of its parts."""
+    graphs = [one for one in model._flatten_layers() if hasattr(one, "_operations")]
+    return [
+        one for graph in graphs for one in graph._operations
+        if not isinstance(one, keras.Layer)
+    ]  # fmt: skip
 
 
 def snapshot(variable: Any) -> Any:

@@ -131,9 +131,11 @@ class Training:
             evidence.kinks = kinks(problem, evidence, problem.loss_anew)
         held = (problem, self.constraints, evidence.weights)
         if _beyond.falls_away(evidence.losses) and not bounds_the_loss(*held):
+            below = _penalty.below_zero(problem)
             losses = _beyond.further(problem, self.constraints, problem.step(looking=False))
             evidence.further, evidence.added = losses, _beyond.added(problem)
-            below = _penalty.below_zero(problem)
+            # Of weights that have overflowed nothing is told.
+            below = _penalty.below_zero(problem) if math.isfinite(losses[-1]) else below
             evidence.falling_penalties = {
                 r.path: below[id(r.variable)] for r in evidence.weights if id(r.variable) in below
             }

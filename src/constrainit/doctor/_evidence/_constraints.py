@@ -102,6 +102,7 @@ class ConstraintEvidence:
         axes: The axes along which a constraint of the user's own takes norms, where these are none
             that the weight has a meaning for.
         rows: The same, where they have one, and are not those of its units.
+        held: The axis of its sums or norms, and another one along which the start has the same.
         unfolded: Where it takes a filter's spectral norm along other axes than those that feed a
             unit: that norm, which it gives each weight, and what the norm along those is then.
         served: Where it does not work along units: the argument that it comes from, if that is the
@@ -161,6 +162,7 @@ class ConstraintEvidence:
     shrinks: float | None = None
     axes: tuple[int, ...] | None = None
     rows: tuple[int, ...] | None = None
+    held: tuple[int, int] | None = None
     unfolded: tuple[float, float] | None = None
     served: ServedEvidence | None = None
     bound: tuple[int, ...] = ()

@@ -21,7 +21,9 @@ class WrongAxis(Rule):
     tells along which axes a layer has its units, the model itself is asked: along the axis that was
     given it does not train, from a start inside either, and along another one it does. A spectral
     norm is that of a matrix: of a filter whose axis 0 is made the rows, as the layout of PyTorch
-    has it, it is not that of the convolution, and a start that is right is made too small.
+    has it, it is not that of the convolution, and a start that is right is made too small. Weights
+    that start with the very sums, such as one, along an axis other than that of their constraint
+    are meant to go on so.
 
     Example:
         bound = keras.constraints.MaxNorm(2)
@@ -60,6 +62,7 @@ class WrongAxis(Rule):
         "bound",
         "norm",
         "gates",
+        "jump",
         "smallest unit norm",
         "largest unit norm",
     )
@@ -68,6 +71,9 @@ class WrongAxis(Rule):
         for seen in evidence.other_axes:
             yield self._by_training(seen)
         for made in evidence.constraints:
+            if made.held is not None:
+                yield self._by_start(made)
+                continue
             axes = wrong_axes(made.record)
             if axes is None and made.axes is not None and made.record.axes is not None:
                 axes = made.axes, made.record.axes
@@ -108,6 +114,18 @@ class WrongAxis(Rule):
             },
             layer=record.layer.name, weight=record.path,
         )  # fmt: skip
+
+    def _by_start(self, made):
+        """A finding where the start is what the constraint is to keep, along another axis."""
+        used, right = made.held
+        return self.at_weight(
+            made,
+            f"its constraint {_name(made)} works along axis {used}, but as it starts it has along "
+            f"axis {right} exactly the sums, or norms, that the constraint gives along axis "
+            f"{used}: the first step moves it by {percent(made.jump)} of its norm, away from there",
+            f"write axis={right} in place of axis={used}",
+            {"axis": [used], "unit_axes": [right], "jump": made.jump},
+        )
 
     def _of_a_matrix(self, made, used, right):
         """A finding where a filter is turned into another matrix than that of its units."""

@@ -1,8 +1,11 @@
 """CW401 nonfinite-forward."""
 
+from constrainit.doctor._out_of_domain import free_weights
 from constrainit.doctor.rules._beyond_dtype import constant_beyond
 from constrainit.doctor.rules._rule import Rule, at_operation, percent
 from constrainit.doctor.trace._limits import NEGATIVE_BASE
+
+_ROUNDING = 1e-3
 
 
 class NonfiniteForward(Rule):
@@ -51,16 +54,25 @@ class NonfiniteForward(Rule):
                         f"the output of {output.kind} {output.layer!r} is the first that is not "
                         f"finite: {percent(output.nonfinite)} of its entries are NaN or infinite"
                         + more,
-                        _fix(evidence.operation if more else None),
+                        _fix(evidence, evidence.operation if more else None),
                         {"nonfinite_share": output.nonfinite},
                         **{"stage": stage, **where, "layer": _place(outputs, output, where)},
                     )
                     return
 
 
-def _fix(operation):
+def _fix(evidence, operation):
     """What to write instead, by what can not be computed."""
     limit = operation.limit if operation else ""
+    free = free_weights(evidence, operation) if operation else {}
+    if free:
+        own = {path for operand in operation.operands for path in operand.weights}
+        named = [(path, one) for path, one in free.items() if path in own]
+        sets = ", ".join(f"{path!r}: ci.{type(one).__name__}()" for path, one in named)
+        return (
+            "nothing keeps the weights that it is computed from where they start: hold them there, "
+            f"ci.constrain(model, {{{sets}}})"
+        )
     beyond = constant_beyond(operation) if operation else ""
     if beyond:
         return beyond
@@ -106,10 +118,20 @@ def _fix(operation):
             "definite in exact numbers may miss it by rounding; or keep the weights by a set such "
             "as PositiveSemidefinite(1e-2)"
         )
+    if "outside of [-1, 1]" in limit and _is_by_rounding(operation.operands[0].numbers):
+        return (
+            "keep what goes in a little inside: rounding takes a cosine of 1 beyond it, and there "
+            "is no slope at the ends: ops.clip(x, -1 + 1e-6, 1 - 1e-6)"
+        )
     return (
         "look at the domain of its operations: a logarithm, root, power or quotient of a weight "
         "that its set allows to reach the bound"
     )
+
+
+def _is_by_rounding(entered):
+    """Whether numbers are outside of [-1, 1] by no more than rounding."""
+    return max(-entered.minimum, entered.maximum) <= 1.0 + _ROUNDING
 
 
 def _is_count(operation):

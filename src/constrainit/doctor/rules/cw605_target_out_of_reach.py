@@ -2,6 +2,7 @@
 
 import math
 
+from constrainit.doctor._evidence import Evidence
 from constrainit.doctor.rules._rule import Rule, percent
 
 _MARGIN = 0.05
@@ -21,6 +22,11 @@ def _between(low, high):
     if math.isinf(low):
         return f"of at most {high:.3g}"
     return f"of at least {low:.3g}" if math.isinf(high) else f"between {low:.3g} and {high:.3g}"
+
+
+def is_without_gradient(evidence: Evidence) -> bool:
+    """Whether no weight of the model gets a gradient at any step."""
+    return bool(evidence.gradients) and all(made.never for made in evidence.gradients)
 
 
 class TargetOutOfReach(Rule):
@@ -119,7 +125,8 @@ class TargetOutOfReach(Rule):
                     level="error", layer=made.layer,
                 )  # fmt: skip
                 continue
-            if made.passed_over:
+            # Of a loss without a gradient it is not known what it would look at.
+            if made.passed_over and not is_without_gradient(evidence):
                 yield self.made(
                     f"the loss {made.name} does not look at {percent(made.passed_over)} of the "
                     "targets, those of zero: it is the same whatever is predicted there, and of "

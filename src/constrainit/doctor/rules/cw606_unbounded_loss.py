@@ -46,7 +46,7 @@ class UnboundedLoss(Rule):
 
     def find(self, evidence):
         seen = [loss for loss in evidence.losses if math.isfinite(loss)]
-        more = [loss for loss in evidence.further if math.isfinite(loss)]
+        more = _until_it_overflows(evidence.further)
         if not (_falls_on(seen, more) if more else _has_fallen(evidence, seen)):
             yield from self._by_size(evidence)
             return
@@ -54,7 +54,7 @@ class UnboundedLoss(Rule):
         layer = min(evidence.added, key=lambda name: evidence.added[name], default="")
         layer = layer if layer and evidence.added[layer] < 0.5 * more[-1] else ""
         what = f"what {layer!r} adds to the loss" if layer else "the loss"
-        path = _falling_penalty(evidence, more) if not layer else ""
+        path = _falling_penalty(evidence, seen, more) if not layer else ""
         if path:
             what = f"the penalty on {path}"
             layer = next(r.layer.name for r in evidence.weights if r.path == path)
@@ -87,11 +87,24 @@ class UnboundedLoss(Rule):
         )  # fmt: skip
 
 
-def _falling_penalty(evidence, more):
+def _until_it_overflows(further):
+    """The losses of more steps; of those that overflow at last the ones down to the lowest.
+
+    What a loss without end makes of the weights takes other parts of it up again at last.
+    """
+    more = [loss for loss in further if math.isfinite(loss)]
+    return more[: more.index(min(more)) + 1] if more and len(more) < len(further) else more
+
+
+def _falling_penalty(evidence, seen, more):
     """The weight whose penalty is most of a loss below zero, or an empty string."""
     below = evidence.falling_penalties
     path = min(below, key=lambda one: below[one], default="")
-    return path if path and more and below[path] < 0.5 * more[-1] else ""
+    if not path or not more:
+        return ""
+    # Where something overflowed, the penalties are those before the further steps.
+    loss = more[-1] if math.isfinite(evidence.further[-1]) else seen[-1]
+    return path if below[path] < 0.5 * loss else ""
 
 
 def _falls_on(seen, more):

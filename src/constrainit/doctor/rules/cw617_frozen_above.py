@@ -4,11 +4,12 @@ from constrainit.doctor.rules._rule import Rule
 
 
 class FrozenAbove(Rule):
-    """A layer is set to be trained inside of a model that is frozen, and is not trained.
+    """A layer is set to be trained inside of a model that is frozen, or all of a model is frozen.
 
     `model.trainable = False` freezes the model and all of its layers. To switch one of them on
     again does not switch on the model: as long as its own flag is off it has no weights to train.
-    The loss stays what it is, and constraints are never applied.
+    The loss stays what it is, and constraints are never applied. So it is where a loop that was to
+    freeze a backbone runs over the new head, too: a compiled model of which nothing is trained.
 
     Example:
         model = keras.Sequential([keras.Input((4,)), layers.Dense(8, "relu"), layers.Dense(1)])
@@ -25,9 +26,10 @@ class FrozenAbove(Rule):
         ci.diagnose(model, np.eye(4), np.ones((4, 1)))
 
     Known limits:
-        Told of models, and of models that are parts of it, with layers of both kinds. One that is
-        frozen with all of its layers is meant to be, and one with none of them frozen may have got
-        its flag before its layers.
+        Told of models, and of models that are parts of it, with layers of both kinds. A part that
+        is frozen with all of its layers is meant to be, and one with none of them frozen may have
+        got its flag before its layers. Of a model that is frozen as a whole it is told only if it
+        is compiled and has no step of its own.
 
     Source:
         `keras.Layer.trainable_variables`; keras-team/keras#4674, keras-team/keras#4910.
@@ -38,6 +40,9 @@ class FrozenAbove(Rule):
 
     def find(self, evidence):
         for one in evidence.frozen:
+            if not one.meant:
+                yield self._of_all(one)
+                continue
             names = ", ".join(layer.name for layer in one.layers[:3])
             what = "no weight is trained" if one.whole else "none of its weights is trained"
             yield self.made(
@@ -49,3 +54,16 @@ class FrozenAbove(Rule):
                 {"to_train": len(one.layers), "frozen": len(one.frozen)},
                 layer=one.record.layer.name, weight=one.record.path,
             )  # fmt: skip
+
+    def _of_all(self, one):
+        """A finding of a model that was compiled to be trained, with nothing to train."""
+        last, count = one.layers[0].name, 1 + len(one.frozen)
+        return self.made(
+            f"no weight is trained: all of its {count} layers that have weights are frozen, the "
+            f"last of them, {last!r}, too"
+            if one.frozen
+            else f"no weight is trained: {last!r}, its only layer that has weights, is frozen",
+            f"leave {last!r} out of what is frozen, and compile after that",
+            {"to_train": 0, "frozen": count},
+            layer=one.record.layer.name, weight=one.record.path,
+        )  # fmt: skip

@@ -15,11 +15,11 @@ _WITH_FLOOR = {
     # An entry that is masked keeps no share, and float16 holds it.
     **dict.fromkeys(("softmax", "log_softmax", "logsumexp"), "-1e4"),
 }
-_BETWEEN = ("arccos", "arcsin", "arctanh", "erfinv")
+BETWEEN = ("arccos", "arcsin", "arctanh", "erfinv")
 """What has no slope, or no value, at -1 and 1."""
 
 _LEAST = {**dict.fromkeys((*_SHARES, "power"), 0.0), "log1p": -1.0, "arccosh": 1.0}
-_LEAST.update(dict.fromkeys(_BETWEEN, -1.0))
+_LEAST.update(dict.fromkeys(BETWEEN, -1.0))
 
 _WRITTEN = {
     "log": ("log", "log2", "log10"),
@@ -33,7 +33,7 @@ _WRITTEN = {
 _JITTER = "1e-4"
 """What a matrix whose entries are about one gets on its diagonal, in float32."""
 
-_MARGINS = {"float16": "1e-3", "bfloat16": "1e-2"}
+MARGINS = {"float16": "1e-3", "bfloat16": "1e-2"}
 """Smaller ones are lost beside 1."""
 
 _ROUNDING = 1e-3
@@ -55,7 +55,7 @@ def can_be_bounded(operation) -> bool:
     least = _LEAST[name]
     slack = _ROUNDING * (abs(least) or abs(entered.maximum))
     return entered.minimum >= least - slack and (
-        name not in _BETWEEN or entered.maximum <= 1.0 + _ROUNDING
+        name not in BETWEEN or entered.maximum <= 1.0 + _ROUNDING
     )
 
 
@@ -71,7 +71,7 @@ def bounded(operation, dtype):
         operation: The operation that failed.
         dtype: What its layer computes in.
     """
-    line_text, margin = operation.source.text, _MARGINS.get(dtype, "1e-6")
+    line_text, margin = operation.source.text, MARGINS.get(dtype, "1e-6")
     # Where the base is below zero only a whole exponent is harmless.
     is_harmless = _is_natural if operation.limit == NEGATIVE_BASE else _is_whole
 
@@ -121,7 +121,7 @@ def with_jitter(line_text):
 def _sentence(written, name, margin):
     if written == "norm":
         return f"the root of a sum of squares and {_under_root(margin)} in place of norm"
-    if name in _BETWEEN:
+    if name in BETWEEN:
         return f"the operand of {name} stays {margin} inside of -1 and 1"
     return f"a floor of {_WITH_FLOOR[name].format(margin=margin)} under the operand of {name}"
 
@@ -169,7 +169,7 @@ def _is_natural(exponent):
 
 
 def _around(operand, module, name, margin):
-    if name not in _BETWEEN:
+    if name not in BETWEEN:
         if name in _WITH_FLOOR:
             floor = _WITH_FLOOR[name].format(margin=margin)
             yield _start(operand), _start(operand), f"{module}.maximum("

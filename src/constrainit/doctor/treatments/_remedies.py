@@ -16,6 +16,7 @@ from constrainit.doctor.treatments import (
     guards,
     hidden,
     inside,
+    kept_in,
     masks,
     models,
     one_sign,
@@ -135,9 +136,11 @@ REMEDIES = (
     Remedy(("CW001", *_BROKEN), constraints.definite),
     Remedy(("CW502",), starts.spread, brings=("CW302",), moves=True),
     Remedy(("CW401", "CW502"), starts.off_zero, brings=("CW302",), moves=True),
+    Remedy(_BROKEN, kept_in.in_their_domain),
     Remedy(("CW401",), masks.floored_counts, saved=False),
     Remedy(_BROKEN, guards.exact_near_zero, saved=False),
     Remedy(_BROKEN, guards.guarded, saved=False, again=True),
+    Remedy(_BROKEN, guards.clipped_in_graph, saved=False),
     Remedy(("CW001", *_BROKEN), guards.jittered, brings=("CW302",), saved=False),
     Remedy(
         ("CW401", "CW404", "CW501"), fitting_starts.scaled_down, ("CW302",), moves=True, trains=True

@@ -128,7 +128,9 @@ def _rows(problem, good, which, code):
 
 def targets_in_a_column(problem, evidence, found):
     """Targets `(batch, 1)` for steps or losses of the user's own that compare all pairs."""
-    if not evidence.pairs and (evidence.own is None or not evidence.own.pairs):
+    own = evidence.pairs or (evidence.own is not None and evidence.own.pairs)
+    losses = evidence.losses_of
+    if not own and not (len(losses) == 1 and losses[0].pairs):
         return None
     return Changed(
         "targets of the shape (batch, 1)",

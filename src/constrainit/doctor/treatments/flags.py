@@ -4,21 +4,32 @@ from constrainit.doctor.treatments._remedy import Changed, with_other
 
 
 def model_switched_on(problem, evidence, found):
-    """The model is trainable, and of its layers those that were."""
+    """The model is trainable, and of its layers those that were, or the last one."""
     codes = []
     for one in evidence.frozen:
         one.model.trainable = True
+        # TensorFlow passes on to the layers only a flag that changes.
+        for layer in one.layers:
+            layer.trainable = True
         for layer in one.frozen:
             layer.trainable = False
         named = "model" if one.model is problem.model else f"model.get_layer({one.model.name!r})"
-        kept = ", ".join(repr(layer.name) for layer in one.frozen)
-        codes.append(
-            f"{named}.trainable = True\nfor layer in {named}.layers:\n"
-            f"    layer.trainable = layer.name not in ({kept},)"
-        )
-    names = ", ".join(repr(one.model.name) for one in evidence.frozen)
+        codes.append(f"{named}.trainable = True\n{_loop(one, named)}")
+    names = ", ".join(
+        repr(one.model.name if one.meant else one.layers[0].name) for one in evidence.frozen
+    )
+    were = ", with the layers that were" if evidence.frozen[0].meant else ""
     return Changed(
-        f"{names} is trainable, with the layers that were",
+        f"{names} is trainable{were}",
         with_other(problem),
         "\n".join([*codes, "# then model.compile(...) again"]),
     )
+
+
+def _loop(one, named):
+    """The loop that leaves the other layers as they were."""
+    if not one.meant:
+        at = one.model.layers.index(one.layers[0])
+        return f"for layer in {named}.layers:\n    layer.trainable = layer is {named}.layers[{at}]"
+    kept = ", ".join(repr(layer.name) for layer in one.frozen)
+    return f"for layer in {named}.layers:\n    layer.trainable = layer.name not in ({kept},)"

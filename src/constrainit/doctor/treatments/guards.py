@@ -6,7 +6,14 @@ import keras
 
 from constrainit.doctor._code import as_kind, kind_of_layer
 from constrainit.doctor._recording import is_custom
-from constrainit.doctor.treatments._bounds import bounded, can_be_bounded, with_jitter
+from constrainit.doctor._state import operations_of
+from constrainit.doctor.treatments._bounds import (
+    BETWEEN,
+    MARGINS,
+    bounded,
+    can_be_bounded,
+    with_jitter,
+)
 from constrainit.doctor.treatments._differences import exact_differences
 from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.doctor.treatments._rewriting import (
@@ -27,6 +34,35 @@ def guarded(problem, evidence, found):
         return _guarded_penalty(problem, operation)
     dtype = keras.config.floatx() if layer is None else layer.compute_dtype
     return _with_edit(problem, operation, bounded(operation, dtype))
+
+
+def clipped_in_graph(problem, evidence, found):
+    """The operand of a function on [-1, 1] that a graph calls between its layers, kept inside."""
+    operation = evidence.operation
+    if operation is None or operation.source is not None or operation.name not in BETWEEN:
+        return None
+    if not can_be_bounded(operation):
+        return None
+    margin = MARGINS.get(operation.dtype, "1e-6")
+    low, high = -1 + float(margin), 1 - float(margin)
+    nodes = [
+        one for one in operations_of(problem.model)
+        if type(one).__name__.lower() == operation.name
+    ]  # fmt: skip
+    for node in nodes:
+        vars(node)["call"] = _clipping(type(node).call, node, low, high)
+    if not nodes:
+        return None
+    written = f"ops.clip(x, -1 + {margin}, 1 - {margin})"
+    return Changed(
+        f"the operand of {operation.name} stays {margin} inside of -1 and 1",
+        with_other(problem),
+        f"keras.ops.{operation.name}(keras.{written})",
+    )
+
+
+def _clipping(call, node, low, high):
+    return lambda x: call(node, keras.ops.clip(x, low, high))
 
 
 def exact_near_zero(problem, evidence, found):

@@ -31,7 +31,12 @@ def along_inputs(problem, evidence, found):
 def along_units(problem, evidence, found):
     """The class of a constraint with its norms along the axes that feed a unit."""
     numbers = found[0].evidence
-    edit = _edits.along(numbers["axis"], tuple(numbers["unit_axes"]))
+    used, right = numbers["axis"], list(numbers["unit_axes"])
+    shapes = [
+        one.record.shape for one in evidence.constraints if one.record.path == found[0].weight
+    ]
+    from_end = [axis - len(shape) for shape in shapes for axis in used]
+    edit = _edits.along(used, tuple(right) if len(right) > 1 else right[0], from_end)
     return _edited(problem, evidence, found, lambda *_: edit)
 
 
