@@ -1,11 +1,14 @@
 """What a model is given and what it does with it: fractions for rows, scales, others of a batch."""
 
+import math
+
 import keras
 import numpy as np
 import pytest
 from keras import layers, ops
 
 import constrainit as ci
+from constrainit.doctor.rules.cw606_unbounded_loss import _until_it_overflows
 
 DRAWS = np.random.default_rng(0)
 X = DRAWS.normal(size=(32, 4)).astype("float32")
@@ -180,10 +183,13 @@ def test_a_penalty_without_a_least_value_is_named():
     x = DRAWS.normal(size=(64, 30)).astype("float32")
     (told,) = found(ci.diagnose(model, x, x[:, :1]), "CW606")
     assert told.weight.endswith("filters/kernel")
-    # With a rate at which it overflows soon.
-    model.compile(keras.optimizers.SGD(0.1), "mse")
-    (told,) = found(ci.diagnose(model, x, x[:, :1]), "CW606")
-    assert told.weight.endswith("filters/kernel")
+
+
+def test_losses_are_followed_down_to_the_lowest_where_they_overflow():
+    """What is finite to the end is taken as it is."""
+    assert _until_it_overflows([-1.0, -5.0, 1e9, math.inf]) == [-1.0, -5.0]
+    assert _until_it_overflows([-1.0, -5.0, 1e9]) == [-1.0, -5.0, 1e9]
+    assert _until_it_overflows([math.nan]) == []
 
 
 @pytest.mark.parametrize("bias", [False, True])
