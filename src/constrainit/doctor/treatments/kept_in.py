@@ -2,7 +2,8 @@
 
 from constrainit._obey import project
 from constrainit.doctor._out_of_domain import free_weights
-from constrainit.doctor.treatments._pastes import given_and_projected, told, written
+from constrainit.doctor._set_code import written
+from constrainit.doctor.treatments._pastes import given_and_projected, told
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.model import walk
 
