@@ -1070,3 +1070,16 @@ def test_a_rate_is_at_fault_however_high(rate, size):
 def given_start(value):
     """An initializer that gives these numbers."""
     return lambda shape, dtype=None: ops.convert_to_tensor(value, dtype)
+
+
+def test_a_rate_that_only_keeps_the_loss_finite_is_no_cure(rng):
+    """The rate that trains is the finding, and the loss that overflowed follows from it."""
+    keras.utils.set_random_seed(3)
+    model = keras.Sequential(
+        [keras.Input((6,)), layers.Dense(16, activation="relu"), layers.Dense(1)]
+    )
+    model.compile(keras.optimizers.SGD(5.0), "mse")
+    x = rng.normal(size=(200, 6)).astype("float32")
+    report = ci.diagnose(model, x, 2 * x[:, :1] + np.sin(2 * x[:, 1:2]))
+    assert report.findings[0].code == "CW601", str(report)
+    assert all(f.cause == "CW601" for f in report.findings if f.code == "CW502"), str(report)

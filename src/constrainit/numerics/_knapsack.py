@@ -8,6 +8,9 @@ from keras import ops
 from ._limits import at_least, at_most
 from ._sums import axis_sum
 
+# A sum that is off by more than this share is no rounding of float32.
+_LOST = 1e-5
+
 
 def project_between(w, low, high, total, axis, weights=None, or_less=False):
     """Nearest point of `{low <= x <= high, sum(weights * x) = total}` along `axis`.
@@ -45,20 +48,31 @@ def project_between(w, low, high, total, axis, weights=None, or_less=False):
     )
     v = w * sign
     within = at_most(at_least(v, low), high)
+    every = ops.ones_like(axis_sum(v, axis), dtype="bool")
     image = v
     for _ in range(2):
-        image = image - weights * _level(image, low, high, total, weights, axis)
-    # Once more between the bounds: what the rounding of 1e20 has hidden is shared out.
+        image = image - weights * _level(image, low, high, total, weights, axis, every)
     image = at_most(at_least(image, low), high)
-    image = image - weights * _level(image, low, high, total, weights, axis)
+    # Once more between the bounds, where the rounding of 1e20 has hidden what the others sum to.
+    size = axis_sum(ops.abs(weights * image), axis) + abs(total)
+    lost = ops.abs(axis_sum(weights * image, axis) - total) > _LOST * size
+    image = image - weights * _level(image, low, high, total, weights, axis, lost)
     image = at_most(at_least(image, low), high)
+    # What is left is rounding, and shared out between the bounds: what is at one stays there.
+    for _ in range(2):
+        inside = ops.logical_and(image > low, image < high)
+        free = ops.where(inside, weights, ops.zeros_like(image))
+        square = axis_sum(ops.square(free), axis)
+        surplus = axis_sum(weights * image, axis) - total
+        share = surplus / ops.where(square > 0, square, ops.ones_like(square))
+        image = at_most(at_least(image - free * share, low), high)
     if or_less:
         image = ops.where(axis_sum(weights * within, axis) <= total, within, image)
     return image * sign
 
 
-def _level(v, low, high, total, weights, axis):
-    """The `t` for which `v - t * weights`, taken to the bounds, has the total."""
+def _level(v, low, high, total, weights, axis, going):
+    """The `t` for which `v - t * weights`, taken to the bounds, has the total; 0 if not `going`."""
 
     def mean(x, free, size):
         return axis_sum(ops.where(free, x / size, ops.zeros_like(v)), axis)
@@ -88,7 +102,7 @@ def _level(v, low, high, total, weights, axis):
         zero,
         ops.logical_and(ops.ones_like(v, dtype="bool"), weights > 0),
         zero + total,
-        ops.ones_like(zero, dtype="bool"),
+        going,
     )
     rounds = math.prod(v.shape[a] for a in axis) + 1
     return ops.while_loop(

@@ -12,10 +12,10 @@ from constrainit.sets.linear import Affine, Polyhedron
 from constrainit.sets.order import Convex, Monotone, Unimodal
 from constrainit.sets.sums import Halfspace, is_shares, is_sum
 
-_MOST = 64
+_MOST = 256
 """Inequalities of a unit beyond which as many matrices of that size would take too long."""
 
-_LARGEST = 2**21
+_LARGEST = 2**23
 """Entries of those matrices of all units, likewise."""
 
 
@@ -57,7 +57,10 @@ def as_polyhedron(sets: tuple[Any, ...], shape: tuple[int, ...]) -> Polyhedron |
         return None
     rows, ends = [], []
     for one in sets:
-        part = _limits(one, folding) if limits_of(one) else _inequalities(one, sets, shape, axes)
+        if limits_of(one):
+            part = _limits(one, folding, _ends(sets, shape, axes))
+        else:
+            part = _inequalities(one, sets, shape, axes)
         if part is None:
             return None
         rows.append(part[0])
@@ -73,19 +76,35 @@ def as_polyhedron(sets: tuple[Any, ...], shape: tuple[int, ...]) -> Polyhedron |
     return found if found._inner is not None else None
 
 
-def _limits(one, folding):
+def _limits(one, folding, extremes):
     """The bounds of a set of bounds, if they are the same for all units."""
     eye, rows, ends = np.eye(folding.size[0]), [], []
-    for sign, end in zip((-1.0, 1.0), limits_of(one) or (), strict=True):
+    for sign, end, places in zip((-1.0, 1.0), limits_of(one) or (), extremes, strict=True):
         if end is None:
             continue
         each = folding.array(end)
         if (each != each[:, :1]).any():
             return None
         known = np.isfinite(each[:, 0])
+        if places and np.ptp(each[:, 0]) == 0:
+            known = np.isin(np.arange(len(known)), places)
         rows.append(sign * eye[known])
         ends.append(sign * each[known, 0])
     return np.concatenate(rows), np.concatenate(ends)
+
+
+def _ends(sets, shape, axes):
+    """Where the least and the largest weight of a unit can be, by its order; empty for anywhere."""
+    least, largest = [], []
+    for one in sets if len(axes) == 1 else []:
+        last = shape[axes[0]] - 1
+        if isinstance(one, Convex):
+            (largest if one._sign > 0 else least)[:] = [0, last]
+    for one in sets if len(axes) == 1 else []:
+        last = shape[axes[0]] - 1
+        if isinstance(one, Monotone):
+            least[:], largest[:] = ([0], [last]) if one._sign > 0 else ([last], [0])
+    return least, largest
 
 
 def _inequalities(one, sets, shape, axes):

@@ -37,7 +37,7 @@ class Intersection(ConstraintSet):
     `L1Ball` or a set of norms along the same axes, bounds of one magnitude or from zero upward, or
     `NonNegative` with norms. The largest weights, or magnitudes, are kept, and projected onto the
     other set. Other sets of linear inequalities are taken together as one `Polyhedron`, if there
-    are at most 64 for a unit.
+    are at most 256 for a unit.
 
     For all other convex sets it is Dykstra's algorithm: it converges to the nearest point and is
     approximate. Sets of bounds are held exactly, the others to a relative 1e-5 (or the tolerance

@@ -218,9 +218,13 @@ class Polyhedron(_Rows):
     def _inner(self):
         """A point that the projection may draw towards; None where there is no interior."""
         matrix, bounds = self._exact
-        point = self.inner_point(self._unit)
-        room = (bounds - matrix @ point).min()
-        return point if room > _RANK * max(self._unit, np.abs(point).max()) else None
+        # The more depth is asked for, the less it counts how far away it is.
+        for depth in (1.0, 1e3, 1e6):
+            point = self.inner_point(depth * self._unit)
+            room = (bounds - matrix @ point).min()
+            if room > _RANK * max(self._unit, np.abs(point).max()):
+                return point
+        return None
 
     def inner_point(self, depth: float) -> np.ndarray:
         """A point of the set near zero, about `depth` from the boundary where there is room."""

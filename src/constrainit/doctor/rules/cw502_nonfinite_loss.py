@@ -67,6 +67,11 @@ def _fix(operation, where):
             " as by y / y.mean(), or start the outputs at the size of the targets; write the "
             "logarithm of a sum of exponentials as ops.logaddexp or ops.logsumexp"
         )
+    if "overflow" in limit:
+        return (
+            "keep small what goes into it: targets and outputs of one size, and steps that do not "
+            "make the outputs grow"
+        )
     return (
         "look for the logarithm of zero or of a negative number in the loss"
         + (f" that {where['layer']!r} adds" if "layer" in where else "")

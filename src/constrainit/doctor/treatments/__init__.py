@@ -52,6 +52,7 @@ def _treat(problem, evidence, found):
         # What fails in the user's own code is named there, whatever else makes up for it.
         if remedy.trial and training.is_better(after.evidence) and not _is_located(evidence):
             cause = _named(remedy, after, evidence, found) or cause
+            healings = _without_lesser(healings, by_rate)
         follow(cause, found, after)
     healings += _in_turn(farther, found, attempts)
     budget.say()
@@ -104,6 +105,15 @@ def _taken_away(attempt):
     ((remedy, _, before),) = attempt.steps
     there = {key(f) for f in attempt.after.found if f.counts}
     return [] if remedy.trial else [f for f in before if key(f) not in there]
+
+
+def _without_lesser(healings, by_rate):
+    """Without rates that only kept the numbers finite, once there is one that trains."""
+    lesser = [one for one in healings[:-1] if by_rate and one.remedy.trial == "rate"]
+    for healing in lesser:
+        for finding in healing.wanted:
+            finding.treatment = None
+    return [one for one in healings if one not in lesser]
 
 
 def _open(finding):
