@@ -429,6 +429,15 @@ def test_what_make_batch_returns(folder):
     assert "It returned an ndarray." in message
 
 
+def test_as_many_targets_as_examples(folder):
+    """Targets in a row are told, and not broadcast; in a column they are right."""
+    for name, shape, code in (("row", "(1, 4)", 2), ("column", "(4, 1)", 0)):
+        batch = f"import numpy as np\ndef make_batch(): return np.ones((4, 5)), np.ones({shape})"
+        (folder / f"{name}.py").write_text(f"{ONE}{batch}\n")
+        said = doctor(f"{name}.py", "--steps", 1, exit_code=code)
+        assert ("as many examples each. Received: x=4, y=1." in said) == (code == 2)
+
+
 NAMED = """
 import keras
 import numpy as np

@@ -13,7 +13,7 @@ import numpy as np
 from constrainit import _text
 from constrainit._config import read_config
 from constrainit._files import write_whole
-from constrainit.doctor import _choice, _diagnose
+from constrainit.doctor import _arguments, _choice, _diagnose
 from constrainit.doctor._batch import BATCH, inputs_for
 from constrainit.doctor._fix import is_same_file, write_fixed
 from constrainit.doctor._given_batch import SHAPES, check_batch, load_batch, load_fault
@@ -76,6 +76,8 @@ def run(
         check_batch(model, inputs_for(model, sizes, seed), SHAPES)
     source = source or str(getattr(module, "__file__", None) or "")
     try:
+        if replay is None:  # What `fit` was given may be of a generator, that says it otherwise.
+            _arguments.as_many(x, y)
         with running("Diagnosing the model", only_ends=True):
             report = _diagnose.examine(
                 model, x, y, None, None, seed, sizes, steps, source, mended and mended.write, said

@@ -1,6 +1,5 @@
 """The batch and the losses in a few numbers."""
 
-import math
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +7,13 @@ import keras
 import numpy as np
 from keras import ops
 
+from constrainit.doctor._columns import (
+    columns_of_one,
+    compares_each,
+    compares_units,
+    numbered,
+    spread,
+)
 from constrainit.doctor._evidence import DataEvidence, Evidence, LossEvidence
 from constrainit.doctor._floor import floor_of
 from constrainit.doctor._labels import are_goals, classes_that_count, is_own, passed_over
@@ -15,13 +21,6 @@ from constrainit.doctor._orders import in_other_order
 from constrainit.doctor._pairs import compares_all
 from constrainit.doctor._signs import ends_nonnegative, keeps_nonnegative
 from constrainit.doctor._statistics import to_numpy
-
-_BY_ENTRY = {
-    "mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error", "huber",
-    "mean_squared_logarithmic_error", "log_cosh", "poisson", "binary_crossentropy",
-    "binary_focal_crossentropy",
-}  # fmt: skip
-"""Losses of Keras that compare entry with entry, and broadcast."""
 
 _NEAR_ZERO = 1e-4
 """Targets below this share of the largest are near zero."""
@@ -85,7 +84,7 @@ def describe_losses(problem: Any, evidence: Evidence) -> list[LossEvidence]:
             why += "" if activation in ("", "linear") else f", with the activation {activation},"
         sparse = "sparse" in _name(loss)
         given = keras.tree.flatten(problem.y)[place]
-        each = _compares_each(loss, given, spec, target)
+        each = compares_each(loss, given, spec, target)
         if sparse:
             target = _ends_of(target, classes_that_count(loss, given, spec))
         found.append(
@@ -94,13 +93,16 @@ def describe_losses(problem: Any, evidence: Evidence) -> list[LossEvidence]:
                 int(spec.shape[-1]) if sparse else None,
                 activation, low, high, why, predicted[place], target,
                 compares_all(loss, given, tuple(spec.shape)),
-                each, _compares_units(loss, given, spec, target),
+                each, compares_units(loss, given, spec, target),
                 _over_time(problem.model) if each > 1 else "",
                 _weighs_zeros(loss, given, spec), *_aligned(loss, given, spec),
                 passed_over(loss, given, spec),
                 *(floor_of(problem, loss, layer, place) if healthy else (0.0, 0.0)),
                 are_goals(loss, given, spec, low, high),
                 _below_zero(layer, low, target, evidence),
+                columns=columns_of_one(loss, given, spec),
+                numbered=numbered(loss, given, spec),
+                spread=spread(loss, given, spec),
             )
         )  # fmt: skip
     return in_other_order(problem, found)
@@ -111,37 +113,6 @@ def _ends_of(target, labels):
     if not labels.size:
         return target
     return replace(target, low=float(labels.min()), high=float(labels.max()))
-
-
-def _compares_each(loss, targets, spec, target):
-    """How many predictions of an example a loss of Keras compares with its one target.
-
-    A target that is the same for all examples, as for a discriminator of patches, says the same of
-    each prediction.
-    """
-    predicted, given = tuple(spec.shape), tuple(targets.shape)
-    if not _broadcasts(loss) or len(predicted) < 3 or not target.deviation:
-        return 1
-    if len(predicted) == len(given) + 1 and predicted[-1] == 1:
-        predicted = predicted[:-1]
-    if len(predicted) != len(given):
-        return 1
-    pairs = zip(predicted[1:-1] or predicted[1:], given[1:-1] or given[1:], strict=True)
-    return math.prod(many for many, one in pairs if one == 1)
-
-
-def _compares_units(loss, targets, spec, target):
-    """How many units of the last layer a loss of Keras compares with the one target of each."""
-    predicted, given = tuple(spec.shape), tuple(targets.shape)
-    alike = len(predicted) == len(given) > 1 and predicted[:-1] == given[:-1] and given[-1] == 1
-    return predicted[-1] if alike and _broadcasts(loss) and target.deviation else 1
-
-
-def _broadcasts(loss):
-    """Whether a loss is one of Keras that compares entry with entry."""
-    function = getattr(loss, "fn", loss)
-    own = getattr(function, "__module__", "") == keras.losses.mean_squared_error.__module__
-    return own and function.__name__ in _BY_ENTRY
 
 
 def _weighs_zeros(loss, targets, spec):

@@ -67,6 +67,10 @@ class LossEvidence:
         below: The least output after the steps, where it is negative although no target is, and the
             weights of the last layer are kept from being negative; else 0.
         other: The place of the output whose targets it is given, if it has got its labels.
+        columns: How many columns of targets are compared with its one unit, if there are more.
+        numbered: How many columns it takes, one for each class, where the targets are the numbers
+            of the classes; else 0.
+        spread: How many columns the targets have where it takes the numbers of the classes; else 0.
     """
 
     name: str
@@ -93,6 +97,9 @@ class LossEvidence:
     goals: bool = True
     below: float = 0.0
     other: int | None = None
+    columns: int = 1
+    numbered: int = 0
+    spread: int = 0
 
 
 @dataclass(frozen=True)

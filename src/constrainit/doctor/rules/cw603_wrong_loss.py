@@ -17,7 +17,11 @@ class WrongLoss(Rule):
     A loss of a class of its own is also told when it broadcasts targets of the shape `(batch,)`
     against predictions `(batch, 1)`: it then compares all pairs of examples. A loss of Keras
     broadcasts the one target of an example over the predictions for all steps of a series, and one
-    column of targets over all units of the last layer, which are then trained to give the same.
+    column of targets over all units of the last layer, which are then trained to give the same. Of
+    several columns it trains one unit to give what lies between them.
+
+    Of several classes, `categorical_crossentropy` takes a column for each of them, one-hot, and
+    `sparse_categorical_crossentropy` their numbers, from zero.
 
     A function whose first argument is called `y_pred` and the second `y_true` is given them the
     other way around: Keras calls a loss with the targets first. What is not the same for both is
@@ -37,14 +41,15 @@ class WrongLoss(Rule):
         Of losses of the user's own only the names of their arguments are read, and whether it
         matters which comes first. A linear output is reported only if it has been
         outside [0, 1] on the batch. One target for several units is reported also where it is
-        meant, as for the members of an ensemble: give each of them its own column.
+        meant, as for the members of an ensemble: give each of them its own column. So are several
+        columns for one unit, as of measurements that were repeated: give it their mean.
 
     Source:
         `keras.losses`, argument `from_logits`; the missing softmax of UMLAUT (Schoop et al., 2021).
     """
 
     code, name, level, stage = "CW603", "wrong-loss", "warning", "loss"
-    numbers = ("pairs", "loss", "loss_turned", "units")
+    numbers = ("pairs", "loss", "loss_turned", "units", "columns", "classes")
 
     def find(self, evidence):
         own = evidence.own if evidence.own is not None and evidence.own.pairs else None
@@ -97,6 +102,20 @@ class WrongLoss(Rule):
                     f"give the last layer one unit, or each of its {made.units} a column of the "
                     "targets; for classes take sparse_categorical_crossentropy"
                 )
+            elif made.columns > 1:
+                message = (
+                    f"the targets have {made.columns} columns and the predictions one: the loss "
+                    f"{made.name} compares it with all of them, and the best answer is what lies "
+                    "between them"
+                )
+                fix = (
+                    f"give the last layer {made.columns} units, or the loss the one column that is "
+                    "meant, such as y[:, :1]"
+                )
+            # A model that trains all the same turns its labels itself.
+            elif (made.numbered or made.spread) and not evidence.losses:
+                yield self._of_labels(made)
+                continue
             elif made.logits and made.activation in _BOUNDED:
                 message = (
                     f"the loss {made.name} takes logits (from_logits=True), but the output has "
@@ -114,7 +133,27 @@ class WrongLoss(Rule):
                 continue
             layer = made.along or made.layer
             numbers = {"units": made.units} if made.units > 1 else {"from_logits": made.logits}
+            numbers = {"columns": made.columns} if made.columns > 1 else numbers
             yield self.made(message, fix, numbers, layer=layer)
+
+    def _of_labels(self, made):
+        """Numbers of classes for a loss that takes a column for each, or the other way around."""
+        if made.numbered:
+            other, turned = "sparse_categorical_crossentropy", "keras.utils.to_categorical(y)"
+            message = (
+                f"the loss {made.name} takes a column of targets for each of the {made.numbered} "
+                "classes, but the targets are their numbers"
+            )
+        else:
+            other, turned = "categorical_crossentropy", "y.argmax(-1)"
+            message = (
+                f"the loss {made.name} takes the numbers of the classes, but the targets have a "
+                f"column for each of the {made.spread}"
+            )
+        return self.made(
+            message, f"take {other}, or write the labels as {turned}",
+            {"classes": made.numbered or made.spread}, level="error", layer=made.layer,
+        )  # fmt: skip
 
 
 def _outside(made):

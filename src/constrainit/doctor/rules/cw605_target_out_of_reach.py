@@ -89,6 +89,9 @@ class TargetOutOfReach(Rule):
             if made.other is not None:
                 yield self._swapped(evidence, made)
                 continue
+            # Another loss is meant, or a model of one's own that turns them itself.
+            if made.numbered or made.spread:
+                continue
             if _FLOOR < made.floor < min(evidence.losses):
                 yield self._bounded(evidence, made)
                 continue

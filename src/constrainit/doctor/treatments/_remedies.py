@@ -53,6 +53,8 @@ REMEDIES = (
     Remedy(("CW703",), steps.projected, saved=False),
     Remedy(("CW604",), data.finite_rows, saved=False),
     Remedy(("CW603",), outputs.targets_first, saved=False, trains=True),
+    Remedy(("CW603",), outputs.crossentropy_of_the_labels),
+    Remedy(("CW603",), outputs.crossentropy_of_labels_and_output),
     Remedy(("CW603",), outputs.other_logits),
     Remedy(("CW603",), data.targets_in_a_column, saved=False),
     Remedy(("CW301",), constraints.along_the_right_axes),

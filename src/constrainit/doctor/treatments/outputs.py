@@ -52,6 +52,44 @@ def other_logits(problem, evidence, found):
     return Changed(f"the loss{named} takes {logits}", with_other(problem, loss=loss), code)
 
 
+def crossentropy_of_the_labels(problem, evidence, found):
+    """The cross-entropies that take labels as they are given: as numbers, or in columns."""
+    return _of_the_labels(problem, evidence, lambda made: made.logits)
+
+
+def crossentropy_of_labels_and_output(problem, evidence, found):
+    """The same, with `from_logits` as the last activation asks for, where it is not so yet."""
+    wrong = [m for m in evidence.losses_of if m.numbered or m.spread]
+    if all(made.logits == _gives_logits(made) for made in wrong):
+        return None
+    return _of_the_labels(problem, evidence, _gives_logits)
+
+
+def _gives_logits(made):
+    return made.activation not in ("softmax", "sigmoid")
+
+
+def _of_the_labels(problem, evidence, takes_logits):
+    losses = list(problem.losses())
+    if len(losses) != len(evidence.losses_of) or evidence.losses:
+        return None
+    named, codes = [], []
+    for place, made in enumerate(evidence.losses_of):
+        if not made.numbered and not made.spread:
+            continue
+        name = f"{'sparse_' * bool(made.numbered)}categorical_crossentropy"
+        kind, logits = _CROSS_ENTROPIES[name], takes_logits(made)
+        losses[place] = kind(from_logits=logits)
+        turned = f", with from_logits={logits}" * (logits != made.logits)
+        named.append(f"{name} in place of {made.name}{turned}")
+        code = f"keras.losses.{kind.__name__}(from_logits=True)" if logits else f'"{name}"'
+        codes.append(f"loss={code}" + f"  # {made.layer!r}" * (len(losses) > 1))
+    if not named:
+        return None
+    loss = losses[0] if len(losses) == 1 else keras.tree.pack_sequence_as(problem.specs, losses)
+    return Changed(", ".join(named), with_other(problem, loss=loss), "\n".join(codes))
+
+
 def targets_first(problem, evidence, found):
     """The losses that take predictions first, given them first."""
     losses = list(problem.losses())

@@ -1,0 +1,87 @@
+"""What the columns of targets are to a loss of Keras: one for all, one for each, or classes."""
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+
+from constrainit.doctor._evidence import DataEvidence
+from constrainit.doctor._statistics import to_numpy
+
+_BY_ENTRY = {
+    "mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error", "huber",
+    "mean_squared_logarithmic_error", "log_cosh", "poisson", "binary_crossentropy",
+    "binary_focal_crossentropy",
+}  # fmt: skip
+"""Losses of Keras that compare entry with entry, and broadcast."""
+
+
+def compares_each(loss: Any, targets: Any, spec: Any, target: DataEvidence) -> int:
+    """How many predictions of an example a loss of Keras compares with its one target.
+
+    A target that is the same for all examples, as for a discriminator of patches, says the same of
+    each prediction.
+    """
+    predicted, given = tuple(spec.shape), tuple(targets.shape)
+    if not _broadcasts(loss) or len(predicted) < 3 or not target.deviation:
+        return 1
+    if len(predicted) == len(given) + 1 and predicted[-1] == 1:
+        predicted = predicted[:-1]
+    if len(predicted) != len(given):
+        return 1
+    pairs = zip(predicted[1:-1] or predicted[1:], given[1:-1] or given[1:], strict=True)
+    return math.prod(many for many, one in pairs if one == 1)
+
+
+def compares_units(loss: Any, targets: Any, spec: Any, target: DataEvidence) -> int:
+    """How many units of the last layer a loss of Keras compares with the one target of each."""
+    predicted, given = tuple(spec.shape), tuple(targets.shape)
+    alike = len(predicted) == len(given) > 1 and predicted[:-1] == given[:-1] and given[-1] == 1
+    return predicted[-1] if alike and _broadcasts(loss) and target.deviation else 1
+
+
+def columns_of_one(loss: Any, targets: Any, spec: Any) -> int:
+    """How many columns of targets, not all alike, a loss of Keras compares with one unit; or 1."""
+    predicted, given = tuple(spec.shape), tuple(targets.shape)
+    alike = len(predicted) == len(given) > 1 and predicted[:-1] == given[:-1]
+    if not alike or predicted[-1] != 1 or given[-1] == 1 or not _broadcasts(loss):
+        return 1
+    value = to_numpy(targets)
+    return 1 if (value == value[..., :1]).all() else given[-1]
+
+
+def numbered(loss: Any, targets: Any, spec: Any) -> int:
+    """How many columns a cross-entropy of Keras takes where it is given numbers of classes; or 0.
+
+    The targets have the shape of the predictions without their last axis, or with one entry in it.
+    """
+    predicted, given = tuple(spec.shape), tuple(targets.shape)
+    fits = given in (predicted[:-1], (*predicted[:-1], 1))
+    if not _is_of(loss, keras.losses.categorical_crossentropy) or not fits or predicted[-1] < 2:
+        return 0
+    value = to_numpy(targets)
+    whole = bool((value == np.round(value)).all())
+    return predicted[-1] if whole and value.min() >= 0 and value.max() < predicted[-1] else 0
+
+
+def spread(loss: Any, targets: Any, spec: Any) -> int:
+    """How many columns the targets have of a cross-entropy of Keras that takes numbers; or 0."""
+    predicted, given = tuple(spec.shape), tuple(targets.shape)
+    sparse = _is_of(loss, keras.losses.sparse_categorical_crossentropy)
+    if not sparse or given != predicted or given[-1] < 2:
+        return 0
+    value = to_numpy(targets)
+    return given[-1] if value.min() >= 0 and value.max() <= 1 else 0
+
+
+def _is_of(loss, function):
+    """Whether a loss is a function of Keras or a class that calls it."""
+    return getattr(loss, "fn", loss) is function
+
+
+def _broadcasts(loss):
+    """Whether a loss is one of Keras that compares entry with entry."""
+    function = getattr(loss, "fn", loss)
+    own = getattr(function, "__module__", "") == keras.losses.mean_squared_error.__module__
+    return own and function.__name__ in _BY_ENTRY

@@ -1,0 +1,115 @@
+"""Labels of classes as numbers and in columns, and the cross-entropies that take them so."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import constrainit as ci
+
+X = np.random.default_rng(0).normal(size=(60, 4)).astype("float32")
+CLASSES = (X[:, 0] > 0).astype("int32") + (X[:, 1] > 0)
+ONE_HOT = np.eye(3, dtype="float32")[CLASSES]
+NUMBERS, COLUMNS = "sparse_categorical_crossentropy", "categorical_crossentropy"
+
+
+def diagnosed(loss, y, last="softmax", kind=keras.Sequential):
+    keras.utils.set_random_seed(0)
+    hidden = layers.Dense(8, "tanh", **ci.constrained(kernel=ci.MaxNorm(2)))
+    model = kind([keras.Input((4,)), hidden, layers.Dense(3, last, name="last")])
+    model.compile(keras.optimizers.Adam(0.01), loss)
+    return ci.diagnose(model, X, y, steps=3)
+
+
+def logits(kind):
+    return kind(from_logits=True)
+
+
+OF_NUMBERS, OF_COLUMNS = (
+    logits(keras.losses.SparseCategoricalCrossentropy),
+    logits(keras.losses.CategoricalCrossentropy),
+)
+PASTED = {
+    NUMBERS: f'loss="{NUMBERS}"',
+    COLUMNS: f'loss="{COLUMNS}"',
+    OF_NUMBERS: "loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True)",
+    OF_COLUMNS: "loss=keras.losses.CategoricalCrossentropy(from_logits=True)",
+}
+
+
+@pytest.mark.parametrize(
+    ("loss", "y", "last", "heals"),
+    [
+        (COLUMNS, CLASSES, "softmax", NUMBERS),
+        (COLUMNS, CLASSES[:, None].astype("float32"), "softmax", NUMBERS),
+        (keras.losses.categorical_crossentropy, CLASSES, "softmax", NUMBERS),
+        (OF_COLUMNS, CLASSES, None, OF_NUMBERS),
+        (COLUMNS, CLASSES, None, OF_NUMBERS),
+        (NUMBERS, ONE_HOT, "softmax", COLUMNS),
+        (OF_NUMBERS, ONE_HOT, None, OF_COLUMNS),
+        (OF_NUMBERS, ONE_HOT, "softmax", COLUMNS),
+    ],
+)
+def test_the_other_cross_entropy_takes_the_labels(loss, y, last, heals):
+    """It is named first, tried and heals, with the logits as they suit the last layer."""
+    found = diagnosed(loss, y, last).findings
+    first = found[0]
+    assert (first.code, first.level, first.layer) == ("CW603", "error", "last")
+    assert first.evidence["classes"] == 3
+    assert ("argmax" in first.fix) == (y is ONE_HOT)
+    assert first.treatment.healed
+    assert first.treatment.code == PASTED[heals]
+    assert [(f.code, f.cause) for f in found[1:] if f.counts] == [("CW001", "CW603 last")]
+
+
+@pytest.mark.parametrize(
+    ("loss", "y"), [(COLUMNS, ONE_HOT), (NUMBERS, CLASSES), (NUMBERS, CLASSES[:, None])]
+)
+def test_labels_that_the_loss_takes(loss, y):
+    assert diagnosed(loss, y).ok
+
+
+class Spreading(keras.Sequential):
+    """It spreads the labels itself."""
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return super().compute_loss(x, ops.one_hot(y, 3), y_pred, sample_weight, training)
+
+
+def test_a_model_that_spreads_its_labels_itself():
+    assert diagnosed(COLUMNS, CLASSES, kind=Spreading).ok
+
+
+def test_numbers_that_are_no_classes():
+    """Of those another loss is meant; no cross-entropy is told."""
+    found = diagnosed(COLUMNS, X[:, 0]).findings
+    assert "CW603" not in {f.code for f in found}
+
+
+def test_one_of_two_outputs():
+    """Only its loss is changed."""
+    given = keras.Input((4,))
+    heads = [layers.Dense(3, "softmax", name=name)(given) for name in ("one", "two")]
+    model = keras.Model(given, heads)
+    model.compile(keras.optimizers.Adam(0.01), [NUMBERS, COLUMNS])
+    first = ci.diagnose(model, X, [CLASSES, CLASSES], steps=3).findings[0]
+    assert (first.code, first.layer) == ("CW603", "two")
+    assert first.treatment.healed
+    assert first.treatment.code == f"loss=\"{NUMBERS}\"  # 'two'"
+
+
+@pytest.mark.parametrize(
+    ("y", "columns"),
+    [(X[:, :3], 3), (X[:, :1], 0), (np.repeat(X[:, :1], 3, axis=1), 0)],
+    ids=["several", "one", "alike"],
+)
+@pytest.mark.parametrize("loss", ["mse", keras.losses.Huber()])
+def test_several_columns_of_targets_for_one_unit(loss, y, columns):
+    """They are broadcast, and nothing raises; columns that are alike are as good as one."""
+    keras.utils.set_random_seed(0)
+    last = layers.Dense(1, name="last")
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(8, "tanh"), last])
+    model.compile(keras.optimizers.Adam(0.01), loss)
+    found = [f for f in ci.diagnose(model, X, y, steps=3).findings if f.counts]
+    assert [(f.code, f.layer) for f in found] == [("CW603", "last")] * bool(columns)
+    assert not columns or found[0].evidence == {"columns": columns}
