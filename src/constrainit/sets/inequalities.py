@@ -96,14 +96,16 @@ def _limits(one, folding, extremes):
 def _ends(sets, shape, axes):
     """Where the least and the largest weight of a unit can be, by its order; empty for anywhere."""
     least, largest = [], []
-    for one in sets if len(axes) == 1 else []:
-        last = shape[axes[0]] - 1
+    if len(axes) != 1:
+        return least, largest
+    first, last = 0, shape[axes[0]] - 1
+    for one in sets:
         if isinstance(one, Convex):
-            (largest if one._sign > 0 else least)[:] = [0, last]
-    for one in sets if len(axes) == 1 else []:
-        last = shape[axes[0]] - 1
+            (largest if one._sign > 0 else least)[:] = [first, last]
+    # An order says more than a bend, whichever stands first.
+    for one in sets:
         if isinstance(one, Monotone):
-            least[:], largest[:] = ([0], [last]) if one._sign > 0 else ([last], [0])
+            least[:], largest[:] = ([first], [last]) if one._sign > 0 else ([last], [first])
     return least, largest
 
 
