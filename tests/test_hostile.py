@@ -462,7 +462,9 @@ PROGRAMS = {
     SOUND + "def make_batch():\n    return 'x'": "'make_batch' must return (x, y), or (x, None)",
     SOUND + "def make_batch():\n    return np.ones((2, 4)), [[1.0], [2.0]]":
         "`y` of `diagnose` must be an array",
-    SOUND + "def make_batch():\n    return np.ones((2, 4)), np.ones((0, 1))": "at least one sample",
+    SOUND + "def make_batch():\n    return np.ones((0, 4)), np.ones((0, 1))": "at least one sample",
+    SOUND + "def make_batch():\n    return np.ones((2, 4)), np.ones((0, 1))":
+        "must hold as many examples each. Received: x=2, y=0.",
     SOUND + "def make_batch():\n    return np.broadcast_to(np.ones(4), (2**50, 4)), None":
         "The memory does not suffice",
 }  # fmt: skip
