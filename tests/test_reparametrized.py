@@ -636,13 +636,19 @@ WRONG = [
     ),
     (
         lambda: (ci.Simplex() & ci.Box(0.5)).transform.forward(np.zeros((3, 2))),
-        "`lower` must leave something of the total 1 of 3 weights. Received: lower=0.5",
+        "`lower` must leave .*of 3 weights it has to be below 0.333.*Received: lower=0.5, where no",
     ),
     (
         lambda: ci.Reparametrized(layers.Dense(2), kernel=ci.Simplex() & ci.Box(upper=0.25)).build(
             (None, 4)
         ),
-        "The total 1 of `Simplex` must be above 0 and below 1, the sums of 4 weights at their",
+        "`upper` must leave .*of 4 weights it has to be above 0.25.*could only be 0.25",
+    ),
+    (
+        lambda: ci.Reparametrized(layers.Dense(2), kernel=ci.Simplex() & ci.Box(upper=0.0)).build(
+            (None, 4)
+        ),
+        "set with a smooth map.*none: a map onto each set is none onto both",
     ),
     (
         lambda: ci.Reparametrized(layers.Dense(4), kernel=ci.Blocks(ci.TopK(1), 2)).build(

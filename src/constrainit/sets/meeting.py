@@ -4,6 +4,7 @@ import functools
 import math
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from constrainit._precision import STORAGE_DTYPES, inward, nearest
@@ -103,9 +104,10 @@ def _sum_in_bounds(common, sums, lower, upper):
         lower = max(lower or 0.0, 0.0)
         if upper is None or _caps_nothing(upper, sums.total):
             return Floored(common, functools.partial(_above_floor, sums, lower))
-    if lower is None or upper is None or not math.isfinite(upper - lower):
+    within = box_between(lower, upper)
+    if within is None or lower is None or upper is None or not math.isfinite(upper - lower):
         return None
-    return Capped(common, sums, _onto(sums), functools.partial(_ends, sums, Box(lower, upper)))
+    return Capped(common, sums, _onto(sums), functools.partial(_ends, sums, within))
 
 
 def _caps_nothing(upper, total):
@@ -118,12 +120,26 @@ def _ends(sums, within, shape, dtype):
     low, high = within._stored_bounds(dtype)
     count = math.prod(shape[a] for a in sums._units(len(shape)))
     if not count * low < sums.total < count * high:
-        raise ValueError(
-            f"The total {sums.total:g} of `{type(sums).__name__}` must be above {count * low:g} "
-            f"and below {count * high:g}, the sums of {count} weights at their bounds. Received: "
-            f"lower={within.lower:g}, upper={within.upper:g}, as {dtype} {low:g} and {high:g}."
-        )
+        raise ValueError(_no_room(sums, within, count, dtype, low, high))
     return low, high
+
+
+def _no_room(sums, within, count, dtype, low, high):
+    """Why weights within bounds have nothing to choose, or can not have their sum."""
+    above = sums.total >= count * high
+    name, given, stored = ("upper", within.upper, high) if above else ("lower", within.lower, low)
+    even, loose = sums.total / count, 2 * float(ml_dtypes.finfo(dtype).eps)
+    only = (
+        f"every weight could only be {even:g}, with nothing left to train"
+        if math.isclose(even, stored, rel_tol=loose, abs_tol=loose)
+        else f"no weights have the sum {sums.total:g}"
+    )
+    as_stored = "" if f"{stored:g}" == f"{given:g}" else f" ({stored:g} in {dtype})"
+    return (
+        f"`{name}` must leave weights of the sum {sums.total:g} some room: of {count} weights it "
+        f"has to be {'above' if above else 'below'} {even:g}. Received: {name}={given:g}"
+        f"{as_stored}, where {only}."
+    )
 
 
 def _above_floor(shares, lower, shape, dtype):
@@ -133,8 +149,5 @@ def _above_floor(shares, lower, shape, dtype):
     floor = inward(lower, dtype, +1)
     left = shares.total - count * floor
     if not left > 0:
-        raise ValueError(
-            f"`lower` must leave something of the total {shares.total:g} of {count} weights. "
-            f"Received: lower={lower:g}, as {dtype} {floor:g}."
-        )
+        raise ValueError(_no_room(shares, Box(lower), count, dtype, floor, math.inf))
     return floor, _onto(Simplex(left, list(units) or None))
