@@ -70,6 +70,18 @@ MODELS = {
         (6,),
         2,
     ),
+    "a bent order in bounds": (
+        lambda: stack(
+            (6,),
+            over(
+                layers.Dense(8),
+                kernel=ci.Monotone() & ci.Concave() & ci.Box(0.0, 1.0),
+                bias=ci.Monotone("decreasing") & ci.Convex(),
+            ),
+        ),
+        (6,),
+        2,
+    ),
     "shares with a cap": (
         lambda: stack((6,), over(layers.Dense(8), kernel=ci.Simplex() & ci.Box(upper=0.4))),
         (6,),
@@ -631,6 +643,12 @@ WRONG = [
     (
         lambda: ci.Reparametrized(
             layers.Dense(2), kernel=ci.Monotone(gap=0.5) & ci.Box(0.0, 1.0)
+        ).build((None, 3)),
+        "`gap` of `Monotone` must leave room between the bounds 0 and 1.*gap=0.5 for 3 weights",
+    ),
+    (
+        lambda: ci.Reparametrized(
+            layers.Dense(2), kernel=ci.Convex() & ci.Monotone(gap=0.5) & ci.Box(0.0, 1.0)
         ).build((None, 3)),
         "`gap` of `Monotone` must leave room between the bounds 0 and 1.*gap=0.5 for 3 weights",
     ),

@@ -46,8 +46,9 @@ class Intersection(ConstraintSet):
     axis 1, the whole matrix. Sets that meet at a small angle take many rounds.
 
     There is a smooth map onto what bounds have in common with bounds, `Monotone`, `Symmetric`,
-    `Toeplitz`, `Circulant`, `Simplex` (a floor, a cap), `SumTo`, `ZeroMean` (two bounds), and
-    `NonNegative` with one set of norms, `L1Ball` or `GroupL1Ball`; of other sets there is none.
+    `Toeplitz`, `Circulant`, `Simplex` (a floor, a cap), `SumTo`, `ZeroMean` (two bounds),
+    `NonNegative` with one set of norms, `L1Ball` or `GroupL1Ball`, and `Monotone` with `Convex` or
+    `Concave` along its axis, within bounds or without; of other sets there is none.
 
     The initializer draws from the first set and projects; with `TopK` or `Sparse` from the other
     one, on random inputs. Bounds that exclude one another are refused. That other sets have nothing

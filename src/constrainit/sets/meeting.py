@@ -12,10 +12,11 @@ from constrainit.sets.definite import Symmetric
 from constrainit.sets.elementwise import Box, NonNegative, limits_of
 from constrainit.sets.l1 import GroupL1Ball, L1Ball
 from constrainit.sets.norms import is_norm_set
-from constrainit.sets.order import Monotone
+from constrainit.sets.order import Convex, Monotone
 from constrainit.sets.structured import Circulant, Toeplitz
 from constrainit.sets.sums import Simplex, is_shares, is_sum
 from constrainit.transforms import (
+    BentOrder,
     BoundedOrder,
     Capped,
     Chained,
@@ -38,7 +39,11 @@ def map_onto_all(common: Any, lower: Any, upper: Any) -> Transform | None:
     others = [one for one in common.sets if limits_of(one) is None]
     bounded = len(others) < len(common.sets)
     within = box_between(lower, upper)
-    if not bounded or len(others) > 1 or within is None:
+    if bounded and within is None:
+        return None
+    if len(others) == 2 and not (within is not None and within._by_entry):
+        return _bent_order(common, others[0], others[1], lower, upper)
+    if len(others) > 1 or within is None:
         return None
     if not others:
         return _onto(within)
@@ -80,23 +85,44 @@ def _order_in_bounds(common, order, lower, upper):
 
     @functools.cache
     def within(length):
-        taken = order.gap * (length - 1)
-        if lower is None or upper is None:
-            return _onto(Box(lower, None if upper is None else upper - taken))
-        if not lower < upper - taken:
-            raise ValueError(
-                f"`gap` of `Monotone` must leave room between the bounds {lower:g} and {upper:g}. "
-                f"Received: gap={order.gap:g} for {length} weights along axis {order.axis}."
-            )
-        return _onto(Box(lower, upper - taken))
+        return _onto(Box(lower, _less_gaps(order, length, lower, upper)))
 
-    def bounds(dtype):
-        return (
-            None if lower is None else inward(lower, dtype, +1),
-            None if upper is None else inward(upper, dtype, -1),
+    stored = functools.partial(_stored, lower, upper)
+    return BoundedOrder(common, order, _onto(free), within, stored)
+
+
+def _less_gaps(order, length, lower, upper):
+    """The upper bound of the lowest of so many weights, where it has one."""
+    taken = order.gap * (length - 1)
+    if lower is not None and upper is not None and not lower < upper - taken:
+        raise ValueError(
+            f"`gap` of `Monotone` must leave room between the bounds {lower:g} and {upper:g}. "
+            f"Received: gap={order.gap:g} for {length} weights along axis {order.axis}."
         )
+    return None if upper is None else upper - taken
 
-    return BoundedOrder(common, order, _onto(free), within, bounds)
+
+def _stored(lower, upper, dtype):
+    """Bounds as a dtype stores them."""
+    return (
+        None if lower is None else inward(lower, dtype, +1),
+        None if upper is None else inward(upper, dtype, -1),
+    )
+
+
+def _bent_order(common, one, other, lower, upper):
+    """The map onto weights in order that bend, where these are the two sets."""
+    order, bend = (one, other) if isinstance(one, Monotone) else (other, one)
+    if not (isinstance(order, Monotone) and isinstance(bend, Convex) and order.axis == bend.axis):
+        return None
+
+    def stored(dtype, length):
+        low, high = _stored(lower, upper, dtype)
+        _less_gaps(order, length, low, high)
+        return low, high
+
+    within = box_between(lower, upper)
+    return BentOrder(common, order, bend, within and _onto(within), stored)
 
 
 def _sum_in_bounds(common, sums, lower, upper):
