@@ -61,6 +61,14 @@ def map_onto_all(common: Any, lower: Any, upper: Any) -> Transform | None:
     return _sum_in_bounds(common, other, lower, upper) if is_sum(other) else None
 
 
+def drawn_from(sets: list[Any]) -> Any:
+    """The set whose law the start is drawn from, before it is projected onto all.
+
+    The first one, but for an order: of weights that are in none little is left but their mean.
+    """
+    return next((one for one in sets if isinstance(one, Monotone)), sets[0])
+
+
 def box_between(lower: Any, upper: Any) -> Box | None:
     """The weights between two bounds; None where there is no room between them, or no bound."""
     if lower is None and upper is None:
