@@ -5,7 +5,7 @@ import functools
 from typing import Any, Never
 
 import keras
-from keras import tree
+from keras import ops, tree
 
 from constrainit import _checks
 from constrainit._forwarding import weight_inside
@@ -243,9 +243,15 @@ class Reparametrized(keras.layers.Wrapper):
         )
         base = None
         if smooth.based:
+
+            def at_start(shape, dtype=None):
+                # What PyTorch would keep for a gradient is several times the weight.
+                start = ops.stop_gradient(ops.convert_to_tensor(free))
+                return smooth.base(smooth.forward(start), start)
+
             base = self.add_weight(
                 shape=(2, *record.shape),
-                initializer=lambda shape, dtype=None: smooth.base(smooth.forward(free), free),
+                initializer=at_start,
                 dtype=wide_dtype(record.dtype),
                 autocast=False,
                 trainable=False,
