@@ -143,6 +143,13 @@ MODELS = {
         (5, 6),
         1,
     ),
+    "cell": (
+        lambda: stack(
+            (5, 6), over(layers.RNN(layers.GRUCell(4)), recurrent_kernel=ci.MaxAbs(0.5))
+        ),
+        (5, 6),
+        1,
+    ),
     "orthogonal gates": (
         lambda: stack(
             (5, 6), over(layers.LSTM(4), recurrent_kernel=ci.Blocks(ci.Orthogonal(), 4))
@@ -184,6 +191,29 @@ def test_any_layer_is_trained_saved_and_loaded(name, tmp_path):
     assert not seen(baked)
     for other in (keras.saving.load_model(tmp_path / "m.keras"), copy, baked):
         np.testing.assert_allclose(other.predict(x, verbose=0), expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("a_set", [ci.Box(0.1, 0.2), ci.UnitNorm(), ci.Orthogonal()], ids=repr)
+def test_averages_and_compiling(a_set):
+    """What `use_ema` ends with is a member, too, in a step that is compiled by XLA where it can."""
+    model = stack((6,), over(layers.Dense(4), kernel=a_set))
+    optimizer = keras.optimizers.Adam(0.1, use_ema=True, ema_momentum=0.9)
+    jit = keras.backend.backend() != "torch"
+    model.compile(optimizer, "mse", jit_compile=jit)
+    model.fit(batch(32, 6), batch(32, 2), batch_size=4, verbose=0)
+    [weight] = seen(model)
+    assert float(a_set.violation(weight)) == 0.0
+    ended = array(weight.free)
+    np.testing.assert_array_equal(ended, array(optimizer._model_variables_moving_average[0]))
+
+
+def test_a_config_of_what_is_not_built():
+    """A layer is made anew from it, as wrappers of Keras do, and is built when it is called."""
+    wrapped = over(layers.Dense(3), kernel=ci.Simplex())
+    saved = keras.saving.serialize_keras_object(layers.TimeDistributed(wrapped))
+    made = keras.saving.deserialize_keras_object(saved)
+    assert made(batch(2, 5, 6)).shape == (2, 5, 3)
+    assert float(ci.Simplex().violation(made.layer.kernel)) == 0.0
 
 
 @pytest.mark.parametrize("shape", [(6, 6), (9, 4), (4, 9)])
@@ -706,6 +736,16 @@ WRONG = [
     (
         lambda: stack((3,), over(layers.Dense(2), kernel=ci.Box(0, 1))).layers[0].quantize("int8"),
         r"can not be quantized.*ci\.bake",
+    ),
+    (
+        lambda: (
+            stack((3,), over(layers.Dense(2), kernel=ci.Box(0, 1))).layers[0].layer.enable_lora(1)
+        ),
+        r"can not take low-rank adapters.*ci\.bake",
+    ),
+    (
+        lambda: layers.Bidirectional(over(layers.LSTM(2), recurrent_kernel=ci.MaxNorm(1.0))),
+        r"must be inside of `Reparametrized`\. Write Reparametrized\(Bidirectional",
     ),
     (
         lambda: ci.reparametrize(convolutional(), {"nope": ci.Box(0, 1)}),
