@@ -20,6 +20,7 @@ from constrainit.numerics import (
     at_least,
     at_most,
     between,
+    computed_once,
     factor_into,
     in_double,
     plain_norm,
@@ -75,7 +76,8 @@ class _Norms(ConstraintSet):
         (low, high), (below, above) = self._ends(dtype)
         tame = norm <= most if low is None and least < high else norm == size
         factor = ops.where(tame, factor_into(size, low, high, below, above), 1.0)
-        image = as_dtype(multiply(wide, factor), dtype)
+        # Else JAX's compiler divides and compares anew for each entry of a unit.
+        image = as_dtype(multiply(wide, computed_once(factor)), dtype)
         # A unit must not depend on its neighbours, not even in its last digit.
         return mended(tame, image, lambda w: ops.where(tame, w, super(_Norms, self)._image(w)))
 
