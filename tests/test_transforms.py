@@ -559,6 +559,16 @@ def test_gradient_around_a_base(case, rng):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("a_set", [ci.Convex(), ci.Concave()], ids=repr)
+def test_long_bent_members_are_kept(a_set, dtype):
+    """Also where their bends are smaller than what the dtype rounds off."""
+    w = np.square(np.linspace(-0.3, 0.5, 128))[:, None] * [[1.0, 0.2]] * a_set._sign
+    smooth, stored = a_set.transform, as_stored(w, dtype)
+    back = array(smooth.forward(smooth.right_inverse(tensor(stored, dtype))))
+    assert np.linalg.norm(back - stored) <= 16 * eps(dtype) * np.linalg.norm(stored)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_order_in_bounds_to_the_bit(dtype, rng):
     """The map keeps the order without any tolerance; the projection holds it to its accuracy."""
     smooth = (ci.Monotone() & ci.Box(0.0, 1.0)).transform

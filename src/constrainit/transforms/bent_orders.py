@@ -9,7 +9,7 @@ from keras import ops
 
 from constrainit.numerics import at_least, at_most
 from constrainit.transforms._transform import Transform, with_value
-from constrainit.transforms.orders import accumulated
+from constrainit.transforms.orders import accumulated, below
 
 _LEAST, _LARGEST = 1e-30, 1e30
 
@@ -110,7 +110,7 @@ class BentOrder(Transform):
         rising = rising - self._gaps(rising.shape)
         length = len(rising)
         # Not of the weights themselves: differences of differences are mostly their rounding.
-        slopes = np.maximum(np.diff(_below(rising), axis=0), 0.0)
+        slopes = np.maximum(np.diff(below(rising), axis=0), 0.0)
         bends = np.concatenate([slopes[:1], np.diff(slopes, axis=0)])
         rises = np.maximum(bends * _reach(length, w.ndim), 0.0)
         if low is not None:
@@ -169,25 +169,6 @@ def _climb(rises, length, zero):
 def _reach(length, rank):
     """How many steps each weight but the last is from the last."""
     return np.arange(length - 1.0, 0.0, -1.0).reshape(-1, *(1 for _ in range(rank - 1)))
-
-
-def _below(w):
-    """The largest sequences along the first axis that bend upwards and are nowhere above `w`."""
-    found, place = np.empty_like(w), np.arange(len(w))
-    for index in np.ndindex(*w.shape[1:]):
-        column, kept = w[:, *index], []
-        for k in place:
-            while len(kept) > 1 and _is_above(column, kept[-2], kept[-1], k):
-                kept.pop()
-            kept.append(k)
-        found[:, *index] = np.interp(place, kept, column[kept])
-    return found
-
-
-def _is_above(column, first, middle, last):
-    """Whether the middle one of three is not below the line between the others."""
-    share = (middle - first) / (last - first)
-    return column[middle] >= column[first] + share * (column[last] - column[first])
 
 
 def _exactly(w, low, high):

@@ -136,6 +136,9 @@ class Bends(Transform):
 
     def _inverse(self, w, dtype):
         t, length = self.deviation(w.shape), w.shape[self.set.axis]
+        axis, sign = self.set.axis % w.ndim, self.set._sign
+        # Not of the weights themselves: differences of differences are mostly their rounding.
+        w = sign * np.moveaxis(below(np.moveaxis(sign * w, axis, 0)), 0, axis)
         axis, found = self._coefficients(w)
         x = np.maximum(self.set._sign * found[..., 2:] * (length**0.5 / t), _LEAST)
         free = np.concatenate([found[..., :2], t * (x + np.log(-np.expm1(-x)))], axis=-1)
@@ -162,6 +165,25 @@ def _lines(length):
         bent = bent - (bent @ straight.T) @ straight / length
         rows.append(bent * (length**0.5 / np.linalg.norm(bent)))
     return np.stack(rows)
+
+
+def below(w):
+    """The largest sequences along the first axis that bend upwards and are nowhere above `w`."""
+    found, place = np.empty_like(w), np.arange(len(w))
+    for index in np.ndindex(*w.shape[1:]):
+        column, kept = w[:, *index], []
+        for k in place:
+            while len(kept) > 1 and _is_above(column, kept[-2], kept[-1], k):
+                kept.pop()
+            kept.append(k)
+        found[:, *index] = np.interp(place, kept, column[kept])
+    return found
+
+
+def _is_above(column, first, middle, last):
+    """Whether the middle one of three is not below the line between the others."""
+    share = (middle - first) / (last - first)
+    return column[middle] >= column[first] + share * (column[last] - column[first])
 
 
 def accumulated(x, axis, combine):
