@@ -18,6 +18,8 @@ from constrainit.doctor._state import attribute
 from constrainit.doctor._statistics import activation_of
 from constrainit.doctor.engines import engine
 
+_LIBRARIES = ("keras", "constrainit")
+
 _SOFTMAX_OF_ONE = "You are using a softmax over axis"
 """How Keras' warning of a softmax over an axis of size 1 begins."""
 
@@ -124,7 +126,7 @@ class Recording:
 
     def _recorder(self, layer, outputs, watch, summarize):
         call = layer.call
-        custom, kind = is_custom(layer), type(layer).__name__
+        custom, kind = runs_own_code(layer), type(layer).__name__
 
         def seen(value, place=None):
             self.watched.append((layer.name, place))
@@ -168,7 +170,19 @@ class Recording:
 
 def is_custom(layer: Any) -> bool:
     """Whether a layer or model is neither Keras' own nor one of this library."""
-    return type(layer).__module__.split(".")[0] not in ("keras", "constrainit")
+    return type(layer).__module__.split(".")[0] not in _LIBRARIES
+
+
+def runs_own_code(layer: Any) -> bool:
+    """Whether a layer is of the user's own, or calls a function that is."""
+    return is_custom(layer) or own_function(layer) is not None
+
+
+def own_function(layer: Any) -> Any:
+    """The user's own function that a `Lambda` or an activation calls; None if there is none."""
+    given = getattr(layer, "function", None) or getattr(layer, "activation", None)
+    own = inspect.isfunction(given) and given.__module__.split(".")[0] not in _LIBRARIES
+    return given if own else None
 
 
 def _is_one_step(args, kwargs):

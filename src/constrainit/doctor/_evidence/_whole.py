@@ -39,7 +39,7 @@ from constrainit.doctor._evidence._weights import (
     TightEvidence,
     WrittenOverEvidence,
 )
-from constrainit.doctor._frames import Fault, Source
+from constrainit.doctor._frames import Cut, Fault, Source
 from constrainit.doctor._lost_starts import LostStart
 from constrainit.doctor._statistics import Output
 from constrainit.doctor.trace import Operation
@@ -108,7 +108,7 @@ class Evidence:
         added: What layers add to the loss, after those steps.
         lossy: Operations that lose what they are given, where a weight gets no gradient or an
             output is the same for all examples.
-        severed: Where the user's own code cuts a gradient off: that of a weight, by its path, of
+        severed: What in the user's own code cuts a gradient off: that of a weight, by its path, of
             what enters a layer, by its name, or of the predictions, by an empty string.
         rounding: What the last bit of the weights does to a loss that does not fall.
         kinks: What round corners do to a loss that does not fall.
@@ -199,7 +199,7 @@ class Evidence:
     further: list[float] = field(default_factory=list)
     added: dict[str, float] = field(default_factory=dict)
     lossy: list[Operation] = field(default_factory=list)
-    severed: dict[str, Source] = field(default_factory=dict)
+    severed: dict[str, Cut] = field(default_factory=dict)
     rounding: RoundingEvidence | None = None
     kinks: KinkEvidence | None = None
     beyond: list[BeyondEvidence] = field(default_factory=list)
