@@ -100,6 +100,7 @@ class Evidence:
         skipping: The class of the optimizer, where that never calls a constraint; else None.
         trained: Whether the model's own optimizer has taken steps before.
         epsilon: What the optimizer adds to its divisor, None if it has none.
+        decays: The factors of the averages that its steps are corrected by, by name.
         penalties: What penalties on weights add to the loss, at the start and after the steps;
             empty if there are none.
         outweighed: Weights with a penalty, where only penalties fall and are most of the loss.
@@ -193,6 +194,7 @@ class Evidence:
     skipping: Any = None
     trained: bool = False
     epsilon: float | None = None
+    decays: dict[str, float] = field(default_factory=dict)
     overwrites: OverwriteEvidence | None = None
     penalties: list[float] = field(default_factory=list)
     outweighed: list[PenaltyEvidence] = field(default_factory=list)

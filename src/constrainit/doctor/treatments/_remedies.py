@@ -170,7 +170,9 @@ REMEDIES = (
     Remedy(("CW105",), starts.of_the_right_size, moves=True),
     Remedy(_SIGNAL, models.scaled_outputs),
     Remedy(("CW504",), both(models.scaled_outputs, training.lower_rate(0.1)), factor=0.1),
-    Remedy((*_BROKEN, *_SIGNAL, "CW506", "CW210"), models.in_float32),
+    Remedy(("CW506",), models.in_mixed_precision, trains=True),
+    Remedy(("CW506",), models.in_float32, trains=True),
+    Remedy((*_BROKEN, *_SIGNAL, "CW210"), models.in_float32),
     *(
         Remedy(("CW510",), training.lower_rate(factor), factor=factor, trains=True)
         for factor in (0.1, 0.01)
