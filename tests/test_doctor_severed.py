@@ -207,6 +207,25 @@ def test_a_gradient_that_is_let_through():
     assert healthy.ok, str(healthy)
 
 
+@registered
+def kept(x):
+    return ops.stop_gradient(x)
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        lambda: report_of_graph(ops.stop_gradient),
+        lambda: report_of(layers.Dense(4), layers.Lambda(kept), layers.Dense(1)),
+    ],
+    ids=["graph", "Lambda"],
+)
+def test_a_gradient_that_is_stopped_by_name(report):
+    """That may be meant: a note."""
+    found = report()
+    assert {f.level for f in found.findings if f.code == "CW503"} == {"info"}, str(found)
+
+
 def test_what_is_not_located_is_said_to_be_so():
     """No line is named where none is known, nor in a layer that only compares."""
     found = [f for f in report_of(ByTable(), layers.Dense(1)).findings if f.code == "CW503"]

@@ -51,10 +51,13 @@ class Recording:
         self._outside: Any = None
 
     def says(self, layer: str, word: str) -> bool:
-        """Whether the code of the class of a layer holds a word."""
-        kinds = {type(one) for one in _observable(self.model) if one.name == layer}
+        """Whether the user's code of a layer holds a word: of its class, or of a function in it."""
+        named = [one for one in _observable(self.model) if one.name == layer]
+        codes = {own_function(one) for one in named} | {
+            type(one) for one in named if is_custom(one)
+        }
         try:
-            return any(word in inspect.getsource(kind) for kind in kinds)
+            return any(word in inspect.getsource(code) for code in codes - {None})
         # Classes made in a session have no source.
         except (OSError, TypeError):
             return False

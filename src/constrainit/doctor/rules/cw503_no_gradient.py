@@ -98,14 +98,16 @@ class NoGradient(Rule):
             if not gradient.factor and (cut or (behind is not None and _is_flat(behind))):
                 continue
             reached = _is_reached(evidence, gradient)
+            held = evidence.severed.get(record.path)
             says = any(entry.stops for entry in evidence.entries)
+            says |= held is not None and held.operation == "stop_gradient"
             once = _computed_once(evidence, record)
             fix = (
                 "use it where it has a derivative, not in a condition or a rounding, or make it "
                 "trainable=False"
             )
             zeros = [g.record.path for g in never if g.factor and g is not gradient]
-            told, held = None, evidence.severed.get(record.path)
+            told = None
             if once:
                 why = f": {once!r}, which the loss depends on, was computed from it only once"
                 fix = f"compute {once!r} in call, from the weight"
