@@ -13,7 +13,7 @@ from keras import layers, ops
 
 import constrainit as ci
 from constrainit.doctor.treatments import _chosen_edits, _edits
-from constrainit.doctor.treatments._rewriting import rewritten, source_of
+from constrainit.doctor.treatments._rewriting import registered_as_before, rewritten, source_of
 
 EDITS = {
     "item by index": (
@@ -240,6 +240,11 @@ def test_a_class_that_is_registered_by_a_call_stays_so():
     assert "keepdims=True" in first.treatment.diff
     assert "register" not in "".join(f.treatment.diff for f in found if f.treatment is not None)
     name = "test_doctor_edits>Summed"
+    with registered_as_before():
+        made = rewritten(Summed, _edits.keeps_dimensions)
+        assert made is not None
+        assert keras.saving.get_registered_name(made[0]) == name
+        assert keras.saving.get_registered_object(name) is made[0]
     assert keras.saving.get_registered_object(name) is Summed
 
 
