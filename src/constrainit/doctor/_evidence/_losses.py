@@ -187,7 +187,7 @@ class SlowEvidence:
 
     Attributes:
         record: The weight that moves least.
-        size: Its largest entry.
+        size: Its largest entry, or what that becomes with the higher rate.
         moved: How far the first step moves it, relative to its norm.
         rate: The learning rate.
         factor: How many times as large the rate is that trains.
@@ -207,6 +207,24 @@ class SlowEvidence:
     losses: tuple[float, float, float]
     clip: dict[str, float] = field(default_factory=dict)
     free: float = 0.0
+
+
+@dataclass(frozen=True)
+class AcrossEvidence:
+    """A weight that steps along the gradient train, and those of the optimizer do not move.
+
+    Attributes:
+        record: The weight.
+        times: How many steps its constraint took back.
+        rate: The learning rate with which a step of SGD is as long.
+        losses: The loss of examples that are not trained on: before, and after the steps of the
+            optimizer and of SGD.
+    """
+
+    record: WeightRecord
+    times: int
+    rate: float
+    losses: tuple[float, float, float]
 
 
 @dataclass(frozen=True)

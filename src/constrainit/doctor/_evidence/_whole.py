@@ -12,6 +12,7 @@ from constrainit.doctor._evidence._constraints import (
     TwiceEvidence,
 )
 from constrainit.doctor._evidence._losses import (
+    AcrossEvidence,
     BeyondEvidence,
     DataEvidence,
     DropEvidence,
@@ -92,6 +93,7 @@ class Evidence:
         rate: The learning rate at the first step.
         rates: Those of a schedule at the next twenty steps and at three far ones.
         end: What a schedule that ends early leaves to learn, where there is one.
+        across: A weight whose updates are at a right angle to its set, where its gradients are not.
         slow: The weight that moves least, where only a higher rate trains.
         drops: What layers that drop most of what they are given make of it, where there are some.
         moving: What moving statistics make of the loss, where there are some.
@@ -186,6 +188,7 @@ class Evidence:
     rate: float | None = None
     rates: list[float] = field(default_factory=list)
     end: EndEvidence | None = None
+    across: AcrossEvidence | None = None
     slow: SlowEvidence | None = None
     drops: DropEvidence | None = None
     moving: MovingEvidence | None = None

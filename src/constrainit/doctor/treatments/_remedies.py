@@ -64,6 +64,7 @@ REMEDIES = (
     Remedy(("CW207", "CW301"), axes.spectral_norm_of_the_convolution),
     each_constraint(("CW301",), source.along_units, saved=False),
     each_constraint(("CW212",), source.along_a_longer_axis, saved=False),
+    Remedy(("CW212",), training.along_the_gradient),
     Remedy(("CW212",), rounding.straight_through),
     each_constraint(("CW201", "CW202", "CW207"), copies.of_their_own),
     each_constraint(("CW201", "CW202"), source.with_a_fitting_constant, saved=False),
