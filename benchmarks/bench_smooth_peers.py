@@ -43,8 +43,10 @@ def main():
         table(f"orthogonal {size} x {size} (goal: at most 0.8 of the best peer)", seconds, {
             "constrainit": ours(ci.Orthogonal(), (size, size)),
             "geotorch cayley": geotorch("orthogonal", size, triv="cayley"),
+            "geotorch, compiled": geotorch("orthogonal", size, compiled=True, triv="cayley"),
             "geotorch expm": geotorch("orthogonal", size, triv="expm"),
             "torch cayley": torch_orthogonal(size, "cayley"),
+            "torch, compiled": torch_orthogonal(size, "cayley", compiled=True),
             "torch matrix_exp": torch_orthogonal(size, "matrix_exp"),
             "torch householder": torch_orthogonal(size, "householder"),
         }, unorthogonal)  # fmt: skip
@@ -104,27 +106,31 @@ def stepping(weight, free, cotangent):
     return step, weight
 
 
-def geotorch(kind, size, **named):
+def geotorch(kind, size, compiled=False, **named):
     """The step and the weight of geotorch."""
     import geotorch
     import torch
 
     layer = torch.nn.Linear(size, size, bias=False)
     getattr(geotorch, kind)(layer, "weight", **named)
-    return of_layer(layer, size)
+    return of_layer(layer, size, compiled)
 
 
-def torch_orthogonal(size, kind):
+def torch_orthogonal(size, kind, compiled=False):
     """The step and the weight of torch's own parametrization."""
     import torch
 
     layer = torch.nn.Linear(size, size, bias=False)
     torch.nn.utils.parametrizations.orthogonal(layer, orthogonal_map=kind)
-    return of_layer(layer, size)
+    return of_layer(layer, size, compiled)
 
 
-def of_layer(layer, size):
-    """The step and the weight of a layer of torch that is parametrized."""
+def of_layer(layer, size, compiled=False):
+    """The step and the weight of a layer of torch that is parametrized.
+
+    `parametrize.cached` is left out: it computes a weight once that is read several times, and in
+    this step it is read once.
+    """
     import torch
 
     free = list(layer.parameters())
@@ -132,12 +138,15 @@ def of_layer(layer, size):
         for one in free:
             one += 1e-4 * torch.randn_like(one)
     cotangent = torch.randn(size, size)
+    value = (torch.compile if compiled else lambda f: f)(lambda: (layer.weight * cotangent).sum())
 
     def step():
         for one in free:
             one.grad = None
-        (layer.weight * cotangent).sum().backward()
+        value().backward()
 
+    # Compiled before it is timed.
+    step()
     return step, lambda: layer.weight
 
 

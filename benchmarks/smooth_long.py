@@ -26,6 +26,8 @@ SETS = (
     "PositiveSemidefinite(rank=4)", "Dissipative(0.1)", "Mapped(MaxAbs(0.1), 'tanh')",
     "Grid(2**-6)", "Grid(1, -1, 1)", "Polyhedron([[-1.0, 1.0] + [0.0] * 14])",
     "Polyhedron([[1.0, -1.0] * 8, [-1.0, 1.0] * 8, [-1.0] * 16], [0.5, 0.5, 0.0])",
+    "Monotone() & Box(0.0, 1.0)", "Simplex() & Box(upper=0.125)", "NonNegative() & MaxNorm(1.0)",
+    "Monotone() & Convex()", "Monotone() & Concave() & Box(0.0, 1.0)",
 )  # fmt: skip
 RATE = 1e-3
 _OWN = ("yes", "straight through")

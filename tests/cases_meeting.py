@@ -103,10 +103,40 @@ def within_budget(rng):
     return w * np.where(spent > 0.1, rng.choice([0.5, 2.0], size=M[1]) / spent, 1.0)
 
 
-def bent_and_rising(rng):
-    steps = np.cumsum(rng.choice([0.0, 1.0], size=(M[0] - 1, M[1])), axis=0)
-    rises = np.concatenate([np.zeros((1, M[1])), np.cumsum(steps, axis=0)])
-    return rises + rng.choice([-1.0, 0.5], size=M[1])
+def bent_order(name, make, shape, axis, sign, bend, gap=0.0, low=-np.inf, high=np.inf):
+    """A row of weights that go one way along an axis and bend one way there, between bounds."""
+
+    def is_inside(w, dtype):
+        steps = sign * np.diff(w, axis=axis)
+        bends = np.minimum(bend * np.diff(w, 2, axis=axis), 0.0)
+        inside = (w >= inner(low, dtype, 1)).all() if np.isfinite(low) else True
+        inside &= (w <= inner(high, dtype, -1)).all() if np.isfinite(high) else True
+        return bool(inside) and near(w, [(np.minimum(steps, gap), gap), (bends, 0)], dtype)
+
+    def sample(rng):
+        """Steps that grow where they may, from a bound on or up to it, as far as there is room."""
+        length, others = shape[axis], [n for a, n in enumerate(shape) if a != axis]
+        steps = np.cumsum(rng.choice([0.0, 1.0], size=(length - 1, *others)), axis=0)
+        rises = np.concatenate([np.zeros((1, *others)), np.cumsum(steps, axis=0)])
+        gaps = gap * np.arange(length).reshape(-1, *(1 for _ in others))
+        start, end = (-1.0 if not np.isfinite(b) else b for b in (low, high))
+        if np.isfinite(low) and np.isfinite(high):
+            room = end - start - gaps[-1]
+            reach = rng.choice([0.3, 1.0], size=others) * room / np.maximum(rises[-1], 1.0)
+            w = rises * np.where(rises[-1] > 0, reach, 0.0) + gaps
+            w = w + rng.choice([0.0, 1.0], size=others) * (room + gaps[-1] - w[-1])
+        else:
+            w = rises + gaps
+        # As they go up and bend upwards, between the bounds as these are seen then.
+        if bend > 0:
+            w = w + start if np.isfinite(low) or not np.isfinite(high) else w - w[-1] + end
+        else:
+            w = w - end if np.isfinite(high) or not np.isfinite(low) else w - w[-1] - start
+        w = np.flip(w, axis=0) if sign * bend < 0 else w
+        return np.moveaxis(bend * w, 0, axis)
+
+    return Case(name, make, shape, None, sample, slices(shape, (axis,)), accuracy=1e-5,
+                bounded_below=low, bounded_above=high, is_inside=is_inside)  # fmt: skip
 
 
 ROWS = [
@@ -124,6 +154,18 @@ ROWS = [
             bounded_below=0.0, accuracy=1e-5),
     of_groups("Intersection_groups", lambda: ci.GroupL1Ball(2.0, axis=1) & ci.NonNegative(), M,
               slices(M, (1,)), 2.0, True, bounded_below=0.0, accuracy=1e-5),
+    bent_order("Intersection_bent", lambda: ci.Convex() & ci.Monotone() & ci.Box(-1.0), M, 0, 1, 1,
+               low=-1.0),
+    bent_order("Intersection_bent_free",
+               lambda: ci.Monotone("decreasing", 0.1, axis=1) & ci.Concave(axis=1), M, 1, -1, -1,
+               gap=0.1),
+    bent_order("Intersection_bent_bounds", lambda: ci.Monotone() & ci.Concave() & ci.Box(0.0, 1.0),
+               M, 0, 1, -1, low=0.0, high=1.0),
+    bent_order("Intersection_bent_conv",
+               lambda: ci.Convex(axis=1) & ci.Monotone("decreasing", axis=1) & ci.MaxAbs(1.0), C, 1,
+               -1, 1, low=-1.0, high=1.0),
+    bent_order("Intersection_bent_below",
+               lambda: ci.Box(upper=0.5) & ci.Monotone() & ci.Convex(), V, 0, 1, 1, high=0.5),
     Case("Intersection_symmetric_bounds", lambda: ci.Symmetric() & ci.Box(-0.5, 1.0), S, None,
          lambda rng: np.clip(symmetric_sample(S)(rng), -0.5, 1.0), whole(S), accuracy=1e-5,
          bounded_below=-0.5, bounded_above=1.0,
@@ -145,10 +187,6 @@ ROWS = [
 
 # Of these there is no smooth map.
 SHARP = [
-    Case("Intersection_bent", lambda: ci.Convex() & ci.Monotone() & ci.Box(-1.0), M, None,
-         bent_and_rising, FIRST, accuracy=1e-5, bounded_below=-1.0,
-         is_inside=lambda w, d: near(w, [(np.minimum(np.diff(w, axis=0), 0), 0),
-                                         (np.minimum(np.diff(w, 2, axis=0), 0), 0)], d)),
     Case("Intersection_budget", lambda: ci.NonNegative() & ci.Halfspace(PRICES, 2.0), M, None,
          within_budget, FIRST, accuracy=1e-5, bounded_below=0.0,
          is_inside=lambda w, d: near(w, [(np.maximum(PRICES @ w, 2), 2)], d)),

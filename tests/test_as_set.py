@@ -143,6 +143,19 @@ def test_sets_hold_what_as_set_takes():
     assert isinstance(ci.Intersection(["non_neg", K.UnitNorm()]), ci.Intersection)
 
 
+@pytest.mark.parametrize("keras_own", ["max_norm", K.MaxNorm(2.0)], ids=["name", "object"])
+def test_constraints_of_keras_on_either_side(keras_own):
+    """`&` takes them before a set, too; what is none is told as behind it."""
+    before, after = keras_own & ci.NonNegative(), ci.NonNegative() & keras_own
+    assert before.sets == after.sets[::-1] == [ci.MaxNorm(2.0, axis=0), ci.NonNegative()]
+    w = np.float32([[3.0, -1.0], [4.0, 1.0]])
+    np.testing.assert_array_equal(array(before.project(w)), array(after.project(w)))
+    with pytest.raises(ValueError, match=r"is no constraint.*Received: x=3"):
+        _ = 3 & ci.NonNegative()
+    with pytest.raises(ValueError, match=r"inside of one `Joint`.*Write Joint\(a & b\)"):
+        _ = keras_own & ci.Joint(ci.NonNegative())
+
+
 def test_intersections_are_flat():
     """`a & b & c` is one intersection of three."""
     three = ci.NonNegative() & ci.MaxNorm(1.0) & ci.SumTo(0.5)

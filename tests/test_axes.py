@@ -265,3 +265,33 @@ def test_an_order_need_not_be_along_a_unit(a_set):
     table = ci.check(layer)
     assert table.ok
     assert not table.rows[0].axis
+
+
+BIAS = ci.constrained(bias=ci.Box(-1, 1))
+IDLE = {
+    "dense": (lambda: L.Dense(3, use_bias=False, **BIAS), "use_bias=False"),
+    "convolution": (lambda: L.Conv1D(3, 2, use_bias=False, **BIAS), "use_bias=False"),
+    "einsum": (lambda: L.EinsumDense("abc,cd->abd", (None, 3), **BIAS), "bias_axes=None"),
+    "recurrent": (lambda: L.GRU(3, use_bias=False, **BIAS), "use_bias=False"),
+    "normalization": (
+        lambda: L.BatchNormalization(scale=False, **ci.constrained(gamma=ci.Positive())),
+        "scale=False",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", IDLE)
+def test_a_set_without_a_weight_is_told(name):
+    """Once, where the layer is built: it was made without what the set is for."""
+    make, off = IDLE[name]
+    with pytest.warns(UserWarning, match="has no weight to hold: the layer is made with") as told:
+        make().build((None, 5, 4))
+    assert len(told) == 1
+    assert off in str(told[0].message)
+
+
+def test_a_set_with_its_weight_is_not_told():
+    """Nor are constraints of Keras: that it is silent of those is known."""
+    L.Dense(3, **BIAS).build((None, 4))
+    L.EinsumDense("ab,bc->ac", 3, bias_axes="c", **BIAS).build((None, 4))
+    L.Dense(3, use_bias=False, bias_constraint="non_neg").build((None, 4))

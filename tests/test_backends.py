@@ -1,10 +1,11 @@
-"""Every set of the catalogue projects the same weights to the same images on every backend.
+"""Every set of the catalogue gives the same on every backend: images and members of its map.
 
-The images are in `expected/images.npz`, computed in float64 by the projections themselves on
-PyTorch; what makes them the nearest points is asked by the oracles and the contract. No set is
-left out: where the set is not convex, more than one member can be nearest to a weight that has
-equal entries or equal singular values, and seeded normal weights have none. To write the file anew,
-after a change of a case or of what is nearest:
+They are in `expected/images.npz` and `expected/members.npz`, computed in float64 by the sets
+themselves on PyTorch; what makes them the nearest points is asked by the oracles and the contract.
+No set is left out: where the set is not convex, more than one member can be nearest to a weight
+that has equal entries or equal singular values, and seeded normal weights have none. What the maps
+are to be is asked by `test_transforms.py`, of some in NumPy. To write the files anew, after a
+change of a case, of what is nearest or of a map:
 
     KERAS_BACKEND=torch python tests/test_backends.py
 """
@@ -19,11 +20,15 @@ import pytest
 from cases import CASES
 from conftest import arithmetic, array, tensor
 
-STORED = pathlib.Path(__file__).parent / "expected" / "images.npz"
+FOLDER = pathlib.Path(__file__).parent / "expected"
+STORED, MEMBERS = FOLDER / "images.npz", FOLDER / "members.npz"
 
 # What images may differ by, relative to the largest entry: some roundings of the arithmetic. Half
 # precision is computed in float32.
 LOOSE = {"float32": 4e-6, "float64": 1e-13}
+
+# Of PyTorch softplus is the identity from 20 on, which leaves 2e-9 of it out.
+MAPPED = {"float32": 4e-6, "float64": 1e-9}
 
 # Near the set and far from it, as numbers that float32 holds.
 SIZES = {"near": 0.3, "far": 3.0}
@@ -42,10 +47,25 @@ def images(case, dtype):
         return {kind: array(made.project(tensor(seeded(case, kind), dtype))) for kind in SIZES}
 
 
+SMOOTH = [case for case in CASES if case.make().transform is not None]
+
+
+def members(case, dtype):
+    """The members that a case's free values stand for, in NumPy float64."""
+    smooth, found = case.make().transform, {}
+    rng = np.random.default_rng(zlib.crc32(f"{case.name} free".encode()))
+    drawn = smooth.deviation(case.shape) * rng.normal(size=smooth.free_shape(case.shape))
+    for kind, size in SIZES.items():
+        v = (size * drawn).astype("float32").astype("float64")
+        with arithmetic(dtype):
+            found[kind] = array(smooth.forward(tensor(v, dtype), case.shape))
+    return found
+
+
 @functools.cache
-def stored():
-    """What the file holds."""
-    with np.load(STORED) as file:
+def stored(path=STORED):
+    """What a file holds."""
+    with np.load(path) as file:
         return {name: file[name] for name in file.files}
 
 
@@ -60,16 +80,28 @@ def test_images_are_those_of_every_backend(case, dtype):
         np.testing.assert_allclose(image, expected, rtol=0, atol=loose, err_msg=kind)
 
 
-def test_the_file_is_of_these_cases():
-    """It has two images of every case and no others."""
-    assert set(stored()) == {f"{case.name} {kind}" for case in CASES for kind in SIZES}
+@pytest.mark.parametrize("dtype", MAPPED)
+@pytest.mark.parametrize("case", SMOOTH, ids=lambda case: case.name)
+def test_members_are_those_of_every_backend(case, dtype):
+    """Of free values of the usual size and of three times that, within some roundings."""
+    for kind, member in members(case, dtype).items():
+        expected = stored(MEMBERS)[f"{case.name} {kind}"]
+        loose = MAPPED[dtype] * max(np.abs(expected).max(), 1.0)
+        np.testing.assert_allclose(member, expected, rtol=0, atol=loose, err_msg=kind)
+
+
+@pytest.mark.parametrize(("path", "cases"), [(STORED, CASES), (MEMBERS, SMOOTH)])
+def test_the_file_is_of_these_cases(path, cases):
+    """It has two arrays of every case and no others."""
+    assert set(stored(path)) == {f"{case.name} {kind}" for case in cases for kind in SIZES}
 
 
 if __name__ == "__main__":
-    found = {
-        f"{case.name} {kind}": image
-        for case in CASES
-        for kind, image in images(case, "float64").items()
-    }
-    np.savez_compressed(STORED, allow_pickle=False, **found)
-    print(f"{len(found)} images, computed on {keras.backend.backend()}")
+    for path, cases, arrays in ((STORED, CASES, images), (MEMBERS, SMOOTH, members)):
+        found = {
+            f"{case.name} {kind}": one
+            for case in cases
+            for kind, one in arrays(case, "float64").items()
+        }
+        np.savez_compressed(path, allow_pickle=False, **found)
+        print(f"{len(found)} {path.stem}, computed on {keras.backend.backend()}")

@@ -302,3 +302,74 @@ def test_a_baked_file_loads_without_this_library(tmp_path):
     command = [sys.executable, "-c", ONLY_KERAS, str(file), str(tmp_path / "x.npy")]
     subprocess.run(command, check=True, timeout=200)
     np.testing.assert_allclose(np.load(tmp_path / "x.npy"), array(model(x)), atol=1e-5)
+
+
+class Unregistered(layers.Layer):
+    """A layer of the user's own that Keras knows nothing of."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+
+    def build(self, shape):
+        self.w = self.add_weight((shape[-1], self.units), name="w")
+
+    def call(self, x):
+        return keras.ops.tanh(x @ self.w)
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+
+def halved(x):
+    """An activation that is not registered either."""
+    return 0.5 * x
+
+
+def relu(x):
+    """One by a name that Keras has."""
+    return 2.0 * keras.ops.relu(x)
+
+
+UNREGISTERED = {
+    "a layer": lambda: Unregistered(4),
+    "an activation": lambda: layers.Dense(4, activation=halved),
+    "in a wrapper": lambda: layers.TimeDistributed(Unregistered(4)),
+    "in a model": lambda: keras.Sequential([keras.Input((5, 6)), Unregistered(4)]),
+}
+
+
+@pytest.mark.parametrize("name", UNREGISTERED)
+def test_what_is_not_registered_is_copied_as_well(name):
+    """A copy in the same process needs no file: the classes and functions are at hand."""
+    model = keras.Sequential([keras.Input((5, 6)), UNREGISTERED[name](), layers.Flatten()])
+    smooth = ci.reparametrize(model, {"*": ci.MaxAbs(2.0)})
+    x = batch(8, 5, 6)
+    np.testing.assert_allclose(smooth.predict(x, verbose=0), model.predict(x, verbose=0), atol=1e-5)
+    for one in (model, smooth):
+        assert type(same(one, x).layers[0]) is type(model.layers[0])
+
+
+@pytest.mark.parametrize("pattern", ["*", "*/w", "last/*"])
+def test_layers_behind_one_of_unknown_shape(pattern):
+    """Keras leaves them unbuilt in a copy; built at the first call they would begin anew."""
+    unknown = layers.TimeDistributed(Unregistered(4))
+    model = keras.Sequential([keras.Input((5, 6)), unknown, layers.Dense(3, name="last")])
+    x = batch(8, 5, 6)
+    expected = model(x)
+    smooth = ci.reparametrize(model, {pattern: ci.MaxAbs(2.0)})
+    np.testing.assert_allclose(array(smooth(x)), array(expected), atol=1e-5)
+    np.testing.assert_allclose(array(ci.bake(smooth)(x)), array(expected), atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:The object being serialized includes a `lambda`")
+@pytest.mark.parametrize("copied", [ci.bake, lambda m: ci.reparametrize(m, {"*": ci.MaxAbs(2)})])
+def test_functions_that_a_copy_can_not_have(copied):
+    """A lambda is told in a sentence; a name of Keras would bring that function back."""
+    for activation, words in (
+        (lambda x: 2 * x, r"`activation` of 'own' is a Python lambda.*Give it a function"),
+        (relu, r"`activation` of 'own' is a function of your own by a name of Keras, 'relu'"),
+    ):
+        dense = layers.Dense(4, activation=activation, name="own")
+        with pytest.raises(ValueError, match=words):
+            copied(keras.Sequential([keras.Input((6,)), dense]))

@@ -224,6 +224,14 @@ def test_blocks_are_a_product():
         )
 
 
+@pytest.mark.parametrize("other", [ci.Box(0.0, 1.0), ci.Convex(), ci.Concave()], ids=repr)
+def test_an_order_is_drawn_as_one_wherever_it_stands(other):
+    """Its regression would leave little but the mean of another draw, and of some units nothing."""
+    for both in (ci.Monotone() & other, other & ci.Monotone()):
+        w = array(both.initializer(0)((16, 32)))
+        assert np.ptp(w, axis=0).min() > 0.3 * np.ptp(w, axis=0).max() > 0.1
+
+
 def test_plan_of_a_product_is_what_is_drawn():
     """Sum and norm that a plan measures are those of the draws, to three errors."""
     a_set = ci.Product([ci.NonNegative(), None], [16, 48], axis=0)

@@ -18,16 +18,18 @@ WRONG = [
      r"`sets` of `Intersection` must be convex, each of them. Received: .* TopK\(k=2, axis=None\) is not: .*"),
     (lambda: ci.Box(0.1, 1.0) & ci.TopK(2), "`sets` of `Intersection` must be convex, each of them. .*"),
     (lambda: ci.Box(-1.0, 2.0) & ci.TopK(2), "`sets` of `Intersection` must be convex, each of them. .*"),
-    *((lambda make=make: make().transform.forward(np.ones((4, 6), "float16")), f"The total {found}")
+    *((lambda make=make: make().transform.forward(np.ones((4, 6), "float16")), found)
       for make, found in (
           (lambda: ci.Simplex() & ci.Box(0.05, 0.25),
-           "1 of `Simplex` must be above 0.200073 and below 1, the sums of 4 weights at their bounds. "
-           "Received: lower=0.05, upper=0.25, as float16 0.0500183 and 0.25."),
+           "`upper` must leave weights of the sum 1 some room: of 4 weights it has to be above 0.25. Received: "
+           "upper=0.25, where every weight could only be 0.25, with nothing left to train."),
+          (lambda: ci.Simplex() & ci.Box(upper=0.24),
+           r"`upper` .* Received: upper=0.24 \(0.23999 in float16\), where no weights have the sum 1."),
           (lambda: ci.MaxAbs(0.25) & ci.SumTo(-2.0),
-           "-2 of `SumTo` must be above -1 and below 1, the sums of 4 weights at their bounds. "
-           "Received: lower=-0.25, upper=0.25, as float16 -0.25 and 0.25."),
+           "`lower` must leave weights of the sum -2 some room: of 4 weights it has to be below -0.5. Received: "
+           "lower=-0.25, where no weights have the sum -2."),
           (lambda: ci.Box(0.0, 0.5) & ci.ZeroMean(),
-           "0 of `ZeroMean` must be above 0 and below 2, the sums of 4 weights at their bounds. .*"))),
+           "`lower` .* Received: lower=0, where every weight could only be 0, with nothing left to train."))),
     (lambda: ci.Product([]), r"`sets` of `Product` must be a list of sets, or None for free. Received: sets=\[\]."),
     (lambda: ci.Product([None, None]),
      r"`sets` of `Product` must hold a set for one block at least. Received: sets=\[None, None\]."),

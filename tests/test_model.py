@@ -1,6 +1,7 @@
 """Models walked: every weight, its axes, and what constrain, check, project and prepare promise."""
 
 import json
+import types
 
 import keras
 import numpy as np
@@ -452,6 +453,17 @@ def test_what_project_did_is_printed():
     assert json.loads(json.dumps(moved)) == {"model/outside/kernel": 2.0}
     assert str(ci.project(model)) == "nothing moved: inside already, 1 constrained weight"
     assert "no constrained weight to look at" in str(ci.project(sequential(layers.Dense(2))))
+
+
+def test_a_notebook_shows_answers_as_they_are_printed():
+    """At the end of a cell, where IPython would show a dictionary, a list or a dataclass."""
+    shown = []
+    printer = types.SimpleNamespace(text=shown.append)
+    model = sequential(layers.Dense(2, kernel_constraint=ci.Box(-1, 1)))
+    answers = ci.project(model), ci.prepare(model), ci.check(model), ci.plan(ci.UnitNorm(), 64)
+    for answer in answers:
+        answer._repr_pretty_(printer, False)
+    assert shown == [str(answer) for answer in answers]
 
 
 @pytest.mark.parametrize("act", [ci.project, ci.prepare], ids=["project", "prepare"])

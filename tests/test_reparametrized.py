@@ -70,6 +70,18 @@ MODELS = {
         (6,),
         2,
     ),
+    "a bent order in bounds": (
+        lambda: stack(
+            (6,),
+            over(
+                layers.Dense(8),
+                kernel=ci.Monotone() & ci.Concave() & ci.Box(0.0, 1.0),
+                bias=ci.Monotone("decreasing") & ci.Convex(),
+            ),
+        ),
+        (6,),
+        2,
+    ),
     "shares with a cap": (
         lambda: stack((6,), over(layers.Dense(8), kernel=ci.Simplex() & ci.Box(upper=0.4))),
         (6,),
@@ -131,6 +143,13 @@ MODELS = {
         (5, 6),
         1,
     ),
+    "cell": (
+        lambda: stack(
+            (5, 6), over(layers.RNN(layers.GRUCell(4)), recurrent_kernel=ci.MaxAbs(0.5))
+        ),
+        (5, 6),
+        1,
+    ),
     "orthogonal gates": (
         lambda: stack(
             (5, 6), over(layers.LSTM(4), recurrent_kernel=ci.Blocks(ci.Orthogonal(), 4))
@@ -172,6 +191,29 @@ def test_any_layer_is_trained_saved_and_loaded(name, tmp_path):
     assert not seen(baked)
     for other in (keras.saving.load_model(tmp_path / "m.keras"), copy, baked):
         np.testing.assert_allclose(other.predict(x, verbose=0), expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("a_set", [ci.Box(0.1, 0.2), ci.UnitNorm(), ci.Orthogonal()], ids=repr)
+def test_averages_and_compiling(a_set):
+    """What `use_ema` ends with is a member, too, in a step that is compiled by XLA where it can."""
+    model = stack((6,), over(layers.Dense(4), kernel=a_set))
+    optimizer = keras.optimizers.Adam(0.1, use_ema=True, ema_momentum=0.9)
+    jit = keras.backend.backend() != "torch"
+    model.compile(optimizer, "mse", jit_compile=jit)
+    model.fit(batch(32, 6), batch(32, 2), batch_size=4, verbose=0)
+    [weight] = seen(model)
+    assert float(a_set.violation(weight)) == 0.0
+    ended = array(weight.free)
+    np.testing.assert_array_equal(ended, array(optimizer._model_variables_moving_average[0]))
+
+
+def test_a_config_of_what_is_not_built():
+    """A layer is made anew from it, as wrappers of Keras do, and is built when it is called."""
+    wrapped = over(layers.Dense(3), kernel=ci.Simplex())
+    saved = keras.saving.serialize_keras_object(layers.TimeDistributed(wrapped))
+    made = keras.saving.deserialize_keras_object(saved)
+    assert made(batch(2, 5, 6)).shape == (2, 5, 3)
+    assert float(ci.Simplex().violation(made.layer.kernel)) == 0.0
 
 
 @pytest.mark.parametrize("shape", [(6, 6), (9, 4), (4, 9)])
@@ -635,14 +677,26 @@ WRONG = [
         "`gap` of `Monotone` must leave room between the bounds 0 and 1.*gap=0.5 for 3 weights",
     ),
     (
+        lambda: ci.Reparametrized(
+            layers.Dense(2), kernel=ci.Convex() & ci.Monotone(gap=0.5) & ci.Box(0.0, 1.0)
+        ).build((None, 3)),
+        "`gap` of `Monotone` must leave room between the bounds 0 and 1.*gap=0.5 for 3 weights",
+    ),
+    (
         lambda: (ci.Simplex() & ci.Box(0.5)).transform.forward(np.zeros((3, 2))),
-        "`lower` must leave something of the total 1 of 3 weights. Received: lower=0.5",
+        "`lower` must leave .*of 3 weights it has to be below 0.333.*Received: lower=0.5, where no",
     ),
     (
         lambda: ci.Reparametrized(layers.Dense(2), kernel=ci.Simplex() & ci.Box(upper=0.25)).build(
             (None, 4)
         ),
-        "The total 1 of `Simplex` must be above 0 and below 1, the sums of 4 weights at their",
+        "`upper` must leave .*of 4 weights it has to be above 0.25.*could only be 0.25",
+    ),
+    (
+        lambda: ci.Reparametrized(layers.Dense(2), kernel=ci.Simplex() & ci.Box(upper=0.0)).build(
+            (None, 4)
+        ),
+        "set with a smooth map.*none: a map onto each set is none onto both",
     ),
     (
         lambda: ci.Reparametrized(layers.Dense(4), kernel=ci.Blocks(ci.TopK(1), 2)).build(
@@ -682,6 +736,16 @@ WRONG = [
     (
         lambda: stack((3,), over(layers.Dense(2), kernel=ci.Box(0, 1))).layers[0].quantize("int8"),
         r"can not be quantized.*ci\.bake",
+    ),
+    (
+        lambda: (
+            stack((3,), over(layers.Dense(2), kernel=ci.Box(0, 1))).layers[0].layer.enable_lora(1)
+        ),
+        r"can not take low-rank adapters.*ci\.bake",
+    ),
+    (
+        lambda: layers.Bidirectional(over(layers.LSTM(2), recurrent_kernel=ci.MaxNorm(1.0))),
+        r"must be inside of `Reparametrized`\. Write Reparametrized\(Bidirectional",
     ),
     (
         lambda: ci.reparametrize(convolutional(), {"nope": ci.Box(0, 1)}),

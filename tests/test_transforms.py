@@ -339,6 +339,81 @@ def sum_in_bounds(v, total, low, high, temperature):
     return np.apply_along_axis(unit, 0, v)
 
 
+def soft(x):
+    """Softplus."""
+    return np.logaddexp(0.0, x)
+
+
+def shares(x):
+    """Softmax of each column."""
+    x = np.exp(x - x.max(0))
+    return x / x.sum(0)
+
+
+def in_steps(v, t):
+    """A mean, and steps upwards."""
+    steps = soft(v[1:] / t) * t / len(v) ** 0.5
+    w = np.concatenate([np.zeros_like(v[:1]), np.cumsum(steps, 0)])
+    return w - w.mean(0) + v[0]
+
+
+def in_rises(v, t, low, high):
+    """Shares of the room between two bounds: a level, lines from each weight on, the rest."""
+    parts = shares(np.concatenate([v, 0 * v[:1]]) / t) * (high - low)
+    place = np.arange(len(v))
+    lines = [np.maximum(place - k, 0) / (len(v) - 1 - k) for k in place[:-1]]
+    return low + parts[0] + np.stack(lines).T @ parts[1:-1]
+
+
+def polar(v):
+    u, _, vt = np.linalg.svd(v, full_matrices=False)
+    return u @ vt
+
+
+def of_correlations(v):
+    v = v / np.linalg.norm(v, axis=0)
+    return v.T @ v
+
+
+# A set of matrices 6 x 6 or of their columns, and its map in NumPy, of a free value and of the
+# deviation and the size of a weight.
+FORMULAS = {
+    "softplus": (ci.NonNegative(), lambda v, d, s: d * soft(v / d)),
+    "softplus below": (ci.Box(upper=0.5), lambda v, d, s: 0.5 - d * soft(-v / d)),
+    "sigmoid": (ci.Box(0.0, 2.0), lambda v, d, s: 2 * scipy.special.expit(2 * v * s / d)),
+    "norm": (ci.UnitNorm(), lambda v, d, s: v / np.linalg.norm(v, axis=0)),
+    "ball": (ci.MaxNorm(2.0), lambda v, d, s: v / (1 + (v * v).sum(0) / 4) ** 0.5),
+    "softmax": (ci.Simplex(2.0), lambda v, d, s: 2 * shares(v / d)),
+    "centred": (ci.SumTo(0.5), lambda v, d, s: v - v.mean(0) + 0.5 / 6),
+    "steps": (ci.Monotone(), lambda v, d, s: in_steps(v, d)),
+    "steps downwards": (ci.Monotone("decreasing"), lambda v, d, s: 2 * v[0] - in_steps(v, d)),
+    "rises": (
+        ci.Monotone() & ci.Convex() & ci.Box(0.0, 1.0),
+        lambda v, d, s: in_rises(v, d / (4 * ci.Box(0.0, 1.0).transform.size((6, 6))), 0.0, 1.0),
+    ),
+    "polar": (ci.Orthogonal(), lambda v, d, s: polar(v)),
+    "symmetric": (ci.Symmetric(), lambda v, d, s: (v + v.T) / 2),
+    "skew": (ci.SkewSymmetric(), lambda v, d, s: (v - v.T) / 2),
+    "triangle": (ci.Triangular(), lambda v, d, s: np.tril(v)),
+    "band": (ci.Banded(1, 1), lambda v, d, s: np.triu(np.tril(v, 1), -1)),
+    "correlation": (ci.Correlation(), lambda v, d, s: of_correlations(v.T)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_maps_by_their_formulas(name, rng):
+    """In float64 to its rounding, and in float32 to that of float32."""
+    a_set, formula = FORMULAS[name]
+    smooth = a_set.transform
+    deviation, size = smooth.deviation((6, 6)), smooth.size((6, 6))
+    v = as_stored(deviation * rng.normal(size=(6, 6)), "float32")
+    expected = formula(v, deviation, size)
+    for dtype, loose in (("float64", 1e-13), ("float32", 4e-6)):
+        with arithmetic(dtype):
+            w = array(smooth.forward(tensor(v, dtype)))
+        np.testing.assert_allclose(w, expected, rtol=0, atol=loose * max(abs(expected).max(), 1))
+
+
 CAPPED = {
     # A set, its total and bounds, and the temperature for a deviation of a Glorot kernel.
     "cap": (lambda: ci.Simplex() & ci.Box(upper=0.3), 1.0, 0.0, 0.3, lambda d: d),

@@ -33,7 +33,13 @@ from constrainit.sets import SelfStarting
 
 _MARK = "__constrainit__"
 _START = "_constrainit_start"
+_TOLD = "_constrainit_told"
 _SUFFIX = "_constraint"
+_SWITCHES = (
+    ("bias", "use_bias", False), ("bias", "bias_axes", None), ("gamma", "scale", False),
+    ("beta", "center", False),
+)  # fmt: skip
+"""The arguments by which a layer is made without a weight."""
 
 
 def _knows_its_layer(add_weight):
@@ -44,6 +50,7 @@ def _knows_its_layer(add_weight):
         shape = args[0] if args else kwargs.get("shape")
         if shape is not None and not isinstance(shape, (int, str)):
             where = (self, kwargs.get("name") or "", tuple(shape), _path(self, kwargs.get("name")))
+            _warn_of_idle(self)
             resolved = _at_home(initializer, where)
             if isinstance(a_set, ConstraintSet):
                 kwargs["constraint"] = a_set = resolve(a_set, *where)
@@ -107,6 +114,20 @@ def _inside(initializer, a_set, where):
         warn_if_far(a_set, shape, unit_axes(layer, name, shape), recurrent=name == RECURRENT)
     begin = keras.initializers.get("glorot_uniform" if initializer is None else initializer)
     return lambda shape, dtype=None: a_set(begin(shape, dtype=dtype))
+
+
+def _warn_of_idle(layer):
+    """Warns, once, of a set for a weight that the layer is made without."""
+    for argument, switch, off in _SWITCHES:
+        given = vars(layer).get(f"{argument}{_SUFFIX}")
+        if not _is_ours(given) or vars(layer).get(switch, given) is not off:
+            continue
+        if (told := (argument, switch)) not in layer.__dict__.setdefault(_TOLD, set()):
+            layer.__dict__[_TOLD].add(told)
+            warn(
+                f"The set of `{argument}` of {layer.name!r} has no weight to hold: the layer is "
+                f"made with {switch}={off}. Leave out {argument}={given!r}, or {switch}={off}."
+            )
 
 
 def _warn_if_empty(a_set, where):

@@ -8,6 +8,7 @@ import keras
 
 from constrainit._absorbed import absorbed, told, without_scale, without_starts
 from constrainit._carried import carry_adapted, carry_constraints
+from constrainit._own_parts import own_parts_known, why_not_anew
 from constrainit._reparametrize import weights_by_layer, weights_in_order
 from constrainit._seen import trained_of
 from constrainit._words import with_article
@@ -37,7 +38,8 @@ def bake(model: keras.Model) -> keras.Model:
     `constrain(copy, {"*": None})` takes constraints off, and the file loads without this library.
 
     Args:
-        model: A built Keras model whose config holds its layers; stays as it is.
+        model: A built Keras model whose config holds its layers; stays as it is. Classes and
+            functions of your own need not be registered.
 
     Returns:
         The copy.
@@ -49,7 +51,7 @@ def bake(model: keras.Model) -> keras.Model:
     found = absorbed(weights_by_layer(model))
     factors, gone = found.factors, {id(one.scale) for one in found.scales}
     kept = [variable for variable in weights_in_order(model) if id(variable) not in gone]
-    with told(found):
+    with told(found), own_parts_known(model):
         plain = _copied(model)
     shapes = [tuple(v.shape) for v in kept], [tuple(v.shape) for v in plain.weights]
     if shapes[0] != shapes[1]:
@@ -94,7 +96,7 @@ def _copied(model):
     except Exception as fault:
         raise ValueError(
             f"`model` of `bake` must be copyable from its config: {model.name!r} is not. "
-            f"{type(fault).__name__}: {fault}"
+            f"{why_not_anew(model, fault)}"
         ) from fault
     return plain
 

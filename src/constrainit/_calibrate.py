@@ -12,7 +12,8 @@ from constrainit import _checks
 from constrainit._joint import Member
 from constrainit._measure import measure
 from constrainit._shapes import compared, input_specs, misfits, shapes_of
-from constrainit._watched import Calibrated, Lines, Watched
+from constrainit._shown import Lines
+from constrainit._watched import Calibrated, Watched
 from constrainit.model import WeightRecord, walk
 
 _CELLS = (keras.layers.LSTMCell, keras.layers.GRUCell, keras.layers.SimpleRNNCell)

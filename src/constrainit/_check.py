@@ -13,6 +13,7 @@ from constrainit._effective import effective_records
 from constrainit._measure import measure
 from constrainit._reparametrized import seen_records
 from constrainit._set import ConstraintSet
+from constrainit._shown import Shown
 from constrainit.model import matching, walk, wrong_axes
 from constrainit.sets.custom import own_name
 
@@ -52,7 +53,7 @@ class CheckRow:
 
 
 @dataclass(frozen=True)
-class Check:
+class Check(Shown):
     """The table that `check` returns: iterate over `rows`, print it, or take `to_dict()`."""
 
     rows: tuple[CheckRow, ...]

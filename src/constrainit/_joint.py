@@ -71,10 +71,10 @@ class Joint(Told, keras.constraints.Constraint):
         )
 
     def __and__(self, other: Any) -> Any:
-        raise ValueError(
-            f"All that several weights obey together must be inside of one `Joint`. Received: "
-            f"{self!r} & {other!r}. Write Joint(a & b)."
-        )
+        raise _alone(self, other)
+
+    def __rand__(self, other: Any) -> Any:
+        raise _alone(other, self)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor."""
@@ -87,6 +87,13 @@ class Joint(Told, keras.constraints.Constraint):
 
     def __repr__(self) -> str:
         return f"Joint(set={self.set!r}, axis={self.axis})"
+
+
+def _alone(left, right):
+    return ValueError(
+        f"All that several weights obey together must be inside of one `Joint`. Received: "
+        f"{left!r} & {right!r}. Write Joint(a & b)."
+    )
 
 
 class Member(keras.constraints.Constraint):

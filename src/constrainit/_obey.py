@@ -14,7 +14,7 @@ from constrainit._calibrate import Calibrated, can_be_fitted, fitted_to
 from constrainit._effective import EffectiveRecord, effective_records
 from constrainit._measure import measure
 from constrainit._set import ConstraintSet
-from constrainit._watched import Lines
+from constrainit._shown import Lines, Shown
 from constrainit._words import counted
 from constrainit.initializers import Feasible
 from constrainit.layers import OutputScale
@@ -71,7 +71,7 @@ def project(model: keras.Model) -> dict[str, float]:
     return move(measured(model))
 
 
-class Moved(dict[str, float]):
+class Moved(Shown, dict[str, float]):
     """How far outside each weight was that `project` moved, by path; printed as sentences.
 
     Attributes:

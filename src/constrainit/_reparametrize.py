@@ -10,6 +10,7 @@ from keras import ops
 from constrainit import _checks
 from constrainit._carried import carry_adapted, carry_constraints
 from constrainit._mappable import is_trained, smooth_set, trained
+from constrainit._own_parts import own_parts_known, why_not_anew
 from constrainit._reparametrized import Reparametrized, refuse_seen
 from constrainit._words import with_article
 from constrainit.model import GroupRecord, constrained_records, matching, walk
@@ -44,7 +45,8 @@ def reparametrize(
         ValueError: The model makes its layers in its own code (such models may be parts of it, or
             stand in a `Reparametrized` as a whole), a pattern matches no weight, no weight has a
             constraint where `sets` is None, a set does not fit or has no smooth map, or a layer
-            can not be made anew from its config, such as a `Lambda` of a Python lambda.
+            can not be made anew from its config, such as a `Lambda` of a Python lambda. Classes and
+            functions of your own need not be registered.
 
     >>> import constrainit as ci
     >>> import keras
@@ -82,7 +84,13 @@ def reparametrize(
         if id(record.variable) in chosen:
             smooth_set(record, chosen[id(record.variable)], record.path, "reparametrize")
 
+    made_of = []
+
     def copied(layer):
+        made_of.append((layer, made := over(layer)))
+        return made
+
+    def over(layer):
         copy = _copy_of(layer)
         # Single operations, such as a slice or a sum, are copied, too.
         own = walk(layer) if getattr(layer, "variables", None) else []
@@ -98,8 +106,9 @@ def reparametrize(
         made.__dict__["places"] = places
         return made
 
-    with _taken_as_not_compiled(model):
+    with _taken_as_not_compiled(model), own_parts_known(model):
         copy = keras.models.clone_model(model, clone_function=copied, recursive=True)
+        _built_as(made_of)
     pairs = list(zip(weights_in_order(model), weights_in_order(copy), strict=True))
     for variable, target in pairs:
         value = ops.stop_gradient(ops.copy(ops.convert_to_tensor(variable)))
@@ -110,6 +119,28 @@ def reparametrize(
     carry_adapted(model, copy)
     carry_constraints(copy, pairs)
     return copy
+
+
+def _built_as(made_of):
+    """Builds the layers of a copy that Keras has not: those behind one whose shape it can not tell.
+
+    One that is built at its first call would begin anew there, and lose the weights it was given.
+    """
+    for layer, made in made_of:
+        # Single operations, such as a sum, have nothing to build.
+        if not getattr(layer, "built", False) or made.built:
+            continue
+        config = layer.get_build_config()
+        if isinstance(made, Reparametrized):
+            config = {"layer": config}
+        made.build_from_config(config)
+        shapes, same = ([v.shape for v in weights_in_order(one)] for one in (layer, made))
+        if list(map(tuple, shapes)) != list(map(tuple, same)):
+            raise ValueError(
+                f"Every layer of `model` of `reparametrize` must be built from its build config or "
+                f"its input: {layer.name!r} can not. Write its `compute_output_shape`, or that of "
+                "the layer before it."
+            )
 
 
 @contextlib.contextmanager
@@ -130,16 +161,9 @@ def _copy_of(layer):
     try:
         return type(layer).from_config(layer.get_config())
     except (TypeError, ValueError, NotImplementedError) as fault:
-        why = f"{type(fault).__name__}: {fault}"
-        if isinstance(layer, keras.layers.Lambda):
-            why = (
-                "Write a layer class in the place of the Lambda, with its function as `call`, or "
-                "give it a function with a name under "
-                "@keras.saving.register_keras_serializable()."
-            )
         raise ValueError(
             f"Every layer of `model` of `reparametrize` must be made anew from its config: "
-            f"{layer.name!r} can not. {why}"
+            f"{layer.name!r} can not. {why_not_anew(layer, fault)}"
         ) from fault
 
 

@@ -1,18 +1,17 @@
 """`Reparametrized`: a layer that sees weights through smooth maps."""
 
 import contextlib
-import functools
 from typing import Any, Never
 
 import keras
-from keras import tree
+from keras import ops, tree
 
 from constrainit import _checks
 from constrainit._forwarding import weight_inside
 from constrainit._mappable import first_value, smooth_set, trained
 from constrainit._patterns import nearest
 from constrainit._precision import wide_dtype
-from constrainit._seen import see
+from constrainit._seen import refuse_adapters, save_what_is_tracked, see
 from constrainit._set import ConstraintSet
 from constrainit._signatures import signed, takes_training
 from constrainit.model import WeightRecord, argument_of, matches, walk
@@ -43,7 +42,7 @@ class Reparametrized(keras.layers.Wrapper):
     A layer that has its weights already keeps them; what is outside of its set goes to the nearest
     member, with a warning; of a `Grid` the weight is the free value, and seen rounded. A layer
     that is built here starts from its set's own initializer, or from that of the layer if it is one
-    of this library.
+    of this library. It goes around `RNN(cell)`, `Bidirectional(layer)` and the like, not inside.
 
     Args:
         layer: Any Keras layer.
@@ -119,9 +118,9 @@ class Reparametrized(keras.layers.Wrapper):
         if not self.seen:
             self._see()
 
-    def get_build_config(self) -> dict[str, Any]:
-        """What the layer itself is built from."""
-        return {"layer": self.layer.get_build_config()}
+    def get_build_config(self) -> dict[str, Any] | None:
+        """What the layer itself is built from; None while it is not built."""
+        return {"layer": self.layer.get_build_config()} if self.layer.built else None
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Builds the layer as it was built when it was saved."""
@@ -150,6 +149,11 @@ class Reparametrized(keras.layers.Wrapper):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Reparametrized":
         """The layer that `get_config` was taken from, not built."""
         config = dict(config)
+        if "go_backwards" in config:
+            raise ValueError(
+                "`Bidirectional` makes two layers of one, and must be inside of `Reparametrized`. "
+                "Write Reparametrized(Bidirectional(layer), recurrent_kernel=a_set)."
+            )
         places = config.pop("places", {})
         layer = keras.saving.deserialize_keras_object(config.pop("layer"), custom_objects)
         sets = {
@@ -243,25 +247,25 @@ class Reparametrized(keras.layers.Wrapper):
         )
         base = None
         if smooth.based:
+
+            def at_start(shape, dtype=None):
+                # What PyTorch would keep for a gradient is several times the weight.
+                start = ops.stop_gradient(ops.convert_to_tensor(free))
+                return smooth.base(smooth.forward(start), start)
+
             base = self.add_weight(
                 shape=(2, *record.shape),
-                initializer=lambda shape, dtype=None: smooth.base(smooth.forward(free), free),
+                initializer=at_start,
                 dtype=wide_dtype(record.dtype),
                 autocast=False,
                 trainable=False,
                 name=f"{name}_base",
             )
-        _save_what_is_tracked(record.layer)
+        save_what_is_tracked(record.layer)
+        refuse_adapters(record.layer, variable.name)
         record.layer._untrack_variable(variable)
         see(variable, free, base, a_set, record.layer)
         return variable
-
-
-def _save_what_is_tracked(layer):
-    """Saves the weights that a layer still has; some layers save theirs by name."""
-    for method in ("save_own_variables", "load_own_variables"):
-        plain = getattr(keras.layers.Layer, method)
-        layer.__dict__[method] = functools.partial(plain, layer)
 
 
 def refuse_seen(owner, model, pattern):

@@ -3,6 +3,7 @@
 import functools
 from typing import Any
 
+import keras
 from keras import ops
 
 from constrainit._compile import assign_where
@@ -34,6 +35,28 @@ def see(variable: Any, free: Any, base: Any, a_set: ConstraintSet, layer: Any) -
     free.seen, free.layer, free.decays = variable, layer, smooth.linear
     variable.__class__ = _seen_class(type(variable))
     variable.see(free, a_set, base)
+
+
+def save_what_is_tracked(layer: Any) -> None:
+    """Saves the weights that a layer still has; some layers save theirs by name."""
+    for method in ("save_own_variables", "load_own_variables"):
+        plain = getattr(keras.layers.Layer, method)
+        layer.__dict__[method] = functools.partial(plain, layer)
+
+
+def refuse_adapters(layer: Any, name: str) -> None:
+    """Keeps low-rank adapters off a weight that is computed: the sum would leave its set."""
+    if name not in ("kernel", "embeddings") or not hasattr(layer, "enable_lora"):
+        return
+
+    layer.__dict__["enable_lora"] = functools.partial(_no_adapters, layer.name, name)
+
+
+def _no_adapters(layer, name, *args, **kwargs):
+    raise ValueError(
+        f"{layer!r} can not take low-rank adapters: what they add to its {name} would lead out of "
+        "the set. Enable them in ci.bake(model), a plain Keras model of the same function."
+    )
 
 
 def trained_of(variable: Any) -> Any:

@@ -23,11 +23,12 @@ from constrainit._saving import pack, unpack
 from constrainit._signatures import Told
 from constrainit._starting import Starting
 from constrainit._step import takes_image
+from constrainit._together import Together
 from constrainit.numerics import computed_once, safe_norm
 from constrainit.transforms import Transform
 
 
-class ConstraintSet(Starting, Told, keras.constraints.Constraint):
+class ConstraintSet(Starting, Told, Together, keras.constraints.Constraint):
     """A set of allowed weights, known by its projection.
 
     A set is a `keras.constraints.Constraint` and goes wherever Keras takes one. It answers five
@@ -285,12 +286,6 @@ class ConstraintSet(Starting, Told, keras.constraints.Constraint):
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The set that `get_config` was taken from."""
         return cls(**{name: unpack(value) for name, value in config.items()})
-
-    def __and__(self, other: Any) -> "ConstraintSet":
-        """`a & b`: the weights that are in both sets."""
-        from constrainit.sets import Intersection
-
-        return Intersection([self, other])
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={value!r}" for name, value in self._arguments().items())

@@ -17,13 +17,6 @@ from constrainit.model import WeightRecord
 from constrainit.sets import as_set
 
 
-class Lines(list):
-    """A list that is printed as a line for each of its entries."""
-
-    def __str__(self) -> str:
-        return "\n".join(map(str, self)) or "nothing was changed"
-
-
 @dataclass(frozen=True, repr=False)
 class Calibrated:
     """A layer that `calibrate` looked at.

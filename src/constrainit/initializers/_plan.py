@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from constrainit import _checks
+from constrainit._shown import Shown
 from constrainit._warning import warn
 from constrainit.initializers._feasible import Feasible
 from constrainit.initializers._forecast import (
@@ -40,7 +41,7 @@ _HEURISTIC = (
 
 
 @dataclass(frozen=True)
-class InitPlan:
+class InitPlan(Shown):
     """A layer's start in a set, and what it does to a stack of such layers.
 
     All of it is known before a weight is drawn. Standard deviations are over the data, for one

@@ -17,7 +17,7 @@ from constrainit.sets.elementwise import common_bounds, limits_of
 from constrainit.sets.exact import exact_projection
 from constrainit.sets.few import few_of, is_cone_and_norm
 from constrainit.sets.inequalities import as_polyhedron, onto_polyhedron
-from constrainit.sets.meeting import box_between, map_onto_all
+from constrainit.sets.meeting import box_between, drawn_from, map_onto_all
 
 _GAP = 1e-3
 """A point so far outside, relative to its largest entry, is none that would come nearer still."""
@@ -46,14 +46,16 @@ class Intersection(ConstraintSet):
     axis 1, the whole matrix. Sets that meet at a small angle take many rounds.
 
     There is a smooth map onto what bounds have in common with bounds, `Monotone`, `Symmetric`,
-    `Toeplitz`, `Circulant`, `Simplex` (a floor, a cap), `SumTo`, `ZeroMean` (two bounds), and
-    `NonNegative` with one set of norms, `L1Ball` or `GroupL1Ball`; of other sets there is none.
+    `Toeplitz`, `Circulant`, `Simplex` (a floor, a cap), `SumTo`, `ZeroMean` (two bounds),
+    `NonNegative` with one set of norms, `L1Ball` or `GroupL1Ball`, and `Monotone` with `Convex` or
+    `Concave` along its axis, within bounds or without; of other sets there is none.
 
-    The initializer draws from the first set and projects; with `TopK` or `Sparse` from the other
-    one, on random inputs. Bounds that exclude one another are refused. That other sets have nothing
-    in common, or zero alone, is seen where a weight is drawn and by `constrain`, which raise, and
-    where a layer is built, which warns; the projection of a weight is then in some of them only,
-    and `violation` tells how far it is from the one that it is furthest from.
+    The initializer draws from the first set, or from `Monotone` wherever that stands, and projects;
+    with `TopK` or `Sparse` from the other one, on random inputs. Bounds that exclude one another
+    are refused. That other sets have nothing in common, or zero alone, is seen where a weight is
+    drawn and by `constrain`, which raise, and where a layer is built, which warns; the projection
+    of a weight is then in some of them only, and `violation` tells how far it is from the one that
+    it is furthest from.
 
     Args:
         sets: Two or more sets; anything that `as_set` takes.
@@ -278,7 +280,7 @@ class Intersection(ConstraintSet):
         return one._law_of(shape, axes, wanted, where)
 
     def _draw(self, shape, dtype, seed, wanted=None, axes=None, where=None):
-        first = super() if self._is_bounds() or self._few else self.sets[0]
+        first = super() if self._is_bounds() or self._few else drawn_from(self.sets)
         return first._draw(shape, dtype, seed, wanted, axes)
 
     def describe(self):

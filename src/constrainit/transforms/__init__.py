@@ -1,6 +1,7 @@
 """Smooth maps onto sets: what stands behind `set.transform`."""
 
 from constrainit.transforms._transform import Transform
+from constrainit.transforms.bent_orders import BentOrder
 from constrainit.transforms.bounds import maps_of_bounds
 from constrainit.transforms.capped import Capped
 from constrainit.transforms.chained import BoundedOrder, Chained, ChainedTies, Floored
@@ -21,9 +22,9 @@ from constrainit.transforms.shares import Sinkhorn, Softmax
 from constrainit.transforms.signs import Signs
 
 __all__ = [
-    "Bends", "BoundedOrder", "Capped", "Caps", "Chained", "ChainedTies", "ConvBall", "Cubic",
-    "Damped", "Diamond", "DiamondOfNorms", "Entrywise", "Factors", "FactorsInBall", "Flanks",
-    "Floored", "Identity", "Increments", "Inward", "Joined", "LiftedDiagonal", "Linear",
+    "Bends", "BentOrder", "BoundedOrder", "Capped", "Caps", "Chained", "ChainedTies", "ConvBall",
+    "Cubic", "Damped", "Diamond", "DiamondOfNorms", "Entrywise", "Factors", "FactorsInBall",
+    "Flanks", "Floored", "Identity", "Increments", "Inward", "Joined", "LiftedDiagonal", "Linear",
     "Normalized", "Polar", "Rows", "Signs", "Sinkhorn", "Slack", "Softmax", "Square",
     "StraightThrough", "Tall", "Transform", "UnderMask", "Waves", "maps_of_bounds", "of_norms",
 ]  # fmt: skip

@@ -1,0 +1,18 @@
+"""What a notebook shows of an answer."""
+
+from typing import Any
+
+
+class Shown:
+    """An answer that a notebook shows as it is printed; its `repr` stays that of its kind."""
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What IPython asks for, before `repr`."""
+        printer.text(str(self))
+
+
+class Lines(Shown, list):
+    """A list that is printed as a line for each of its entries."""
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self)) or "nothing was changed"
