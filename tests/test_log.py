@@ -295,6 +295,28 @@ def test_weights_without_a_constraint_and_half_precision(tmp_path):
     assert bias["gradient_norm"].notna().tolist() == [False, True, True]
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+def test_weights_of_every_dtype_are_logged(tmp_path, dtype):
+    """The start, steps, the end, and weights without a constraint."""
+    if dtype == "float64" and keras.backend.backend() == "jax":
+        pytest.skip("JAX has it by a switch only")
+    sets = [ci.NonNegative(), ci.UnitNorm(), ci.Sign(1), ci.Simplex(), ci.Orthogonal()]
+    layers = [keras.layers.Dense(3, kernel_constraint=a_set, dtype=dtype) for a_set in sets]
+    model = keras.Sequential([keras.Input((3,), dtype=dtype), *layers])
+    model.compile(keras.optimizers.SGD(0.01), "mse")
+    x = _data()[0].astype("float64")
+    log = WeightLog(tmp_path / "run.db", every=2, weights="*", histograms=3, tensors=9)
+    model.fit(x, x, batch_size=4, verbose=0, callbacks=[log])
+    frame = WeightLog.read(tmp_path / "run.db")
+    assert sorted(set(frame["step"])) == [0, 2, 4]
+    last = frame[frame["step"] == 4].set_index("weight")
+    for weight in model.weights:
+        held = np.asarray(ops.convert_to_numpy(ops.cast(weight.value, "float32")))
+        row = last.loc[weight.path]
+        assert row["after_norm"] == pytest.approx(np.linalg.norm(held), rel=1e-3)
+        assert row["gradient_norm"] > 0
+
+
 def test_weights_that_are_computed_are_logged(tmp_path):
     """Of a weight that is seen through a map: itself, its set, and what moved its free value."""
     sets = [ci.Orthogonal(), ci.Grid(0.5), ci.Box(-1, 1)]
