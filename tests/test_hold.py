@@ -2,6 +2,7 @@
 
 import re
 import sys
+import warnings
 from pathlib import Path
 
 import keras
@@ -429,7 +430,7 @@ def test_quantized_elsewhere_says_so(rng):
     assert ci.project(model) == {}
 
 
-@pytest.mark.skipif(keras.backend.backend() == "torch", reason="exports there by other tools")
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="see the next")
 def test_export(rng, tmp_path):
     """What `project` has taken inside is what `Model.export` writes."""
     import tensorflow as tf
@@ -440,6 +441,26 @@ def test_export(rng, tmp_path):
     model.export(tmp_path / "artifact", verbose=False)
     artifact = tf.saved_model.load(tmp_path / "artifact")
     served = np.asarray(artifact.serve(np.eye(4, dtype="f4")))
+    np.testing.assert_allclose(np.linalg.norm(served, axis=0), 1, rtol=1e-5)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="exports there in its own format")
+def test_export_of_torch(tmp_path):
+    """The same for the format that PyTorch has."""
+    import torch
+
+    model = one_layer(a_set=ci.UnitNorm())
+    model.layers[0].kernel.assign(np.full((4, 3), 2.0, "f4"))
+    ci.project(model)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            model.export(tmp_path / "artifact.pt2", format="torch", verbose=False)
+        except ValueError as reason:
+            pytest.skip(f"this Keras does not: {reason}")
+        artifact = torch.export.load(tmp_path / "artifact.pt2").module()
+    # Exported for batches of one.
+    served = torch.cat([artifact(row[None]) for row in torch.eye(4)]).detach().numpy()
     np.testing.assert_allclose(np.linalg.norm(served, axis=0), 1, rtol=1e-5)
 
 
