@@ -97,6 +97,22 @@ def choose(conditions: Any, one: Callable[[], Any], other: Callable[[], Any]) ->
     return one() if conditions.all() else other()
 
 
+def mended(conditions: Any, x: Any, mend: Callable[[Any], Any]) -> Any:
+    """`x` where all conditions hold, else `mend(x)`, which is computed in that case only.
+
+    On JAX in a loop of at most one round: what goes through a branch is copied, the state of a
+    loop stays where it is.
+    """
+    if keras.backend.backend() != "jax":
+        return choose(conditions, lambda: x, lambda: mend(x))
+    is_sound = ops.all(conditions)
+    return ops.while_loop(
+        lambda is_sound, x: ops.logical_not(is_sound),
+        lambda is_sound, x: (ops.ones_like(is_sound), mend(x)),
+        (is_sound, x),
+    )[1]
+
+
 def assign_where(condition: Any, variable: Any, value: Callable[[], Any]) -> None:
     """Assigns `value()` to a variable if a condition holds."""
     if keras.backend.backend() != "torch" or condition.device.type == "meta":

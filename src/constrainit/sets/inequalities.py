@@ -5,7 +5,9 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
+from keras import ops
 
+from constrainit._compile import mended
 from constrainit._folding import Folding
 from constrainit.sets.elementwise import limits_of
 from constrainit.sets.linear import Affine, Polyhedron
@@ -14,6 +16,9 @@ from constrainit.sets.sums import Halfspace, is_shares, is_sum
 
 _MOST = 256
 """Inequalities of a unit beyond which as many matrices of that size would take too long."""
+
+_SHORT = 4.0
+"""A weight so many times as long as its image is not too long for the image to be exact."""
 
 _LARGEST = 2**23
 """Entries of those matrices of all units, likewise."""
@@ -74,6 +79,18 @@ def as_polyhedron(sets: tuple[Any, ...], shape: tuple[int, ...]) -> Polyhedron |
     except ValueError:
         return None
     return found if found._inner is not None else None
+
+
+def onto_polyhedron(one: Polyhedron, w: Any, dtype: str) -> Any:
+    """The projection, once more for units whose image lost digits beside larger weights.
+
+    As to an entry of 1e20, or where next to nothing is left of a weight.
+    """
+    units = one._units(len(w.shape))
+    image = one._nearest(w, dtype)
+    peaks = [ops.max(ops.abs(x), axis=units, keepdims=True) for x in (w, image)]
+    exact = peaks[0] <= _SHORT * peaks[1]
+    return mended(exact, image, lambda x: ops.where(exact, x, one._nearest(x, dtype)))
 
 
 def _limits(one, folding, extremes):

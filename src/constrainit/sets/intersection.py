@@ -16,7 +16,7 @@ from constrainit.sets.combine import inner_set
 from constrainit.sets.elementwise import common_bounds, limits_of
 from constrainit.sets.exact import exact_projection
 from constrainit.sets.few import few_of, is_cone_and_norm
-from constrainit.sets.inequalities import as_polyhedron
+from constrainit.sets.inequalities import as_polyhedron, onto_polyhedron
 from constrainit.sets.meeting import box_between, map_onto_all
 
 _GAP = 1e-3
@@ -187,13 +187,16 @@ class Intersection(ConstraintSet):
         one = as_polyhedron(tuple(self.sets), tuple(w.shape))
         if one is None:
             return looping(_by_dykstra, self, dtype, tuple(w.shape))(w)
-        # Twice: what an entry of 1e20 has hidden in its rounding is found from nearer.
-        w = one._nearest(one._nearest(w, dtype), dtype)
+        w = onto_polyhedron(one, w, dtype)
         for bounds in filter(limits_of, self.sets):
             w = bounds._nearest(w, dtype)
         return w
 
     def _holds(self, w, image, dtype):
+        if not self._directly and as_polyhedron(tuple(self.sets), tuple(w.shape)):
+            bounds = filter(limits_of, self.sets)
+            held = [one._holds(w, one._nearest(w, dtype), dtype) for one in bounds]
+            return self._in_all([super()._holds(w, image, dtype), *held], w)
         held = [one._holds(w, one._nearest(w, dtype), dtype) for one in self.sets]
         inside = self._in_all(held, w)
         if self._directly:

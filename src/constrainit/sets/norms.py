@@ -1,14 +1,11 @@
 """Sets of norms: each unit's incoming weights as one vector."""
 
-import math
-from functools import partial
 from typing import Any
 
-import keras
 from keras import ops
 
 from constrainit import _checks
-from constrainit._compile import choose
+from constrainit._compile import mended
 from constrainit._precision import (
     as_dtype,
     dtype_of,
@@ -23,6 +20,7 @@ from constrainit.numerics import (
     at_least,
     at_most,
     between,
+    computed_once,
     factor_into,
     in_double,
     plain_norm,
@@ -78,41 +76,10 @@ class _Norms(ConstraintSet):
         (low, high), (below, above) = self._ends(dtype)
         tame = norm <= most if low is None and least < high else norm == size
         factor = ops.where(tame, factor_into(size, low, high, below, above), 1.0)
+        # Else JAX's compiler divides and compares anew for each entry of a unit.
+        image = as_dtype(multiply(wide, computed_once(factor)), dtype)
         # A unit must not depend on its neighbours, not even in its last digit.
-        if keras.backend.backend() == "jax":
-            # What goes through a branch is copied: the numbers of the units, not the weight.
-            # Adding -0.0 keeps the sign of a zero.
-            usual = ops.ones_like(factor), factor, ops.full_like(factor, -0.0)
-            scale, factor, added = choose(
-                tame,
-                lambda: usual,
-                lambda: tuple(map(partial(ops.where, tame), usual, self._rare(wide, dtype))),
-            )
-            return as_dtype(wide * scale * factor + added, dtype)
-        image = as_dtype(multiply(wide, factor), dtype)
-        return choose(
-            tame,
-            lambda: image,
-            lambda: ops.where(tame, image, super(_Norms, self)._image(image)),
-        )
-
-    def _rare(self, w, dtype):
-        """Two factors and a summand that take each unit of `w` to its image, of whatever size."""
-        units = self._units(len(w.shape))
-        usable = self._usable(w)
-        safe = ops.where(usable, w, ops.ones_like(w))
-        peak = ops.max(ops.abs(safe), axis=units, keepdims=True)
-        # A number between these and its reciprocal are both normal.
-        edge = 4 * smallest_normal(dtype_of(w))
-        scale = between(1.0 / at_least(peak, edge), edge, 1.0 / edge)
-        size = plain_norm(safe * scale, units)
-        norm, empty = size / scale, size == 0
-        (low, high), (lower, upper) = self._margins(dtype), self._targets(dtype)
-        stays = ops.logical_or(~usable, ops.logical_and(norm >= low, norm <= high))
-        even = max(lower, 0.0) / math.prod(w.shape[axis] for axis in units) ** 0.5
-        factor = at_least(at_most(norm, upper), lower) / ops.where(empty, 1.0, size)
-        moved = scale, factor, ops.where(empty, even, -0.0)
-        return tuple(ops.where(stays, *pair) for pair in zip((1.0, 1.0, -0.0), moved, strict=True))
+        return mended(tame, image, lambda w: ops.where(tame, w, super(_Norms, self)._image(w)))
 
     def _ends(self, dtype):
         """`_margins` and `_targets`, with None for a bound that no norm is below."""
