@@ -1,17 +1,15 @@
 """Training on several devices or processes, for test_distributed.py, which runs this as a script.
 
 Arguments: the engine and a file for the weights; for engines of two processes also the rank and a
-port. `one` is one machine. `bytes FILE [SET ...]` counts what projections send between devices.
+port. `one` is one machine.
 """
 
-import json
 import os
 import sys
-from pathlib import Path
 
 ENGINE, TARGET, *PLACE = sys.argv[1:]
 RANK, PORT = map(int, PLACE) if ENGINE in ("workers", "ddp", "processes") else (0, 0)
-if ENGINE in ("data", "model", "bytes"):
+if ENGINE in ("data", "model"):
     os.environ["XLA_FLAGS"] = (
         f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8"
     )
@@ -159,58 +157,8 @@ def on_torch():
     return model
 
 
-SETS = {
-    "NonNegative()": ci.NonNegative(),
-    "Box(-1, 1)": ci.Box(-1, 1),
-    "UnitNorm()": ci.UnitNorm(),
-    "MaxNorm(1)": ci.MaxNorm(1),
-    "SumTo(1)": ci.SumTo(1),
-    "Simplex()": ci.Simplex(),
-    "Monotone()": ci.Monotone(),
-    "SpectralNorm(1)": ci.SpectralNorm(1),
-    "Orthogonal()": ci.Orthogonal(),
-}
-
-
-def collectives():
-    """Bytes that devices send for one projection of a 256x256 kernel over eight devices.
-
-    Counted in the compiled program: the results of its collectives, once each. By set, with
-    units over the devices, and with what feeds a unit over the devices.
-    """
-    import re
-
-    import jax
-    from jax.sharding import Mesh, NamedSharding, PartitionSpec
-
-    mesh = Mesh(np.asarray(jax.devices()), ("model",))
-    names = "all-gather|all-reduce|reduce-scatter|collective-permute|all-to-all"
-    found = {}
-    for name in PLACE or SETS:
-        a_set = SETS[name]
-        found[name] = []
-        for spec in (PartitionSpec(None, "model"), PartitionSpec("model", None)):
-            sharding = NamedSharding(mesh, spec)
-            kernel = jax.ShapeDtypeStruct((256, 256), "float32", sharding=sharding)
-            image = jax.jit(a_set.resolve((0,)).project, out_shardings=sharding)
-            text = image.lower(kernel).compile().as_text()
-            lines = re.findall(rf" = (.+?) (?:{names})(?:-start)?\(", text)
-            shapes = [
-                part for line in lines for part in re.findall(r"(\w+?)(\d+)\[([\d,]*)\]", line)
-            ]
-            sizes = [
-                int(bits) // 8 * int(np.prod([int(n) for n in shape.split(",") if n] or [1]))
-                for _, bits, shape in shapes
-            ]
-            found[name].append(sum(sizes))
-    return found
-
-
 def main():
     backend = keras.backend.backend()
-    if ENGINE == "bytes":
-        Path(TARGET).write_text(json.dumps(collectives()))
-        return
     if backend == "torch":
         model = on_torch()
     elif ENGINE == "one":

@@ -106,12 +106,16 @@ class Trained(keras.Model):
             return *([v.value for v in part] for part in held), []
 
         def jax_state_sync(self):
+            # As in Keras: outside of its loop there is no state to take over.
+            if not getattr(self, "_jax_state", None) or self._jax_state_synced:
+                return
             held = [*self.trainable_variables, *self.non_trainable_variables, *self._all_slots()]
             state = self._jax_state
             names = ("trainable_variables", "non_trainable_variables", "optimizer_variables")
             found = [value for name in names for value in state[name]]
             for variable, value in zip(held, found, strict=True):
                 variable.assign(value)
+            self._jax_state_synced = True
 
 
 def net(*sizes, last=None, name=None, **named):

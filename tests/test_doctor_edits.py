@@ -13,7 +13,7 @@ from keras import layers, ops
 
 import constrainit as ci
 from constrainit.doctor.treatments import _chosen_edits, _edits
-from constrainit.doctor.treatments._rewriting import rewritten, source_of
+from constrainit.doctor.treatments._rewriting import registered_as_before, rewritten, source_of
 
 EDITS = {
     "item by index": (
@@ -220,6 +220,32 @@ def test_what_a_class_that_is_not_saved_lacks(kind, is_registered):
     assert found.treatment.healed
     assert f'+        return {{"low": self.{name}}}' in found.treatment.diff
     assert ("+@keras.saving" in found.treatment.diff) != is_registered
+
+
+class Summed(keras.constraints.Constraint):
+    """Sums without their axis."""
+
+    def __call__(self, w):
+        return w / ops.sum(w, axis=1)
+
+
+keras.saving.register_keras_serializable("test_doctor_edits")(Summed)
+
+
+def test_a_class_that_is_registered_by_a_call_stays_so():
+    """The edit that is tried is known to Keras, and the diff does not register it once more."""
+    first, *_ = found = [f for f in diagnosed(Summed()) if f.counts]
+    assert first.code in ("CW201", "CW202", "CW205")
+    assert first.treatment.healed
+    assert "keepdims=True" in first.treatment.diff
+    assert "register" not in "".join(f.treatment.diff for f in found if f.treatment is not None)
+    name = "test_doctor_edits>Summed"
+    with registered_as_before():
+        made = rewritten(Summed, _edits.keeps_dimensions)
+        assert made is not None
+        assert keras.saving.get_registered_name(made[0]) == name
+        assert keras.saving.get_registered_object(name) is made[0]
+    assert keras.saving.get_registered_object(name) is Summed
 
 
 @register

@@ -63,6 +63,50 @@ def test_the_other_cross_entropy_takes_the_labels(loss, y, last, heals):
 
 
 @pytest.mark.parametrize(
+    ("loss", "y", "code", "pasted"),
+    [
+        (NUMBERS, CLASSES + 1, "CW605", "y = y - 1"),
+        (NUMBERS, (CLASSES + 1)[:, None], "CW605", "y = y - 1"),
+        (NUMBERS, (CLASSES + 1).astype("float32"), "CW605", "y = y - 1"),
+        (NUMBERS, CLASSES - 1, "CW605", "y = y + 1"),
+        (COLUMNS, CLASSES + 1, "CW603", f'loss="{NUMBERS}"\ny = y - 1'),
+        (
+            COLUMNS,
+            (CLASSES + 1)[:, None].astype("float32"),
+            "CW603",
+            f'loss="{NUMBERS}"\ny = y - 1',
+        ),
+        (COLUMNS, np.eye(4, dtype="float32")[CLASSES + 1], "CW605", "y = y[..., 1:]"),
+    ],
+)
+def test_labels_that_do_not_count_from_zero(loss, y, code, pasted):
+    """That is named first, whatever a backend makes of them, and labels from zero are tried."""
+    found = [f for f in diagnosed(loss, y).findings if f.counts]
+    first = found[0]
+    assert (first.code, first.level, first.layer) == (code, "error", "last")
+    assert first.treatment.healed
+    assert first.treatment.code.startswith(pasted)
+    assert all(f.cause == f"{code} last" for f in found[1:])
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "pasted"), [(1, 2, "y = y - 1"), (-1, 1, "y = (y + 1) / 2")]
+)
+def test_two_labels_of_a_binary_cross_entropy(low, high, pasted):
+    keras.utils.set_random_seed(0)
+    last = layers.Dense(1, "sigmoid", name="last")
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(8, "tanh"), last])
+    model.compile(keras.optimizers.Adam(0.01), "binary_crossentropy")
+    y = np.where(X[:, :1] > 0, high, low).astype("float32")
+    first, *others = [f for f in ci.diagnose(model, X, y).findings if f.counts]
+    assert (first.code, first.layer) == ("CW605", "last")
+    assert pasted.removeprefix("y = ") in first.fix
+    assert first.treatment.healed
+    assert first.treatment.code == pasted
+    assert all(f.cause == "CW605 last" for f in others)
+
+
+@pytest.mark.parametrize(
     ("loss", "y"), [(COLUMNS, ONE_HOT), (NUMBERS, CLASSES), (NUMBERS, CLASSES[:, None])]
 )
 def test_labels_that_the_loss_takes(loss, y):

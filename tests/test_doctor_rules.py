@@ -839,7 +839,7 @@ def test_a_root_of_zero_that_no_weight_makes():
 
 
 def test_what_harms_training_comes_before_what_is_not_saved():
-    """A class that is not registered is an error, and no reason why the loss grows."""
+    """A class that is not registered is no reason why the loss grows."""
     kind = type(local_class())
     kind.__call__ = lambda self, w: ops.clip(w, 8.0, 9.0)
     slow = keras.optimizers.SGD(1e-5)
@@ -849,6 +849,25 @@ def test_what_harms_training_comes_before_what_is_not_saved():
     assert "CW505" in {f.code for f in found}
     saved = next(f for f in found if f.code == "CW208")
     assert saved.message.endswith("can not be loaded, as it is not registered with Keras")
+
+
+@pytest.mark.parametrize(("best", "first"), [(0.1, "CW101"), (0.8, "CW208")])
+def test_a_start_that_does_harm_comes_before_what_is_not_saved(best, first):
+    """It does if the loss rises as its constraint takes it from 0.1 to 0.8."""
+    kind = type(local_class())
+    kind.__call__ = lambda self, w: ops.maximum(w, 0.8)
+    model = dense(kind(), constant(0.1))
+    kernel = model.get_layer("here").kernel
+    kernel.assign(ops.full(kernel.shape, best))
+    wanted = ops.convert_to_numpy(model(X)) + 0.01
+    kernel.assign(ops.full(kernel.shape, 0.1))
+    slow = keras.optimizers.SGD(1e-5)
+    found = [f for f in ci.diagnose(model, X, wanted, optimizer=slow).findings if f.counts]
+    assert found[0].code == first
+    assert "CW101" in {f.code for f in found}
+    saved = next(f for f in found if f.code == "CW208")
+    assert saved.level == "warning"
+    assert "or load it with custom_objects={'" in saved.fix
 
 
 @pytest.mark.parametrize(("constrained", "wanted"), [(True, "whose constraint"), (False, "gelu")])

@@ -104,10 +104,30 @@ def rounded(y, predicted):
     return ops.mean(ops.abs(y - ops.round(predicted)), axis=-1)
 
 
+@registered
+def largest(shares):
+    return ops.one_hot(ops.argmax(shares, axis=-1), 4)
+
+
+@registered
+def largest_let_through(shares):
+    return shares + ops.stop_gradient(largest(shares) - shares)
+
+
 def report_of(*parts, loss: Any = "mse"):
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((4,)), *parts])
     model.compile(keras.optimizers.Adam(0.01), loss)
+    return ci.diagnose(model, X, Y)
+
+
+def report_of_graph(operation: Any):
+    """A functional model with an operation between two layers."""
+    keras.utils.set_random_seed(0)
+    given = keras.Input((4,))
+    inner = layers.Dense(4, name="inner")(given)
+    model = keras.Model(given, layers.Dense(1)(operation(inner)))
+    model.compile(keras.optimizers.Adam(0.01), "mse")
     return ci.diagnose(model, X, Y)
 
 
@@ -118,6 +138,23 @@ CUT = {
     "bound": (lambda: report_of(Stuck(), layers.Dense(1)), "ops.maximum("),
     "inputs": (lambda: report_of(layers.Dense(4), Rounds(), layers.Dense(1)), "ops.round(x)"),
     "activation": (lambda: report_of(layers.Dense(4, signs), layers.Dense(1)), "ops.sign(x)"),
+    "Lambda": (
+        lambda: report_of(layers.Dense(4), layers.Lambda(largest), layers.Dense(1)),
+        "ops.argmax(shares",
+    ),
+    "expression": (
+        lambda: report_of(
+            layers.Dense(4),
+            layers.Lambda(lambda z: ops.tanh(z)),
+            layers.Lambda(lambda z: 0.1 * ops.floor(10 * z)),
+            layers.Dense(1),
+        ),
+        "ops.floor(10",
+    ),
+    "before": (
+        lambda: report_of(layers.Dense(4), layers.Dense(4, signs), layers.Dense(1)),
+        "ops.sign(x)",
+    ),
     "loss": (lambda: report_of(layers.Dense(1), loss=rounded), "ops.round(predicted)"),
 }
 
@@ -133,9 +170,60 @@ def test_the_line_that_cuts_a_gradient_off_is_named(case):
     assert source is not None, str(report)
     assert text in source.text, str(report)
     assert f"line {source.line} of test_doctor_severed.py" in found[0].message
-    if case in ("weight", "layer", "inputs", "bound"):
+    if case in ("weight", "layer", "inputs", "bound", "activation", "Lambda", "before"):
         assert treatment is not None, str(report)
         assert treatment.healed, str(report)
+
+
+@pytest.mark.parametrize(
+    ("case", "operation"),
+    [("function", "a comparison"), ("layer", "a comparison"), ("Lambda", "argmax")],
+)
+def test_the_operation_is_named(case, operation):
+    make, _ = CUT[case]
+    found = [f for f in make().findings if f.code == "CW503" and f.counts]
+    assert f"; {operation} in line " in found[0].message
+
+
+@pytest.mark.parametrize(
+    ("operation", "name"),
+    [
+        (lambda z: ops.one_hot(ops.argmax(z, axis=-1), 4), "argmax"),
+        (lambda z: ops.cast(z > 0, "float32"), "greater"),
+        (lambda z: ops.floor(4 * z), "floor"),
+    ],
+)
+def test_an_operation_in_a_graph_is_named(operation, name):
+    """The graph of a model knows no lines."""
+    found = [f for f in report_of_graph(operation).findings if f.code == "CW503" and f.counts]
+    assert {f.layer for f in found} == {"inner"}
+    assert f"; {name} in the graph of the model cuts it off" in found[0].message
+
+
+def test_a_gradient_that_is_let_through():
+    report = report_of(layers.Dense(4), layers.Lambda(largest_let_through), layers.Dense(1))
+    assert report.ok, str(report)
+    healthy = report_of_graph(lambda z: ops.where(z > 0, z, 0.1 * z))
+    assert healthy.ok, str(healthy)
+
+
+@registered
+def kept(x):
+    return ops.stop_gradient(x)
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        lambda: report_of_graph(ops.stop_gradient),
+        lambda: report_of(layers.Dense(4), layers.Lambda(kept), layers.Dense(1)),
+    ],
+    ids=["graph", "Lambda"],
+)
+def test_a_gradient_that_is_stopped_by_name(report):
+    """That may be meant: a note."""
+    found = report()
+    assert {f.level for f in found.findings if f.code == "CW503"} == {"info"}, str(found)
 
 
 def test_what_is_not_located_is_said_to_be_so():

@@ -103,6 +103,17 @@ def test_weights_that_no_step_moves(start, units, rate, says):
         assert found[0].treatment.healed, str(report)
 
 
+@pytest.mark.parametrize(
+    ("target", "rate", "found"), [(450.0, 1e-3, True), (450.0, 1.0, False), (3.0, 1e-3, False)]
+)
+def test_weights_whose_goal_is_far_away(target, rate, found):
+    """A constant of hundreds that starts at one, of which a step of Adam moves a thousandth."""
+    report = diagnosed(Spring(1.0), X[:, :1], target * X[:, :1], keras.optimizers.Adam(rate))
+    slow = [f for f in report.findings if f.code == "CW615"]
+    assert bool(slow) == found, str(report)
+    assert not found or "and multiply by" in slow[0].fix
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_pretrained_weights_and_a_low_rate(known):
     """A fresh optimizer with a low rate is meant where the weights know most already."""

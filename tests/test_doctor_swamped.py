@@ -58,3 +58,56 @@ def test_a_divergence_that_is_a_sum_beside_an_error_that_is_a_mean():
 def test_what_is_added_leaves_the_data_to_be_learnt(given):
     report = diagnosed(*given)
     assert "CW609" not in {finding.code for finding in report.findings}, str(report)
+
+
+def penalised(strength, penalty=keras.regularizers.L2, rate=0.01):
+    """A classifier of pictures with penalties on both kernels."""
+    keras.utils.set_random_seed(0)
+    given = {"kernel_regularizer": penalty(strength)}
+    bounded = {"kernel_constraint": keras.constraints.MaxNorm(9.0), **given}
+    inner = layers.Dense(24, "sigmoid", name="inner", **bounded)
+    last = layers.Dense(4, "softmax", name="last", **given)
+    model = keras.Sequential([keras.Input((32,)), inner, last])
+    model.compile(keras.optimizers.RMSprop(rate), "sparse_categorical_crossentropy")
+    return ci.diagnose(model, PICTURES, np.arange(64) % 4)
+
+
+@keras.saving.register_keras_serializable("test_doctor_swamped")
+class Squares(keras.regularizers.Regularizer):
+    """One of a class of one's own."""
+
+    def __init__(self, strength):
+        self.strength = strength
+
+    def __call__(self, w):
+        return self.strength * ops.sum(ops.square(w))
+
+    def get_config(self):
+        return {"strength": self.strength}
+
+
+@pytest.mark.parametrize("penalty", [keras.regularizers.L2, Squares])
+def test_penalties_that_take_the_weights_to_a_constant(penalty):
+    """The loss of the data falls to that of a constant; weaker ones leave it to be learnt."""
+    report = penalised(0.1, penalty)
+    first = next(finding for finding in report.findings if finding.counts)
+    assert (first.code, first.layer) == ("CW609", "inner"), str(report)
+    assert "that of a constant" in first.message
+    assert first.evidence["data_loss_alone"] < 0.7 * first.evidence["data_loss_after"]
+    if penalty is keras.regularizers.L2:
+        assert first.treatment.healed, str(report)
+        assert "kernel_regularizer=keras.regularizers.L2(l2=" in first.treatment.code
+    else:
+        assert first.treatment is None
+
+
+@pytest.mark.parametrize("strength", [1e-4, 3e-3])
+def test_penalties_that_leave_the_data_to_be_learnt(strength):
+    report = penalised(strength)
+    assert report.ok, str(report)
+
+
+def test_penalties_are_not_blamed_where_nothing_is_learnt_without_them():
+    """As by a rate that is far too low."""
+    report = penalised(0.1, rate=1e-6)
+    assert "CW609" not in {finding.code for finding in report.findings}, str(report)

@@ -2,6 +2,7 @@
 
 import re
 import sys
+import warnings
 from pathlib import Path
 
 import keras
@@ -371,20 +372,65 @@ def test_quantized(mode):
         assert a_set.resolve((0,)).violation(kernel.astype("f4")) < 2e-2
 
 
+OTHERS = {
+    "rows of a table": lambda: (
+        layers.Embedding(9, 4, embeddings_constraint=ci.UnitNorm()), np.arange(9)
+    ),
+    "heads": lambda: (
+        layers.EinsumDense("ab,bcd->acd", (3, 2), kernel_constraint=ci.UnitNorm()), np.eye(4)
+    ),
+    "from heads": lambda: (
+        layers.EinsumDense("abc,bcd->ad", 4, kernel_constraint=ci.UnitNorm()),
+        np.eye(6).reshape(6, 3, 2),
+    ),
+    "swapped": lambda: (
+        layers.EinsumDense("abc,cd->adb", (3, None), kernel_constraint=ci.UnitNorm()),
+        np.eye(4)[:, None].repeat(2, 1),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+@pytest.mark.parametrize("mode", ["int8", "int4"])
+def test_tables_and_kernels_of_any_rank_are_held_when_quantized(mode, kind):
+    """What `check` looks at is what the layer computes with; `project` scales each unit."""
+    layer, x = OTHERS[kind]()
+    x = x.astype("int32" if kind == "rows of a table" else "f4")
+    model = keras.Sequential([keras.Input(x.shape[1:], dtype=x.dtype.name), layer])
+    model.quantize(mode)
+    (record,) = effective_records(model)
+    assert ci.check(model).rows[0].violation > 1e-4
+    before = array(record.value)
+    moved = ci.project(model)
+    assert [*moved] == [record.path]
+    assert ci.check(model).ok
+    now = array(record.value)
+    unit = (1,) if kind == "rows of a table" else (0, 1) if kind == "from heads" else (0,)
+    np.testing.assert_allclose(np.sqrt((now**2).sum(unit)), 1.0, rtol=2e-6)
+    sizes = np.sqrt((before**2).sum(unit, keepdims=True))
+    np.testing.assert_allclose(now, before / sizes, rtol=1e-5, atol=1e-7)
+    got = np.asarray(ops.convert_to_numpy(model(x))).astype("f4")
+    expected = now
+    if kind == "swapped":
+        expected = now[:, :, None].repeat(2, 2)
+    np.testing.assert_allclose(got.reshape(expected.shape), expected, atol=2e-2)
+
+
 def test_quantized_elsewhere_says_so(rng):
     """A quantized weight that is not looked at has a row that says so, and is not called ok."""
-    model = keras.Sequential([
-        keras.Input((4,)),
-        layers.EinsumDense("ab,bc->ac", 3, kernel_constraint=ci.UnitNorm()),
-    ])  # fmt: skip
+    table = layers.ReversibleEmbedding(9, 4, embeddings_constraint=ci.UnitNorm())
+    model = keras.Sequential([keras.Input((3,), dtype="int32"), table])
     model.quantize("int8")
     (row,) = ci.check(model).rows
     assert not row.ok
-    assert row.error == "quantized: can be looked at in Dense, not in EinsumDense"
+    assert row.error == (
+        "quantized: can be looked at in Dense, EinsumDense and Embedding, not in "
+        "ReversibleEmbedding"
+    )
     assert ci.project(model) == {}
 
 
-@pytest.mark.skipif(keras.backend.backend() == "torch", reason="exports there by other tools")
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="see the next")
 def test_export(rng, tmp_path):
     """What `project` has taken inside is what `Model.export` writes."""
     import tensorflow as tf
@@ -395,6 +441,26 @@ def test_export(rng, tmp_path):
     model.export(tmp_path / "artifact", verbose=False)
     artifact = tf.saved_model.load(tmp_path / "artifact")
     served = np.asarray(artifact.serve(np.eye(4, dtype="f4")))
+    np.testing.assert_allclose(np.linalg.norm(served, axis=0), 1, rtol=1e-5)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="exports there in its own format")
+def test_export_of_torch(tmp_path):
+    """The same for the format that PyTorch has."""
+    import torch
+
+    model = one_layer(a_set=ci.UnitNorm())
+    model.layers[0].kernel.assign(np.full((4, 3), 2.0, "f4"))
+    ci.project(model)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            model.export(tmp_path / "artifact.pt2", format="torch", verbose=False)
+        except ValueError as reason:
+            pytest.skip(f"this Keras does not: {reason}")
+        artifact = torch.export.load(tmp_path / "artifact.pt2").module()
+    # Exported for batches of one.
+    served = torch.cat([artifact(row[None]) for row in torch.eye(4)]).detach().numpy()
     np.testing.assert_allclose(np.linalg.norm(served, axis=0), 1, rtol=1e-5)
 
 

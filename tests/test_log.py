@@ -13,12 +13,14 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from conftest import array
 from keras import ops
 
 import constrainit as ci
 from constrainit.callbacks import WeightLog, _log_sums, _log_watch
 from constrainit.callbacks._log_tap import Tap
+from constrainit.cli import cli
 from constrainit.log._storage import COLUMNS, LogError, Weight, connect
 from constrainit.log._writer import Writer
 
@@ -293,6 +295,28 @@ def test_weights_without_a_constraint_and_half_precision(tmp_path):
     outside = np.abs(np.linalg.norm(array(model.layers[1].kernel), axis=0) - 1).max()
     assert frozen["violation"].tolist() == pytest.approx(3 * [outside], rel=1e-3)
     assert bias["gradient_norm"].notna().tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+def test_weights_of_every_dtype_are_logged(tmp_path, dtype):
+    """The start, steps, the end, and weights without a constraint."""
+    if dtype == "float64" and keras.backend.backend() == "jax":
+        pytest.skip("JAX has it by a switch only")
+    sets = [ci.NonNegative(), ci.UnitNorm(), ci.Sign(1), ci.Simplex(), ci.Orthogonal()]
+    layers = [keras.layers.Dense(3, kernel_constraint=a_set, dtype=dtype) for a_set in sets]
+    model = keras.Sequential([keras.Input((3,), dtype=dtype), *layers])
+    model.compile(keras.optimizers.SGD(0.01), "mse")
+    x = _data()[0].astype("float64")
+    log = WeightLog(tmp_path / "run.db", every=2, weights="*", histograms=3, tensors=9)
+    model.fit(x, x, batch_size=4, verbose=0, callbacks=[log])
+    frame = WeightLog.read(tmp_path / "run.db")
+    assert sorted(set(frame["step"])) == [0, 2, 4]
+    last = frame[frame["step"] == 4].set_index("weight")
+    for weight in model.weights:
+        held = np.asarray(ops.convert_to_numpy(ops.cast(weight.value, "float32")))
+        row = last.loc[weight.path]
+        assert row["after_norm"] == pytest.approx(np.linalg.norm(held), rel=1e-3)
+        assert row["gradient_norm"] > 0
 
 
 def test_weights_that_are_computed_are_logged(tmp_path):
@@ -618,6 +642,36 @@ def test_a_killed_writer_loses_nothing_that_was_committed(tmp_path):
         database.close()
         assert {one.name for one in tmp_path.glob(f"{wanted}.db-*")} == set()
         Writer(path).close()
+
+
+def test_a_damaged_log_is_told(tmp_path):
+    """Whatever page of the file is lost: one message, by the frame and by the command."""
+    writer = Writer(tmp_path / "run.db")
+    writer.begin({}, [Weight("w", (2,), "float32", None)], 0)
+    for step in range(200):
+        writer.add("w", step, [0.5] * len(COLUMNS))
+    writer.commit()
+    writer.close()
+    whole = (tmp_path / "run.db").read_bytes()
+    for start in range(4096, len(whole), 4096):
+        lost = whole[:start] + 64 * b"\xfe" + whole[start + 64 :]
+        (tmp_path / "run.db").write_bytes(lost)
+        with contextlib.suppress(LogError):
+            WeightLog.read(tmp_path / "run.db")
+    (tmp_path / "run.db").write_bytes(whole[:4096] + bytes(len(whole) - 4096))
+    with pytest.raises(LogError, match=r"'.*run\.db' can not be read: .*malformed"):
+        WeightLog.read(tmp_path / "run.db")
+    done = CliRunner().invoke(cli, ["log", str(tmp_path / "run.db")])
+    assert done.exit_code == 2
+    assert "can not be read" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="has no such files")
+@pytest.mark.parametrize("path", ["/proc/run.db", "/dev/full"])
+def test_what_can_not_be_written_is_told(path):
+    """A folder or a file that takes nothing."""
+    with pytest.raises(LogError, match=rf"The log '{path}' can not be (opened|used): "):
+        _fit(_compiled(_model()), path)
 
 
 def test_reading_leaves_nothing_beside_the_log(tmp_path):

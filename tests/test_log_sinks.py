@@ -89,6 +89,41 @@ def test_any_object_is_a_sink(tmp_path):
     assert sink.closed == 1
 
 
+class Lost:
+    """A server that is gone after some records, or that can not be told of the end."""
+
+    def __init__(self, taken, closes=True):
+        self.taken, self.closes, self.asked = taken, closes, 0
+
+    def write(self, step, records):
+        self.asked += 1
+        if self.asked > self.taken:
+            raise ConnectionError("the server is gone")
+
+    def close(self):
+        if not self.closes:
+            raise ConnectionError("the server is gone")
+
+
+@pytest.mark.parametrize("sink", [Lost(2), Lost(2, closes=False), Lost(99, closes=False)])
+def test_a_sink_that_is_lost_ends_no_training(tmp_path, sink):
+    """One warning, and what it lacks is in the file."""
+    expected = (
+        r"Lost of the log .* can not be written any more: ConnectionError: the server is gone"
+    )
+    with pytest.warns(UserWarning, match=expected) as told:
+        held = _fit(tmp_path, sink)
+    assert sum("Lost" in str(one.message) for one in told) == 1
+    assert [*held] == [0, 2, 4]
+    assert sink.asked == 3
+
+
+def test_a_sink_that_takes_nothing_is_told_at_once(tmp_path):
+    """It is misused: training does not go on for hours without it."""
+    with pytest.raises(ConnectionError, match="gone"):
+        _fit(tmp_path, Lost(0))
+
+
 @pytest.mark.parametrize(
     ("sink", "package"),
     [(TensorBoardSink, "tensorboard"), (WandbSink, "wandb"), (MlflowSink, "mlflow")],

@@ -69,7 +69,29 @@ def test_code_is_not_broken(width):
     done = Treatment("a set", {}, {}, True, paste, f"{change}\n     after\n")
     found = Finding("CW101", "a", "error", "s", "l", "m/l/kernel", "a.", "b", {}, treatment=done)
     lines = _text.plain(*_finding_page.parts([found]), width=width).splitlines()
-    assert lines.index(f"    {paste}") + 2 == lines.index(f"    {change}")
+    # The file is changed before the model is made anew, which the code to paste is for.
+    assert lines.index(f"    {change}") < lines.index(f"    {paste}")
+    assert "  first, the change to your file:" in lines
+
+
+def test_a_change_to_a_file_stands_before_the_code_to_paste():
+    """On a page, too; alone neither is said to be first."""
+    both, code, diff = (
+        Treatment("an edit", {}, {}, True, code=code, diff=diff)
+        for code, diff in (
+            ("ci.prepare(model)", "+new\n"),
+            ("ci.prepare(model)", ""),
+            ("", "+new\n"),
+        )
+    )
+    said = {True: ("First, the change", "Then, once the model"), False: ()}
+    for treatment in (both, code, diff):
+        found = Finding("CW101", "a", "error", "s", "", "w", "a", "b", {}, treatment=treatment)
+        page = dataclasses.replace(sick(), findings=(found,)).to_html()
+        places = [page.find(text) for text in said[treatment is both]]
+        assert places == sorted(places)
+        assert -1 not in places
+        assert treatment is both or "irst, the change" not in page
 
 
 @pytest.mark.parametrize("width", [20, 30, 40, 46, 47, 60, 100])

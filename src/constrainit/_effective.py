@@ -10,9 +10,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from constrainit import _quantized
 from constrainit.model import WeightRecord, constrained_records, walk
 
-QUANTIZED = ("int8", "int4")
 _ROUNDS = 20
 
 
@@ -30,7 +30,7 @@ def _computed(model):
     """
     for record in walk(model):
         layer, name = record.layer, computed_weight(record)
-        if getattr(layer, "quantization_mode", None) in QUANTIZED:
+        if getattr(layer, "quantization_mode", None) in _quantized.MODES:
             kind, given = QuantizedRecord, getattr(layer, f"{name}_constraint", None)
         else:
             kind, given = LoraRecord, record.constraint
@@ -98,38 +98,17 @@ class LoraRecord(EffectiveRecord):
 
 @dataclass(frozen=True)
 class QuantizedRecord(EffectiveRecord):
-    """A kernel of `Dense` that is stored as integers with a scale for each unit."""
+    """A kernel or table of embeddings that is stored as integers with a scale for each unit."""
 
     @property
     def hidden(self) -> str:
         """Why the weight can not be looked at, or an empty string."""
-        if type(self.layer) is keras.layers.Dense:
-            return ""
-        kind = type(self.layer).__name__
-        return f"quantized: can be looked at in Dense, not in {kind}"
-
-    @property
-    def _grouped(self) -> bool:
-        """Whether groups of inputs have a scale each: one to multiply with, not to divide by."""
-        return len(self.layer.kernel_scale.shape) == 2
+        return _quantized.unreadable(self.layer)
 
     @property
     def value(self) -> Any:
-        """The kernel that integers and scales stand for, in float32."""
-        layer = self.layer
-        whole = layer._kernel if layer.quantization_mode == "int8" else _unpacked(layer)
-        whole, scale = ops.cast(whole, "float32"), ops.cast(layer.kernel_scale, "float32")
-        if self._grouped:
-            groups = ops.cast(ops.convert_to_tensor(layer.g_idx), "int32")
-            zero = ops.take(ops.convert_to_tensor(layer.kernel_zero), groups, axis=0)
-            whole = whole - ops.cast(zero, "float32")
-            value = whole * ops.take(scale, groups, axis=0)
-        else:
-            value = whole / scale
-        if layer.lora_enabled:
-            share = layer.lora_alpha / layer.lora_rank
-            value = value + share * ops.matmul(layer.lora_kernel_a, layer.lora_kernel_b)
-        return value
+        """The weight that integers and scales stand for, in float32."""
+        return _quantized.value_of(self.layer)
 
     def assign(self, value: Any) -> None:
         """Scales each unit towards its value: the integers can not move by less than a grid step.
@@ -137,19 +116,14 @@ class QuantizedRecord(EffectiveRecord):
         A rule of each unit's size (a norm, a sum) is met by that, one on how entries relate to
         each other (an orthogonal matrix) only as near as the grid allows.
         """
-        a_set, last = self.resolved(self.given), float("inf")
+        a_set, last, axes = self.resolved(self.given), float("inf"), _quantized.axes_of(self.layer)
         for _ in range(_ROUNDS):
             now = self.value
             target = value if value is not None else a_set.project(now)
-            along = ops.sum(now * target, axis=0) / ops.maximum(ops.sum(now * now, axis=0), 1e-30)
-            along = ops.where(along > 0, along, 1.0)
-            factor = along if self._grouped else 1 / along
-            self.layer.kernel_scale.assign(self.layer.kernel_scale * factor)
+            both, own = (ops.sum(now * one, axis=axes, keepdims=True) for one in (target, now))
+            along = both / ops.maximum(own, 1e-30)
+            _quantized.rescale(self.layer, ops.where(along > 0, along, 1.0))
             value, outside = None, float(a_set.violation(self.value))
             if outside == 0 or outside > 0.99 * last:
                 return
             last = outside
-
-
-def _unpacked(layer: Any) -> Any:
-    return keras.quantizers.unpack_int4(layer._kernel, layer._orig_output_dim, axis=-1)

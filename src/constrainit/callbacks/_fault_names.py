@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from constrainit.callbacks._fault_flags import is_finite
-from constrainit.callbacks._fault_state import Evidence, State, arrays_of
+from constrainit.callbacks._fault_state import Evidence, State, arrays_of, is_lost
 
 _NONFINITE = 4
 """Where `summarize` has the share of entries that are not finite."""
@@ -26,7 +26,7 @@ class Fault:
             `"update"`, `"constraint"`, or `"state"` for a weight that is not trained.
         weights: The paths of the weights whose gradient or value is not finite in that step.
         layer: The first layer whose output is not finite, or an empty string.
-        loss: The loss of the step.
+        loss: The loss of the step, None where a `train_step` of its own tells Keras none.
         path: The file that keeps the step, None if it could not be kept.
     """
 
@@ -34,7 +34,7 @@ class Fault:
     stage: str
     weights: tuple[str, ...]
     layer: str
-    loss: float
+    loss: float | None
     path: str | None
 
     def __str__(self) -> str:
@@ -51,7 +51,8 @@ class Fault:
             "state": f"{named} became not finite",
         }[self.stage]
         more = f" (then the gradient of {named})" if self.stage == "activation" and named else ""
-        return f"At step {self.step} {what}{more}; loss {self.loss:.4g}."
+        loss = "" if self.loss is None else f"; loss {self.loss:.4g}"
+        return f"At step {self.step} {what}{more}{loss}."
 
     def about(self) -> dict[str, Any]:
         """As plain values for JSON, which has no NaN."""
@@ -76,7 +77,7 @@ def judged(model: keras.Model, state: State, data: Any, found: Evidence) -> Faul
         stage, weights = "start", start
     else:
         layer = _first_layer(model, state, data)
-        stage = "activation" if layer else "loss" if not np.isfinite(found.loss) else found.stage
+        stage = "activation" if layer else "loss" if is_lost(found.loss) else found.stage
     paths = tuple(v.path for v in weights)
     return Fault(found.step, stage, paths, layer, found.loss, None)
 

@@ -21,14 +21,15 @@ class Evidence:
         step: Its number: one for the first change of the weights.
         stage: One of `STAGES`, or `"state"`.
         weights: The variables that are not finite there.
-        loss: The mean loss since the copy that it was compared with.
+        loss: The mean loss since the copy that it was compared with; None where a `train_step` of
+            its own tells Keras none.
         refused: The error with which PyTorch has ended the step, if it has.
     """
 
     step: int
     stage: str
     weights: list[Any]
-    loss: float
+    loss: float | None
     refused: RuntimeError | None = None
 
 
@@ -62,9 +63,7 @@ class State:
 
     def is_bad(self, good: list[Any]) -> bool:
         """Whether something is not finite that was in a copy, or was so in a step since then."""
-        return (
-            bool(self._noted(good)) or not np.isfinite(self._loss(good)) or bool(self._lost(good))
-        )
+        return bool(self._noted(good)) or is_lost(self._loss(good)) or bool(self._lost(good))
 
     def evidence(self, good: list[Any]) -> Evidence:
         """What is not finite, against a copy."""
@@ -109,10 +108,15 @@ class State:
     def _loss(self, good):
         tracker = getattr(self.model, "_loss_tracker", None)
         if tracker is None:
-            return 0.0
+            return None
         pairs = (tracker.total, tracker.count)
         total, count = (float(on_host(v)) - float(self._of(good, v)) for v in pairs)
-        return total / count if count else 0.0
+        return total / count if count else None
+
+
+def is_lost(loss: float | None) -> bool:
+    """Whether a loss is known and not finite."""
+    return loss is not None and not np.isfinite(loss)
 
 
 def _copies(_, values):

@@ -12,6 +12,7 @@ from typing import Any
 
 from constrainit import _checks
 from constrainit._signatures import Told
+from constrainit._warning import warn
 from constrainit.callbacks._log_hub import is_chief
 from constrainit.callbacks._log_output import Output
 from constrainit.callbacks._log_reach import Reach
@@ -183,8 +184,8 @@ class WeightLog(Told, Reach):
         """Before the first step: what may have been loaded has been, and the start is logged."""
         if self._is_running or self._watch is None:
             return
-        self._is_running = True
-        step = self._step()
+        self._is_running, self._is_trained = True, False
+        step = self._begun = self._step()
         self._last = step
         self._read = time.monotonic()
         fresh = self._output.begin(self.model, self.every, self._watch, step)
@@ -195,6 +196,7 @@ class WeightLog(Told, Reach):
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Reads what the steps before have left, now and then."""
+        self._is_trained = True
         if self._waits and time.monotonic() - self._read > _SECONDS:
             self._drain()
 
@@ -210,6 +212,8 @@ class WeightLog(Told, Reach):
             step = self._step()
             if step > self._last:
                 self._output.put(step, self._watch.now())
+            if step == self._begun and self._is_trained and is_chief():
+                self._say_nothing_was_logged()
         self._output.commit()
         self.close()
 
@@ -231,6 +235,14 @@ class WeightLog(Told, Reach):
             self.close()
 
     # What is new
+
+    def _say_nothing_was_logged(self):
+        name = type(self._optimizer()).__name__
+        warn(
+            f"{name}, the optimizer that the model was compiled with, has made no step: the log "
+            f"{str(self.path)!r} holds no more than the start. Steps of another optimizer, such as "
+            "one that a `train_step` of its own keeps, are not seen."
+        )
 
     def _flush(self):
         with contextlib.suppress(RuntimeError):

@@ -17,6 +17,9 @@ from constrainit.log._writer import Writer
 class Output:
     """The file of a log, written by the first process only, and its sinks.
 
+    A sink that fails at its first records is misused, and that is raised; one that fails later,
+    such as a server that is gone, is left out of the rest of the training with one warning.
+
     Args:
         path: The file.
         sinks: Objects with `write(step, records)` and `close()`.
@@ -29,6 +32,8 @@ class Output:
         self.path, self.sinks = Path(path), sinks
         self.writer: Writer | None = None
         self._names: dict[str, str] = {}
+        # By the id of a sink whether its last records were taken.
+        self._taken: dict[int, bool] = {}
 
     def open(self) -> None:
         """Begins to write the file.
@@ -60,7 +65,26 @@ class Output:
             for path, record in found.items()
         }
         for sink in self.sinks:
+            self._tell(sink, step, told)
+
+    def _tell(self, sink, step, told):
+        if not self._taken.get(id(sink), True):
+            return
+        try:
             sink.write(step, told)
+            self._taken[id(sink)] = True
+        except Exception as reason:
+            if id(sink) not in self._taken:
+                raise
+            self._taken[id(sink)] = False
+            self._warn(sink, reason)
+
+    def _warn(self, sink, reason):
+        warn(
+            f"{type(sink).__name__} of the log {str(self.path)!r} can not be written any more: "
+            f"{type(reason).__name__}: {reason}. Training goes on without it; "
+            f"{str(self.path)!r} holds what it lacks."
+        )
 
     def go_back(self, step: int) -> None:
         """Takes back what lies behind a step. A sink keeps it."""
@@ -87,7 +111,12 @@ class Output:
     def close_sinks(self) -> None:
         """Tells the sinks that a training has ended."""
         for sink in self.sinks:
-            sink.close()
+            try:
+                sink.close()
+            except Exception as reason:
+                if self._taken.get(id(sink), True):
+                    self._warn(sink, reason)
+        self._taken = {}
 
     def _guarded(self, act, *args):
         """Does something to the file; a training must not end because a disk is full."""

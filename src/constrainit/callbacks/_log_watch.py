@@ -215,9 +215,9 @@ def _row(kind, before, after, ends):
 
 def _parts(kind, before, after, ends):
     found = numbers(before, before if kind.is_free else after, kind.a_set)
-    gradient, update = ends
-    ends = ops.stack([ops.cast(n, "float32") for n in (gradient, update / found[_NORM])])
-    parts = [ops.cast(found, "float32"), ends]
+    # Those of a weight of float64 are float64, and what does not exist is float32.
+    found, gradient, update = (ops.cast(n, "float32") for n in (found, *ends))
+    parts = [found, ops.stack([gradient, update / found[_NORM]])]
     for side in (before, after):
         flat = ops.reshape(ops.cast(side, "float32"), (-1,))
         parts += [histogram(flat, kind.bins)] if kind.bins else []

@@ -103,8 +103,16 @@ class TrainFunction:
         @functools.cache
         def known():
             model = self._model
-            groups = model.trainable_variables, model.non_trainable_variables
-            groups = zip((*groups, model.optimizer.variables), state[:3], strict=True)
+            groups = (
+                model.trainable_variables, model.non_trainable_variables, model.optimizer.variables,
+            )  # fmt: skip
+            if [*map(len, groups)] != [*map(len, state[:3])]:
+                raise ValueError(
+                    f"The `train_step` of {model.name!r} has a state in which the variables of the "
+                    "model and of the optimizer that it was compiled with are not what Keras makes "
+                    "them. `WeightLog` and `StopAtFault` can not look at its steps."
+                )
+            groups = zip(groups, state[:3], strict=True)
             return {id(v): x for group, found in groups for v, x in zip(group, found, strict=True)}
 
         return lambda variable: known()[id(variable)]

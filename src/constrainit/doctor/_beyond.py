@@ -59,6 +59,14 @@ def epsilon_of(optimizer: Any) -> float | None:
     return None if value is None else float(value)
 
 
+def decays_of(optimizer: Any) -> dict[str, float]:
+    """The factors of Adam's averages, which it corrects its steps by; of other optimizers none."""
+    inner = inner_of(optimizer)
+    if not isinstance(inner, keras.optimizers.Adam):
+        return {}
+    return {name: float(getattr(inner, name)) for name in ("beta_1", "beta_2")}
+
+
 def falls_away(losses: list[float]) -> bool:
     """Whether a loss is negative and falls no slower at the end than in the middle."""
     if len(losses) < 15 or not np.isfinite(losses).all() or not losses[-1] < 0:

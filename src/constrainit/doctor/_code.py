@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import linecache
 import textwrap
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from constrainit.doctor._frames import Source
 
 @dataclass(frozen=True)
 class Code:
-    """The source of a class or function.
+    """The source of a class, a function or a lambda.
 
     Attributes:
         tree: What it defines.
@@ -20,7 +21,7 @@ class Code:
         file: The path of that.
     """
 
-    tree: ast.ClassDef | ast.FunctionDef
+    tree: ast.ClassDef | ast.FunctionDef | ast.Lambda
     lines: list[str]
     first: int
     file: str
@@ -52,6 +53,28 @@ def code_of(one: Any) -> Code | None:
         return None
     defines = isinstance(tree, (ast.ClassDef, ast.FunctionDef))
     return Code(tree, lines, first, file) if defines else None
+
+
+def lambda_of(one: Any) -> Code | None:
+    """The source of a lambda, wherever it is written; None where there is none to read."""
+    try:
+        file = inspect.getsourcefile(one) or ""
+        lines = linecache.getlines(file)
+        tree = ast.parse("".join(lines))
+    # What is made in a session.
+    except (TypeError, SyntaxError, ValueError):
+        return None
+    # Several may begin on a line: where the body lies is known of what it was compiled to.
+    places = {place for place in one.__code__.co_positions() if None not in place}
+    found = [
+        node for node in ast.walk(tree)
+        if isinstance(node, ast.Lambda) and _place(node.body) in places
+    ]  # fmt: skip
+    return Code(found[0], lines, 1, file) if len(found) == 1 else None
+
+
+def _place(node):
+    return node.lineno, node.end_lineno, node.col_offset, node.end_col_offset
 
 
 def function_of(one: Any) -> ast.FunctionDef | None:

@@ -51,18 +51,38 @@ def columns_of_one(loss: Any, targets: Any, spec: Any) -> int:
     return 1 if (value == value[..., :1]).all() else given[-1]
 
 
-def numbered(loss: Any, targets: Any, spec: Any) -> int:
-    """How many columns a cross-entropy of Keras takes where it is given numbers of classes; or 0.
+def numbered(loss: Any, targets: Any, spec: Any) -> tuple[int, int]:
+    """How many columns a cross-entropy of Keras takes where it is given numbers of classes.
 
     The targets have the shape of the predictions without their last axis, or with one entry in it.
+
+    Returns:
+        The columns, or 0 if it is not so; and the number that the classes are counted from, where
+        they do not fit if that is zero.
     """
     predicted, given = tuple(spec.shape), tuple(targets.shape)
     fits = given in (predicted[:-1], (*predicted[:-1], 1))
     if not _is_of(loss, keras.losses.categorical_crossentropy) or not fits or predicted[-1] < 2:
+        return 0, 0
+    value, classes = to_numpy(targets), predicted[-1]
+    low, high = float(value.min()), float(value.max())
+    first = int(low) if high >= classes else 0
+    whole = bool((value == np.round(value)).all())
+    return (classes, first) if whole and low >= 0 and high - first < classes else (0, 0)
+
+
+def with_an_empty_one(loss: Any, targets: Any, spec: Any) -> int:
+    """How many columns the targets of a cross-entropy of Keras have if the first is too many; or 0.
+
+    It is that of no example, as `to_categorical` makes it of labels from one.
+    """
+    predicted, given = tuple(spec.shape), tuple(targets.shape)
+    if not _is_of(loss, keras.losses.categorical_crossentropy) or len(given) != len(predicted):
         return 0
     value = to_numpy(targets)
-    whole = bool((value == np.round(value)).all())
-    return predicted[-1] if whole and value.min() >= 0 and value.max() < predicted[-1] else 0
+    one_hot = bool(((value == 0) | (value == 1)).all() and (value.sum(axis=-1) == 1).all())
+    too_many = given[-1] == predicted[-1] + 1 and not value[..., 0].any()
+    return given[-1] if one_hot and too_many else 0
 
 
 def spread(loss: Any, targets: Any, spec: Any) -> int:

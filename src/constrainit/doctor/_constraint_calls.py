@@ -26,6 +26,9 @@ _COUNTS = (*range(33), *(n for r in (50, 100, 200, 250, 500, 1000, 10_000) for n
 _FAR = 100.0
 """A weight so many times as large is more likely to be outside of its set."""
 
+NOT_REGISTERED = "can not be loaded, as it is not registered with Keras"
+"""What is said of a constraint that a program can load which hands its class over."""
+
 _WARNS_OF_LAMBDA = "The object being serialized includes a `lambda`"
 _REFUSES_LAMBDA = "deserialization of a Python lambda"
 """How Keras speaks of a lambda as it is saved, and as it is to be loaded."""
@@ -188,7 +191,7 @@ def saving_fault(record, incomparable):
     # A user's `get_config` and `from_config` may raise anything.
     except Exception as exception:
         if str(exception).startswith("Could not locate"):
-            return "can not be loaded, as it is not registered with Keras"
+            return NOT_REGISTERED
         if _REFUSES_LAMBDA in str(exception):
             return "can not be loaded, as Keras loads no lambda in its safe mode"
         return f"can not be loaded: {fault(exception)}"

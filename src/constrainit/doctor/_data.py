@@ -13,6 +13,7 @@ from constrainit.doctor._columns import (
     compares_units,
     numbered,
     spread,
+    with_an_empty_one,
 )
 from constrainit.doctor._evidence import DataEvidence, Evidence, LossEvidence
 from constrainit.doctor._floor import floor_of
@@ -87,6 +88,7 @@ def describe_losses(problem: Any, evidence: Evidence) -> list[LossEvidence]:
         each = compares_each(loss, given, spec, target)
         if sparse:
             target = _ends_of(target, classes_that_count(loss, given, spec))
+        classes, first = numbered(loss, given, spec)
         found.append(
             LossEvidence(
                 _name(loss), name, _logits(loss),
@@ -101,8 +103,10 @@ def describe_losses(problem: Any, evidence: Evidence) -> list[LossEvidence]:
                 are_goals(loss, given, spec, low, high),
                 _below_zero(layer, low, target, evidence),
                 columns=columns_of_one(loss, given, spec),
-                numbered=numbered(loss, given, spec),
+                numbered=classes,
+                first=first,
                 spread=spread(loss, given, spec),
+                empty=with_an_empty_one(loss, given, spec),
             )
         )  # fmt: skip
     return in_other_order(problem, found)

@@ -52,6 +52,7 @@ class Finding:
         cause: The code and the place of the finding that it follows from: it was gone when that
             one was treated. An empty string if it is a cause itself, or nothing is known.
         others: The same of other weights, where one class is at fault in all of them.
+        harms: Whether it was seen to harm training, of what may be found of sound models.
     """
 
     code: str
@@ -67,6 +68,7 @@ class Finding:
     treatment: Treatment | None = None
     cause: str = ""
     others: tuple["Finding", ...] = ()
+    harms: bool = False
 
     @property
     def layers(self) -> set[str]:

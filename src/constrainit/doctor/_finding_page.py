@@ -85,13 +85,15 @@ def _body(finding, said):
 
 def _treatment(tried, said):
     yield line(f"tried: {tried.change}: {_measured(tried)}: {_words.outcome(tried)}", "", 2)
-    if tried.healed and _is_new(tried.code, said):
-        yield line("to paste:", "", 2)
-        yield from (CodeLine(row, "bold") for row in tried.code.splitlines())
-    if _is_new(tried.diff, said):
-        yield line("the change to your file:" if tried.healed else "the change tried:", "", 2)
-        rows = tried.diff.expandtabs(4).splitlines()
+    diff = tried.diff if _is_new(tried.diff, said) else ""
+    code = tried.code if tried.healed and _is_new(tried.code, said) else ""
+    if diff:
+        yield line(_words.of_diff(tried, code), "", 2)
+        rows = diff.expandtabs(4).splitlines()
         yield from (CodeLine(row, _DIFF.get(row[:1], "")) for row in rows)
+    if code:
+        yield line(_words.of_code(diff), "", 2)
+        yield from (CodeLine(row, "bold") for row in code.splitlines())
 
 
 def _measured(tried):

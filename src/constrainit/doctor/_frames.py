@@ -59,6 +59,20 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Cut:
+    """What cuts a gradient off in the user's code.
+
+    Attributes:
+        operation: What is called there, or `a comparison`.
+        source: The line, as it is written; None of an operation in the graph of a model, which
+            knows no lines.
+    """
+
+    operation: str
+    source: Source | None
+
+
+@dataclass(frozen=True)
 class Fault:
     """An exception, reduced to what a report can keep.
 

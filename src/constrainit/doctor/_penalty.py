@@ -18,25 +18,26 @@ _GRADIENT = WEIGHT_NUMBERS.index("gradient")
 
 def total(problem: Any) -> float | None:
     """What the penalties on weights add to the loss; None where that is not asked."""
-    penalised = _penalised(problem)
-    if not penalised or not problem.is_small:
-        return None
-    # One that is no number is summed up by Keras.
-    return sum(float(np.sum(to_numpy(ops.stop_gradient(v.regularizer(v))))) for v in penalised)
+    return sum(shares(problem).values()) if penalised(problem) and problem.is_small else None
 
 
 def sizes(problem: Any) -> dict[int, float]:
     """The norm of each weight that has a penalty, by the identity of its variable."""
-    return {id(v): _norm(v) for v in _penalised(problem)} if problem.is_small else {}
+    return {id(v): _norm(v) for v in penalised(problem)} if problem.is_small else {}
 
 
 def below_zero(problem: Any) -> dict[int, float]:
     """The penalties on weights that are negative, by the identity of the variable."""
-    found = {
+    return {of: value for of, value in shares(problem).items() if value < 0}
+
+
+def shares(problem: Any) -> dict[int, float]:
+    """What the penalty on each weight adds to the loss, by the identity of its variable."""
+    # One that is no number is summed up by Keras.
+    return {
         id(v): float(np.sum(to_numpy(ops.stop_gradient(v.regularizer(v)))))
-        for v in _penalised(problem)
+        for v in penalised(problem)
     }
-    return {of: value for of, value in found.items() if value < 0}
 
 
 def of_data(evidence: Evidence) -> tuple[float, float]:
@@ -80,7 +81,8 @@ def measure(problem: Any, evidence: Evidence, began: dict[int, float]) -> None:
         )
 
 
-def _penalised(problem):
+def penalised(problem: Any) -> list[Any]:
+    """The trainable weights that have a penalty."""
     return [v for v in problem.trainable if getattr(v, "regularizer", None) is not None]
 
 
@@ -90,7 +92,7 @@ def _norm(variable):
 
 def _gradients_of_data(problem):
     """The norm of each weight's gradient without penalties, by the identity of its variable."""
-    held = [(v, v.regularizer) for v in _penalised(problem)]
+    held = [(v, v.regularizer) for v in penalised(problem)]
     for variable, _ in held:
         variable.regularizer = None
     try:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from constrainit.doctor._across import mixes_examples
+from constrainit.doctor._across_set import across
 from constrainit.doctor._added import leaves_by_a_sum
 from constrainit.doctor._attached import misplaced, quantized, unattached
 from constrainit.doctor._beyond import beyond
@@ -150,6 +151,7 @@ def _usual(problem, constraints, evidence):
         evidence.falling = falling(problem, evidence, start)
         evidence.end = ends_early(problem, evidence, start)
         evidence.slow = too_slow(problem, evidence, start)
+        evidence.across = across(problem, evidence, start)
         evidence.drops = drops_most(problem, start)
 
 

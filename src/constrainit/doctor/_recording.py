@@ -18,6 +18,8 @@ from constrainit.doctor._state import attribute
 from constrainit.doctor._statistics import activation_of
 from constrainit.doctor.engines import engine
 
+_LIBRARIES = ("keras", "constrainit")
+
 _SOFTMAX_OF_ONE = "You are using a softmax over axis"
 """How Keras' warning of a softmax over an axis of size 1 begins."""
 
@@ -49,10 +51,13 @@ class Recording:
         self._outside: Any = None
 
     def says(self, layer: str, word: str) -> bool:
-        """Whether the code of the class of a layer holds a word."""
-        kinds = {type(one) for one in _observable(self.model) if one.name == layer}
+        """Whether the user's code of a layer holds a word: of its class, or of a function in it."""
+        named = [one for one in _observable(self.model) if one.name == layer]
+        codes = {own_function(one) for one in named} | {
+            type(one) for one in named if is_custom(one)
+        }
         try:
-            return any(word in inspect.getsource(kind) for kind in kinds)
+            return any(word in inspect.getsource(code) for code in codes - {None})
         # Classes made in a session have no source.
         except (OSError, TypeError):
             return False
@@ -124,7 +129,7 @@ class Recording:
 
     def _recorder(self, layer, outputs, watch, summarize):
         call = layer.call
-        custom, kind = is_custom(layer), type(layer).__name__
+        custom, kind = runs_own_code(layer), type(layer).__name__
 
         def seen(value, place=None):
             self.watched.append((layer.name, place))
@@ -168,7 +173,19 @@ class Recording:
 
 def is_custom(layer: Any) -> bool:
     """Whether a layer or model is neither Keras' own nor one of this library."""
-    return type(layer).__module__.split(".")[0] not in ("keras", "constrainit")
+    return type(layer).__module__.split(".")[0] not in _LIBRARIES
+
+
+def runs_own_code(layer: Any) -> bool:
+    """Whether a layer is of the user's own, or calls a function that is."""
+    return is_custom(layer) or own_function(layer) is not None
+
+
+def own_function(layer: Any) -> Any:
+    """The user's own function that a `Lambda` or an activation calls; None if there is none."""
+    given = getattr(layer, "function", None) or getattr(layer, "activation", None)
+    own = inspect.isfunction(given) and given.__module__.split(".")[0] not in _LIBRARIES
+    return given if own else None
 
 
 def _is_one_step(args, kwargs):

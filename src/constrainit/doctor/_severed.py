@@ -2,14 +2,17 @@
 
 import ast
 import inspect
+import re
 from dataclasses import dataclass
 from typing import Any
 
-from constrainit.doctor._code import Code, code_of, kind_of_layer, of_self
+import keras
+
+from constrainit.doctor._code import Code, code_of, kind_of_layer, lambda_of, of_self
 from constrainit.doctor._evidence import Evidence
-from constrainit.doctor._frames import Source
+from constrainit.doctor._frames import Cut
 from constrainit.doctor._problem import Problem
-from constrainit.doctor._recording import is_custom
+from constrainit.doctor._recording import is_custom, own_function, runs_own_code
 
 _STEPS = frozenset((
     "sign", "round", "floor", "ceil", "trunc", "argmax", "argmin", "argsort", "heaviside",
@@ -25,6 +28,8 @@ _FLAT = frozenset((
 ))  # fmt: skip
 """Those that have none beyond a bound."""
 
+_SNAKE = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
 _OF_SHAPE = frozenset(("shape", "dtype", "ndim", "size", "len"))
 _FLAGS = frozenset(("training", "mask"))
 _WHOLE = ("int", "uint", "bool")
@@ -32,8 +37,8 @@ _DEEP = 3
 """How far calls are followed into other functions of the user's own."""
 
 
-def severed(problem: Problem, evidence: Evidence) -> dict[str, Source]:
-    """The lines at which gradients are cut off, as the code of the user's own is written.
+def severed(problem: Problem, evidence: Evidence) -> dict[str, Cut]:
+    """The operations that cut gradients off, as the code of the user's own is written.
 
     Returns:
         For a weight by its path, for what enters a layer by its name, and for the predictions by
@@ -43,16 +48,16 @@ def severed(problem: Problem, evidence: Evidence) -> dict[str, Source]:
     if not never or evidence.fault_step is not None:
         return {}
     layers = problem.model._flatten_layers()
-    found: dict[str, Source | None] = {}
+    found: dict[str, Cut | None] = {}
     for record in never:
-        found[record.path] = _of_weight(record, layers)
+        found[record.path] = _of_weight(record, layers) or _in_graph(record, layers)
     for entry in evidence.entries:
         if entry.leaves and not entry.gradient:
-            own = [one for one in layers if one.name == entry.layer and is_custom(one)]
+            own = [one for one in layers if one.name == entry.layer and runs_own_code(one)]
             found[entry.layer] = next(filter(None, map(_of_inputs, own)), None)
     losses = [getattr(one, "fn", one) for one in problem.losses()]
     found[""] = next(filter(None, map(_of_predictions, losses)), None)
-    return {name: source for name, source in found.items() if source is not None}
+    return {name: cut for name, cut in found.items() if cut is not None}
 
 
 def _of_weight(record, layers):
@@ -67,6 +72,26 @@ def _of_weight(record, layers):
     return _in_function(getattr(record.layer, "activation", None), 0)
 
 
+def _in_graph(record, layers):
+    """The nearest operation without a derivative behind a layer, in the graph of a model."""
+    graphs = [getattr(one, "_functional", None) or one for one in layers]
+    known = list(dict.fromkeys(one for g in graphs for one in getattr(g, "operations", ())))
+    made = {one: isinstance(one, keras.layers.Layer) for one in known}
+    # Of models within models the innermost comes first.
+    behind = [one for one in known if made[one] and record.layer in one._flatten_layers()][::-1]
+    for one in behind:
+        name = _SNAKE.sub("_", type(one).__name__).lower()
+        if not made[one] and (name in _STEPS or _casts_to_whole(one)):
+            return Cut(name, None)
+        after = dict.fromkeys(node.operation for node in one._outbound_nodes)
+        behind += [other for other in after if other in made and other not in behind]
+    return None
+
+
+def _casts_to_whole(operation):
+    return str(getattr(operation, "dtype", "")).startswith(_WHOLE)
+
+
 def _holds(value, held):
     """Whether an attribute is one of some objects, or a list with one of them."""
     parts = value if isinstance(value, (list, tuple)) else [value]
@@ -74,7 +99,8 @@ def _holds(value, held):
 
 
 def _of_inputs(layer):
-    return _in_method(kind_of_layer(layer), "call", frozenset(), True)
+    found = _in_method(kind_of_layer(layer), "call", frozenset(), True)
+    return found or _in_function(own_function(layer), 0)
 
 
 def _of_predictions(loss):
@@ -86,11 +112,15 @@ def _of_predictions(loss):
 def _in_function(one, argument):
     if not inspect.isfunction(one) or _is_of_library(one.__module__):
         return None
-    code = code_of(one)
-    if code is None or not isinstance(code.tree, ast.FunctionDef):
+    code = _code_of_function(one)
+    if code is None or isinstance(code.tree, ast.ClassDef):
         return None
     names = [given.arg for given in code.tree.args.args[argument : argument + 1]]
     return _Flow(code, one.__globals__, frozenset()).first(code.tree, set(names))
+
+
+def _code_of_function(one):
+    return lambda_of(one) if one.__name__ == "<lambda>" else code_of(one)
 
 
 def _in_method(kind, name, attributes, inputs, first=1):
@@ -125,15 +155,16 @@ class _Flow:
     attributes: frozenset[str]
     depth: int = 0
 
-    def first(self, function: Any, names: set[str]) -> Source | None:
-        """The first line at which something that carries a gradient enters what cuts it off."""
+    def first(self, function: Any, names: set[str]) -> Cut | None:
+        """The first place at which something that carries a gradient enters what cuts it off."""
         names = self._spread(function, set(names))
         placed: list[Any] = [node for node in ast.walk(function) if hasattr(node, "lineno")]
         nodes = sorted(placed, key=lambda node: (node.lineno, node.col_offset))
         for cuts in (_cuts, _is_flat):
             for node in nodes:
                 if cuts(node) and any(self._carries(part, names) for part in _taken(node)):
-                    return self.code.line_at(node, function.name)
+                    name = getattr(function, "name", "<lambda>")
+                    return Cut(_said(node), self.code.line_at(node, name))
             inside = [found for node in nodes if (found := self._inside(node, names))]
             if inside:
                 return inside[0]
@@ -178,8 +209,8 @@ class _Flow:
         function = self.known.get(node.func.id) if isinstance(node.func, ast.Name) else None
         if not any(given) or not inspect.isfunction(function):
             return None
-        code = None if _is_of_library(function.__module__) else code_of(function)
-        if code is None or not isinstance(code.tree, ast.FunctionDef):
+        code = None if _is_of_library(function.__module__) else _code_of_function(function)
+        if code is None or isinstance(code.tree, ast.ClassDef):
             return None
         deeper = _Flow(code, function.__globals__, frozenset(), self.depth + 1)
         return deeper.first(code.tree, _at(code.tree.args.args, given))
@@ -192,6 +223,11 @@ def _at(arguments, given):
 def _called(node):
     """The name of the function or method that is called, without its module."""
     return getattr(node.func, "attr", "") or getattr(node.func, "id", "")
+
+
+def _said(node):
+    """What cuts a gradient off, in a word."""
+    return _called(node) if isinstance(node, ast.Call) else "a comparison"
 
 
 def _cuts(node):

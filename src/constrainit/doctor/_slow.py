@@ -14,6 +14,9 @@ from constrainit.doctor._statistics import to_numpy
 _MOVED = 1e-4
 """Steps that move a weight by less of itself would need ten thousand for all of it."""
 
+_CRAWLS = 1e-2
+"""Steps that move all by less than this share come nowhere where what is sought is far away."""
+
 _STILL = 0.01
 """A loss that loses less than this share of itself does not fall."""
 
@@ -45,8 +48,8 @@ def too_slow(problem: Problem, evidence: Evidence, start: Values) -> SlowEvidenc
     clip = clips_of(problem.optimizer)
     # How far zeros move, as of biases, has no share; a clip holds them back with the others.
     shares = [made.moved for made in moving if made.moved is not None or not clip]
-    still = all(share is not None and 0 < share < _MOVED for share in shares)
-    if not shares or not still or not rate or len(losses) <= _FEWEST or evidence.trained:
+    most = max((share or math.inf for share in shares), default=math.inf)
+    if most >= _CRAWLS or not rate or len(losses) <= _FEWEST or evidence.trained:
         return None
     if losses[-1] < losses[0] - _STILL * abs(losses[0]) or not can_be_halved(problem):
         return None
@@ -54,7 +57,7 @@ def too_slow(problem: Problem, evidence: Evidence, start: Values) -> SlowEvidenc
         return None
     slowest = min(moving, key=lambda made: made.moved or math.inf)
     steps = len(losses) - 1
-    size = float(np.max(np.abs(to_numpy(slowest.record.variable))))
+    size = _size(slowest.record)
     moved = slowest.moved or 0.0
     with tried(problem, "a higher learning rate is"):
         halves = Halves(problem, start)
@@ -62,7 +65,7 @@ def too_slow(problem: Problem, evidence: Evidence, start: Values) -> SlowEvidenc
         if _knows(halves, first):
             return None
         given = halves.train(steps)
-        if clip:
+        if clip and most < _MOVED:
             free, far = _without(clip, problem, start, steps, slowest.record.variable)
             if _gains(first, given, free) and far > _MOVED:
                 seen = (first, given, free)
@@ -70,10 +73,22 @@ def too_slow(problem: Problem, evidence: Evidence, start: Values) -> SlowEvidenc
         for factor in _FACTORS:
             halves.begin()
             faster = halves.train(steps, [factor * rate] * steps)
-            if _gains(first, given, faster):
-                seen = (first, given, faster)
-                return SlowEvidence(slowest.record, size, moved, rate, factor, steps, seen)
+            if not _gains(first, given, faster):
+                continue
+            far = slowest.record
+            if most >= _MOVED:
+                # Weights that are moved a little get there in as many steps as training takes.
+                if factor < _FACTORS[-1]:
+                    return None
+                far = max((made.record for made in moving), key=_size)
+                size = max(size, _size(far))
+            seen = (first, given, faster)
+            return SlowEvidence(far, size, moved, rate, factor, steps, seen)
     return None
+
+
+def _size(record):
+    return float(np.max(np.abs(to_numpy(record.variable))))
 
 
 def _gains(first, given, other):

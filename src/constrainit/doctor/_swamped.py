@@ -1,31 +1,43 @@
-"""What layers add to a loss by themselves: does the model learn from its targets without it?"""
+"""What is beside the loss of the data: does the model learn from its targets without it?
+
+What layers add to the loss by themselves, and penalties on weights.
+"""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 from constrainit.doctor._beyond import added
-from constrainit.doctor._courses import constraints_of, is_finite, taken
+from constrainit.doctor._courses import Course, constraints_of, is_finite, taken
 from constrainit.doctor._evidence import Evidence
+from constrainit.doctor._penalty import of_data, penalised, shares
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._state import attribute, borrowed
+from constrainit.doctor.treatments.penalties import can_be_weakened, weaken
 
-_SHARE = 0.25
+_SHARE, _SHARE_OF_PENALTIES = 0.25, 0.1
 _STEPS = 100
 _TRAINS = 0.7
 """What is left at most of the loss of the data, where it trains."""
 
+_SCALES = (0.1, 1e-2, 1e-3, 1e-4)
+
 
 @dataclass(frozen=True)
 class SwampedEvidence:
-    """What is learnt of the data with what layers add to the loss, and without.
+    """What is learnt of the data with what is added to their loss, and without.
 
     Attributes:
-        layer: The layer that adds the most.
+        layer: The layer that adds the most, or an empty string.
         share: The share of what is added at the start, of all of the loss.
         steps: How many steps were taken.
         losses: The loss of the data at the start, and after these steps.
         alone: The last loss of the data where nothing is added.
+        weights: The paths of weights whose penalties are added, that of the largest one first.
+        scale: By what these can be multiplied so that the data is learnt; None if not known.
+        weaker: The last loss of the data then.
     """
 
     layer: str
@@ -33,12 +45,16 @@ class SwampedEvidence:
     steps: int
     losses: tuple[float, float]
     alone: float
+    weights: tuple[str, ...] = ()
+    scale: float | None = None
+    weaker: float | None = None
 
 
 def swamped(problem: Problem, evidence: Evidence) -> SwampedEvidence | None:
     """What the data would teach without what is added to their loss, and do not teach with it.
 
-    Asked where layers add more than a quarter of the loss at the start. The model is borrowed.
+    Asked where layers add more than a quarter of the loss at the start, or penalties more than a
+    tenth. The model is borrowed.
     """
     own = evidence.own is not None and not evidence.own.as_usual
     sound = not own and not evidence.faults and evidence.fault_step is None
@@ -46,33 +62,90 @@ def swamped(problem: Problem, evidence: Evidence) -> SwampedEvidence | None:
         return None
     if not problem.adds_losses or not problem.losses() or not evidence.losses:
         return None
-    with borrowed(problem.model):
-        more = added(problem)
-    share = sum(more.values()) / evidence.losses[0] if evidence.losses[0] > 0 else 0.0
-    if not _SHARE < share < 1:
+    if not evidence.losses[0] > 0:
         return None
     try:
-        with borrowed(problem.model), problem.keeping_optimizer():
-            constraints = constraints_of(problem)
-            with _adding_nothing(problem):
-                first = taken(problem.afresh(), constraints, 0).losses[0]
-            whole = taken(problem, constraints, _STEPS)
-            with _adding_nothing(problem):
-                given = taken(problem.afresh(), constraints, 0)
-        with borrowed(problem.model), problem.keeping_optimizer(), _adding_nothing(problem):
-            alone = taken(problem.afresh(), constraints_of(problem), _STEPS)
+        return _of_layers(problem, evidence) or _of_weights(problem, evidence)
     # A layer of the user's own may raise anything where its addition is not taken.
     except Exception as exception:
         problem.said.append(
-            f"the loss without what layers add to it is not known ({type(exception).__name__})"
+            f"the loss without what is added to it is not known ({type(exception).__name__})"
         )
         return None
-    if not all(map(is_finite, (whole, given, alone))) or alone.is_blind or not given.is_blind:
+
+
+def _of_layers(problem, evidence):
+    with borrowed(problem.model):
+        more = added(problem)
+    share = sum(more.values()) / evidence.losses[0]
+    if not _SHARE < share < 1:
         return None
-    if alone.losses[-1] > _TRAINS * given.losses[-1]:
+    with borrowed(problem.model), _adding_nothing(problem):
+        first = problem.afresh().step().loss
+    found = _compared(problem, _adding_nothing)
+    if found is None:
         return None
     layer = max(more, key=lambda name: more[name])
-    return SwampedEvidence(layer, share, _STEPS, (first, given.losses[0]), alone.losses[-1])
+    return SwampedEvidence(layer, share, _STEPS, (float(first), found[0]), found[1])
+
+
+def _of_weights(problem, evidence):
+    share = evidence.penalties[0] / evidence.losses[0] if evidence.penalties else 0.0
+    if not _SHARE_OF_PENALTIES < share < 1:
+        return None
+    found = _compared(problem, _without_penalties)
+    if found is None:
+        return None
+    after, alone = found
+    with borrowed(problem.model):
+        sizes = shares(problem)
+    known = [r for r in evidence.weights if id(r.variable) in sizes]
+    known.sort(key=lambda record: -sizes[id(record.variable)])
+    scale, weaker = _weakened(problem, known, after)
+    paths = tuple(record.path for record in known)
+    losses = (of_data(evidence)[0], after)
+    return SwampedEvidence("", share, _STEPS, losses, alone, paths, scale, weaker)
+
+
+def _compared(
+    problem: Problem, without: Callable[[Problem], AbstractContextManager[None]]
+) -> tuple[float, float] | None:
+    """The last loss of the data with what is added, and without; None where the data is learnt.
+
+    None, too, where it is not learnt without it either.
+    """
+    with borrowed(problem.model), problem.keeping_optimizer():
+        given = _of_data_after(problem, without)
+    if given is None or not given.is_blind:
+        return None
+    with borrowed(problem.model), problem.keeping_optimizer(), without(problem):
+        alone = taken(problem.afresh(), constraints_of(problem), _STEPS)
+    if not is_finite(alone) or alone.is_blind or alone.losses[-1] > _TRAINS * given.losses[-1]:
+        return None
+    return given.losses[-1], alone.losses[-1]
+
+
+def _of_data_after(
+    problem: Problem, without: Callable[[Problem], AbstractContextManager[None]]
+) -> Course | None:
+    """What the loss of the data is after the steps; None where these break."""
+    constraints = constraints_of(problem)
+    whole = taken(problem, constraints, _STEPS)
+    with without(problem):
+        given = taken(problem.afresh(), constraints, 0)
+    return given if is_finite(whole) and is_finite(given) else None
+
+
+def _weakened(problem, records, after):
+    """The largest scale of the penalties with which the data is learnt, and their loss then."""
+    for scale in _SCALES if all(map(can_be_weakened, records)) else ():
+        with borrowed(problem.model), problem.keeping_optimizer():
+            for record in records:
+                weaken(record, scale)
+            found = _of_data_after(problem.afresh(), _without_penalties)
+        if found is not None and not found.is_blind and found.losses[-1] <= _TRAINS * after:
+            return scale, found.losses[-1]
+    return None, None
 
 
 @contextlib.contextmanager
@@ -82,3 +155,16 @@ def _adding_nothing(problem: Problem) -> Iterator[None]:
         for layer in problem.model._flatten_layers():
             stack.enter_context(attribute(layer, "add_loss", lambda loss: None))
         yield
+
+
+@contextlib.contextmanager
+def _without_penalties(problem: Problem) -> Iterator[None]:
+    """No weight of the model has a penalty."""
+    held: list[Any] = [(v, v.regularizer) for v in penalised(problem)]
+    for variable, _ in held:
+        variable.regularizer = None
+    try:
+        yield
+    finally:
+        for variable, penalty in held:
+            variable.regularizer = penalty

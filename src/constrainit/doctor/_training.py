@@ -69,6 +69,7 @@ class Training:
         evidence.rate = float(to_numpy(problem.optimizer.learning_rate))
         evidence.rates = _beyond.rates_of(problem.optimizer)
         evidence.epsilon = _beyond.epsilon_of(problem.optimizer)
+        evidence.decays = _beyond.decays_of(problem.optimizer)
         evidence.overwrites = _beyond.overwrites(problem.optimizer)
         small = small_weights(self.records)
         began = _penalty.sizes(problem)

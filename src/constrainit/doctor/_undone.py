@@ -41,11 +41,11 @@ def note_undone(
     if made.broken is None and np.isfinite(updated).all() and not np.isfinite(image).all():
         made.broken = numbers(image)
     most = float(np.abs(updated - before).max())
-    if made.undone is None or most == 0:
+    if most == 0 or (made.undone is None and not made.across):
         return
     size = length(updated - before)
     if not math.isfinite(size):
-        made.undone = None
+        made.undone, made.across = None, 0
         return
     least = min(_LEFT * most, _ROUNDING * float(np.abs(before).max()))
 
@@ -57,6 +57,9 @@ def note_undone(
         near = value is not None and length(value - before) <= _MOSTLY * size
         return wholly(value) or (mostly and near)
 
+    if made.undone is None:
+        made.across = made.across + 1 if wholly(image) else 0
+        return
     # At a bound the constraint takes back what points outward, and nothing else.
     opposite = 2 * before - updated
     if not undone(image) or (made.undone == 0 and not undone(image_of(record, opposite))):
@@ -67,6 +70,6 @@ def note_undone(
         made.always = wholly(image_of(record, draw * np.abs(before).max()))
         made.shrinks = left_of(image_of, record, before, size)
         if made.shrinks is None or not (wholly(image) or pulls(made.shrinks)):
-            made.undone = None
+            made.undone, made.across = None, int(wholly(image))
             return
     made.undone += 1

@@ -32,21 +32,28 @@ def log(path, weights, number, follow, html, table, parquet) -> None:
         elif html or table or parquet:
             _write(path, weights, number, html, table, parquet)
         else:
-            _print(*_look(path, weights, number))
+            _print(*_digests(path, weights, number))
     except (LogError, ImportError) as reason:
         click.echo(f"constrainit: {reason}", err=True)
         sys.exit(2)
 
 
 def _look(path, weights, number):
-    from constrainit.log._reading import chosen, open_log, run_of, trajectories
+    from constrainit.log._reading import chosen, opened, run_of, trajectories
 
-    database = open_log(path)
-    try:
+    with opened(path) as database:
         run = run_of(database, path, number)
         return run, list(trajectories(database, chosen(database, path, run.id, weights)))
-    finally:
-        database.close()
+
+
+def _digests(path, weights, number):
+    from constrainit.log._reading import chosen, opened, run_of
+    from constrainit.log._storage import digest
+
+    with opened(path) as database:
+        run = run_of(database, path, number)
+        held = chosen(database, path, run.id, weights)
+        return run, [(weight, digest(database, id_)) for id_, weight in held.items()]
 
 
 def _print(run, held):
@@ -63,7 +70,7 @@ def _follow(path, weights, number):
     from constrainit.log._summary import parts
 
     def seen():
-        return Group(*parts(*_look(path, weights, number)))
+        return Group(*parts(*_digests(path, weights, number)))
 
     with Live(seen(), console=Console(highlight=False), auto_refresh=False) as live:
         try:
@@ -110,11 +117,10 @@ def _say(target, what, records, weights):
 def _histograms(path, held):
     import numpy as np
 
-    from constrainit.log._reading import open_log
+    from constrainit.log._reading import opened
     from constrainit.log._storage import arrays
 
-    database = open_log(path)
-    try:
+    with opened(path) as database:
         return {
             one.id: [
                 (step, np.frombuffer(counts, "<f4"), least, most)
@@ -122,8 +128,6 @@ def _histograms(path, held):
             ]
             for one in held
         }
-    finally:
-        database.close()
 
 
 def _table(held):

@@ -1,5 +1,7 @@
 """What a log holds, for people and programs."""
 
+import contextlib
+import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -58,13 +60,20 @@ class Trajectory:
         return found
 
 
-def open_log(path: Path) -> sqlite3.Connection:
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[sqlite3.Connection]:
     """A log, to be read only.
 
     Raises:
-        LogError: There is none, or the file is something else.
+        LogError: There is none, or the file is something else, or it is damaged.
     """
-    return connect(path)
+    database = connect(path)
+    try:
+        yield database
+    except (sqlite3.Error, json.JSONDecodeError) as reason:
+        raise LogError(f"The log {str(path)!r} can not be read: {reason}.") from None
+    finally:
+        database.close()
 
 
 def run_of(database: sqlite3.Connection, path: Path, number: int | None) -> Run:
@@ -124,8 +133,7 @@ def frame(path: Path, pattern: str | None, number: int | None, kind: str | None 
     """
     if kind not in (None, *_KINDS):
         raise _checks.fail("WeightLog.read", "arrays", f"be one of {[*_KINDS]} or None", kind)
-    database = open_log(path)
-    try:
+    with opened(path) as database:
         try:
             import pandas as pd
         except ImportError:
@@ -141,8 +149,6 @@ def frame(path: Path, pattern: str | None, number: int | None, kind: str | None 
                 records(database, id_) if kind is None else _unpacked(database, id_, weight, kind)
             )
         ]
-    finally:
-        database.close()
     if kind is not None and not rows:
         raise LogError(
             f"{str(path)!r} holds no {kind} of these weights. They are written by "

@@ -199,6 +199,62 @@ def records(
     )
 
 
+@dataclass(frozen=True)
+class Digest:
+    """All records of one weight in a line.
+
+    Attributes:
+        records: How many there are.
+        first_norm: The norm at the start.
+        last_norm: The norm now.
+        violation: The most by which it was outside before its constraint.
+        share_moved: By the last step that its constraint had a part in.
+        share_at_bound: As of the last record that has it, as are the next two.
+        update_ratio: The norm of the update over that of the weight.
+        nonfinite: Entries that are not finite.
+        lost: The first step behind which it was not finite, None if it never was.
+    """
+
+    records: int
+    first_norm: float | None
+    last_norm: float | None
+    violation: float | None
+    share_moved: float | None
+    share_at_bound: float | None
+    update_ratio: float | None
+    nonfinite: float | None
+    lost: int | None
+
+
+def digest(database: sqlite3.Connection, weight: int) -> Digest:
+    """The records of a weight in a line, without taking them out of the file."""
+
+    def end(column, order="DESC", until=None):
+        found = database.execute(
+            f"SELECT {column} FROM records WHERE weight = ? AND {column} IS NOT NULL "
+            f"AND (? IS NULL OR step < ?) ORDER BY step {order} LIMIT 1",
+            (weight, until, until),
+        ).fetchone()
+        return found and found[0]
+
+    records, violation, lost = database.execute(
+        """SELECT count(*), max(violation), min(CASE WHEN after_nonfinite > 0 THEN step END)
+           FROM records WHERE weight = ?""",
+        (weight,),
+    ).fetchone()
+    last = database.execute(
+        "SELECT step, gradient_norm FROM records WHERE weight = ? ORDER BY step DESC LIMIT 2",
+        (weight,),
+    ).fetchall()
+    # Where training ends no step was taken: what the constraint would move is no step's.
+    is_end = records > 2 and last[0][1] is None and last[1][1] is not None
+    return Digest(
+        records, end("after_norm", "ASC"), end("after_norm"), violation,
+        end("share_moved", until=last[0][0] if is_end else None), end("share_at_bound"),
+        end("update_ratio"), end("after_nonfinite"), lost,
+    )  # fmt: skip
+
+
 def arrays(database: sqlite3.Connection, weight: int, kind: str) -> Iterable[tuple[Any, ...]]:
     """What was kept whole of a weight, in order of the steps.
 

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from constrainit import _text
-from constrainit.log._reading import Trajectory
-from constrainit.log._storage import Run
+from constrainit.log._storage import Digest, Run, Weight
 
 
 def about(run: Run) -> str:
@@ -19,7 +18,7 @@ def about(run: Run) -> str:
     return f"run {run.id}, begun {run.started}: {what}; {last}"
 
 
-def parts(run: Run, held: list[Trajectory]) -> Iterator[Any]:
+def parts(run: Run, held: list[tuple[Weight, Digest]]) -> Iterator[Any]:
     """The run and a line for each weight, as parts that rich can print."""
     from rich.text import Text
 
@@ -29,8 +28,8 @@ def parts(run: Run, held: list[Trajectory]) -> Iterator[Any]:
         "weight", "records", "norm", "outside by,\nbefore the\nconstraint", "moved", "at\nbound",
         "update", "not\nfinite",
     )  # fmt: skip
-    yield _text.Grid(header, [_line(one) for one in held], unwrapped=header[1:], paths=header[:1])
-    ruled = [(one.weight.path, one.weight.rule) for one in held if one.weight.rule]
+    yield _text.Grid(header, [_line(*one) for one in held], unwrapped=header[1:], paths=header[:1])
+    ruled = [(one.path, one.rule) for one, _ in held if one.rule]
     if ruled:
         yield ""
     for path, rule in ruled:
@@ -42,41 +41,29 @@ def parts(run: Run, held: list[Trajectory]) -> Iterator[Any]:
             "The run ended before its first step to be logged: there is its start, and its end as "
             f"it is, without update. WeightLog(..., every={max(last // 10, 1)}) logs more."
         )
-    lost = [one for one in held if any(one.of("after_nonfinite"))]
-    for one in lost:
-        first = next(s for s, n in zip(one.steps, one.of("after_nonfinite"), strict=True) if n)
-        yield Text(f"{one.weight.path} is not finite from step {first} on", style="red")
+    for one, found in held:
+        if found.lost is not None:
+            text = f"{one.path} is not finite from step {found.lost} on"
+            yield Text(text, style="red")
 
 
-def _line(one):
+def _line(weight, found):
+    norms = "" if found.first_norm is None else f"{found.first_norm:.3g} → {found.last_norm:.3g}"
     return (
-        one.weight.path,
-        str(len(one.rows)),
-        _change(one.of("after_norm")),
-        _most(one.of("violation")),
-        _last(one.done("share_moved"), share=True),
-        _last(one.of("share_at_bound"), share=True),
-        _last(one.of("update_ratio")),
-        _last(one.of("after_nonfinite")),
+        weight.path,
+        str(found.records),
+        norms,
+        _said(found.violation),
+        _share(found.share_moved),
+        _share(found.share_at_bound),
+        _said(found.update_ratio),
+        _said(found.nonfinite),
     )
 
 
-def _known(values):
-    return [value for value in values if value is not None]
+def _said(number):
+    return "" if number is None else f"{number:.3g}"
 
 
-def _change(values):
-    known = _known(values)
-    return f"{known[0]:.3g} → {known[-1]:.3g}" if known else ""
-
-
-def _most(values):
-    known = _known(values)
-    return f"{max(known):.3g}" if known else ""
-
-
-def _last(values, share=False):
-    known = _known(values)
-    if not known:
-        return ""
-    return f"{100 * known[-1]:.3g} %" if share else f"{known[-1]:.3g}"
+def _share(number):
+    return "" if number is None else f"{100 * number:.3g} %"

@@ -12,6 +12,7 @@ from constrainit.doctor._evidence._constraints import (
     TwiceEvidence,
 )
 from constrainit.doctor._evidence._losses import (
+    AcrossEvidence,
     BeyondEvidence,
     DataEvidence,
     DropEvidence,
@@ -49,6 +50,7 @@ STAGES = (
 
 __all__ = [
     "STAGES",
+    "AcrossEvidence",
     "AddedEvidence",
     "AxisEvidence",
     "BeyondEvidence",

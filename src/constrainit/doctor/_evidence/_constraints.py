@@ -131,6 +131,8 @@ class ConstraintEvidence:
             the norm of that member.
         undone: How many updates in a row, from the second on, the constraint took back, as it would
             do with the opposite of the first of them; None once one got through.
+        across: The same count, where other movements would not be: of updates at a right angle to
+            its set.
         always: Whether it gives the same for other weights, too, where updates are undone.
         taken_back: The most that it took back of a step, relative to the weight, where the
             optimizer would not have called it.
@@ -186,6 +188,7 @@ class ConstraintEvidence:
     sums: SumEvidence | None = None
     bias: float = 0.0
     undone: int | None = 0
+    across: int = 0
     always: bool = False
     taken_back: float = 0.0
 

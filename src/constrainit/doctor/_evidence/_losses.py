@@ -54,23 +54,22 @@ class LossEvidence:
         each: How many predictions of an example its one target is compared with, if there are more.
         units: How many units of the last layer its one target is compared with, if there are more.
         along: Name of the layer that gives them, or an empty string.
-        zeros: By how much more an error counts at targets near zero than at others; 0 for a loss
-            that does not weigh by the targets.
+        zeros: By how much more an error counts at targets near zero; 0 if it does not.
         frames: For labels that are aligned with steps: how many steps there are; 0 for others.
         needed: How many steps the longest of these labels needs.
         short: For how many examples the steps do not suffice.
-        passed_over: Share of the targets, all of them zero, that the loss does not look at.
+        passed_over: Share of the targets, all zero, that the loss does not look at.
         floor: The least cross-entropy that its logits can give, whatever the weights are.
         apart: How far they can be apart.
-        goals: Whether predictions are to be what the targets are: a loss of the user's own may
-            read something else from them.
-        below: The least output after the steps, where it is negative although no target is, and the
-            weights of the last layer are kept from being negative; else 0.
+        goals: Whether predictions are to be what the targets are: another loss may read otherwise.
+        below: The least output after the steps, where it is negative although no target is, nor
+            may a weight of the last layer be; else 0.
         other: The place of the output whose targets it is given, if it has got its labels.
         columns: How many columns of targets are compared with its one unit, if there are more.
-        numbered: How many columns it takes, one for each class, where the targets are the numbers
-            of the classes; else 0.
+        numbered: How many columns it takes where the targets are numbers of classes; else 0.
+        first: What these are counted from, where they do not fit from zero on.
         spread: How many columns the targets have where it takes the numbers of the classes; else 0.
+        empty: How many columns targets have whose first one, of no class, is too many; else 0.
     """
 
     name: str
@@ -99,7 +98,9 @@ class LossEvidence:
     other: int | None = None
     columns: int = 1
     numbered: int = 0
+    first: int = 0
     spread: int = 0
+    empty: int = 0
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,7 @@ class SlowEvidence:
 
     Attributes:
         record: The weight that moves least.
-        size: Its largest entry.
+        size: Its largest entry, or what that becomes with the higher rate.
         moved: How far the first step moves it, relative to its norm.
         rate: The learning rate.
         factor: How many times as large the rate is that trains.
@@ -206,6 +207,24 @@ class SlowEvidence:
     losses: tuple[float, float, float]
     clip: dict[str, float] = field(default_factory=dict)
     free: float = 0.0
+
+
+@dataclass(frozen=True)
+class AcrossEvidence:
+    """A weight that steps along the gradient train, and those of the optimizer do not move.
+
+    Attributes:
+        record: The weight.
+        times: How many steps its constraint took back.
+        rate: The learning rate with which a step of SGD is as long.
+        losses: The loss of examples that are not trained on: before, and after the steps of the
+            optimizer and of SGD.
+    """
+
+    record: WeightRecord
+    times: int
+    rate: float
+    losses: tuple[float, float, float]
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from constrainit.doctor._evidence._constraints import (
     TwiceEvidence,
 )
 from constrainit.doctor._evidence._losses import (
+    AcrossEvidence,
     BeyondEvidence,
     DataEvidence,
     DropEvidence,
@@ -39,7 +40,7 @@ from constrainit.doctor._evidence._weights import (
     TightEvidence,
     WrittenOverEvidence,
 )
-from constrainit.doctor._frames import Fault, Source
+from constrainit.doctor._frames import Cut, Fault, Source
 from constrainit.doctor._lost_starts import LostStart
 from constrainit.doctor._statistics import Output
 from constrainit.doctor.trace import Operation
@@ -92,6 +93,7 @@ class Evidence:
         rate: The learning rate at the first step.
         rates: Those of a schedule at the next twenty steps and at three far ones.
         end: What a schedule that ends early leaves to learn, where there is one.
+        across: A weight whose updates are at a right angle to its set, where its gradients are not.
         slow: The weight that moves least, where only a higher rate trains.
         drops: What layers that drop most of what they are given make of it, where there are some.
         moving: What moving statistics make of the loss, where there are some.
@@ -100,6 +102,7 @@ class Evidence:
         skipping: The class of the optimizer, where that never calls a constraint; else None.
         trained: Whether the model's own optimizer has taken steps before.
         epsilon: What the optimizer adds to its divisor, None if it has none.
+        decays: The factors of the averages that its steps are corrected by, by name.
         penalties: What penalties on weights add to the loss, at the start and after the steps;
             empty if there are none.
         outweighed: Weights with a penalty, where only penalties fall and are most of the loss.
@@ -108,7 +111,7 @@ class Evidence:
         added: What layers add to the loss, after those steps.
         lossy: Operations that lose what they are given, where a weight gets no gradient or an
             output is the same for all examples.
-        severed: Where the user's own code cuts a gradient off: that of a weight, by its path, of
+        severed: What in the user's own code cuts a gradient off: that of a weight, by its path, of
             what enters a layer, by its name, or of the predictions, by an empty string.
         rounding: What the last bit of the weights does to a loss that does not fall.
         kinks: What round corners do to a loss that does not fall.
@@ -185,6 +188,7 @@ class Evidence:
     rate: float | None = None
     rates: list[float] = field(default_factory=list)
     end: EndEvidence | None = None
+    across: AcrossEvidence | None = None
     slow: SlowEvidence | None = None
     drops: DropEvidence | None = None
     moving: MovingEvidence | None = None
@@ -193,13 +197,14 @@ class Evidence:
     skipping: Any = None
     trained: bool = False
     epsilon: float | None = None
+    decays: dict[str, float] = field(default_factory=dict)
     overwrites: OverwriteEvidence | None = None
     penalties: list[float] = field(default_factory=list)
     outweighed: list[PenaltyEvidence] = field(default_factory=list)
     further: list[float] = field(default_factory=list)
     added: dict[str, float] = field(default_factory=dict)
     lossy: list[Operation] = field(default_factory=list)
-    severed: dict[str, Source] = field(default_factory=dict)
+    severed: dict[str, Cut] = field(default_factory=dict)
     rounding: RoundingEvidence | None = None
     kinks: KinkEvidence | None = None
     beyond: list[BeyondEvidence] = field(default_factory=list)

@@ -81,6 +81,18 @@ def outcome(treatment: Treatment) -> str:
     return "healed" if treatment.healed else "not healed"
 
 
+def of_diff(treatment: Treatment, code: str) -> str:
+    """What stands above the change to a file, which the code to paste runs behind."""
+    if not treatment.healed:
+        return "the change tried:"
+    return "first, the change to your file:" if code else "the change to your file:"
+
+
+def of_code(diff: str) -> str:
+    """What stands above the code to paste."""
+    return "then, once the model is made anew, to paste:" if diff else "to paste:"
+
+
 def losses(evidence: Any) -> str:
     """The loss around the first step, or why there is none."""
     if evidence.own is not None and not evidence.own.as_usual and not evidence.faults:

@@ -6,6 +6,7 @@ from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding, cause_of
 from constrainit.doctor.rules._following import follow
 from constrainit.doctor.rules._rule import Rule
+from constrainit.doctor.rules._symptoms import rises
 from constrainit.doctor.rules.cw001_model_fails import ModelFails
 from constrainit.doctor.rules.cw101_infeasible_start import InfeasibleStart
 from constrainit.doctor.rules.cw102_start_jump import StartJump
@@ -20,7 +21,7 @@ from constrainit.doctor.rules.cw204_constraint_makes_nan import ConstraintMakesN
 from constrainit.doctor.rules.cw205_not_a_projection import NotAProjection
 from constrainit.doctor.rules.cw206_constraint_never_runs import ConstraintNeverRuns
 from constrainit.doctor.rules.cw207_not_deterministic import NotDeterministic
-from constrainit.doctor.rules.cw208_not_saved import NotSaved
+from constrainit.doctor.rules.cw208_not_saved import NotSaved, is_lost
 from constrainit.doctor.rules.cw209_not_attached import NotAttached
 from constrainit.doctor.rules.cw210_inexact_constraint import InexactConstraint
 from constrainit.doctor.rules.cw211_signed_sum import SignedSum
@@ -129,13 +130,8 @@ _TRIALS = {"rate": (LearningRateTooHigh,), "data": (UnscaledData,)}
 
 
 _OF_SAVING = (NotSaved.code, LayerNotSaved.code, StateNotSaved.code)
-_BEFORE_HARM = (
-    *_OF_SAVING,
-    InfeasibleStart.code,
-    StartJump.code,
-    LostHalf.code,
-    InexactConstraint.code,
-)
+_OF_STARTS = (InfeasibleStart.code, StartJump.code, LostHalf.code)
+_BEFORE_HARM = (*_OF_SAVING, *_OF_STARTS, InexactConstraint.code)
 """What may be found of a model that trains well."""
 
 
@@ -143,6 +139,8 @@ def findings(evidence: Evidence) -> list[Finding]:
     """What every rule finds, causes first."""
     found = [finding for rule in RULES for finding in rule.find(evidence)]
     follow(found, evidence)
+    for finding in found if rises(evidence) else []:
+        finding.harms = finding.code in _OF_STARTS and finding.counts
     return in_order(found)
 
 
@@ -151,7 +149,7 @@ OF_CLASSES = tuple(rule.code for rule in RULES if rule.of_class)
 
 def _harms(finding):
     """Whether a finding tells of harm to training, which a start inside may be no cure of."""
-    if finding.code not in _BEFORE_HARM:
+    if finding.code not in _BEFORE_HARM or finding.harms:
         return True
     tried = finding.treatment
     return finding.code not in _OF_SAVING and tried is not None and not tried.healed
@@ -178,17 +176,21 @@ def in_order(found: Iterable[Finding]) -> list[Finding]:
 
     causes = [finding for finding in found if not cause_of(finding, found)]
     following = {id(cause): [f for f in found if cause_of(f, found) is cause] for cause in causes}
+    harm = [finding for finding in found if finding.counts and _harms(finding)]
 
     def level(finding):
         group = [finding, *following[id(finding)]]
         least = min(_LEVELS.index(one.level) for one in group)
         # What harms training comes before how something is saved.
-        harm = [f for f in found if f.counts and _harms(f)]
         if finding.code in _OF_SAVING and harm:
             return max(least, min(_LEVELS.index(f.level) for f in harm))
         return least
 
+    def saved(finding):
+        """What can not be loaded comes before a start that does no harm."""
+        return harm or not is_lost(finding)
+
     ordered = []
-    for cause in sorted(causes, key=lambda one: (level(one), own(one))):
+    for cause in sorted(causes, key=lambda one: (level(one), bool(saved(one)), own(one))):
         ordered += [cause, *sorted(following[id(cause)], key=own)]
     return ordered

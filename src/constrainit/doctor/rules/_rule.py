@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from constrainit.doctor._evidence import ConstraintEvidence, Evidence
 from constrainit.doctor._finding import Finding
-from constrainit.doctor._frames import Source
+from constrainit.doctor._frames import Cut, Source
 from constrainit.doctor.rules._sections import Page, page_of
 from constrainit.doctor.trace import Operation
 
@@ -114,11 +114,14 @@ def last_source(sources: tuple[Source, ...]) -> Source | None:
     return sources[-1] if sources else None
 
 
-def cut_at(source: Source | None) -> str:
-    """What is said, at the end of a sentence, of the line that cuts a gradient off."""
-    if source is None:
+def cut_at(cut: Cut | None) -> str:
+    """What is said, at the end of a sentence, of the operation that cuts a gradient off."""
+    if cut is None:
         return "; where it is cut off is not located"
-    return f"; line {source.line} of {Path(source.file).name} cuts it off"
+    if cut.source is None:
+        return f"; {cut.operation} in the graph of the model cuts it off"
+    line, file = cut.source.line, Path(cut.source.file).name
+    return f"; {cut.operation} in line {line} of {file} cuts it off"
 
 
 def percent(share: float | None) -> str:

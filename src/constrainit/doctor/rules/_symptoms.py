@@ -10,6 +10,7 @@ _GROWTH = 10.0
 _BEYOND = 1e3
 _LEAP, _LEAST = 1e6, 1e-3
 """No loss of a healthy model leaps so far; one that began near zero may."""
+_RISEN = 0.02
 _STALLED = 1e-3
 """SageMaker Debugger's LossNotDecreasing: less than 0.1 % in the steps that are looked at."""
 
@@ -27,6 +28,14 @@ def diverges(evidence: Evidence) -> bool:
     # Units that died of the growth let the loss fall back from its peak, far above the start.
     lasting = max(losses[1:-1]) / _GROWTH, _BEYOND * abs(losses[0])
     return losses[-1] > _GROWTH * abs(losses[0]) and losses[-1] > min(lasting)
+
+
+def rises(evidence: Evidence) -> bool:
+    """Whether the first step leaves the loss of its batch higher than it was."""
+    first, after = evidence.loss, evidence.loss_after
+    if first is None or after is None:
+        return False
+    return after > first + _RISEN * abs(first)
 
 
 def leaps(evidence: Evidence) -> bool:

@@ -2,13 +2,16 @@
 
 import inspect
 
+from constrainit.doctor._constraint_calls import NOT_REGISTERED
 from constrainit.doctor._constructor import config_method, is_registered
+from constrainit.doctor._finding import Finding
 from constrainit.doctor.rules._rule import Rule
 from constrainit.sets.custom import users_own
 
 LOADED = "comes back as it is"
 """What is said of a constraint that can be saved and loaded."""
 
+_LOST = "can not be loaded"
 
 _REGISTER = "@keras.saving.register_keras_serializable()"
 
@@ -17,24 +20,39 @@ def _fix(made):
     constraint = users_own(made.record.constraint)
     if made.text == "<lambda>":
         return "write a class in place of the lambda, registered with Keras"
+    own = constraint if inspect.isfunction(constraint) else type(constraint)
+    given = f", or load it with custom_objects={{{own.__name__!r}: {own.__name__}}}"
+    is_users = own.__module__ != "functools" and not made.left_out
+    given = given if made.saving == NOT_REGISTERED and is_users else ""
     if inspect.isfunction(constraint):
-        return f"decorate the function with {_REGISTER}"
+        return f"decorate the function with {_REGISTER}{given}"
     kind = type(constraint)
     steps = [] if is_registered(kind) else [f"decorate the class with {_REGISTER}"]
     if made.left_out:
         steps.append(config_method(kind, list(made.left_out)))
-    return ", and ".join(steps) or (
+    return ", and ".join(steps) + given or (
         "return every argument of its constructor, and nothing else, from get_config"
     )
+
+
+def is_lost(finding: Finding) -> bool:
+    """Whether a finding tells that a constraint can not be loaded by every program, or by none."""
+    return finding.code == NotSaved.code and _LOST in finding.evidence.get("reason", "")
+
+
+def _is_of_none(saving):
+    """Whether no program can load it."""
+    return _LOST in saving and saving != NOT_REGISTERED
 
 
 class NotSaved(Rule):
     """A constraint does not survive `save` and `load_model`.
 
-    Keras saves the name and the config of a constraint. A class that is not registered can not be
-    found again in another process, a lambda never, and a class with arguments but without
-    `get_config` comes back silently with its defaults. That is a warning; that nothing can be
-    loaded is an error.
+    Keras saves the name and the config of a constraint. A class that is not registered is found
+    again only by a program that hands it over as one of the `custom_objects`, and a class with
+    arguments but without `get_config` comes back silently with its defaults. That is a warning;
+    that no program can load it, as of a lambda, is an error. Training is sound either way: what
+    harms it is told first.
 
     Example:
         class Floor(keras.constraints.Constraint):
@@ -75,7 +93,7 @@ class NotSaved(Rule):
                     f"its constraint {made.text} {made.saving}",
                     _fix(made),
                     {"reason": made.saving},
-                    level=self.level if "can not be loaded" in made.saving else "warning",
+                    level=self.level if _is_of_none(made.saving) else "warning",
                 )
             elif made.left_out:
                 names = ", ".join(f"{name}={value!r}" for name, value in made.left_out.items())

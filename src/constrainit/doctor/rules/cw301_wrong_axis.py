@@ -1,10 +1,10 @@
 """CW301 wrong-axis."""
 
 from constrainit._set import ConstraintSet
+from constrainit.doctor._across_set import ENOUGH
 from constrainit.doctor._layouts import GATES
 from constrainit.doctor.rules._rule import Rule, percent
 from constrainit.doctor.rules.cw101_infeasible_start import harmless
-from constrainit.doctor.rules.cw212_update_undone import ENOUGH
 from constrainit.model import wrong_axes
 from constrainit.sets import Orthogonal
 from constrainit.sets.custom import own_name

@@ -88,12 +88,12 @@ def _cause(evidence, output):
         )
     cut = next((r for r in never if r.path in evidence.severed), None)
     if cut is not None:
-        source = evidence.severed[cut.path]
+        operation = evidence.severed[cut.path]
         return (
-            f": {cut.path} gets no gradient at any step{cut_at(source)}",
+            f": {cut.path} gets no gradient at any step{cut_at(operation)}",
             "put something smooth in place of the operation without a derivative (a comparison, "
             f"sign, round, a clip), or start {cut.variable.name} on the other side of it",
-            {"weight": cut.path, "source": source},
+            {"weight": cut.path, "source": operation.source},
         )
     padded = evidence.padded
     if padded is not None and _is_behind(evidence, output, padded.recurrences):

@@ -41,8 +41,10 @@ class NoGradient(Rule):
         that cut off a whole layer have their own rules. Where the loss does not depend on a layer
         at all, or its code says `stop_gradient`, it is a note: that may be meant. The line is the
         first of the user's own code, as it is written, at which something computed from the weight,
-        or from the inputs, enters a comparison, `sign`, `round` and the like; else a `clip`. What
-        the code of others does, or what is reached by a dictionary or a closure, is not located.
+        or from the inputs, enters a comparison, `sign`, `round` and the like; else a `clip`. That
+        of a function in a `Lambda` or an activation is known, too; of an operation that the graph
+        of a model holds only the name is. What the code of others does, or what is reached by a
+        dictionary or a closure, is not located.
 
     Source:
         StackOverflow 60889308 (a trainable width that is used in a condition only); Bengio,
@@ -77,16 +79,17 @@ class NoGradient(Rule):
             own = [g.record.path for g in never if g.record.layer.name == entry.layer]
             if before or own:
                 named = ", ".join((before or own)[:3])
-                source = evidence.severed.get(entry.layer)
+                cut_off = evidence.severed.get(entry.layer)
                 yield self.made(
                     f"the loss depends on what {entry.kind} {entry.layer!r} gives, but no gradient "
                     f"gets through it: {named} did not get one at any of "
-                    f"{_steps(evidence)} steps{cut_at(source)}",
+                    f"{_steps(evidence)} steps{cut_at(cut_off)}",
                     "replace the operation without a derivative (a comparison, sign, round, "
                     "argmax) by a smooth one, or pass the gradient through "
                     "(constrainit.Grid(...).straight_through)",
                     {"gradient": 0.0, "gradient_behind": entry.leaves},
-                    layer=entry.layer, weight=own[0] if own and not before else "", source=source,
+                    layer=entry.layer, weight=own[0] if own and not before else "",
+                    source=_line(cut_off),
                     level="info" if entry.stops else "warning",
                 )  # fmt: skip
         for gradient in never:
@@ -95,14 +98,16 @@ class NoGradient(Rule):
             if not gradient.factor and (cut or (behind is not None and _is_flat(behind))):
                 continue
             reached = _is_reached(evidence, gradient)
+            held = evidence.severed.get(record.path)
             says = any(entry.stops for entry in evidence.entries)
+            says |= held is not None and held.operation == "stop_gradient"
             once = _computed_once(evidence, record)
             fix = (
                 "use it where it has a derivative, not in a condition or a rounding, or make it "
                 "trainable=False"
             )
             zeros = [g.record.path for g in never if g.factor and g is not gradient]
-            source, held = None, evidence.severed.get(record.path)
+            told = None
             if once:
                 why = f": {once!r}, which the loss depends on, was computed from it only once"
                 fix = f"compute {once!r} in call, from the weight"
@@ -117,29 +122,29 @@ class NoGradient(Rule):
                 why = ": what it changes cancels out before the loss"
                 fix = "leave it out, such as by use_bias=False, or make it trainable=False"
             elif reached or gradient.used:
-                source = held
+                told = held
                 why = f"the loss depends on what {record.layer.name!r} gives"
                 why = f", although {why if reached else 'the loss changes with it'}"
-                why += cut_at(source)
+                why += cut_at(held)
             else:
                 why = ": the loss does not depend on it"
             yield self.made(
                 f"it gets no gradient at any of {_steps(evidence)} steps{why}",
                 fix,
-                {"gradient": 0.0}, layer=record.layer.name, weight=record.path, source=source,
-                level="warning" if _counts(gradient, reached, says, source) else "info",
+                {"gradient": 0.0}, layer=record.layer.name, weight=record.path, source=_line(told),
+                level="warning" if _counts(gradient, reached, says, told) else "info",
             )  # fmt: skip
 
     def _in_the_loss(self, evidence, never):
-        moves, source = any(g.used for g in never), evidence.severed.get("")
+        moves, cut_off = any(g.used for g in never), evidence.severed.get("")
         return self.made(
             f"no weight of the model gets a gradient at any of {_steps(evidence)} steps"
             + (", although the loss changes with the weights" if moves else "")
-            + f": the loss is flat in the predictions{cut_at(source)}",
+            + f": the loss is flat in the predictions{cut_at(cut_off)}",
             "look into the loss: it must not round, compare or take the argmax of the predictions, "
             "nor clip them where they are; of a likelihood write the logarithm itself, as a "
             "density of targets far away is 0 in rounding; and scale the targets",
-            {"gradient": 0.0}, source=source,
+            {"gradient": 0.0}, source=_line(cut_off),
         )  # fmt: skip
 
     def _behind_softmax_of_one(self, evidence, lost, layer, source):
@@ -152,6 +157,11 @@ class NoGradient(Rule):
             "steps; for a single share take a sigmoid",
             {"gradient": 0.0}, layer=record.layer.name, weight=record.path, source=source,
         )  # fmt: skip
+
+
+def _line(cut):
+    """The user's own line that cuts a gradient off, where one is known."""
+    return None if cut is None else cut.source
 
 
 def _nearest(path, others):
@@ -196,9 +206,9 @@ def _is_reached(evidence, gradient):
     return behind is not None and bool(behind.gradient)
 
 
-def _counts(gradient, reached, says, source):
+def _counts(gradient, reached, says, cut):
     """Whether a weight without a gradient is more than a note: it was meant to do something."""
-    if source is not None and not says:
+    if cut is not None and not says:
         return True
     return gradient.used is not False if reached else bool(gradient.used and not says)
 

@@ -139,11 +139,15 @@ class WrongLoss(Rule):
     def _of_labels(self, made):
         """Numbers of classes for a loss that takes a column for each, or the other way around."""
         if made.numbered:
-            other, turned = "sparse_categorical_crossentropy", "keras.utils.to_categorical(y)"
+            y = f"y - {made.first}" if made.first else "y"
+            other, turned = "sparse_categorical_crossentropy", f"keras.utils.to_categorical({y})"
             message = (
                 f"the loss {made.name} takes a column of targets for each of the {made.numbered} "
                 "classes, but the targets are their numbers"
             )
+            if made.first:
+                other += f" of labels from zero, {y},"
+                message += f", and go from {made.first} to {made.target.high:.0f}, not from 0"
         else:
             other, turned = "categorical_crossentropy", "y.argmax(-1)"
             message = (

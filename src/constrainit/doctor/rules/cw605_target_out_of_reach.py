@@ -2,11 +2,12 @@
 
 import math
 
-from constrainit.doctor._evidence import Evidence
+from constrainit.doctor._evidence import DataEvidence, Evidence
 from constrainit.doctor.rules._rule import Rule, percent
 
 _MARGIN = 0.05
 _FLOOR = 0.5
+_EXACT = 1e-3
 
 _LOGITS = 40.0
 """How far logits should be able to be apart: cosines are by two, and a scale of 20 is usual."""
@@ -24,6 +25,26 @@ def _between(low, high):
     return f"of at least {low:.3g}" if math.isinf(high) else f"between {low:.3g} and {high:.3g}"
 
 
+def is_of_two(target: DataEvidence) -> bool:
+    """Whether targets are nothing but their least and their largest entry."""
+    # No other ones between these ends deviate as much from their mean.
+    most = (target.mean - target.low) * (target.high - target.mean)
+    return target.deviation > 0 and abs(target.deviation**2 - most) < _EXACT * most
+
+
+def from_zero_to_one(target: DataEvidence) -> str:
+    """What to write for targets of two numbers so that they are 0 and 1."""
+    low, apart = target.low, target.high - target.low
+    y = f"y - {low:g}" if low > 0 else f"y + {-low:g}" if low < 0 else "y"
+    return y if apart == 1 else f"({y}) / {apart:g}" if low else f"y / {apart:g}"
+
+
+def _shifted(target):
+    if is_of_two(target):
+        return from_zero_to_one(target)
+    return "(y + 1) / 2 for labels of -1 and 1"
+
+
 def is_without_gradient(evidence: Evidence) -> bool:
     """Whether no weight of the model gets a gradient at any step."""
     return bool(evidence.gradients) and all(made.never for made in evidence.gradients)
@@ -39,7 +60,8 @@ class TargetOutOfReach(Rule):
     cosines, can not tell many classes apart: the loss ends far above zero. Labels that are aligned
     with the steps of a series (CTC) need at least as many steps as they have letters. A loss that
     multiplies by the labels, as that of a Wasserstein critic, does not look at those of zero: it
-    wants -1 and 1. Of a model with several outputs the targets may be given in the other order.
+    wants -1 and 1. Labels that count from one, written one-hot, have a column more than there are
+    classes. Of a model with several outputs the targets may be given in the other order.
 
     Example:
         model = keras.Sequential([keras.Input((4,)), layers.Dense(1, activation="sigmoid")])
@@ -80,6 +102,8 @@ class TargetOutOfReach(Rule):
         "short",
         "passed_over",
         "classes",
+        "columns",
+        "units",
         "other",
     )
 
@@ -106,6 +130,9 @@ class TargetOutOfReach(Rule):
                     level="error", layer=made.layer,
                 )  # fmt: skip
                 continue
+            if made.empty:
+                yield self._of_no_class(made)
+                continue
             if made.classes is not None:
                 if target.low < 0 or target.high > made.classes - 1:
                     yield self.made(
@@ -122,7 +149,7 @@ class TargetOutOfReach(Rule):
                 yield self.made(
                     f"the targets lie in [{target.low:.3g}, {target.high:.3g}], but the loss "
                     f"{made.name} takes shares between 0 and 1: beyond them it falls without end",
-                    "write labels as 0 and 1, such as (y + 1) / 2 for labels of -1 and 1, or take "
+                    f"write labels as 0 and 1, such as {_shifted(target)}, or take "
                     "a hinge loss; for numbers take a loss of distances, such as mse",
                     {"target_low": target.low, "target_high": target.high},
                     level="error", layer=made.layer,
@@ -173,6 +200,17 @@ class TargetOutOfReach(Rule):
             "dictionary",
             {"target_low": target.low, "target_high": target.high, "other": made.other},
             level="error", layer=made.layer,
+        )  # fmt: skip
+
+    def _of_no_class(self, made):
+        """Labels from one that were written in columns, of which the first is of no class."""
+        units = made.empty - 1
+        return self.made(
+            f"the targets have {made.empty} columns and the predictions {units}: the first is zero "
+            "for all examples, as where labels that count from one are written one-hot",
+            "number the classes from zero: keras.utils.to_categorical(y - 1), or y[..., 1:] of "
+            "these columns",
+            {"columns": made.empty, "units": units}, level="error", layer=made.layer,
         )  # fmt: skip
 
     def _bounded(self, evidence, made):

@@ -38,13 +38,13 @@ class PenaltyOutweighs(Rule):
     Known limits:
         Reported where penalties are more than half of the loss at the start, the loss of the data
         does not fall by 2 % in the steps while they fall, the gradient of all weights is three
-        times as large with them as without, and a weight loses a tenth of itself. What layers add
-        to the loss, by `add_loss` or as a penalty on their outputs, is asked for by training where
-        it is more than a quarter of the loss at the start: reported is what leaves a model that
-        tells nothing of its targets after 100 steps, if as many without it take three tenths more
-        off the loss of the data. Not looked at are the weight decay of an optimizer, and models
-        whose steps are dear. Where the start is noise, the loss of the
-        data falls as the weights go to zero, and nothing is said.
+        times as large with them as without, and a weight loses a tenth of itself. By training is
+        asked what layers add to the loss, by `add_loss` or as a penalty on their outputs, where it
+        is more than a quarter of the loss at the start, and penalties on weights where they are
+        more than a tenth: reported is what leaves a model that tells nothing of its targets after
+        100 steps, if as many without it take three tenths more off the loss of the data. The loss
+        may fall all the same, from that of a start at random to that of a constant. Not looked at
+        are the weight decay of an optimizer, and models whose steps are dear.
 
     Source:
         `keras.regularizers.L1` and `L2` are sums over the weight; keras-team/tf-keras#16. The
@@ -55,8 +55,15 @@ class PenaltyOutweighs(Rule):
     numbers = ("share", "times", "left", "data_loss", "data_loss_after", "data_loss_alone")
 
     def find(self, evidence):
-        if evidence.swamped is not None:
+        if evidence.swamped is not None and not evidence.swamped.weights:
             yield self._of_added(evidence)
+        told = list(self._of_gradients(evidence))
+        yield from told
+        if evidence.swamped is not None and evidence.swamped.weights and not told:
+            yield self._of_weights(evidence)
+
+    def _of_gradients(self, evidence):
+        """Weights that penalties move, and the data do not."""
         steps = max(len(evidence.losses) - 1, 1)
         for made in evidence.outweighed:
             if made.times_of_all < _TIMES or made.left > _LEFT:
@@ -77,6 +84,28 @@ class PenaltyOutweighs(Rule):
                  "data_loss": before, "data_loss_after": after},
                 layer=made.record.layer.name, weight=made.record.path,
             )  # fmt: skip
+
+    def _of_weights(self, evidence):
+        """Penalties on weights, with which nothing is learnt of the data."""
+        made = evidence.swamped
+        before, after = made.losses
+        first = next(r for r in evidence.weights if r.path == made.weights[0])
+        others = len(made.weights) - 1
+        where = f"on it and {others} more" if others else "on it"
+        by = f"{made.scale:g} times as strong" if made.scale else "many times weaker, or none"
+        return self.made(
+            f"penalties {where} are {percent(made.share)} of the loss. In {made.steps} steps the "
+            f"weights go to where the model learns nothing of its targets, and the loss of the "
+            f"data from {before:.4g} to {after:.4g}, that of a constant; without penalties it goes "
+            f"to {made.alone:.4g}",
+            f"penalties {by}: each is a sum over the weight, while the loss is a mean over the "
+            "examples",
+            {
+                "share": made.share, "data_loss": before, "data_loss_after": after,
+                "data_loss_alone": made.alone,
+            },
+            layer=first.layer.name, weight=first.path,
+        )  # fmt: skip
 
     def _of_added(self, evidence):
         """What a layer adds to the loss, with which nothing is learnt of the data."""

@@ -43,7 +43,8 @@ class LearningRateTooLow(Rule):
         Reported where the first step moves every weight that has a gradient by less than a ten
         thousandth of itself, the loss does not fall by 1 % in the steps, and a rate a hundred or
         ten thousand times as large, or steps that nothing clips, take a fifth off the loss of
-        examples that are not trained on.
+        examples that are not trained on. Where it moves them by up to a hundredth, a hundred times
+        the rate must not do so: such weights are on their way to what is thousands of times away.
         Not looked at are models with a schedule, that were trained before, or whose steps are dear,
         and one large weight among others that are moved. Weights whose loss is three tenths below
         that of the same ones in another order are taken for trained, and a low rate for meant.
@@ -77,7 +78,7 @@ class LearningRateTooLow(Rule):
         size = float(f"{slow.size:.1g}")
         units = (
             f"hold it in units in which it is near one, and multiply by {size:g} in call, as the "
-            f"other weights that are as large; or {higher}"
+            f"other weights that are as large or are to be; or {higher}"
         )
         yield self.made(
             f"a step moves it by {slow.moved:.2g} of itself: {slow.steps} steps take the loss of "

@@ -180,9 +180,14 @@ _STEPS = ("sign", "round", "floor", "ceil", "clip")
 
 
 def _stepped(node: Any) -> Any:
-    """What a step is taken of: that of `sign` and the like, or of a choice between two numbers."""
+    """What a step is taken of: that of `sign` and the like, or of a choice between two numbers.
+
+    So is a `one_hot` of the largest along the last axis.
+    """
     if node.func.attr in _STEPS:
         return node.args[0]
+    if node.func.attr == "one_hot":
+        return _largest_of(node.args[0])
     if (
         node.func.attr != "where"
         or len(node.args) != 3
@@ -192,6 +197,14 @@ def _stepped(node: Any) -> Any:
     are_numbers = [_numbers(choice) is not None for choice in node.args[1:]]
     compared = node.args[0].left
     return compared if all(are_numbers) and _numbers(compared) is None else None
+
+
+def _largest_of(node: Any) -> Any:
+    """What an `argmax` along the last axis is taken of; None of anything else."""
+    if not isinstance(node, ast.Call) or getattr(node.func, "attr", "") != "argmax":
+        return None
+    axes = [*node.args[1:2], *(one.value for one in node.keywords if one.arg == "axis")]
+    return node.args[0] if node.args and [_numbers(one) for one in axes] == [[-1]] else None
 
 
 def _method_calls(text) -> list[Any]:

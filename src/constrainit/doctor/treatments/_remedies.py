@@ -55,6 +55,7 @@ REMEDIES = (
     Remedy(("CW603",), outputs.targets_first, saved=False, trains=True),
     Remedy(("CW603",), outputs.crossentropy_of_the_labels),
     Remedy(("CW603",), outputs.crossentropy_of_labels_and_output),
+    Remedy(("CW603",), outputs.crossentropy_of_labels_from_zero, saved=False),
     Remedy(("CW603",), outputs.other_logits),
     Remedy(("CW603",), data.targets_in_a_column, saved=False),
     Remedy(("CW301",), constraints.along_the_right_axes),
@@ -63,6 +64,7 @@ REMEDIES = (
     Remedy(("CW207", "CW301"), axes.spectral_norm_of_the_convolution),
     each_constraint(("CW301",), source.along_units, saved=False),
     each_constraint(("CW212",), source.along_a_longer_axis, saved=False),
+    Remedy(("CW212",), training.along_the_gradient),
     Remedy(("CW212",), rounding.straight_through),
     each_constraint(("CW201", "CW202", "CW207"), copies.of_their_own),
     each_constraint(("CW201", "CW202"), source.with_a_fitting_constant, saved=False),
@@ -106,6 +108,8 @@ REMEDIES = (
     Remedy(("CW303",), training.projected_averages, saved=False),
     Remedy(("CW605",), data.targets_in_other_order, saved=False),
     Remedy(("CW605",), data.labels_from_zero, saved=False),
+    Remedy(("CW605",), data.without_the_first_column, saved=False),
+    Remedy(("CW605",), data.labels_of_zero_and_one, saved=False),
     Remedy(("CW605",), data.labels_of_both_signs, saved=False),
     Remedy(("CW605",), models.bias_at_the_end),
     Remedy(("CW605",), outputs.no_last_activation),
@@ -167,7 +171,9 @@ REMEDIES = (
     Remedy(("CW105",), starts.of_the_right_size, moves=True),
     Remedy(_SIGNAL, models.scaled_outputs),
     Remedy(("CW504",), both(models.scaled_outputs, training.lower_rate(0.1)), factor=0.1),
-    Remedy((*_BROKEN, *_SIGNAL, "CW506", "CW210"), models.in_float32),
+    Remedy(("CW506",), models.in_mixed_precision, trains=True),
+    Remedy(("CW506",), models.in_float32, trains=True),
+    Remedy((*_BROKEN, *_SIGNAL, "CW210"), models.in_float32),
     *(
         Remedy(("CW510",), training.lower_rate(factor), factor=factor, trains=True)
         for factor in (0.1, 0.01)

@@ -242,11 +242,14 @@ def _shown(evidence):
 def measured(finding: Finding, evidence: Evidence) -> dict[str, Any]:
     """The numbers of a finding, read off the evidence of a model that no longer has it."""
     numbers: dict[str, Any] = {"moved": 0.0}
+    for made in [g for g in evidence.gradients if g.record.path == finding.weight]:
+        numbers = {} if made.moved is None else {"moved": made.moved}
+        numbers["gradient"] = made.norm or max(made.later, default=0.0)
     for made in evidence.constraints:
         if made.record.path == finding.weight:
             numbers = {
                 "violation": made.violation, "share_moved": made.share_moved, "jump": made.jump,
-                "step": made.step, "gradient_part": made.update, **made.units,
+                "step": made.step, "moved": made.step, "gradient_part": made.update, **made.units,
                 "exception": "none", "nonfinite": 0, "moved_again": made.again, "bias": made.bias,
                 "differ_by": made.repeat, "reason": made.saving or LOADED,
                 "zeroed": made.zeroed[1] - made.zeroed[0], "lost_share": (made.piled or (0.0,))[0],
@@ -264,9 +267,6 @@ def measured(finding: Finding, evidence: Evidence) -> dict[str, Any]:
     if len(evidence.penalties) > 1:
         numbers["data_loss"], numbers["data_loss_after"] = of_data(evidence)
     numbers.setdefault("exception", "none" if not evidence.faults else "still raises")
-    gradients = [g for g in evidence.gradients if g.record.path == finding.weight]
-    if gradients:
-        numbers["gradient"] = gradients[0].norm or max(gradients[0].later, default=0.0)
     return {name: numbers[name] for name in _shown(finding.evidence) if name in numbers}
 
 

@@ -114,4 +114,9 @@ def _compiled(kind, text, scope):
     # So that a second look names its lines.
     linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file
     exec(compile(text, file, "exec"), scope)
-    return scope[kind.__name__]
+    made = scope[kind.__name__]
+    # By a call behind the class, which is no part of its source.
+    if name is not None and made not in registry.GLOBAL_CUSTOM_NAMES:
+        registry.GLOBAL_CUSTOM_NAMES[made] = name
+        registry.GLOBAL_CUSTOM_OBJECTS[name] = made
+    return made

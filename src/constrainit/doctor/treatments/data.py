@@ -7,6 +7,7 @@ from keras import ops
 from constrainit.doctor._data import needed_steps
 from constrainit.doctor._labels import both_signs
 from constrainit.doctor._statistics import to_numpy
+from constrainit.doctor.rules.cw605_target_out_of_reach import from_zero_to_one, is_of_two
 from constrainit.doctor.treatments._remedy import Changed, with_other
 
 _LARGE = 10.0
@@ -154,6 +155,45 @@ def labels_from_zero(problem, evidence, found):
         with_other(problem, y=y),
         f"y = y - {shift}" if shift > 0 else f"y = y + {-shift}",
     )
+
+
+def without_the_first_column(problem, evidence, found):
+    """One-hot targets of as many columns as there are units: without that of no class."""
+    parts, places = keras.tree.flatten(problem.y), _places(evidence, lambda made: made.empty)
+    for place in places:
+        parts[place] = parts[place][..., 1:]
+    code = "y = y[..., 1:]  # or keras.utils.to_categorical(labels - 1)"
+    return _of_targets(problem, "targets without the column of no class", parts, places, code)
+
+
+def labels_of_zero_and_one(problem, evidence, found):
+    """Targets of two numbers as zeros and ones."""
+    parts = keras.tree.flatten(problem.y)
+    places = _places(
+        evidence,
+        lambda made: made.name == "binary_crossentropy" and is_of_two(made.target)
+        and (made.target.low, made.target.high) != (0, 1),
+    )  # fmt: skip
+    code = ""
+    for place in places:
+        target = evidence.losses_of[place].target
+        shifted = (ops.cast(parts[place], "float32") - target.low) / (target.high - target.low)
+        parts[place], code = shifted, f"y = {from_zero_to_one(target)}"
+    return _of_targets(problem, "labels of 0 and 1", parts, places, code)
+
+
+def _places(evidence, is_meant):
+    """The outputs whose losses are meant."""
+    return [place for place, made in enumerate(evidence.losses_of) if is_meant(made)]
+
+
+def _of_targets(problem, change, parts, places, code):
+    """Other targets for some of the outputs; None if there are none such."""
+    if not places or len(parts) != len(problem.losses()):
+        return None
+    y = keras.tree.pack_sequence_as(problem.y, parts)
+    code = f"{code}  # of output {places[0]}" if len(parts) > 1 else code
+    return Changed(change, with_other(problem, y=y), code)
 
 
 def targets_in_other_order(problem, evidence, found):

@@ -18,26 +18,39 @@ _HALF = ("float16", "bfloat16")
 
 def in_float32(problem, evidence, found):
     """Every layer of the model in float32."""
+    return _with_policy(problem, found, _HALF, "float32", "computed and stored in float32")
+
+
+def in_mixed_precision(problem, evidence, found):
+    """Every layer whose weights are in half precision with weights in float32, computed in half."""
+    kinds = {finding.weight: finding for finding in found}
+    dtypes = {r.dtype for r in walk(problem.model) if r.path in kinds}
+    if len(dtypes) != 1:
+        return None
+    [half] = dtypes
+    return _with_policy(problem, found, (half,), f"mixed_{half}", "with weights in float32")
+
+
+def _with_policy(problem, found, wrong, name, said):
+    """The layers of the model that are of another precision with a policy of this name."""
     config, changed, kinds = config_of(problem.model), [], {}
 
     def edit(part):
         policy = part.get("config", {}).get("dtype")
-        name = policy.get("config", {}).get("name") if isinstance(policy, dict) else policy
-        if isinstance(name, str) and any(half in name for half in _HALF):
-            part["config"]["dtype"] = "float32"
+        own = policy.get("config", {}).get("name") if isinstance(policy, dict) else policy
+        if isinstance(own, str) and own.removeprefix("mixed_") in wrong and own != name:
+            part["config"]["dtype"] = name
             changed.append(part["config"].get("name", part.get("class_name")))
             kinds[changed[-1]] = part.get("class_name", "Dense").split(">")[-1]
 
     each(config, edit)
     if not changed:
         return None
-    other = _made(problem, config)
     kind = kinds[next((f.layer for f in found if f.layer in kinds), changed[0])]
     module = "keras.layers." if hasattr(keras.layers, kind) else ""
     return Changed(
-        f"{_listed(changed)} computed and stored in float32", other,
-        f'{module}{kind}(..., dtype="float32")',
-    )  # fmt: skip
+        f"{_listed(changed)} {said}", _made(problem, config), f'{module}{kind}(..., dtype="{name}")'
+    )
 
 
 def spectral_constraint(problem, evidence, found):
@@ -244,10 +257,22 @@ def _made(problem, config, exact=True):
         model = keras.saving.deserialize_keras_object(config)
     if not model.built:
         model(problem.x)
+    _keep_paths(problem.model, model)
     if exact:
         _take_over(problem.model, model)
     carry_adapted(problem.model, model)
     return in_place(problem, model)
+
+
+def _keep_paths(model, other):
+    """Gives the weights of another model the paths that they have in the first one.
+
+    Keras names them by what they are built in, which is another when a model is made from its
+    config: what is found of a weight would seem to be gone.
+    """
+    for old, new in _pairs(model, other):
+        if old.name == new.name:
+            new._path = old.path
 
 
 def in_place(problem: Problem, model: keras.Model) -> Problem:
@@ -259,14 +284,17 @@ def in_place(problem: Problem, model: keras.Model) -> Problem:
 
 def _take_over(model, other):
     """Gives another model the values and constraints of the weights that fit."""
-    mine, theirs = model.variables, other.variables
-    if len(mine) == len(theirs):
-        pairs = list(zip(mine, theirs, strict=True))
-    else:
-        known = {v.path: v for v in mine}
-        pairs = [(known[v.path], v) for v in theirs if v.path in known]
-    for old, new in pairs:
+    for old, new in _pairs(model, other):
         if tuple(old.shape) == tuple(new.shape):
             new.assign(old.value)
             if hasattr(old, "constraint"):
                 new.constraint = old.constraint
+
+
+def _pairs(model, other):
+    """The weights of a model, each with that of another one which is made like it."""
+    mine, theirs = model.variables, other.variables
+    if len(mine) == len(theirs):
+        return list(zip(mine, theirs, strict=True))
+    ends = [(v, [m for m in mine if f"/{m.path}".endswith(f"/{v.path}")]) for v in theirs]
+    return [(found[0], v) for v, found in ends if len(found) == 1]

@@ -1,7 +1,10 @@
 """Remedies where a model ends: its loss, and the activation that the loss is to suit."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
+from keras import ops
 
 from constrainit.doctor._turned import function_of
 from constrainit.doctor.trace._limits import NEGATIVE_BASE
@@ -65,13 +68,34 @@ def crossentropy_of_labels_and_output(problem, evidence, found):
     return _of_the_labels(problem, evidence, _gives_logits)
 
 
+def crossentropy_of_labels_from_zero(problem, evidence, found):
+    """The same, of labels that are counted from zero, where they are not."""
+    parts = keras.tree.flatten(problem.y)
+    shifted = [place for place, made in enumerate(evidence.losses_of) if made.first]
+    if not shifted or len(parts) != len(evidence.losses_of):
+        return None
+    for place in shifted:
+        parts[place] = parts[place] - ops.cast(evidence.losses_of[place].first, parts[place].dtype)
+    y = keras.tree.pack_sequence_as(problem.y, parts)
+    changed = _of_the_labels(problem, evidence, _gives_logits, y=y)
+    if changed is None:
+        return None
+    first = evidence.losses_of[shifted[0]].first
+    code = f"y = y - {first}" + f"  # of output {shifted[0]}" * (len(parts) > 1)
+    return replace(
+        changed,
+        change=f"{changed.change}, and labels counted from zero",
+        code=f"{changed.code}\n{code}",
+    )
+
+
 def _gives_logits(made):
     return made.activation not in ("softmax", "sigmoid")
 
 
-def _of_the_labels(problem, evidence, takes_logits):
-    losses = list(problem.losses())
-    if len(losses) != len(evidence.losses_of) or evidence.losses:
+def _of_the_labels(problem, evidence, takes_logits, **other):
+    losses, shifted = list(problem.losses()), any(made.first for made in evidence.losses_of)
+    if len(losses) != len(evidence.losses_of) or evidence.losses or (shifted and not other):
         return None
     named, codes = [], []
     for place, made in enumerate(evidence.losses_of):
@@ -87,7 +111,7 @@ def _of_the_labels(problem, evidence, takes_logits):
     if not named:
         return None
     loss = losses[0] if len(losses) == 1 else keras.tree.pack_sequence_as(problem.specs, losses)
-    return Changed(", ".join(named), with_other(problem, loss=loss), "\n".join(codes))
+    return Changed(", ".join(named), with_other(problem, loss=loss, **other), "\n".join(codes))
 
 
 def targets_first(problem, evidence, found):

@@ -4,25 +4,31 @@ import keras
 
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor.treatments._remedy import Changed, with_other
-from constrainit.model import walk
+from constrainit.model import WeightRecord, walk
 
 _KNOWN = (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2)
 
 
 def weaker_penalty(problem, evidence, found):
-    """Penalties of Keras with at most a tenth of the gradient that the data have."""
-    paths = {finding.weight for finding in found}
+    """Penalties of Keras with at most a tenth of the gradient that the data have.
+
+    Those that were seen to be so weak that the data is learnt, where that was tried.
+    """
+    paths, tried = {finding.weight for finding in found}, evidence.swamped
+    records = [(made.record, made.scale) for made in evidence.outweighed]
+    if not records and tried is not None and tried.scale:
+        records = [(r, tried.scale) for r in walk(problem.model) if r.path in tried.weights]
+        paths.update(tried.weights)
     changed = [
-        _weaken(made.record, made.scale) for made in evidence.outweighed
-        if made.record.path in paths and type(made.record.variable.regularizer) in _KNOWN
+        weaken(record, scale) for record, scale in records
+        if record.path in paths and can_be_weakened(record)
     ]  # fmt: skip
     if not changed:
         return None
-    return Changed(
-        f"penalties {evidence.outweighed[0].scale:g} times as strong",
-        with_other(problem),
-        "\n".join(dict.fromkeys(changed)),
-    )
+    said = f"penalties {records[0][1]:g} times as strong"
+    if not evidence.outweighed and tried is not None:
+        said += f", with which the loss of the data goes to {tried.weaker:.4g} in as many steps"
+    return Changed(said, with_other(problem), "\n".join(dict.fromkeys(changed)))
 
 
 def fixed_weight(problem, evidence, found):
@@ -40,7 +46,12 @@ def fixed_weight(problem, evidence, found):
     )
 
 
-def _weaken(record, scale):
+def can_be_weakened(record: WeightRecord) -> bool:
+    """Whether a weight has a penalty of Keras."""
+    return type(record.variable.regularizer) in _KNOWN
+
+
+def weaken(record: WeightRecord, scale: float) -> str:
     """Scales the penalty on a weight; gives what to write."""
     penalty, layer = record.variable.regularizer, record.layer
     config = {name: scale * float(value) for name, value in penalty.get_config().items()}

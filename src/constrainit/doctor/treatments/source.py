@@ -4,6 +4,7 @@ from functools import partial
 
 from constrainit.doctor._code import as_kind, kind_of_layer
 from constrainit.doctor._misfits import fitted
+from constrainit.doctor._recording import own_function
 from constrainit.doctor.rules.cw201_constraint_raises import misfit
 from constrainit.doctor.treatments import _at_each_call, _edits
 from constrainit.doctor.treatments._chosen_edits import edit_for
@@ -182,12 +183,28 @@ def softmax_along_time(problem, evidence, found):
     return _edited_layer(problem, [name], _edits.softmax_along_time(line.text))
 
 
+def _edited_function(problem, layers, function, edit):
+    """The layers of Keras that call a function of the user's own, with an edited one."""
+    named = function is not None and function.__name__.isidentifier()
+    made = rewritten(function, edit) if named else None
+    if made is None:
+        return None
+    new, sentence, diff = made
+    for layer in [one for one in layers if own_function(one) is function]:
+        name = "function" if vars(layer).get("function") is function else "activation"
+        vars(layer)[name] = new
+    return Changed(sentence, with_other(problem), diff=diff)
+
+
 def _edited_layer(problem, names, edit):
     """The first of the named layers whose class can be edited so, with its edited class."""
     layers = problem.model._flatten_layers()
     for layer in [one for name in names for one in layers if one.name == name]:
         owner = kind_of_layer(layer)
         if owner.__module__.split(".")[0] in ("keras", "constrainit", "builtins"):
+            changed = _edited_function(problem, layers, own_function(layer), edit)
+            if changed is not None:
+                return changed
             continue
         made = rewritten(owner, edit)
         if made is None:

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import keras
+
 from constrainit.doctor._own_optimizer import inner_of
 from constrainit.doctor._schedules import schedule_of
 from constrainit.doctor.rules._symptoms import diverges
@@ -63,6 +65,18 @@ def _of_rate(rate, factor, other):
         f"a learning rate of {rate * factor:.3g} in place of {rate:.3g}",
         other,
         code=f"model.optimizer.learning_rate = {rate * factor:.3g}",
+    )
+
+
+def along_the_gradient(problem, evidence, found):
+    """Steps of SGD that are as long as those of the optimizer, which moves all entries alike."""
+    if evidence.across is None:
+        return None
+    rate = evidence.across.rate
+    return Changed(
+        f"steps of SGD of the same length, with a rate of {rate:g}",
+        with_other(problem, optimizer=keras.optimizers.SGD(rate)),
+        f"model.compile(optimizer=keras.optimizers.SGD({rate:g}), ...)",
     )
 
 
