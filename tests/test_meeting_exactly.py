@@ -231,10 +231,45 @@ def test_a_calibrator_of_many_knots(length, rng):
     assert float(a_set.violation(tensor(found))) == 0
 
 
+@pytest.mark.parametrize("length", [24, 96])
+def test_a_calibrator_of_far_weights(length, rng):
+    """Long sequences that bend have faces at small angles, which float32 does not tell apart."""
+    a_set = ci.Monotone() & ci.Convex() & ci.Box(0.0, 1.0)
+    w = 3 * rng.normal(size=(length, 4)) + 0.5
+    expected = _by_cvxpy(w, lambda cp, x: [x[1:] >= x[:-1], _convex(x), x[0] >= 0, x[-1] <= 1])
+    np.testing.assert_allclose(projected(a_set, w), expected, rtol=0, atol=5e-5)
+
+
+@pytest.mark.parametrize("length", [2, 3, 9, 256])
+@pytest.mark.parametrize(
+    ("order", "bend"),
+    [
+        (ci.Monotone(), ci.Convex()),
+        (ci.Monotone(gap=0.1), ci.Concave()),
+        (ci.Monotone("decreasing", 0.05), ci.Convex()),
+        (ci.Monotone("decreasing"), ci.Concave()),
+    ],
+)
+def test_an_order_that_bends(order, bend, length, rng):
+    """A half of the nearest bent sequence of twice the length; whichever set stands first."""
+    w = rng.normal(size=(length, 3))
+    found = projected(order & bend, w)
+    np.testing.assert_array_equal(projected(bend & order, w), found)
+    np.testing.assert_array_equal(projected(order & bend, found), found)
+
+    def constraints(cp, x):
+        steps = order._sign * (x[1:] - x[:-1])
+        bends = bend._sign * (x[2:] - 2 * x[1:-1] + x[:-2])
+        return [steps >= order.gap, *([bends >= 0] if length > 2 else [])]
+
+    np.testing.assert_allclose(found, _by_cvxpy(w, constraints), rtol=0, atol=2e-5)
+    assert float((order & bend).violation(tensor(found))) == 0
+
+
 def test_many_inequalities_go_by_turns(rng):
     """Where the matrices would be too large: to 1e-5, as before."""
     for a_set, shape in (
-        (ci.Monotone() & ci.Convex(), (270, 3)),
+        (ci.Monotone() & ci.Convex() & ci.Box(0.0), (270, 3)),
         (ci.Box(-1.0, 1.0) & ci.Convex(), (20, 50000)),
         (ci.Convex() & ci.Box(np.linspace(-1, 0, 18).reshape(6, 3)), (6, 3)),
         (ci.Symmetric() & ci.ZeroMean(axis=0), (4, 4)),

@@ -1,8 +1,8 @@
 """When code is compiled and when it runs at once. The only branches on the backend for it."""
 
 import functools
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import keras
@@ -187,6 +187,24 @@ def on_host(function: Callable[[Any], Any], x: Any, shape: tuple[int, ...]) -> A
     # A function of one number gives none that is an array.
     found = np.asarray(function(x.detach().to("cpu", torch.float64).numpy()), "float64")
     return torch.from_numpy(found).to(device=x.device, dtype=x.dtype)
+
+
+@contextmanager
+def in_float64(x: Any) -> Iterator[Any]:
+    """`x` in float64, and where a computation may go on in it; as it is on devices without it.
+
+    JAX makes float32 of all that is wider, unless told otherwise.
+    """
+    backend = keras.backend.backend()
+    if backend == "torch" and x.device.type == "mps":
+        yield x
+    elif backend == "jax":
+        import jax
+
+        with jax.enable_x64(True):
+            yield x.astype("float64")
+    else:
+        yield ops.cast(x, "float64")
 
 
 def exact_products() -> AbstractContextManager[Any]:

@@ -66,7 +66,7 @@ def project_polyhedron(w, matrix, bounds, inner=None):
         left = slack(image)
         outside = ops.where(active > 0, ops.zeros_like(left), -left)
         violated = ops.max(outside, axis=1, keepdims=True) > loose(image)
-        most = _hot(ops.argmax(outside, axis=1), outside) * ops.cast(violated, w.dtype)
+        most = _first(outside) * ops.cast(violated, w.dtype)
         pending = ops.max(entering, axis=1, keepdims=True) > 0
         entering = ops.where(pending, entering, most) * still
         # What the active rows have of the entering one, and how far it is from them.
@@ -93,7 +93,7 @@ def project_polyhedron(w, matrix, bounds, inner=None):
         # It becomes active, or another one is let go.
         joins = ops.cast(ops.logical_and(going, whole <= first), w.dtype)
         leaves = ops.cast(ops.logical_and(going, whole > first), w.dtype)
-        gone = _hot(ops.argmin(until, axis=1), until) * leaves
+        gone = _first(-until) * leaves
         inverse = _without(inverse + _square(way, joins / apart), gone)
         active = active + joins * entering - gone
         y, entering = at_least(y, 0.0) * (1 - gone), entering * (1 - joins)
@@ -114,8 +114,10 @@ def project_polyhedron(w, matrix, bounds, inner=None):
     return ops.where(found, image, inner + share * (image - inner))
 
 
-def _hot(index, like):
-    return ops.one_hot(index, like.shape[1], dtype=like.dtype)
+def _first(x):
+    """One for the first of the largest entries of each row, zero for the others."""
+    largest = ops.cast(x >= ops.max(x, axis=1, keepdims=True), x.dtype)
+    return largest * ops.cast(ops.cumsum(largest, axis=1) <= 1, x.dtype)
 
 
 def _square(x, factor):

@@ -14,7 +14,7 @@ from constrainit.sets.elementwise import common_bounds, limits_of
 from constrainit.sets.few import Few, is_cone_and_norm
 from constrainit.sets.inequalities import Sum, as_sum
 from constrainit.sets.l1 import L1Ball
-from constrainit.sets.order import Monotone, Unimodal
+from constrainit.sets.order import Convex, Monotone, Unimodal
 
 Projection = Callable[[Any, str], Any]
 
@@ -34,6 +34,10 @@ def exact_projection(sets: list[Any], few: Few | None) -> Projection | None:
         return functools.partial(_in_turn, bounds)
     if is_cone_and_norm(sets):
         return functools.partial(_cone_and_norm, *others)
+    if not bounds and is_bent_order(sets):
+        return functools.partial(
+            _bent_order, *sorted(sets, key=lambda one: isinstance(one, Convex))
+        )
     if len(others) > 1 or not bounds:
         return None
     [one] = others
@@ -43,6 +47,17 @@ def exact_projection(sets: list[Any], few: Few | None) -> Projection | None:
     if isinstance(one, L1Ball) and _is_even(*common_bounds(bounds)):
         return functools.partial(_magnitudes_between, one, tuple(bounds))
     return functools.partial(_sum_between, one, tuple(bounds)) if _adds_up(one, bounds) else None
+
+
+def is_bent_order(sets: list[Any]) -> bool:
+    """Whether sets are an order and a bend along one axis, and nothing else."""
+    kinds = sorted(sets, key=lambda one: isinstance(one, Convex))
+    return (
+        len(sets) == 2
+        and isinstance(kinds[0], Monotone)
+        and isinstance(kinds[1], Convex)
+        and kinds[0].axis == kinds[1].axis
+    )
 
 
 def _is_order(one):
@@ -64,6 +79,24 @@ def _in_turn(sets, w, dtype):
     for one in sets:
         w = one._nearest(w, dtype)
     return w
+
+
+def _bent_order(order, bend, w, dtype):
+    """Onto sequences that go one way and bend one way: a half of the bent one of twice as many.
+
+    What is nearest to a sequence beside its mirror image is one, too, and flat in the middle, from
+    where on the bend is all that the order asks for.
+    """
+    axis = bend.axis % len(w.shape)
+    length = w.shape[axis]
+    line = order._sign * order.gap * np.arange(length)
+    line = line.reshape([length if a == axis else 1 for a in range(len(w.shape))])
+    line = ops.convert_to_tensor(line, dtype=w.dtype)
+    flat_first = order._sign == bend._sign
+    parts = [w - line, ops.flip(w - line, axis)]
+    twice = ops.concatenate(parts[::-1] if flat_first else parts, axis)
+    mirrored, image = ops.split(bend._nearest(twice, dtype), 2, axis)
+    return (image if flat_first else mirrored) + line
 
 
 def _sum_between(one, bounds, w, dtype):

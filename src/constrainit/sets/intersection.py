@@ -14,7 +14,7 @@ from constrainit.initializers import laws_of_bounds
 from constrainit.numerics import dykstra
 from constrainit.sets.combine import inner_set
 from constrainit.sets.elementwise import common_bounds, limits_of
-from constrainit.sets.exact import exact_projection
+from constrainit.sets.exact import exact_projection, is_bent_order
 from constrainit.sets.few import few_of, is_cone_and_norm
 from constrainit.sets.inequalities import as_polyhedron, onto_polyhedron
 from constrainit.sets.meeting import box_between, drawn_from, map_onto_all
@@ -195,7 +195,8 @@ class Intersection(ConstraintSet):
         return w
 
     def _holds(self, w, image, dtype):
-        if not self._directly and as_polyhedron(tuple(self.sets), tuple(w.shape)):
+        bent = is_bent_order(self.sets)
+        if bent or (not self._directly and as_polyhedron(tuple(self.sets), tuple(w.shape))):
             bounds = filter(limits_of, self.sets)
             held = [one._holds(w, one._nearest(w, dtype), dtype) for one in bounds]
             return self._in_all([super()._holds(w, image, dtype), *held], w)

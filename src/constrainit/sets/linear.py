@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from constrainit import _checks
-from constrainit._compile import looping
+from constrainit._compile import in_float64, looping
 from constrainit._folding import Folding
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws_of_sums
@@ -254,7 +254,10 @@ def _project(polyhedron, dtype, shape, w):
     folding = polyhedron._folding(shape)
     matrix, bounds = polyhedron._exact
     v = folding.matrix(w)
-    image = ops.transpose(project_polyhedron(ops.transpose(v), matrix, bounds, polyhedron._inner))
+    # Faces at small angles, as of long sequences that bend, are told apart in few digits only.
+    with in_float64(v) as wide:
+        image = project_polyhedron(ops.transpose(wide), matrix, bounds, polyhedron._inner)
+        image = ops.cast(ops.transpose(image), v.dtype)
     if (bounds >= 0).all():
         # What is left of a weight beside zero is its rounding.
         spent = _peak(image) <= float(ml_dtypes.finfo(dtype).eps) ** 2 * _peak(v)
