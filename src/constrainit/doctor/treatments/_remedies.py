@@ -3,6 +3,7 @@
 from constrainit.doctor.treatments import (
     adapted,
     axes,
+    by_fan_in,
     constraints,
     copies,
     data,
@@ -151,6 +152,7 @@ REMEDIES = (
         ("CW401", "CW404", "CW501"), fitting_starts.scaled_down, ("CW302",), moves=True, trains=True
     ),
     Remedy(("CW504",), starts.fitted_where_it_fades, moves=True),
+    Remedy(("CW404",), by_fan_in.drawn_by_fan_in, moves=True, trains=True),
     Remedy(("CW404", "CW504"), rescaled.to_unit_size, moves=True, trains=True),
     Remedy((*_BROKEN, *_SIGNAL, *_TRAINING), data.scaled_data, trial="data", saved=False),
     Remedy((*_BROKEN, *_TRAINING), data.divided_targets, trial="data", saved=False, trains=True),

@@ -1,0 +1,63 @@
+"""Starts, losses and layers that are named, and that one change by their cause heals."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import constrainit as ci
+from constrainit.model import walk
+
+DRAWS = np.random.default_rng(0)
+X = DRAWS.normal(size=(64, 8)).astype("float32")
+Y = X[:, :1] - 0.5 * np.abs(X[:, 1:2])
+registered = keras.saving.register_keras_serializable("test_doctor_healed")
+
+
+def model_of(*parts, loss="mse", rate=0.01, inputs=(8,)):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input(inputs), *parts])
+    model.compile(keras.optimizers.Adam(rate), loss)
+    return model
+
+
+def first_of(report):
+    return next(finding for finding in report.findings if finding.counts)
+
+
+def healed(report, code):
+    """The treatment of the first finding, which is of this code and healed."""
+    first = first_of(report)
+    assert first.code == code, str(report)
+    assert first.treatment is not None, str(report)
+    assert first.treatment.healed, str(report)
+    return first.treatment
+
+
+@pytest.mark.parametrize("size", [96, 128])
+def test_all_kernels_that_are_too_large_are_drawn_for_their_fan_in(size):
+    """One of them drawn anew would leave the others to make the signal grow."""
+    start = keras.initializers.RandomNormal(stddev=1.0, seed=1)
+    stack = [layers.Dense(size, "relu", kernel_initializer=start) for _ in range(4)]
+    model = model_of(*stack, layers.Dense(1, kernel_initializer=start))
+    model.compile(keras.optimizers.SGD(0.01), "mse")
+    treatment = healed(ci.diagnose(model, X, Y), "CW404")
+    assert "drawn by he_normal" in treatment.change
+    assert "drawn by glorot_uniform" in treatment.change
+    assert "kernel_initializer='he_normal'" in treatment.code
+    for record in walk(model):
+        if len(record.shape) > 1:
+            assert record.layer.name in treatment.code
+
+
+def test_kernels_that_a_constraint_makes_grow_are_not_drawn_for_their_fan_in():
+    """Of those it is the sum that is too large, not the deviation."""
+    positive = {
+        "kernel_constraint": "non_neg",
+        "kernel_initializer": keras.initializers.RandomUniform(0.0, 1.0, seed=1),
+    }
+    model = model_of(*[layers.Dense(64, "relu", **positive) for _ in range(5)], layers.Dense(1))
+    first = first_of(ci.diagnose(model, X, Y))
+    assert first.code == "CW404"
+    assert "kernels" not in first.evidence
+    assert "he_normal" not in first.fix
