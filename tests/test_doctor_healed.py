@@ -6,11 +6,16 @@ import pytest
 from keras import layers
 
 import constrainit as ci
+from constrainit.doctor._evidence import Evidence
+from constrainit.doctor._problem import Problem
+from constrainit.doctor.treatments import single_norms
 from constrainit.model import walk
 
 DRAWS = np.random.default_rng(0)
 X = DRAWS.normal(size=(64, 8)).astype("float32")
 Y = X[:, :1] - 0.5 * np.abs(X[:, 1:2])
+SERIES = DRAWS.normal(size=(64, 12, 1)).astype("float32") + X[:, None, :1]
+
 registered = keras.saving.register_keras_serializable("test_doctor_healed")
 
 
@@ -61,3 +66,27 @@ def test_kernels_that_a_constraint_makes_grow_are_not_drawn_for_their_fan_in():
     assert first.code == "CW404"
     assert "kernels" not in first.evidence
     assert "he_normal" not in first.fix
+
+
+def test_normalizations_over_a_single_number_are_left_out():
+    """All of them: the second takes away what the first would let through."""
+    model = model_of(
+        layers.LayerNormalization(name="first"),
+        layers.LayerNormalization(name="second"),
+        layers.Conv1D(8, 3, activation="relu"),
+        layers.GlobalAveragePooling1D(),
+        layers.Dense(1),
+        inputs=(12, 1),
+    )
+    report = ci.diagnose(model, SERIES, X[:, :1])
+    assert "without first, second" in healed(report, "CW405").change
+    assert isinstance(model.layers[0], layers.LayerNormalization)
+
+
+def test_a_normalization_over_several_numbers_stays():
+    """Whatever is said of it."""
+    model = model_of(layers.LayerNormalization(), layers.Dense(1))
+    report = ci.diagnose(model, X, Y)
+    first = report.findings[:1]
+    problem = Problem(model, X, Y, None, None, 0)
+    assert single_norms.without_them(problem, Evidence(), list(first)) is None

@@ -28,6 +28,7 @@ from constrainit.doctor.treatments import (
     recurrences,
     rescaled,
     rounding,
+    single_norms,
     source,
     starts,
     steps,
@@ -127,6 +128,7 @@ REMEDIES = (
     Remedy(("CW405",), outputs.sigmoid_of_one),
     Remedy(("CW405",), opened.scales_of_ones),
     Remedy(("CW405",), opened.masked, saved=False),
+    Remedy(("CW405",), single_norms.without_them, trains=True),
     *(
         Remedy(("CW405",), source.smoothed(sharpness), saved=False, trains=True)
         for sharpness in (10.0, 1.0)
