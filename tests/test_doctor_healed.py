@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from keras import layers
+from keras import layers, ops
 
 import constrainit as ci
 from constrainit.doctor._evidence import Evidence
@@ -90,3 +90,34 @@ def test_a_normalization_over_several_numbers_stays():
     first = report.findings[:1]
     problem = Problem(model, X, Y, None, None, 0)
     assert single_norms.without_them(problem, Evidence(), list(first)) is None
+
+
+@registered
+class Rounded(layers.Dense):
+    """Kernels in steps, with the gradient of what is rounded."""
+
+    def __init__(self, units, step=1.0, most=None, **named):
+        super().__init__(units, **named)
+        self.step, self.most = step, most
+
+    def call(self, x):
+        w = self.kernel
+        q = self.step * ops.round(w / self.step)
+        q = q if self.most is None else ops.clip(q, -self.most, self.most)
+        return self.activation(ops.matmul(x, w + ops.stop_gradient(q - w)) + self.bias)
+
+    def get_config(self):
+        return {**super().get_config(), "step": self.step, "most": self.most}
+
+
+@pytest.mark.parametrize(("step", "most"), [(1.0, 1.0), (2.0, None), (1.5, 1.5)])
+def test_kernels_that_are_rounded_to_nothing_start_wider(step, most):
+    """By as much as the steps ask, which are in the code of the layer."""
+    first, last = Rounded(32, step, most, activation="relu"), Rounded(1, step, most)
+    model = model_of(first, last)
+    treatment = healed(ci.diagnose(model, X, Y), "CW405")
+    assert "as wide as the steps" in treatment.change
+    [line, _] = [part for part in treatment.code.splitlines() if part.endswith("),")]
+    factor = float(line.rpartition(", ")[2].removesuffix("),"))
+    widest = factor * np.max(np.abs(ops.convert_to_numpy(first.kernel)))
+    assert 0.5 * step < widest < 3 * step

@@ -34,6 +34,7 @@ from constrainit.doctor.treatments import (
     steps,
     stored,
     training,
+    wide_starts,
     wider,
 )  # fmt: skip
 from constrainit.doctor.treatments._apart import each_constraint
@@ -129,6 +130,7 @@ REMEDIES = (
     Remedy(("CW405",), opened.scales_of_ones),
     Remedy(("CW405",), opened.masked, saved=False),
     Remedy(("CW405",), single_norms.without_them, trains=True),
+    Remedy(("CW405",), wide_starts.wide_beside_the_steps, moves=True, trains=True),
     *(
         Remedy(("CW405",), source.smoothed(sharpness), saved=False, trains=True)
         for sharpness in (10.0, 1.0)
