@@ -9,6 +9,7 @@ import constrainit as ci
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._problem import Problem
 from constrainit.doctor.treatments import single_norms
+from constrainit.doctor.treatments._meaning import stretched_to
 from constrainit.model import walk
 
 DRAWS = np.random.default_rng(0)
@@ -121,3 +122,58 @@ def test_kernels_that_are_rounded_to_nothing_start_wider(step, most):
     factor = float(line.rpartition(", ")[2].removesuffix("),"))
     widest = factor * np.max(np.abs(ops.convert_to_numpy(first.kernel)))
     assert 0.5 * step < widest < 3 * step
+
+
+class Stretched(keras.constraints.Constraint):
+    """The least entry is taken to one number, the largest to another."""
+
+    def __init__(self, low=0.0, high=1.0):
+        self.low, self.high = low, high
+
+    def __call__(self, w):
+        shares = (w - ops.min(w)) / (ops.max(w) - ops.min(w))
+        return self.low + (self.high - self.low) * shares
+
+
+class Mixed(layers.Layer):
+    """One number that two inputs are mixed by."""
+
+    def __init__(self, shape, constraint, **named):
+        super().__init__(**named)
+        self.shape_, self.constraint = shape, constraint
+
+    def build(self, shape):
+        start = keras.initializers.Constant(0.5)
+        self.share = self.add_weight(
+            shape=self.shape_, initializer=start, constraint=self.constraint, name="share"
+        )
+
+    def call(self, x):
+        return self.share * x[:, :1] + (1 - self.share) * x[:, 1:2]
+
+
+@pytest.mark.parametrize("shape", [(), (1,)])
+@pytest.mark.parametrize("bounds", [(0.0, 1.0), (-0.5, 2.0)])
+def test_what_stretches_a_single_number_between_two_bounds(shape, bounds):
+    """It is 0/0; the bounds are what its images of several numbers have."""
+    model = model_of(Mixed(shape, Stretched(*bounds)), layers.Dense(1))
+    report = ci.diagnose(model, X, Y)
+    change = healed(report, "CW204").change
+    assert f"ci.Box(lower={bounds[0]}, upper={bounds[1]})" in change
+
+
+@pytest.mark.parametrize(
+    "constraint",
+    [
+        lambda w: ops.clip(w, -20.0, 20.0),
+        lambda w: w / ops.sum(ops.abs(w)),
+        lambda w: w / ops.max(ops.abs(w)),
+        lambda w: (w - ops.mean(w)) / ops.std(w),
+        ops.softmax,
+    ],
+)
+def test_what_does_not_stretch_between_bounds(constraint):
+    """Its images do not begin and end at the same numbers."""
+    model = model_of(Mixed((1,), constraint))
+    [record] = [record for record in walk(model) if record.constraint is not None]
+    assert stretched_to(record) is None

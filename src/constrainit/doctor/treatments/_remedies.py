@@ -75,6 +75,7 @@ REMEDIES = (
     each_constraint(("CW208",), source.edited, saved=False),
     each_constraint((*_CONSTRAINT, "CW208", "CW212"), constraints.exact_set),
     each_constraint(("CW211",), one_sign.of_one_sign, moves=True),
+    each_constraint(("CW204",), constraints.bounds_of_its_images),
     each_constraint(("CW204",), source.along_inputs, brings=("CW208",), saved=False),
     Remedy(("CW617",), flags.model_switched_on),
     Remedy(("CW223",), adapted.to_the_batch),

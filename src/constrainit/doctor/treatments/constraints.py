@@ -7,13 +7,14 @@ from constrainit.doctor._attached import is_constraint
 from constrainit.doctor._constraint_calls import known_set
 from constrainit.doctor._dropped import evaluated
 from constrainit.doctor._set_code import written
-from constrainit.doctor.treatments._meaning import meant_set
+from constrainit.doctor.treatments._meaning import meant_set, stretched_to
 from constrainit.doctor.treatments._pastes import given, given_and_projected, told
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.doctor.treatments._shares import bounds_note
 from constrainit.doctor.treatments.starts import may_be_of_weights, start_inside
 from constrainit.model import walk, wrong_axes
 from constrainit.sets import (
+    Box,
     Custom,
     Grid,
     PositiveSemidefinite,
@@ -185,6 +186,24 @@ def exact_set(problem, evidence, found):
     return Changed(
         f"the set that the constraint means, {told(problem, sets)}{other}{started}",
         code=code,
+    )
+
+
+def bounds_of_its_images(problem, evidence, found):
+    """The bounds that a constraint stretches weights to, which has no image of a single number."""
+    sets, paths = {}, {finding.weight for finding in found}
+    for record in walk(problem.model):
+        bounds = stretched_to(record) if record.path in paths else None
+        if bounds is not None:
+            record.variable.constraint = record.resolved(Box(*bounds))
+            sets[record.path] = written(Box(*bounds))
+    if not sets:
+        return None
+    started, code = start_inside(problem, evidence, set(sets))
+    return Changed(
+        "the bounds between which the constraint stretches weights that are not all the same, "
+        f"{told(problem, sets)}{started}",
+        code=f"{given(problem, sets)}{code}",
     )
 
 
