@@ -177,3 +177,23 @@ def test_what_does_not_stretch_between_bounds(constraint):
     model = model_of(Mixed((1,), constraint))
     [record] = [record for record in walk(model) if record.constraint is not None]
     assert stretched_to(record) is None
+
+
+@pytest.mark.filterwarnings("ignore:You are using a softmax over axis")
+def test_a_softmax_over_one_unit_runs_over_the_steps_that_it_weighs():
+    """As the activation of the layer."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((12, 4))
+    weight = layers.Dense(1, activation="softmax", name="score")(
+        layers.Dense(8, activation="tanh")(inputs)
+    )
+    mixed = layers.Flatten()(layers.Dot(axes=1)([layers.Dense(4)(inputs), weight]))
+    model = keras.Model(inputs, layers.Dense(1)(mixed))
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    x = DRAWS.normal(size=(64, 12, 4)).astype("float32")
+    treatment = healed(ci.diagnose(model, x, x[:, 0, :1]), "CW503")
+    assert "the softmax of score runs along the axis before the last" in treatment.change
+    assert "activation=keras.layers.Softmax(axis=-2)" in treatment.code
+    layer = layers.Dense(1, activation=keras.layers.Softmax(axis=-2))
+    again = layers.Dense.from_config(layer.get_config())
+    np.testing.assert_allclose(ops.convert_to_numpy(ops.sum(again(x), axis=1)), 1, rtol=1e-5)

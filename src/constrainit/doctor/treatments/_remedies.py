@@ -2,6 +2,7 @@
 
 from constrainit.doctor.treatments import (
     adapted,
+    along_time,
     axes,
     by_fan_in,
     constraints,
@@ -185,7 +186,8 @@ REMEDIES = (
         for factor in (0.1, 0.01)
     ),
     Remedy(("CW510",), inside.off_the_bound, saved=False, trains=True),
-    Remedy(("CW503",), outputs.softmax_along_time),
+    Remedy(("CW503",), along_time.softmax_along_time),
+    Remedy(("CW503",), along_time.activation_along_time, saved=False),
     Remedy(("CW503",), source.softmax_along_time, saved=False),
     Remedy(("CW503",), source.with_a_gradient, saved=False),
     *(

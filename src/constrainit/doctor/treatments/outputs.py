@@ -1,11 +1,14 @@
 """Remedies where a model ends: its loss, and the activation that the loss is to suit."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from constrainit.doctor._problem import Problem
 from constrainit.doctor._turned import function_of
 from constrainit.doctor.trace._limits import NEGATIVE_BASE
 from constrainit.doctor.treatments._remedy import Changed, with_other
@@ -144,11 +147,14 @@ def softplus_at_the_end(problem, evidence, found):
         if made.name in _OF_RATES and made.low < 0 and made.target.low >= 0
     }  # fmt: skip
 
-    def is_meant(layer):
-        linear = getattr(layer, "activation", None) is keras.activations.linear
-        return layer.name in names and linear
+    return _with_softplus(
+        problem, lambda layer: _is_linear(layer, names),
+        "as the loss takes the logarithm of its output",
+    )  # fmt: skip
 
-    return _with_softplus(problem, is_meant, "as the loss takes the logarithm of its output")
+
+def _is_linear(layer, names):
+    return layer.name in names and getattr(layer, "activation", None) is keras.activations.linear
 
 
 def softplus_for_the_sign(problem, evidence, found):
@@ -158,7 +164,7 @@ def softplus_for_the_sign(problem, evidence, found):
 
 
 def _with_softplus(problem, is_meant, why):
-    changed = _changed(problem, is_meant, activation=keras.activations.softplus)
+    changed = changed_layers(problem, is_meant, activation=keras.activations.softplus)
     if not changed:
         return None
     return Changed(
@@ -184,7 +190,7 @@ def softplus_under_a_power(problem, evidence, found):
     last = max(linear, key=lambda layer: _place_in(order, layer.name), default=None)
     if last is None:
         return None
-    _changed(problem, lambda layer: layer is last, activation=keras.activations.softplus)
+    changed_layers(problem, lambda layer: layer is last, activation=keras.activations.softplus)
     if not np.isfinite(problem.loss_anew()):
         return None
     units = getattr(last, "units", "...")
@@ -207,31 +213,13 @@ def sigmoid_of_one(problem, evidence, found):
         one = layer.name in names and getattr(layer, "units", None) == 1
         return one and layer.activation is keras.activations.softmax
 
-    changed = _changed(problem, is_meant, activation=keras.activations.sigmoid)
+    changed = changed_layers(problem, is_meant, activation=keras.activations.sigmoid)
     if not changed:
         return None
     return Changed(
         f"{changed} with a sigmoid in place of the softmax over one unit",
         with_other(problem),
         'keras.layers.Dense(1, activation="sigmoid")',
-    )
-
-
-def softmax_along_time(problem, evidence, found):
-    """`Softmax` layers that run over a single entry, along the axis before the last."""
-    names = {layer for layer, _ in evidence.alone}
-
-    def is_meant(layer):
-        one = isinstance(layer, keras.layers.Softmax) and layer.name in names
-        return one and layer.axis == -1 and len(layer.output.shape) > 2
-
-    changed = _changed(problem, is_meant, axis=-2)
-    if not changed:
-        return None
-    return Changed(
-        f"the softmax in {changed} runs along the axis before the last",
-        with_other(problem),
-        "keras.layers.Softmax(axis=-2)",
     )
 
 
@@ -246,13 +234,13 @@ def no_last_activation(problem, evidence, found):
         own = getattr(layer, "activation", None)
         return layer.name in names and callable(own) and own is not keras.activations.linear
 
-    changed = _changed(problem, is_meant, activation=keras.activations.linear)
+    changed = changed_layers(problem, is_meant, activation=keras.activations.linear)
     if not changed:
         return None
     return Changed(f"{changed} without its activation", with_other(problem))
 
 
-def _changed(problem, is_meant, **attributes):
+def changed_layers(problem: Problem, is_meant: Callable[[Any], bool], **attributes: Any) -> str:
     """Sets attributes of the layers that are meant; their names."""
     meant = [layer for layer in problem.model._flatten_layers() if is_meant(layer)]
     for layer in meant:
