@@ -179,6 +179,43 @@ def test_what_does_not_stretch_between_bounds(constraint):
     assert stretched_to(record) is None
 
 
+def of_logarithms(y_true, y_pred):
+    return ops.sqrt(ops.mean(ops.square(ops.log(y_pred + 1.0) - ops.log(y_true + 1.0))))
+
+
+def of_roots(y_true, y_pred):
+    return ops.mean(ops.square(ops.sqrt(y_pred + 0.1) - ops.sqrt(y_true + 0.1)))
+
+
+@pytest.mark.parametrize("loss", [of_logarithms, of_roots])
+def test_a_loss_that_fails_below_zero_gets_an_output_above(loss):
+    """Where no target is negative; a floor would have no gradient."""
+    model = model_of(layers.Dense(16, "relu"), layers.Dense(1, name="last"), loss=loss)
+    treatment = healed(ci.diagnose(model, 3 * X, np.exp(Y)), "CW502")
+    assert "last with a softplus" in treatment.change
+
+
+def test_targets_below_zero_ask_for_no_output_above():
+    """The loss has no value for them, whatever the model gives."""
+    model = model_of(layers.Dense(1), loss=of_roots)
+    report = ci.diagnose(model, 3 * X, Y)
+    changes = [f.treatment.change for f in report.findings if f.treatment is not None]
+    assert not any("softplus" in change for change in changes), str(report)
+
+
+def of_both(y_true, y_pred):
+    center, spread = y_pred[:, :1], y_pred[:, 1:]
+    return ops.mean(ops.log(spread) + ops.square((y_true - center) / spread))
+
+
+def test_of_two_numbers_for_one_target_not_both_are_meant():
+    """The other one may be anything."""
+    model = model_of(layers.Dense(2), loss=of_both)
+    report = ci.diagnose(model, 3 * X, np.exp(Y))
+    changes = [f.treatment.change for f in report.findings if f.treatment is not None]
+    assert not any("softplus" in change for change in changes), str(report)
+
+
 @pytest.mark.filterwarnings("ignore:You are using a softmax over axis")
 def test_a_softmax_over_one_unit_runs_over_the_steps_that_it_weighs():
     """As the activation of the layer."""

@@ -139,6 +139,7 @@ REMEDIES = (
     ),
     Remedy(("CW616",), outputs.softplus_for_the_sign),
     Remedy(("CW502",), outputs.softplus_at_the_end),
+    Remedy(("CW502",), outputs.softplus_for_the_loss, trains=True),
     Remedy(("CW401", "CW502"), outputs.softplus_under_a_power, trains=True),
     Remedy(("CW404",), recurrences.bounded_recurrence),
     Remedy(("CW412",), models.in_float32),

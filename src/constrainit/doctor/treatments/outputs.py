@@ -14,6 +14,12 @@ from constrainit.doctor.trace._limits import NEGATIVE_BASE
 from constrainit.doctor.treatments._remedy import Changed, with_other
 
 _OF_RATES = ("poisson", "mean_squared_logarithmic_error", "kl_divergence")
+_FROM_ZERO = {
+    **dict.fromkeys(("log", "log2", "log10", "log1p"), "logarithm"),
+    **dict.fromkeys(("sqrt", "rsqrt"), "root"),
+}
+"""What has no value for numbers that are far enough below zero."""
+
 _CROSS_ENTROPIES = {
     "sparse_categorical_crossentropy": keras.losses.SparseCategoricalCrossentropy,
     "categorical_crossentropy": keras.losses.CategoricalCrossentropy,
@@ -151,6 +157,30 @@ def softplus_at_the_end(problem, evidence, found):
         problem, lambda layer: _is_linear(layer, names),
         "as the loss takes the logarithm of its output",
     )  # fmt: skip
+
+
+def softplus_for_the_loss(problem, evidence, found):
+    """The same for a loss of the user's own that fails below zero, where no target is negative.
+
+    Of a layer that gives more than its targets, such as a deviation, not all may be meant.
+    """
+    operation, targets = evidence.operation, keras.tree.flatten(problem.y)
+    if operation is None or operation.stage != "loss" or operation.name not in _FROM_ZERO:
+        return None
+    if not any(one.data and one.numbers.minimum < 0 for one in operation.operands):
+        return None
+    pairs = zip(evidence.losses_of, targets, strict=True)
+    units = {m.layer: y.shape[-1] for m, y in pairs if m.low < 0 and m.target.low >= 0}
+
+    def is_meant(layer):
+        return _is_linear(layer, units) and getattr(layer, "units", None) == units[layer.name]
+
+    changed = _with_softplus(
+        problem, is_meant,
+        f"as the loss takes the {_FROM_ZERO[operation.name]} of what it gives and no target is "
+        "negative",
+    )  # fmt: skip
+    return changed if changed is not None and np.isfinite(problem.loss_anew()) else None
 
 
 def _is_linear(layer, names):
