@@ -9,6 +9,7 @@ import constrainit as ci
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._problem import Problem
 from constrainit.doctor.treatments import single_norms
+from constrainit.doctor.treatments._log_sums import log_of_sums
 from constrainit.doctor.treatments._meaning import stretched_to
 from constrainit.model import walk
 
@@ -214,6 +215,77 @@ def test_of_two_numbers_for_one_target_not_both_are_meant():
     report = ci.diagnose(model, 3 * X, np.exp(Y))
     changes = [f.treatment.change for f in report.findings if f.treatment is not None]
     assert not any("softplus" in change for change in changes), str(report)
+
+
+def contrastive(y_true, y_pred):
+    a, b = ops.split(y_pred, 2, axis=-1)
+    near = ops.matmul(a, ops.transpose(b)) / 0.01
+    same = ops.exp(ops.diagonal(near))
+    return -ops.log(same / ops.sum(ops.exp(near), axis=-1))
+
+
+def test_a_logarithm_of_exponentials_that_overflow_is_written_without_them():
+    """Nothing of the loss changes where it is finite."""
+    both = [layers.Dense(16, "relu"), layers.Dense(4), layers.UnitNormalization()]
+    part = keras.Sequential(both)
+    inputs = keras.Input((2, 8))
+    outputs = layers.Concatenate()([part(inputs[:, 0]), part(inputs[:, 1])])
+    keras.utils.set_random_seed(0)
+    model = keras.Model(inputs, outputs)
+    model.compile(keras.optimizers.Adam(0.001), contrastive)
+    pairs = np.stack([X, X + 0.1 * X[::-1]], axis=1)
+    treatment = healed(ci.diagnose(model, pairs, np.zeros((64, 1), "float32")), "CW502")
+    assert "+    return -(ops.diagonal(near) - (ops.logsumexp(near, axis=-1)))" in treatment.diff
+    assert "-    same = ops.exp(ops.diagonal(near))" in treatment.diff
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("ops.log(ops.exp(x))", "(x)"),
+        ("ops.log(ops.sum(ops.exp(x / 2), axis=1))", "(ops.logsumexp((x / 2), axis=1))"),
+        (
+            "ops.log(ops.exp(x) + ops.exp(y))",
+            "(keras.ops.logaddexp(x, y))",
+        ),
+        (
+            "ops.log(ops.exp(x) * ops.sum(ops.exp(y), axis=0, keepdims=True))",
+            "(x + (ops.logsumexp(y, axis=0, keepdims=True)))",
+        ),
+        (
+            "ops.log(ops.sum(ops.exp(x) / ops.exp(y), axis=0))",
+            "(ops.logsumexp(x - (y), axis=0))",
+        ),
+    ],
+)
+def test_logarithms_of_exponentials(before, after):
+    """Each is the same number, without what overflows."""
+    said, text = log_of_sums(f"def f(x, y):\n    return {before}\n")
+    assert text == f"def f(x, y):\n    return {after}\n"
+    assert "logsumexp" in said
+    draws = [ops.convert_to_tensor(X[:4]), ops.convert_to_tensor(X[4:8])]
+    same = [
+        ops.convert_to_numpy(eval(one, {"ops": ops, "keras": keras, "x": draws[0], "y": draws[1]}))
+        for one in (before, after)
+    ]
+    np.testing.assert_allclose(*same, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return ops.log(ops.sum(x, axis=1))",
+        "return ops.log(ops.sum(ops.exp(x) * y, axis=1))",
+        "return ops.log(ops.exp(x) - ops.exp(y))",
+        "return np.log(np.exp(x))",
+        "x = x / 2\n    z = ops.exp(x)\n    x = x + 1\n    return ops.log(z)",
+        "z = ops.exp(x)\n    z = z + 1\n    return ops.log(z)",
+        "return ops.log(ops.sum(ops.exp(x), axis=1, initial=1.0))",
+    ],
+)
+def test_other_logarithms_stay(body):
+    """What is no sum of exponentials, and names that stand for two things."""
+    assert log_of_sums(f"def f(x, y):\n    {body}\n") is None
 
 
 @pytest.mark.filterwarnings("ignore:You are using a softmax over axis")

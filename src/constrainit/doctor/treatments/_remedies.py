@@ -151,6 +151,7 @@ REMEDIES = (
     Remedy(("CW401", "CW502"), starts.off_zero, brings=("CW302",), moves=True),
     Remedy(_BROKEN, kept_in.in_their_domain),
     Remedy(("CW401",), masks.floored_counts, saved=False),
+    Remedy(_BROKEN, guards.log_of_sums, saved=False, trains=True),
     Remedy(_BROKEN, guards.exact_near_zero, saved=False),
     Remedy(_BROKEN, guards.guarded, saved=False, again=True),
     Remedy(_BROKEN, guards.clipped_in_graph, saved=False),
