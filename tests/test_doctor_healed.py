@@ -306,3 +306,20 @@ def test_a_softmax_over_one_unit_runs_over_the_steps_that_it_weighs():
     layer = layers.Dense(1, activation=keras.layers.Softmax(axis=-2))
     again = layers.Dense.from_config(layer.get_config())
     np.testing.assert_allclose(ops.convert_to_numpy(ops.sum(again(x), axis=1)), 1, rtol=1e-5)
+
+
+def test_a_convex_model_is_freed_from_what_its_inputs_come_to():
+    """The kernels behind keep their set, with which it is convex."""
+    keras.utils.set_random_seed(0)
+    inside = ci.constrained(kernel=ci.NonNegative())
+    inputs = keras.Input((2,))
+    hidden = layers.Dense(16, "softplus", name="from_inputs", **inside)(inputs)
+    behind = layers.Dense(16, use_bias=False, name="between", **inside)(hidden)
+    skip = layers.Dense(16, name="beside", **inside)(inputs)
+    hidden = layers.Activation("softplus")(layers.Add()([behind, skip]))
+    model = keras.Model(inputs, layers.Dense(1, name="last", **inside)(hidden))
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    x = DRAWS.uniform(-2, 2, size=(128, 2)).astype("float32")
+    treatment = healed(ci.diagnose(model, x, np.abs(x[:, :1]) + x[:, 1:] ** 2), "CW610")
+    assert "no constraint on from_inputs/kernel, beside/kernel, which" in treatment.change
+    assert treatment.after["loss_after"] < treatment.before["loss_after"]

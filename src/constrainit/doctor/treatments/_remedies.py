@@ -120,6 +120,7 @@ REMEDIES = (
     Remedy(("CW605",), outputs.no_last_activation),
     Remedy(("CW605",), data.labels_that_fit, saved=False),
     Remedy(("CW606",), inside.adding_up_to_one, saved=False, trains=True),
+    Remedy(("CW610",), constraints.free_from_the_inputs, trains=True),
     Remedy(("CW607",), outputs.absolute_error),
     Remedy(("CW608",), training.steady_rate),
     Remedy(("CW613",), training.longer_schedule),

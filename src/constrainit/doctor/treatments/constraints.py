@@ -9,7 +9,7 @@ from constrainit.doctor._dropped import evaluated
 from constrainit.doctor._set_code import written
 from constrainit.doctor.treatments._meaning import meant_set, stretched_to
 from constrainit.doctor.treatments._pastes import given, given_and_projected, told
-from constrainit.doctor.treatments._remedy import Changed
+from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.doctor.treatments._shares import bounds_note
 from constrainit.doctor.treatments.starts import may_be_of_weights, start_inside
 from constrainit.model import walk, wrong_axes
@@ -158,6 +158,31 @@ def off_scales_and_biases(problem, evidence, found):
     more = f" and {len(named) - 3} more" if len(named) > 3 else ""
     return Changed(
         f"no constraint on {', '.join(list(named)[:3])}{more}", code=next(iter(named.values()))
+    )
+
+
+def free_from_the_inputs(problem, evidence, found):
+    """No constraint on kernels that the model's inputs come to: a convex model needs none there."""
+    graph = getattr(problem.model, "_functional", None) or problem.model
+    inputs, named = {id(one) for one in graph.inputs}, {}
+    for record in walk(problem.model):
+        nodes = record.layer._inbound_nodes
+        fed = bool(nodes) and all(id(t) in inputs for node in nodes for t in node.input_tensors)
+        if not fed or record.constraint is None or len(record.shape) < 2:
+            continue
+        record.variable.constraint = vars(record.layer)[f"{record.argument}_constraint"] = None
+        named[record.path] = (
+            f"keras.layers.{type(record.layer).__name__}(...)  # {record.layer.name!r}, without "
+            f"{record.argument}_constraint"
+        )
+    if not named:
+        return None
+    more = f" and {len(named) - 3} more" if len(named) > 3 else ""
+    return Changed(
+        f"no constraint on {', '.join(list(named)[:3])}{more}, which the inputs come to: a convex "
+        "model stays so, and need not rise with each of them any more",
+        with_other(problem),
+        "\n".join(named.values()),
     )
 
 
