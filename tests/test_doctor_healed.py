@@ -256,6 +256,10 @@ def test_a_logarithm_of_exponentials_that_overflow_is_written_without_them():
             "ops.log(ops.sum(ops.exp(x) / ops.exp(y), axis=0))",
             "(ops.logsumexp(x - (y), axis=0))",
         ),
+        (
+            "ops.log(ops.sum(ops.exp(x) * ops.abs(y), axis=1) / 2.0)",
+            "(ops.logsumexp(x + (keras.ops.log(ops.abs(y))), axis=1) - (keras.ops.log((2.0))))",
+        ),
     ],
 )
 def test_logarithms_of_exponentials(before, after):
@@ -275,7 +279,7 @@ def test_logarithms_of_exponentials(before, after):
     "body",
     [
         "return ops.log(ops.sum(x, axis=1))",
-        "return ops.log(ops.sum(ops.exp(x) * y, axis=1))",
+        "x = 2 * x\n    return ops.log(ops.sum(ops.exp(y) * x, axis=1))",
         "return ops.log(ops.exp(x) - ops.exp(y))",
         "return np.log(np.exp(x))",
         "x = x / 2\n    z = ops.exp(x)\n    x = x + 1\n    return ops.log(z)",

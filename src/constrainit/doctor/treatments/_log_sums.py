@@ -60,12 +60,18 @@ class _Names:
         if not isinstance(node, ast.BinOp):
             return ""
         left, right = self.log_of(node.left), self.log_of(node.right)
-        if not left or not right:
-            return ""
         if isinstance(node.op, ast.Add):
-            return f"keras.ops.logaddexp({left}, {right})"
+            return f"keras.ops.logaddexp({left}, {right})" if left and right else ""
         sign = {ast.Div: "-", ast.Mult: "+"}.get(type(node.op))
-        return f"{left} {sign} ({right})" if sign else ""
+        if not sign or not (left or right):
+            return ""
+        left, right = left or self._log(node.left), right or self._log(node.right)
+        return f"{left} {sign} ({right})" if left and right else ""
+
+    def _log(self, node):
+        """The logarithm of a factor that is no exponential, such as a mask: 0 becomes -inf."""
+        text = self._text(node)
+        return f"keras.ops.log({text})" if text else ""
 
     def _text(self, node):
         names = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
