@@ -1,10 +1,10 @@
 """A remedy for kernels drawn far too large: all of them anew, by laws that know the fan-in."""
 
 import keras
-from keras import ops
 
 from constrainit.doctor.treatments._pastes import assigned
 from constrainit.doctor.treatments._remedy import Changed
+from constrainit.doctor.treatments.starts import start_at
 from constrainit.model import walk
 
 _ONE_SIDED = ("relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "softplus")
@@ -25,7 +25,7 @@ def drawn_by_fan_in(problem, evidence, found):
             continue
         law, kind = _HE if _is_one_sided(record.layer) else _GLOROT
         draw = getattr(keras.initializers, kind)(seed=problem.seed + index)
-        record.assign(ops.cast(draw(record.shape, record.dtype), record.dtype))
+        start_at(record, draw(record.shape, record.dtype))
         starts.append((record, f"keras.initializers.{kind}({problem.seed + index})"))
         laws.setdefault(law, []).append(record)
     if not starts:
