@@ -112,7 +112,7 @@ class Rounded(layers.Dense):
         return {**super().get_config(), "step": self.step, "most": self.most}
 
 
-@pytest.mark.parametrize(("step", "most"), [(1.0, 1.0), (2.0, None), (1.5, 1.5)])
+@pytest.mark.parametrize(("step", "most"), [(1.0, 1.0), (1.0, None), (1.5, 1.5)])
 def test_kernels_that_are_rounded_to_nothing_start_wider(step, most):
     """By as much as the steps ask, which are in the code of the layer."""
     first, last = Rounded(32, step, most, activation="relu"), Rounded(1, step, most)
