@@ -51,6 +51,10 @@ def test_a_divergence_that_is_a_sum_beside_an_error_that_is_a_mean():
     first = next(finding for finding in report.findings if finding.counts)
     assert (first.code, first.layer) == ("CW609", "code"), str(report)
     assert first.evidence["share"] > 0.25
+    assert first.treatment.healed, str(report)
+    assert "+        self.add_loss((self.weight * ops.mean(pull) + self.offset) / 32)" in (
+        first.treatment.diff
+    )
     assert first.evidence["data_loss_alone"] < 0.7 * first.evidence["data_loss_after"]
 
 

@@ -176,7 +176,7 @@ def called(record, value):
     # It ran inside the step; that it can not run outside is not what is asked here.
     except Exception:
         return None
-    return found if found.shape == record.shape and np.isfinite(found).all() else None
+    return found if found.shape == np.shape(value) and np.isfinite(found).all() else None
 
 
 def saving_fault(record, incomparable):

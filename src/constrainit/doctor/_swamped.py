@@ -4,10 +4,13 @@ What layers add to the loss by themselves, and penalties on weights.
 """
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
+
+import keras
 
 from constrainit.doctor._beyond import added
 from constrainit.doctor._courses import Course, constraints_of, is_finite, taken
@@ -24,6 +27,9 @@ _TRAINS = 0.7
 
 _SCALES = (0.1, 1e-2, 1e-3, 1e-4)
 
+_MOST_ENTRIES = 1e5
+"""Beside a mean over more of them a sum is no matter of that alone."""
+
 
 @dataclass(frozen=True)
 class SwampedEvidence:
@@ -36,7 +42,8 @@ class SwampedEvidence:
         losses: The loss of the data at the start, and after these steps.
         alone: The last loss of the data where nothing is added.
         weights: The paths of weights whose penalties are added, that of the largest one first.
-        scale: By what these can be multiplied so that the data is learnt; None if not known.
+        scale: By what these, or what such a layer adds, can be multiplied so that the data is
+            learnt; None if not known.
         weaker: The last loss of the data then.
     """
 
@@ -86,7 +93,9 @@ def _of_layers(problem, evidence):
     if found is None:
         return None
     layer = max(more, key=lambda name: more[name])
-    return SwampedEvidence(layer, share, _STEPS, (float(first), found[0]), found[1])
+    scale, weaker = _lessened(problem, layer, found[0])
+    losses = float(first), found[0]
+    return SwampedEvidence(layer, share, _STEPS, losses, found[1], (), scale, weaker)
 
 
 def _of_weights(problem, evidence):
@@ -148,12 +157,44 @@ def _weakened(problem, records, after):
     return None, None
 
 
+def _lessened(problem, name, after):
+    """The largest scale of what layers of a kind add with which the data is learnt, and its loss.
+
+    That of a mean over the targets of an example is asked first, as such a mean beside a sum is
+    what is usually wrong.
+    """
+    y = keras.tree.flatten(problem.y)[0]
+    entries = math.prod(y.shape[1:])
+    scales = [1 / entries] if 1 < entries < _MOST_ENTRIES else []
+    for scale in [*scales, *_SCALES]:
+        with borrowed(problem.model), problem.keeping_optimizer(), _adding(problem, name, scale):
+            found = _of_data_after(problem.afresh(), _adding_nothing)
+        if found is not None and not found.is_blind and found.losses[-1] <= _TRAINS * after:
+            return scale, found.losses[-1]
+    return None, None
+
+
 @contextlib.contextmanager
 def _adding_nothing(problem: Problem) -> Iterator[None]:
     """No layer of the model adds anything to the loss."""
     with contextlib.ExitStack() as stack:
         for layer in problem.model._flatten_layers():
             stack.enter_context(attribute(layer, "add_loss", lambda loss: None))
+        yield
+
+
+@contextlib.contextmanager
+def _adding(problem: Problem, name: str, scale: float) -> Iterator[None]:
+    """The layers of the kind of the one of this name add so many times as much to the loss."""
+    layers = problem.model._flatten_layers()
+    kinds = {type(layer) for layer in layers if layer.name == name}
+
+    def scaled(add_loss):
+        return lambda loss: add_loss(keras.tree.map_structure(lambda one: scale * one, loss))
+
+    with contextlib.ExitStack() as stack:
+        for layer in [one for one in layers if type(one) in kinds]:
+            stack.enter_context(attribute(layer, "add_loss", scaled(layer.add_loss)))
         yield
 
 

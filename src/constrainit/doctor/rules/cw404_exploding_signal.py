@@ -18,10 +18,15 @@ _FAR = 1e4
 _OVERSIZED = 3.0
 """Draws for relu have a gain of 1.4."""
 
+_LARGE_BESIDE = 2.0
+"""What of kernels beside one that is far too large is too large, too."""
+
 _CENTERED = 0.5
 """What has a mean of more deviations multiplies the level of a signal by that."""
 
 _SATURATED = 0.5
+
+_BY_FAN_IN = "take an initializer that knows the fan-in: he_normal for relu, glorot_uniform else"
 
 _BEYOND = 10.0
 """How many times as large as the targets numbers may be that a model gives on its way to them."""
@@ -57,9 +62,11 @@ class ExplodingSignal(Rule):
         below is not, unless more than half of the outputs of a sigmoid or tanh are saturated: then
         kernels before it whose deviation times the root of their fan-in is above three, and whose
         mean is near zero, are named, in models whose steps are cheap. A recurrence without a bound
-        is reported, too, where a step makes the loss a million times as large. Where the loss
-        overflows from it, it is an error. Beside what was measured stands what constrainit.plan
-        has for the same set, fan-in, activation and depth; a constraint of the user's own has none.
+        is reported, too, where a step makes the loss a million times as large. Where the kernel
+        that is named is a free one and far too large for its fan-in, all free kernels that are too
+        large are meant with it. Where the loss overflows from it, it is an error. Beside what was
+        measured stands what constrainit.plan has for the same set, fan-in, activation and depth; a
+        constraint of the user's own has none.
 
     Source:
         Hoedt and Klambauer, Principled weight initialisation for input-convex neural networks
@@ -86,16 +93,16 @@ class ExplodingSignal(Rule):
             (o for o in growing if o.peak > 10 * base), most
         )
         kernel = _kernel(evidence, first.layer)
-        start = planned(evidence, kernel)
+        start, free = planned(evidence, kernel), _too_large(evidence, kernel)
         begin = f"from {first.peak:.3g} in {first.layer!r} " if first is not most else ""
         yield self.made(
             f"the outputs grow {begin}to {most.peak:.3g} in {most.layer!r}, for inputs of up to "
             f"{base:.3g}: {by_depth(growing)}{f'. {start}' if start else ''}",
-            _fix(evidence, first.layer),
+            _BY_FAN_IN if free else _fix(evidence, first.layer),
             {
                 "peak": most.peak, "first_peak": first.peak, "input_peak": base,
                 "deviations": deviations(growing), "growth": growth(growing),
-                **(start.numbers if start else {}),
+                **({"kernels": free} if free else {}), **(start.numbers if start else {}),
             },
             layer=first.layer, weight=kernel,
             level=self.level if math.isfinite(evidence.loss or 0.0) else "error",
@@ -106,10 +113,7 @@ class ExplodingSignal(Rule):
         order = [output.layer for output in evidence.outputs]
         flat = [o.layer for o in evidence.outputs if (o.saturated or 0) > _SATURATED]
         before = order[: order.index(flat[0]) + 1] if flat else []
-        large = [
-            one for one in evidence.gains
-            if one.record.layer.name in before and one.gain > _OVERSIZED and one.center < _CENTERED
-        ]  # fmt: skip
+        large = _oversized_in(evidence, before)
         if not large:
             return
         large.sort(key=lambda one: order.index(one.record.layer.name))
@@ -124,7 +128,7 @@ class ExplodingSignal(Rule):
             f"draws of the usual size have about one. {first.layer.name!r} gives up to "
             f"{peaks[first.layer.name]:.3g}, and {flat[0]!r} is saturated by it"
             + (f". {start}" if start else ""),
-            "take an initializer that knows the fan-in: he_normal for relu, glorot_uniform else",
+            _BY_FAN_IN,
             {
                 "gain": large[0].gain, "peak": peaks[first.layer.name],
                 "kernels": [one.record.path for one in large], **(start.numbers if start else {}),
@@ -155,6 +159,24 @@ def _largest(evidence, kind):
     """The largest magnitude of the inputs, "x", or of the targets, "y", and one if all are less."""
     sizes = [max(abs(d.low), abs(d.high)) for d in evidence.data if d.name.startswith(kind)]
     return max([1.0, *sizes])
+
+
+def _oversized_in(evidence, names, least=_OVERSIZED):
+    """The kernels of these layers that are too large for their fan-in, of a mean near zero."""
+    return [
+        one for one in evidence.gains
+        if one.record.layer.name in names and one.gain > least and one.center < _CENTERED
+    ]  # fmt: skip
+
+
+def _too_large(evidence, kernel):
+    """The free kernels that are too large, by path; none where the one named is not far so."""
+    bounded = {made.record.path for made in evidence.constraints}
+    names = [one.record.layer.name for one in evidence.gains]
+    if kernel not in {one.record.path for one in _oversized_in(evidence, names)} - bounded:
+        return []
+    large = [one.record.path for one in _oversized_in(evidence, names, _LARGE_BESIDE)]
+    return [path for path in large if path not in bounded]
 
 
 def _around(evidence, record):

@@ -43,7 +43,9 @@ class PenaltyOutweighs(Rule):
         is more than a quarter of the loss at the start, and penalties on weights where they are
         more than a tenth: reported is what leaves a model that tells nothing of its targets after
         100 steps, if as many without it take three tenths more off the loss of the data. The loss
-        may fall all the same, from that of a start at random to that of a constant. Not looked at
+        may fall all the same, from that of a start at random to that of a constant. With how much
+        less of it the data is learnt is tried in a few steps of size, first divided by the number
+        of targets of an example. Not looked at
         are the weight decay of an optimizer, and models whose steps are dear.
 
     Source:
@@ -112,13 +114,13 @@ class PenaltyOutweighs(Rule):
         made = evidence.swamped
         before, after = made.losses
         model = evidence.outputs[-1].layer
+        by = f"add {made.scale:.3g} times as much" if made.scale else "weigh what is added"
         return self.made(
             f"what {made.layer!r} adds to the loss is {percent(made.share)} of it. In {made.steps} "
             f"steps the loss of the data goes from {before:.4g} to {after:.4g} and the model "
             f"learns nothing of its targets; without what is added it goes to {made.alone:.4g}",
-            "weigh what is added: where it is a sum and the loss of the data a mean, divide it by "
-            "how many entries that is a mean of, or by more, and raise its weight slowly; or sum "
-            "both",
+            f"{by}: where it is a sum and the loss of the data a mean, divide it by how many "
+            "entries that is a mean of, or by more, and raise its weight slowly; or sum both",
             {
                 "share": made.share, "data_loss": before, "data_loss_after": after,
                 "data_loss_alone": made.alone,

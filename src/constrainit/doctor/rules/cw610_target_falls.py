@@ -42,7 +42,7 @@ class TargetFalls(Rule):
     """
 
     code, name, stage = "CW610", "target-falls", "loss"
-    numbers = ("against", "pairs")
+    numbers = ("against", "pairs", "loss_after")
 
     def find(self, evidence):
         made = evidence.falling
@@ -54,6 +54,9 @@ class TargetFalls(Rule):
                 "go the other way",
                 "constrain only the kernels of inputs that the target is monotone in; a convex "
                 "model needs it between hidden layers, not for kernels from the input",
-                {"against": made.share, "pairs": float(made.pairs)},
+                {
+                    "against": made.share, "pairs": float(made.pairs),
+                    **({"loss_after": evidence.losses[-1]} if evidence.losses else {}),
+                },
                 layer=made.record.layer.name, weight=made.record.path,
             )  # fmt: skip

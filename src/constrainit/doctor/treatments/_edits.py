@@ -92,7 +92,7 @@ def softmax_along_time(line_text):
         lines = text.splitlines()
         nodes = [
             node
-            for node in _method_calls(text)
+            for node in method_calls(text)
             if node.func.attr == "softmax" and lines[node.lineno - 1].strip() == line_text
         ]
         for node in sorted(nodes, key=end_of, reverse=True):
@@ -160,7 +160,7 @@ def _sets_an_attribute(node):
 
 def with_a_gradient(text):
     """`sign`, `round` and the like with the gradient of what they take; no `stop_gradient`."""
-    calls = _method_calls(text)
+    calls = method_calls(text)
     stopped = [node for node in calls if node.func.attr == "stop_gradient"]
     steps = [node for node in calls if _stepped(node) is not None]
     # Both together are an estimator that passes the gradient through already.
@@ -207,7 +207,7 @@ def _largest_of(node: Any) -> Any:
     return node.args[0] if node.args and [_numbers(one) for one in axes] == [[-1]] else None
 
 
-def _method_calls(text) -> list[Any]:
+def method_calls(text) -> list[Any]:
     """The calls of methods that take something."""
     calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
     return [node for node in calls if isinstance(node.func, ast.Attribute) and node.args]

@@ -31,6 +31,9 @@ _OF_SIGNAL = ("CW402", "CW403", "CW405", "CW504")
 _OF_LOSS = ("CW305", "CW409")
 """What is told by a change of the training alone: its cure has to show in the loss."""
 
+_BY_LOSS = ("CW212", "CW610")
+"""What leaves a training that falls well short of what another set lets it reach."""
+
 _FALLS = 0.02
 """A training that takes more than this share off its loss in a look is one."""
 
@@ -79,7 +82,7 @@ def confirmed(
         doubt = _no_better(remedy, farther, wanted, now)
     if not doubt and remedy.trial == "rate":
         doubt = _slower(remedy, farther, wanted, now)
-    if not doubt and after.changed.problem is not None and any(f.code == "CW212" for f in wanted):
+    if not doubt and after.changed.problem is not None and any(f.code in _BY_LOSS for f in wanted):
         doubt = _as_before(remedy, farther, wanted, now, _takes_more)
     if not doubt and _is_asked(remedy, wanted) and problem.is_small:
         doubt = _later(remedy, farther, wanted)
@@ -129,7 +132,8 @@ def _of_penalty(remedy, evidence):
 
 def _unlearnt(wanted, after):
     """Whether a weaker penalty leaves the loss of the data as it is."""
-    stays = any(finding.code == "CW609" for finding in wanted) and not falls(after.evidence)
+    asked = any(f.code == "CW609" for f in wanted) and len(after.evidence.penalties) > 1
+    stays = asked and not falls(after.evidence)
     return "the loss of the data does not fall either" if stays else ""
 
 

@@ -1,14 +1,16 @@
 """Which set a constraint of the user's own seems to mean, from what it gives."""
 
 import contextlib
+import math
 
 import numpy as np
 from keras import ops
 
 from constrainit.doctor._constraint_calls import called
 from constrainit.doctor._statistics import to_numpy
-from constrainit.doctor.treatments._candidates import NEAR, candidates
+from constrainit.doctor.treatments._candidates import NEAR, candidates, shortest
 from constrainit.doctor.treatments._shares import bounded_shares, quotient_shares
+from constrainit.model import WeightRecord
 from constrainit.sets import Custom, SpectralNorm, as_set
 from constrainit.sets.elementwise import bounds_of
 
@@ -65,6 +67,25 @@ def meant_set(record, repeat=0.0):
         return _is_reached(a_set, images, size) and not (scaled and _is_open(a_set))
 
     return _first(record, images, images, repeat, off, is_reached)
+
+
+def stretched_to(record: WeightRecord) -> tuple[float, float] | None:
+    """The bounds that the least and the largest entry are taken to, whatever the weight is.
+
+    None if a constraint does no such thing. Asked of weights of several entries that differ: of one
+    without it gives 0/0.
+    """
+    shape = record.shape if math.prod(record.shape) > 1 else (*record.shape[:-1], _ENTRIES)
+    draws, images = np.random.default_rng(2), []
+    for size in (0.1, 1.0, 10.0):
+        images.append(called(record, size * draws.normal(size=shape) + size * draws.normal()))
+    if any(image is None or image.shape != shape for image in images):
+        return None
+    ends = np.array([[image.min(), image.max()] for image in images])
+    low, high = (float(end) for end in ends.mean(axis=0))
+    if not high - low > 0 or np.abs(ends - [low, high]).max() > NEAR * (high - low):
+        return None
+    return shortest(low), shortest(high)
 
 
 def _first(record, images, others, repeat, off, agrees):

@@ -2,7 +2,9 @@
 
 from constrainit.doctor.treatments import (
     adapted,
+    along_time,
     axes,
+    by_fan_in,
     constraints,
     copies,
     data,
@@ -27,11 +29,13 @@ from constrainit.doctor.treatments import (
     recurrences,
     rescaled,
     rounding,
+    single_norms,
     source,
     starts,
     steps,
     stored,
     training,
+    wide_starts,
     wider,
 )  # fmt: skip
 from constrainit.doctor.treatments._apart import each_constraint
@@ -73,6 +77,7 @@ REMEDIES = (
     each_constraint(("CW208",), source.edited, saved=False),
     each_constraint((*_CONSTRAINT, "CW208", "CW212"), constraints.exact_set),
     each_constraint(("CW211",), one_sign.of_one_sign, moves=True),
+    each_constraint(("CW204",), constraints.bounds_of_its_images),
     each_constraint(("CW204",), source.along_inputs, brings=("CW208",), saved=False),
     Remedy(("CW617",), flags.model_switched_on),
     Remedy(("CW223",), adapted.to_the_batch),
@@ -103,6 +108,7 @@ REMEDIES = (
     Remedy(("CW218",), pruned.zeros_fixed),
     Remedy(("CW413",), hidden.weights_of_the_layer, saved=False),
     Remedy(("CW609",), penalties.weaker_penalty),
+    Remedy(("CW609",), source.less_added, saved=False),
     Remedy(("CW612",), penalties.fixed_weight, saved=False),
     Remedy(("CW305",), training.average_at_the_end),
     Remedy(("CW303",), training.projected_averages, saved=False),
@@ -115,6 +121,7 @@ REMEDIES = (
     Remedy(("CW605",), outputs.no_last_activation),
     Remedy(("CW605",), data.labels_that_fit, saved=False),
     Remedy(("CW606",), inside.adding_up_to_one, saved=False, trains=True),
+    Remedy(("CW610",), constraints.free_from_the_inputs, trains=True),
     Remedy(("CW607",), outputs.absolute_error),
     Remedy(("CW608",), training.steady_rate),
     Remedy(("CW613",), training.longer_schedule),
@@ -127,12 +134,15 @@ REMEDIES = (
     Remedy(("CW405",), outputs.sigmoid_of_one),
     Remedy(("CW405",), opened.scales_of_ones),
     Remedy(("CW405",), opened.masked, saved=False),
+    Remedy(("CW405",), single_norms.without_them, trains=True),
+    Remedy(("CW405",), wide_starts.wide_beside_the_steps, moves=True, trains=True),
     *(
         Remedy(("CW405",), source.smoothed(sharpness), saved=False, trains=True)
         for sharpness in (10.0, 1.0)
     ),
     Remedy(("CW616",), outputs.softplus_for_the_sign),
     Remedy(("CW502",), outputs.softplus_at_the_end),
+    Remedy(("CW502",), outputs.softplus_for_the_loss, trains=True),
     Remedy(("CW401", "CW502"), outputs.softplus_under_a_power, trains=True),
     Remedy(("CW404",), recurrences.bounded_recurrence),
     Remedy(("CW412",), models.in_float32),
@@ -144,6 +154,7 @@ REMEDIES = (
     Remedy(("CW401", "CW502"), starts.off_zero, brings=("CW302",), moves=True),
     Remedy(_BROKEN, kept_in.in_their_domain),
     Remedy(("CW401",), masks.floored_counts, saved=False),
+    Remedy(_BROKEN, guards.log_of_sums, saved=False, trains=True),
     Remedy(_BROKEN, guards.exact_near_zero, saved=False),
     Remedy(_BROKEN, guards.guarded, saved=False, again=True),
     Remedy(_BROKEN, guards.clipped_in_graph, saved=False),
@@ -152,6 +163,7 @@ REMEDIES = (
         ("CW401", "CW404", "CW501"), fitting_starts.scaled_down, ("CW302",), moves=True, trains=True
     ),
     Remedy(("CW504",), starts.fitted_where_it_fades, moves=True),
+    Remedy(("CW404",), by_fan_in.drawn_by_fan_in, moves=True, trains=True),
     Remedy(("CW404", "CW504"), rescaled.to_unit_size, moves=True, trains=True),
     Remedy((*_BROKEN, *_SIGNAL, *_TRAINING), data.scaled_data, trial="data", saved=False),
     Remedy((*_BROKEN, *_TRAINING), data.divided_targets, trial="data", saved=False, trains=True),
@@ -179,7 +191,8 @@ REMEDIES = (
         for factor in (0.1, 0.01)
     ),
     Remedy(("CW510",), inside.off_the_bound, saved=False, trains=True),
-    Remedy(("CW503",), outputs.softmax_along_time),
+    Remedy(("CW503",), along_time.softmax_along_time),
+    Remedy(("CW503",), along_time.activation_along_time, saved=False),
     Remedy(("CW503",), source.softmax_along_time, saved=False),
     Remedy(("CW503",), source.with_a_gradient, saved=False),
     *(

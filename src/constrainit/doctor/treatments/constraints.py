@@ -7,13 +7,14 @@ from constrainit.doctor._attached import is_constraint
 from constrainit.doctor._constraint_calls import known_set
 from constrainit.doctor._dropped import evaluated
 from constrainit.doctor._set_code import written
-from constrainit.doctor.treatments._meaning import meant_set
+from constrainit.doctor.treatments._meaning import meant_set, stretched_to
 from constrainit.doctor.treatments._pastes import given, given_and_projected, told
-from constrainit.doctor.treatments._remedy import Changed
+from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.doctor.treatments._shares import bounds_note
 from constrainit.doctor.treatments.starts import may_be_of_weights, start_inside
 from constrainit.model import walk, wrong_axes
 from constrainit.sets import (
+    Box,
     Custom,
     Grid,
     PositiveSemidefinite,
@@ -160,6 +161,31 @@ def off_scales_and_biases(problem, evidence, found):
     )
 
 
+def free_from_the_inputs(problem, evidence, found):
+    """No constraint on kernels that the model's inputs come to: a convex model needs none there."""
+    graph = getattr(problem.model, "_functional", None) or problem.model
+    inputs, named = {id(one) for one in graph.inputs}, {}
+    for record in walk(problem.model):
+        nodes = record.layer._inbound_nodes
+        fed = bool(nodes) and all(id(t) in inputs for node in nodes for t in node.input_tensors)
+        if not fed or record.constraint is None or len(record.shape) < 2:
+            continue
+        record.variable.constraint = vars(record.layer)[f"{record.argument}_constraint"] = None
+        named[record.path] = (
+            f"keras.layers.{type(record.layer).__name__}(...)  # {record.layer.name!r}, without "
+            f"{record.argument}_constraint"
+        )
+    if not named:
+        return None
+    more = f" and {len(named) - 3} more" if len(named) > 3 else ""
+    return Changed(
+        f"no constraint on {', '.join(list(named)[:3])}{more}, which the inputs come to: a convex "
+        "model stays so, and need not rise with each of them any more",
+        with_other(problem),
+        "\n".join(named.values()),
+    )
+
+
 def exact_set(problem, evidence, found):
     """The set that a constraint seems to mean, in its place, and a start inside."""
     sets, records = {}, {record.path: record for record in walk(problem.model)}
@@ -185,6 +211,24 @@ def exact_set(problem, evidence, found):
     return Changed(
         f"the set that the constraint means, {told(problem, sets)}{other}{started}",
         code=code,
+    )
+
+
+def bounds_of_its_images(problem, evidence, found):
+    """The bounds that a constraint stretches weights to, which has no image of a single number."""
+    sets, paths = {}, {finding.weight for finding in found}
+    for record in walk(problem.model):
+        bounds = stretched_to(record) if record.path in paths else None
+        if bounds is not None:
+            record.variable.constraint = record.resolved(Box(*bounds))
+            sets[record.path] = written(Box(*bounds))
+    if not sets:
+        return None
+    started, code = start_inside(problem, evidence, set(sets))
+    return Changed(
+        "the bounds between which the constraint stretches weights that are not all the same, "
+        f"{told(problem, sets)}{started}",
+        code=f"{given(problem, sets)}{code}",
     )
 
 

@@ -7,6 +7,7 @@ import keras
 from constrainit.doctor._code import as_kind, kind_of_layer
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor._state import operations_of
+from constrainit.doctor.treatments import _log_sums
 from constrainit.doctor.treatments._bounds import (
     BETWEEN,
     MARGINS,
@@ -71,6 +72,14 @@ def exact_near_zero(problem, evidence, found):
     if operation is None or operation.source is None:
         return None
     return _with_edit(problem, operation, exact_differences)
+
+
+def log_of_sums(problem, evidence, found):
+    """A logarithm of exponentials that overflow, written without them."""
+    operation = evidence.operation
+    if operation is None or operation.source is None or operation.name != "exp":
+        return None
+    return _with_edit(problem, operation, _log_sums.log_of_sums)
 
 
 def _layer_of(problem, operation):

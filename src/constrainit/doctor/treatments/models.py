@@ -48,9 +48,8 @@ def _with_policy(problem, found, wrong, name, said):
         return None
     kind = kinds[next((f.layer for f in found if f.layer in kinds), changed[0])]
     module = "keras.layers." if hasattr(keras.layers, kind) else ""
-    return Changed(
-        f"{_listed(changed)} {said}", _made(problem, config), f'{module}{kind}(..., dtype="{name}")'
-    )
+    said = f"{_listed(changed)} {said}"
+    return Changed(said, made_from(problem, config), f'{module}{kind}(..., dtype="{name}")')
 
 
 def spectral_constraint(problem, evidence, found):
@@ -72,7 +71,7 @@ def spectral_constraint(problem, evidence, found):
     each(config, edit)
     if not changed:
         return None
-    other = _made(problem, config, exact=False)
+    other = made_from(problem, config, exact=False)
     prepare(other.model, seed=problem.seed)
     return Changed(
         f"a constraint SpectralNorm(1.0) in place of SpectralNormalization around "
@@ -101,7 +100,7 @@ def scaled_outputs(problem, evidence, found):
     each(config, edit)
     if not changed:
         return None
-    other = _made(problem, config)
+    other = made_from(problem, config)
     prepare(other.model, seed=problem.seed)
     calibrate(other.model, other.x)
     return Changed(
@@ -142,7 +141,7 @@ def scaled_logits(problem, evidence, found):
         return None
     name, _, scale = changed[0]
     return Changed(
-        f"the logits of {name} times {scale:g}", _made(problem, config, exact=True),
+        f"the logits of {name} times {scale:g}", made_from(problem, config, exact=True),
         f"keras.layers.Dense(..., activation=ci.OutputScale('softmax', scale={scale:g}))",
     )  # fmt: skip
 
@@ -163,7 +162,7 @@ def bias_at_the_end(problem, evidence, found):
 
     config = config_of(problem.model)
     each(config, edit)
-    made = _made(problem, config)
+    made = made_from(problem, config)
     for layer in made.model._flatten_layers():
         # A recurrence keeps it in its cell.
         for variable in layer.variables if layer.name in changed else ():
@@ -192,7 +191,7 @@ def unit_for_each_class(problem, evidence, found):
         return None
     units = wanted[changed[0]]
     return Changed(
-        f"{_listed(changed)} with {units} units", _made(problem, config),
+        f"{_listed(changed)} with {units} units", made_from(problem, config),
         f"keras.layers.Dense({units}, ...)",
     )  # fmt: skip
 
@@ -214,7 +213,7 @@ def more_rows(problem, evidence, found):
         return None
     rows = wanted[changed[0]]
     return Changed(
-        f"{_listed(changed)} with {rows} rows", _made(problem, config),
+        f"{_listed(changed)} with {rows} rows", made_from(problem, config),
         f"keras.layers.Embedding({rows}, ...)",
     )  # fmt: skip
 
@@ -251,7 +250,7 @@ def own_classes(model: keras.Model) -> dict[str, type]:
     return {type(part).__name__: type(part) for part in parts}
 
 
-def _made(problem, config, exact=True):
+def made_from(problem: Problem, config: dict, exact: bool = True) -> Problem:
     """A problem with the model of a config; with the weights of the first where they fit."""
     with keras.saving.custom_object_scope(own_classes(problem.model)):
         model = keras.saving.deserialize_keras_object(config)

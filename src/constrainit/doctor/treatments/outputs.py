@@ -1,16 +1,25 @@
 """Remedies where a model ends: its loss, and the activation that the loss is to suit."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from constrainit.doctor._problem import Problem
 from constrainit.doctor._turned import function_of
 from constrainit.doctor.trace._limits import NEGATIVE_BASE
 from constrainit.doctor.treatments._remedy import Changed, with_other
 
 _OF_RATES = ("poisson", "mean_squared_logarithmic_error", "kl_divergence")
+_FROM_ZERO = {
+    **dict.fromkeys(("log", "log2", "log10", "log1p"), "logarithm"),
+    **dict.fromkeys(("sqrt", "rsqrt"), "root"),
+}
+"""What has no value for numbers that are far enough below zero."""
+
 _CROSS_ENTROPIES = {
     "sparse_categorical_crossentropy": keras.losses.SparseCategoricalCrossentropy,
     "categorical_crossentropy": keras.losses.CategoricalCrossentropy,
@@ -144,11 +153,38 @@ def softplus_at_the_end(problem, evidence, found):
         if made.name in _OF_RATES and made.low < 0 and made.target.low >= 0
     }  # fmt: skip
 
-    def is_meant(layer):
-        linear = getattr(layer, "activation", None) is keras.activations.linear
-        return layer.name in names and linear
+    return _with_softplus(
+        problem, lambda layer: _is_linear(layer, names),
+        "as the loss takes the logarithm of its output",
+    )  # fmt: skip
 
-    return _with_softplus(problem, is_meant, "as the loss takes the logarithm of its output")
+
+def softplus_for_the_loss(problem, evidence, found):
+    """The same for a loss of the user's own that fails below zero, where no target is negative.
+
+    Of a layer that gives more than its targets, such as a deviation, not all may be meant.
+    """
+    operation, targets = evidence.operation, keras.tree.flatten(problem.y)
+    if operation is None or operation.stage != "loss" or operation.name not in _FROM_ZERO:
+        return None
+    if not any(one.data and one.numbers.minimum < 0 for one in operation.operands):
+        return None
+    pairs = zip(evidence.losses_of, targets, strict=True)
+    units = {m.layer: y.shape[-1] for m, y in pairs if m.low < 0 and m.target.low >= 0}
+
+    def is_meant(layer):
+        return _is_linear(layer, units) and getattr(layer, "units", None) == units[layer.name]
+
+    changed = _with_softplus(
+        problem, is_meant,
+        f"as the loss takes the {_FROM_ZERO[operation.name]} of what it gives and no target is "
+        "negative",
+    )  # fmt: skip
+    return changed if changed is not None and np.isfinite(problem.loss_anew()) else None
+
+
+def _is_linear(layer, names):
+    return layer.name in names and getattr(layer, "activation", None) is keras.activations.linear
 
 
 def softplus_for_the_sign(problem, evidence, found):
@@ -158,7 +194,7 @@ def softplus_for_the_sign(problem, evidence, found):
 
 
 def _with_softplus(problem, is_meant, why):
-    changed = _changed(problem, is_meant, activation=keras.activations.softplus)
+    changed = changed_layers(problem, is_meant, activation=keras.activations.softplus)
     if not changed:
         return None
     return Changed(
@@ -184,7 +220,7 @@ def softplus_under_a_power(problem, evidence, found):
     last = max(linear, key=lambda layer: _place_in(order, layer.name), default=None)
     if last is None:
         return None
-    _changed(problem, lambda layer: layer is last, activation=keras.activations.softplus)
+    changed_layers(problem, lambda layer: layer is last, activation=keras.activations.softplus)
     if not np.isfinite(problem.loss_anew()):
         return None
     units = getattr(last, "units", "...")
@@ -207,31 +243,13 @@ def sigmoid_of_one(problem, evidence, found):
         one = layer.name in names and getattr(layer, "units", None) == 1
         return one and layer.activation is keras.activations.softmax
 
-    changed = _changed(problem, is_meant, activation=keras.activations.sigmoid)
+    changed = changed_layers(problem, is_meant, activation=keras.activations.sigmoid)
     if not changed:
         return None
     return Changed(
         f"{changed} with a sigmoid in place of the softmax over one unit",
         with_other(problem),
         'keras.layers.Dense(1, activation="sigmoid")',
-    )
-
-
-def softmax_along_time(problem, evidence, found):
-    """`Softmax` layers that run over a single entry, along the axis before the last."""
-    names = {layer for layer, _ in evidence.alone}
-
-    def is_meant(layer):
-        one = isinstance(layer, keras.layers.Softmax) and layer.name in names
-        return one and layer.axis == -1 and len(layer.output.shape) > 2
-
-    changed = _changed(problem, is_meant, axis=-2)
-    if not changed:
-        return None
-    return Changed(
-        f"the softmax in {changed} runs along the axis before the last",
-        with_other(problem),
-        "keras.layers.Softmax(axis=-2)",
     )
 
 
@@ -246,13 +264,13 @@ def no_last_activation(problem, evidence, found):
         own = getattr(layer, "activation", None)
         return layer.name in names and callable(own) and own is not keras.activations.linear
 
-    changed = _changed(problem, is_meant, activation=keras.activations.linear)
+    changed = changed_layers(problem, is_meant, activation=keras.activations.linear)
     if not changed:
         return None
     return Changed(f"{changed} without its activation", with_other(problem))
 
 
-def _changed(problem, is_meant, **attributes):
+def changed_layers(problem: Problem, is_meant: Callable[[Any], bool], **attributes: Any) -> str:
     """Sets attributes of the layers that are meant; their names."""
     meant = [layer for layer in problem.model._flatten_layers() if is_meant(layer)]
     for layer in meant:

@@ -1,8 +1,11 @@
 """A remedy for starts of the wrong size: each kernel scaled to what the batch makes of it."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
+from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import as_it_is
 from constrainit.doctor._state import attribute
 from constrainit.doctor._statistics import to_numpy
@@ -32,7 +35,7 @@ def to_unit_size(problem, evidence, found):
     for record in sorted(records, key=lambda record: order.index(record.layer.name)):
         if fading:
             start_at(record, _centered(record))
-        size = _size(problem, record.layer, fading)
+        size = size_before_activation(problem, record.layer, fading)
         if not size > 0 or not np.isfinite(size):
             return None
         factor = float(f"{1 / size:.3g}")
@@ -68,7 +71,7 @@ def _centered(record):
     return value - value.mean(axis=tuple(record.axes), keepdims=True)
 
 
-def _size(problem, layer, around_mean):
+def size_before_activation(problem: Problem, layer: Any, around_mean: bool) -> float:
     """How large what a layer computes before its activation is, or how much it varies."""
     held = getattr(layer, "activation", None)
     with (

@@ -1,5 +1,6 @@
 """Remedies in the user's own Python: an edit of a class, applied in memory and tried."""
 
+from dataclasses import replace
 from functools import partial
 
 from constrainit.doctor._code import as_kind, kind_of_layer
@@ -9,6 +10,7 @@ from constrainit.doctor.rules.cw201_constraint_raises import misfit
 from constrainit.doctor.treatments import _at_each_call, _edits
 from constrainit.doctor.treatments._chosen_edits import edit_for
 from constrainit.doctor.treatments._config_edits import with_layer_config
+from constrainit.doctor.treatments._edit_losses import adds_less
 from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.doctor.treatments._rewriting import (
     become,
@@ -148,6 +150,16 @@ def sum_in_its_set(problem, evidence, found):
     layer = made.record.layer
     name = next(name for name, value in vars(layer).items() if value is made.record.variable)
     return _edited_layer(problem, [layer.name], _at_each_call.through_its_set(made.text, name))
+
+
+def less_added(problem, evidence, found):
+    """The class of a layer that adds so much less to the loss that the data is learnt."""
+    made = evidence.swamped
+    if made is None or not made.layer or not made.scale:
+        return None
+    changed = _edited_layer(problem, [made.layer], adds_less(made.scale))
+    then = f", with which the loss of the data goes to {made.weaker:.4g} in {made.steps} steps"
+    return changed and replace(changed, change=f"{changed.change}{then}")
 
 
 def with_its_arguments(problem, evidence, found):
