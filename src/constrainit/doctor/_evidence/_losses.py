@@ -70,6 +70,7 @@ class LossEvidence:
         first: What these are counted from, where they do not fit from zero on.
         spread: How many columns the targets have where it takes the numbers of the classes; else 0.
         empty: How many columns targets have whose first one, of no class, is too many; else 0.
+        single: Whether it shares one between the classes, and there is one unit only.
     """
 
     name: str
@@ -101,6 +102,7 @@ class LossEvidence:
     first: int = 0
     spread: int = 0
     empty: int = 0
+    single: bool = False
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,7 @@ REMEDIES = (
     Remedy(("CW603",), outputs.crossentropy_of_the_labels),
     Remedy(("CW603",), outputs.crossentropy_of_labels_and_output),
     Remedy(("CW603",), outputs.crossentropy_of_labels_from_zero, saved=False),
+    Remedy(("CW603",), outputs.binary_crossentropy_of_one, trains=True),
     Remedy(("CW603",), outputs.other_logits),
     Remedy(("CW603",), data.targets_in_a_column, saved=False),
     Remedy(("CW301",), constraints.along_the_right_axes),
