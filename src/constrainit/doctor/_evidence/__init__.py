@@ -1,7 +1,6 @@
 """What a probe of a model measured. Rules read it; nothing here judges."""
 
 from constrainit.doctor._evidence._constraints import (
-    AxisEvidence,
     ConstraintEvidence,
     CornerEvidence,
     LagEvidence,
@@ -14,8 +13,6 @@ from constrainit.doctor._evidence._constraints import (
 from constrainit.doctor._evidence._losses import (
     BeyondEvidence,
     DataEvidence,
-    DropEvidence,
-    EndEvidence,
     FallingEvidence,
     KinkEvidence,
     LossEvidence,
@@ -23,6 +20,11 @@ from constrainit.doctor._evidence._losses import (
     NormEvidence,
     OwnEvidence,
     RoundingEvidence,
+)
+from constrainit.doctor._evidence._trainings import (
+    AxisEvidence,
+    DropEvidence,
+    EndEvidence,
     SlowEvidence,
 )
 from constrainit.doctor._evidence._weights import (

@@ -65,6 +65,7 @@ REMEDIES = (
     Remedy(("CW207", "CW301"), axes.spectral_norm_of_the_convolution),
     each_constraint(("CW301",), source.along_units, saved=False),
     each_constraint(("CW212",), source.along_a_longer_axis, saved=False),
+    Remedy(("CW212",), constraints.off_single_numbers, trains=True),
     Remedy(("CW212",), rounding.straight_through),
     each_constraint(("CW201", "CW202", "CW207"), copies.of_their_own),
     each_constraint(("CW201", "CW202"), source.with_a_fitting_constant, saved=False),
@@ -126,6 +127,7 @@ REMEDIES = (
     Remedy(("CW605",), models.unit_for_each_class),
     Remedy(("CW405",), outputs.sigmoid_of_one),
     Remedy(("CW405",), opened.scales_of_ones),
+    Remedy(("CW405",), opened.shown, trains=True),
     Remedy(("CW405",), opened.masked, saved=False),
     *(
         Remedy(("CW405",), source.smoothed(sharpness), saved=False, trains=True)
