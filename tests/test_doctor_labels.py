@@ -157,3 +157,81 @@ def test_several_columns_of_targets_for_one_unit(loss, y, columns):
     found = [f for f in ci.diagnose(model, X, y, steps=3).findings if f.counts]
     assert [(f.code, f.layer) for f in found] == [("CW603", "last")] * bool(columns)
     assert not columns or found[0].evidence == {"columns": columns}
+
+
+SHARING = [
+    COLUMNS,
+    OF_COLUMNS,
+    NUMBERS,
+    OF_NUMBERS,
+    keras.losses.CategoricalFocalCrossentropy(),
+]
+"""Losses that share one between the classes."""
+
+
+LARGER = (X[:, :1] > X[:, 1:2]).astype("float32")
+
+
+def of_one(loss, last, y=LARGER, kind=keras.Sequential):
+    keras.utils.set_random_seed(0)
+    inner = layers.Dense(8, "tanh", kernel_regularizer=keras.regularizers.L2(1e-4))
+    end = layers.Dense(1, last, name="last")
+    model = kind([keras.Input((4,)), inner, end])
+    model.compile(keras.optimizers.Adam(0.01), loss)
+    return ci.diagnose(model, X, y)
+
+
+@pytest.mark.filterwarnings("ignore:.*expected y_pred.shape:SyntaxWarning")
+@pytest.mark.filterwarnings("ignore:You are using a softmax:UserWarning")
+@pytest.mark.parametrize("last", ["sigmoid", None, "softmax"])
+@pytest.mark.parametrize("loss", SHARING)
+def test_a_share_of_one_for_a_single_unit(loss, last):
+    """It is 1 whatever the unit gives; the binary cross-entropy learns."""
+    if last == "softmax" and loss in (OF_COLUMNS, OF_NUMBERS):
+        pytest.skip("no person writes both")
+    report = of_one(loss, last)
+    first, *others = [finding for finding in report.findings if finding.counts]
+    assert (first.code, first.level, first.layer) == ("CW603", "error", "last"), str(report)
+    assert "a single unit" in first.message
+    assert first.treatment.healed, str(report)
+    binary = 'loss="binary_crossentropy"', "loss=keras.losses.BinaryCrossentropy(from_logits=True)"
+    sigmoid = 'keras.layers.Dense(1, activation="sigmoid")\n' * (last == "softmax")
+    assert first.treatment.code == sigmoid + binary[last is None]
+    assert all(finding.cause == "CW603 last" for finding in others), str(report)
+
+
+@pytest.mark.filterwarnings("ignore:.*expected y_pred.shape:SyntaxWarning")
+def test_a_share_of_one_of_numbers():
+    """No two classes: a binary cross-entropy would not take them."""
+    report = of_one(COLUMNS, "sigmoid", 2 * np.abs(np.round(X[:, :1])))
+    first = report.findings[0]
+    assert (first.code, first.layer) == ("CW603", "last"), str(report)
+    assert "a unit for each class" in first.fix
+    assert first.treatment is None
+
+
+class OfTwo(keras.Sequential):
+    """It makes two shares of the one of its unit."""
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        y, y_pred = (ops.concatenate([1 - one, one], axis=-1) for one in (y, y_pred))
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
+
+
+@pytest.mark.parametrize(
+    ("loss", "kind"),
+    [("binary_crossentropy", keras.Sequential), (COLUMNS, OfTwo)],
+)
+def test_a_single_unit_that_learns(loss, kind):
+    assert of_one(loss, "sigmoid", kind=kind).ok
+
+
+@pytest.mark.filterwarnings("ignore:.*expected y_pred.shape:SyntaxWarning")
+def test_classes_along_another_axis():
+    """One prediction for each, and several of them along the axis that is told."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((3, 4)), layers.Dense(1), layers.Softmax(axis=1)])
+    model.compile(keras.optimizers.Adam(0.01), keras.losses.CategoricalCrossentropy(axis=1))
+    x = np.random.default_rng(0).normal(size=(60, 3, 4)).astype("float32")
+    y = np.eye(3, dtype="float32")[x[..., 0].argmax(axis=1)][..., None]
+    assert ci.diagnose(model, x, y).ok

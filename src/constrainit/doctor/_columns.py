@@ -16,6 +16,9 @@ _BY_ENTRY = {
 }  # fmt: skip
 """Losses of Keras that compare entry with entry, and broadcast."""
 
+_SHARING = (keras.losses.categorical_crossentropy, keras.losses.categorical_focal_crossentropy)
+"""Losses of Keras that divide what is predicted by its sum over the classes."""
+
 
 def compares_each(loss: Any, targets: Any, spec: Any, target: DataEvidence) -> int:
     """How many predictions of an example a loss of Keras compares with its one target.
@@ -93,6 +96,23 @@ def spread(loss: Any, targets: Any, spec: Any) -> int:
         return 0
     value = to_numpy(targets)
     return given[-1] if value.min() >= 0 and value.max() <= 1 else 0
+
+
+def is_single(loss: Any, targets: Any, spec: Any) -> bool:
+    """Whether a loss of Keras shares one between the classes, and there is one unit only.
+
+    The targets differ. Those of a loss that takes numbers of classes are 0 and 1: of more classes
+    it lacks units.
+    """
+    sparse = _is_of(loss, keras.losses.sparse_categorical_crossentropy)
+    if not sparse and not any(_is_of(loss, function) for function in _SHARING):
+        return False
+    axis, predicted = getattr(loss, "_fn_kwargs", {}).get("axis", -1), tuple(spec.shape)
+    if not isinstance(axis, int) or not -len(predicted) <= axis < len(predicted):
+        return False
+    value = to_numpy(targets)
+    labels = not sparse or ((value == 0) | (value == 1)).all()
+    return predicted[axis] == 1 and bool(labels and (value != value.flat[0]).any())
 
 
 def _is_of(loss, function):

@@ -33,16 +33,16 @@ from constrainit.doctor._evidence import ConstraintEvidence, Evidence
 from constrainit.doctor._frames import fault
 from constrainit.doctor._kept_tensors import kept_tensor, put_back
 from constrainit.doctor._lagging import lag
-from constrainit.doctor._leaps import leap
+from constrainit.doctor._leaps import is_by_entry, leap
 from constrainit.doctor._misfits import misfits
 from constrainit.doctor._own_constraints import look_at
 from constrainit.doctor._state import snapshot
 from constrainit.doctor._statistics import as_array, numbers, to_numpy
 from constrainit.doctor._sums import divided_by_sums
-from constrainit.doctor._undone import note_undone
+from constrainit.doctor._undone import gives_signs, note_undone
 from constrainit.doctor.engines import engine
 from constrainit.doctor.engines._result import Stepped
-from constrainit.model import WeightRecord
+from constrainit.model import WeightRecord, wrong_axes
 
 _FAR = (1e4, 1e-4, 0.0)
 """How many times as large as a weight draws are that no set leaves alone but one without a use."""
@@ -176,7 +176,7 @@ class Constraints:
             a_set = self.known(record)
             if a_set is None or made.image is None:
                 continue
-            made.violation = 0.0
+            made.violation, made.signs = 0.0, gives_signs(a_set, record)
             if made.share_moved > 0 or made.units.get("smallest unit norm", 1.0) == 0:
                 known.append((index, a_set))
         weights = [values[i] for i, _ in known] + [images[i] for i, _ in known]
@@ -212,6 +212,9 @@ class Constraints:
                 "smallest unit norm": float(norms.min()), "largest unit norm": float(norms.max())
             }  # fmt: skip
         made.rescaled, made.zeroed = moved.factors if axes else None, moved.zeros
+        others = wrong_axes(record)
+        if others is not None:
+            made.across = change(as_array(value), after, others[0]).factors
         made.piled = piled(as_array(value), after)
         if made.custom:
             made.sums = divided_by_sums(as_array(value), after)
@@ -278,6 +281,9 @@ class Constraints:
                 made.later = moved_again(self.image, made.record, value)
                 if max(made.again, made.later, made.repeat) <= NOTICEABLE:
                     made.leap = leap(self.image, made.record, value)
+                    made.by_entry = made.leap is not None and is_by_entry(
+                        self.image, made.record, value
+                    )
 
 
 def _may_be_idle(made):

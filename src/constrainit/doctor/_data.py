@@ -11,6 +11,7 @@ from constrainit.doctor._columns import (
     columns_of_one,
     compares_each,
     compares_units,
+    is_single,
     numbered,
     spread,
     with_an_empty_one,
@@ -107,6 +108,7 @@ def describe_losses(problem: Any, evidence: Evidence) -> list[LossEvidence]:
                 first=first,
                 spread=spread(loss, given, spec),
                 empty=with_an_empty_one(loss, given, spec),
+                single=is_single(loss, given, spec),
             )
         )  # fmt: skip
     return in_other_order(problem, found)

@@ -19,7 +19,7 @@ _FARTHER = 0.25
 """By how much squared distances from one point differ, in that of the members: not at all for the
 nearest ones."""
 
-_LARGEST = 65_536
+_LARGEST, _HALF = 65_536, 0.5
 
 
 def leap(image: Callable, record: Any, value: np.ndarray) -> float | None:
@@ -45,6 +45,22 @@ def leap(image: Callable, record: Any, value: np.ndarray) -> float | None:
         if found is not None:
             return found / size
     return None
+
+
+def is_by_entry(image: Callable, record: Any, value: np.ndarray) -> bool:
+    """Whether a constraint gives each entry by itself: others that move do not change it."""
+    draws = np.random.default_rng(0)
+    size = float(np.abs(value).max()) or 1.0
+    for _ in range(_DIRECTIONS):
+        one = (size * draws.normal(size=value.shape)).astype(value.dtype)
+        moves = draws.random(value.shape) < _HALF
+        other = np.where(moves, size * draws.normal(size=value.shape), one).astype(value.dtype)
+        images = [image(record, given) for given in (one, other)]
+        if images[0] is None or images[1] is None:
+            return False
+        if not np.array_equal(images[0][~moves], images[1][~moves]):
+            return False
+    return value.size > 1
 
 
 def _on_the_way(image, start, end, least):

@@ -10,7 +10,7 @@ from constrainit.doctor._evidence import Evidence, PenaltyEvidence
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.engines._result import WEIGHT_NUMBERS
 
-_FELL = 0.02
+FELL = 0.02
 """A loss of the data that loses less than this share of itself does not fall."""
 
 _GRADIENT = WEIGHT_NUMBERS.index("gradient")
@@ -49,7 +49,7 @@ def of_data(evidence: Evidence) -> tuple[float, float]:
 def falls(evidence: Evidence) -> bool:
     """Whether the loss without the penalties falls in the steps."""
     before, after = of_data(evidence)
-    return after < before - _FELL * abs(before)
+    return after < before - FELL * abs(before)
 
 
 def measure(problem: Any, evidence: Evidence, began: dict[int, float]) -> None:

@@ -4,13 +4,14 @@ from dataclasses import replace
 from typing import Any
 
 from constrainit.doctor._across import mixes_examples
-from constrainit.doctor._across_set import across
 from constrainit.doctor._added import leaves_by_a_sum
+from constrainit.doctor._alike import alike
+from constrainit.doctor._atoms import note_atoms
 from constrainit.doctor._attached import misplaced, quantized, unattached
 from constrainit.doctor._beyond import beyond
 from constrainit.doctor._computed import computed_once
 from constrainit.doctor._constraints import Constraints
-from constrainit.doctor._copies import copies, left_behind
+from constrainit.doctor._copies import copies, kept_behind, kept_copies, left_behind
 from constrainit.doctor._data import describe_data, describe_losses
 from constrainit.doctor._drawn_anew import drawn_anew
 from constrainit.doctor._dropped import dropped
@@ -29,6 +30,7 @@ from constrainit.doctor._late import late
 from constrainit.doctor._lost_constraints import lost_constraints
 from constrainit.doctor._lost_starts import lost_starts
 from constrainit.doctor._mapped import note_mapped
+from constrainit.doctor._masking import masked
 from constrainit.doctor._monotone import falling
 from constrainit.doctor._moving import moving
 from constrainit.doctor._one_argument import note_one_argument
@@ -123,11 +125,13 @@ def _usual(problem, constraints, evidence):
     if not _called(problem, evidence, problem.set_loss):
         return
     evidence.data = describe_data(problem)
+    note_atoms(problem, evidence.constraints)
     evidence.cut, evidence.faint = cut_indices(problem), problem.faint
     evidence.scales = unfit(problem)
     evidence.mixed = mixes_examples(problem)
     evidence.plain = plain_tensors(problem)
     evidence.hidden = hidden_weights(problem)
+    kept = kept_copies(problem, evidence.weights)
     constraints.hold(problem.assigned)
     pairs, start = copies(evidence.weights), values_of(problem.model) if problem.is_small else []
     evidence.stretches = stretches(problem.model)
@@ -135,7 +139,7 @@ def _usual(problem, constraints, evidence):
     training = Training(problem, constraints, evidence)
     _stage(problem, evidence, "gradients", training.run)
     evidence.lost_constraints = lost_constraints(problem, evidence)
-    evidence.copied = left_behind(pairs)
+    evidence.copied, evidence.kept_copies = left_behind(pairs), kept_behind(kept)
     evidence.summed = leaves_by_a_sum(evidence)
     evidence.twice = bounded_twice(evidence, constraints.known)
     if evidence.faults or evidence.fault_step == 0:
@@ -143,6 +147,7 @@ def _usual(problem, constraints, evidence):
     evidence.losses_of = describe_losses(problem, evidence)
     evidence.severed = severed(problem, evidence)
     evidence.padded = padded(problem, evidence)
+    evidence.masked = masked(problem, evidence)
     evidence.pairs = own_loss_compares_all(problem)
     if evidence.fault_step is None and not evidence.faults:
         evidence.turned = turned(problem)
@@ -151,7 +156,7 @@ def _usual(problem, constraints, evidence):
         evidence.falling = falling(problem, evidence, start)
         evidence.end = ends_early(problem, evidence, start)
         evidence.slow = too_slow(problem, evidence, start)
-        evidence.across = across(problem, evidence, start)
+        evidence.alike = alike(problem, evidence, start)
         evidence.drops = drops_most(problem, start)
 
 

@@ -4,16 +4,22 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from keras import ops
 
+from constrainit._set import ConstraintSet
 from constrainit.doctor._blocks import length
 from constrainit.doctor._constraint_doubts import left_of, pulls
 from constrainit.doctor._evidence import ConstraintEvidence
-from constrainit.doctor._statistics import numbers
+from constrainit.doctor._statistics import numbers, to_numpy
+from constrainit.model import WeightRecord, axes_in_use
 
 _LEFT = 0.01
 _ROUNDING = 1e-5
 """The shares of an update, and of a weight, that are no more than the rounding of what takes it
 back."""
+
+_SIZES, _IN_TURN, _CLOSE = (1.0, 100.0), 40, 1e-4
+"""Of random weights, relative to the largest entry, and how often they are given back to it."""
 
 _MOSTLY = 0.5
 """What is left of an update where a constraint pulls every weight to the same one."""
@@ -41,11 +47,11 @@ def note_undone(
     if made.broken is None and np.isfinite(updated).all() and not np.isfinite(image).all():
         made.broken = numbers(image)
     most = float(np.abs(updated - before).max())
-    if most == 0 or (made.undone is None and not made.across):
+    if most == 0 or (made.undone is None and not made.alike):
         return
     size = length(updated - before)
     if not math.isfinite(size):
-        made.undone, made.across = None, 0
+        made.undone, made.alike = None, 0
         return
     least = min(_LEFT * most, _ROUNDING * float(np.abs(before).max()))
 
@@ -58,7 +64,7 @@ def note_undone(
         return wholly(value) or (mostly and near)
 
     if made.undone is None:
-        made.across = made.across + 1 if wholly(image) else 0
+        made.alike = made.alike + 1 if wholly(image) else 0
         return
     # At a bound the constraint takes back what points outward, and nothing else.
     opposite = 2 * before - updated
@@ -66,10 +72,44 @@ def note_undone(
         made.undone = None
         return
     if made.undone == 0:
-        draw = np.abs(np.random.default_rng(0).normal(size=record.shape))
-        made.always = wholly(image_of(record, draw * np.abs(before).max()))
+        draw = np.abs(np.random.default_rng(0).normal(size=record.shape)) * np.abs(before).max()
+        # Bounds may make one of all that is small, or large.
+        apart = draw * np.resize(_SIZES, record.shape)
+        made.always = all(wholly(image_of(record, one)) for one in (draw, apart))
         made.shrinks = left_of(image_of, record, before, size)
         if made.shrinks is None or not (wholly(image) or pulls(made.shrinks)):
-            made.undone, made.across = None, int(wholly(image))
+            made.undone, made.alike = None, int(wholly(image))
             return
+        made.only = made.custom and leads_to_one(image_of, record, before)
     made.undone += 1
+
+
+def leads_to_one(image_of: Callable, record: WeightRecord, before: np.ndarray) -> bool:
+    """Whether a constraint, applied in turn, makes random weights of several sizes a given one."""
+    draws = np.random.default_rng(0)
+    peak = float(np.abs(before).max(initial=0.0))
+    for size in _SIZES:
+        value = (size * (peak or 1.0) * draws.normal(size=record.shape)).astype(before.dtype)
+        value = np.abs(value) if image_of(record, value) is None else value
+        for _ in range(_IN_TURN):
+            value = image_of(record, value)
+            if value is None or np.abs(value - before).max() <= _CLOSE * peak:
+                break
+        else:
+            return False
+        if value is None:
+            return False
+    return True
+
+
+def gives_signs(a_set: ConstraintSet, record: WeightRecord) -> bool:
+    """Whether a set leaves of each number its sign: a norm of one for units of a single number."""
+    axes = axes_in_use(record)
+    alone = axes is not None and all(record.shape[axis] == 1 for axis in axes)
+    if not alone or not axes or not record.variable.trainable:
+        return False
+    draw = np.random.default_rng(0).uniform(0.5, 1.0, record.shape)
+    near, far, other = (
+        to_numpy(a_set.project(ops.cast(size * draw, record.dtype))) for size in (1.0, 4.0, -1.0)
+    )
+    return bool(near.all()) and all(np.allclose(near, one, _LEFT) for one in (far, -other))

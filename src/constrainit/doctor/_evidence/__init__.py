@@ -1,7 +1,6 @@
 """What a probe of a model measured. Rules read it; nothing here judges."""
 
 from constrainit.doctor._evidence._constraints import (
-    AxisEvidence,
     ConstraintEvidence,
     CornerEvidence,
     LagEvidence,
@@ -12,11 +11,8 @@ from constrainit.doctor._evidence._constraints import (
     TwiceEvidence,
 )
 from constrainit.doctor._evidence._losses import (
-    AcrossEvidence,
     BeyondEvidence,
     DataEvidence,
-    DropEvidence,
-    EndEvidence,
     FallingEvidence,
     KinkEvidence,
     LossEvidence,
@@ -24,6 +20,12 @@ from constrainit.doctor._evidence._losses import (
     NormEvidence,
     OwnEvidence,
     RoundingEvidence,
+)
+from constrainit.doctor._evidence._trainings import (
+    AlikeEvidence,
+    AxisEvidence,
+    DropEvidence,
+    EndEvidence,
     SlowEvidence,
 )
 from constrainit.doctor._evidence._weights import (
@@ -50,8 +52,8 @@ STAGES = (
 
 __all__ = [
     "STAGES",
-    "AcrossEvidence",
     "AddedEvidence",
+    "AlikeEvidence",
     "AxisEvidence",
     "BeyondEvidence",
     "ComputedEvidence",

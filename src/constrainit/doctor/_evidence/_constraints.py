@@ -122,6 +122,13 @@ class ConstraintEvidence:
         left_out: The arguments of its class that its config lacks, and what they are.
         rebuilt_by: The wrapper of Keras that has made its layer from a config, or an empty string.
         overrides: Whether the class defines `__call__` at all.
+        across: The factors of `rescaled`, for units along the axes that it works along, where those
+            are others than what feeds a unit.
+        atoms: Whether these are meant: rows of the last kernel of a model that is to give what it
+            is given.
+        signs: Whether it leaves of each weight no more than the sign, as a norm of one number does.
+        only: Whether it leads all weights to the same in the end, where updates are undone.
+        by_entry: Whether it gives each entry by itself, where it leaps.
         units: The least and largest norm of a unit at the start, where it is known what a unit is.
         zeroed: Share of the entries that are zero at the start, and after the constraint.
         piled: Share of the entries that were beyond an end of what it gives, and are put there, and
@@ -131,7 +138,7 @@ class ConstraintEvidence:
             the norm of that member.
         undone: How many updates in a row, from the second on, the constraint took back, as it would
             do with the opposite of the first of them; None once one got through.
-        across: The same count, where other movements would not be: of updates at a right angle to
+        alike: The same count, where other movements would not be: of updates at a right angle to
             its set.
         always: Whether it gives the same for other weights, too, where updates are undone.
         taken_back: The most that it took back of a step, relative to the weight, where the
@@ -182,13 +189,18 @@ class ConstraintEvidence:
     left_out: dict[str, Any] = field(default_factory=dict)
     rebuilt_by: str = ""
     overrides: bool = True
+    across: tuple[float, float] | None = None
+    atoms: bool = False
+    signs: bool = False
+    only: bool = False
+    by_entry: bool = False
     units: dict[str, float] = field(default_factory=dict)
     zeroed: tuple[float, float] = (0.0, 0.0)
     piled: tuple[float, float] | None = None
     sums: SumEvidence | None = None
     bias: float = 0.0
     undone: int | None = 0
-    across: int = 0
+    alike: int = 0
     always: bool = False
     taken_back: float = 0.0
 
@@ -208,27 +220,6 @@ class ConstraintEvidence:
     def changes(self) -> bool:
         """Whether another call does another thing, at this weight or at others."""
         return self.repeat > 0 or bool(self.counted)
-
-
-@dataclass(frozen=True)
-class AxisEvidence:
-    """A constrained weight whose model trains along another axis, and not along the given one.
-
-    Attributes:
-        record: The weight.
-        given: The axes that were given.
-        other: Those along which the model trains.
-        loss: The loss along the given axes, from a start inside, and after the steps.
-        loss_along: The same along the others.
-        steps: How many steps that were.
-    """
-
-    record: WeightRecord
-    given: tuple[int, ...]
-    other: tuple[int, ...]
-    loss: tuple[float, float]
-    loss_along: tuple[float, float]
-    steps: int
 
 
 @dataclass

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from constrainit.doctor._evidence._constraints import (
-    AxisEvidence,
     ConstraintEvidence,
     CornerEvidence,
     OverwriteEvidence,
@@ -12,17 +11,20 @@ from constrainit.doctor._evidence._constraints import (
     TwiceEvidence,
 )
 from constrainit.doctor._evidence._losses import (
-    AcrossEvidence,
     BeyondEvidence,
     DataEvidence,
-    DropEvidence,
-    EndEvidence,
     FallingEvidence,
     KinkEvidence,
     LossEvidence,
     MovingEvidence,
     OwnEvidence,
     RoundingEvidence,
+)
+from constrainit.doctor._evidence._trainings import (
+    AlikeEvidence,
+    AxisEvidence,
+    DropEvidence,
+    EndEvidence,
     SlowEvidence,
 )
 from constrainit.doctor._evidence._weights import (
@@ -93,7 +95,7 @@ class Evidence:
         rate: The learning rate at the first step.
         rates: Those of a schedule at the next twenty steps and at three far ones.
         end: What a schedule that ends early leaves to learn, where there is one.
-        across: A weight whose updates are at a right angle to its set, where its gradients are not.
+        alike: A weight whose updates are at a right angle to its set, where its gradients are not.
         slow: The weight that moves least, where only a higher rate trains.
         drops: What layers that drop most of what they are given make of it, where there are some.
         moving: What moving statistics make of the loss, where there are some.
@@ -118,6 +120,7 @@ class Evidence:
         beyond: Tables that are asked for rows that they do not have.
         made: Weights that a call makes anew.
         copied: Weights that were the transpose of a trained one at the start, with that one.
+        kept_copies: Tensors that were what a trained weight was at the start, with that one.
         falling: How the targets go against a model that can only rise.
         own: What the steps of the model's own did, None if it has none or they could not be taken.
         switches: Weights that multiply the loss, and nothing that the model predicts.
@@ -145,6 +148,7 @@ class Evidence:
         turned: Losses that take predictions first, where they are given targets first.
         endless: A weight whose size alone takes the loss down without end, where there is one.
         padded: A table whose sequences end in padding without a mask, where an output is constant.
+        masked: A layer whose mask hides steps of the data, where an output is constant.
         stuck: Weights at their bounds without any gradient, where the output has become constant.
         stretches: The names of layers that follow one another and feed nothing else.
         trials: What the same look found after a change that asks for a cause, by its name.
@@ -188,7 +192,7 @@ class Evidence:
     rate: float | None = None
     rates: list[float] = field(default_factory=list)
     end: EndEvidence | None = None
-    across: AcrossEvidence | None = None
+    alike: AlikeEvidence | None = None
     slow: SlowEvidence | None = None
     drops: DropEvidence | None = None
     moving: MovingEvidence | None = None
@@ -210,6 +214,7 @@ class Evidence:
     beyond: list[BeyondEvidence] = field(default_factory=list)
     made: list[MadeEvidence] = field(default_factory=list)
     copied: list[tuple[WeightRecord, WeightRecord]] = field(default_factory=list)
+    kept_copies: list[Any] = field(default_factory=list)
     falling: FallingEvidence | None = None
     own: OwnEvidence | None = None
     switches: list[SwitchEvidence] = field(default_factory=list)
@@ -234,6 +239,7 @@ class Evidence:
     turned: list[Any] = field(default_factory=list)
     endless: Any = None
     padded: Any = None
+    masked: Any = None
     stuck: list[StuckEvidence] = field(default_factory=list)
     stretches: list[list[str]] = field(default_factory=list)
     trials: dict[str, "Trial"] = field(default_factory=dict)

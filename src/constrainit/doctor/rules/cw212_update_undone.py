@@ -1,10 +1,11 @@
 """CW212 update-undone."""
 
-from constrainit.doctor._across_set import ENOUGH
+from constrainit.doctor._alike import ENOUGH
 from constrainit.doctor._constraint_doubts import pulls
 from constrainit.doctor.rules._rule import Rule, percent
 from constrainit.model import axes_in_use
 from constrainit.sets import Fixed
+from constrainit.sets.custom import own_name
 
 
 class UpdateUndone(Rule):
@@ -13,8 +14,10 @@ class UpdateUndone(Rule):
     A constraint that rounds, to whole numbers, to signs or to a grid, has the last word: the step
     of the optimizer is smaller than what it rounds away, and the weight never changes. The same is
     true of a sum or norm along an axis of length one, which divides each weight by itself. A
-    softmax pulls every weight to equal shares, and leaves a small part of each step. The gradients
-    are sound, and the other weights learn, so that the loss still falls a little.
+    softmax pulls every weight to equal shares, and leaves a small part of each step. So do bounds
+    that leave one weight only, and a norm of one for a single number, as a bias of one unit: it is
+    1 or -1 and stays so. The gradients are sound, and the other weights learn, so that the loss
+    still falls a little.
 
     Adam makes every step as long as the learning rate, however large its gradient is. Where all
     gradients of a unit have one sign, as those of shares of a sum in a penalty do, each weight
@@ -42,26 +45,30 @@ class UpdateUndone(Rule):
     """
 
     code, name, stage = "CW212", "update-undone", "training"
-    numbers = ("pulled", "moved", "update", "rate")
+    numbers = ("pulled", "moved", "update", "signs", "rate")
 
     def find(self, evidence):
         for made in evidence.constraints:
+            if made.signs and ((made.undone or 0) < ENOUGH or _single(made) is None):
+                yield self._of_signs(made)
+                continue
             if (made.undone or 0) < ENOUGH or isinstance(made.record.constraint, Fixed):
                 continue
             axis = _single(made)
             where = {} if axis is None else {"axis": [axis], "unit_axes": _others(made, axis)}
+            signs = {"signs": 1} if made.signs else {}
             pulled = {"pulled": made.shrinks} if _pulls(made) else {}
             yield self.at_weight(
                 made,
                 f"its constraint {made.text} takes back {'most of ' if _pulls(made) else ''}what "
                 f"each of {made.undone} steps moved: {_why(made, axis)}",
                 _fix(made, axis),
-                {"moved": 0.0, "update": made.update or 0.0, **where, **pulled},
+                {"moved": 0.0, "update": made.update or 0.0, **where, **signs, **pulled},
             )
-        if evidence.across is not None:
-            yield self._across(evidence.across)
+        if evidence.alike is not None:
+            yield self._alike(evidence.alike)
 
-    def _across(self, seen):
+    def _alike(self, seen):
         before, given, along = seen.losses
         return self.made(
             f"its constraint takes back all that each of {seen.times} steps moved: the optimizer "
@@ -74,9 +81,26 @@ class UpdateUndone(Rule):
             layer=seen.record.layer.name, weight=seen.record.path,
         )  # fmt: skip
 
+    def _of_signs(self, made):
+        """A finding where a norm of one is that of a single number."""
+        unit = "its one number" if made.start.size == 1 else "each of its numbers"
+        return self.at_weight(
+            made,
+            f"its constraint {own_name(made.record.constraint)} leaves of {unit} the sign: a norm "
+            "along an axis of length 1 is the number's own size, and what a step moves is taken "
+            "back unless it turns the sign",
+            "leave it without this constraint, or bound its size, as constrainit.MaxNorm(2.0) "
+            "does, which lets it move",
+            {"signs": 1, "update": made.update or 0.0},
+        )  # fmt: skip
+
 
 def _pulls(made):
     return not made.always and pulls(made.shrinks)
+
+
+def _narrow(made):
+    return made.only and not _pulls(made)
 
 
 def _single(made):
@@ -108,6 +132,11 @@ def _why(made, axis):
         )
     if made.always:
         return "it gives the same whatever the weight is"
+    if _narrow(made):
+        return (
+            "it leads whatever it is given to the same weights, random ones and a hundred times as "
+            "large ones, too: its bounds leave no others"
+        )
     if _pulls(made):
         return (
             f"of a random movement as large it leaves {percent(made.shrinks)}, and less "
@@ -123,6 +152,12 @@ def _fix(made, axis):
         )
     if made.always:
         return "leave the weight free to move inside of a set, or make it trainable=False"
+    if _narrow(made):
+        return (
+            "give its bounds room: least shares that add up to more than the sum, or largest ones "
+            "that add up to less, leave equal shares only; and return the nearest weight within "
+            "them, as constrainit.Simplex() & constrainit.Box(lower, upper) does"
+        )
     if _pulls(made):
         return (
             "return the nearest member of the set, which leaves members as they are, as the sets "

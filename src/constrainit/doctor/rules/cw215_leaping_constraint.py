@@ -9,7 +9,7 @@ class LeapingConstraint(Rule):
     What it gives is a member, and of a member it changes nothing; but a small step from there makes
     it give quite another one. The optimizer's step is lost in the leap, and the loss jumps about.
     Frequent cause: Q of a QR decomposition, whose columns change their sign wherever an entry of
-    the diagonal of R does.
+    the diagonal of R does. Another: entries that are set to zero where they are less than a bound.
 
     Example:
         def orthonormal(w):
@@ -53,6 +53,12 @@ class LeapingConstraint(Rule):
 
 
 def _fix(made):
+    if made.by_entry:
+        return (
+            "it changes each entry by itself: give the nearest one that is allowed, of an interval "
+            "its end, for all that lies beyond it, as keras.ops.clip or constrainit.Box(lower, "
+            "upper) does, and no other number in its place, such as zero"
+        )
     if len(made.record.shape) != 2:
         return (
             "give the nearest member, as the sets of constrainit do: of an interval its end, for "

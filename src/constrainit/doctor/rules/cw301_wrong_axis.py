@@ -1,7 +1,7 @@
 """CW301 wrong-axis."""
 
 from constrainit._set import ConstraintSet
-from constrainit.doctor._across_set import ENOUGH
+from constrainit.doctor._alike import ENOUGH
 from constrainit.doctor._layouts import GATES
 from constrainit.doctor.rules._rule import Rule, percent
 from constrainit.doctor.rules.cw101_infeasible_start import harmless
@@ -45,7 +45,9 @@ class WrongAxis(Rule):
         no meaning for the layer, such as the rows of all filters; not the rows of a `Dense`
         kernel, nor one channel of a filter, as that may be meant: where the start is outside, CW101
         says which axes they are. A set of constrainit that was given such an axis is a note where
-        its weight starts inside and moves: that is meant. A weight that is not trained is a note:
+        its weight starts inside and moves: that is meant. So are
+        the rows of the last `Dense` kernel of a model whose targets are its inputs, as of a
+        dictionary. A weight that is not trained is a note:
         no step applies a constraint to it. So is one whose constraint is the argument of a layer
         that gives it to other weights, too, along whose units it works: attention has one for four
         kernels.
@@ -83,6 +85,9 @@ class WrongAxis(Rule):
             used, right = (list(axis) for axis in axes)
             if made.unfolded is not None:
                 yield self._of_a_matrix(made, used, right)
+                continue
+            if made.atoms:
+                yield self._of_atoms(made, used, right)
                 continue
             own = isinstance(made.record.constraint, ConstraintSet)
             note = own and not _does_harm(made)
@@ -139,6 +144,17 @@ class WrongAxis(Rule):
             "the convolution itself",
             {"axis": used, "unit_axes": right, "bound": bound, "norm": own},
         )
+
+    def _of_atoms(self, made, used, right):
+        """A note where the rows of a last kernel are what a model puts its answers together of."""
+        return self.at_weight(
+            made,
+            f"its constraint {_name(made)} works along axis {used}, where a unit is fed along "
+            f"{right}: it holds the rows of the last layer of a model that is to give what it is "
+            "given, of which it puts that together: right if that is meant",
+            f"if it is to hold for each unit, write axis={right}",
+            {"axis": used, "unit_axes": right}, level="info",
+        )  # fmt: skip
 
     def _of_gates(self, made):
         """A note where a set of matrices sees several of them as one."""

@@ -1,10 +1,13 @@
 """CW405 constant-output."""
 
+import math
+
 import keras
 import numpy as np
 
+from constrainit.doctor._masking import MaskedEvidence
 from constrainit.doctor._statistics import to_numpy
-from constrainit.doctor.rules._rule import Rule, cut_at
+from constrainit.doctor.rules._rule import Rule, cut_at, percent
 
 _ROUNDING, _LATER = 1e-6, 1e-4
 
@@ -20,7 +23,8 @@ class ConstantOutput(Rule):
 
     What follows it can learn a constant and nothing else. Positive weights through many layers
     average all inputs until they differ by less than rounding; saturation and dead units end the
-    same way; a softmax or a normalization over a single unit gives the same whatever comes in.
+    same way; a mask hides what the steps of a sequence tell, where its number is one of the data;
+    a softmax or a normalization over a single unit gives the same whatever comes in.
 
     Example:
         [
@@ -39,7 +43,8 @@ class ConstantOutput(Rule):
         called several times, if what it gives varies in one of them.
         Named as the cause are: a normalization whose scale is zero and gets no gradient; a weight
         of the layer whose gradient a line of the user's own code cuts off; padding without a mask
-        in front of a recurrence. Else it says where to look.
+        in front of a recurrence; a mask that hides steps between others, or whole sequences. Else
+        it says where to look.
 
     Source:
         The rule for layers without variation of theDeepChecker (Ben Braiek and Khomh, 2023).
@@ -67,7 +72,8 @@ class ConstantOutput(Rule):
                     f"of the batch (mean {output.mean:.3g}, deviation over the batch "
                     f"{output.spread:.3g}), before and after the steps{why}",
                     fix,
-                    {"spread": output.spread, "mean": output.mean}, layer=output.layer, **where,
+                    {"spread": output.spread, "mean": output.mean},
+                    **{"layer": output.layer, **where},
                 )  # fmt: skip
                 return
 
@@ -95,6 +101,9 @@ def _cause(evidence, output):
             f"sign, round, a clip), or start {cut.variable.name} on the other side of it",
             {"weight": cut.path, "source": operation.source},
         )
+    masked = evidence.masked
+    if masked is not None and _is_behind(evidence, output, [masked.layer.name]):
+        return _of_mask(masked)
     padded = evidence.padded
     if padded is not None and _is_behind(evidence, output, padded.recurrences):
         return (
@@ -106,6 +115,32 @@ def _cause(evidence, output):
             {"weight": next((v.path for v in padded.table.variables), "")},
         )
     return "", _fix(evidence, output), {}
+
+
+def _of_mask(masked):
+    """What a mask hides, how it is kept from that, and the layer."""
+    kind, name, number = type(masked.layer).__name__, masked.layer.name, f"{masked.number:g}"
+    table = isinstance(masked.layer, keras.layers.Embedding)
+    hidden = (
+        f"{percent(masked.empty)} of the sequences as a whole"
+        if masked.empty > masked.between
+        else f"{percent(masked.between)} of those between the first and the last that it shows"
+    )
+    return (
+        f": {kind} {name!r} takes {number} for padding, and hides {percent(masked.hidden)} of the "
+        f"steps, {hidden}. They are no padding, and what they tell is lost",
+        "Embedding(..., mask_zero=False), or number what it is given from 1, with 0 for padding "
+        "alone"
+        if table
+        else "leave the mask out, or pad with a number that no step has and write it as "
+        f"Masking(mask_value={beyond(masked):g})",
+        {"layer": name},
+    )
+
+
+def beyond(masked: MaskedEvidence) -> float:
+    """A number that is far from all that a layer is given."""
+    return -float(10 ** max(1, math.ceil(math.log10(max(masked.peak, 1.0))) + 1))
 
 
 def _is_shut(record):

@@ -29,7 +29,9 @@ class CopiedNotTied(Rule):
 
     Known limits:
         Only weights that are not trained, and start as the transpose of a trained one, are looked
-        at: a copy as it stands may be the target that a network is trained towards.
+        at, and tensors and arrays that the user's own layers keep as attributes and compute with.
+        A copy as it stands may be the target that a network is trained towards: of a weight it is
+        not told, of a tensor as a note.
 
     Source:
         cognitivehub.in/decoders-weights-of-autoencoder-with-tied-weights-in-keras, and other pages
@@ -49,3 +51,22 @@ class CopiedNotTied(Rule):
                 {"size": float(copy.shape[0] * copy.shape[1])},
                 layer=copy.layer.name, weight=copy.path,
             )  # fmt: skip
+        # What was computed so is told by its own rule.
+        known = {(id(made.holder), made.name) for made in evidence.computed}
+        for kept in evidence.kept_copies:
+            if (id(kept.layer), kept.name) not in known:
+                yield self._of_tensor(kept)
+
+    def _of_tensor(self, kept):
+        """A finding where a layer has kept the numbers of a weight, and no weight at all."""
+        own = kept.path or kept.record.path
+        what = f"the transpose of {kept.record.path}" if kept.turned else kept.record.path
+        return self.made(
+            f"its {kept.name!r} holds what {what} was at the start, entry by entry, and stays that "
+            "while the weight is trained: it is a copy, and the two are not tied",
+            "keep the layer, not its values: let `call` compute with "
+            f"{f'ops.transpose({own})' if kept.turned else own}",
+            {"size": float(kept.record.shape[0] * kept.record.shape[1])},
+            layer=kept.layer.name, weight=kept.record.path,
+            level="warning" if kept.turned else "info",
+        )  # fmt: skip

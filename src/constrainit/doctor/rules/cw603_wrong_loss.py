@@ -1,5 +1,6 @@
 """CW603 wrong-loss."""
 
+from constrainit.doctor._penalty import FELL, falls
 from constrainit.doctor.rules._rule import Rule
 
 _BOUNDED = ("sigmoid", "softmax", "hard_sigmoid")
@@ -21,7 +22,8 @@ class WrongLoss(Rule):
     several columns it trains one unit to give what lies between them.
 
     Of several classes, `categorical_crossentropy` takes a column for each of them, one-hot, and
-    `sparse_categorical_crossentropy` their numbers, from zero.
+    `sparse_categorical_crossentropy` their numbers, from zero. Both share one between the classes:
+    of a single unit that is one whatever it gives, and nothing is learnt.
 
     A function whose first argument is called `y_pred` and the second `y_true` is given them the
     other way around: Keras calls a loss with the targets first. What is not the same for both is
@@ -49,7 +51,7 @@ class WrongLoss(Rule):
     """
 
     code, name, level, stage = "CW603", "wrong-loss", "warning", "loss"
-    numbers = ("pairs", "loss", "loss_turned", "units", "columns", "classes")
+    numbers = ("pairs", "loss", "loss_turned", "units", "columns", "classes", "single")
 
     def find(self, evidence):
         own = evidence.own if evidence.own is not None and evidence.own.pairs else None
@@ -116,6 +118,10 @@ class WrongLoss(Rule):
             elif (made.numbered or made.spread) and not evidence.losses:
                 yield self._of_labels(made)
                 continue
+            # So does one that makes several shares of it.
+            elif made.single and not _learns(evidence):
+                yield self._of_one(made)
+                continue
             elif made.logits and made.activation in _BOUNDED:
                 message = (
                     f"the loss {made.name} takes logits (from_logits=True), but the output has "
@@ -135,6 +141,25 @@ class WrongLoss(Rule):
             numbers = {"units": made.units} if made.units > 1 else {"from_logits": made.logits}
             numbers = {"columns": made.columns} if made.columns > 1 else numbers
             yield self.made(message, fix, numbers, layer=layer)
+
+    def _of_one(self, made):
+        """A share of one between classes, for a single unit."""
+        does = "takes a softmax over" if made.logits else "divides by the sum over"
+        low, high = made.target.low, made.target.high
+        if low >= 0 and high <= 1:
+            last = "" if made.logits else ", with a sigmoid in the last layer"
+            fix = f"take binary_crossentropy{last}, or give the last layer a unit for each class"
+        else:
+            fix = (
+                "give the last layer a unit for each class and take "
+                "sparse_categorical_crossentropy for their numbers, from zero; for numbers that "
+                "are no classes take a loss of distances, such as mse"
+            )
+        return self.made(
+            f"the loss {made.name} {does} the classes, and the last layer has a single unit: its "
+            "share is 1 whatever it gives, and nothing is learnt",
+            fix, {"single": 1}, level="error", layer=made.layer,
+        )  # fmt: skip
 
     def _of_labels(self, made):
         """Numbers of classes for a loss that takes a column for each, or the other way around."""
@@ -158,6 +183,14 @@ class WrongLoss(Rule):
             message, f"take {other}, or write the labels as {turned}",
             {"classes": made.numbered or made.spread}, level="error", layer=made.layer,
         )  # fmt: skip
+
+
+def _learns(evidence):
+    """Whether the loss of the data falls in the steps."""
+    if len(evidence.penalties) > 1:
+        return falls(evidence)
+    losses = evidence.losses
+    return bool(losses) and losses[-1] < (1 - FELL) * losses[0]
 
 
 def _outside(made):

@@ -114,7 +114,7 @@ class TargetOutOfReach(Rule):
                 yield self._swapped(evidence, made)
                 continue
             # Another loss is meant, or a model of one's own that turns them itself.
-            if made.numbered or made.spread:
+            if made.numbered or made.spread or made.single:
                 continue
             if _FLOOR < made.floor < min(evidence.losses):
                 yield self._bounded(evidence, made)

@@ -143,13 +143,28 @@ def off_scales_and_biases(problem, evidence, found):
 
     A bias shifts what a unit gives; neither a monotone nor a convex model asks for its sign.
     """
-    paths, named = {finding.weight for finding in found}, {}
+
+    def is_meant(record):
+        layer = record.layer
+        is_scale = isinstance(layer, _NORMALIZATIONS) and record.variable is layer.gamma
+        return is_scale or record.argument == "bias"
+
+    return _without(problem, {finding.weight for finding in found}, is_meant)
+
+
+def off_single_numbers(problem, evidence, found):
+    """No constraint on weights of which it leaves the signs."""
+    paths = {finding.weight for finding in found if "signs" in finding.evidence}
+    return _without(problem, paths, lambda record: f"{record.argument}_constraint")
+
+
+def _without(problem, paths, is_meant):
+    named = {}
     for record in walk(problem.model):
         layer, variable = record.layer, record.variable
         if record.path not in paths or variable.constraint is None:
             continue
-        is_scale = isinstance(layer, _NORMALIZATIONS) and variable is layer.gamma
-        if is_scale or record.argument == "bias":
+        if is_meant(record):
             variable.constraint = vars(layer)[f"{record.argument}_constraint"] = None
             named[record.path] = f"keras.layers.{type(layer).__name__}(...)  # without "
             named[record.path] += f"{record.argument}_constraint"

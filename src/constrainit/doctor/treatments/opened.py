@@ -1,8 +1,10 @@
 """Remedies for a layer that gives the same for every example: what holds it shut is opened."""
 
+import keras
 import numpy as np
 
 from constrainit.doctor._statistics import to_numpy
+from constrainit.doctor.rules.cw405_constant_output import beyond
 from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.doctor.treatments.starts import start_at
 
@@ -30,6 +32,22 @@ def _is_like(record, evidence, wanted):
     """Whether a layer is of the class of one whose weight is at fault."""
     kinds = {type(made.record.layer) for made in evidence.gradients if made.record.path in wanted}
     return type(record.layer) in kinds
+
+
+def shown(problem, evidence, found):
+    """A mask of a number that no step has, or none, in place of one that hides data."""
+    hides = evidence.masked
+    if hides is None:
+        return None
+    layer, kind = hides.layer, type(hides.layer).__name__
+    if isinstance(layer, keras.layers.Embedding):
+        vars(layer)["mask_zero"] = vars(layer)["_supports_masking"] = False
+        change, code = f"{layer.name} masks nothing", f"keras.layers.{kind}(..., mask_zero=False)"
+    else:
+        number = vars(layer)["mask_value"] = beyond(hides)
+        change = f"{layer.name} masks {number:g}, which no step is"
+        code = f"keras.layers.{kind}(mask_value={number})"
+    return Changed(change, with_other(problem), code)
 
 
 def masked(problem, evidence, found):

@@ -13,6 +13,7 @@ from constrainit.doctor._turned import function_of
 from constrainit.doctor.trace._limits import NEGATIVE_BASE
 from constrainit.doctor.treatments._remedy import Changed, with_other
 
+_BINARY, _SIGMOID = '"binary_crossentropy"', 'keras.layers.Dense(1, activation="sigmoid")'
 _OF_RATES = ("poisson", "mean_squared_logarithmic_error", "kl_divergence")
 _FROM_ZERO = {
     **dict.fromkeys(("log", "log2", "log10", "log1p"), "logarithm"),
@@ -52,7 +53,7 @@ def other_logits(problem, evidence, found):
     for place, made in enumerate(evidence.losses_of):
         # Whatever the loss was given as: only its name tells which one it is.
         kind = _CROSS_ENTROPIES.get(str(getattr(losses[place], "name", "")))
-        if kind is not None and made.layer in layers:
+        if kind is not None and made.layer in layers and not made.single:
             losses[place] = kind(from_logits=not made.logits)
             changed.append(f"{kind.__name__}(from_logits={not made.logits})")
     if not changed:
@@ -121,6 +122,32 @@ def _of_the_labels(problem, evidence, takes_logits, **other):
         return None
     loss = losses[0] if len(losses) == 1 else keras.tree.pack_sequence_as(problem.specs, losses)
     return Changed(", ".join(named), with_other(problem, loss=loss, **other), "\n".join(codes))
+
+
+def binary_crossentropy_of_one(problem, evidence, found):
+    """The binary cross-entropy, behind a sigmoid, in place of a share of one for a single unit."""
+    losses, codes, named = list(problem.losses()), [], []
+    if len(losses) != len(evidence.losses_of):
+        return None
+    for place, made in enumerate(evidence.losses_of):
+        if not made.single or made.target.low < 0 or made.target.high > 1:
+            continue
+        logits, change = made.activation not in ("softmax", "sigmoid"), ""
+        if made.activation == "softmax":
+            change = _with_sigmoids(problem, {made.layer})
+            if not change:
+                return None
+        losses[place] = keras.losses.BinaryCrossentropy(from_logits=logits)
+        turned = f", with from_logits={logits}" * (logits != made.logits)
+        named.append(f"binary_crossentropy in place of {made.name}{turned}")
+        named += [f"{change} with a sigmoid in place of the softmax"] * bool(change)
+        code = "keras.losses.BinaryCrossentropy(from_logits=True)" if logits else _BINARY
+        codes += [_SIGMOID] * bool(change)
+        codes.append(f"loss={code}" + f"  # {made.layer!r}" * (len(losses) > 1))
+    if not named:
+        return None
+    loss = losses[0] if len(losses) == 1 else keras.tree.pack_sequence_as(problem.specs, losses)
+    return Changed(", ".join(named), with_other(problem, loss=loss), "\n".join(codes))
 
 
 def targets_first(problem, evidence, found):
@@ -237,20 +264,22 @@ def _place_in(order, name):
 
 def sigmoid_of_one(problem, evidence, found):
     """A sigmoid in place of a softmax over a single unit, which gives one whatever comes in."""
-    names = {finding.layer for finding in found}
-
-    def is_meant(layer):
-        one = layer.name in names and getattr(layer, "units", None) == 1
-        return one and layer.activation is keras.activations.softmax
-
-    changed = changed_layers(problem, is_meant, activation=keras.activations.sigmoid)
+    changed = _with_sigmoids(problem, {finding.layer for finding in found})
     if not changed:
         return None
     return Changed(
         f"{changed} with a sigmoid in place of the softmax over one unit",
         with_other(problem),
-        'keras.layers.Dense(1, activation="sigmoid")',
+        _SIGMOID,
     )
+
+
+def _with_sigmoids(problem, names):
+    def is_meant(layer):
+        one = layer.name in names and getattr(layer, "units", None) == 1
+        return one and layer.activation is keras.activations.softmax
+
+    return changed_layers(problem, is_meant, activation=keras.activations.sigmoid)
 
 
 def no_last_activation(problem, evidence, found):

@@ -70,9 +70,9 @@ def _of_rate(rate, factor, other):
 
 def along_the_gradient(problem, evidence, found):
     """Steps of SGD that are as long as those of the optimizer, which moves all entries alike."""
-    if evidence.across is None:
+    if evidence.alike is None:
         return None
-    rate = evidence.across.rate
+    rate = evidence.alike.rate
     return Changed(
         f"steps of SGD of the same length, with a rate of {rate:g}",
         with_other(problem, optimizer=keras.optimizers.SGD(rate)),

@@ -2,7 +2,7 @@
 
 import keras
 
-from constrainit.doctor._evidence import AcrossEvidence, Evidence
+from constrainit.doctor._evidence import AlikeEvidence, Evidence
 from constrainit.doctor._halves import Halves, Values, can_be_halved, tried
 from constrainit.doctor._own_optimizer import inner_of
 from constrainit.doctor._problem import Problem
@@ -15,7 +15,7 @@ _GAIN = 0.05
 those of the optimizer take."""
 
 
-def across(problem: Problem, evidence: Evidence, start: Values) -> AcrossEvidence | None:
+def alike(problem: Problem, evidence: Evidence, start: Values) -> AlikeEvidence | None:
     """The weight that steps as long as the optimizer's, but along the gradient, train.
 
     Where a weight is at the best member of its set, the gradient itself is at a right angle to the
@@ -29,7 +29,7 @@ def across(problem: Problem, evidence: Evidence, start: Values) -> AcrossEvidenc
     norms = {id(made.record): made.norm or 0.0 for made in evidence.gradients}
     held = [
         made for made in evidence.constraints
-        if made.across >= ENOUGH and norms.get(id(made.record))
+        if made.alike >= ENOUGH and norms.get(id(made.record))
     ]  # fmt: skip
     follows = isinstance(inner_of(problem.optimizer), keras.optimizers.SGD)
     if not held or follows or evidence.own is not None or not can_be_halved(problem):
@@ -44,5 +44,5 @@ def across(problem: Problem, evidence: Evidence, start: Values) -> AcrossEvidenc
         along = Halves(problem, start, keras.optimizers.SGD(rate)).train(steps)
         gain = first - along
         if gain > _GAIN * abs(first) and gain > 10 * (first - given):
-            return AcrossEvidence(made.record, made.across, rate, (first, given, along))
+            return AlikeEvidence(made.record, made.alike, rate, (first, given, along))
     return None

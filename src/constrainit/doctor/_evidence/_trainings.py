@@ -1,0 +1,111 @@
+"""What the same training tells with something changed."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from constrainit.model import WeightRecord
+
+
+@dataclass(frozen=True)
+class DropEvidence:
+    """What layers that drop most of what they are given make of a training.
+
+    Attributes:
+        places: Their rates.
+        steps: How many steps were taken with these.
+        steps_kept: How many were taken with what they keep as rates.
+        losses: The loss of examples that are not trained on, with nothing dropped: at the start,
+            after the steps, and after those with the other rates.
+    """
+
+    places: list[Any]
+    steps: int
+    steps_kept: int
+    losses: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class SlowEvidence:
+    """A weight that the steps hardly move, in a model that a higher rate trains.
+
+    Attributes:
+        record: The weight that moves least.
+        size: Its largest entry, or what that becomes with the higher rate.
+        moved: How far the first step moves it, relative to its norm.
+        rate: The learning rate.
+        factor: How many times as large the rate is that trains.
+        steps: How many steps were taken.
+        losses: The loss of examples that are not trained on: before, and after these steps with the
+            rate as given and with the higher one, or without the clip.
+        clip: Which arguments of the optimizer clip the gradients, where that is what slows it.
+        free: How far the first step moves the weight without the clip.
+    """
+
+    record: WeightRecord
+    size: float
+    moved: float
+    rate: float
+    factor: float
+    steps: int
+    losses: tuple[float, float, float]
+    clip: dict[str, float] = field(default_factory=dict)
+    free: float = 0.0
+
+
+@dataclass(frozen=True)
+class AlikeEvidence:
+    """A weight that steps along the gradient train, and those of the optimizer do not move.
+
+    Attributes:
+        record: The weight.
+        times: How many steps its constraint took back.
+        rate: The learning rate with which a step of SGD is as long.
+        losses: The loss of examples that are not trained on: before, and after the steps of the
+            optimizer and of SGD.
+    """
+
+    record: WeightRecord
+    times: int
+    rate: float
+    losses: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class EndEvidence:
+    """What a schedule that ends early leaves to learn.
+
+    Attributes:
+        rate: The largest rate.
+        steps: The step from which on the rate is next to nothing.
+        left: The share of the largest rate that is left then.
+        times: How many times as long the schedule to compare with is.
+        losses: The loss of examples that are not trained on: after the first step, after these
+            steps with the schedule as given, and after twice as many with the longer one.
+    """
+
+    rate: float
+    steps: int
+    left: float
+    times: int
+    losses: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class AxisEvidence:
+    """A constrained weight whose model trains along another axis, and not along the given one.
+
+    Attributes:
+        record: The weight.
+        given: The axes that were given.
+        other: Those along which the model trains.
+        loss: The loss along the given axes, from a start inside, and after the steps.
+        loss_along: The same along the others.
+        steps: How many steps that were.
+    """
+
+    record: WeightRecord
+    given: tuple[int, ...]
+    other: tuple[int, ...]
+    loss: tuple[float, float]
+    loss_along: tuple[float, float]
+    steps: int

@@ -1,0 +1,66 @@
+"""Tensors of layers that hold what another layer's weight was at the start."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import constrainit as ci
+
+X = np.random.default_rng(0).normal(size=(48, 12)).astype("float32")
+
+
+@keras.saving.register_keras_serializable("test_doctor_kept_copies")
+class Turned(layers.Layer):
+    """A decoder that takes the numbers of the encoder when it is built, or looks at each call."""
+
+    def __init__(self, encoder, keeps, **kwargs):
+        super().__init__(**kwargs)
+        self.encoder, self.keeps, self.numbers = encoder, keeps, None
+
+    def build(self, shape):
+        numbers = np.array(ops.convert_to_numpy(self.encoder.kernel))
+        numbers = numbers.T.copy() if self.keeps != "as it stands" else numbers
+        if self.keeps == "others":
+            numbers = 0.9 * numbers
+        if self.keeps == "array":
+            self.numbers = numbers
+        elif self.keeps:
+            self.numbers = ops.convert_to_tensor(numbers)
+
+    def call(self, x):
+        if not self.keeps:
+            return ops.matmul(x, ops.transpose(self.encoder.kernel))
+        return ops.matmul(x, ops.convert_to_tensor(self.numbers))
+
+    def get_config(self):
+        return {**super().get_config(), "encoder": self.encoder, "keeps": self.keeps}
+
+
+def diagnosed(keeps, units=4):
+    keras.utils.set_random_seed(0)
+    given = keras.Input((12,))
+    encoder = layers.Dense(units, name="encoder", **ci.constrained(kernel=ci.MaxNorm(3.0)))
+    model = keras.Model(given, Turned(encoder, keeps, name="decoder")(encoder(given)))
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    return ci.diagnose(model, X, X)
+
+
+@pytest.mark.parametrize("keeps", ["tensor", "array"])
+def test_a_transpose_of_the_start(keeps):
+    report = diagnosed(keeps)
+    first = next(finding for finding in report.findings if finding.counts)
+    assert (first.code, first.layer) == ("CW410", "decoder"), str(report)
+    assert first.weight == "encoder/kernel"
+    assert "ops.transpose(self.encoder.kernel)" in first.fix
+
+
+def test_a_copy_as_it_stands_is_a_note():
+    found = {finding.code: finding for finding in diagnosed("as it stands", 12).findings}
+    assert found["CW410"].level == "info"
+
+
+@pytest.mark.parametrize("keeps", ["", "others"])
+def test_what_is_tied_or_other_numbers(keeps):
+    report = diagnosed(keeps)
+    assert "CW410" not in {finding.code for finding in report.findings}, str(report)
