@@ -2,8 +2,8 @@
 
 import keras
 
+from constrainit.doctor.treatments._layers import changed_layers
 from constrainit.doctor.treatments._remedy import Changed, with_other
-from constrainit.doctor.treatments.outputs import changed_layers
 
 
 def softmax_along_time(problem, evidence, found):

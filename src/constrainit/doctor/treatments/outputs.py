@@ -1,16 +1,14 @@
 """Remedies where a model ends: its loss, and the activation that the loss is to suit."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from constrainit.doctor._problem import Problem
 from constrainit.doctor._turned import function_of
 from constrainit.doctor.trace._limits import NEGATIVE_BASE
+from constrainit.doctor.treatments._layers import changed_layers
 from constrainit.doctor.treatments._remedy import Changed, with_other
 
 _BINARY, _SIGMOID = '"binary_crossentropy"', 'keras.layers.Dense(1, activation="sigmoid")'
@@ -297,11 +295,3 @@ def no_last_activation(problem, evidence, found):
     if not changed:
         return None
     return Changed(f"{changed} without its activation", with_other(problem))
-
-
-def changed_layers(problem: Problem, is_meant: Callable[[Any], bool], **attributes: Any) -> str:
-    """Sets attributes of the layers that are meant; their names."""
-    meant = [layer for layer in problem.model._flatten_layers() if is_meant(layer)]
-    for layer in meant:
-        vars(layer).update(attributes)
-    return ", ".join(layer.name for layer in meant)
