@@ -32,12 +32,12 @@ class Intersection(ConstraintSet):
     The projection is exact for bounds with bounds; bounds with one sum (`Simplex`, `SumTo`,
     `ZeroMean`, `Halfspace` or one equation of `Affine`; `L1Ball` with `NonNegative` or `MaxAbs`);
     bounds that are the same for all weights with `Monotone` without a gap, or `Unimodal` at a given
-    place; and `NonNegative` with one set of norms, which need not be convex. Exact too, and one of
-    several, is `TopK` or `Sparse` with what is the same in every order of the inputs: `Simplex`,
-    `L1Ball` or a set of norms along the same axes, bounds of one magnitude or from zero upward, or
-    `NonNegative` with norms. The largest weights, or magnitudes, are kept, and projected onto the
-    other set. Other sets of linear inequalities are taken together as one `Polyhedron`, if there
-    are at most 256 for a unit.
+    place; `Monotone` with `Convex` or `Concave` along one axis; and `NonNegative` with one set of
+    norms, which need not be convex. Exact too, and one of several, is `TopK` or `Sparse` with what
+    is the same in every order of the inputs: `Simplex`, `L1Ball` or a set of norms along the same
+    axes, bounds of one magnitude or from zero upward, or `NonNegative` with norms. The largest
+    weights, or magnitudes, are kept, and projected onto the other set. Other sets of linear
+    inequalities are taken together as one `Polyhedron`, if there are at most 256 for a unit.
 
     For all other convex sets it is Dykstra's algorithm: it converges to the nearest point and is
     approximate. Sets of bounds are held exactly, the others to a relative 1e-5 (or the tolerance
