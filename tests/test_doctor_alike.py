@@ -9,7 +9,7 @@ import constrainit as ci
 DRAWS = np.random.default_rng(0)
 
 
-@keras.saving.register_keras_serializable("test_doctor_across")
+@keras.saving.register_keras_serializable("test_doctor_alike")
 class Invested(keras.constraints.Constraint):
     """The shares of a sum, by moving all alike."""
 
