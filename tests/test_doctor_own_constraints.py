@@ -746,3 +746,34 @@ def test_a_start_that_sums_to_one_along_another_axis_tells_which_is_meant():
     assert "axis=0" in first.treatment.diff
     assert not told(0.2)
     assert not told(0.5)
+
+
+@registered
+class Rising(keras.constraints.Constraint):
+    """Weights that rise, which rise more at each call."""
+
+    def __call__(self, w):
+        return ops.cumsum(ops.relu(w), axis=0)
+
+
+@registered
+class RisingToOne(keras.constraints.Constraint):
+    def __call__(self, w):
+        return ops.clip(ops.cumsum(ops.relu(w), axis=0), 0.0, 1.0)
+
+
+@registered
+class CappedShares(keras.constraints.Constraint):
+    def __call__(self, w):
+        return ops.minimum(ops.softmax(w, axis=0), 0.3)
+
+
+@pytest.mark.parametrize("constraint", [Rising, RisingToOne, CappedShares])
+def test_a_set_that_leaves_out_the_point_of_a_constraint_is_no_cure(constraint):
+    """Non-negative weights hold all that rise, and bounds all capped shares, but not only these."""
+    x = np.tile(X, 2)
+    model = sequential(layers.Dense(1, kernel_constraint=constraint(), name="own"), shape=(8,))
+    report = ci.diagnose(model, x, Y)
+    found = [f for f in counted(report) if f.code == "CW205"]
+    assert found, str(report)
+    assert not any(f.treatment and f.treatment.healed for f in found), str(report)

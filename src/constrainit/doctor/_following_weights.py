@@ -39,7 +39,7 @@ def of_weights(
         drawn: What comes back as another one.
     """
     apart = {(id(one.layer), name): one.apart for one in drawn for name in one.values}
-    places = {(id(made.holder), made.name): made for made in others if not _is_to_stay(made)}
+    places = {(id(made.holder), made.name): made for made in others if not is_to_stay(made)}
     found = [
         replace(made, reloaded=apart[place]) for place, made in places.items() if place in apart
     ]
@@ -51,6 +51,6 @@ def of_weights(
     return found, left
 
 
-def _is_to_stay(made):
+def is_to_stay(made: ComputedEvidence) -> bool:
     """Whether the user's own line says that it is no part of what is trained."""
     return made.source is not None and "stop_gradient" in made.source.text

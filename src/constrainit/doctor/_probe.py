@@ -18,7 +18,7 @@ from constrainit.doctor._dropped import dropped
 from constrainit.doctor._dropped_units import drops_most
 from constrainit.doctor._endless import endless
 from constrainit.doctor._evidence import Evidence
-from constrainit.doctor._following_weights import of_weights, with_live_views
+from constrainit.doctor._following_weights import is_to_stay, of_weights, with_live_views
 from constrainit.doctor._frames import fault, layer_in
 from constrainit.doctor._frozen import all_frozen, frozen_above
 from constrainit.doctor._gains import gains
@@ -170,6 +170,7 @@ def _called(problem, evidence, trace):
     computed, others = computed_once(problem, evidence.weights) if sound else ([], [])
     drawn = drawn_anew(problem, computed) if sound else []
     unlike, evidence.drawn_anew = of_weights(others, drawn)
+    evidence.to_stay = {(id(made.holder), made.name) for made in others if is_to_stay(made)}
     evidence.computed = with_live_views(computed) + unlike
     evidence.graph_constants = graph_constants(problem.model, evidence.weights)
     evidence.assigned = [r for r in evidence.weights if id(r.variable) in assigned]

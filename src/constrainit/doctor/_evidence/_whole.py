@@ -120,6 +120,8 @@ class Evidence:
         beyond: Tables that are asked for rows that they do not have.
         made: Weights that a call makes anew.
         copied: Weights that were the transpose of a trained one at the start, with that one.
+        to_stay: The layers, by id, and names of tensors that the user's own line says are not
+            trained.
         kept_copies: Tensors that were what a trained weight was at the start, with that one.
         falling: How the targets go against a model that can only rise.
         own: What the steps of the model's own did, None if it has none or they could not be taken.
@@ -214,6 +216,7 @@ class Evidence:
     beyond: list[BeyondEvidence] = field(default_factory=list)
     made: list[MadeEvidence] = field(default_factory=list)
     copied: list[tuple[WeightRecord, WeightRecord]] = field(default_factory=list)
+    to_stay: set[tuple[int, str]] = field(default_factory=set)
     kept_copies: list[Any] = field(default_factory=list)
     falling: FallingEvidence | None = None
     own: OwnEvidence | None = None

@@ -70,13 +70,14 @@ class UpdateUndone(Rule):
 
     def _alike(self, seen):
         before, given, along = seen.losses
+        name = seen.record.path.split("/")[-1]
         return self.made(
             f"its constraint takes back all that each of {seen.times} steps moved: the optimizer "
             "moves every weight of a unit by the same, whatever its gradient is. The loss of "
             f"examples that are not trained on goes from {before:.4g} to {given:.4g}, and with "
             f"steps of SGD that are as long to {along:.4g}",
             f"an optimizer whose steps follow the gradient, such as SGD({seen.rate:g}), or a "
-            "smooth map onto the set, constrainit.Reparametrized(layer, kernel=...)",
+            f"smooth map onto the set, constrainit.Reparametrized(layer, {name}=...)",
             {"moved": 0.0, "rate": seen.rate},
             layer=seen.record.layer.name, weight=seen.record.path,
         )  # fmt: skip

@@ -51,8 +51,8 @@ class CopiedNotTied(Rule):
                 {"size": float(copy.shape[0] * copy.shape[1])},
                 layer=copy.layer.name, weight=copy.path,
             )  # fmt: skip
-        # What was computed so is told by its own rule.
-        known = {(id(made.holder), made.name) for made in evidence.computed}
+        # What was computed so is told by its own rule, and what is to stay is no mistake.
+        known = {(id(made.holder), made.name) for made in evidence.computed} | evidence.to_stay
         for kept in evidence.kept_copies:
             if (id(kept.layer), kept.name) not in known:
                 yield self._of_tensor(kept)

@@ -10,6 +10,7 @@ from constrainit.doctor._constraint_calls import called
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._candidates import NEAR, candidates, shortest
 from constrainit.doctor.treatments._shares import bounded_shares, quotient_shares
+from constrainit.doctor.treatments._wider_sets import is_wider
 from constrainit.model import WeightRecord
 from constrainit.sets import Custom, SpectralNorm, as_set
 from constrainit.sets.elementwise import bounds_of
@@ -64,7 +65,9 @@ def meant_set(record, repeat=0.0):
     scaled = _is_scaled(record)
 
     def is_reached(a_set):
-        return _is_reached(a_set, images, size) and not (scaled and _is_open(a_set))
+        if not _is_reached(a_set, images, size) or (scaled and _is_open(a_set)):
+            return False
+        return not is_wider(a_set, values, images)
 
     return _first(record, images, images, repeat, off, is_reached)
 
