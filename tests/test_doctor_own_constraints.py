@@ -777,3 +777,21 @@ def test_a_set_that_leaves_out_the_point_of_a_constraint_is_no_cure(constraint):
     found = [f for f in counted(report) if f.code == "CW205"]
     assert found, str(report)
     assert not any(f.treatment and f.treatment.healed for f in found), str(report)
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        (lambda w: ops.sum(w, dim=0), "write axis in place of dim"),
+        (lambda w: ops.norm(w, axis=0, keepdim=True), "write keepdims in place of keepdim"),
+        (lambda w: ops.clip(w, min=0.0, max=1.0), "write x_m"),
+        (lambda w: ops.clip(w, 0.0), "keras.ops.maximum(w, lower)"),
+        (lambda w: ops.normalise(w, axis=0), "write keras.ops.normalize"),
+    ],
+    ids=["axis", "keepdims", "bounds", "one bound", "function"],
+)
+def test_names_of_other_libraries(written, says):
+    """The fix is the name that keras.ops knows."""
+    report = ci.diagnose(sequential(layers.Dense(2, kernel_constraint=written)), X, Y)
+    found = next(f for f in report.findings if f.code == "CW201")
+    assert says in found.fix, str(report)

@@ -143,7 +143,8 @@ class Polyhedron(_Rows):
     ranges of sums, an order, or all of these at once. The projection is a method of active sets
     for all units side by side; exact to the rounding of the largest weight. For `k` inequalities
     it takes about as many rounds as become active, each some products with a `k x k` matrix for
-    each unit: it is meant for tens of inequalities. Those that say the same twice are allowed.
+    each unit: it is meant for tens of inequalities. Those that say the same twice are allowed. On
+    PyTorch a round takes about a millisecond, so that a smooth map is quicker there.
 
     The smooth map moves a unit along a direction that leads away from all faces that can be left
     behind for ever; within those that can not, the ends of a bounded range, it draws the unit

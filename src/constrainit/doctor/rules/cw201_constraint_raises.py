@@ -5,6 +5,7 @@ import re
 from constrainit.doctor._layouts import layout
 from constrainit.doctor._misfits import fitted
 from constrainit.doctor._own_copies import argument_of, as_made
+from constrainit.doctor._slips import slip
 from constrainit.doctor.rules._rule import Rule, last_source
 
 _OF_SHAPES = re.compile(r"shape|size|dimension|broadcast", re.IGNORECASE)
@@ -165,6 +166,8 @@ def fix_for(fault):
     missing = missing_backend_name(fault)
     if missing:
         return f"write keras.ops.{missing}: keras.backend.{missing} does not exist in Keras 3"
+    if slip(fault.message):
+        return slip(fault.message)
     if "returns None" in fault.message:
         return "return the weight at the end of the constraint"
     if assigns_entries(fault.message, last_source(fault.sources)):
