@@ -6,9 +6,7 @@ from constrainit.doctor._evidence import AlikeEvidence, Evidence
 from constrainit.doctor._halves import Halves, Values, can_be_halved, tried
 from constrainit.doctor._own_optimizer import inner_of
 from constrainit.doctor._problem import Problem
-
-ENOUGH = 3
-"""From so many updates on that a constraint has taken back in a row it does so with all."""
+from constrainit.doctor._undone import ENOUGH
 
 _GAIN = 0.05
 """Steps along the gradient are of use where they take so much off the loss, and ten times what

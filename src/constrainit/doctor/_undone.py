@@ -13,6 +13,9 @@ from constrainit.doctor._evidence import ConstraintEvidence
 from constrainit.doctor._statistics import numbers, to_numpy
 from constrainit.model import WeightRecord, axes_in_use
 
+ENOUGH = 3
+"""From so many updates on that a constraint has taken back in a row it does so with all."""
+
 _LEFT = 0.01
 _ROUNDING = 1e-5
 """The shares of an update, and of a weight, that are no more than the rounding of what takes it

@@ -14,7 +14,7 @@ from constrainit.sets.elementwise import common_bounds, limits_of
 from constrainit.sets.few import Few, is_cone_and_norm
 from constrainit.sets.inequalities import Sum, as_sum
 from constrainit.sets.l1 import L1Ball
-from constrainit.sets.order import Convex, Monotone, Unimodal
+from constrainit.sets.order import Monotone, Unimodal, order_and_bend
 
 Projection = Callable[[Any, str], Any]
 
@@ -34,10 +34,8 @@ def exact_projection(sets: list[Any], few: Few | None) -> Projection | None:
         return functools.partial(_in_turn, bounds)
     if is_cone_and_norm(sets):
         return functools.partial(_cone_and_norm, *others)
-    if not bounds and is_bent_order(sets):
-        return functools.partial(
-            _bent_order, *sorted(sets, key=lambda one: isinstance(one, Convex))
-        )
+    if not bounds and (pair := order_and_bend(sets)):
+        return functools.partial(_bent_order, *pair)
     if len(others) > 1 or not bounds:
         return None
     [one] = others
@@ -47,17 +45,6 @@ def exact_projection(sets: list[Any], few: Few | None) -> Projection | None:
     if isinstance(one, L1Ball) and _is_even(*common_bounds(bounds)):
         return functools.partial(_magnitudes_between, one, tuple(bounds))
     return functools.partial(_sum_between, one, tuple(bounds)) if _adds_up(one, bounds) else None
-
-
-def is_bent_order(sets: list[Any]) -> bool:
-    """Whether sets are an order and a bend along one axis, and nothing else."""
-    kinds = sorted(sets, key=lambda one: isinstance(one, Convex))
-    return (
-        len(sets) == 2
-        and isinstance(kinds[0], Monotone)
-        and isinstance(kinds[1], Convex)
-        and kinds[0].axis == kinds[1].axis
-    )
 
 
 def _is_order(one):

@@ -14,10 +14,11 @@ from constrainit.initializers import laws_of_bounds
 from constrainit.numerics import dykstra
 from constrainit.sets.combine import inner_set
 from constrainit.sets.elementwise import common_bounds, limits_of
-from constrainit.sets.exact import exact_projection, is_bent_order
+from constrainit.sets.exact import exact_projection
 from constrainit.sets.few import few_of, is_cone_and_norm
 from constrainit.sets.inequalities import as_polyhedron, onto_polyhedron
 from constrainit.sets.meeting import box_between, drawn_from, map_onto_all
+from constrainit.sets.order import order_and_bend
 
 _GAP = 1e-3
 """A point so far outside, relative to its largest entry, is none that would come nearer still."""
@@ -195,8 +196,8 @@ class Intersection(ConstraintSet):
         return w
 
     def _holds(self, w, image, dtype):
-        bent = is_bent_order(self.sets)
-        if bent or (not self._directly and as_polyhedron(tuple(self.sets), tuple(w.shape))):
+        joined = not self._directly and as_polyhedron(tuple(self.sets), tuple(w.shape))
+        if joined or order_and_bend(self.sets):
             bounds = filter(limits_of, self.sets)
             held = [one._holds(w, one._nearest(w, dtype), dtype) for one in bounds]
             return self._in_all([super()._holds(w, image, dtype), *held], w)

@@ -12,7 +12,7 @@ from constrainit.sets.definite import Symmetric
 from constrainit.sets.elementwise import Box, NonNegative, limits_of
 from constrainit.sets.l1 import GroupL1Ball, L1Ball
 from constrainit.sets.norms import is_norm_set
-from constrainit.sets.order import Convex, Monotone
+from constrainit.sets.order import Monotone, order_and_bend
 from constrainit.sets.structured import Circulant, Toeplitz
 from constrainit.sets.sums import Simplex, is_shares, is_sum
 from constrainit.transforms import (
@@ -120,9 +120,10 @@ def _stored(lower, upper, dtype):
 
 def _bent_order(common, one, other, lower, upper):
     """The map onto weights in order that bend, where these are the two sets."""
-    order, bend = (one, other) if isinstance(one, Monotone) else (other, one)
-    if not (isinstance(order, Monotone) and isinstance(bend, Convex) and order.axis == bend.axis):
+    pair = order_and_bend([one, other])
+    if pair is None:
         return None
+    order, bend = pair
 
     def stored(dtype, length):
         low, high = _stored(lower, upper, dtype)

@@ -279,3 +279,11 @@ def _turned(a_set, shape, w):
     return a_set._sign * folding.weight(
         unimodal(columns) if place is None else peaked(columns, place)
     )
+
+
+def order_and_bend(sets: list[ConstraintSet]) -> tuple[Monotone, Convex] | None:
+    """Two sets as an order and a bend along one axis, whichever stands first; None for others."""
+    for one, other in (sets, sets[::-1]) if len(sets) == 2 else ():
+        if isinstance(one, Monotone) and isinstance(other, Convex) and one.axis == other.axis:
+            return one, other
+    return None

@@ -138,8 +138,8 @@ class ConstraintEvidence:
             the norm of that member.
         undone: How many updates in a row, from the second on, the constraint took back, as it would
             do with the opposite of the first of them; None once one got through.
-        alike: The same count, where other movements would not be: of updates at a right angle to
-            its set.
+        alike: How many updates in a row it took back at a right angle to its set, where it would
+            leave other movements.
         always: Whether it gives the same for other weights, too, where updates are undone.
         taken_back: The most that it took back of a step, relative to the weight, where the
             optimizer would not have called it.

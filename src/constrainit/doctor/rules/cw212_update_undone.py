@@ -1,7 +1,7 @@
 """CW212 update-undone."""
 
-from constrainit.doctor._alike import ENOUGH
 from constrainit.doctor._constraint_doubts import pulls
+from constrainit.doctor._undone import ENOUGH
 from constrainit.doctor.rules._rule import Rule, percent
 from constrainit.model import axes_in_use
 from constrainit.sets import Fixed

@@ -1,8 +1,8 @@
 """CW301 wrong-axis."""
 
 from constrainit._set import ConstraintSet
-from constrainit.doctor._alike import ENOUGH
 from constrainit.doctor._layouts import GATES
+from constrainit.doctor._undone import ENOUGH
 from constrainit.doctor.rules._rule import Rule, percent
 from constrainit.doctor.rules.cw101_infeasible_start import harmless
 from constrainit.model import wrong_axes
