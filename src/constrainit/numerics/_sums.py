@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 # Rows that one product adds up: enough to be quick, few enough for their rounding.
-_ROWS = 1024
+_ROWS = 512
 
 
 def axis_sum(x, axis):

@@ -63,11 +63,12 @@ def meant_set(record, repeat=0.0):
         return found
     size = float(np.max(np.abs(to_numpy(record.variable)), initial=0.0)) or 1.0
     scaled = _is_scaled(record)
+    larger = [image for v in values if (image := called(record, 10 * v)) is not None]
 
     def is_reached(a_set):
         if not _is_reached(a_set, images, size) or (scaled and _is_open(a_set)):
             return False
-        return not is_wider(a_set, values, images)
+        return not is_wider(a_set, values, images, larger)
 
     return _first(record, images, images, repeat, off, is_reached)
 

@@ -12,13 +12,19 @@ _LARGER = 2.0
 """Sums so many times as large as all that a constraint gives are none that it means."""
 
 
-def is_wider(a_set: Any, values: Sequence[np.ndarray], images: Sequence[np.ndarray]) -> bool:
+def is_wider(
+    a_set: Any,
+    values: Sequence[np.ndarray],
+    images: Sequence[np.ndarray],
+    larger: Sequence[np.ndarray] = (),
+) -> bool:
     """Whether members have another sign, no order, or sums far larger than all images have.
 
     Args:
         a_set: The set that may be meant.
         values: Weights.
         images: What the constraint gives for them.
+        larger: What it gives for larger weights: sums that grow with the weight have no bound.
     """
     members = [to_numpy(a_set.project(value.astype("float32"))) for value in values]
     if any(_of_one_sign(images, sign) > _of_one_sign(members, sign) for sign in (1, -1)):
@@ -31,7 +37,7 @@ def is_wider(a_set: Any, values: Sequence[np.ndarray], images: Sequence[np.ndarr
         if any(_of_one_sign(given, sign) > _of_one_sign(had, sign) for sign in (1, -1)):
             return True
     axes = range(images[0].ndim)
-    return any(_sum(members, axis) > _LARGER * _sum(images, axis) for axis in axes)
+    return any(_sum(members, axis) > _LARGER * _sum((*images, *larger), axis) for axis in axes)
 
 
 def _of_one_sign(arrays, sign):
