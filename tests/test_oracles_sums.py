@@ -26,6 +26,7 @@ from constrainit.numerics import (
     project_polyhedron,
     project_transport,
 )
+from constrainit.sets.inequalities import as_polyhedron
 
 
 @pytest.mark.parametrize("radius", [0.1, 2.0])
@@ -260,6 +261,20 @@ def test_many_polyhedra_are_inside_after_the_last_round(rng, monkeypatch):
     inner = inner_point(matrix, bounds, 1.0)
     cut = array(project_polyhedron(w, matrix, bounds, inner))
     assert (cut @ matrix.T <= bounds + 1e-5).all()
+
+
+@pytest.mark.parametrize("bend", [ci.Convex, ci.Concave])
+def test_the_first_guess_at_active_faces_is_right_near_the_set(bend, rng, monkeypatch):
+    """For weights that a step took out of a calibrator, and mostly for any: no face is searched."""
+    a_set = as_polyhedron((ci.Monotone(axis=0), bend(axis=0), ci.Box(0.0, 1.0)), (12, 40))
+    inside = projected(a_set, rng.normal(size=(12, 40)))
+    w = inside + 1e-3 * rng.choice([-1, 1], inside.shape)
+    expected = projected(a_set, w)
+    monkeypatch.setattr(_polyhedron, "_ROUNDS", 0)
+    with arithmetic("float64"):
+        guessed = array(project_polyhedron(tensor(w.T, "float64"), *a_set._exact)).T
+    apart = abs(guessed - expected).max(axis=0)
+    assert (apart < 1e-6).mean() >= 0.9
 
 
 @SLOW

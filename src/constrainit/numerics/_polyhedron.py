@@ -10,6 +10,12 @@ from ._limits import at_least, at_most
 from ._norms import safe_norm
 
 _ROUNDS = 10
+_GUESSES = 8
+"""Rounds in which all active inequalities change at once, and as many in which some are let go."""
+
+_APART = 1e-4
+"""Rows of norm one that are so near to combinations of others are no active ones to begin with."""
+
 _DEPENDENT = 512.0
 """A row is a combination of the active ones if what is left of it is so many roundings of the
 parts that make it up."""
@@ -19,7 +25,9 @@ def project_polyhedron(w, matrix, bounds, inner=None):
     """Nearest point of `{x : matrix @ x <= bounds}` to each row of `w`.
 
     The dual method of active sets: the image is `w - y @ matrix` for one multiplier `y >= 0` for
-    each inequality, and begins at `w` with none active. Each round takes the inequality that is
+    each inequality. It begins with those active that are found when in each round all change at
+    once that are violated, or have a multiplier below zero: mostly they are the right ones. If not,
+    those are let go whose multiplier is below zero. Each further round takes the inequality that is
     violated most and goes along it, at right angles to the active ones, until it holds with
     equality and becomes active, or until a multiplier of an active one is zero and that one is let
     go. The inverse of the inner products of the active rows is kept, so that a round is some
@@ -34,8 +42,9 @@ def project_polyhedron(w, matrix, bounds, inner=None):
         bounds: Array with one number for each inequality, of which some point obeys all.
         inner: A point for which all of them hold with room to spare; None if there is none.
 
-    Source: D. Goldfarb, A. Idnani, "A numerically stable dual method for solving strictly convex
-    quadratic programs", 1983.
+    Sources: D. Goldfarb, A. Idnani, "A numerically stable dual method for solving strictly convex
+    quadratic programs", 1983; the start: M. Hintermüller, K. Ito, K. Kunisch, "The primal-dual
+    active set strategy as a semismooth Newton method", 2002.
     """
     exact = float(ml_dtypes.finfo(backend.standardize_dtype(w.dtype)).eps)
     rows, gram, level = (
@@ -99,10 +108,34 @@ def project_polyhedron(w, matrix, bounds, inner=None):
         y, entering = at_least(y, 0.0) * (1 - gone), entering * (1 - joins)
         return turn + 1, y, image, active, entering, inverse, going
 
-    y = ops.zeros_like(w[:, :1] * level)
-    inverse = ops.zeros_like(y[:, :, None] * y[:, None, :])
-    going = ops.max(-slack(w), axis=1, keepdims=True) > loose(w)
-    state = (ops.convert_to_tensor(0), y, w, y, y, inverse, going)
+    def solved(active):
+        inverse, apart = _inverse(gram, active, 16 * count * exact)
+        y, image = ops.zeros_like(active), w
+        for _ in range(3):
+            off = times(inverse, slack(image) * active)
+            y, image = y - off, image + off @ rows
+        return y, image, inverse, apart
+
+    def guess(turn, active, going):
+        y, image, _, _ = solved(active)
+        violated = ops.cast(-slack(image) > loose(image), w.dtype)
+        adds = ops.cast(turn < _GUESSES, w.dtype)
+        after = ops.where(active > 0, ops.cast(y >= 0, w.dtype), violated * adds)
+        return turn + 1, after, ops.any(after != active)
+
+    def unknown(turn, active, going):
+        return going
+
+    active = ops.cast(-slack(w) > loose(w), w.dtype)
+    state = (ops.convert_to_tensor(0), active, ops.any(active > 0))
+    active = ops.while_loop(unknown, guess, state, maximum_iterations=2 * _GUESSES)[1]
+    y, image, inverse, apart = solved(active)
+    begun = ops.logical_and(ops.min(y, axis=1, keepdims=True) >= 0, apart > _APART)
+    y, active = (ops.where(begun, one, ops.zeros_like(one)) for one in (y, active))
+    image = ops.where(begun, image, w)
+    inverse = ops.where(begun[:, :, None], inverse, ops.zeros_like(inverse))
+    going = ops.max(-slack(image), axis=1, keepdims=True) > loose(image)
+    state = (ops.convert_to_tensor(0), y, image, active, ops.zeros_like(y), inverse, going)
     image = ops.while_loop(open_, round_, state, maximum_iterations=_ROUNDS * (count + 1))[2]
     if inner is None:
         return image
@@ -112,6 +145,19 @@ def project_polyhedron(w, matrix, bounds, inner=None):
     share = ops.min(share, axis=1, keepdims=True)
     found = ops.min(slack(image), axis=1, keepdims=True) >= -loose(image)
     return ops.where(found, image, inner + share * (image - inner))
+
+
+def _inverse(gram, active, jitter):
+    """The inverse of the inner products of the active rows, and how far they are from each other.
+
+    That is the least distance of one from all combinations of those before it.
+    """
+    eye = ops.eye(gram.shape[0], dtype=gram.dtype)
+    both = active[:, :, None] * active[:, None, :]
+    lower = ops.cholesky(both * gram + ((1 - active)[:, :, None] + jitter) * eye)
+    root = ops.solve_triangular(lower, ops.broadcast_to(eye, ops.shape(lower)), lower=True)
+    inverse = ops.transpose(root, (0, 2, 1)) @ root
+    return both * inverse, ops.min(ops.sum(lower * eye, axis=2), axis=1, keepdims=True)
 
 
 def _first(x):

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops
 
-from constrainit._compile import mended
 from constrainit._folding import Folding
 from constrainit.sets.elementwise import limits_of
 from constrainit.sets.linear import Affine, Polyhedron
@@ -87,10 +86,20 @@ def onto_polyhedron(one: Polyhedron, w: Any, dtype: str) -> Any:
     As to an entry of 1e20, or where next to nothing is left of a weight.
     """
     units = one._units(len(w.shape))
-    image = one._nearest(w, dtype)
-    peaks = [ops.max(ops.abs(x), axis=units, keepdims=True) for x in (w, image)]
-    exact = peaks[0] <= _SHORT * peaks[1]
-    return mended(exact, image, lambda x: ops.where(exact, x, one._nearest(x, dtype)))
+
+    def peaks(x):
+        return ops.max(ops.abs(x), axis=units, keepdims=True)
+
+    def open_(x, exact):
+        return ops.logical_not(ops.all(exact))
+
+    def nearest(x, exact):
+        image = one._nearest(x, dtype)
+        return ops.where(exact, x, image), peaks(x) <= _SHORT * peaks(image)
+
+    # Compiled once for both.
+    none = ops.zeros_like(peaks(w), dtype="bool")
+    return ops.while_loop(open_, nearest, (w, none), maximum_iterations=2)[0]
 
 
 def _limits(one, folding, extremes):
