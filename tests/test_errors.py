@@ -215,14 +215,14 @@ WRONG = [
         for shape in ((0,), (0, 3))
     ],
     (lambda: ci.Box(0, 1).initializer()((2, 0)),
-     r"`shape` of `Feasible` must hold at least one weight. Received: shape=\(2, 0\)."),
+     r"`shape` of `Box.initializer` must hold at least one weight. Received: shape=\(2, 0\)."),
     # Dtypes
     (lambda: ci.UnitNorm().project([1, 2]),
      r"`w` of `UnitNorm` must be of a float dtype \(float16, bfloat16, float32, float64\). Received: "
      r"dtype=int32."),
     (lambda: ci.UnitNorm().violation(np.ones(3, "bool")), "`w` of `UnitNorm` must be .* dtype=bool."),
     (lambda: ci.UnitNorm().initializer()((3,), dtype="int32"),
-     "`dtype` of `Feasible` must be one of float16, bfloat16, float32, float64. Received: dtype='int32'."),
+     "`dtype` of `UnitNorm.initializer` must be one of float16, bfloat16, float32, float64. Received: dtype='int32'."),
     (lambda: ci.Box(lower=1e5).project(tensor([1.0], "float16")),
      r"`Box\(lower=100000.0, upper=None\)` holds no float16 number. Widen it or use a wider dtype."),
     (lambda: ci.Box(upper=-1e5).project(tensor([1.0], "float16")),

@@ -279,7 +279,9 @@ def test_base_is_matched_inside_the_set():
 )
 def test_a_base_that_makes_all_units_alike(a_set, base):
     """It is projected all the same, and a warning says so; a bias of zeros is none of its cases."""
-    with pytest.warns(UserWarning, match=r"`base` of `Feasible` gives all units the same weights"):
+    with pytest.warns(
+        UserWarning, match=r"`base` of `\w+.initializer` gives all units the same weights"
+    ):
         drawn = a_set.initializer(base=base)((4, 3))
     assert float(a_set.violation(drawn)) == 0.0
     bias = ci.constrained(bias=ci.Box(0, 1))
@@ -843,7 +845,7 @@ WRONG_ARGUMENTS = [
     ),
     (
         lambda: Feasible(ci.UnitNorm(), inputs=5),
-        '`inputs` of `Feasible` must be "data".*Received: inputs=5.',
+        '`inputs` of `UnitNorm.initializer` must be "data".*Received: inputs=5.',
     ),
     (lambda: ci.constrained(kernel="non_neg", depth=2.0), "`depth` of `constrained` must be"),
     (lambda: recurrent(), "Received: a LSTMCell, whose gates have their own"),
@@ -852,7 +854,10 @@ WRONG_ARGUMENTS = [
         lambda: Feasible(ci.UnitNorm(), activation="relu", depth=2)((0, 4)),
         "must hold at least one weight",
     ),
-    (lambda: Feasible(ci.UnitNorm(), depth=-1), "`depth` of `Feasible` must be an integer"),
+    (
+        lambda: Feasible(ci.UnitNorm(), depth=-1),
+        "`depth` of `UnitNorm.initializer` must be an integer",
+    ),
     (lambda: ci.constrained(), r"must be given a set\. Received: none"),
     (lambda: ci.constrained(kernel="non_neg", depth=3), "must be given with `depth`"),
     (lambda: ci.constrained(bias="non_neg", activation="relu"), "decides the start of a kernel"),
