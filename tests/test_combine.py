@@ -1,5 +1,7 @@
 """Combinators where they meet an optimizer: when they act, and what is saved of them."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -256,6 +258,31 @@ def test_doctor_takes_a_paced_set_for_what_it_is(rng):
     for a_set in (ci.Relaxed(ci.Box(0.0, 1.0), 0.5), ci.Every(ci.Box(0.0, 1.0), 3)):
         report = ci.diagnose(model(a_set, -0.5), x, x[:, :3])
         assert {finding.code for finding in report.findings} <= {"CW101", "CW102", "CW105"}
+
+
+@pytest.mark.parametrize(
+    ("a_set", "said"),
+    [
+        (ci.Simplex() & ci.Box(0, 0.1),
+         "5 weights of at most 0.1 have a sum of at most 0.5, which has to be 1"),
+        (ci.SumTo(-3.0) & ci.MaxAbs(0.5),
+         "5 weights of at least -0.5 have a sum of at least -2.5, which has to be -3"),
+        (ci.Simplex() & ci.Box([[0.5]] * 3 + [[0.0]] * 2),
+         "5 weights within their bounds have a sum of at least 1.5, which has to be 1"),
+        (ci.Halfspace(None, 1) & ci.Box(lower=0.5), "sum of at least 2.5, which may be 1 at most"),
+        (ci.MaxNorm(1) & ci.Box(lower=0.5),
+         "5 weights that obey the others have a norm of at least 1.11803, and it may be 1 at most"),
+        (ci.L1Ball(1) & ci.Box(lower=0.5), "sum of magnitudes of at least 2.5, and it may be 1"),
+        (ci.MaxNorm(1) & ci.Simplex(9), "norm of at least 4.02492, and it may be 1 at most"),
+        (ci.Monotone(gap=1) & ci.Box(0, 1),
+         "5 weights that differ by at least 1 each reach over 4, and the bounds are 1 apart"),
+        (ci.SpectralNorm(1) & ci.Box(lower=1), "the nearest that was found is 2.87 outside"),
+    ],
+)  # fmt: skip
+def test_what_excludes_one_another_is_told_in_numbers(a_set, said):
+    """Of a weight of five inputs; where it is not known, how near the nearest that was found is."""
+    with pytest.raises(ValueError, match=f"in all of its sets: .*{re.escape(said)}"):
+        a_set.initializer(1)((5, 3))
 
 
 def test_sets_that_have_no_weight_in_common():

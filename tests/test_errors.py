@@ -102,7 +102,8 @@ WRONG = [
      r"`sets` of `Intersection` must have bounds that broadcast to one weight. Received: sets=.* "
      r"Their shapes are \(2,\), \(3,\)."),
     (lambda: ci.Box([0, 1]) & ci.Box(upper=[1, 0]),
-     "`sets` of `Intersection` must have a weight in common. Received: sets=.*"),
+     r"`sets` of `Intersection` must have a weight in common. Received: sets=.*\. None at \(1,\) is both "
+     r"at least 1 \(.*\) and at most 0 \(.*\)."),
     (lambda: ci.Mapped(ci.Box([0, 1]), "exp"),
      r"`set` of `Mapped` must have several smooth maps: be bounds, one pair for all entries. Received: "
      r"set=Box\(lower=\[0.0, 1.0\], upper=None\). Of every other set write the set itself."),
@@ -150,9 +151,14 @@ WRONG = [
      r"not find the nearest point."),
     (lambda: ci.Box(0, 1) & ci.Box(2, 3),
      r"`sets` of `Intersection` must have a weight in common. Received: "
-     r"sets=\[Box\(lower=0.0, upper=1.0\), Box\(lower=2.0, upper=3.0\)\]."),
-    (lambda: ci.Simplex() & ci.Box(2, 3) & ci.Box(upper=1),
-     "`sets` of `Intersection` must have a weight in common. Received: sets=.*"),
+     r"sets=\[Box\(lower=0.0, upper=1.0\), Box\(lower=2.0, upper=3.0\)\]. None is both at least 2 "
+     r"\(every weight in \[2, 3\]\) and at most 1 \(every weight in \[0, 1\]\)."),
+    (lambda: ci.Simplex() & ci.Box(2, 3),
+     r"`sets` of `Intersection` must have a weight in common. Received: sets=.*\. None is both at least "
+     r"2 \(every weight in \[2, 3\]\) and at most 1 \(each unit's weights non-negative and of sum 1\)."),
+    (lambda: ci.Box(upper=-1) & ci.Simplex(),
+     r".*\. None is both at least 0 \(each unit's weights .*\) and at most -1 \(every weight at most -1\)."),
+    (lambda: ci.L1Ball(1) & ci.Positive(3), r".*\. None is both at least 3 \(.*\) and at most 1 \(.*\)."),
     (lambda: ci.Custom(3), "`function` of `Custom` must be callable. Received: 3."),
     (lambda: ci.Custom(NoCall()),
      "`function` of `Custom` must define `__call__`. Received: <.*NoCall.*>, whose class leaves it "
