@@ -828,3 +828,32 @@ def test_what_a_compiler_gives_in_haste_is_not_the_last_word():
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "nothing found" in done.stdout
+
+
+@keras.saving.register_keras_serializable("test_doctor")
+class OldAbs(keras.constraints.Constraint):
+    def __call__(self, w):
+        return keras.backend.abs(w)
+
+
+@keras.saving.register_keras_serializable("test_doctor")
+class OldNorm(keras.constraints.Constraint):
+    def __call__(self, w):
+        return w / keras.backend.sqrt(ops.sum(ops.square(w), axis=0, keepdims=True))
+
+
+def test_each_constraint_of_keras_2_is_told_its_own_functions():
+    """What another constraint asks `keras.backend` for is mended there."""
+    model = keras.Sequential([
+        keras.Input((4,)),
+        keras.layers.Dense(5, name="one", kernel_constraint=OldAbs()),
+        keras.layers.Dense(3, name="two", kernel_constraint=OldNorm()),
+    ])  # fmt: skip
+    model.compile("sgd", "mse")
+    rng = np.random.default_rng(0)
+    x, y = (rng.normal(size=(16, n)).astype("float32") for n in (4, 3))
+    report = ci.diagnose(model, x, y, steps=1)
+    made = {f.weight[-10:]: f.treatment for f in report.findings if f.code == "CW201"}
+    assert made["one/kernel"].change == "keras.ops.abs in place of keras.backend"
+    assert made["two/kernel"].change == "keras.ops.sqrt in place of keras.backend"
+    assert all(one.healed for one in made.values())
