@@ -704,6 +704,39 @@ def test_batch_that_does_not_fit_is_a_finding():
     assert report.findings[0].fix.startswith("pass a batch of the shape")
 
 
+class TwoLayers(keras.Model):
+    """The user's lines come before the layer that raises."""
+
+    def __init__(self, width=5):
+        super().__init__()
+        self.first, self.last = layers.Dense(5), layers.Dense(2)
+        self.first.build((None, 5))
+        self.last.build((None, width))
+        self.built = True
+
+    def call(self, x):
+        return self.last(self.first(x))
+
+
+def test_a_batch_of_another_width_is_told_first():
+    """Of a model whose own line is right; not of what its layers disagree on."""
+    model = TwoLayers()
+    model.compile("sgd", "mse")
+    (found,) = ci.diagnose(model, X[:, :4], TARGET[:, :2]).findings
+    assert found.message.startswith(
+        "the batch has inputs of width 4, and the model takes 5: the forward stage raises "
+    )
+    assert found.fix == (
+        "pass a batch of the shape that the model takes, of width 5, or make the model for inputs "
+        "of width 4"
+    )
+    model = TwoLayers(width=7)
+    model.compile("sgd", "mse")
+    (found,) = ci.diagnose(model, X, TARGET[:, :2]).findings
+    assert found.message.startswith("the forward stage raises ")
+    assert found.fix.startswith("mend the line above")
+
+
 @pytest.mark.parametrize("own", [False, True])
 def test_no_weights_are_drawn_for_a_batch_that_does_not_fit(own):
     """Neither of a step of Keras nor of one of the model's own: shapes raise for any weights."""
