@@ -4,6 +4,7 @@ import json
 import math
 import os
 import random
+import re
 import warnings
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import constrainit as ci
 from constrainit._precision import numpy_dtype
 from constrainit._shapes import input_specs, misfits
 from constrainit._watched import Calibrated
+from constrainit._words import beside
 from constrainit.doctor._given_batch import check_batch
 from constrainit.doctor._target import TargetError
 from constrainit.initializers import Feasible
@@ -954,3 +956,17 @@ def test_calibrate_scales_cones():
         np.testing.assert_allclose(row.deviation[1], row.wanted[1], rtol=1e-3)
         kernel = model.layers[0].kernel
         assert float(cone.violation(kernel)) <= 1e-5 * np.abs(array(kernel)).max()
+
+
+@pytest.mark.parametrize("a_set", [ci.MaxAbs(0.1), ci.Box(-1, 0), ci.Box(-1, 1), ci.ZeroMean()])
+@pytest.mark.parametrize("activation", ["linear", "gelu", "sigmoid"])
+def test_what_is_meant_to_be_zero_is_printed_so(a_set, activation):
+    """No minus zero, and none of what float64 rounds; a small number that is meant stays."""
+    for depth in (1, 20):
+        text = str(ci.plan(a_set, 64, activation=activation, depth=depth))
+        assert not re.findall(r"(?<![\w.])-0(?![\d.])|e-(?:1[1-9]|[2-9]\d)", text)
+    assert beside(-3e-18, 0.1) == beside(-0.0, 0.0) == "0"
+    assert beside(3e-18, 1e-17) == "3e-18"
+    assert beside(1e-9, 1.0, digits=4) == "1e-09"
+    assert beside(float("nan"), 1.0) == "nan"
+    assert beside(1.0, float("inf")) == "1"
