@@ -863,6 +863,12 @@ WRONG_ARGUMENTS = [
     (lambda: ci.constrained(), r"must be given a set\. Received: none"),
     (lambda: ci.constrained(kernel="non_neg", depth=3), "must be given with `depth`"),
     (lambda: ci.constrained(bias="non_neg", activation="relu"), "decides the start of a kernel"),
+    (
+        lambda: ci.constrained(kernel="non_neg", kernel_initializer="he_normal"),
+        r"gives a weight its start\. Received: kernel_initializer='he_normal'\. For one of your "
+        r"own write Dense\(\.\.\., kernel_constraint=a_set, kernel_initializer=\.\.\.\), and, to have "
+        r"it taken into the set, kernel_initializer=a_set\.initializer\(base=\.\.\.\)",
+    ),
     (lambda: ci.constrained(kernl="non_neg"), r"Received: kernl='non_neg'\. Write kernel=\.\.\. "),
     (
         lambda: ci.constrained(kernel="non_neg", activation="rleu"),
