@@ -866,8 +866,8 @@ WRONG_ARGUMENTS = [
     (
         lambda: ci.constrained(kernel="non_neg", kernel_initializer="he_normal"),
         r"gives a weight its start\. Received: kernel_initializer='he_normal'\. For one of your "
-        r"own write Dense\(\.\.\., kernel_constraint=a_set, kernel_initializer=\.\.\.\), and, to have "
-        r"it taken into the set, kernel_initializer=a_set\.initializer\(base=\.\.\.\)",
+        r"own write Dense\(\.\.\., kernel_constraint=a_set, kernel_initializer=\.\.\.\), and, to "
+        r"have it taken into the set, kernel_initializer=a_set\.initializer\(base=\.\.\.\)",
     ),
     (lambda: ci.constrained(kernl="non_neg"), r"Received: kernl='non_neg'\. Write kernel=\.\.\. "),
     (
