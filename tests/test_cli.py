@@ -21,6 +21,7 @@ import constrainit as ci
 from constrainit._catalogue import entries, markdown
 from constrainit.cli import cli
 from constrainit.doctor.rules import RULES
+from constrainit.doctor.treatments._rewriting import registered_as_before
 
 MODELS = """
 import constrainit as ci
@@ -755,6 +756,48 @@ def test_saved_model(folder, unregistered):
     assert "needs the custom object 'Positive'" in doctor(constrained, exit_code=2)
     assert "CW101" in doctor(own, "--import", "objects", exit_code=1)
     del sys.modules["objects"]
+
+
+def test_classes_that_are_not_registered(folder):
+    """The user's own module is asked for them by name; of a function it is said what to write."""
+    (folder / "mine.py").write_text(
+        "import keras\n"
+        "class Bare(keras.constraints.Constraint):\n"
+        "    def __call__(self, w):\n"
+        "        return keras.ops.maximum(w, 0.0)\n"
+        "class Same(keras.layers.Layer):\n"
+        "    def call(self, x):\n"
+        "        return x\n"
+        "def squared(x):\n"
+        "    return x * x\n"
+    )
+    sys.path.insert(0, str(folder))
+    import mine  # pyright: ignore[reportMissingImports]
+
+    def file(name, *parts):
+        keras.Sequential([keras.Input((5,)), *parts]).save(folder / name)
+        return folder / name
+
+    own = file(
+        "own.keras", mine.Same(), keras.layers.Dense(2, kernel_constraint=mine.Bare())
+    )  # fmt: skip
+    named = file("named.keras", keras.layers.Dense(2, activation=mine.squared))
+    for command in ("check", "doctor"):
+        found = CliRunner().invoke(cli, [command, str(own), "--import", "mine"])
+        assert found.exit_code == 1, found.output
+        assert "Bare" in found.output
+    other = doctor(own, "--import", "json", exit_code=2)
+    assert "which is not registered and not in json. Name the module that defines it" in other
+    said = doctor(named, "--import", "mine", exit_code=2)
+    assert "needs the custom object 'squared', which mine has and does not register" in said
+    assert "register_keras_serializable() above it and save the model again" in said
+    assert "get_custom_objects()['squared'] = squared in mine" in said
+    with (folder / "mine.py").open("a") as lines:
+        lines.write("keras.saving.get_custom_objects()['squared'] = squared\n")
+    del sys.modules["mine"]
+    with registered_as_before():
+        assert "could not" not in doctor(named, "--import", "mine", exit_code=1)
+    del sys.modules["mine"]
 
 
 def test_damaged_saved_model(folder):

@@ -1,5 +1,7 @@
 """Combinators where they meet an optimizer: when they act, and what is saved of them."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -258,15 +260,38 @@ def test_doctor_takes_a_paced_set_for_what_it_is(rng):
         assert {finding.code for finding in report.findings} <= {"CW101", "CW102", "CW105"}
 
 
+@pytest.mark.parametrize(
+    ("a_set", "said"),
+    [
+        (ci.Simplex() & ci.Box(0, 0.1),
+         "5 weights of at most 0.1 have a sum of at most 0.5, which has to be 1"),
+        (ci.SumTo(-3.0) & ci.MaxAbs(0.5),
+         "5 weights of at least -0.5 have a sum of at least -2.5, which has to be -3"),
+        (ci.Simplex() & ci.Box([[0.5]] * 3 + [[0.0]] * 2),
+         "5 weights within their bounds have a sum of at least 1.5, which has to be 1"),
+        (ci.Halfspace(None, 1) & ci.Box(lower=0.5), "sum of at least 2.5, which may be 1 at most"),
+        (ci.MaxNorm(1) & ci.Box(lower=0.5),
+         "5 weights that obey the others have a norm of at least 1.11803, and it may be 1 at most"),
+        (ci.L1Ball(1) & ci.Box(lower=0.5), "sum of magnitudes of at least 2.5, and it may be 1"),
+        (ci.MaxNorm(1) & ci.Simplex(9), "norm of at least 4.02492, and it may be 1 at most"),
+        (ci.Monotone(gap=1) & ci.Box(0, 1),
+         "5 weights that differ by at least 1 each reach over 4, and the bounds are 1 apart"),
+        (ci.SpectralNorm(1) & ci.Box(lower=1), "the nearest that was found is 2.87 outside"),
+    ],
+)  # fmt: skip
+def test_what_excludes_one_another_is_told_in_numbers(a_set, said):
+    """Of a weight of five inputs; where it is not known, how near the nearest that was found is."""
+    with pytest.raises(ValueError, match=f"in all of its sets: .*{re.escape(said)}"):
+        a_set.initializer(1)((5, 3))
+
+
 def test_sets_that_have_no_weight_in_common():
     """The distance from the set that a weight is furthest from, never zero; a draw is refused."""
     apart = ci.Simplex(axis=0) & ci.MaxAbs(0.2)
     w = tensor([[0.2], [0.2], [0.2]])
     assert np.isclose(float(apart.violation(w)), 0.4 / np.sqrt(3), rtol=1e-5)
     assert float(apart.violation(apart.project(tensor([[0.9], [0.1], [0.0]])))) > 0.1
-    line = (
-        r"`set` of `Feasible` must hold a weight of shape \(3, 2\)\. Received: .*No weight was .*"
-    )
+    line = r"The set has no weight of shape \(3, 2\): none was found that .* Received: .*"
     for a_set in (apart, ci.Blocks(apart, 1, axis=1), ci.Relaxed(apart, 0.5)):
         with pytest.raises(ValueError, match=line):
             a_set.initializer(1)((3, 2))
@@ -282,7 +307,7 @@ def test_sets_that_have_no_weight_in_common():
 def test_sets_that_have_zero_alone_in_common():
     """They are refused as such that have nothing; a cone that a draw falls behind is not."""
     only_zero = ci.NonNegative() & ci.ZeroMean()
-    with pytest.raises(ValueError, match=r"No weight was found for 'thin/kernel' that is .* zero"):
+    with pytest.raises(ValueError, match=r"The set of 'thin/kernel' has no weight .* zero"):
         layers.Dense(2, name="thin", **ci.constrained(kernel=only_zero)).build((None, 3))
     made = keras.Sequential([keras.Input((3,)), layers.Dense(2)])
     with pytest.raises(ValueError, match=r"in all of its sets, but zero\. Give one"):
@@ -298,7 +323,7 @@ def test_sets_that_have_zero_alone_in_common():
 def test_a_layer_names_the_weight_that_no_set_has():
     """The error of the draw does, and the warning of a start of Keras points at the user's line."""
     apart = ci.Simplex(axis=0) & ci.MaxAbs(0.2)
-    line = r"No weight was found for 'thin/kernel' that is in all of its sets.*wider bound"
+    line = r"The set of 'thin/kernel' has no weight of .* that is in all of its sets.*wider bound"
     with pytest.raises(ValueError, match=line):
         layers.Dense(2, name="thin", **ci.constrained(kernel=apart)).build((None, 3))
     with pytest.warns(UserWarning, match=r"thin/kernel' has no weight of shape") as told:

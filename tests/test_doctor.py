@@ -704,6 +704,39 @@ def test_batch_that_does_not_fit_is_a_finding():
     assert report.findings[0].fix.startswith("pass a batch of the shape")
 
 
+class TwoLayers(keras.Model):
+    """The user's lines come before the layer that raises."""
+
+    def __init__(self, width=5):
+        super().__init__()
+        self.first, self.last = layers.Dense(5), layers.Dense(2)
+        self.first.build((None, 5))
+        self.last.build((None, width))
+        self.built = True
+
+    def call(self, x):
+        return self.last(self.first(x))
+
+
+def test_a_batch_of_another_width_is_told_first():
+    """Of a model whose own line is right; not of what its layers disagree on."""
+    model = TwoLayers()
+    model.compile("sgd", "mse")
+    (found,) = ci.diagnose(model, X[:, :4], TARGET[:, :2]).findings
+    assert found.message.startswith(
+        "the batch has inputs of width 4, and the model takes 5: the forward stage raises "
+    )
+    assert found.fix == (
+        "pass a batch of the shape that the model takes, of width 5, or make the model for inputs "
+        "of width 4"
+    )
+    model = TwoLayers(width=7)
+    model.compile("sgd", "mse")
+    (found,) = ci.diagnose(model, X, TARGET[:, :2]).findings
+    assert found.message.startswith("the forward stage raises ")
+    assert found.fix.startswith("mend the line above")
+
+
 @pytest.mark.parametrize("own", [False, True])
 def test_no_weights_are_drawn_for_a_batch_that_does_not_fit(own):
     """Neither of a step of Keras nor of one of the model's own: shapes raise for any weights."""
@@ -828,3 +861,32 @@ def test_what_a_compiler_gives_in_haste_is_not_the_last_word():
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "nothing found" in done.stdout
+
+
+@keras.saving.register_keras_serializable("test_doctor")
+class OldAbs(keras.constraints.Constraint):
+    def __call__(self, w):
+        return keras.backend.abs(w)
+
+
+@keras.saving.register_keras_serializable("test_doctor")
+class OldNorm(keras.constraints.Constraint):
+    def __call__(self, w):
+        return w / keras.backend.sqrt(ops.sum(ops.square(w), axis=0, keepdims=True))
+
+
+def test_each_constraint_of_keras_2_is_told_its_own_functions():
+    """What another constraint asks `keras.backend` for is mended there."""
+    model = keras.Sequential([
+        keras.Input((4,)),
+        keras.layers.Dense(5, name="one", kernel_constraint=OldAbs()),
+        keras.layers.Dense(3, name="two", kernel_constraint=OldNorm()),
+    ])  # fmt: skip
+    model.compile("sgd", "mse")
+    rng = np.random.default_rng(0)
+    x, y = (rng.normal(size=(16, n)).astype("float32") for n in (4, 3))
+    report = ci.diagnose(model, x, y, steps=1)
+    made = {f.weight[-10:]: f.treatment for f in report.findings if f.code == "CW201"}
+    assert made["one/kernel"].change == "keras.ops.abs in place of keras.backend"
+    assert made["two/kernel"].change == "keras.ops.sqrt in place of keras.backend"
+    assert all(one.healed for one in made.values())

@@ -102,7 +102,8 @@ WRONG = [
      r"`sets` of `Intersection` must have bounds that broadcast to one weight. Received: sets=.* "
      r"Their shapes are \(2,\), \(3,\)."),
     (lambda: ci.Box([0, 1]) & ci.Box(upper=[1, 0]),
-     "`sets` of `Intersection` must have a weight in common. Received: sets=.*"),
+     r"`sets` of `Intersection` must have a weight in common. Received: sets=.*\. None at \(1,\) is both "
+     r"at least 1 \(.*\) and at most 0 \(.*\)."),
     (lambda: ci.Mapped(ci.Box([0, 1]), "exp"),
      r"`set` of `Mapped` must have several smooth maps: be bounds, one pair for all entries. Received: "
      r"set=Box\(lower=\[0.0, 1.0\], upper=None\). Of every other set write the set itself."),
@@ -150,9 +151,14 @@ WRONG = [
      r"not find the nearest point."),
     (lambda: ci.Box(0, 1) & ci.Box(2, 3),
      r"`sets` of `Intersection` must have a weight in common. Received: "
-     r"sets=\[Box\(lower=0.0, upper=1.0\), Box\(lower=2.0, upper=3.0\)\]."),
-    (lambda: ci.Simplex() & ci.Box(2, 3) & ci.Box(upper=1),
-     "`sets` of `Intersection` must have a weight in common. Received: sets=.*"),
+     r"sets=\[Box\(lower=0.0, upper=1.0\), Box\(lower=2.0, upper=3.0\)\]. None is both at least 2 "
+     r"\(every weight in \[2, 3\]\) and at most 1 \(every weight in \[0, 1\]\)."),
+    (lambda: ci.Simplex() & ci.Box(2, 3),
+     r"`sets` of `Intersection` must have a weight in common. Received: sets=.*\. None is both at least "
+     r"2 \(every weight in \[2, 3\]\) and at most 1 \(each unit's weights non-negative and of sum 1\)."),
+    (lambda: ci.Box(upper=-1) & ci.Simplex(),
+     r".*\. None is both at least 0 \(each unit's weights .*\) and at most -1 \(every weight at most -1\)."),
+    (lambda: ci.L1Ball(1) & ci.Positive(3), r".*\. None is both at least 3 \(.*\) and at most 1 \(.*\)."),
     (lambda: ci.Custom(3), "`function` of `Custom` must be callable. Received: 3."),
     (lambda: ci.Custom(NoCall()),
      "`function` of `Custom` must define `__call__`. Received: <.*NoCall.*>, whose class leaves it "
@@ -215,14 +221,14 @@ WRONG = [
         for shape in ((0,), (0, 3))
     ],
     (lambda: ci.Box(0, 1).initializer()((2, 0)),
-     r"`shape` of `Feasible` must hold at least one weight. Received: shape=\(2, 0\)."),
+     r"`shape` of `Box.initializer` must hold at least one weight. Received: shape=\(2, 0\)."),
     # Dtypes
     (lambda: ci.UnitNorm().project([1, 2]),
      r"`w` of `UnitNorm` must be of a float dtype \(float16, bfloat16, float32, float64\). Received: "
      r"dtype=int32."),
     (lambda: ci.UnitNorm().violation(np.ones(3, "bool")), "`w` of `UnitNorm` must be .* dtype=bool."),
     (lambda: ci.UnitNorm().initializer()((3,), dtype="int32"),
-     "`dtype` of `Feasible` must be one of float16, bfloat16, float32, float64. Received: dtype='int32'."),
+     "`dtype` of `UnitNorm.initializer` must be one of float16, bfloat16, float32, float64. Received: dtype='int32'."),
     (lambda: ci.Box(lower=1e5).project(tensor([1.0], "float16")),
      r"`Box\(lower=100000.0, upper=None\)` holds no float16 number. Widen it or use a wider dtype."),
     (lambda: ci.Box(upper=-1e5).project(tensor([1.0], "float16")),

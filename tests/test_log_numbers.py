@@ -9,6 +9,7 @@ from keras import ops
 import constrainit as ci
 from constrainit.callbacks._log_numbers import distance, norm, numbers
 from constrainit.log._storage import COLUMNS
+from constrainit.sets.elementwise import limits_of
 
 PLAIN = np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
 ONE_HUGE, LOST = PLAIN.copy(), PLAIN.copy()
@@ -32,6 +33,8 @@ SETS = [
     ci.Box(*MANY),
     ci.NonNegative(), ci.Box(-0.5, 0.7), ci.MaxAbs(0.25), ci.UnitNorm(), ci.UnitNorm(axis=1),
     ci.MaxNorm(1.5), ci.NormRange(1.0, 2.0), ci.L1Ball(1.0), ci.Simplex(), ci.ZeroMean(),
+    ci.Monotone() & ci.Box(0, 1), ci.Simplex() & ci.Box(upper=0.5), ci.MaxNorm(1) & ci.Box(*MANY),
+    ci.NonNegative() & ci.MaxNorm(1), ci.MaxNorm(1.5) & ci.ZeroMean(),
     ci.Orthogonal(), ci.Sign([[1, -1, 0, 1]]), ci.Sign([1, -1, 0, 1, -1, 0]), ci.Sign(-1),
 ]  # fmt: skip
 
@@ -49,6 +52,10 @@ def moments(w):
 
 def at_bound(after, a_set):
     """The share of entries at a bound, of units at a norm."""
+    if isinstance(a_set, ci.Intersection):
+        bounds = [one for one in a_set.sets if limits_of(one) is not None]
+        # Each of them has one part of bounds.
+        return at_bound(after, bounds[0]) if bounds else np.nan
     if isinstance(a_set, ci.Box) and a_set._by_entry:
         return np.mean((after <= MANY[0]) | (after >= MANY[1]))
     if isinstance(a_set, (ci.NonNegative, ci.Box, ci.MaxAbs)):

@@ -1,6 +1,7 @@
 """Models walked: every weight, its axes, and what constrain, check, project and prepare promise."""
 
 import json
+import re
 import types
 
 import keras
@@ -474,8 +475,15 @@ def test_a_constraint_that_raises_changes_no_weight(act):
         layers.Dense(2, name="raises", kernel_constraint=Raises()),
     )
     before = [array(v) for v in model.weights]
-    with pytest.raises(ValueError, match=r"'model/raises/kernel'.*RuntimeError: no luck"):
+    with pytest.raises(ValueError, match=r"'model/raises/kernel'.*RuntimeError: no luck") as told:
         act(model)
+    said = str(told.value)
+    assert said.startswith("The constraint Raises of 'model/raises/kernel' can not be applied: ")
+    assert re.search(r" \(at \S*test_model\.py:\d+ in __call__: raise RuntimeError\(", said)
+    assert "`constrainit doctor`" in said
+    # One traceback, and not those of each try.
+    assert told.value.__suppress_context__
+    assert told.value.__cause__ is None
     assert all(same_bits(a, array(v)) for a, v in zip(before, model.weights, strict=True))
 
 

@@ -8,8 +8,9 @@ from remedies import is_defect
 
 import constrainit as ci
 from constrainit.doctor.treatments import constraints
+from constrainit.doctor.treatments._chain import Attempt
 from constrainit.doctor.treatments._configs import config_of
-from constrainit.doctor.treatments._remedy import Remedy, made
+from constrainit.doctor.treatments._remedy import Changed, Remedy, made
 
 
 def raising():
@@ -52,3 +53,22 @@ def test_a_model_with_a_lambda_is_not_made_anew(recwarn):
         with pytest.raises(ValueError, match="'mine' can not be made anew"):
             config_of(model)
     assert not [one for one in recwarn if "lambda" in str(one.message)]
+
+
+def test_changes_in_turn_are_told_to_each_weight():
+    """The edit of its own class, whose weights have it in common, and that there is another one."""
+    first, second = Changed("it returns w", diff="-a\n"), Changed("NumPy is left out", diff="-b\n")
+    whole = Changed("both", diff="-a\n-b\n", parts={"a": first, "also a": first, "b": second})
+    inside = Changed("it starts inside", code="ci.prepare(model)")
+    steps = [Remedy(("CW201",), lambda *_, one=one: one) for one in (whole, inside)]
+    attempt = Attempt(tuple((one, None, []) for one in steps), None)  # pyright: ignore[reportArgumentType]
+    done = attempt.remedy().apply(None, None, [])  # pyright: ignore[reportArgumentType]
+    assert done is not None
+    assert done.diff == "-a\n-b\n"
+    assert done.at("a").diff == done.at("also a").diff == "-a\n"
+    assert done.at("b").diff == "-b\n"
+    own = "it returns w, and it starts inside, together with the change for b"
+    assert done.at("a").change == own
+    assert done.at("b").change.endswith("together with the change for a and also a")
+    assert done.at("another").change == "both, and it starts inside"
+    assert done.at("a").code == done.code == "ci.prepare(model)"

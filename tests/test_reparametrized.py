@@ -953,3 +953,14 @@ def test_a_lambda_is_told_what_to_write():
     model = stack((5,), layers.Lambda(lambda x: 2 * x, name="twice"), layers.Dense(4))
     with pytest.raises(ValueError, match=r"'twice' can not\. Write a layer class in the place of"):
         ci.reparametrize(model, {"*/kernel": ci.Positive()})
+
+
+def test_a_name_is_once_in_a_path():
+    """The layer and what is around it have one name; so has a weight that is computed."""
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(2, name="dense")], name="model")
+    smooth = ci.reparametrize(model, {"*/kernel": ci.MaxNorm(9.0)})
+    assert [v.path for v in smooth.weights] == ["model/dense/kernel_free", "model/dense/bias"]
+    assert [row.weight for row in ci.check(smooth).rows] == ["model/dense/kernel"]
+    other = ci.Reparametrized(layers.Dense(2, name="inside"), kernel=ci.MaxNorm(9.0), name="around")
+    other.build((None, 3))
+    assert other.kernel.path == "around/inside/kernel"

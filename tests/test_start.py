@@ -4,6 +4,7 @@ import json
 import math
 import os
 import random
+import re
 import warnings
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import constrainit as ci
 from constrainit._precision import numpy_dtype
 from constrainit._shapes import input_specs, misfits
 from constrainit._watched import Calibrated
+from constrainit._words import beside
 from constrainit.doctor._given_batch import check_batch
 from constrainit.doctor._target import TargetError
 from constrainit.initializers import Feasible
@@ -279,7 +281,9 @@ def test_base_is_matched_inside_the_set():
 )
 def test_a_base_that_makes_all_units_alike(a_set, base):
     """It is projected all the same, and a warning says so; a bias of zeros is none of its cases."""
-    with pytest.warns(UserWarning, match=r"`base` of `Feasible` gives all units the same weights"):
+    with pytest.warns(
+        UserWarning, match=r"`base` of `\w+.initializer` gives all units the same weights"
+    ):
         drawn = a_set.initializer(base=base)((4, 3))
     assert float(a_set.violation(drawn)) == 0.0
     bias = ci.constrained(bias=ci.Box(0, 1))
@@ -843,7 +847,7 @@ WRONG_ARGUMENTS = [
     ),
     (
         lambda: Feasible(ci.UnitNorm(), inputs=5),
-        '`inputs` of `Feasible` must be "data".*Received: inputs=5.',
+        '`inputs` of `UnitNorm.initializer` must be "data".*Received: inputs=5.',
     ),
     (lambda: ci.constrained(kernel="non_neg", depth=2.0), "`depth` of `constrained` must be"),
     (lambda: recurrent(), "Received: a LSTMCell, whose gates have their own"),
@@ -852,10 +856,19 @@ WRONG_ARGUMENTS = [
         lambda: Feasible(ci.UnitNorm(), activation="relu", depth=2)((0, 4)),
         "must hold at least one weight",
     ),
-    (lambda: Feasible(ci.UnitNorm(), depth=-1), "`depth` of `Feasible` must be an integer"),
+    (
+        lambda: Feasible(ci.UnitNorm(), depth=-1),
+        "`depth` of `UnitNorm.initializer` must be an integer",
+    ),
     (lambda: ci.constrained(), r"must be given a set\. Received: none"),
     (lambda: ci.constrained(kernel="non_neg", depth=3), "must be given with `depth`"),
     (lambda: ci.constrained(bias="non_neg", activation="relu"), "decides the start of a kernel"),
+    (
+        lambda: ci.constrained(kernel="non_neg", kernel_initializer="he_normal"),
+        r"gives a weight its start\. Received: kernel_initializer='he_normal'\. For one of your "
+        r"own write Dense\(\.\.\., kernel_constraint=a_set, kernel_initializer=\.\.\.\), and, to "
+        r"have it taken into the set, kernel_initializer=a_set\.initializer\(base=\.\.\.\)",
+    ),
     (lambda: ci.constrained(kernl="non_neg"), r"Received: kernl='non_neg'\. Write kernel=\.\.\. "),
     (
         lambda: ci.constrained(kernel="non_neg", activation="rleu"),
@@ -949,3 +962,17 @@ def test_calibrate_scales_cones():
         np.testing.assert_allclose(row.deviation[1], row.wanted[1], rtol=1e-3)
         kernel = model.layers[0].kernel
         assert float(cone.violation(kernel)) <= 1e-5 * np.abs(array(kernel)).max()
+
+
+@pytest.mark.parametrize("a_set", [ci.MaxAbs(0.1), ci.Box(-1, 0), ci.Box(-1, 1), ci.ZeroMean()])
+@pytest.mark.parametrize("activation", ["linear", "gelu", "sigmoid"])
+def test_what_is_meant_to_be_zero_is_printed_so(a_set, activation):
+    """No minus zero, and none of what float64 rounds; a small number that is meant stays."""
+    for depth in (1, 20):
+        text = str(ci.plan(a_set, 64, activation=activation, depth=depth))
+        assert not re.findall(r"(?<![\w.])-0(?![\d.])|e-(?:1[1-9]|[2-9]\d)", text)
+    assert beside(-3e-18, 0.1) == beside(-0.0, 0.0) == "0"
+    assert beside(3e-18, 1e-17) == "3e-18"
+    assert beside(1e-9, 1.0, digits=4) == "1e-09"
+    assert beside(float("nan"), 1.0) == "nan"
+    assert beside(1.0, float("inf")) == "1"

@@ -50,6 +50,7 @@ def constrained(
         of the same shape start with the same weights. Leave out of the call what the dictionary
         holds (`kernel_constraint`, `kernel_initializer`, with a plan `activation` and
         `bias_initializer`): of an argument that is given twice Python says "got multiple values".
+        A start of your own goes without it: `kernel_constraint=a_set, kernel_initializer=...`.
         Two rules for one weight are one set, `kernel=NonNegative() & MaxNorm(2)`.
 
     Raises:
@@ -74,12 +75,6 @@ def constrained(
     kernel = _planned_kernel(sets, activation, depth, inputs)
     for name, value in sets.items():
         _check_name(name, value)
-        for suffix in ("_constraint", "_initializer"):
-            if name.endswith(suffix):
-                raise ValueError(
-                    f"`constrained` takes the layer's argument without its suffix. Received: "
-                    f"{name}={value!r}. Write {name.removesuffix(suffix)}=... instead."
-                )
         if isinstance(value, Joint):
             if activation is not None:
                 raise ValueError(
@@ -135,7 +130,7 @@ def _by_argument(sets):
 
 
 def _check_name(name, value):
-    """Raises ValueError for a name that is nearly that of an argument of Keras' layers.
+    """Raises ValueError for a name with a suffix, or nearly that of an argument of Keras' layers.
 
     A layer of the user's own may have any other.
     """
@@ -144,6 +139,18 @@ def _check_name(name, value):
             f"`base` belongs to an initializer, not to `constrained`. Received: base={value!r}. "
             "Write Dense(..., kernel_constraint=a_set, "
             "kernel_initializer=a_set.initializer(base=...))."
+        )
+    plain = name.removesuffix("_constraint").removesuffix("_initializer")
+    if name.endswith("_initializer"):
+        raise ValueError(
+            f"`constrained` gives a weight its start. Received: {name}={value!r}. For one of your "
+            f"own write Dense(..., {plain}_constraint=a_set, {name}=...), and, to have it taken "
+            f"into the set, {name}=a_set.initializer(base=...)."
+        )
+    if name != plain:
+        raise ValueError(
+            f"`constrained` takes the layer's argument without its suffix. Received: "
+            f"{name}={value!r}. Write {plain}=... instead."
         )
     near = difflib.get_close_matches(name, _NAMES, n=1, cutoff=0.8)
     if near and not name.startswith(near[0]):

@@ -20,6 +20,7 @@ from constrainit.initializers import Feasible
 from constrainit.layers import OutputScale
 from constrainit.model import STARTS, GroupRecord, constrained_records
 from constrainit.sets import Custom
+from constrainit.sets.custom import own_name
 
 Row = tuple[Any, ConstraintSet, float, Any]
 
@@ -45,10 +46,17 @@ def measured(model: keras.Model, paths: Container[str] | None = None) -> list[Ro
 def _measured_alone(record, a_set):
     try:
         measure([a_set], [record.value])
-    except Exception as fault:
+    except Exception as raised:
+        # Here, as little else of this library needs the doctor.
+        from constrainit.doctor._frames import fault
+
+        found = fault(raised)
+        at = f" (at {found.sources[-1]})" if found.sources else ""
+        # Where it is in no code of the user's, the frames of this library are of use.
         raise ValueError(
-            f"The constraint of {record.path!r} can not be applied: {type(fault).__name__}: {fault}"
-        ) from fault
+            f"The constraint {own_name(record.constraint)} of {record.path!r} can not be applied: "
+            f"{found}{at}. `constrainit doctor`, or diagnose(model, x, y), says what helps."
+        ) from (None if found.sources else raised)
 
 
 def project(model: keras.Model) -> dict[str, float]:

@@ -113,6 +113,7 @@ class Reparametrized(keras.layers.Wrapper):
     def build(self, input_shape: Any = None) -> None:
         """Builds the layer and puts free values in the place of its weights."""
         if not self.layer.built:
+            self._share_name()
             self.layer.build(input_shape)
             self.layer.built = True
         if not self.seen:
@@ -190,7 +191,13 @@ class Reparametrized(keras.layers.Wrapper):
             return keras.KerasTensor(tuple(x.shape), dtype) if known else x
 
         with self._open_name_scope():
+            self._share_name()
             self.layer(*tree.map_structure(spec, args), **tree.map_structure(spec, kwargs))
+
+    def _share_name(self):
+        """A layer of the same name is one in the paths of weights: no `dense/dense/bias`."""
+        if self.layer.name == self.name:
+            self.layer._parent_path = self._parent_path
 
     def _see(self):
         found = [
@@ -215,8 +222,7 @@ class Reparametrized(keras.layers.Wrapper):
             found = [r for place, r in enumerate(records) if place in self.places[name]]
         if not found:
             refuse_seen("Reparametrized", self.layer, name)
-            known = sorted({r.place or r.variable.name for r in records})
-            like = nearest(name, known)
+            like = nearest(name, known := sorted({r.place or r.variable.name for r in records}))
             raise ValueError(
                 f"`{name}` of `Reparametrized` must name a weight of {self.layer.name!r}. "
                 f"It has {', '.join(map(repr, known)) or 'none'}."

@@ -1,5 +1,7 @@
 """Numbers and names as parts of a sentence."""
 
+import math
+
 
 def with_article(name: str) -> str:
     """The name of a class with its article."""
@@ -15,3 +17,16 @@ def span(low: float, high: float) -> str:
     """Two ends in three digits, or one number where both read the same."""
     ends = [f"{end:.3g}" for end in (low, high)]
     return " to ".join(dict.fromkeys(ends))
+
+
+def beside(number: float, size: float, rounding: float = 1e-12, digits: int = 3) -> str:
+    """A number beside one of its own kind: 0 where it is but the rounding of that, or minus zero.
+
+    Args:
+        number: Any number.
+        size: The other one, such as the deviation around a mean.
+        rounding: What rounding leaves of a number of size one, by its dtype.
+        digits: How many digits are shown.
+    """
+    size = abs(size) if math.isfinite(size) else 0.0
+    return f"{0.0 if abs(number) <= rounding * size else number:.{digits}g}"

@@ -9,7 +9,7 @@ from constrainit._measure import outside
 from constrainit._precision import dtype_of, nearest, tolerance, widened
 from constrainit._set import ConstraintSet
 from constrainit.callbacks import _log_sums as sums
-from constrainit.sets import Custom, Sign
+from constrainit.sets import Custom, Intersection, Sign
 from constrainit.sets.combine import _Applied
 from constrainit.sets.elementwise import bounds_of, limits_of
 from constrainit.sets.norms import _Norms
@@ -198,12 +198,8 @@ def _at_bound(after, a_set):
         at_low = None if low is None else max(stored[0], nearest(low, dtype))
         at_high = None if high is None else min(stored[1], nearest(high, dtype))
         return sums.share_at(wide, at_low, at_high), None
-    if limits_of(a_set) is not None:
-        ends = [
-            ops.convert_to_tensor(end, dtype=wide.dtype)
-            for end in (*a_set._stored_bounds(dtype), *a_set._rounded_bounds(dtype))
-        ]
-        reached = [ops.equal(wide, end) for end in ends]
+    parts = a_set.sets if isinstance(a_set, Intersection) else [a_set]
+    if reached := [x for one in parts for x in _reached(wide, one, dtype)]:
         at_end = ops.any(ops.stack([ops.broadcast_to(x, wide.shape) for x in reached]), axis=0)
         return sums.total(sums.rows(ops.cast(at_end, "float32"))) / sums.count_of(wide), None
     if isinstance(a_set, Sign):
@@ -219,6 +215,15 @@ def _at_bound(after, a_set):
             at = ops.logical_or(at, sizes <= lower * (1 + margin))
         return ops.mean(ops.cast(at, "float32")), ops.sum(squares)
     return _nothing(), None
+
+
+def _reached(wide, a_set, dtype):
+    """Which entries are at each end of a set of bounds; nothing of another set."""
+    if limits_of(a_set) is None:
+        return []
+    ends = (*a_set._stored_bounds(dtype), *a_set._rounded_bounds(dtype))
+    known = [ops.convert_to_tensor(end, dtype=wide.dtype) for end in ends if end is not None]
+    return [ops.equal(wide, end) for end in known]
 
 
 def _nothing():

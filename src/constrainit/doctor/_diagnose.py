@@ -16,7 +16,7 @@ from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding, of_classes
 from constrainit.doctor._fitted import faint
 from constrainit.doctor._frames import fault
-from constrainit.doctor._of_keras_2 import keras_ops_for, missing_names
+from constrainit.doctor._of_keras_2 import in_place, keras_ops_for, missing_names, names_of
 from constrainit.doctor._other_axes import other_axes
 from constrainit.doctor._own_step import has_own_step
 from constrainit.doctor._probe import probe
@@ -152,10 +152,16 @@ def _with_keras_ops(problem, evidence, found, names):
         if not more:
             break
         names |= more
-    shown = ", ".join(f"keras.ops.{name}" for name in sorted(names))
+    shown = in_place(names)
     problem.said.append(f"measured with {shown} in place of what keras.backend lacks")
     wanted = [f for f in found if f.code == "CW201"]
-    after = replace(after, changed=Changed(f"{shown} in place of keras.backend"))
+    own = {
+        made.record.path: Changed(f"{in_place(names_of(made, names))} in place of keras.backend")
+        for made in evidence.constraints
+        if made.fault is not None
+    }
+    change = Changed(f"{shown} in place of keras.backend", parts=own)
+    after = replace(after, changed=change)
     write(wanted, after, found, alone=False)
     known = {(f.code, f.weight, f.layer) for f in found}
     for finding in after.found:

@@ -81,12 +81,14 @@ class Fault:
         message: Its first lines.
         sources: The user's own frames, outermost first.
         layer: The name of the layer that raised it, where it is known.
+        widths: That of an input of the batch and the one that the layer takes, where these differ.
     """
 
     kind: str
     message: str
     sources: tuple[Source, ...]
     layer: str = ""
+    widths: tuple[int, int] | None = None
 
     def __str__(self) -> str:
         ended = self.message.endswith("..")

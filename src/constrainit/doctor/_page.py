@@ -59,7 +59,9 @@ def _weights_table(constraints):
 
 
 def _range(numbers):
-    return f"[{numbers.minimum:.3g}, {numbers.maximum:.3g}]", f"{numbers.norm:.3g}"
+    # Without minus zero.
+    ends = numbers.minimum + 0.0, numbers.maximum + 0.0
+    return f"[{ends[0]:.3g}, {ends[1]:.3g}]", f"{numbers.norm:.3g}"
 
 
 def _percent(value):
@@ -104,9 +106,9 @@ def _layers_table(evidence, found, model):
         flat = output.saturated if output.saturated is not None else output.dead
         rows.append(
             (
-                output.layer, f"{output.mean:.3g}", f"{output.deviation:.3g}", _percent(flat),
+                output.layer, _words.mean(output), f"{output.deviation:.3g}", _percent(flat),
                 _percent(output.nonfinite),
-                "" if later is None else f"{later.mean:.3g}",
+                "" if later is None else _words.mean(later),
                 "" if later is None else f"{later.deviation:.3g}",
             )
         )  # fmt: skip

@@ -53,6 +53,7 @@ from constrainit.doctor._stretches import stretches
 from constrainit.doctor._training import Training
 from constrainit.doctor._turned import turned
 from constrainit.doctor._twice import bounded_twice
+from constrainit.doctor._unfit_batch import widths
 from constrainit.doctor._written_over import written_over
 from constrainit.model import walk
 
@@ -188,6 +189,9 @@ def _stage(problem: Problem, evidence: Evidence, name: str, run: Any) -> bool:
         raised_in = raised_in or layer_in(
             exception, problem.model._flatten_layers(include_self=False)
         )
-        evidence.faults[name] = replace(fault(exception), layer=raised_in)
+        found = fault(exception)
+        # What another layer has given may be as wide as the batch.
+        wide = None if problem.recording.named else widths(found.message, problem.x)
+        evidence.faults[name] = replace(found, layer=raised_in, widths=wide)
         return False
     return True

@@ -18,6 +18,7 @@ from constrainit.doctor._archive import check_model
 from constrainit.doctor._arguments import OF_BACKEND, foreign
 from constrainit.doctor._factories import factories, models
 from constrainit.doctor._frames import fault
+from constrainit.doctor._imported import classes_of, how_to_find
 from constrainit.doctor._limits import MAX_SIZE, ArchiveError, refuse
 from constrainit.doctor._lost_arguments import lost_arguments
 from constrainit.doctor._ration import check_activations, rationed
@@ -34,6 +35,12 @@ _OF_CONFIG = re.compile(
 Keras' own classes have no registered name: one that is not found there belongs to no module that
 could be imported.
 """
+
+_MARKERS = (
+    "Could not locate class '", "Could not locate function '", "Unknown layer: '",
+    "Cannot deserialize object of type `",
+)  # fmt: skip
+"""What Keras says before the name of what it does not find, and the quote around that."""
 
 _LAST = 10_000
 """Characters of such a message that are searched, from its end: it may quote a whole file."""
@@ -74,7 +81,7 @@ def load_target(
     Args:
         target: `file.py:factory`, `module:factory` or `model.keras`, where a model may stand in
             place of a factory; `file.py` alone where only one in the file can be meant.
-        imports: Modules to import first, for the custom objects that they register.
+        imports: Modules to import first, for the custom objects that they define.
         max_size: Bytes that a .keras file may unpack to.
         compiled: Whether a saved model is needed with its optimizer, which is of one backend.
 
@@ -82,10 +89,10 @@ def load_target(
         TargetError: With one sentence that says why.
     """
     sys.path.insert(0, str(Path.cwd()))
-    for name in imports:
-        _import(name)
+    modules = [_import(name) for name in imports]
     if target.endswith(".keras"):
-        return _saved(Path(target), max_size, compiled), None
+        with keras.saving.custom_object_scope(classes_of(modules)):
+            return _saved(Path(target), max_size, compiled, modules), None
     place, _, factory = _with_factory(target).rpartition(":")
     module = _file(Path(place)) if place.endswith(".py") else _import(place)
     return _made(module, factory), module
@@ -116,7 +123,7 @@ def _with_factory(target):
     )
 
 
-def _saved(path, max_size, compiled):
+def _saved(path, max_size, compiled, modules):
     must_exist(path)
     try:
         drawn_late = contextlib.nullcontext() if compiled else undrawn()
@@ -132,8 +139,8 @@ def _saved(path, max_size, compiled):
         missing = _missing_class(str(exception))
         if missing:
             raise TargetError(
-                f"{str(path)!r} needs the custom object {missing!r}, which is not registered. Name "
-                "the module that registers it: --import MODULE."
+                f"{str(path)!r} needs the custom object {missing!r}, "
+                f"{how_to_find(missing, modules)}"
             ) from None
         other = OF_BACKEND.search(str(exception))
         if other and other[1] != keras.backend.backend():
@@ -169,9 +176,9 @@ def one_line(text: str, longest: int = 400) -> str:
 
 
 def _missing_class(message):
-    for marker in ("Could not locate class '", "Could not locate function '", "Unknown layer: '"):
+    for marker in _MARKERS:
         if marker in message:
-            return one_line(message.split(marker)[1].split("'")[0], 100)
+            return one_line(message.split(marker)[1].split(marker[-1])[0], 100)
     found = _OF_CONFIG.search(message[-_LAST:])
     return one_line(found[1], 100) if found else ""
 

@@ -73,10 +73,10 @@ class Feasible(keras.initializers.Initializer):
     ):
         self.set = set
         self.base = None if base is None else keras.initializers.get(base)
-        self.seed = _checks.seed("Feasible", seed)
+        self.seed = _checks.seed(self._owner, seed)
         self.activation = activation
-        self.depth = _checks.count("Feasible", "depth", depth)
-        check_inputs("Feasible", inputs)
+        self.depth = _checks.count(self._owner, "depth", depth)
+        check_inputs(self._owner, inputs)
         self.inputs = inputs
         self._axes: tuple[int, ...] | None = None
         # A layer says itself what its plan lacks.
@@ -97,13 +97,14 @@ class Feasible(keras.initializers.Initializer):
         """
         shape, dtype = tuple(shape), keras.backend.standardize_dtype(dtype or keras.config.floatx())
         if dtype not in STORAGE_DTYPES:
-            raise _checks.fail("Feasible", "dtype", f"be one of {', '.join(STORAGE_DTYPES)}", dtype)
-        _checks.not_empty("Feasible", "shape", shape)
+            must = f"be one of {', '.join(STORAGE_DTYPES)}"
+            raise _checks.fail(self._owner, "dtype", must, dtype)
+        _checks.not_empty(self._owner, "shape", shape)
         self.set.check_shape(shape)
         begun = None if self.activation is None else self.start(shape)
         if begun is not None and not self._told:
             for line in self.start(shape, scaled=False).warnings:
-                warn(f"Feasible: {line}.")
+                warn(f"`{self._owner}`: {line}.")
         if self.base is not None:
             w = self._from_base(self.base(shape, wide_dtype(dtype)), dtype, begun)
             self._warn_if_alike(w)
@@ -113,6 +114,11 @@ class Feasible(keras.initializers.Initializer):
         wanted = begun.wanted if begun is not None else self._steady(shape)
         return self._member(drawn(self.set, shape, dtype, self._seed, wanted, self._axes))
 
+    @property
+    def _owner(self) -> str:
+        """What a user calls to get this: errors speak of it."""
+        return f"{type(self.set).__name__}.initializer"
+
     def _member(self, w):
         """The weight, where the set has such a member."""
         try:
@@ -121,12 +127,11 @@ class Feasible(keras.initializers.Initializer):
         except (TypeError, ValueError, NotImplementedError):
             return w
         if lacking:
-            whose = f" for {self._path!r}" if self._path else ""
-            raise _checks.fail(
-                "Feasible", "set", f"hold a weight of shape {tuple(w.shape)}", self.set,
-                f"No weight was found{whose} that is {lacking}. Give one of the sets a wider "
-                "bound.",
-            )  # fmt: skip
+            whose = f"The set of {self._path!r}" if self._path else "The set"
+            raise ValueError(
+                f"{whose} has no weight of shape {tuple(w.shape)}: none was found that is "
+                f"{lacking}. Give one of the sets a wider bound. Received: {self.set!r}."
+            )
         return w
 
     def start(self, shape: tuple[int, ...], *, bias: bool = True, scaled: bool = True) -> Start:
@@ -176,7 +181,7 @@ class Feasible(keras.initializers.Initializer):
             return
         if alike:
             warn(
-                f"`base` of `Feasible` gives all units the same weights inside of the set "
+                f"`base` of `{self._owner}` gives all units the same weights inside of the set "
                 f"({self.set.describe()}), so that they would learn the same. Received: "
                 f"base={type(self.base).__name__}. Give another base, or none.",
             )

@@ -3,6 +3,8 @@
 import math
 import textwrap
 
+from constrainit._words import beside
+
 _WIDTH = 100
 
 
@@ -18,15 +20,17 @@ def page(plan) -> str:
         f"verdict  {_verdict(plan)}",
         "",
         f"kernel   {plan.law}",
-        f"         a weight is {plan.weight_mean:.4g} +- {plan.weight_deviation:.4g}; a unit's sum "
-        f"is {plan.column_sum:.4g}, its norm {plan.column_norm:.4g}",
-        f"         effective inputs {plan.effective_inputs:.4g}: (sum / norm) squared, how many "
-        "inputs a unit adds up in effect",
-        f"bias     starts at {plan.bias:.4g}",
+        f"         a weight is {_exact(plan.weight_mean, plan.weight_deviation)} +- "
+        f"{plan.weight_deviation:.4g}; a unit's sum is "
+        f"{_exact(plan.column_sum, plan.column_norm)}, its norm {plan.column_norm:.4g}",
+        f"         effective inputs {_exact(plan.effective_inputs, 1.0)}: (sum / norm) squared, "
+        "how many inputs a unit adds up in effect",
+        f"bias     starts at {_exact(plan.bias, plan.deviation)}",
         f"scale    {_scale(plan.output_scale)}",
         "",
         "What comes of it, over the data, for one unit before its activation:",
-        f"signal   wanted: mean {plan.mean:.3g}, standard deviation {plan.deviation:.3g}",
+        f"signal   wanted: mean {beside(plan.mean, plan.deviation)}, standard deviation "
+        f"{plan.deviation:.3g}",
     ]
     if deep:
         lines += [
@@ -59,6 +63,10 @@ def page(plan) -> str:
             lines += ["", title]
             lines += [_item(item) for item in items]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _exact(number, size):
+    return beside(number, size, digits=4)
 
 
 def _verdict(plan):

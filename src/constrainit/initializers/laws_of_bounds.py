@@ -104,7 +104,7 @@ def _between(lower, upper, fan_in, wanted):
         mean, square = (lower + top) / 2, (lower**2 + lower * top + top**2) / 3
         draw = _draws.shifted(_draws.scaled(_draws.uniform_weights, top - lower), lower)
         quantiles = lower + (top - lower) * share
-        text = f"uniform weights between {lower:g} and {top:.4g}"
+        text = f"uniform weights between {lower + 0.0:g} and {top:.4g}"  # no minus zero
     if wanted.even and not wanted.masked and fan_in > 2:
         return _permutations(text, quantiles, True)
     norm = math.sqrt(fan_in * square)

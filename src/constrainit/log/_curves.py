@@ -58,8 +58,13 @@ def curve(named: Mapping[str, Pairs]) -> dict[str, Any] | None:
         if pairs
     }
     return {
-        "lines": lines, "left": left, "right": right, "low": f"{low:.3g}", "high": f"{high:.3g}",
+        "lines": lines, "left": left, "right": right, "low": _end(low), "high": _end(high),
     }  # fmt: skip
+
+
+def _end(number):
+    """The end of an axis, without minus zero."""
+    return f"{number + 0.0:.3g}"
 
 
 def heat(pairs: Pairs, first: int, last: int) -> list[float | None]:
@@ -105,7 +110,7 @@ def spread(rows: Sequence[tuple[Any, ...]]) -> dict[str, Any] | None:
     return {
         "cells": [(x, _UP - 1 - y, full[x, y]) for x, y in np.argwhere(full > 0.005).tolist()],
         "across": len(rows), "up": _UP, "left": rows[0][0], "right": rows[-1][0],
-        "low": f"{low:.3g}", "high": f"{high:.3g}",
+        "low": _end(low), "high": _end(high),
     }  # fmt: skip
 
 

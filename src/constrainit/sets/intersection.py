@@ -13,6 +13,7 @@ from constrainit._set import ConstraintSet
 from constrainit.initializers import laws_of_bounds
 from constrainit.numerics import dykstra
 from constrainit.sets.combine import inner_set
+from constrainit.sets.conflicts import check_common, reason
 from constrainit.sets.elementwise import common_bounds, limits_of
 from constrainit.sets.exact import exact_projection
 from constrainit.sets.few import few_of, is_cone_and_norm
@@ -52,11 +53,11 @@ class Intersection(ConstraintSet):
     `Concave` along its axis, within bounds or without; of other sets there is none.
 
     The initializer draws from the first set, or from `Monotone` wherever that stands, and projects;
-    with `TopK` or `Sparse` from the other one, on random inputs. Bounds that exclude one another
-    are refused. That other sets have nothing in common, or zero alone, is seen where a weight is
-    drawn and by `constrain`, which raise, and where a layer is built, which warns; the projection
-    of a weight is then in some of them only, and `violation` tells how far it is from the one that
-    it is furthest from.
+    with `TopK` or `Sparse` from the other one, on random inputs. Bounds that exclude one another,
+    or that lie beyond a total or a norm, are refused. That other sets have nothing in common, or
+    zero alone, is seen where a weight is drawn and by `constrain`, which raise, and where a layer
+    is built, which warns; the projection of a weight is then in some of them only, and `violation`
+    tells how far it is from the one that it is furthest from.
 
     Args:
         sets: Two or more sets; anything that `as_set` takes.
@@ -106,20 +107,7 @@ class Intersection(ConstraintSet):
                 "Intersection", "sets", "be convex, each of them", self.sets,
                 f"{curved[0]!r} is not: alternating projections would not find the nearest point.",
             )  # fmt: skip
-        lower, upper = self._common_bounds()
-        if lower is not None and upper is not None and np.any(np.greater(lower, upper)):
-            raise _checks.fail("Intersection", "sets", "have a weight in common", self.sets)
-
-    def _common_bounds(self):
-        try:
-            return common_bounds(self.sets)
-        except ValueError:
-            bounds = [b for b in map(limits_of, self.sets) if b]
-            shapes = [np.shape(end) for pair in bounds for end in pair if np.ndim(end)]
-            raise _checks.fail(
-                "Intersection", "sets", "have bounds that broadcast to one weight", self.sets,
-                f"Their shapes are {', '.join(map(str, shapes))}.",
-            ) from None  # fmt: skip
+        check_common(self.sets)
 
     def _is_bounds(self):
         return all(limits_of(one) for one in self.sets)
@@ -248,9 +236,9 @@ class Intersection(ConstraintSet):
         line, gap = max(apart.items(), key=lambda pair: pair[1])
         if not gap > _GAP * peak:
             return ""
-        return (
-            f"in all of its sets: the nearest that was found is {gap:.3g} outside of one ({line})"
-        )
+        why = reason(self.sets, tuple(w.shape))
+        nearest = f"the nearest that was found is {gap:.3g} outside of one ({line})"
+        return f"in all of its sets: {why or nearest}"
 
     def _is_zero(self, shape):
         """Whether zero is all that the sets have in common.
@@ -262,7 +250,7 @@ class Intersection(ConstraintSet):
         return all(_peak(self.project(point)) < _NOTHING for point in (drawn, -drawn))
 
     def _transform(self):
-        return map_onto_all(self, *self._common_bounds())
+        return map_onto_all(self, *common_bounds(self.sets))
 
     def _fed(self, rank):
         return self._few.sparse._fed(rank) if self._few else super()._fed(rank)
@@ -270,13 +258,13 @@ class Intersection(ConstraintSet):
     def _law(self, fan_in, fan_out, wanted):
         if self._few:
             return self._few.law(fan_in, fan_out, wanted)
-        ends = self._common_bounds()
+        ends = common_bounds(self.sets)
         if not self._is_bounds() or any(isinstance(end, np.ndarray) for end in ends):
             return None
         return laws_of_bounds.bounded(*ends, fan_in, wanted)
 
     def _law_of(self, shape, axes, wanted, where=None):
-        one = box_between(*self._common_bounds()) if self._is_bounds() else None
+        one = box_between(*common_bounds(self.sets)) if self._is_bounds() else None
         if one is None or not one._by_entry:
             return super()._law_of(shape, axes, wanted, where)
         return one._law_of(shape, axes, wanted, where)

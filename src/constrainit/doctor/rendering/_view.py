@@ -73,7 +73,7 @@ def strip(report: Any, found: list[Entry]) -> list[Block]:
         own = [one for one in everything if output.layer in one.finding.layers]
         level = _words.worst(one.finding for one in own)
         first = next((one.number for one in own if one.finding.level == level), None)
-        numbers = f"mean {output.mean:.3g}, sd {output.deviation:.3g}"
+        numbers = f"mean {_words.mean(output)}, sd {output.deviation:.3g}"
         if output.nonfinite:
             numbers += f", {_words.percent(output.nonfinite)} not finite"
         blocks.append(Block(output.layer, output.kind, level, first, numbers))

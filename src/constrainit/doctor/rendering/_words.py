@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from constrainit._words import beside
 from constrainit.doctor._finding import LEVELS, Finding, Treatment
 
 SYMBOLS = {"error": "✕", "warning": "▲", "info": "i", "fine": "✓"}
@@ -62,6 +63,11 @@ def shown(name: str, value: Any) -> str:
 def percent(share: float) -> str:
     """A share as people read it."""
     return f"{100 * share:.3g} %" if math.isfinite(share) else str(share)
+
+
+def mean(output: Any) -> str:
+    """The mean of what a layer gives, 0 where it is what float32 rounds away of the deviation."""
+    return beside(output.mean, output.deviation, 1e-8)
 
 
 def spoken(name: str) -> str:

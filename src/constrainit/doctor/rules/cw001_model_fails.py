@@ -45,6 +45,11 @@ _ASSIGNED = (
     " in its call: compute with a copy of it, ops.stop_gradient(w + 0.0)"
 )
 
+_WIDTH = (
+    "pass a batch of the shape that the model takes, of width {1}, or make the model for inputs of "
+    "width {0}"
+)
+
 _LATER = (
     "the start is defined, and what the steps make of the weights is not: keep them, by a "
     "constraint, where {what} is defined"
@@ -58,6 +63,8 @@ def _fix(stage, fault, later):
         return _ASSIGNED
     if _NO_CALL in fault.message:
         return _WITHOUT_CALL
+    if fault.widths:
+        return _WIDTH.format(*fault.widths)
     if fault.kind.startswith("Tracer") and fault.sources:
         return _COMPILED
     if later:
@@ -104,7 +111,12 @@ class ModelFails(Rule):
                 where = f"training, after {steps} step{'s' * (steps > 1)} or more,"
             if _NO_CALL in fault.message:
                 where = "fit, which calls the model before the first step to build it,"
+            first = ""
+            if fault.widths:
+                given, taken = fault.widths
+                first = f"the batch has inputs of width {given}, and the model takes {taken}: "
             yield self.made(
-                f"{where} raises {fault}", _fix(stage, fault, later), {"exception": fault.kind},
-                stage=stage, layer=fault.layer, source=last_source(fault.sources),
+                f"{first}{where} raises {fault}",
+                _fix(stage, fault, later), {"exception": fault.kind}, stage=stage,
+                layer=fault.layer, source=last_source(fault.sources),
             )  # fmt: skip

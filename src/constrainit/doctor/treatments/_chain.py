@@ -1,7 +1,7 @@
 """Changes one after another, where the first one uncovers what another one mends."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from constrainit.doctor._evidence import Evidence
@@ -47,12 +47,7 @@ class Attempt:
                     return None
                 problem = changed.problem or problem
                 made.append(changed)
-            return Changed(
-                ", and ".join(_said(made)),
-                problem,
-                _pasted(made),
-                "\n".join(one.diff for one in made if one.diff),
-            )
+            return replace(_joined(made), problem=problem, parts=_parts(made))
 
         return Remedy(
             remedies[0].codes,
@@ -60,6 +55,24 @@ class Attempt:
             brings=tuple(code for remedy in remedies for code in remedy.brings),
             saved=all(remedy.saved for remedy in remedies),
         )
+
+
+def _joined(made):
+    """Changes as one, without the problem that they end in."""
+    diffs = "\n".join(one.diff for one in made if one.diff)
+    return Changed(", and ".join(_said(made)), code=_pasted(made), diff=diffs)
+
+
+def _parts(made):
+    """What of all changes was done for each weight, where one of them tells them apart."""
+    parts, paths = {}, list(dict.fromkeys(path for one in made for path in one.parts))
+    for path in paths:
+        own = [one.at(path) for one in made if not one.parts or path in one.parts]
+        also = [o for o in paths if any(one.parts.get(o, own[0]) not in own for one in made)]
+        joined = _joined(own)
+        more = f", together with the change for {' and '.join(also)}" if also else ""
+        parts[path] = replace(joined, change=joined.change + more)
+    return parts
 
 
 def _said(made):
