@@ -232,6 +232,10 @@ class Reparametrized(keras.layers.Wrapper):
         variable, smooth = record.variable, a_set.transform
         assert smooth is not None
         value = first_value(record, a_set, self._given)
+        # What it was takes no memory beside what comes in its place.
+        save_what_is_tracked(record.layer)
+        record.layer._untrack_variable(variable)
+        variable._value = None
 
         def initializer(_, dtype=None):
             if value is None:
@@ -251,7 +255,7 @@ class Reparametrized(keras.layers.Wrapper):
             def at_start(shape, dtype=None):
                 # What PyTorch would keep for a gradient is several times the weight.
                 start = ops.stop_gradient(ops.convert_to_tensor(free))
-                return smooth.base(smooth.forward(start), start)
+                return smooth.base(start, start)
 
             base = self.add_weight(
                 shape=(2, *record.shape),
@@ -261,9 +265,7 @@ class Reparametrized(keras.layers.Wrapper):
                 trainable=False,
                 name=f"{name}_base",
             )
-        save_what_is_tracked(record.layer)
         refuse_adapters(record.layer, variable.name)
-        record.layer._untrack_variable(variable)
         see(variable, free, base, a_set, record.layer)
         return variable
 
