@@ -7,7 +7,7 @@ import keras
 from keras import ops, tree
 
 from constrainit import _checks
-from constrainit._forwarding import weight_inside
+from constrainit._forwarding import refuse_as_cell, weight_inside
 from constrainit._mappable import first_value, smooth_set, trained
 from constrainit._patterns import nearest
 from constrainit._precision import wide_dtype
@@ -98,6 +98,8 @@ class Reparametrized(keras.layers.Wrapper):
         # Before there is a layer, as in a copy that is being made, `self.layer` would end here.
         inside = None if name.startswith("_") or "seen" not in vars(self) else self.layer
         return weight_inside(type(self).__name__, name, inside, bool(inside and self.seen))
+
+    state_size = property(refuse_as_cell)
 
     seen: list[Any]
     replaced: dict[int, list[Any]]
