@@ -102,13 +102,7 @@ def _tall(x, base):
     system = ops.eye(2 * columns, dtype=x.dtype) - 0.5 * inner
     share = ops.solve(system, ops.concatenate([eye, -0.5 * ops.transpose(along)]))
     first, last = share[:columns], share[columns:]
-    factors = ops.concatenate([first, eye + last - 0.5 * (along @ first)])
-    # As `polished` does, with the products of `x` and `B`.
-    products = _of_four(square, ops.transpose(along), along, eye)
-    for _ in range(2):
-        gap = ops.transpose(factors) @ products @ factors - eye
-        factors = factors - 0.5 * (factors @ gap)
-    q = plus_product(held @ factors[:columns], base, factors[columns:], over=True)
+    q = plus_product(held @ first, base, eye + last - 0.5 * (along @ first), over=True)
 
     def gradient(*args, upstream=None):
         upstream = args[0] if upstream is None else upstream
@@ -124,7 +118,7 @@ def _tall(x, base):
         slope = plus_product(slope, held, -even, over=True)
         return _slope_within(slope, x, near), _nothing(base)
 
-    return q, gradient
+    return choose(near, lambda: q, lambda: polished(polished(q))), gradient
 
 
 def _of_four(one, two, three, four):
