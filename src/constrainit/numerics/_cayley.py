@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from constrainit._compile import choose
+from constrainit._compile import choose, mended
 
 from ._inverse import inverse_by_halves
 from ._limits import between
@@ -118,7 +118,7 @@ def _tall(x, base):
         slope = plus_product(slope, held, -even, over=True)
         return _slope_within(slope, x, near), _nothing(base)
 
-    return choose(near, lambda: q, lambda: polished(polished(q))), gradient
+    return mended(near, q, lambda q: polished(polished(q))), gradient
 
 
 def _of_four(one, two, three, four):
