@@ -748,6 +748,14 @@ WRONG = [
         r"must be inside of `Reparametrized`\. Write Reparametrized\(Bidirectional",
     ),
     (
+        lambda: layers.RNN(over(layers.LSTMCell(2), recurrent_kernel=ci.MaxNorm(1.0))),
+        r"go around `RNN`.*Write Reparametrized\(RNN\(LSTMCell\(\.\.\.\)\), recurrent_kernel=Max",
+    ),
+    (
+        lambda: layers.RNN([layers.GRUCell(2), over(layers.GRUCell(2), kernel=ci.MaxNorm(1.0))]),
+        r"go around `RNN`.*Write Reparametrized\(RNN\(GRUCell\(\.\.\.\)\), kernel=Max",
+    ),
+    (
         lambda: ci.reparametrize(convolutional(), {"nope": ci.Box(0, 1)}),
         "pattern of `reparametrize` must match",
     ),

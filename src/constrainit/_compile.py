@@ -97,6 +97,20 @@ def choose(conditions: Any, one: Callable[[], Any], other: Callable[[], Any]) ->
     return one() if conditions.all() else other()
 
 
+def repeated(goes_on: Any, step: Any, state: tuple[Any, ...], most: int) -> tuple[Any, ...]:
+    """The state after steps, up to so many, for as long as it goes on.
+
+    As `ops.while_loop`, which on PyTorch leaves what it was given to the garbage collector.
+    """
+    if keras.backend.backend() != "torch":
+        return ops.while_loop(goes_on, step, state, maximum_iterations=most)
+    for _ in range(most):
+        if not goes_on(*state):
+            break
+        state = step(*state)
+    return state
+
+
 def mended(conditions: Any, x: Any, mend: Callable[[Any], Any]) -> Any:
     """`x` where all conditions hold, else `mend(x)`, which is computed in that case only.
 
@@ -116,7 +130,8 @@ def mended(conditions: Any, x: Any, mend: Callable[[Any], Any]) -> Any:
 def assign_where(condition: Any, variable: Any, value: Callable[[], Any]) -> None:
     """Assigns `value()` to a variable if a condition holds."""
     if keras.backend.backend() != "torch" or condition.device.type == "meta":
-        variable.assign(ops.cond(condition, value, lambda: ops.convert_to_tensor(variable)))
+        now = ops.stop_gradient(ops.convert_to_tensor(variable))
+        variable.assign(mended(ops.logical_not(condition), now, lambda _: value()))
     # Not with its own value: PyTorch counts assignments, and a gradient may need the one before.
     elif condition:
         variable.assign(value())

@@ -1,6 +1,6 @@
 """The weights of a layer inside of a wrapper, by their names there."""
 
-from typing import Any
+from typing import Any, Never
 
 import keras
 
@@ -25,6 +25,24 @@ def weight_inside(owner: str, name: str, layer: Any, built: bool) -> Any:
     elif layer is not None and hasattr(layer, name):
         words += f". The layer inside has: write .layer.{name}"
     raise AttributeError(words)
+
+
+def refuse_as_cell(wrapper: Any) -> Never:
+    """Not told: a layer asks its cell for the size of its states, and calls it at each time step.
+
+    Raises:
+        ValueError: The layer inside is a cell, for which there would be a map at each time step.
+        AttributeError: It is none.
+    """
+    layer = wrapper.layer
+    if isinstance(layer, keras.layers.RNN) or not hasattr(layer, "state_size"):
+        raise AttributeError(f"{type(wrapper).__name__!r} object has no attribute 'state_size'")
+    named = ", ".join(f"{name}={one!r}" for name, one in wrapper.sets.items())
+    raise ValueError(
+        "`Reparametrized` must go around `RNN`, not around its cell, which would compute the map "
+        f"at each time step. Received: Reparametrized({type(layer).__name__}). Write "
+        f"Reparametrized(RNN({type(layer).__name__}(...)), {named})."
+    )
 
 
 def _is_weight(layer, name):

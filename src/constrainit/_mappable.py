@@ -62,8 +62,8 @@ def first_value(record: WeightRecord, a_set: ConstraintSet, given: bool) -> Any:
     if record.variable._value is None:
         # The layer is being built by a step that is traced: variables get their values later.
         return None
-    value = ops.stop_gradient(ops.copy(record.value))
-    if given:
-        return free_of(a_set, value, record.path)
     own = getattr(record.layer, f"{record.variable.name}_initializer", None)
-    return a_set.project(value) if isinstance(own, Feasible) else None
+    if not given and not isinstance(own, Feasible):
+        return None
+    value = ops.stop_gradient(ops.copy(record.value))
+    return free_of(a_set, value, record.path) if given else a_set.project(value)

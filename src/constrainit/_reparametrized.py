@@ -7,7 +7,7 @@ import keras
 from keras import ops, tree
 
 from constrainit import _checks
-from constrainit._forwarding import weight_inside
+from constrainit._forwarding import refuse_as_cell, weight_inside
 from constrainit._mappable import first_value, smooth_set, trained
 from constrainit._patterns import nearest
 from constrainit._precision import wide_dtype
@@ -98,6 +98,8 @@ class Reparametrized(keras.layers.Wrapper):
         # Before there is a layer, as in a copy that is being made, `self.layer` would end here.
         inside = None if name.startswith("_") or "seen" not in vars(self) else self.layer
         return weight_inside(type(self).__name__, name, inside, bool(inside and self.seen))
+
+    state_size = property(refuse_as_cell)
 
     seen: list[Any]
     replaced: dict[int, list[Any]]
@@ -238,6 +240,10 @@ class Reparametrized(keras.layers.Wrapper):
         variable, smooth = record.variable, a_set.transform
         assert smooth is not None
         value = first_value(record, a_set, self._given)
+        # What it was takes no memory beside what comes in its place.
+        save_what_is_tracked(record.layer)
+        record.layer._untrack_variable(variable)
+        variable._value = None
 
         def initializer(_, dtype=None):
             if value is None:
@@ -257,7 +263,7 @@ class Reparametrized(keras.layers.Wrapper):
             def at_start(shape, dtype=None):
                 # What PyTorch would keep for a gradient is several times the weight.
                 start = ops.stop_gradient(ops.convert_to_tensor(free))
-                return smooth.base(smooth.forward(start), start)
+                return smooth.base(start, start)
 
             base = self.add_weight(
                 shape=(2, *record.shape),
@@ -267,9 +273,7 @@ class Reparametrized(keras.layers.Wrapper):
                 trainable=False,
                 name=f"{name}_base",
             )
-        save_what_is_tracked(record.layer)
         refuse_adapters(record.layer, variable.name)
-        record.layer._untrack_variable(variable)
         see(variable, free, base, a_set, record.layer)
         return variable
 

@@ -230,7 +230,7 @@ class ConstraintSet(Starting, Told, Together, keras.constraints.Constraint):
         w = computed_once(w) if self.to_the_bit else w
         wide = widened(w)
         usable = self._usable(wide)
-        safe = ops.where(usable, wide, ops.ones_like(wide))
+        safe = ops.where(usable, wide, ops.ones((), dtype=wide.dtype))
         with exact_products():
             image = self._nearest(safe, dtype)
         stays = ops.logical_or(self._holds(safe, image, dtype), ops.logical_not(usable))

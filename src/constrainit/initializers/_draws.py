@@ -102,7 +102,9 @@ def only(w, where):
 
 def centred(w, where, least):
     """Each column less its mean, unless it has fewer than `least` entries."""
-    kept = ops.ones_like(w) if where is None else ops.cast(where, w.dtype)
+    if where is None:
+        return w - ops.mean(w, axis=0, keepdims=True) if w.shape[0] >= least else w
+    kept = ops.cast(where, w.dtype)
     count = ops.sum(kept, axis=0, keepdims=True)
     mean = ops.sum(w * kept, axis=0, keepdims=True) / ops.maximum(count, 1.0)
     return (w - ops.where(count >= least, mean, ops.zeros_like(mean))) * kept

@@ -5,8 +5,11 @@ import math
 import numpy as np
 from keras import ops
 
+from constrainit._compile import exact_products
 from constrainit._precision import wide_dtype
 from constrainit.initializers import _draws
+
+_TALL = 4
 
 
 def haar(height, width, dtype, seed):
@@ -38,6 +41,15 @@ def level_frame(height, width, dtype, seed):
 
 
 def _frame(w):
+    """The orthonormal factor of `w = Q R`, with a positive diagonal of `R`."""
+    rows, columns = w.shape
+    if rows >= _TALL * columns:
+        # The same factor with fewer tensors as large as the weight. The condition of normal numbers
+        # of this shape is about three, whose square costs no digits.
+        with exact_products():
+            root = ops.cholesky(ops.transpose(w) @ w)
+            eye = ops.eye(columns, dtype=w.dtype)
+            return w @ ops.transpose(ops.solve_triangular(root, eye, lower=True))
     q, r = ops.qr(w)
     return q * ops.cast(ops.where(ops.diagonal(r) < 0, -1.0, 1.0), q.dtype)
 

@@ -2,6 +2,8 @@
 
 from ._birkhoff import project_birkhoff as project_birkhoff
 from ._birkhoff import project_transport as project_transport
+from ._cayley import cayley as cayley
+from ._cayley import is_far as is_far
 from ._convex import convex_sequences as convex_sequences
 from ._correlation import nearest_correlation as nearest_correlation
 from ._diagonals import circulant as circulant
@@ -39,6 +41,7 @@ from ._polyhedron import inner_point as inner_point
 from ._polyhedron import least_member as least_member
 from ._polyhedron import project_polyhedron as project_polyhedron
 from ._polyhedron import way_out as way_out
+from ._products import plus_product as plus_product
 from ._rule import may_write_over as may_write_over
 from ._rule import with_rule as with_rule
 from ._simplex import project_l1_ball as project_l1_ball
@@ -55,14 +58,14 @@ from ._unimodal import peaked as peaked
 from ._unimodal import unimodal as unimodal
 
 __all__ = [
-    "are_largest", "at_least", "at_most", "axis_sum", "between", "circulant", "computed_once",
-    "convex_sequences", "convolution_bound", "convolution_slack", "dykstra", "exponential",
-    "factor_into", "from_diagonals", "from_first_row", "in_double", "inner_point",
-    "inverse_by_halves", "is_rotation", "isotonic", "keep_largest", "largest", "least_member",
-    "logits_of_sum", "may_write_over", "nearest_correlation", "peaked", "plain_norm", "polar",
-    "polar_factor", "polished", "project_between", "project_birkhoff", "project_l1_ball",
-    "project_polyhedron", "project_simplex", "project_transport", "replaced", "safe_norm",
-    "scale_in_double", "sin", "singular", "softplus", "spectral_bound", "spectral_slack",
-    "symmetric_part", "tanh", "toeplitz", "unimodal", "way_out", "with_eigenvalues", "with_rule",
-    "with_singular_values",
+    "are_largest", "at_least", "at_most", "axis_sum", "between", "cayley", "circulant",
+    "computed_once", "convex_sequences", "convolution_bound", "convolution_slack", "dykstra",
+    "exponential", "factor_into", "from_diagonals", "from_first_row", "in_double",
+    "inner_point", "inverse_by_halves", "is_far", "is_rotation", "isotonic", "keep_largest",
+    "largest", "least_member", "logits_of_sum", "may_write_over", "nearest_correlation",
+    "peaked", "plain_norm", "plus_product", "polar", "polar_factor", "polished",
+    "project_between", "project_birkhoff", "project_l1_ball", "project_polyhedron",
+    "project_simplex", "project_transport", "replaced", "safe_norm", "scale_in_double", "sin",
+    "singular", "softplus", "spectral_bound", "spectral_slack", "symmetric_part", "tanh",
+    "toeplitz", "unimodal", "way_out", "with_eigenvalues", "with_rule", "with_singular_values",
 ]  # fmt: skip

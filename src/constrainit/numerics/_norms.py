@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from ._limits import at_least
+from ._rule import may_write_over
 from ._sums import axis_sum
 
 # Entries of the squares that are added up at a time: half a megabyte of float32.
@@ -19,7 +20,8 @@ def polar(w, axis):
     """
     if not axis:
         return ops.sign(w), ops.abs(w)
-    peak, scaled, size = _parts(w, axis)
+    peak, scaled = _parts(w, axis)
+    size = _size(ops.square(scaled), axis)
     return scaled / size, peak * size
 
 
@@ -27,8 +29,9 @@ def safe_norm(w, axis):
     """Euclidean norm of `w` over `axis`, kept as axes of size one; see `polar`."""
     if not axis:
         return ops.abs(w)
-    peak, _, size = _parts(w, axis)
-    return peak * size
+    peak, scaled = _parts(w, axis)
+    square = scaled.square_() if may_write_over(scaled) else ops.square(scaled)
+    return peak * _size(square, axis)
 
 
 def plain_norm(w, axis):
@@ -57,10 +60,9 @@ def _norm_of_columns(w):
 
 def _parts(w, axis):
     peak = ops.max(ops.abs(w), axis=axis, keepdims=True)
-    scaled = w / ops.where(peak > 0, peak, ops.ones_like(peak))
+    return peak, w / ops.where(peak > 0, peak, ops.ones_like(peak))
+
+
+def _size(square, axis):
     # At least one but for the zero vector, where the root has no slope.
-    return (
-        peak,
-        scaled,
-        ops.sqrt(at_least(ops.sum(ops.square(scaled), axis=axis, keepdims=True), 1.0)),
-    )
+    return ops.sqrt(at_least(ops.sum(square, axis=axis, keepdims=True), 1.0))

@@ -3,7 +3,10 @@
 import numpy as np
 from keras import backend, ops
 
-from ._limits import at_least, at_most
+from constrainit._compile import choose, repeated
+
+from ._limits import between
+from ._products import plus_product
 
 POLISHING_STEPS = 2
 STEPS = 3
@@ -40,7 +43,7 @@ def polar_factor(w, rotation=False):
     columns, eps = w.shape[1], float(np.finfo(backend.standardize_dtype(w.dtype)).eps)
     goal = ROUNDINGS * eps * columns**0.5
     # An entry of two means a gap of three: nothing that is near is cut, nothing overflows.
-    start = at_least(at_most(w, 2.0), -2.0)
+    start = between(w, -2.0, 2.0)
     left = ops.full((), np.inf, dtype=w.dtype)
     yes, no = ops.convert_to_tensor(True), ops.convert_to_tensor(False)
 
@@ -53,25 +56,25 @@ def polar_factor(w, rotation=False):
 
         def many_terms():
             factor, cubed = _root_less_one(gap)
-            return q + q @ factor, 0.6 * cubed ** (7 / 3), cubed < 1.0
+            return plus_product(q, q, factor), 0.6 * cubed ** (7 / 3), cubed < 1.0
 
-        return ops.cond(
+        return choose(
             size <= goal**0.5,
-            lambda: (q - 0.5 * (q @ gap), ops.zeros_like(left), yes),
+            lambda: (plus_product(q, q, -0.5 * gap), ops.zeros_like(left), yes),
             # All eigenvalues of `G` at one: what is beyond is not worth a look at its powers.
-            lambda: ops.cond(size < columns**0.5, many_terms, lambda: (q, left, no)),
+            lambda: choose(size < columns**0.5, many_terms, lambda: (q, left, no)),
         )
 
-    q, left, valid = ops.while_loop(apart, step, (start, left, yes), maximum_iterations=STEPS)
+    q, left, valid = repeated(apart, step, (start, left, yes), STEPS)
     near = ops.logical_and(valid, left <= goal)
     if rotation:
-        near = ops.cond(near, lambda: is_rotation(q), lambda: no)
-    return ops.cond(near, lambda: q, lambda: _by_decomposition(w, rotation))
+        near = choose(near, lambda: is_rotation(q), lambda: no)
+    return choose(near, lambda: q, lambda: _by_decomposition(w, rotation))
 
 
 def polished(q):
     """One Newton-Schulz step: nearly orthonormal columns, in the last two axes, made so."""
-    return q - 0.5 * (q @ _gap(q))
+    return plus_product(q, q, -0.5 * _gap(q))
 
 
 def orthonormal(q):
@@ -82,10 +85,10 @@ def orthonormal(q):
     anew, orthogonal to those before them.
     """
     gap = _gap(q)
-    near = q - 0.5 * (q @ gap)
+    near = plus_product(q, q, -0.5 * gap)
     if backend.backend() != "tensorflow":
         return near
-    return ops.cond(_norm(gap) < 0.5, lambda: near, lambda: polished(_completed(q)))
+    return choose(_norm(gap) < 0.5, lambda: near, lambda: polished(_completed(q)))
 
 
 def is_rotation(q):

@@ -25,13 +25,17 @@ def with_rule(image, slope, v, linear=True):
     return _functions()[backend](image, slope, v)
 
 
-def may_write_over():
-    """Whether a new tensor may be written over: on PyTorch, where no gradient needs its values."""
+def may_write_over(x=None):
+    """Whether a new tensor may be written over: on PyTorch, where no gradient needs its values.
+
+    Args:
+        x: The tensor; None where gradients may go through it.
+    """
     if keras.backend.backend() != "torch":
         return False
     import torch
 
-    return not torch.is_grad_enabled()
+    return not torch.is_grad_enabled() or (x is not None and not x.requires_grad)
 
 
 def _back_on_jax(image, slope, v):

@@ -48,7 +48,8 @@ class Transform:
     weight is then a free value of the member nearest to it, and keeps what the rounding takes."""
 
     based = False
-    """Whether training can go around a base: `base`, `around`, `strays` and `rebased`."""
+    """Whether training can go around a base: `base`, `around`, `strays` and `rebased`. A member is
+    then a free value of its own."""
 
     def __init__(self, set: Any):
         self.set = set

@@ -6,11 +6,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from constrainit._compile import choose
 from constrainit.numerics import (
     at_least,
     at_most,
-    inverse_by_halves,
+    between,
+    cayley,
+    is_far,
     polished,
     replaced,
     sin,
@@ -19,10 +20,6 @@ from constrainit.numerics import (
 )
 from constrainit.transforms._transform import Transform, with_value
 
-# Free values further than this from the base, in the norm of a column, need a new base.
-_FAR = 1.0
-# A step of any size stays below this: beyond it Cayley's map loses digits.
-_MOST = 2.0
 _LARGEST, _SMALLEST, _STEEP = 1e14, 1e-20, 1e-2
 # How far inside of its bounds a singular value starts, as a share of their distance.
 _MARGIN = 0.05
@@ -63,6 +60,10 @@ class Polar(Transform):
     def _inverse(self, w, dtype):
         return w
 
+    def _of(self, w, inverse):
+        # As it is: on the host and in float64 it would take several times its memory.
+        return ops.copy(ops.stop_gradient(self.set._tensor(w)))
+
     def _factor(self, least, x):
         fixed = ops.stop_gradient(x)
         u = ops.stop_gradient(self.set._nearest_matrix(fixed))
@@ -84,17 +85,14 @@ class Polar(Transform):
     def _around(self, v, dtype, base, origin):
         folding = self.set._folding(v.shape)
         x, base = folding.matrix(v - origin), folding.matrix(base)
-        wide = x.shape[0] < x.shape[1]
-        q = _cayley(ops.transpose(x), ops.transpose(base)) if wide else _cayley(x, base)
-        return folding.weight(ops.transpose(q) if wide else q)
+        return folding.weight(cayley(x, base))
 
     def _strays(self, v, origin):
-        x = self.set._folding(v.shape).matrix(v - origin)
-        return _length(ops.transpose(x) if x.shape[0] < x.shape[1] else x) > _FAR
+        return is_far(self.set._folding(v.shape).matrix(v - origin))
 
     def _landed(self, w):
         folding = self.set._folding(w.shape)
-        return folding.weight(_turned(folding.matrix(w), _nearer))
+        return folding.weight(_turned(folding.matrix(w), lambda q: polished(polished(q))))
 
 
 class Waves(Transform):
@@ -114,7 +112,7 @@ class Waves(Transform):
     def _map(self, v, dtype):
         folding = self.set._folding(v.shape)
         x = folding.matrix(v) * self._temperature(v.shape)
-        return folding.weight(_turned(_clipped(x), self._waved))
+        return folding.weight(_turned(between(x, -_LARGEST, _LARGEST), self._waved))
 
     def _waved(self, x):
         lower, span = self.set.lower, self.set.upper - self.set.lower
@@ -171,87 +169,3 @@ def _turned(matrix, function):
     if matrix.shape[0] < matrix.shape[1]:
         return ops.transpose(function(ops.transpose(matrix)))
     return function(matrix)
-
-
-def _length(x):
-    """The largest norm of a column; infinite where its square is."""
-    return ops.sqrt(ops.max(ops.sum(ops.square(x), axis=0)))
-
-
-def _within(x, length):
-    """`x` where its length is below `_MOST`, else what of that length lies the same way."""
-
-    def drawn_in():
-        held = _clipped(x)
-        return held * _share(held)
-
-    return choose(length <= _FAR, lambda: x, drawn_in)
-
-
-def _clipped(x):
-    return at_most(at_least(x, -_LARGEST), _LARGEST)
-
-
-def _share(x):
-    return ops.stop_gradient(_MOST / ops.maximum(_length(x), _MOST))
-
-
-def _cayley(x, base):
-    if x.shape[0] == x.shape[1]:
-        return _around_square(x, base)
-    length = ops.stop_gradient(_length(x))
-    q = _around_tall(_within(x, length), base)
-    return choose(length <= _FAR, lambda: q, lambda: with_value(q, _nearer(ops.stop_gradient(q))))
-
-
-def _around_tall(x, base):
-    columns = x.shape[1]
-    along = ops.transpose(base) @ x
-    p = x - 0.5 * (base @ along)
-    eye = ops.eye(columns, dtype=x.dtype)
-    # `V'U` and `V'B` of `A = U V'` with `U = [P, B]` and `V = [B, -P]`.
-    inner = ops.concatenate([
-        ops.concatenate([0.5 * along, eye], axis=1),
-        ops.concatenate([-(ops.transpose(p) @ p), -0.5 * ops.transpose(along)], axis=1),
-    ])  # fmt: skip
-    seen = ops.concatenate([eye, -0.5 * ops.transpose(along)])
-    share = ops.solve(ops.eye(2 * columns, dtype=x.dtype) - 0.5 * inner, seen)
-    return base + p @ share[:columns] + base @ share[columns:]
-
-
-@ops.custom_gradient
-def _around_square(x, base):
-    """`(I - A / 2)^-1 (I + A / 2) B`, with its gradient along `x` in two products.
-
-    The base is an argument: on JAX an export differentiates by all variables, and may not find one
-    of them in a closure. None moves by its gradient.
-    """
-    length = _length(x)
-    near = length <= _FAR
-    inverse = inverse_by_halves(ops.eye(x.shape[0], dtype=x.dtype) - _quarter(_within(x, length)))
-    twice = inverse @ base
-    twice *= 2.0
-    q = twice - base
-
-    def gradient(*args, upstream=None):
-        upstream = args[0] if upstream is None else upstream
-        slope = _quarter((ops.transpose(inverse) @ upstream) @ ops.transpose(twice))
-
-        def drawn_in():
-            held = _clipped(x)
-            return ops.where(held == x, slope * _share(held), ops.zeros_like(slope))
-
-        return choose(near, lambda: slope, drawn_in), ops.zeros_like(base)
-
-    return choose(near, lambda: q, lambda: _nearer(q)), gradient
-
-
-def _quarter(x):
-    """`(X - X') / 4`: half of `A`, and of its gradient half goes to `X`."""
-    found = x - ops.transpose(x)
-    found *= 0.25
-    return found
-
-
-def _nearer(q):
-    return polished(polished(q))
