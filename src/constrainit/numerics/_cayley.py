@@ -69,7 +69,7 @@ def _slope_within(slope, x, near):
 
 
 def _where_near(near, x, otherwise):
-    """`x`, or else what near ones give as well: JAX copies a tall one that goes through a branch."""
+    """`x`, or else what near ones give as well: JAX would copy a tall one in a branch."""
     if keras.backend.backend() == "jax" and x.shape[0] > x.shape[1]:
         return otherwise()
     return choose(near, lambda: x, otherwise)
