@@ -1,8 +1,8 @@
 """Passes over two weights at once on PyTorch, block by block.
 
-It computes each operation by itself: what several of them read stays in the cache that way, and
-what they make lies in one small piece of memory. With a piece of the size of the weight for each,
-the system took the pages back and gave them anew, for a third of a step of 2 x `Dense(1024)`.
+It computes each operation by itself. What operations make lies in one small piece of memory: the
+system may take back a piece of the size of a weight as soon as it is free, and to get it anew costs
+more than the numbers that are put into it.
 """
 
 from collections.abc import Iterator
