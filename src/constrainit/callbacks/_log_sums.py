@@ -258,12 +258,13 @@ _SLABS, _LARGE = 8, 2**16
 
 
 def _folds(x):
-    """Whether what is made of large matrices is added up by slabs: on a processor by JAX."""
+    """Whether what is made of large matrices is added up by slabs: on one processor by JAX."""
     if not _JAX or count_of(x) < _LARGE or x.shape[0] < _SLABS:
         return False
     import jax
 
-    return jax.default_backend() == "cpu"
+    # Rows of a weight that several devices share would have to be sent.
+    return jax.default_backend() == "cpu" and jax.device_count() == 1
 
 
 def _folded(act, *matrices):
