@@ -107,6 +107,29 @@ def test_numbers_of_a_weight(a_set):
             assert found["share_at_bound"] == pytest.approx(at_bound(new, a_set), nan_ok=True), said
 
 
+@pytest.mark.parametrize(
+    "a_set",
+    [ci.NonNegative(), ci.Box(-1, 1), ci.UnitNorm(axis=0), ci.MaxNorm(9.0, axis=1)],
+    ids=repr,
+)
+def test_numbers_of_a_large_weight(a_set, monkeypatch):
+    """It is gone through in blocks or slabs, and there are rows that fill none."""
+    if keras.backend.backend() == "torch":
+        monkeypatch.setattr("constrainit.callbacks._log_sums_torch._BLOCK", 2**10)
+    old = np.random.default_rng(0).normal(0.1, 1, (1030, 70)).astype("float32")
+    new = array(a_set.project(tensor(old)))
+    found = dict(zip(COLUMNS, map(float, numbers(tensor(old), tensor(new), a_set)), strict=False))
+    for side, w in (("before", old), ("after", new)):
+        names = ("minimum", "maximum", "mean", "deviation", "norm", "nonfinite")
+        assert [found[f"{side}_{name}"] for name in names] == pytest.approx(
+            moments(w.astype("float64")), rel=1e-4
+        )
+    assert found["violation"] == pytest.approx(float(a_set.violation(tensor(old))), rel=1e-5)
+    assert found["moved"] == pytest.approx(np.linalg.norm(old - new), rel=1e-5)
+    assert found["share_moved"] == pytest.approx(np.mean(old != new))
+    assert found["share_at_bound"] == pytest.approx(at_bound(new, a_set))
+
+
 def test_numbers_of_a_weight_that_is_free():
     """It is the same on both sides; there is no way between them."""
     before = ops.convert_to_tensor(PLAIN)

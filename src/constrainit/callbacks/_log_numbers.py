@@ -6,7 +6,7 @@ from keras import ops
 
 from constrainit._compile import choose
 from constrainit._measure import outside
-from constrainit._precision import dtype_of, nearest, tolerance, widened
+from constrainit._precision import dtype_of, nearest, tolerance, wide_dtype, widened
 from constrainit._set import ConstraintSet
 from constrainit.callbacks import _log_sums as sums
 from constrainit.sets import Custom, Intersection, Sign
@@ -26,21 +26,54 @@ def numbers(before: Any, after: Any, a_set: ConstraintSet | None) -> Any:
         after: The weight after it; `before` itself where there is no constraint.
         a_set: The set of the weight, or None; a weight may obey without a constraint.
     """
-    old = sums.rows(widened(before))
-    first = _moments(old, sums.squares(old))
     if after is before:
+        old = sums.rows(widened(before))
+        first = _moments(old, sums.of_one(old))
         return ops.concatenate([first, first, ops.stack(_at_rest(before, a_set, first.dtype))])
-    new = sums.rows(widened(after))
-    share = sums.share_other(old, new)
-    at_bound, squares = _at_bound(after, a_set)
+    before, after = ops.stop_gradient(before), ops.stop_gradient(after)
+    rank = len(before.shape)
+    units = ()
+    if a_set is not None and bounds_of(a_set) is None and _is_projected(a_set):
+        units = a_set._units(rank)
+    norms = isinstance(a_set, _Norms)
+    both = sums.of_both(before, after, _reached(after, a_set), units, norms)
+    if isinstance(both.share, float):
+        if (found := _ordinary(before, after, a_set, both)) is not None:
+            return ops.convert_to_tensor(found, wide_dtype(dtype_of(before)))
+        both = sums.as_tensors(both, before)
+    first = _moments(sums.rows(widened(before)), both.old)
+    second = _moments(sums.rows(widened(after)), both.new)
+    at_bound = both.at_bound
+    if at_bound is None:
+        at_bound = _at_bound(after, a_set, both.unit_squares)
+    way = [*_way(before, after, a_set, both, first), both.share, at_bound]
+    return ops.concatenate([first, second, ops.stack([_as(n, first.dtype) for n in way])])
 
-    def second():
-        return _moments(new, sums.squares(new) if squares is None else squares)
 
-    # Where nothing moved nothing new is to be said of it.
-    found = choose(share > 0, second, lambda: first)
-    way = [*_way(before, after, a_set, share, first), share, at_bound]
-    return ops.concatenate([first, found, ops.stack([_as(n, first.dtype) for n in way])])
+def _ordinary(before, after, a_set, both):
+    """All of it in numbers of Python, or None where one needs the care that tensors get below."""
+    found, count = [], sums.count_of(before)
+    for least, most, total, squares in (both.old, both.new):
+        mean = total / count
+        spread = squares / count - mean * mean
+        if not (spread > 0.01 * mean * mean and _is_tame(squares)):
+            return None
+        found += [least, most, mean, spread**0.5, squares**0.5, 0.0]
+    moved, at_bound = both.moved, both.at_bound
+    if at_bound is None:
+        at_bound = float(_at_bound(after, a_set, both.unit_squares))
+    if not (_is_tame(moved) or both.share == 0):
+        return None
+    if _is_projected(a_set) and bounds_of(a_set) is not None:
+        outside_by = _beyond_bounds(a_set, dtype_of(before), *both.old[:2])
+    elif _is_projected(a_set) and both.unit_moves is not None:
+        furthest = float(both.unit_moves.max())
+        if not (_is_tame(furthest) or both.share == 0):
+            return None
+        outside_by = furthest**0.5
+    else:
+        outside_by = float(_violation(before, after, a_set))
+    return [*found, outside_by, moved**0.5, both.share, at_bound]
 
 
 def norm(x: Any) -> Any:
@@ -52,9 +85,13 @@ def norm(x: Any) -> Any:
 
 def distance(x: Any, y: Any) -> Any:
     """The norm of `x - y`."""
-    x, y = sums.rows(widened(x)), sums.rows(widened(y))
-    squares = sums.squares(x - y)
-    return choose(_is_tame(squares), lambda: ops.sqrt(squares), lambda: _scaled_norm(x - y))
+    x, y = sums.rows(x), sums.rows(y)
+    squares = sums.squares_of_change(x, y)
+
+    def scaled():
+        return _scaled_norm(widened(x) - widened(y))
+
+    return choose(_is_tame(squares), lambda: ops.sqrt(squares), scaled)
 
 
 def histogram(flat: Any, bins: int) -> Any:
@@ -74,14 +111,14 @@ def _scaled_norm(x):
     return scale * ops.sqrt(sums.squares(x / scale))
 
 
-def _moments(w, squares):
+def _moments(w, found):
     """Of the finite entries minimum, maximum, mean, deviation, norm; how many are not finite."""
     count = float(sums.count_of(w))
-    mean = sums.total(w) / count
+    least, most, total, squares = found
+    mean = total / count
     spread = squares / count - mean * mean
     # The deviation of weights near one would be lost in the square of their mean.
     tame = (spread > 0.01 * mean * mean) & _is_tame(squares)
-    least, most = sums.ends(w)
 
     def plain():
         return ops.stack([least, most, mean, spread**0.5, squares**0.5, 0.0 * mean])
@@ -110,15 +147,14 @@ def _careful(w):
     return ops.concatenate([found, ops.reshape(sums.count_of(w) - count, (1,))])
 
 
-def _way(before, after, a_set, share, first):
+def _way(before, after, a_set, both, first):
     """How far outside `before` is, given what its constraint made of it, and how far it moved."""
-    old, new = widened(before), widened(after)
     if _is_projected(a_set):
         if bounds_of(a_set) is not None:
-            return _beyond(before, after, a_set, first), _moved(old, new, share)
-        if units := a_set._units(len(before.shape)):
-            return _units_way(before, after, a_set, units, share)
-    return _violation(before, after, a_set), _moved(old, new, share)
+            return _beyond(before, after, a_set, first), _moved(before, after, both)
+        if a_set._units(len(before.shape)):
+            return _units_way(before, after, a_set, both)
+    return _violation(before, after, a_set), _moved(before, after, both)
 
 
 def _at_rest(weight, a_set, dtype):
@@ -126,7 +162,7 @@ def _at_rest(weight, a_set, dtype):
     nothing = _as(_nothing(), dtype)
     if a_set is None:
         return [nothing] * 4
-    outside_by, at_bound = a_set.violation(weight), _at_bound(weight, a_set)[0]
+    outside_by, at_bound = a_set.violation(weight), _at_bound(weight, a_set)
     return [_as(outside_by, dtype), nothing, nothing, _as(at_bound, dtype)]
 
 
@@ -137,12 +173,14 @@ def _is_projected(a_set):
     return type(a_set)._distance is ConstraintSet._distance
 
 
-def _moved(old, new, share):
-    """As `distance`, where the share that moved is known."""
-    old, new = sums.rows(old), sums.rows(new)
-    squares = sums.squares(old - new)
-    plain = _is_tame(squares) | (share == 0)
-    return choose(plain, lambda: ops.sqrt(squares), lambda: _scaled_norm(old - new))
+def _moved(before, after, both):
+    """As `distance`, where the squares and the share that moved are known."""
+
+    def scaled():
+        return _scaled_norm(sums.rows(widened(before)) - sums.rows(widened(after)))
+
+    plain = _is_tame(both.moved) | (both.share == 0)
+    return choose(plain, lambda: ops.sqrt(both.moved), scaled)
 
 
 def _violation(before, after, a_set):
@@ -170,54 +208,67 @@ def _beyond(before, after, a_set, first):
     return choose(is_finite, lambda: found, lambda: outside(a_set, before, after))
 
 
-def _units_way(before, after, a_set, units, share):
+def _beyond_bounds(a_set, dtype, least, most):
+    """As `_beyond`, of finite numbers of Python."""
+    (lower, upper), (low, high) = a_set._bounds(), a_set._stored_bounds(dtype)
+    below = low - least if lower is not None and least < nearest(lower, dtype) else 0.0
+    above = most - high if upper is not None and most > nearest(upper, dtype) else 0.0
+    return float(max(below, above, 0.0))
+
+
+def _units_way(before, after, a_set, both):
     """Where a unit is an array: its squares give both."""
-    old, new = widened(before), widened(after)
-    squares = sums.squares_of_units(old - new, units)
-    furthest, all_squares = ops.max(squares), ops.sum(squares)
-    tame = _is_tame(furthest) & _is_tame(all_squares)
+    furthest, squares = ops.max(both.unit_moves), both.moved
     found = choose(
-        tame | (share == 0),
-        lambda: ops.sqrt(ops.stack([furthest, all_squares])),
+        (_is_tame(furthest) & _is_tame(squares)) | (both.share == 0),
+        lambda: ops.sqrt(ops.stack([furthest, squares])),
         lambda: ops.stack([outside(a_set, before, after), distance(before, after)]),
     )
     return ops.unstack(found, 2)
 
 
-def _at_bound(after, a_set):
+def _reached(after, a_set):
+    """At which numbers an entry is at a bound that is the same for all, None if there is none."""
+    if (bounds := bounds_of(a_set)) is None:
+        return None
+    (low, high), dtype = bounds, dtype_of(after)
+    stored = a_set._stored_bounds(dtype)
+    return (
+        None if low is None else max(stored[0], nearest(low, dtype)),
+        None if high is None else min(stored[1], nearest(high, dtype)),
+    )
+
+
+def _at_bound(after, a_set, squares=None):
     """The share of entries at a bound, of units at a norm, where the set has one.
 
-    And the sum of squares, if it was found on the way.
+    The squares of the units may be known.
     """
-    dtype = dtype_of(after)
-    bounds = bounds_of(a_set)
-    wide = widened(after)
-    if bounds is not None:
-        low, high = bounds
-        stored = a_set._stored_bounds(dtype)
-        at_low = None if low is None else max(stored[0], nearest(low, dtype))
-        at_high = None if high is None else min(stored[1], nearest(high, dtype))
-        return sums.share_at(wide, at_low, at_high), None
+    dtype, wide = dtype_of(after), widened(after)
+    if (bounds := _reached(after, a_set)) is not None:
+        return sums.share_at(wide, *bounds)
     parts = a_set.sets if isinstance(a_set, Intersection) else [a_set]
-    if reached := [x for one in parts for x in _reached(wide, one, dtype)]:
+    if reached := [x for one in parts for x in _at_ends(wide, one, dtype)]:
         at_end = ops.any(ops.stack([ops.broadcast_to(x, wide.shape) for x in reached]), axis=0)
-        return sums.total(sums.rows(ops.cast(at_end, "float32"))) / sums.count_of(wide), None
+        return sums.total(sums.rows(ops.cast(at_end, "float32"))) / sums.count_of(wide)
     if isinstance(a_set, Sign):
         given = ops.convert_to_tensor(a_set._array(len(wide.shape)) != 0)
         at_zero = ops.cast(ops.logical_and(given, ops.equal(wide, 0)), "float32")
-        return sums.total(sums.rows(at_zero)) / float(sums.count_of(wide)), None
+        return sums.total(sums.rows(at_zero)) / float(sums.count_of(wide))
     if isinstance(a_set, _Norms):
         lower, upper = a_set._range()
-        squares = sums.squares_of_units(wide, a_set._units(len(wide.shape)))
-        sizes, margin = ops.sqrt(squares), 4 * tolerance(dtype)
+        if squares is None:
+            squares = sums.squares_of_units(wide, a_set._units(len(wide.shape)))
+        sizes = ops.sqrt(squares)
+        margin = 4 * tolerance(dtype)
         at = sizes >= upper * (1 - margin)
         if lower > 0:
             at = ops.logical_or(at, sizes <= lower * (1 + margin))
-        return ops.mean(ops.cast(at, "float32")), ops.sum(squares)
-    return _nothing(), None
+        return ops.mean(ops.cast(at, "float32"))
+    return _nothing()
 
 
-def _reached(wide, a_set, dtype):
+def _at_ends(wide, a_set, dtype):
     """Which entries are at each end of a set of bounds; nothing of another set."""
     if limits_of(a_set) is None:
         return []

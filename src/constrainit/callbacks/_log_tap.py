@@ -125,9 +125,8 @@ class Tap:
         for variable in variables:
             key = id(variable)
             if key in self._watched:
-                before = self._value(self._watched[key])
-                change = functools.partial(distance, before, noted.start.pop(key))
-                noted.before[key], noted.updates[key] = before, self._soon(change)
+                passed = self._passed(self._watched[key], noted.start.pop(key))
+                noted.before[key], noted.updates[key] = passed
 
     def finish(self) -> None:
         """An `apply` has ended; the optimizer has counted it."""
@@ -149,6 +148,11 @@ class Tap:
     def _soon(self, act):
         """What gives the result: found at once where what it is of would be held until then."""
         return act
+
+    def _passed(self, variable, start):
+        """What the update has made of a weight, and what gives the norm of the change."""
+        before = self._value(variable)
+        return before, functools.partial(distance, before, start)
 
     def _value(self, variable):
         # TensorFlow reads a variable when it is used.
@@ -195,7 +199,15 @@ class Tap:
 
 
 class EagerTap(Tap):
-    """A row is computed in the step, as PyTorch comes to it."""
+    """A row is computed in the step by PyTorch, of one copy of a weight for all steps."""
+
+    def _begin(self):
+        super()._begin()
+        self._copies: dict[int, Any] = {}
+
+    def release(self) -> None:
+        """A fit has ended: its copies of weights are not kept."""
+        self._copies = {}
 
     def _take(self, noted):
         self._found[int(self.optimizer.iterations)] = self.watch.row(noted)
@@ -208,8 +220,14 @@ class EagerTap(Tap):
         return lambda: found
 
     def _value(self, variable):
-        # PyTorch changes a weight in place.
-        return ops.copy(ops.convert_to_tensor(variable))
+        value = ops.convert_to_tensor(variable).detach()
+        if id(variable) not in self._copies:
+            self._copies[id(variable)] = ops.zeros_like(value)
+        return self._copies[id(variable)].copy_(value)
+
+    def _passed(self, variable, start):
+        update = distance(ops.convert_to_tensor(variable), start)
+        return self._value(variable), lambda: update
 
 
 class RingTap(Tap):
