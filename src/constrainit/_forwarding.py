@@ -27,6 +27,12 @@ def weight_inside(owner: str, name: str, layer: Any, built: bool) -> Any:
     raise AttributeError(words)
 
 
+def share_path(wrapper: Any) -> None:
+    """A layer of the wrapper's name is one in the paths of weights: no `dense/dense/bias`."""
+    if wrapper.layer.name == wrapper.name:
+        wrapper.layer._parent_path = wrapper._parent_path
+
+
 def refuse_as_cell(wrapper: Any) -> Never:
     """Not told: a layer asks its cell for the size of its states, and calls it at each time step.
 

@@ -7,7 +7,7 @@ import keras
 from keras import ops, tree
 
 from constrainit import _checks
-from constrainit._forwarding import refuse_as_cell, weight_inside
+from constrainit._forwarding import refuse_as_cell, share_path, weight_inside
 from constrainit._mappable import first_value, smooth_set, trained
 from constrainit._patterns import nearest
 from constrainit._precision import wide_dtype
@@ -115,7 +115,7 @@ class Reparametrized(keras.layers.Wrapper):
     def build(self, input_shape: Any = None) -> None:
         """Builds the layer and puts free values in the place of its weights."""
         if not self.layer.built:
-            self._share_name()
+            share_path(self)
             self.layer.build(input_shape)
             self.layer.built = True
         if not self.seen:
@@ -193,13 +193,8 @@ class Reparametrized(keras.layers.Wrapper):
             return keras.KerasTensor(tuple(x.shape), dtype) if known else x
 
         with self._open_name_scope():
-            self._share_name()
+            share_path(self)
             self.layer(*tree.map_structure(spec, args), **tree.map_structure(spec, kwargs))
-
-    def _share_name(self):
-        """A layer of the same name is one in the paths of weights: no `dense/dense/bias`."""
-        if self.layer.name == self.name:
-            self.layer._parent_path = self._parent_path
 
     def _see(self):
         found = [
@@ -240,10 +235,11 @@ class Reparametrized(keras.layers.Wrapper):
         variable, smooth = record.variable, a_set.transform
         assert smooth is not None
         value = first_value(record, a_set, self._given)
-        # What it was takes no memory beside what comes in its place.
         save_what_is_tracked(record.layer)
         record.layer._untrack_variable(variable)
-        variable._value = None
+        if not self._given:
+            # What Keras drew takes no memory beside what comes in its place.
+            variable._value = None
 
         def initializer(_, dtype=None):
             if value is None:
