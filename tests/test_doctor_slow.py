@@ -125,6 +125,20 @@ def test_pretrained_weights_and_a_low_rate(known):
     assert ("CW615" in [f.code for f in report.findings]) != known, str(report)
 
 
+def test_a_start_that_is_near_by_chance_knows_nothing():
+    """Weights that give about the targets, whatever the example is, are held back by a clip."""
+    start = keras.initializers.Constant(np.tile([[0.2, -0.3]], (6, 1)))
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(6, "sigmoid")])
+    model.add(layers.Dense(2, kernel_initializer=start))
+    model.compile(keras.optimizers.SGD(0.01, clipnorm=1e-3), "mse")
+    report = ci.diagnose(model, X, np.stack([1 + 0.4 * X[:, 0], 0.3 * X[:, 1] - 1.4], 1))
+    [slow] = report.findings
+    assert slow.code == "CW615"
+    assert slow.treatment.change == "clipnorm left out"
+    assert slow.treatment.healed
+
+
 def test_a_loss_that_no_rate_lowers_is_not_blamed_on_the_rate():
     """Where nothing can be learnt, no rate is too low."""
     y = 2e4 * RNG.choice([-1.0, 1.0], size=(64, 1))

@@ -46,8 +46,8 @@ def too_slow(problem: Problem, evidence: Evidence, start: Values) -> SlowEvidenc
     losses, rate = evidence.losses, evidence.rate
     moving = [made for made in evidence.gradients if made.norm]
     clip = clips_of(problem.optimizer)
-    # How far zeros move, as of biases, has no share; a clip holds them back with the others.
-    shares = [made.moved for made in moving if made.moved is not None or not clip]
+    # Of zeros, as of biases, is known how far they go; a clip holds them back with the others.
+    shares = [m.stride if m.moved is None else m.moved for m in moving if m.moved or not clip]
     most = max((share or math.inf for share in shares), default=math.inf)
     if most >= _CRAWLS or not rate or len(losses) <= _FEWEST or evidence.trained:
         return None
@@ -110,6 +110,11 @@ def _without(clip, problem, start, steps, variable):
 
 
 def _knows(halves, loss):
-    """Whether the weights as they are do clearly better than the same ones in another order."""
-    draws = np.random.default_rng(0)
-    return 0 <= loss < _KNOWN * min(halves.shuffled(draws) for _ in range(3))
+    """Whether the weights as they are do clearly better than the same ones in another order.
+
+    And than they do where each example has the targets of another one: a loss that is as good for
+    these is one of chance.
+    """
+    others, draws = halves.of_others(), np.random.default_rng(0)
+    apart = others is None or loss < _KNOWN * others
+    return apart and 0 <= loss < _KNOWN * min(halves.shuffled(draws) for _ in range(3))
