@@ -127,6 +127,7 @@ REMEDIES = (
     Remedy(("CW607",), outputs.absolute_error),
     Remedy(("CW608",), training.steady_rate),
     Remedy(("CW613",), training.longer_schedule),
+    Remedy(("CW602",), data.scaled_targets, saved=False, trains=True),
     Remedy(("CW615",), training.higher_rate),
     Remedy(("CW614",), dropouts.what_is_kept),
     Remedy(("CW408",), models.more_rows),
