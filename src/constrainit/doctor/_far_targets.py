@@ -9,7 +9,9 @@ from keras import ops
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._halves import Halves, Values, can_be_halved, tried
 from constrainit.doctor._problem import Problem
+from constrainit.doctor._recording import is_custom
 from constrainit.doctor._schedules import schedule_of
+from constrainit.doctor._slow import MOVED
 from constrainit.doctor._statistics import to_numpy
 
 LARGE = 10.0
@@ -57,7 +59,7 @@ def far_targets(problem: Problem, evidence: Evidence, start: Values) -> FarTarge
         start: The model's variables, and what they were before any step.
     """
     losses, far = evidence.losses, [made for made in evidence.losses_of if is_far(made)]
-    if evidence.slow is not None or evidence.trained or len(losses) <= _FEWEST or not far:
+    if _is_slow_itself(evidence.slow) or evidence.trained or len(losses) <= _FEWEST or not far:
         return None
     if len(far) < len(evidence.losses_of) or not all(np.isfinite(losses)):
         return None
@@ -72,6 +74,13 @@ def far_targets(problem: Problem, evidence: Evidence, start: Values) -> FarTarge
             target = far[0].target
             return FarTargets(target.name, target.low, target.high, _STEPS, given, scaled)
     return None
+
+
+def _is_slow_itself(slow):
+    """Whether a weight is: held back, hardly moved, or a number of the user's own in its units."""
+    return slow is not None and bool(
+        slow.clip or slow.moved < MOVED or is_custom(slow.record.layer)
+    )
 
 
 def is_far(made: Any) -> bool:

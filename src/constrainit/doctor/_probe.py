@@ -158,6 +158,8 @@ def _usual(problem, constraints, evidence):
         evidence.end = ends_early(problem, evidence, start)
         evidence.slow = too_slow(problem, evidence, start)
         evidence.far_targets = far_targets(problem, evidence, start)
+        # Of weights that have far to go there, the targets are the cause.
+        evidence.slow = None if evidence.far_targets else evidence.slow
         evidence.alike = alike(problem, evidence, start)
         evidence.drops = drops_most(problem, start)
 

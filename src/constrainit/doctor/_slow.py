@@ -11,7 +11,7 @@ from constrainit.doctor._problem import Problem
 from constrainit.doctor._schedules import schedule_of
 from constrainit.doctor._statistics import to_numpy
 
-_MOVED = 1e-4
+MOVED = 1e-4
 """Steps that move a weight by less of itself would need ten thousand for all of it."""
 
 _CRAWLS = 1e-2
@@ -65,9 +65,9 @@ def too_slow(problem: Problem, evidence: Evidence, start: Values) -> SlowEvidenc
         if _knows(halves, first):
             return None
         given = halves.train(steps)
-        if clip and most < _MOVED:
+        if clip and most < MOVED:
             free, far = _without(clip, problem, start, steps, slowest.record.variable)
-            if _gains(first, given, free) and far > _MOVED:
+            if _gains(first, given, free) and far > MOVED:
                 seen = (first, given, free)
                 return SlowEvidence(slowest.record, size, moved, rate, 1.0, steps, seen, clip, far)
         for factor in _FACTORS:
@@ -76,7 +76,7 @@ def too_slow(problem: Problem, evidence: Evidence, start: Values) -> SlowEvidenc
             if not _gains(first, given, faster):
                 continue
             far = slowest.record
-            if most >= _MOVED:
+            if most >= MOVED:
                 # Weights that are moved a little get there in as many steps as training takes.
                 if factor < _FACTORS[-1]:
                     return None
