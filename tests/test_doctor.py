@@ -352,7 +352,7 @@ class OfLayers(keras.Model):
         raise NotImplementedError
 
     def call(self, x):
-        return self.given[0](x)
+        return self.given[-1](self.given[0](x) if self.given[1:] else x)
 
 
 def subclassed():
@@ -432,6 +432,7 @@ MODELS = {
     ),
     "not built": (lambda: keras.Sequential([by_absolute_value()], name="model"), X, None),
     "subclassed, not built": (Subclassed, X, TARGET),
+    "no config, not built": (lambda: OfLayers([by_absolute_value(), Remembers()]), X, TARGET),
 }  # fmt: skip
 
 
@@ -457,6 +458,26 @@ def test_model_is_left_as_it_was(kind, tmp_path, monkeypatch):
     assert all(f.cause or f.treatment.healed for f in counted)
     named = [layer.name for layer in model._flatten_layers()]
     assert {f.layer for f in report.findings} <= {"", None, *named}, str(report)
+
+
+def test_a_model_that_was_built_for_a_look_trains_as_if_it_never_was():
+    """Its layers draw and track their weights anew: `build` alone, as was called, makes none."""
+    ends = []
+    for looked in (False, True):
+        keras.utils.set_random_seed(0)
+        model = OfLayers([layers.Dense(4, "relu"), layers.Dense(1)])
+        with pytest.warns(UserWarning, match="does not have a `build"):
+            model.build((None, 5))
+        model.compile("sgd", "mse")
+        if looked:
+            report = ci.diagnose(model, X, TARGET)
+            assert "no weights yet" in str(report)
+            assert model.weights == []
+        model.fit(X, TARGET, verbose=0)
+        ends.append([array(weight) for weight in model.weights])
+    for one, other in zip(*ends, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert len(ends[1]) == 4
 
 
 @keras.saving.register_keras_serializable("test_doctor")
@@ -615,7 +636,6 @@ def test_seed_reproduces_a_report():
     [
         ({"model": 3}, r"`model` of `diagnose` must be a keras\.Model. Received: model=3"),
         ({"seed": "one"}, r"`seed` of `diagnose` must be an integer.*Received: seed='one'"),
-        ({"model": OfLayers([layers.Dense(1)])}, r"must be built: 'model'.*`model\(x\)`"),
         ({"model": keras.Sequential([layers.Dense(1)]), "x": None, "y": None}, "`x` must be"),
         ({"loss": "no such"}, "no such"),
         ({"optimizer": "no such"}, "no such"),
@@ -628,7 +648,6 @@ def test_seed_reproduces_a_report():
     ids=[
         "model",
         "seed",
-        "unbuilt subclass",
         "no shape",
         "loss",
         "optimizer",

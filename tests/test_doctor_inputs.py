@@ -237,3 +237,22 @@ def test_a_loss_that_rounds_is_not_said_to_pass_labels_over():
     assert first.code == "CW503"
     assert first.treatment is None
     assert "CW605" not in {finding.code for finding in others}
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["dictionary", "list"])
+def test_losses_and_targets_by_name_are_those_of_their_outputs(named):
+    """In whatever order `compile` names them; the model may give a list of its outputs."""
+    keras.utils.set_random_seed(0)
+    x = np.random.default_rng(0).normal(size=(64, 5)).astype("float32")
+    inputs = keras.Input((5,))
+    hidden = layers.Dense(8, "relu")(inputs)
+    size, kind = (
+        layers.Dense(1, name="size")(hidden),
+        layers.Dense(3, activation="softmax", name="kind")(hidden),
+    )
+    model = keras.Model(inputs, {"size": size, "kind": kind} if named else [size, kind])
+    loss = {"size": "mse", "kind": "sparse_categorical_crossentropy"}
+    model.compile(keras.optimizers.Adam(0.01), loss)
+    report = ci.diagnose(model, x, {"kind": (x[:, 1] > 0).astype("int32"), "size": 3 * x[:, :1]})
+    assert {made.layer: made.name for made in report.evidence.losses_of} == loss
+    assert report.ok

@@ -125,6 +125,33 @@ def test_pretrained_weights_and_a_low_rate(known):
     assert ("CW615" in [f.code for f in report.findings]) != known, str(report)
 
 
+@pytest.mark.parametrize(("size", "found"), [(3e5, True), (30.0, False)])
+def test_targets_that_the_steps_never_get_to(size, found):
+    """Prices, of which a step of Adam covers a part in many millions; scaled ones are learnt."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(16, "relu"), layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(3e-3), "mse")
+    report = ci.diagnose(model, X, size + 0.2 * size * X[:, :1])
+    first = [f for f in report.findings if f.code == "CW602"]
+    assert bool(first) == found, str(report)
+    assert report.ok != found
+    assert not found or first[0].treatment.healed
+
+
+def test_a_start_that_is_near_by_chance_knows_nothing():
+    """Weights that give about the targets, whatever the example is, are held back by a clip."""
+    start = keras.initializers.Constant(np.tile([[0.2, -0.3]], (6, 1)))
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(6, "sigmoid")])
+    model.add(layers.Dense(2, kernel_initializer=start))
+    model.compile(keras.optimizers.SGD(0.01, clipnorm=1e-3), "mse")
+    report = ci.diagnose(model, X, np.stack([1 + 0.4 * X[:, 0], 0.3 * X[:, 1] - 1.4], 1))
+    [slow] = report.findings
+    assert slow.code == "CW615"
+    assert slow.treatment.change == "clipnorm left out"
+    assert slow.treatment.healed
+
+
 def test_a_loss_that_no_rate_lowers_is_not_blamed_on_the_rate():
     """Where nothing can be learnt, no rate is too low."""
     y = 2e4 * RNG.choice([-1.0, 1.0], size=(64, 1))

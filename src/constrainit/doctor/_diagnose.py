@@ -23,7 +23,7 @@ from constrainit.doctor._probe import probe
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._randomness import undisturbed
 from constrainit.doctor._report import Report
-from constrainit.doctor._state import borrowed, collecting_only_new
+from constrainit.doctor._state import borrowed, built_meanwhile, collecting_only_new
 from constrainit.doctor._swamped import swamped
 from constrainit.doctor._tight import tight
 from constrainit.doctor.rules import OF_CLASSES, findings, in_order
@@ -32,6 +32,8 @@ from constrainit.doctor.treatments._remedy import Changed, seen, write
 from constrainit.model import is_built
 
 _MOST_NAMES = 10
+
+_BUILT = ("built for this look, as it has no weights yet: call model(x) before what is pasted",)
 
 
 def diagnose(
@@ -53,7 +55,8 @@ def diagnose(
     NumPy, Keras and the backend are as they were, bit for bit, also when something raised.
 
     Args:
-        model: A Keras model, compiled or not. One that is not built is rebuilt from its config.
+        model: A Keras model, compiled or not. One that is not built is rebuilt from its config, or,
+            where it has none, built by a call, and has no weights again afterwards.
         x: A batch of inputs, as `fit` takes them; None, where there is no `y` either, draws one
             from the model's input shapes.
         y: The targets; None draws some that fit the loss.
@@ -72,9 +75,12 @@ def diagnose(
     """
     _arguments.check(model, loss, optimizer, seed, steps)
     _arguments.as_many(x, y)
-    with undisturbed():
-        built = model if is_built(model) else _twin(model)
-        return examine(built, x, y, loss, optimizer, seed, steps=steps)
+    with undisturbed(), contextlib.ExitStack() as stack:
+        twin, said = model if is_built(model) else _twin(model), ()
+        if twin is None:
+            stack.enter_context(built_meanwhile(model))
+            twin, said = model, _BUILT
+        return examine(twin, x, y, loss, optimizer, seed, steps=steps, said=said)
 
 
 def examine(
@@ -179,8 +185,8 @@ _COMPILED = (
 """What a model knows of how it was compiled."""
 
 
-def _twin(model: keras.Model) -> keras.Model:
-    """A model like one that is not built, so that the original stays as it is.
+def _twin(model: keras.Model) -> keras.Model | None:
+    """A model like one that is not built, so that the original stays as it is; None if none is.
 
     The constraints are the original objects: their configs may leave arguments out.
     """
@@ -192,12 +198,8 @@ def _twin(model: keras.Model) -> keras.Model:
         with keras.saving.custom_object_scope(custom):
             twin = _from_config(type(model), model.get_config())
     # A user's `get_config` may raise anything, or not exist.
-    except Exception as exception:
-        raise ValueError(
-            f"`model` of `diagnose` must be built: {model.name!r} has no weights yet and can not "
-            f"be copied from its config ({type(exception).__name__}). Call it once on a batch, "
-            "`model(x)`, before."
-        ) from None
+    except Exception:
+        return None
     for original, copy in zip(model._flatten_layers(), twin._flatten_layers(), strict=True):
         copy.name = original.name
         for name, value in vars(original).items():

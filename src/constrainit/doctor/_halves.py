@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from constrainit.doctor._dropping import dropping_nothing
 from constrainit.doctor._problem import Problem
@@ -75,9 +76,21 @@ class Halves:
         self.begin()
         return found
 
+    def of_others(self) -> float | None:
+        """The loss where each example has the targets of another one; None if all are the same."""
+        x, y = self._unseen
+        order = np.random.default_rng(0).permutation(keras.tree.flatten(x)[0].shape[0])
+        mixed = keras.tree.map_structure(lambda part: ops.take(part, order, axis=0), y)
+        pairs = zip(keras.tree.flatten(y), keras.tree.flatten(mixed), strict=True)
+        if all(np.array_equal(to_numpy(one), to_numpy(other)) for one, other in pairs):
+            return None
+        return self._loss(x, mixed)
+
     def loss(self) -> float:
         """The loss of the examples that are not trained on, with nothing dropped."""
-        x, y = self._unseen
+        return self._loss(*self._unseen)
+
+    def _loss(self, x, y):
         with dropping_nothing(self._problem.model):
             found, _ = self._problem.loss(x, y, as_it_is)
         return float(to_numpy(found))

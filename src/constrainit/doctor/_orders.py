@@ -1,4 +1,4 @@
-"""Targets of several outputs that are given in another order than the outputs."""
+"""The order of several outputs, and of what is given for each of them."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,6 +10,26 @@ from constrainit.doctor._evidence import LossEvidence
 from constrainit.doctor._statistics import to_numpy
 
 _SHARES = ("sigmoid", "softmax")
+
+
+def as_outputs(y: Any, outputs: Any, names: Any) -> Any:
+    """Targets by the names of outputs that the model gives as a list, as such a list."""
+    listed = isinstance(outputs, (list, tuple)) and isinstance(y, dict)
+    return [y[name] for name in names] if listed and names and set(names) == set(y) else y
+
+
+def losses_of(compiled: Any, outputs: Any) -> list[Any]:
+    """The losses that Keras has made of those of `compile`, in the order of the outputs.
+
+    Those of a dictionary come as that was written. An output without a loss has no place, and one
+    may have several.
+    """
+    made = [(path, function) for path, function, *_ in compiled._flat_losses]
+    own = dict(made)
+    paths = [path for path, _ in keras.tree.flatten_with_path(outputs)]
+    if len(made) != len(paths) or set(own) != set(paths):
+        return [function for _, function in made]
+    return [own[path] for path in paths]
 
 
 def in_other_order(problem: Any, found: list[LossEvidence]) -> list[LossEvidence]:

@@ -13,6 +13,7 @@ from keras.src.trainers.compile_utils import CompileLoss
 
 from constrainit._precision import dtype_of
 from constrainit.doctor import _batch, _own_optimizer
+from constrainit.doctor._orders import as_outputs, losses_of
 from constrainit.doctor._recording import Recording, as_it_is, count_of, is_float
 from constrainit.doctor._state import attribute
 from constrainit.doctor.engines import engine
@@ -135,9 +136,7 @@ class Problem:
 
     def losses(self) -> list[Any]:
         """The loss of each output, as Keras resolves it; an empty list for a model's own."""
-        if self._compiled_loss is None:
-            return []
-        return [function for _, function, *_ in self._compiled_loss._flat_losses]
+        return [] if self._compiled_loss is None else losses_of(self._compiled_loss, self.specs)
 
     def trace_outputs(self) -> Any:
         """The shapes that the model gives for the batch, found without computing."""
@@ -177,9 +176,9 @@ class Problem:
         if self.y is None:
             self.y = _batch.targets_for(self.model, outputs, loss, self.seed)
             self.said.append("targets drawn at random, as none were given")
-        self.y = _tensors(self.y)
+        names = getattr(self.model, "output_names", None)
+        self.y = _tensors(as_outputs(self.y, outputs, names))
         if loss is not None:
-            names = getattr(self.model, "output_names", None)
             self._compiled_loss = CompileLoss(loss, weights, output_names=names)
             self._compiled_loss.build(self.y, outputs)
         self.loss_name = _batch.name_of_loss(loss)

@@ -11,7 +11,7 @@ from constrainit.doctor._problem import Problem
 from constrainit.doctor._schedules import schedule_of
 from constrainit.doctor._statistics import to_numpy
 
-_MOVED = 1e-4
+MOVED = 1e-4
 """Steps that move a weight by less of itself would need ten thousand for all of it."""
 
 _CRAWLS = 1e-2
@@ -46,8 +46,8 @@ def too_slow(problem: Problem, evidence: Evidence, start: Values) -> SlowEvidenc
     losses, rate = evidence.losses, evidence.rate
     moving = [made for made in evidence.gradients if made.norm]
     clip = clips_of(problem.optimizer)
-    # How far zeros move, as of biases, has no share; a clip holds them back with the others.
-    shares = [made.moved for made in moving if made.moved is not None or not clip]
+    # Of zeros, as of biases, is known how far they go; a clip holds them back with the others.
+    shares = [m.stride if m.moved is None else m.moved for m in moving if m.moved or not clip]
     most = max((share or math.inf for share in shares), default=math.inf)
     if most >= _CRAWLS or not rate or len(losses) <= _FEWEST or evidence.trained:
         return None
@@ -65,9 +65,9 @@ def too_slow(problem: Problem, evidence: Evidence, start: Values) -> SlowEvidenc
         if _knows(halves, first):
             return None
         given = halves.train(steps)
-        if clip and most < _MOVED:
+        if clip and most < MOVED:
             free, far = _without(clip, problem, start, steps, slowest.record.variable)
-            if _gains(first, given, free) and far > _MOVED:
+            if _gains(first, given, free) and far > MOVED:
                 seen = (first, given, free)
                 return SlowEvidence(slowest.record, size, moved, rate, 1.0, steps, seen, clip, far)
         for factor in _FACTORS:
@@ -76,7 +76,7 @@ def too_slow(problem: Problem, evidence: Evidence, start: Values) -> SlowEvidenc
             if not _gains(first, given, faster):
                 continue
             far = slowest.record
-            if most >= _MOVED:
+            if most >= MOVED:
                 # Weights that are moved a little get there in as many steps as training takes.
                 if factor < _FACTORS[-1]:
                     return None
@@ -110,6 +110,11 @@ def _without(clip, problem, start, steps, variable):
 
 
 def _knows(halves, loss):
-    """Whether the weights as they are do clearly better than the same ones in another order."""
-    draws = np.random.default_rng(0)
-    return 0 <= loss < _KNOWN * min(halves.shuffled(draws) for _ in range(3))
+    """Whether the weights as they are do clearly better than the same ones in another order.
+
+    And than they do where each example has the targets of another one: a loss that is as good for
+    these is one of chance.
+    """
+    others, draws = halves.of_others(), np.random.default_rng(0)
+    apart = others is None or loss < _KNOWN * others
+    return apart and 0 <= loss < _KNOWN * min(halves.shuffled(draws) for _ in range(3))

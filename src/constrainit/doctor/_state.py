@@ -63,6 +63,18 @@ def borrowed(model: keras.Model, also: Iterable[Any] = ()) -> Iterator[Callable[
         put_back()
 
 
+@contextlib.contextmanager
+def built_meanwhile(model: keras.Model) -> Iterator[None]:
+    """A model that is not built, or not all of it, may be: it comes back without these weights."""
+    trackers = [layer._tracker for layer in model._flatten_layers()]
+    # What is gone may not be known any more: another weight may come to have its id.
+    known = [{name: set(ids) for name, ids in one.stored_ids.items()} for one in trackers]
+    with borrowed(model, trackers):
+        yield
+    for tracker, ids in zip(trackers, known, strict=True):
+        tracker.stored_ids.update(ids)
+
+
 def operations_of(model: keras.Model) -> list[Any]:
     """The operations between the layers of a model that is a graph, and of its parts."""
     graphs = [one for one in model._flatten_layers() if hasattr(one, "_operations")]

@@ -97,6 +97,7 @@ class Evidence:
         end: What a schedule that ends early leaves to learn, where there is one.
         alike: A weight whose updates are at a right angle to its set, where its gradients are not.
         slow: The weight that moves least, where only a higher rate trains.
+        far_targets: The targets, where only scaled ones are learnt.
         drops: What layers that drop most of what they are given make of it, where there are some.
         moving: What moving statistics make of the loss, where there are some.
         unknown: Weights to train that the optimizer was not built for, where it was built.
@@ -196,6 +197,7 @@ class Evidence:
     end: EndEvidence | None = None
     alike: AlikeEvidence | None = None
     slow: SlowEvidence | None = None
+    far_targets: Any = None
     drops: DropEvidence | None = None
     moving: MovingEvidence | None = None
     unknown: list[WeightRecord] = field(default_factory=list)

@@ -8,6 +8,11 @@ _LEFT = 0.05
 _MANY = 100
 """Statistics that settle within fewer steps are not told of."""
 
+_ENDLESS = 10_000
+"""No training waits for so many; what predicts with them costs several times as much until then."""
+
+_SEVERAL = 3.0
+
 _VISIBLE = 0.1
 """What prediction costs more has to be this share of the loss at the start, too."""
 
@@ -18,7 +23,8 @@ class LateStatistics(Rule):
     A `BatchNormalization` predicts with moving statistics that begin at a mean of 0 and a variance
     of 1, and of which each step keeps 99 %. For inputs of another size, `evaluate` and the
     validation of the first epochs then tell of these statistics, and not of the weights. It is a
-    note: with enough steps they settle by themselves.
+    note: with enough steps they settle by themselves. It is a warning with a momentum that takes
+    more than ten thousand steps, as 0.9999 does, while predictions cost several times as much.
 
     Example:
         keras.utils.set_random_seed(0)
@@ -39,6 +45,7 @@ class LateStatistics(Rule):
 
     Known limits:
         How many steps a training takes is not known: the note says how many these statistics need.
+        It is a warning above 10000 steps, where prediction costs three times what it will.
         Given where they take a hundred steps to come within 5 % of where they settle, and the loss
         of the batch after the steps that are looked at is, in prediction, twice what it is once
         they have settled. Looked at as by CW221.
@@ -60,6 +67,7 @@ class LateStatistics(Rule):
         if not now - settled > max(abs(settled), _VISIBLE * abs(evidence.losses[0])):
             return
         slowest = max(late, key=_needed)
+        endless = _needed(slowest) > _ENDLESS and now > _SEVERAL * abs(settled)
         steps = len(evidence.losses) - 1
         names = ", ".join(repr(one.layer) for one in late[:3])
         more = f" and {len(late) - 3} more" if len(late) > 3 else ""
@@ -76,7 +84,7 @@ class LateStatistics(Rule):
                 "loss_in_prediction": now, "settled_loss": settled,
                 "momentum": slowest.momentum, "steps_needed": _needed(slowest),
             },
-            layer=slowest.layer,
+            level="warning" if endless else "info", layer=slowest.layer,
         )  # fmt: skip
 
 

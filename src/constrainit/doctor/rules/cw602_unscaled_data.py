@@ -23,7 +23,11 @@ class UnscaledData(Rule):
 
     Known limits:
         Tried only where something is wrong and an array of floats is larger than 10 in the mean.
-        Whole numbers are taken for indices and left alone.
+        Whole numbers are taken for indices and left alone. Targets of that size are also reported
+        where the loss falls by less than 1 % in the steps, 100 of them take a fifth off the loss of
+        scaled targets, for examples that are not trained on, and of the given ones not a twentieth
+        of that share: without a schedule, in models that were not trained before, whose steps are
+        cheap and whose outputs have no bounds.
 
     Source:
         Measured: the training is repeated from the same start with the scaled batch. LeCun, Bottou,
@@ -31,9 +35,22 @@ class UnscaledData(Rule):
     """
 
     code, name, stage = "CW602", "unscaled-data", "forward"
-    numbers = ("size",)
+    numbers = ("size", "loss", "loss_scaled")
 
     def find(self, evidence):
+        far = evidence.far_targets
+        if far is not None:
+            (first, last), (begin, end) = far.given, far.scaled
+            yield self.made(
+                f"the targets {far.name} lie in [{far.low:.3g}, {far.high:.3g}], far from what the "
+                f"model gives: {far.steps} steps take the loss of examples that are not trained on "
+                f"from {first:.4g} to {last:.4g}, and with targets of mean zero and deviation one "
+                f"from {begin:.4g} to {end:.4g}",
+                "train on scaled targets and scale the predictions back, or let "
+                "layers.Rescaling(deviation, mean) be the last layer",
+                {"size": max(abs(far.low), abs(far.high)), "loss": last, "loss_scaled": end},
+                stage="training",
+            )  # fmt: skip
         trial = evidence.trials.get("data")
         if trial is not None:
             named = ", ".join(

@@ -261,9 +261,10 @@ def measured(finding: Finding, evidence: Evidence) -> dict[str, Any]:
                 "nonfinite_share": output.nonfinite, "saturated_share": output.saturated,
                 "dead_share": output.dead, "mean": output.mean, "spread": output.spread,
             }  # fmt: skip
-    peaks = [output.peak for output in evidence.outputs]
-    last = evidence.losses[-1] if evidence.losses else None
-    numbers |= {"loss": evidence.loss, "loss_after": last, "peak": max(peaks, default=0.0)}
+    peak = max((output.peak for output in evidence.outputs), default=0.0)
+    numbers |= {"loss": evidence.loss, "loss_after": (evidence.losses or [None])[-1], "peak": peak}
+    if evidence.moving is not None:
+        numbers["loss_in_prediction"] = evidence.moving.losses[1]
     if len(evidence.penalties) > 1:
         numbers["data_loss"], numbers["data_loss_after"] = of_data(evidence)
     numbers.setdefault("exception", "none" if not evidence.faults else "still raises")

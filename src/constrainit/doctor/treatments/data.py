@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from constrainit.doctor._data import needed_steps
+from constrainit.doctor._far_targets import standardized
 from constrainit.doctor._labels import both_signs
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.rules.cw605_target_out_of_reach import from_zero_to_one, is_of_two
@@ -38,6 +39,18 @@ def scaling(x):
         "x = keras.tree.map_structure(\n"
         "    lambda part: (part - part.mean(axis=0)) / np.maximum(part.std(axis=0), 1e-6)\n"
         "    if part.dtype.kind == 'f' else part, x)"
+    )
+
+
+def scaled_targets(problem, evidence, found):
+    """Targets of mean zero and deviation one, where they are too far for the steps."""
+    if evidence.far_targets is None:
+        return None
+    return Changed(
+        "the targets are brought to mean zero and deviation one",
+        with_other(problem, y=standardized(problem.y)),
+        "mean, deviation = y.mean(axis=0), y.std(axis=0)\n"
+        "y = (y - mean) / deviation  # and predictions of them times deviation, plus mean",
     )
 
 

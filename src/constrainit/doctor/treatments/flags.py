@@ -1,5 +1,6 @@
-"""Remedies for flags that keep weights from being trained."""
+"""Remedies for flags that keep weights from being trained, and moving statistics from moving."""
 
+from constrainit.doctor.treatments._layers import changed_layers
 from constrainit.doctor.treatments._remedy import Changed, with_other
 
 
@@ -23,6 +24,21 @@ def model_switched_on(problem, evidence, found):
         f"{names} is trainable{were}",
         with_other(problem),
         "\n".join([*codes, "# then model.compile(...) again"]),
+    )
+
+
+_USUAL = 0.9
+"""A momentum with which statistics settle within thirty steps."""
+
+
+def statistics_sooner(problem, evidence, found):
+    """A smaller momentum for the moving statistics that take too many steps."""
+    slow = {one.layer for one in evidence.moving.norms if one.momentum > _USUAL}
+    changed = changed_layers(problem, lambda layer: layer.name in slow, momentum=_USUAL)
+    return Changed(
+        f"momentum={_USUAL} in {changed}",
+        with_other(problem),
+        f"keras.layers.BatchNormalization(momentum={_USUAL})",
     )
 
 

@@ -1,0 +1,116 @@
+"""Targets so far from what a model gives that its steps never get there."""
+
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from constrainit.doctor._evidence import Evidence
+from constrainit.doctor._halves import Halves, Values, can_be_halved, tried
+from constrainit.doctor._problem import Problem
+from constrainit.doctor._recording import is_custom
+from constrainit.doctor._schedules import schedule_of
+from constrainit.doctor._slow import MOVED
+from constrainit.doctor._statistics import to_numpy
+
+LARGE = 10.0
+"""Targets of a smaller mean and deviation are about as large as what layers give."""
+
+_STILL = 0.01
+_FEWEST = 15
+_STEPS = 100
+_GAIN = 0.2
+"""Scaled targets are of use where the steps take so much off their loss, ..."""
+
+_MORE = 20.0
+"""... and so many times as large a share as they take off that of the targets as they are."""
+
+
+class FarTargets(NamedTuple):
+    """Targets that the same model learns once they are scaled.
+
+    Attributes:
+        name: What the report calls them.
+        low: The least of them.
+        high: The largest.
+        steps: How many steps were taken with either.
+        given: The loss of examples that are not trained on, before and after.
+        scaled: The same with scaled targets.
+    """
+
+    name: str
+    low: float
+    high: float
+    steps: int
+    given: tuple[float, float]
+    scaled: tuple[float, float]
+
+
+def far_targets(problem: Problem, evidence: Evidence, start: Values) -> FarTargets | None:
+    """The targets, where steps get nowhere near them on half of the batch, but to scaled ones.
+
+    None where the loss falls, where weights or targets are not what is known of it, with a
+    schedule, and of a model that has been trained before.
+
+    Args:
+        problem: The problem.
+        evidence: What is known of it.
+        start: The model's variables, and what they were before any step.
+    """
+    losses, far = evidence.losses, [made for made in evidence.losses_of if is_far(made)]
+    if _is_slow_itself(evidence.slow) or evidence.trained or len(losses) <= _FEWEST or not far:
+        return None
+    if len(far) < len(evidence.losses_of) or not all(np.isfinite(losses)):
+        return None
+    if not 0 <= losses[0] * (1 - _STILL) <= losses[-1] or not can_be_halved(problem):
+        return None
+    if schedule_of(problem.optimizer) is not None:
+        return None
+    with tried(problem, "scaled targets are"):
+        given, scaled = (_taught(one, start) for one in (problem, _of(problem)))
+        gains = [(first - last) / max(abs(first), 1e-30) for first, last in (given, scaled)]
+        if gains[1] > _GAIN and gains[1] > _MORE * gains[0]:
+            target = far[0].target
+            return FarTargets(target.name, target.low, target.high, _STEPS, given, scaled)
+    return None
+
+
+def _is_slow_itself(slow):
+    """Whether a weight is: held back, hardly moved, or a number of the user's own in its units."""
+    return slow is not None and bool(
+        slow.clip or slow.moved < MOVED or is_custom(slow.record.layer)
+    )
+
+
+def is_far(made: Any) -> bool:
+    """Whether an output without bounds is to give numbers of another size."""
+    target, free = made.target, np.isinf([made.low, made.high]).all()
+    large = abs(target.mean) + target.deviation > LARGE
+    return bool(free and large and made.goals and made.classes is None and not target.nonfinite)
+
+
+def standardized(values: Any) -> Any:
+    """Arrays of mean zero and deviation one in each column; whole numbers become floats."""
+
+    def one(part):
+        value = to_numpy(part).astype("float64")
+        mean, deviation = value.mean(axis=0), value.std(axis=0)
+        return ops.convert_to_tensor(
+            ((value - mean) / np.where(deviation > 0, deviation, 1.0)).astype("float32")
+        )
+
+    return keras.tree.map_structure(one, values)
+
+
+def _of(problem):
+    """The problem with scaled targets."""
+    y = standardized(problem.y)
+    given = problem.given_loss, problem.given_optimizer, problem.seed
+    return Problem(problem.model, problem.x, y, *given, steps=1)
+
+
+def _taught(problem, start):
+    halves = Halves(problem, start)
+    first = halves.loss()
+    return first, halves.train(_STEPS)
