@@ -66,10 +66,12 @@ class Cut:
         operation: What is called there, or `a comparison`.
         source: The line, as it is written; None of an operation in the graph of a model, which
             knows no lines.
+        layer: The name of the layer behind the weight's own one in whose code the line stands.
     """
 
     operation: str
     source: Source | None
+    layer: str = ""
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,12 @@ import keras
 from keras import ops
 
 from constrainit._precision import dtype_of
+from constrainit.doctor._code import code_of
 from constrainit.doctor._evidence import MadeEvidence
 from constrainit.doctor._frames import Source, running_line
 from constrainit.doctor._state import attribute
 from constrainit.doctor._statistics import activation_of
+from constrainit.doctor._straight import swapped
 from constrainit.doctor.engines import engine
 
 _LIBRARIES = ("keras", "constrainit")
@@ -52,15 +54,21 @@ class Recording:
 
     def says(self, layer: str, word: str) -> bool:
         """Whether the user's code of a layer holds a word: of its class, or of a function in it."""
-        named = [one for one in _observable(self.model) if one.name == layer]
-        codes = {own_function(one) for one in named} | {
-            type(one) for one in named if is_custom(one)
-        }
         try:
-            return any(word in inspect.getsource(code) for code in codes - {None})
+            return any(word in inspect.getsource(code) for code in self._codes(layer))
         # Classes made in a session have no source.
         except (OSError, TypeError):
             return False
+
+    def is_swapped(self, layer: str) -> bool:
+        """Whether the user's code of a layer has a straight-through estimator the wrong way."""
+        known = [code for one in self._codes(layer) if (code := code_of(one)) is not None]
+        return any(swapped(code.tree) is not None for code in known)
+
+    def _codes(self, layer):
+        named = [one for one in _observable(self.model) if one.name == layer]
+        own = {own_function(one) for one in named} - {None}
+        return own | {type(one) for one in named if is_custom(one)}
 
     @contextlib.contextmanager
     def of(

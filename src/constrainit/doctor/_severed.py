@@ -3,7 +3,7 @@
 import ast
 import inspect
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -83,9 +83,26 @@ def _in_graph(record, layers):
         name = _SNAKE.sub("_", type(one).__name__).lower()
         if not made[one] and (name in _STEPS or _casts_to_whole(one)):
             return Cut(name, None)
+        inside = _where_it_enters(one, behind) if made[one] and is_custom(one) else None
+        if inside is not None:
+            return inside
         after = dict.fromkeys(node.operation for node in one._outbound_nodes)
         behind += [other for other in after if other in made and other not in behind]
     return None
+
+
+def _where_it_enters(layer, before):
+    """The line in the code of a layer behind those of its several inputs that come from some."""
+    node = next(iter(layer._inbound_nodes), None)
+    given = [] if node is None else list(node.arguments.args)
+    whole = len(given) == 1 and isinstance(given[0], (list, tuple))
+    parts = list(given[0]) if whole else given
+    own = [getattr(getattr(one, "_keras_history", None), "operation", None) in before
+           for one in parts]  # fmt: skip
+    if all(own):
+        return None
+    found = _in_method(kind_of_layer(layer), "call", (), own, whole=whole)
+    return found and replace(found, layer=layer.name)
 
 
 def _casts_to_whole(operation):
@@ -123,8 +140,12 @@ def _code_of_function(one):
     return lambda_of(one) if one.__name__ == "<lambda>" else code_of(one)
 
 
-def _in_method(kind, name, attributes, inputs, first=1):
-    """The line in a method of a class, from attributes of `self` or from its arguments on."""
+def _in_method(kind, name, attributes, inputs, first=1, whole=False):
+    """The line in a method of a class, from attributes of `self` or from its arguments on.
+
+    Of several inputs only those are followed for which `inputs` says so; they may come as a whole,
+    which the method takes apart by an assignment.
+    """
     owner = next((one for one in kind.__mro__ if name in vars(one)), None)
     if owner is None or _is_of_library(owner.__module__):
         return None
@@ -134,8 +155,23 @@ def _in_method(kind, name, attributes, inputs, first=1):
         return None
     module = inspect.getmodule(owner)
     flow = _Flow(code, {} if module is None else vars(module), frozenset(attributes))
-    given = {one.arg for one in methods[0].args.args[first:]} if inputs else set()
+    arguments = methods[0].args.args[first:]
+    if isinstance(inputs, list):
+        given = _taken_apart(methods[0], arguments, inputs) if whole else _at(arguments, inputs)
+        return flow.first(methods[0], given) if given else None
+    given = {one.arg for one in arguments} if inputs else set()
     return flow.first(methods[0], given - _FLAGS)
+
+
+def _taken_apart(method, arguments, chosen):
+    """The names that some parts of the first argument get where all of it is assigned to names."""
+    for node in ast.walk(method):
+        value, target = getattr(node, "value", None), getattr(node, "targets", [None])[0]
+        whole = isinstance(value, ast.Name) and arguments and value.id == arguments[0].arg
+        if whole and isinstance(target, (ast.Tuple, ast.List)):
+            pairs = zip(target.elts, chosen, strict=False)
+            return {one.id for one, own in pairs if own and isinstance(one, ast.Name)}
+    return set()
 
 
 def _functions(code, name):

@@ -271,8 +271,9 @@ class Training:
             outputs = [o for o in self.evidence.outputs if o.layer == layer]
             leaves = max((o.gradient or 0.0 for o in outputs), default=0.0)
             kind = outputs[0].kind if outputs else ""
-            stops = recording.says(layer, "stop_gradient")
-            found.append(EntryEvidence(layer, kind, max(norms), leaves, stops))
+            swapped = recording.is_swapped(layer)
+            stops = recording.says(layer, "stop_gradient") and not swapped
+            found.append(EntryEvidence(layer, kind, max(norms), leaves, stops, swapped))
         return found
 
     def _unknown(self):

@@ -51,6 +51,7 @@ class EntryEvidence:
         gradient: Norm of the loss's gradient there, None if the loss does not depend on it.
         leaves: The same at its outputs, the largest.
         stops: Whether the code of the layer says `stop_gradient`.
+        swapped: Whether it says so in a straight-through estimator the wrong way round.
     """
 
     layer: str
@@ -58,6 +59,7 @@ class EntryEvidence:
     gradient: float | None
     leaves: float | None
     stops: bool
+    swapped: bool = False
 
 
 @dataclass(frozen=True)

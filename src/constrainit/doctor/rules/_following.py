@@ -2,6 +2,7 @@
 
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding
+from constrainit.doctor.rules._following_roots import BROKEN, follow_explosion, follow_picked
 from constrainit.doctor.rules.cw001_model_fails import ModelFails
 from constrainit.doctor.rules.cw101_infeasible_start import InfeasibleStart
 from constrainit.doctor.rules.cw102_start_jump import StartJump
@@ -25,7 +26,6 @@ from constrainit.doctor.rules.cw409_not_a_variable import NotAVariable
 from constrainit.doctor.rules.cw411_muted_signal import MutedSignal
 from constrainit.doctor.rules.cw412_beyond_range import BeyondRange
 from constrainit.doctor.rules.cw501_nonfinite_gradient import NonfiniteGradient
-from constrainit.doctor.rules.cw502_nonfinite_loss import NonfiniteLoss
 from constrainit.doctor.rules.cw503_no_gradient import NoGradient
 from constrainit.doctor.rules.cw504_fading_gradient import FadingGradient
 from constrainit.doctor.rules.cw505_loss_grows import LossGrows
@@ -42,9 +42,8 @@ from constrainit.doctor.rules.cw706_state_not_saved import StateNotSaved
 
 _WITHOUT_GRADIENT = (NoGradient.code, FadingGradient.code)
 _OF_GRADIENTS = (FadingGradient.code, LossGrows.code)
-_BROKEN = (NonfiniteForward.code, NonfiniteGradient.code, NonfiniteLoss.code)
 _BY_START = (InfeasibleStart.code, StartJump.code, LostHalf.code, LostUpdate.code)
-BY_JUMP = (*_BROKEN, ExplodingSignal.code, LossGrows.code)
+BY_JUMP = (*BROKEN, ExplodingSignal.code, LossGrows.code)
 """What follows from weights that a constraint has made many times as large."""
 
 _OF_CONSTRAINT = (UpdateUndone.code, NotAProjection.code, InexactConstraint.code, *_BY_START)
@@ -62,11 +61,12 @@ def follow(found: list[Finding], evidence: Evidence) -> None:
     _follow_signal(found, [output.layer for output in evidence.outputs])
     _follow_softmax(found, evidence)
     _follow_factors(found, evidence)
+    follow_picked(found, evidence)
     _follow_computed(found, evidence)
     _follow_assigned(found)
     _follow_zeros(found, evidence)
     _follow_stuck(found)
-    _follow_explosion(found)
+    follow_explosion(found)
     _follow_constraint(found)
     _follow_axes(found)
     _follow_undone(found)
@@ -86,7 +86,7 @@ def _follow_start(found, order):
     at = order.index(own.layer) if own.layer in order else 0
     for finding in found:
         before = finding.layer in order[:at] and finding.code == NonfiniteForward.code
-        if finding.code in _BROKEN and not before:
+        if finding.code in BROKEN and not before:
             finding.cause = f"{own.code} {own.weight}"
 
 
@@ -105,15 +105,6 @@ def _follow_stuck(found):
     for own in _of(found, StuckAtBound):
         for finding in [f for f in _of(found, DeadStart) if f.stage not in _FIRST]:
             finding.cause = f"{own.code} {own.weight}"
-
-
-def _follow_explosion(found):
-    """A loss overflows by outputs that have grown; what it computes of them is sound."""
-    grown = _of(found, ExplodingSignal)
-    for finding in found if grown else []:
-        late = grown[0].stage == finding.stage == "training" and finding.code in _BROKEN
-        if late or (finding.code == NonfiniteLoss.code and "overflow of" in finding.message):
-            finding.cause = f"{grown[0].code} {grown[0].weight or grown[0].layer}"
 
 
 def _follow_softmax(found, evidence):
@@ -175,7 +166,8 @@ def _follow_assigned(found):
 
 def _follow_zeros(found, evidence):
     """Behind kernels of zeros all is the same for every example, and before them is no gradient."""
-    own = next((f for f in _of(found, IdenticalUnits) if "zeros" in f.evidence), None)
+    zeros = (f for f in _of(found, IdenticalUnits) if "zeros" in f.evidence and not f.cause)
+    own = next(zeros, None)
     order = [output.layer for output in evidence.outputs]
     layers = [record.layer.name for record in evidence.zeros]
     places = [order.index(name) for name in layers if name in order]
@@ -197,7 +189,7 @@ def _of(found, rule):
 def _follow_constraint(found):
     """What is finite until a constraint has made NaN of a weight follows from that."""
     made = next((f for f in found if f.code == ConstraintMakesNan.code), None)
-    broken = [f for f in found if f.code in _BROKEN]
+    broken = [f for f in found if f.code in BROKEN]
     if made is not None and not any(f.stage in _FIRST for f in broken):
         for finding in broken:
             finding.cause = f"{made.code} {made.weight}"
@@ -270,7 +262,7 @@ def _follow_gradient(found):
     """What the weights make of the batch once their first gradient was NaN follows from that."""
     lost = [f for f in found if f.code == NonfiniteGradient.code and f.stage == "gradients"]
     for finding in found if lost else []:
-        if finding.code in _BROKEN and finding.stage not in _FIRST:
+        if finding.code in BROKEN and finding.stage not in _FIRST:
             finding.cause = f"{lost[0].code} {lost[0].weight or lost[0].layer}"
 
 
@@ -289,7 +281,7 @@ def _follow_config(found):
     """What is drawn anew follows from an argument that is lost, or is to be trained anyway."""
     lost = [f for f in _of(found, LayerNotSaved) if f.weight and f.level == "error"]
     for finding in found if lost else []:
-        if finding.code in _BROKEN and not finding.cause:
+        if finding.code in BROKEN and not finding.cause:
             finding.cause = f"{lost[0].code} {lost[0].weight}"
     causes = [f for f in found if f.code in (LayerNotSaved.code, NotAVariable.code) and f.counts]
     for finding in _of(found, StateNotSaved):

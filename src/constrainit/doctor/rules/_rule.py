@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from constrainit.doctor._evidence import ConstraintEvidence, Evidence
 from constrainit.doctor._finding import Finding
 from constrainit.doctor._frames import Cut, Source
+from constrainit.doctor._statistics import Output
 from constrainit.doctor.rules._sections import Page, page_of
 from constrainit.doctor.trace import Operation
 
@@ -122,6 +123,13 @@ def cut_at(cut: Cut | None) -> str:
         return f"; {cut.operation} in the graph of the model cuts it off"
     line, file = cut.source.line, Path(cut.source.file).name
     return f"; {cut.operation} in line {line} of {file} cuts it off"
+
+
+def is_cut_behind(evidence: Evidence, output: Output) -> bool:
+    """Whether no gradient comes to an output, as the code of a layer behind it cuts it off."""
+    never = [g.record for g in evidence.gradients if g.never]
+    known = [evidence.severed.get(r.path) for r in never if r.layer.name == output.layer]
+    return not output.gradient and any(c is not None and c.source is not None for c in known)
 
 
 def percent(share: float | None) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 
 from constrainit.doctor._masking import MaskedEvidence
 from constrainit.doctor._statistics import to_numpy
-from constrainit.doctor.rules._rule import Rule, cut_at, percent
+from constrainit.doctor.rules._rule import Rule, cut_at, is_cut_behind, percent
 
 _ROUNDING, _LATER = 1e-6, 1e-4
 
@@ -63,7 +63,7 @@ class ConstantOutput(Rule):
         last = {(o.layer, i): o for i, o in enumerate(evidence.outputs_last)}
         for place, output in enumerate(evidence.outputs):
             later = last.get((output.layer, place))
-            if later is None or output.layer in cut | moves:
+            if later is None or output.layer in cut | moves or is_cut_behind(evidence, output):
                 continue
             if _still(output, _ROUNDING) and _still(later, _LATER):
                 why, fix, where = _cause(evidence, output)

@@ -3,9 +3,14 @@
 import itertools
 
 from constrainit.doctor._beyond import is_nothing
-from constrainit.doctor.rules._rule import Rule, cut_at
+from constrainit.doctor.rules._rule import Rule, cut_at, is_cut_behind
 
 _ROUNDING = 1e-5
+
+_SWAPPED = (
+    ". The straight-through estimator is written the wrong way round: what it gives is smooth, and "
+    "its gradient that of the step"
+)
 
 
 class NoGradient(Rule):
@@ -83,8 +88,12 @@ class NoGradient(Rule):
                 yield self.made(
                     f"the loss depends on what {entry.kind} {entry.layer!r} gives, but no gradient "
                     f"gets through it: {named} did not get one at any of "
-                    f"{_steps(evidence)} steps{cut_at(cut_off)}",
-                    "replace the operation without a derivative (a comparison, sign, round, "
+                    f"{_steps(evidence)} steps{cut_at(cut_off)}"
+                    + (_SWAPPED if entry.swapped else ""),
+                    "write soft + stop_gradient(hard - soft), which has the value of the step and "
+                    "the gradient of what it is taken of"
+                    if entry.swapped
+                    else "replace the operation without a derivative (a comparison, sign, round, "
                     "argmax) by a smooth one, or pass the gradient through "
                     "(constrainit.Grid(...).straight_through)",
                     {"gradient": 0.0, "gradient_behind": entry.leaves},
@@ -95,7 +104,8 @@ class NoGradient(Rule):
         for gradient in never:
             record = gradient.record
             behind = _behind(evidence, record.layer)
-            if not gradient.factor and (cut or (behind is not None and _is_flat(behind))):
+            flat = behind is not None and _is_flat(behind) and not is_cut_behind(evidence, behind)
+            if not gradient.factor and (cut or flat):
                 continue
             reached = _is_reached(evidence, gradient)
             held = evidence.severed.get(record.path)
@@ -131,7 +141,8 @@ class NoGradient(Rule):
             yield self.made(
                 f"it gets no gradient at any of {_steps(evidence)} steps{why}",
                 fix,
-                {"gradient": 0.0}, layer=record.layer.name, weight=record.path, source=_line(told),
+                {"gradient": 0.0}, layer=(told and told.layer) or record.layer.name,
+                weight=record.path, source=_line(told),
                 level="warning" if _counts(gradient, reached, says, told) else "info",
             )  # fmt: skip
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+from constrainit.doctor._straight import swapped
+
 _REDUCTIONS = ("sum", "mean", "max", "min", "norm", "sqrt")
 
 
@@ -156,6 +158,16 @@ def _sets_an_attribute(node):
     else:
         return False
     return any(isinstance(t, ast.Attribute) and ast.unparse(t.value) == "self" for t in targets)
+
+
+def turned(text):
+    """A straight-through estimator that is written the wrong way round, the right way round."""
+    found = swapped(ast.parse(text))
+    if found is None:
+        return None
+    node, new = found
+    sentence = "the sum has the value of the step, and the gradient of what that is taken of"
+    return sentence, replaced(text, node, new)
 
 
 def with_a_gradient(text):

@@ -77,7 +77,9 @@ def scaled_down(problem, evidence, found):
         and (record.path in paths or not names.isdisjoint(record.path.split("/")))
     ]  # fmt: skip
     square = [record for record in kernels if record.shape[-1] == record.shape[-2]]
-    kernels = square or kernels
+    alike = [] if kernels else _alike(problem, operation.layer)
+    within = [r for one in alike for r in walk(one) if r.variable.trainable and len(r.shape) > 1]
+    kernels = square or kernels or within
     if not kernels:
         return None
     starts = [to_numpy(record.variable) for record in kernels]
@@ -93,11 +95,33 @@ def scaled_down(problem, evidence, found):
         return None
     for record, start in zip(kernels, starts, strict=True):
         start_at(record, start * max(good))
+    if within:
+        kind = type(alike[0]).__name__
+        return Changed(
+            f"the start of all {len(within)} kernels in layers of {kind} times {max(good):g}",
+            code=_scaled_within(kind, max(good)),
+        )
     written = [f"# {r.variable.name} of {r.layer.name!r}" for r in kernels]
     return Changed(
         f"the start of {', '.join(r.path for r in kernels)} times {max(good):g}",
         code="\n".join(written) + "\nself.add_weight(..., initializer=lambda shape, dtype=None: "
         f"{max(good):g} * initializer(shape, dtype))",
+    )
+
+
+def _alike(problem, name):
+    """A layer of the user's own by its name, and all others of its class."""
+    layers = problem.model._flatten_layers()
+    own = next((one for one in layers if one.name == name and is_custom(one)), None)
+    return [one for one in layers if own is not None and type(one) is type(own)]
+
+
+def _scaled_within(kind, factor):
+    return (
+        "for layer in model._flatten_layers():\n"
+        f"    if type(layer).__name__ == {kind!r}:\n"
+        "        for kernel in [v for v in layer.trainable_variables if len(v.shape) > 1]:\n"
+        f"            kernel.assign({factor:g} * kernel)"
     )
 
 

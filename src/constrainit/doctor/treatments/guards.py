@@ -16,6 +16,7 @@ from constrainit.doctor.treatments._bounds import (
     with_jitter,
 )
 from constrainit.doctor.treatments._differences import exact_differences
+from constrainit.doctor.treatments._own_sums import on_logarithms
 from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.doctor.treatments._rewriting import (
     become,
@@ -23,6 +24,7 @@ from constrainit.doctor.treatments._rewriting import (
     rewritten,
     source_of,
 )
+from constrainit.doctor.treatments._safe_divisors import without_zeros
 
 
 def guarded(problem, evidence, found):
@@ -72,6 +74,24 @@ def exact_near_zero(problem, evidence, found):
     if operation is None or operation.source is None:
         return None
     return _with_edit(problem, operation, exact_differences)
+
+
+def safe_divisors(problem, evidence, found):
+    """The divisor replaced where it is zero, for a quotient whose value there is hidden behind."""
+    operation = evidence.operation
+    if operation is None or operation.source is None or operation.stage != "gradients":
+        return None
+    if operation.name != "divide" or not operation.limit.endswith("divisor of 0"):
+        return None
+    return _with_edit(problem, operation, without_zeros(operation.source.text))
+
+
+def normalized_logarithms(problem, evidence, found):
+    """Exponentials that underflow before they are divided by their sums, as logarithms."""
+    operation = evidence.operation
+    if operation is None or operation.source is None or operation.name != "divide":
+        return None
+    return _with_edit(problem, operation, on_logarithms)
 
 
 def log_of_sums(problem, evidence, found):

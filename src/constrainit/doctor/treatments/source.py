@@ -5,9 +5,9 @@ from functools import partial
 
 from constrainit.doctor._code import as_kind, kind_of_layer
 from constrainit.doctor._misfits import fitted
-from constrainit.doctor._recording import own_function
+from constrainit.doctor._recording import is_custom, own_function
 from constrainit.doctor.rules.cw201_constraint_raises import misfit
-from constrainit.doctor.treatments import _at_each_call, _edits
+from constrainit.doctor.treatments import _at_each_call, _edits, _in_steps
 from constrainit.doctor.treatments._chosen_edits import edit_for
 from constrainit.doctor.treatments._config_edits import with_layer_config
 from constrainit.doctor.treatments._edit_losses import adds_less
@@ -106,6 +106,22 @@ def with_a_gradient(problem, evidence, found):
     """The class of a layer that cuts the gradient off, with an operation that lets it through."""
     names = [finding.layer for finding in found]
     return _edited_layer(problem, names, _edits.with_a_gradient)
+
+
+def in_shorter_steps(problem, evidence, found):
+    """The class of a layer that adds to its state at each turn of a loop, in shorter steps."""
+    layers = problem.model._flatten_layers()
+    names = {part for f in found for part in (f.layer, *f.weight.split("/"))}
+    return _edited_layer(
+        problem,
+        [one.name for one in layers if one.name in names and is_custom(one)],
+        _in_steps.in_shorter_steps,
+    )
+
+
+def turned(problem, evidence, found):
+    """The class of a layer with its straight-through estimator the right way round."""
+    return _edited_layer(problem, [finding.layer for finding in found], _edits.turned)
 
 
 def smoothed(sharpness):

@@ -1,0 +1,37 @@
+"""What follows from a single root, wherever it shows."""
+
+from constrainit.doctor._evidence import Evidence
+from constrainit.doctor._finding import Finding
+from constrainit.doctor.rules.cw105_identical_units import IdenticalUnits
+from constrainit.doctor.rules.cw401_nonfinite_forward import NonfiniteForward
+from constrainit.doctor.rules.cw404_exploding_signal import ExplodingSignal
+from constrainit.doctor.rules.cw501_nonfinite_gradient import NonfiniteGradient
+from constrainit.doctor.rules.cw502_nonfinite_loss import NonfiniteLoss
+from constrainit.doctor.rules.cw503_no_gradient import NoGradient
+
+BROKEN = (NonfiniteForward.code, NonfiniteGradient.code, NonfiniteLoss.code)
+
+
+def follow_picked(found: list[Finding], evidence: Evidence) -> None:
+    """What a step in the code of a layer never picks gets no gradient because of it."""
+    lost = [f for f in found if f.code == NoGradient.code and f.counts]
+    own = next((f for f in lost if (c := evidence.severed.get(f.weight)) and c.layer), None)
+    if own is None:
+        return
+    for finding in lost:
+        alike = finding.source is None or finding.source == own.source
+        if finding is not own and alike and not finding.cause:
+            finding.cause = f"{own.code} {own.weight}"
+    for finding in found:
+        zeros = finding.code == IdenticalUnits.code and "zeros" in finding.evidence
+        if zeros and finding.weight == own.weight:
+            finding.cause = f"{own.code} {own.weight}"
+
+
+def follow_explosion(found: list[Finding]) -> None:
+    """A loss overflows by outputs that have grown; what it computes of them is sound."""
+    grown = [finding for finding in found if finding.code == ExplodingSignal.code]
+    for finding in found if grown else []:
+        late = grown[0].stage == finding.stage == "training" and finding.code in BROKEN
+        if late or (finding.code == NonfiniteLoss.code and "overflow of" in finding.message):
+            finding.cause = f"{grown[0].code} {grown[0].weight or grown[0].layer}"
