@@ -1,6 +1,7 @@
 """What every test needs: tensors of any dtype from NumPy and back, on any backend."""
 
 import contextlib
+import gc
 import logging
 import os
 import re
@@ -60,6 +61,20 @@ def arithmetic(dtype):
     return contextlib.nullcontext()
 
 
+def compiled(function):
+    """As a train step runs it."""
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        return jax.jit(function)
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function, autograph=False)
+    return function
+
+
 def whole_messages(wrong):
     """A test of wrong calls: each raises ValueError with a message that matches as a whole.
 
@@ -67,6 +82,7 @@ def whole_messages(wrong):
         wrong: Pairs of a call and a regular expression.
     """
 
+    @pytest.mark.in_turns
     @pytest.mark.parametrize("index", range(len(wrong)))
     def test_message(index):
         """The error names the argument, says what it must be and what came."""
@@ -79,6 +95,63 @@ def whole_messages(wrong):
 
 
 def pytest_configure(config):
+    """The marker of `_dealt`, and a cache of what JAX compiles."""
+    config.addinivalue_line(
+        "markers", "in_turns(every=2): on JAX and TensorFlow one of so many, in turns, of each test"
+    )
+    _cached(config)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """The garbage collector walks neither through what is collected nor, each time, through all.
+
+    A seventh of the time of a run went into looking at modules, tests and compiled programs again.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
+        gc.set_threshold(700, 10, 100)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Tests that are marked `in_turns` and not dealt to this backend are left out."""
+    if keras.backend.backend() == "torch" or any("::" in given for given in config.args):
+        return  # what is named itself is wanted
+    left_out = {item.nodeid for item in items} - _dealt(items, keras.backend.backend())
+    if left_out:
+        config.hook.pytest_deselected(items=[item for item in items if item.nodeid in left_out])
+        items[:] = [item for item in items if item.nodeid not in left_out]
+
+
+def _dealt(items, backend):
+    """The tests that JAX or TensorFlow runs: all without the mark, and its own of those with it.
+
+    For what no compiler has a part in, or has the same part in for each parameter: PyTorch, which
+    compiles nothing, sees all. Of the parameters of a test the other two see one in `every` each,
+    one at least and not the same; a test without parameters is seen by one of the two.
+    """
+    dealt, functions = set(), {}
+    for item in items:
+        functions.setdefault((item.path, item.cls, item.originalname), []).append(item)
+    places = {}
+    for (path, *_), tests in functions.items():
+        marks = [test.get_closest_marker("in_turns") for test in tests]
+        marked = [test for test, mark in zip(tests, marks, strict=True) if mark]
+        dealt |= {test.nodeid for test, mark in zip(tests, marks, strict=True) if not mark}
+        if not marked:
+            continue
+        place = places[path] = places.get(path, -1) + 1
+        every = next(mark for mark in marks if mark).kwargs.get("every", 2)
+        turn = place + ["jax", "tensorflow"].index(backend)
+        dealt |= {test.nodeid for test in marked[turn % max(2, min(every, len(marked))) :: every]}
+    return dealt
+
+
+def _cached(config):
     """What JAX compiles is kept in files while the tests run, by each process for itself.
 
     Equal programs come again as sets, models and steps are made anew, and after `_bounded_memory`.

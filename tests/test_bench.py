@@ -5,6 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+# Scripts are the same for every backend.
+pytestmark = pytest.mark.in_turns
+
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "bench_sets.py"
 
 

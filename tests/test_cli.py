@@ -23,6 +23,9 @@ from constrainit.cli import cli
 from constrainit.doctor.rules import RULES
 from constrainit.doctor.treatments._rewriting import registered_as_before
 
+# Files, command lines and texts are the same for every backend.
+pytestmark = pytest.mark.in_turns
+
 MODELS = """
 import constrainit as ci
 import keras

@@ -260,6 +260,7 @@ def test_doctor_takes_a_paced_set_for_what_it_is(rng):
         assert {finding.code for finding in report.findings} <= {"CW101", "CW102", "CW105"}
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize(
     ("a_set", "said"),
     [
@@ -332,6 +333,7 @@ def test_a_layer_names_the_weight_that_no_set_has():
     layers.Dense(2, kernel_constraint=apart).build((None, 5))
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_constrain_refuses_what_no_weight_obeys(wrapped):
     """Naming the weight; nothing is changed, and where the shape allows it the set is taken."""

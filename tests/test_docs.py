@@ -156,6 +156,7 @@ def test_names_of_other_libraries_are_known():
             assert folded in known or "here ci." in _elsewhere.hint(name, ()), name
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("code", MEANT)
 def test_a_set_is_what_the_other_library_has(code):
     """By a formula of its own: weights from far outside come to be what is meant."""

@@ -8,6 +8,9 @@ from keras import layers, ops
 
 import constrainit as ci
 
+# What the rules say follows from numbers and from the user's Python, on any backend.
+pytestmark = pytest.mark.in_turns
+
 DRAWS = np.random.default_rng(0)
 X = DRAWS.normal(size=(64, 6)).astype("float32")
 RISING = np.tanh(X @ np.abs(DRAWS.normal(size=(6, 1)))).astype("float32")

@@ -8,6 +8,9 @@ from keras import layers, ops
 import constrainit as ci
 from constrainit.doctor.treatments import outputs
 
+# What the rules say follows from numbers and from the user's Python, on any backend.
+pytestmark = pytest.mark.in_turns
+
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(64, 4)).astype("float32")
 

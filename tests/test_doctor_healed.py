@@ -13,6 +13,9 @@ from constrainit.doctor.treatments._log_sums import log_of_sums
 from constrainit.doctor.treatments._meaning import stretched_to
 from constrainit.model import walk
 
+# What the rules say follows from numbers and from the user's Python, on any backend.
+pytestmark = pytest.mark.in_turns
+
 DRAWS = np.random.default_rng(0)
 X = DRAWS.normal(size=(64, 8)).astype("float32")
 Y = X[:, :1] - 0.5 * np.abs(X[:, 1:2])

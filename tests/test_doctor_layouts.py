@@ -189,6 +189,7 @@ MENDED = {
 }  # fmt: skip
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("name", MENDED)
 def test_a_constant_is_laid_out_as_the_weight(name):
     """The shapes and the layout are told; the finding is gone with the constant laid out so."""

@@ -9,6 +9,9 @@ import constrainit as ci
 from constrainit.doctor._leaps import leap
 from constrainit.doctor.treatments._edit_signs import with_signs
 
+# What the rules say follows from numbers and from the user's Python, on any backend.
+pytestmark = pytest.mark.in_turns
+
 X = np.random.default_rng(0).normal(size=(64, 6)).astype("float32")
 
 registered = keras.saving.register_keras_serializable("test_doctor_leaps")

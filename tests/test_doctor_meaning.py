@@ -10,6 +10,9 @@ from constrainit.doctor.treatments._meaning import meant_set
 from constrainit.doctor.treatments._shares import bounds_note
 from constrainit.model import walk
 
+# What the rules say follows from numbers and from the user's Python, on any backend.
+pytestmark = pytest.mark.in_turns
+
 
 def norms(w, axis=0):
     return ops.sqrt(ops.sum(ops.square(w), axis=axis, keepdims=True))

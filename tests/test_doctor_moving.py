@@ -7,6 +7,9 @@ from keras import layers
 
 import constrainit as ci
 
+# What the rules say follows from numbers and from the user's Python, on any backend.
+pytestmark = pytest.mark.in_turns
+
 DRAWS = np.random.default_rng(0)
 BOTH = DRAWS.normal(size=(64, 2, 4)).astype("float32")
 FAR = BOTH * np.array([[1.0], [6.0]], "float32") + np.array([[0.0], [20.0]], "float32")

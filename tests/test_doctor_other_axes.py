@@ -8,6 +8,9 @@ from keras import layers, ops
 import constrainit as ci
 from constrainit.doctor.treatments._calls import with_argument
 
+# What the rules say follows from numbers and from the user's Python, on any backend.
+pytestmark = pytest.mark.in_turns
+
 registered = keras.saving.register_keras_serializable("test_doctor_other_axes")
 
 KINDS, PARTS = 4, 20

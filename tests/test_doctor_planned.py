@@ -12,6 +12,9 @@ from constrainit.doctor import _planned
 from constrainit.doctor._evidence import Evidence
 from constrainit.model import walk
 
+# What the rules say follows from numbers and from the user's Python, on any backend.
+pytestmark = pytest.mark.in_turns
+
 DRAWS = np.random.default_rng(0)
 X = DRAWS.normal(size=(64, 64)).astype("float32")
 Y = np.abs(X[:, :64])

@@ -10,6 +10,9 @@ import constrainit as ci
 from constrainit.doctor._reloaded import _is_same, names_as_before
 from constrainit.doctor.treatments._config_edits import with_layer_config
 
+# What the rules say follows from numbers and from the user's Python, on any backend.
+pytestmark = pytest.mark.in_turns
+
 RNG = np.random.default_rng(0)
 X = RNG.uniform(0, 50, size=(64, 1)).astype("float32")
 Y = np.sin(X / 20)

@@ -551,6 +551,7 @@ def test_rule_finds_the_fault_and_where_it_is(code, case):
         assert all(f.evidence["unit_axes"] == units[f.layer] for f in found)
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("name", HEALTHY)
 def test_healthy_models_are_healthy(name):
     """Models that look suspicious and have nothing wrong get no finding that counts."""
@@ -561,12 +562,14 @@ def test_healthy_models_are_healthy(name):
         assert report.evidence.constraints[0].update > 1
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("code", FAULTY)
 def test_rule_is_silent_where_the_fault_is_not(code):
     """The healthy model that comes nearest to a fault does not get its finding."""
     assert not [f for f in healthy(ALSO.get(code, "sets")).findings if f.code == code]
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize(
     ("constraint", "start", "share"),
     [
@@ -590,6 +593,7 @@ def test_a_lost_half_is_told_where_a_set_lies_on_one_side(constraint, start, sha
         assert "below 0" in finding.message
 
 
+@pytest.mark.in_turns
 @pytest.mark.filterwarnings("ignore:You are using a softmax over axis")
 @pytest.mark.parametrize("axis", [-1, 1])
 def test_a_softmax_of_one_entry_is_named_and_a_bias_that_cancels_is_a_note(axis):
@@ -662,6 +666,7 @@ REPAIRED = {
 }  # fmt: skip
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("code", REPAIRED)
 def test_repaired_models_are_healthy(code):
     """The mended twin of a faulty model gets no finding that counts."""
@@ -719,6 +724,7 @@ LOSSES = {
 }
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_loss_that_no_weight_is_to_blame_for(name):
     """The first finding names what is wrong with the loss or its targets, if something is."""
@@ -752,6 +758,7 @@ def sparse_crossentropy_of_all(y_true, y_pred):
 IGNORING = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255)
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize(
     ("loss", "instead", "codes"),
     [
@@ -791,6 +798,7 @@ def test_one_target_for_each_step_of_a_series():
     assert series(layers.Dense(1), target=SERIES[..., :1]) == []
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("loss", ["mse", "mae", keras.losses.Huber()])
 @pytest.mark.parametrize(("columns", "units"), [(1, 3), (3, 3), (1, 1)])
 def test_one_column_of_targets_for_several_units(loss, columns, units):
@@ -838,6 +846,7 @@ def test_a_root_of_zero_that_no_weight_makes():
     assert {f.cause for f in others} == {f"CW501 {first.weight}"}
 
 
+@pytest.mark.in_turns
 def test_what_harms_training_comes_before_what_is_not_saved():
     """A class that is not registered is no reason why the loss grows."""
     kind = type(local_class())
@@ -851,6 +860,7 @@ def test_what_harms_training_comes_before_what_is_not_saved():
     assert saved.message.endswith("can not be loaded, as it is not registered with Keras")
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize(("best", "first"), [(0.1, "CW101"), (0.8, "CW208")])
 def test_a_start_that_does_harm_comes_before_what_is_not_saved(best, first):
     """It does if the loss rises as its constraint takes it from 0.1 to 0.8."""
@@ -870,6 +880,7 @@ def test_a_start_that_does_harm_comes_before_what_is_not_saved(best, first):
     assert "or load it with custom_objects={'" in saved.fix
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize(("constrained", "wanted"), [(True, "whose constraint"), (False, "gelu")])
 def test_dead_units_are_mended_by_what_there_is(constrained, wanted):
     """No constraint is spoken of where there is none."""
@@ -879,6 +890,7 @@ def test_dead_units_are_mended_by_what_there_is(constrained, wanted):
     assert wanted in next(f for f in found if f.code == "CW403").fix
 
 
+@pytest.mark.in_turns
 def test_an_axis_that_was_given_is_a_note_on_itself():
     """What a set of ours is told to do may be meant; leaving the axis out is the other way."""
     model = sequential(layers.Dense(4, **ci.constrained(kernel=ci.Simplex(axis=1))))
@@ -888,6 +900,7 @@ def test_an_axis_that_was_given_is_a_note_on_itself():
     assert "leave `axis` out of Simplex" in note.fix
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize(
     ("a_set", "units", "why"),
     [
@@ -914,6 +927,7 @@ def test_a_mistaken_axis_comes_first_and_what_it_does_under_it(a_set, units, why
     assert units > 1 or others[0].code == "CW212"
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("kind", [layers.MultiHeadAttention, layers.GroupQueryAttention])
 def test_an_axis_that_fits_other_kernels_of_the_same_argument_is_a_note(kind):
     """Attention has one argument for four kernels; one of our sets is right for all of them."""
@@ -937,6 +951,7 @@ def test_an_axis_that_fits_other_kernels_of_the_same_argument_is_a_note(kind):
             assert "finds those of each weight itself" in note.fix
 
 
+@pytest.mark.in_turns
 def test_dead_units_behind_a_constant_follow_from_it():
     """What stands first in the model comes first, with the advice for what it is."""
     dead = layers.Dense(4, "relu", bias_initializer=constant(-1.0), name="dead")
@@ -1011,6 +1026,7 @@ def test_numbers_are_told_plainly():
     assert "the norm of its unit is 1," in text
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize(
     ("activation", "words"), [("relu", "of at least 0"), ("tanh", "between -1 and 1")]
 )
@@ -1021,6 +1037,7 @@ def test_the_range_of_an_activation_in_words(activation, words):
     assert next(f for f in found if f.code == "CW605").message.endswith(f"only numbers {words}")
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize(("kind", "gates"), [(layers.LSTM, 4), (layers.GRU, 3)])
 def test_gates_that_are_orthogonal_together_are_a_note(kind, gates):
     """Each by itself, or a layer with one matrix, are none."""

@@ -11,6 +11,9 @@ from keras import layers, ops
 import constrainit as ci
 from constrainit.doctor._dropping import dropping, dropping_nothing
 
+# What the rules say follows from numbers and from the user's Python, on any backend.
+pytestmark = pytest.mark.in_turns
+
 schedules = keras.optimizers.schedules
 
 DRAWS = np.random.default_rng(0)

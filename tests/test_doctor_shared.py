@@ -120,6 +120,7 @@ def test_an_object_that_keeps_what_it_made_of_the_values_of_another_weight():
     assert found.treatment.healed, str(report)
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize(
     ("constraint", "code", "gates", "layer"),
     [

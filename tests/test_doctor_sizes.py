@@ -8,6 +8,9 @@ from keras import layers
 import constrainit as ci
 from constrainit.doctor._stretches import stretches
 
+# What the rules say follows from numbers and from the user's Python, on any backend.
+pytestmark = pytest.mark.in_turns
+
 DRAWS = np.random.default_rng(0)
 X = DRAWS.normal(size=(64, 32)).astype("float32")
 LABELS = (X[:, :1] > 0).astype("float32")

@@ -7,6 +7,9 @@ from keras import layers, ops
 
 import constrainit as ci
 
+# What the rules say follows from numbers and from the user's Python, on any backend.
+pytestmark = pytest.mark.in_turns
+
 DRAWS = np.random.default_rng(0)
 KINDS = DRAWS.random((4, 32)) > 0.5
 PICTURES = np.abs(KINDS[np.arange(64) % 4] - 0.1 * DRAWS.random((64, 32))).astype("float32")

@@ -14,6 +14,9 @@ from constrainit.doctor._problem import Problem
 from constrainit.doctor.treatments import constraints, data, models, outputs, source
 from constrainit.doctor.treatments._remedy import Changed, Look, follow, write
 
+# What the rules say follows from numbers and from the user's Python, on any backend.
+pytestmark = pytest.mark.in_turns
+
 DRAWS = np.random.default_rng(0)
 X = DRAWS.normal(size=(16, 4)).astype("float32")
 Y = X[:, :1].copy()

@@ -9,6 +9,9 @@ from keras import layers, ops
 
 import constrainit as ci
 
+# What the rules say follows from numbers and from the user's Python, on any backend.
+pytestmark = pytest.mark.in_turns
+
 DRAWS = np.random.default_rng(0)
 X = DRAWS.normal(size=(64, 4)).astype("float32")
 COUNTS = DRAWS.poisson(np.exp(0.5 + 0.5 * X[:, :1])).astype("float32")

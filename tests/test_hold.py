@@ -219,6 +219,7 @@ def together(sgd):
     return keras.optimizers.MultiOptimizer(lambda _: sgd)
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("wrap", [lambda sgd: sgd, scaled, together])
 @pytest.mark.parametrize("event", ["on_test_batch_begin", "on_predict_batch_begin", "on_epoch_end"])
 def test_averages_are_projected_before_they_are_swapped_in(event, wrap, rng):
@@ -249,6 +250,7 @@ def test_averages_stay_that_are_not_to_be_repaired(mode, a_set, rng):
     np.testing.assert_array_equal(array(average), before)
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("use_ema", [True, False])
 @pytest.mark.parametrize("act", ["test", "predict"])
 def test_what_is_swapped_back_is_looked_at(act, use_ema, rng):
@@ -353,6 +355,7 @@ def test_lora(rng, tmp_path):
     np.testing.assert_allclose(array(loaded.layers[0].kernel), kernel, rtol=1e-6)
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("mode", ["int8", "int4", "float8"])
 def test_quantized(mode):
     """Norms are held, by scales of units; an orthogonal matrix as near as the grid."""
@@ -390,6 +393,7 @@ OTHERS = {
 }  # fmt: skip
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("kind", OTHERS)
 @pytest.mark.parametrize("mode", ["int8", "int4"])
 def test_tables_and_kernels_of_any_rank_are_held_when_quantized(mode, kind):

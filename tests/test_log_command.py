@@ -14,6 +14,9 @@ from constrainit.log._curves import curve, heat, spread, thinned
 from constrainit.log._storage import COLUMNS, Weight
 from constrainit.log._writer import Writer
 
+# Files, command lines and texts are the same for every backend.
+pytestmark = pytest.mark.in_turns
+
 HOSTILE = "<script>alert(1)</script>/kernel"
 ABOUT = {
     "model": "m<b>", "class": "Sequential", "backend": "torch", "backend_version": "2",

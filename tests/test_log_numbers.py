@@ -75,6 +75,7 @@ def at_bound(after, a_set):
     return np.nan
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("a_set", SETS, ids=repr)
 def test_numbers_of_a_weight(a_set):
     """Before and after, and the way between the two."""

@@ -10,7 +10,7 @@ import pytest
 import scipy.optimize
 from cases_orders import Hill
 from cases_sums import Faces
-from conftest import arithmetic, array, tensor
+from conftest import arithmetic, array, compiled, tensor
 from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
@@ -29,6 +29,7 @@ from constrainit.numerics import (
 from constrainit.sets.inequalities import as_polyhedron
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("radius", [0.1, 2.0])
 @QUICK
 @given(w=weights(7))
@@ -58,6 +59,7 @@ def random_polyhedron(rng, count, entries, kind):
     return matrix, bounds
 
 
+@pytest.mark.in_turns(every=5)
 @pytest.mark.parametrize("kind", ["any", "cone", "integers", "twins", "nearly twins"])
 @SLOW
 @given(data=st.data())
@@ -81,6 +83,7 @@ def test_polyhedron(kind, data):
     np.testing.assert_allclose(expected[:, 0] / peak, solved, atol=1e-4)
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("size", [1e-3, 1.0, 1e3, 1e6])
 def test_polyhedron_from_far_away(size, rng):
     """The result has its digits, in units of the body, where the weight is a million times it."""
@@ -176,6 +179,7 @@ def test_a_polyhedron_far_from_zero_starts_with_units_of_their_own():
         assert 0.4 < np.mean(spread) / math.sqrt(2 * 6 / 56) < 1.3
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize(
     ("rows", "bounds", "ends", "sides"),
     [
@@ -232,6 +236,7 @@ def test_an_empty_polyhedron_is_seen(data):
                 ci.Polyhedron(matrix, bounds)
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("seed", [54, 63])
 def test_polyhedron_of_slabs_that_leave_a_point(seed):
     """More equations than weights, true but for rounding: no row spoils the inverse of others."""
@@ -263,6 +268,7 @@ def test_many_polyhedra_are_inside_after_the_last_round(rng, monkeypatch):
     assert (cut @ matrix.T <= bounds + 1e-5).all()
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("bend", [ci.Convex, ci.Concave])
 def test_the_first_guess_at_active_faces_is_right_near_the_set(bend, rng, monkeypatch):
     """For weights that a step took out of a calibrator, and mostly for any: no face is searched."""
@@ -296,6 +302,7 @@ def test_group_l1_ball(w, radius, axis):
     np.testing.assert_allclose(found / peak, solved, atol=1e-4)
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("axis", [None, 1, [0, 1]])
 def test_groups_that_are_other_balls(axis, rng):
     """One group is the ball of a norm; groups of one weight are that of magnitudes."""
@@ -308,6 +315,7 @@ def test_groups_that_are_other_balls(axis, rng):
     np.testing.assert_allclose(alone, expected, atol=1e-6)
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("size", [1e-30, 1e-6, 1e6, 1e30])
 def test_group_norms_of_any_size(size, rng):
     """Squares that float32 could not hold: the direction of each group is that of the weight."""
@@ -330,6 +338,7 @@ def test_group_l1_ball_switches_off_whole_units_and_inputs(rng):
         np.testing.assert_allclose(norms.sum(), 1, rtol=1e-5)
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("radius", [0.1, 2.0])
 @QUICK
 @given(w=weights(5))
@@ -354,6 +363,7 @@ def on_simplex(w, total):
     return np.maximum(w - root, 0)
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("bound", [0.0, -3.0, 2.0])
 @QUICK
 @given(w=weights(5, 2))
@@ -443,6 +453,7 @@ def test_affine_in_a_model(tmp_path, rng):
         np.testing.assert_allclose(w.sum(axis=0), 1.0, atol=1e-6)
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("direction", ["increasing", "decreasing"])
 @QUICK
 @given(w=weights(7, 2), gap=st.sampled_from([0.0, 0.5]))
@@ -461,6 +472,7 @@ def test_monotone(direction, w, gap):
     np.testing.assert_allclose(found, expected + steps, rtol=0, atol=1e-5 * scale)
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("length", [1, 2, 3, 33, 300])
 def test_isotonic_of_long_columns(length, rng):
     """Walks, noise, falling and rising columns of any length; exactly non-decreasing."""
@@ -491,6 +503,7 @@ def test_peak_at_a_place(w, at, direction):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * scale)
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("direction", ["peak", "valley"])
 @QUICK
 @given(w=weights(8, 3))
@@ -507,6 +520,7 @@ def test_peak_anywhere(direction, w):
         assert (np.diff(image[place:]) <= 0).all()
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("length", [1, 2, 3, 40, 300])
 def test_peaks_of_long_columns(length, rng):
     """Walks, noise and hills with noise, beside a common level too; what has a peak stays."""
@@ -547,6 +561,7 @@ def test_convex(data):
         bends_up(sign * projected(a_set, w), sign * w)
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("length", [64, 200])
 def test_convex_of_long_columns(length, rng):
     """A walk, noise, and nearly convex weights; side by side as alone."""
@@ -596,6 +611,7 @@ def test_doubly_stochastic(w):
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5)
 
 
+@pytest.mark.in_turns(every=5)
 @pytest.mark.parametrize("size", [1e-6, 1.0, 1e6])
 @pytest.mark.parametrize("shape", [(3, 5), (5, 3), (1, 4), (4, 1), (7, 7)])
 def test_transport(shape, size, rng):
@@ -612,6 +628,7 @@ def test_transport(shape, size, rng):
             np.testing.assert_allclose(image.sum(0), columns, rtol=1e-5)
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("huge", [1e3, 1e12, 1e30])
 def test_a_huge_entry_hides_no_other(huge, rng):
     """One weight that has run away gets all that its row and column allow, the others their own."""
@@ -641,6 +658,7 @@ def test_transport_of_ones_is_doubly_stochastic(rng):
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("size", [1.0, 1e3, 1e6])
 def test_far_weights_are_assigned(size):
     """Of weights that are far apart the best permutation is found, by trying all."""
@@ -690,6 +708,7 @@ def inside_birkhoff(rng, n):
     return np.mean([np.eye(n)[rng.permutation(n)] for _ in range(64)], axis=0)
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("kind", HARD_PLANS)
 def test_birkhoff_settles(kind, rng, monkeypatch):
     """Sums are held to 1e-6 by the search itself, which ends soon, not by filling what lacks."""
@@ -712,27 +731,31 @@ def test_plans_of_hard_weights_settle(rng, monkeypatch):
     monkeypatch.setattr("constrainit.numerics._birkhoff._filled", lambda image, *_: image * np.nan)
     rows, columns = np.exp(rng.uniform(-1, 1, 6)), np.exp(rng.uniform(-1, 1, 4))
     columns *= rows.sum() / columns.sum()
+    of_ones = compiled(project_birkhoff)
+    of_sums = compiled(lambda w: project_transport(w, rows, columns))
     for name, w in hard_weights((6, 6), "float32", rng).items():
-        square = array(project_birkhoff(tensor(w)))
+        square = array(of_ones(tensor(w)))
         np.testing.assert_allclose(square.sum(0), 1, atol=4e-6, err_msg=name)
         np.testing.assert_allclose(square.sum(1), 1, atol=4e-6, err_msg=name)
         if name not in ("big", "huge", "scales"):
-            image = array(project_transport(tensor(w[:, :4]), rows, columns))
+            image = array(of_sums(tensor(w[:, :4])))
             np.testing.assert_allclose(image.sum(1), rows, rtol=1e-5, err_msg=name)
             np.testing.assert_allclose(image.sum(0), columns, rtol=1e-5, err_msg=name)
 
 
+@pytest.mark.in_turns(every=5)
 @pytest.mark.parametrize("kind", ["any", "cone", "integers", "twins"])
 def test_polyhedra_of_hard_weights_settle(kind, rng):
     """Nothing is drawn towards an inner point: the search ends inside by itself."""
     matrix, bounds = random_polyhedron(rng, 9, 6, kind)
     a_set = ci.Polyhedron(matrix, bounds)
     assert a_set._inner is not None
+    projections = [
+        compiled(lambda w, inner=inner: project_polyhedron(w, *a_set._exact, inner))
+        for inner in (None, a_set._inner)
+    ]
     for name, w in hard_weights((4, 6), "float32", rng).items():
-        alone, drawn = (
-            array(project_polyhedron(tensor(w), *a_set._exact, inner))
-            for inner in (None, a_set._inner)
-        )
+        alone, drawn = (array(project(tensor(w))) for project in projections)
         np.testing.assert_array_equal(alone, drawn, err_msg=name)
 
 

@@ -167,6 +167,7 @@ MODELS = {
 }  # fmt: skip
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("name", MODELS)
 def test_any_layer_is_trained_saved_and_loaded(name, tmp_path):
     """Members at the start and after each epoch; the same function from a file, a copy, baked."""
@@ -193,6 +194,7 @@ def test_any_layer_is_trained_saved_and_loaded(name, tmp_path):
         np.testing.assert_allclose(other.predict(x, verbose=0), expected, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("a_set", [ci.Box(0.1, 0.2), ci.UnitNorm(), ci.Orthogonal()], ids=repr)
 def test_averages_and_compiling(a_set):
     """What `use_ema` ends with is a member, too, in a step that is compiled by XLA where it can."""
@@ -216,6 +218,7 @@ def test_a_config_of_what_is_not_built():
     assert float(ci.Simplex().violation(made.layer.kernel)) == 0.0
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("shape", [(6, 6), (9, 4), (4, 9)])
 def test_training_far_from_the_base(shape):
     """It sets a new base, at the same member; inference leaves the base as it is."""
@@ -253,6 +256,7 @@ def test_many_long_steps():
     )
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16", "bfloat16"])
 def test_half_precision(policy):
     """The map is computed in the dtype of the variable, and rounded for the layer only."""
@@ -319,6 +323,7 @@ NAMED = {
 }  # fmt: skip
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("name", NAMED)
 def test_weights_have_their_names_outside_too(name, tmp_path):
     """As of the layer inside: the member, which can be assigned and is saved as ever."""
@@ -764,6 +769,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("index", range(len(WRONG)))
 def test_wrong_arguments(index):
     """One ValueError that names the argument, what came and the way out."""
@@ -866,6 +872,7 @@ class Scaled(layers.Layer):
         return x * self.scale
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("a_set", [ci.Positive(), ci.Box(0.5, 2), ci.MaxAbs(2), ci.MaxNorm(2)])
 def test_a_weight_of_one_number(a_set, tmp_path):
     """A weight without an axis is seen through a map as any other."""

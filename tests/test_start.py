@@ -72,6 +72,7 @@ MOMENTS = {
 }
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("name", MOMENTS)
 def test_moments(name):
     """The moments of an activation are those of the closed form."""
@@ -179,10 +180,10 @@ LAWS = [
         for gain, total, spread, even in ((1.0, 1.0, 1.0, False), (1.3, 1.1, 0.05, True))
     )
 ]  # fmt: skip
-# The law is the same on all backends, and what is drawn nearly so: PyTorch, the quickest, sees all.
-LAWS = LAWS if keras.backend.backend() == "torch" else LAWS[1::2]
 
 
+# The law is the same on all backends, and what is drawn nearly so.
+@pytest.mark.in_turns(every=4)
 @pytest.mark.parametrize(("a_set", "wanted"), LAWS)
 def test_law_against_monte_carlo(a_set, wanted):
     """Mean, norm and effective inputs of the draws are those of the law, to three errors."""
@@ -205,6 +206,7 @@ def test_law_against_monte_carlo(a_set, wanted):
         np.testing.assert_allclose(effective.mean(), law.effective_inputs, rtol=0.03)
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("a_set", [ci.NonNegative(), ci.Simplex(), ci.UnitNorm(), ci.Orthogonal()])
 def test_even_sums(a_set):
     """In a plan all units have the same sum of weights, so that one constant bias serves them."""
@@ -213,6 +215,7 @@ def test_even_sums(a_set):
         assert array(drawn).sum(axis=0).std() < 2e-6 * math.sqrt(shape[0])
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
 def test_simplex_sums_are_exact_in_every_order(dtype):
     """Weights of a simplex sum to the total exactly, forward, backward and in pairs."""
@@ -237,6 +240,7 @@ def test_planned_draws_are_members(case):
     assert case.is_member(array(drawn), "float32")
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize(
     ("fan_in", "dtype"),
     [
@@ -325,6 +329,7 @@ def test_initializer_round_trip():
 # Plans
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("phi", ["relu", "sigmoid"])
 @pytest.mark.parametrize("a_set", DEEP, ids=names(DEEP))
 def test_signal_keeps_its_scale(a_set, phi):
@@ -443,6 +448,7 @@ def test_constrained_layer_is_saved_loaded_and_trained(tmp_path):
         np.testing.assert_allclose(loaded.predict(x, verbose=0), model.predict(x, verbose=0))
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16", "bfloat16"])
 def test_half_precision(policy):
     """Planned layers keep the signal in half precision, with half-precision variables too."""
@@ -569,6 +575,7 @@ def test_bake_keeps_the_function():
 # A batch
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("a_set", DEEP, ids=names(DEEP))
 def test_calibrate_reaches_what_is_wanted(a_set):
     """On skewed, correlated data every layer gets the wanted mean and deviation, inside its set."""
@@ -687,6 +694,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize(("x", "message"), WRONG)
 def test_batch_that_is_of_no_use(x, message):
     """One error that says why; the model is what it was, bit for bit, its layers too."""
@@ -739,6 +747,7 @@ def test_prepare_with_a_batch():
 # A set that starts itself
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("start", ["glorot_uniform", "zeros", "ones", "random_normal"])
 @pytest.mark.parametrize("a_set", [*DEEP, ci.Positive(), ci.MaxNorm(0.1)], ids=repr)
 def test_self_starting_at_build(a_set, start):
@@ -882,6 +891,7 @@ WRONG_ARGUMENTS = [
 ]
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("index", range(len(WRONG_ARGUMENTS)))
 def test_wrong_arguments(index):
     """One ValueError that names the argument."""
@@ -964,6 +974,7 @@ def test_calibrate_scales_cones():
         assert float(cone.violation(kernel)) <= 1e-5 * np.abs(array(kernel)).max()
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("a_set", [ci.MaxAbs(0.1), ci.Box(-1, 0), ci.Box(-1, 1), ci.ZeroMean()])
 @pytest.mark.parametrize("activation", ["linear", "gelu", "sigmoid"])
 def test_what_is_meant_to_be_zero_is_printed_so(a_set, activation):

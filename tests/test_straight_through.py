@@ -5,9 +5,9 @@ import warnings
 import keras
 import numpy as np
 import pytest
-from conftest import array, as_stored, same_bits, tensor
+from conftest import array, as_stored, compiled, same_bits, tensor
 from keras import layers, ops
-from test_transforms import compiled, pulled
+from test_transforms import pulled
 
 import constrainit as ci
 
@@ -16,6 +16,7 @@ EIGHTHS = ci.Grid(0.125, -1, 1)
 SETS = [TERNARY, BINARY, EIGHTHS, ci.Grid(0.3, -0.15, 0.5), ci.Grid(1)]
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("a_set", SETS, ids=repr)
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 def test_the_map_is_the_projection(a_set, dtype, rng):
@@ -45,6 +46,7 @@ def test_the_gradient_passes_unless_it_leads_away(make, a_set, low, high, rng):
     )
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("a_set", SETS, ids=repr)
 def test_the_free_value_of_a_member_is_the_member(a_set):
     """To the bit; a weight between points stays, too, and one beyond them goes to the last."""
@@ -59,6 +61,7 @@ def test_the_free_value_of_a_member_is_the_member(a_set):
     )
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("a_set", SETS, ids=repr)
 def test_a_start_is_spread_over_what_is_rounded_to_it(a_set):
     """Some weights reach their next point within a hundredth of a step, whatever the gradient."""
@@ -87,6 +90,7 @@ def trained(model, x, y, epochs=20):
     return history.history["loss"]
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("a_set", [TERNARY, BINARY], ids=["ternary", "binary"])
 def test_it_trains_where_the_projection_stays(a_set):
     """The rounded weights of a projection are what they were; through the map the loss falls."""
@@ -147,6 +151,7 @@ def test_what_rounding_leaves_nothing_of_is_told():
     assert not array(quantized.layers[0].seen[0]).any()
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16", "bfloat16", "float16"])
 def test_half_precision_is_on_the_grid(policy):
     """What the layer computes with, and what `bake` gives."""

@@ -8,7 +8,7 @@ import pytest
 import scipy.optimize
 import scipy.special
 from cases import BY_NAME, CASES, FEW
-from conftest import arithmetic, array, as_stored, tensor
+from conftest import arithmetic, array, as_stored, compiled, tensor
 from keras import ops
 from kinds import TOLERANCE, inner
 
@@ -16,25 +16,16 @@ import constrainit as ci
 from constrainit.numerics import softplus
 from constrainit.numerics._softplus import _log_of_one_plus
 
-DTYPES = ("float32", "bfloat16", "float16")
+# A map is compiled for each: JAX sees the first two, and TensorFlow the first and the last.
+DTYPES = {
+    "torch": ("float32", "bfloat16", "float16"),
+    "jax": ("float32", "bfloat16"),
+    "tensorflow": ("float32", "float16"),
+}[keras.backend.backend()]
 
 
 def eps(dtype):
     return float(ml_dtypes.finfo(dtype).eps)
-
-
-def compiled(function):
-    """As a train step runs it."""
-    backend = keras.backend.backend()
-    if backend == "jax":
-        import jax
-
-        return jax.jit(function)
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        return tf.function(function, autograph=False)
-    return function
 
 
 def pulled(function, v, cotangent):
@@ -243,6 +234,7 @@ RULED = [
 ]  # fmt: skip
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("name", RULED)
 def test_second_derivative(name, rng):
     """The gradient of a map can be differentiated, where the map brings its own rule for it."""
@@ -280,6 +272,7 @@ def test_terms_of_softplus():
     assert abs(_log_of_one_plus(x) / np.log1p(x) - 1.0).max() <= 5e-9
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("name", ["sigmoid", "tanh"])
 @pytest.mark.parametrize("bounds", [(-1.0, -0.8), (-1.0, 0.2), (-0.7, 0.1), (0.1, 0.3)])
 def test_ends_at_the_bounds(name, bounds):
@@ -303,6 +296,7 @@ def test_an_exponential_goes_on_straight(a_set, side):
     np.testing.assert_allclose(side * array(w), expected * np.maximum(x - 6.0, 1.0), rtol=1e-5)
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize(
     "name", ["SpectralNorm", "ConvSpectralNorm", "NuclearNorm", "LowRank", "SingularValues"]
 )
@@ -425,6 +419,7 @@ CAPPED = {
 }  # fmt: skip
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("name", CAPPED)
 def test_sum_in_bounds(name, rng):
     """In float64 the map is that of another method, in float32 to the rounding of the weights."""
@@ -458,6 +453,7 @@ def test_small_weights_of_one_sum_in_bounds_keep_their_digits():
     np.testing.assert_allclose(w, v - v.mean(), rtol=1e-5)
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("make", [
     ci.Simplex, lambda: ci.Simplex() & ci.Box(upper=1e-3), lambda: ci.Simplex() & ci.Box(upper=0.4),
     lambda: ci.ZeroMean() & ci.MaxAbs(1.0), lambda: ci.SumTo(5e3) & ci.Box(-1.0, 0.5),
@@ -476,6 +472,7 @@ def test_many_weights_of_one_sum(make, rng):
         assert (abs(w.sum(0) - sums.total) <= loose).all()
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_even_weights_of_mean_zero(dtype, rng):
     """What bounds leave of weights that should be zero is rounding, and has mean zero itself."""
@@ -486,6 +483,7 @@ def test_even_weights_of_mean_zero(dtype, rng):
         assert abs(array(w)).max() <= eps("float32")
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("upper", [1 / 3 + 1e-16, 1 / 3 + 1e-12, 1e30])
 def test_almost_no_room_below_a_cap(upper):
     """Nor any bound above: the map is there, and its slope is finite."""
@@ -498,6 +496,7 @@ def test_almost_no_room_below_a_cap(upper):
     assert np.isfinite(slope).all()
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("upper", [0.3, 0.3001])
 def test_a_cap_beside_the_total(upper, dtype):
@@ -512,6 +511,7 @@ def test_a_cap_beside_the_total(upper, dtype):
 BASED = [case for case in SMOOTH if case.make().transform.based]
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("case", BASED, ids=lambda case: case.name)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_around_a_base_lands_inside(case, dtype, rng):
@@ -538,6 +538,7 @@ def test_around_a_base_lands_inside(case, dtype, rng):
     assert not broken
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("case", BASED, ids=lambda case: case.name)
 def test_gradient_around_a_base(case, rng):
     """In float64 the gradient is the slope between two free values close by."""
@@ -558,6 +559,7 @@ def test_gradient_around_a_base(case, rng):
         assert abs(np.sum(array(slope) * way) - expected) <= 1e-6 * np.linalg.norm(cotangent)
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("a_set", [ci.Convex(), ci.Concave()], ids=repr)
 def test_long_bent_members_are_kept(a_set, dtype):
@@ -568,6 +570,7 @@ def test_long_bent_members_are_kept(a_set, dtype):
     assert np.linalg.norm(back - stored) <= 16 * eps(dtype) * np.linalg.norm(stored)
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_order_in_bounds_to_the_bit(dtype, rng):
     """The map keeps the order without any tolerance; the projection holds it to its accuracy."""

@@ -1,0 +1,39 @@
+"""That the suite itself leaves out on JAX and TensorFlow what it may, and no more."""
+
+import types
+
+import pytest
+from conftest import _dealt
+
+
+def items(**functions):
+    """Tests of a module: of each function as many as it has parameters, in turns or not."""
+    return [
+        types.SimpleNamespace(
+            path="module", cls=None, originalname=name, nodeid=f"{name}[{number}]",
+            get_closest_marker=lambda _, mark=mark: mark and types.SimpleNamespace(kwargs=mark),
+        )
+        for name, (count, mark) in functions.items()
+        for number in range(count)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 8])
+@pytest.mark.parametrize("every", [2, 3, 5, 9])
+def test_each_backend_has_its_own(count, every):
+    """One in `every` of the parameters on each, none on both; one at least where there are two."""
+    given = items(first=(count, {"every": every}), second=(count, {"every": every}))
+    dealt = [_dealt(given, backend) for backend in ("jax", "tensorflow")]
+    assert not dealt[0] & dealt[1]
+    for name in ("first", "second"):
+        shares = [sum(one.startswith(name) for one in share) for share in dealt]
+        assert all(count // every <= share <= -(-count // every) for share in shares)
+        assert sum(shares) == count if every == 2 or count == 1 else min(shares) >= 1
+
+
+def test_what_is_not_in_turns_is_on_both():
+    """Of two tests without parameters that are in turns each backend has one."""
+    given = items(always=(3, None), one=(1, {"every": 2}), other=(1, {"every": 2}))
+    always = {"always[0]", "always[1]", "always[2]"}
+    assert _dealt(given, "jax") == {*always, "one[0]"}
+    assert _dealt(given, "tensorflow") == {*always, "other[0]"}
