@@ -255,12 +255,11 @@ def measured(finding: Finding, evidence: Evidence) -> dict[str, Any]:
                 "zeroed": made.zeroed[1] - made.zeroed[0], "lost_share": (made.piled or (0.0,))[0],
             }  # fmt: skip
     outputs = evidence.outputs if finding.stage == "forward" else evidence.outputs_after
-    for output in outputs:
-        if output.layer == finding.layer:
-            numbers |= {
-                "nonfinite_share": output.nonfinite, "saturated_share": output.saturated,
-                "dead_share": output.dead, "mean": output.mean, "spread": output.spread,
-            }  # fmt: skip
+    for output in (one for one in outputs if one.layer == finding.layer):
+        numbers |= {
+            "nonfinite_share": output.nonfinite, "saturated_share": output.saturated,
+            "dead_share": output.dead, "mean": output.mean, "spread": output.spread,
+        }  # fmt: skip
     peak = max((output.peak for output in evidence.outputs), default=0.0)
     numbers |= {"loss": evidence.loss, "loss_after": (evidence.losses or [None])[-1], "peak": peak}
     if evidence.moving is not None:
