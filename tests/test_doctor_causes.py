@@ -1085,3 +1085,23 @@ def test_a_rate_that_only_keeps_the_loss_finite_is_no_cure(rng):
     report = ci.diagnose(model, x, 2 * x[:, :1] + np.sin(2 * x[:, 1:2]))
     assert report.findings[0].code == "CW601", str(report)
     assert all(f.cause == "CW601" for f in report.findings if f.code == "CW502"), str(report)
+
+
+@pytest.mark.parametrize(
+    ("bound", "asked", "code"), [(0.2, 0, "CW411"), (0.2, -1, "CW101"), (1.2, 0, None)]
+)
+def test_a_recurrence_that_forgets_within_the_series(bound, asked, code):
+    """A fifth of the state is left by each step: the first can not be told, the last one can."""
+    draws = np.random.default_rng(0)
+    x = 0.3 * draws.normal(size=(96, 12, 2)).astype("float32")
+    x[:, asked, 0] = 4.0 * draws.integers(0, 2, 96) - 2
+    keras.utils.set_random_seed(0)
+    memory = layers.SimpleRNN(
+        12, recurrent_constraint=keras.constraints.MaxNorm(bound), name="memory"
+    )
+    model = keras.Sequential([keras.Input((12, 2)), memory, layers.Dense(1, "sigmoid")])
+    model.compile(keras.optimizers.Adam(0.01), "binary_crossentropy")
+    report = ci.diagnose(model, x, (x[:, asked, :1] > 0).astype("float32"))
+    first = next((f for f in report.findings if f.counts), None)
+    assert (first and first.code) == code, str(report)
+    assert code is None or first.treatment.healed

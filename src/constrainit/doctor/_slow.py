@@ -46,8 +46,8 @@ def too_slow(problem: Problem, evidence: Evidence, start: Values) -> SlowEvidenc
     losses, rate = evidence.losses, evidence.rate
     moving = [made for made in evidence.gradients if made.norm]
     clip = clips_of(problem.optimizer)
-    # Of zeros, as of biases, is known how far they go; a clip holds them back with the others.
-    shares = [m.stride if m.moved is None else m.moved for m in moving if m.moved or not clip]
+    # How far zeros move, as of biases, has no share; a clip holds them back with the others.
+    shares = [made.moved for made in moving if made.moved is not None or not clip]
     most = max((share or math.inf for share in shares), default=math.inf)
     if most >= _CRAWLS or not rate or len(losses) <= _FEWEST or evidence.trained:
         return None

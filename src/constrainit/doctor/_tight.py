@@ -9,6 +9,9 @@ from constrainit.doctor.treatments.wider import bounding, wider
 _SHRUNK = 0.1
 """A constraint that leaves each unit less than this share of its norm is asked."""
 
+_FORGOTTEN = 0.5
+"""The same of a recurrent kernel, by which a state is multiplied once for each step of a series."""
+
 _STEPS = 100
 _TRAINS = 0.3
 """The share of its loss that a model loses at least that trains."""
@@ -36,7 +39,8 @@ def _is_asked(made: ConstraintEvidence) -> bool:
     """Whether a constraint scales all units of a start to a small share of their norms."""
     low, high = made.rescaled or (0.0, 0.0)
     sound = made.fault is None and made.record.variable.trainable
-    return sound and low > 0 and high < _SHRUNK
+    most = _FORGOTTEN if made.record.argument == "recurrent" else _SHRUNK
+    return sound and low > 0 and high < most
 
 
 def _compared(problem, evidence, made):

@@ -31,7 +31,8 @@ class MutedSignal(Rule):
         half of its norm, behind which nine tenths of the signal are gone. Dead units and constant
         outputs have their own rules, and a start that varies by more than a thousand is meant to
         become smaller. Where less is lost, a model whose steps are cheap is trained: a
-        constraint with one bound that leaves each unit less than a tenth of its norm is reported
+        constraint with one bound that leaves each unit less than a tenth of its norm (a half, of a
+        recurrent kernel, by which a state is multiplied once for each step of a series) is reported
         where a bound of the size of the start takes three tenths off a positive loss in 100 steps,
         and five times what the given one does from a start inside.
 

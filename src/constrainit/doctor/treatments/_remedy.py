@@ -255,7 +255,7 @@ def measured(finding: Finding, evidence: Evidence) -> dict[str, Any]:
                 "zeroed": made.zeroed[1] - made.zeroed[0], "lost_share": (made.piled or (0.0,))[0],
             }  # fmt: skip
     outputs = evidence.outputs if finding.stage == "forward" else evidence.outputs_after
-    for output in (one for one in outputs if one.layer == finding.layer):
+    for output in [one for one in outputs if one.layer == finding.layer]:
         numbers |= {
             "nonfinite_share": output.nonfinite, "saturated_share": output.saturated,
             "dead_share": output.dead, "mean": output.mean, "spread": output.spread,
@@ -266,7 +266,7 @@ def measured(finding: Finding, evidence: Evidence) -> dict[str, Any]:
         numbers["loss_in_prediction"] = evidence.moving.losses[1]
     if len(evidence.penalties) > 1:
         numbers["data_loss"], numbers["data_loss_after"] = of_data(evidence)
-    numbers.setdefault("exception", "none" if not evidence.faults else "still raises")
+    numbers.setdefault("exception", "still raises" if evidence.faults else "none")
     return {name: numbers[name] for name in _shown(finding.evidence) if name in numbers}
 
 
@@ -293,8 +293,8 @@ def both(first: Any, second: Any) -> Any:
         two = second(one.problem or problem, evidence, found)
         if two is None:
             return None
-        code = "\n".join(part for part in (one.code, two.code) if part)
-        diff = "\n".join(part for part in (one.diff, two.diff) if part)
+        pairs = (one.code, two.code), (one.diff, two.diff)
+        code, diff = ("\n".join(filter(None, pair)) for pair in pairs)
         return Changed(f"{one.change}, and {two.change}", two.problem or one.problem, code, diff)
 
     return apply
