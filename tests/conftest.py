@@ -104,16 +104,15 @@ def pytest_configure(config):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection():
-    """The garbage collector walks neither through what is collected nor, each time, through all.
+    """The garbage collector does not walk through what is collected, and seldom through all.
 
-    A seventh of the time of a run went into looking at modules, tests and compiled programs again.
+    A seventh of the time on JAX went into looking at modules and compiled programs again.
     """
     gc.disable()
     try:
         return (yield)
     finally:
         gc.enable()
-        gc.freeze()
         gc.set_threshold(700, 10, 100)
 
 

@@ -56,7 +56,6 @@ def test_a_projection_in_blocks_is_the_same(monkeypatch, a_set):
     )
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("a_set", [ci.Orthogonal(axis=0), ci.SingularValues(0.5, 1.5)])
 def test_directions_that_are_lost_are_made_anew(a_set, dtype):

@@ -219,7 +219,6 @@ def together(sgd):
     return keras.optimizers.MultiOptimizer(lambda _: sgd)
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("wrap", [lambda sgd: sgd, scaled, together])
 @pytest.mark.parametrize("event", ["on_test_batch_begin", "on_predict_batch_begin", "on_epoch_end"])
 def test_averages_are_projected_before_they_are_swapped_in(event, wrap, rng):
@@ -250,7 +249,6 @@ def test_averages_stay_that_are_not_to_be_repaired(mode, a_set, rng):
     np.testing.assert_array_equal(array(average), before)
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("use_ema", [True, False])
 @pytest.mark.parametrize("act", ["test", "predict"])
 def test_what_is_swapped_back_is_looked_at(act, use_ema, rng):

@@ -33,7 +33,6 @@ def two_layers():
     return keras.Model(x, layers.Add()(outputs))
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("policy", ["float32", "mixed_float16", "mixed_bfloat16", "bfloat16"])
 def test_fit_save_load(policy, rng, tmp_path):
     """Kernel and bias of a unit have norm one at most, after every step, also after loading."""

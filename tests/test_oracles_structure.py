@@ -377,7 +377,6 @@ def test_bounds_that_are_arrays_of_one_number():
     assert ci.Box([0, None], [None, 0]).scale_free
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
 def test_bounds_of_entries_in_a_model(policy, tmp_path, rng):
     """They hold after compiled steps, and in the model that was saved and loaded."""

@@ -750,10 +750,11 @@ def test_polyhedra_of_hard_weights_settle(kind, rng):
     matrix, bounds = random_polyhedron(rng, 9, 6, kind)
     a_set = ci.Polyhedron(matrix, bounds)
     assert a_set._inner is not None
-    projections = [
-        compiled(lambda w, inner=inner: project_polyhedron(w, *a_set._exact, inner))
-        for inner in (None, a_set._inner)
-    ]
+
+    def towards(inner):
+        return compiled(lambda w: project_polyhedron(w, *a_set._exact, inner))
+
+    projections = [towards(inner) for inner in (None, a_set._inner)]
     for name, w in hard_weights((4, 6), "float32", rng).items():
         alone, drawn = (array(project(tensor(w))) for project in projections)
         np.testing.assert_array_equal(alone, drawn, err_msg=name)

@@ -194,7 +194,6 @@ def test_any_layer_is_trained_saved_and_loaded(name, tmp_path):
         np.testing.assert_allclose(other.predict(x, verbose=0), expected, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("a_set", [ci.Box(0.1, 0.2), ci.UnitNorm(), ci.Orthogonal()], ids=repr)
 def test_averages_and_compiling(a_set):
     """What `use_ema` ends with is a member, too, in a step that is compiled by XLA where it can."""
@@ -256,7 +255,6 @@ def test_many_long_steps():
     )
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16", "bfloat16"])
 def test_half_precision(policy):
     """The map is computed in the dtype of the variable, and rounded for the layer only."""

@@ -448,7 +448,6 @@ def test_constrained_layer_is_saved_loaded_and_trained(tmp_path):
         np.testing.assert_allclose(loaded.predict(x, verbose=0), model.predict(x, verbose=0))
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16", "bfloat16"])
 def test_half_precision(policy):
     """Planned layers keep the signal in half precision, with half-precision variables too."""

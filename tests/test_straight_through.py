@@ -151,7 +151,6 @@ def test_what_rounding_leaves_nothing_of_is_told():
     assert not array(quantized.layers[0].seen[0]).any()
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16", "bfloat16", "float16"])
 def test_half_precision_is_on_the_grid(policy):
     """What the layer computes with, and what `bake` gives."""

@@ -234,7 +234,6 @@ RULED = [
 ]  # fmt: skip
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("name", RULED)
 def test_second_derivative(name, rng):
     """The gradient of a map can be differentiated, where the map brings its own rule for it."""
@@ -296,7 +295,6 @@ def test_an_exponential_goes_on_straight(a_set, side):
     np.testing.assert_allclose(side * array(w), expected * np.maximum(x - 6.0, 1.0), rtol=1e-5)
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize(
     "name", ["SpectralNorm", "ConvSpectralNorm", "NuclearNorm", "LowRank", "SingularValues"]
 )
@@ -538,7 +536,6 @@ def test_around_a_base_lands_inside(case, dtype, rng):
     assert not broken
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("case", BASED, ids=lambda case: case.name)
 def test_gradient_around_a_base(case, rng):
     """In float64 the gradient is the slope between two free values close by."""
