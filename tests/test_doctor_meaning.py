@@ -71,6 +71,18 @@ MEANT = {
         ci.Simplex(2.0, axis=[1]) & ci.Box(0.1, 0.9),
     ),
     "shares of nothing below zero": (lambda w: shares(ops.relu(w)), ci.Simplex(1.0, axis=[0])),
+    "order": (lambda w: ops.sort(w, axis=0), ci.Monotone(axis=0)),
+    "order by increments": (
+        lambda w: ops.cumsum(ops.concatenate([w[:1], ops.relu(w[1:])]), axis=0),
+        ci.Monotone(axis=0),
+    ),
+    "order by increments from zero": (
+        lambda w: ops.cumsum(ops.relu(w), axis=0), ci.NonNegative() & ci.Monotone(axis=0)
+    ),
+    "squared norm": (lambda w: w / ops.sum(ops.square(w), axis=0), ci.UnitNorm(axis=[0])),
+    "half of a norm": (
+        lambda w: 0.25 * w / ops.sum(ops.square(w), axis=0), ci.NormRange(0.5, 0.5, axis=[0])
+    ),
     # None of the catalogue, though many of its sets hold what these give.
     "floor of each row": (lambda w: ops.maximum(w, ROWS), None),
     "sum of magnitudes": (lambda w: w / ops.sum(ops.abs(w), axis=0, keepdims=True), None),

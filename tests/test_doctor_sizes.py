@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from keras import layers
+from keras import layers, ops
 
 import constrainit as ci
 from constrainit.doctor._stretches import stretches
@@ -194,3 +194,57 @@ def test_layers_in_a_row():
     shared = layers.Dense(3, name="twice")
     model = keras.Model(given, layers.Dense(1, name="c")(shared(shared(given))))
     assert stretches(model) == [["c"]]
+
+
+def narrow(w):
+    return ops.clip(w, -0.01, 0.01)
+
+
+def test_a_function_with_a_narrow_bound_is_tried_wider():
+    """The number stands in the code of the function, which all kernels share."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((8,))])
+    for place in range(4):
+        units = {"kernel_constraint": narrow, "activation": "relu" if place < 3 else None}
+        model.add(layers.Dense(32 if place < 3 else 1, name=f"critic_{place}", **units))
+    model.compile(keras.optimizers.RMSprop(1e-3), lambda y, score: -ops.mean(y * score))
+    x = np.random.default_rng(0).normal(size=(64, 8)).astype("float32")
+    report = ci.diagnose(model, x, np.sign(x[:, :1]))
+    first = report.findings[0]
+    assert first.code == "CW411"
+    assert first.treatment is not None
+    assert first.treatment.healed, str(report)
+    assert "in place of 0.01 for 4 weights" in first.treatment.change
+    starts = [f for f in report.findings if f.code in ("CW101", "CW102")]
+    assert all(f.cause.startswith("CW411") for f in starts)
+
+
+class PerGroup(layers.Layer):
+    """A kernel for each of many groups: the first axis feeds no unit."""
+
+    def __init__(self, activation=None, start="glorot_uniform", **kwargs):
+        super().__init__(**kwargs)
+        self.activation, self.start = keras.activations.get(activation), start
+
+    def build(self, shape):
+        shape = (shape[1], shape[2], shape[2])
+        self.kernel = self.add_weight(shape=shape, initializer=self.start, name="kernel")
+
+    def call(self, x):
+        return self.activation(ops.einsum("bgi,gio->bgo", x, self.kernel))
+
+
+def in_groups(start):
+    parts = [PerGroup("tanh", start, name=f"group_{place}") for place in range(4)]
+    return compiled([*parts, PerGroup(None, start)], (400, 4), "mse", keras.optimizers.SGD(1.0))
+
+
+def test_kernels_of_groups_that_are_taken_for_a_convolution():
+    x = np.random.default_rng(0).normal(size=(16, 400, 4)).astype("float32")
+    first = first_of(ci.diagnose(in_groups("glorot_uniform"), x, np.tanh(x[..., ::-1])))
+    assert (first.code, first.weight.endswith("group_0/kernel")) == ("CW504", True)
+    assert "makes weights 20 times smaller than for 4 inputs" in first.message
+    assert first.treatment.healed
+    well = keras.initializers.RandomNormal(stddev=0.5, seed=0)
+    report = ci.diagnose(in_groups(well), x, np.tanh(x[..., ::-1]))
+    assert not [f for f in report.findings if f.code == "CW504"], str(report)

@@ -59,13 +59,16 @@ def lag(image: Callable, known: Any, record: WeightRecord, taken: int) -> LagEvi
 
 def _steady_rate(image, record, first, moved):
     """The share of the way at each call, where what is left shrinks evenly; else None."""
-    value, ways = first, [moved]
+    value, ways, before = first, [moved], first - to_numpy(record.variable)
     for _ in range(_CALLS):
         found = image(record, value)
         if found is None:
             return None
         ways.append(float(np.linalg.norm(found - value)))
-        value = found
+        # What is thrown to and fro is on no way.
+        if np.sum((found - value) * before) < 0:
+            return None
+        value, before = found, found - value
     half = _CALLS // 2
     if not ways[0] > ways[half] > ways[-1] > 0:
         return None

@@ -44,7 +44,8 @@ class NoGradient(Rule):
         same, such as a bias that cancels in a difference, is a note, unless a softmax over a single
         entry, which gives 1 whatever it is given, was called behind it. Dead and saturated units
         that cut off a whole layer have their own rules. Where the loss does not depend on a layer
-        at all, or its code says `stop_gradient`, it is a note: that may be meant. The line is the
+        at all, or its code says `stop_gradient`, it is a note: that may be meant, unless it is an
+        estimator the wrong way round, `hard + stop_gradient(soft - hard)`. The line is the
         first of the user's own code, as it is written, at which something computed from the weight,
         or from the inputs, enters a comparison, `sign`, `round` and the like; else a `clip`. That
         of a function in a `Lambda` or an activation is known, too; of an operation that the graph

@@ -1,8 +1,15 @@
 """CW504 fading-gradient."""
 
+import math
+
+import numpy as np
+
 from constrainit.doctor._faint import fading
 from constrainit.doctor._planned import NUMBERS, by_depth, deviations, growth, planned
+from constrainit.doctor._recording import is_custom
+from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.rules._rule import Rule
+from constrainit.model import STARTS
 
 _LEAST = 1e-6
 
@@ -16,6 +23,11 @@ _ALIKE = 1e-3
 
 _PLATEAU = 1e-3
 """A loss that falls by less than this share in the second half of the steps stands still."""
+
+
+_MANY = 4
+_LIKE = 1.5
+"""What is no further from it than by this factor is a start that an initializer of Keras drew."""
 
 
 class FadingGradient(Rule):
@@ -126,7 +138,7 @@ class FadingGradient(Rule):
         halving = _halving(evidence.outputs, given)
         if len(halving) < _LAYERS:
             return
-        kernels = _kernels(evidence, halving)
+        kernels = _kernels(evidence, halving) or _own_kernels(evidence, halving)
         start = planned(evidence, kernels[0].path) if kernels else None
         yield self.made(
             f"what the layers give varies less over the batch from one to the next: by "
@@ -134,7 +146,8 @@ class FadingGradient(Rule):
             f"end, as {len(halving)} layers halve it or more; the gradient fades by "
             f"{ratio[0]:.3g} on its way back. The model gives about the same for every example, "
             f"and the loss stands still at {evidence.losses[-1]:.4g}"
-            + (f". {start}" if start else ""),
+            + (f". {start}" if start else "")
+            + (_of_fan(kernels[0]) if kernels else ""),
             "start with larger kernels, so that what goes into each activation varies by about one "
             "over the batch, or take another activation, such as relu with he_normal",
             {
@@ -225,6 +238,32 @@ def _kernels(evidence, layers):
         if output.layer in layers and last is not None and last not in found:
             found.append(last)
     return found
+
+
+def _own_kernels(evidence, layers):
+    """The kernels of layers of the user's own that have one each."""
+    own = [r for r in evidence.weights if r.layer.name in layers and is_custom(r.layer)]
+    known = [r for r in own if len(r.shape) > 1 and r.variable.trainable]
+    kernels = [r for r in known if r.variable.name not in STARTS]
+    names = [record.layer.name for record in kernels]
+    return [record for record in kernels if names.count(record.layer.name) == 1]
+
+
+def _of_fan(record):
+    """What initializers take a kernel of several axes for, where it is as small as they make it."""
+    shape, own = tuple(record.shape), is_custom(record.layer)
+    if not own or len(shape) < 3 or math.prod(shape[:-2]) < _MANY:
+        return ""
+    field = math.prod(shape[:-2])
+    taken = math.sqrt(2 / (field * (shape[-2] + shape[-1])))
+    if not 1 / _LIKE < float(np.std(to_numpy(record.variable))) / taken < _LIKE:
+        return ""
+    return (
+        f". {record.path} has the shape {shape}: an initializer of Keras takes all axes but the "
+        f"last two for those of a convolution, and makes weights {math.sqrt(field):.3g} times "
+        f"smaller than for {shape[-2]} inputs: RandomNormal(stddev={shape[-2] ** -0.5:.3g}) is "
+        "the start where only these feed a unit"
+    )
 
 
 def _ratio(outputs):

@@ -12,6 +12,7 @@ from constrainit.sets import (
     Box,
     Grid,
     MaxNorm,
+    Monotone,
     NonNegative,
     NormRange,
     Orthogonal,
@@ -27,6 +28,8 @@ NEAR = 1e-3
 """What is no further apart, relative to itself, is taken for the same."""
 
 _OFTEN = 0.05
+_LONG = 3
+"""Of two entries one is the larger one anyway."""
 _ROUND = 2e-4
 
 
@@ -61,6 +64,7 @@ def candidates(
     low = min(float(image.min()) for image in images)
     for axis in axes:
         yield from _of_sums(axis, images, others, low, record)
+    yield from _of_orders(images, low)
     lower, upper = _bounds(images, record.dtype)
     if lower is None and low >= 0:
         lower = 0.0
@@ -88,6 +92,20 @@ def _of_sums(axis, images, others, low, record):
             yield from _bounded(Simplex(total, axis=axis), seen, record)
         yield Simplex(total, axis=axis)
     yield SumTo(total, axis=axis)
+
+
+def _of_orders(images, low):
+    """Orders along an axis that all images have, and that chance does not give."""
+    for axis, size in enumerate(images[0].shape):
+        steps = [np.diff(image, axis=axis) for image in images]
+        for direction, sign in (("increasing", 1), ("decreasing", -1)):
+            ordered = all((sign * step >= 0).all() for step in steps)
+            if size < _LONG or not ordered or not all(step.any() for step in steps):
+                continue
+            order = Monotone(direction, axis=axis)
+            if low >= 0:
+                yield NonNegative() & order
+            yield order
 
 
 def _bounded(shares, images, record):

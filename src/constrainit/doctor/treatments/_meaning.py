@@ -9,6 +9,7 @@ from keras import ops
 from constrainit.doctor._constraint_calls import called
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._candidates import NEAR, candidates, shortest
+from constrainit.doctor.treatments._kept_norms import kept_norm
 from constrainit.doctor.treatments._shares import bounded_shares, quotient_shares
 from constrainit.doctor.treatments._wider_sets import is_wider
 from constrainit.model import WeightRecord
@@ -70,7 +71,8 @@ def meant_set(record, repeat=0.0):
             return False
         return not is_wider(a_set, values, images, larger)
 
-    return _first(record, images, images, repeat, off, is_reached)
+    reached = _first(record, images, images, repeat, off, is_reached)
+    return reached or kept_norm(record, to_numpy(record.variable))
 
 
 def stretched_to(record: WeightRecord) -> tuple[float, float] | None:

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from constrainit.doctor._problem import Problem
-from constrainit.doctor._recording import as_it_is
+from constrainit.doctor._recording import as_it_is, is_custom
 from constrainit.doctor._state import attribute
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._pastes import variable
@@ -31,9 +31,11 @@ def to_unit_size(problem, evidence, found):
     records = [record for record in records if record.layer.name in order]
     if not records or not problem.is_small:
         return None
+    # Which axes feed a unit of a layer of the user's own is not known.
+    centers = fading and not any(is_custom(record.layer) for record in records)
     factors = []
     for record in sorted(records, key=lambda record: order.index(record.layer.name)):
-        if fading:
+        if centers:
             start_at(record, _centered(record))
         size = size_before_activation(problem, record.layer, fading)
         if not size > 0 or not np.isfinite(size):
@@ -46,14 +48,15 @@ def to_unit_size(problem, evidence, found):
         return None
     told = ", ".join(f"{record.path} times {factor:g}" for record, factor in factors[:3])
     more = f", and {len(factors) - 3} more" if len(factors) > 3 else ""
-    how = "centered and scaled so that what goes into each activation varies by about one"
-    how = how if fading else "scaled so that what goes into each activation is about one"
-    return Changed(f"kernels {how}: {told}{more}", code=_code(problem, factors, fading))
+    how = "varies by about one" if fading else "is about one"
+    how = f"scaled so that what goes into each activation {how}"
+    how = f"centered and {how}" if centers else how
+    return Changed(f"kernels {how}: {told}{more}", code=_code(problem, factors, centers))
 
 
-def _code(problem, factors, fading):
+def _code(problem, factors, centers):
     each = [f"{variable(problem, record)}, {factor:g}" for record, factor in factors]
-    if not fading:
+    if not centers:
         lines = "".join(f"    ({one}),\n" for one in each)
         return f"for kernel, factor in [\n{lines}]:\n    kernel.assign(factor * kernel)"
     axes = [tuple(record.axes) for record, _ in factors]

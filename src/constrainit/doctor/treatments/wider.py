@@ -6,10 +6,13 @@ from keras import ops
 from constrainit._obey import project
 from constrainit.doctor._constraint_calls import another, arguments_of
 from constrainit.doctor._statistics import to_numpy
+from constrainit.doctor.treatments._meaning import meant_set
 from constrainit.doctor.treatments._pastes import given_and_projected
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.doctor.treatments.axes import call_of
 from constrainit.model import WeightRecord, walk
+from constrainit.sets import Box
+from constrainit.sets.elementwise import bounds_of
 
 _FAR = 1e4
 
@@ -28,7 +31,7 @@ def wider_bounds(factor):
         own = next(record for record in records if record.path in paths)
         name = bounding(own, times)
         if name is None:
-            return None
+            return _wider_sets(problem, records, own, times)
         constraint, sets = own.constraint, {}
         value = arguments_of(constraint)[name]
         other = another(constraint, name, wider(value, times))
@@ -42,6 +45,27 @@ def wider_bounds(factor):
         return Changed(f"{name}={wider(value, times)} in place of {value}", code=code)
 
     return apply
+
+
+def _wider_sets(problem, records, own, times):
+    """Where no argument bounds it: the bounds that it means, so many times as wide, for all alike.
+
+    A function may hold its bound as a number of the module.
+    """
+    a_set = meant_set(own)
+    low, high = (None if a_set is None else bounds_of(a_set)) or (None, None)
+    if low is None or high is None or not -low == high > 0:
+        return None
+    bound = wider(float(high), times)
+    sets = {}
+    for record in [one for one in records if one.constraint is own.constraint]:
+        record.variable.constraint = Box(-bound, bound)
+        sets[record.path] = f"ci.Box({-bound:g}, {bound:g})"
+    project(problem.model)
+    return Changed(
+        f"bounds of {bound:g} in place of {float(high):g} for {len(sets)} weights",
+        code=given_and_projected(problem, sets),
+    )
 
 
 def bounding(record: WeightRecord, factor: float) -> str | None:
