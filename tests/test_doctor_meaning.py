@@ -122,6 +122,18 @@ def test_a_start_without_negative_numbers_is_no_share():
     assert meant_set(record_of(as_tensor(shares), "ones")) == ci.Simplex(1.0, axis=[0])
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("start", ["zeros", "ones"])
+def test_a_norm_of_many_entries_is_no_sum(dtype, start):
+    """Of nearly equal weights the two are nearly alike."""
+    dense = layers.Dense(
+        8, kernel_initializer=start, dtype=dtype, kernel_constraint=as_tensor(lambda w: w / norms(w))
+    )
+    model = keras.Sequential([keras.Input((50,)), dense])
+    [record] = [record for record in walk(model) if record.constraint is not None]
+    assert meant_set(record) == ci.UnitNorm(axis=[0])
+
+
 def capped(w):
     return shares(ops.clip(w, 0, 0.4))
 

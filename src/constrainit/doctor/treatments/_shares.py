@@ -121,8 +121,19 @@ def _shared(record):
         sums = np.concatenate([image.sum(axis=tuple(axis)).ravel() for image in images])
         total = float(np.median(sums))
         if total > 0 and np.ptp(sums) <= 2 * _loose(record) * total:
-            return axis, shortest(total)
+            return None if _is_norm(record, axis, total) else (axis, shortest(total))
     return None
+
+
+def _is_norm(record, axis, total):
+    """Whether units are divided by what is a sum of equal weights only, as a norm is."""
+    value = np.random.default_rng(4).uniform(0.2, 1.8, size=record.shape)
+    image = called(record, value)
+    if image is None:
+        return False
+    factors, axes, near = image / value, tuple(axis), max(NEAR, 4 * _loose(record))
+    alike = np.ptp(factors, axis=axes) <= near * factors.max(axis=axes)
+    return bool(alike.all() and (np.abs(image.sum(axis=axes) - total) > near * total).any())
 
 
 def _kept(record, axis, total):
@@ -136,7 +147,8 @@ def _kept(record, axis, total):
     def stays(share):
         value = _one_apart(record, axis, share, (total - share) / (count - 1))
         image = called(record, value)
-        return image is not None and np.abs(image - value).max() <= _loose(record) * total
+        least = _loose(record) * np.abs(value).max()
+        return image is not None and np.abs(image - value).max() <= least
 
     # Of what leaves shares below zero alone, as SumTo does, the least one is not known.
     if not stays(equal) or stays(-0.5 * equal) or large <= equal:
