@@ -372,6 +372,9 @@ def test_warns_where_keras_can_not_keep_the_constraint(make, weight):
     with pytest.warns(UserWarning, match=f"can not save the constraint of '[^']*{weight}'"):
         ci.constrain(model, {weight: ci.NonNegative()})
     assert len(ci.project(model)) == 1
+    with pytest.warns(UserWarning, match=f"the removal of the constraint of '[^']*{weight}'"):
+        ci.constrain(model, {weight: None})
+    assert ci.project(model) == {}
 
 
 # check, project, prepare

@@ -72,8 +72,10 @@ def constrain(model: keras.Model, sets: Mapping[str, Any]) -> dict[str, Constrai
     if getattr(model, "train_function", None) is not None:
         model.make_train_function(force=True)
     if lost:
+        new = {record.path for record, _, resolved in chosen.values() if resolved}
+        what = "the constraint" if new & {*lost} else "the removal of the constraint"
         warnings.warn(
-            f"Keras can not save the constraint of {', '.join(map(repr, lost))}: the layer has no "
+            f"Keras can not save {what} of {', '.join(map(repr, lost))}: the layer has no "
             "argument for it, or its config leaves it out. Call `constrain` again after loading.",
             stacklevel=2,
         )

@@ -21,7 +21,7 @@ class AverageOutside(Rule):
             [keras.Input((4,)), layers.Dense(8, **ci.constrained(kernel=ci.UnitNorm()))]
         )
         model.compile(keras.optimizers.SGD(0.1), "mse")
-        ci.diagnose(model)  # with use_ema=True: ci.project(model) after fit
+        ci.diagnose(model)  # with use_ema=True: fit with callbacks=[ci.KeepFeasible()]
 
     Known limits:
         Of a constraint of the user's own only by how much it moves the average is known. An average
@@ -39,6 +39,7 @@ class AverageOutside(Rule):
             yield self.made(
                 f"the average that the optimizer keeps of it (use_ema=True) is outside its set by "
                 f"{outside:.3g}, and takes the place of the weight at the end of fit",
-                "call constrainit.project(model) after fit",
+                "train with callbacks=[constrainit.KeepFeasible()], or call "
+                "constrainit.project(model) after fit",
                 {"violation": outside}, layer=record.layer.name, weight=record.path,
             )  # fmt: skip
