@@ -129,7 +129,7 @@ def is_cut_behind(evidence: Evidence, output: Output) -> bool:
     """Whether no gradient comes to an output, as the code of a layer behind it cuts it off."""
     never = [g.record for g in evidence.gradients if g.never]
     known = [evidence.severed.get(r.path) for r in never if r.layer.name == output.layer]
-    return not output.gradient and any(c is not None and c.source is not None for c in known)
+    return not output.gradient and any(c is not None and c.layer for c in known)
 
 
 def percent(share: float | None) -> str:
