@@ -27,7 +27,8 @@ def check_common(sets: list[Any]) -> None:
         if low is None or high is None:
             continue
         low, high = np.broadcast_arrays(low, high)
-        apart = np.argwhere(low > high + (loose or looser) * _LOOSE * np.abs(high))
+        margin = _LOOSE * np.abs(high) if loose or looser else 0.0
+        apart = np.argwhere(low > high + margin)
         # Of numbers, too, which have no index.
         if len(apart):
             at = tuple(apart[0].tolist())
