@@ -127,7 +127,10 @@ def test_a_start_without_negative_numbers_is_no_share():
 def test_a_norm_of_many_entries_is_no_sum(dtype, start):
     """Of nearly equal weights the two are nearly alike."""
     dense = layers.Dense(
-        8, kernel_initializer=start, dtype=dtype, kernel_constraint=as_tensor(lambda w: w / norms(w))
+        8,
+        kernel_initializer=start,
+        dtype=dtype,
+        kernel_constraint=as_tensor(lambda w: w / norms(w)),
     )
     model = keras.Sequential([keras.Input((50,)), dense])
     [record] = [record for record in walk(model) if record.constraint is not None]

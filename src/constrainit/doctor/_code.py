@@ -83,6 +83,15 @@ def function_of(one: Any) -> ast.FunctionDef | None:
     return code.tree if code is not None and isinstance(code.tree, ast.FunctionDef) else None
 
 
+def named_once(tree: ast.AST) -> dict[str, Any]:
+    """What each name of a function stands for that is given once."""
+    found: dict[str, list[Any]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            found.setdefault(node.targets[0].id, []).append(node.value)
+    return {name: values[0] for name, values in found.items() if len(values) == 1}
+
+
 def of_self(node: Any) -> str:
     """The attribute of `self` that a part of a method is, or an empty string."""
     own = isinstance(node, ast.Attribute) and ast.unparse(node.value) == "self"

@@ -3,6 +3,8 @@
 import ast
 from typing import Any
 
+from constrainit.doctor._code import named_once
+
 _STEPS = ("sign", "round", "floor", "ceil", "trunc", "argmax", "one_hot", "greater", "less")
 
 
@@ -17,7 +19,7 @@ def swapped(tree: ast.AST) -> tuple[Any, str] | None:
     Returns:
         The sum, and how it is written the right way round; None if there is none.
     """
-    named = _named(tree)
+    named = named_once(tree)
     for node in ast.walk(tree):
         if not isinstance(node, ast.BinOp) or not isinstance(node.op, (ast.Add, ast.Sub)):
             continue
@@ -33,15 +35,6 @@ def swapped(tree: ast.AST) -> tuple[Any, str] | None:
                 kept, step = ast.unparse(soft), ast.unparse(hard)
                 return node, f"{kept} + {around.format(f'{step} - {kept}')}"
     return None
-
-
-def _named(tree):
-    """What each name stands for that is given once."""
-    found: dict[str, list[Any]] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            found.setdefault(node.targets[0].id, []).append(node.value)
-    return {name: values[0] for name, values in found.items() if len(values) == 1}
 
 
 def _stopped(node: Any) -> tuple[Any, str]:

@@ -3,6 +3,7 @@
 import ast
 from typing import Any
 
+from constrainit.doctor._code import named_once
 from constrainit.doctor.treatments._edits import end_of, replaced
 
 _RISING = (ast.Gt, ast.GtE)
@@ -24,7 +25,7 @@ def smooth(line_text: str, sharpness: float) -> Any:
 
     def edit(text):
         tree, lines = ast.parse(text), text.splitlines()
-        named = _conditions(tree)
+        named = named_once(tree)
         calls: list[Any] = [one for one in ast.walk(tree) if isinstance(one, ast.Call)]
         found = []
         for node in calls:
@@ -50,15 +51,6 @@ def smooth(line_text: str, sharpness: float) -> Any:
         return f"a {map_of} in place of {shown}, which cuts sharply", replaced(text, node, new)
 
     return edit
-
-
-def _conditions(tree):
-    """The comparisons that have a name, and only one meaning."""
-    found: dict[str, list[Any]] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            found.setdefault(node.targets[0].id, []).append(node.value)
-    return {name: values[0] for name, values in found.items() if len(values) == 1}
 
 
 def _resolved(node: Any, named: dict[str, Any]) -> Any:
