@@ -165,3 +165,11 @@ def test_exponentials_through_layers_start_smaller():
 ], ids=["no axis kept", "a sum", "a count", "no range", "a number"])  # fmt: skip
 def test_code_of_another_form_is_left_alone(edit, code):
     assert edit(f"def call(self, x):\n    {code}\n") is None
+
+
+def test_a_loop_in_a_loop_is_edited_once():
+    """By the turns of the inner one."""
+    code = "def call(self, h):\n    for _ in range(2):\n        for _ in range(self.n):\n            {}\n"
+    edited = in_shorter_steps(code.format("h = h + self.f(h)"))
+    assert edited is not None
+    assert edited[1] == code.format("h = h + (self.f(h)) / self.n")

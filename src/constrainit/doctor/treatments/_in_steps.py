@@ -11,14 +11,15 @@ def in_shorter_steps(text: str) -> tuple[str, str] | None:
 
     So that the turns together go as far as a single one did, whatever their number.
     """
-    found = []
+    found = {}
     for loop in [one for one in ast.walk(ast.parse(text)) if isinstance(one, ast.For)]:
         turns = _turns(loop)
         for node in ast.walk(loop) if turns else []:
             added = _added(node)
             if added is not None:
-                found.append((added, f"({ast.unparse(added)}) / {turns}"))
-    for node, new in sorted(found, key=lambda pair: end_of(pair[0]), reverse=True):
+                # Of loops in one another the inner one comes later, and counts.
+                found[end_of(added)] = added, f"({ast.unparse(added)}) / {turns}"
+    for node, new in sorted(found.values(), key=lambda pair: end_of(pair[0]), reverse=True):
         text = replaced(text, node, new)
     said = "each turn of the loop adds a share of what it did, as many as there are turns"
     return (said, text) if found else None
