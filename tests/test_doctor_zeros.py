@@ -169,7 +169,7 @@ def test_code_of_another_form_is_left_alone(edit, code):
 
 def test_a_loop_in_a_loop_is_edited_once():
     """By the turns of the inner one."""
-    code = "def call(self, h):\n    for _ in range(2):\n        for _ in range(self.n):\n            {}\n"
+    code = "def call(self, h):\n for _ in range(2):\n  for _ in range(self.n):\n   {}\n"
     edited = in_shorter_steps(code.format("h = h + self.f(h)"))
     assert edited is not None
     assert edited[1] == code.format("h = h + (self.f(h)) / self.n")
