@@ -12,7 +12,7 @@ from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor._schedules import schedule_of
 from constrainit.doctor._slow import MOVED
-from constrainit.doctor._statistics import to_numpy
+from constrainit.doctor._statistics import standardized
 
 LARGE = 10.0
 """Targets of a smaller mean and deviation are about as large as what layers give."""
@@ -90,22 +90,18 @@ def is_far(made: Any) -> bool:
     return bool(free and large and made.goals and made.classes is None and not target.nonfinite)
 
 
-def standardized(values: Any) -> Any:
+def as_scaled(values: Any) -> Any:
     """Arrays of mean zero and deviation one in each column; whole numbers become floats."""
 
     def one(part):
-        value = to_numpy(part).astype("float64")
-        mean, deviation = value.mean(axis=0), value.std(axis=0)
-        return ops.convert_to_tensor(
-            ((value - mean) / np.where(deviation > 0, deviation, 1.0)).astype("float32")
-        )
+        return ops.convert_to_tensor(standardized(part).astype("float32"))
 
     return keras.tree.map_structure(one, values)
 
 
 def _of(problem):
     """The problem with scaled targets."""
-    y = standardized(problem.y)
+    y = as_scaled(problem.y)
     given = problem.given_loss, problem.given_optimizer, problem.seed
     return Problem(problem.model, problem.x, y, *given, steps=1)
 

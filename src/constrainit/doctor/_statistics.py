@@ -73,6 +73,13 @@ def to_numpy(value) -> np.ndarray:
     return np.array(as_array(value), "float64")
 
 
+def standardized(value) -> np.ndarray:
+    """Examples with mean zero and deviation one in each column that varies, in float64."""
+    value = to_numpy(value)
+    deviation = value.std(axis=0)
+    return (value - value.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
+
+
 @dataclass(frozen=True)
 class Output:
     """What a layer gave for the batch.

@@ -6,6 +6,8 @@ import ml_dtypes
 import numpy as np
 from keras import backend, ops
 
+from constrainit._compile import repeated
+
 from ._limits import at_least, at_most
 from ._norms import safe_norm
 
@@ -128,7 +130,7 @@ def project_polyhedron(w, matrix, bounds, inner=None):
 
     active = ops.cast(-slack(w) > loose(w), w.dtype)
     state = (ops.convert_to_tensor(0), active, ops.any(active > 0))
-    active = ops.while_loop(unknown, guess, state, maximum_iterations=2 * _GUESSES)[1]
+    active = repeated(unknown, guess, state, 2 * _GUESSES)[1]
     y, image, inverse, apart = solved(active)
     begun = ops.logical_and(ops.min(y, axis=1, keepdims=True) >= 0, apart > _APART)
     y, active = (ops.where(begun, one, ops.zeros_like(one)) for one in (y, active))
@@ -136,7 +138,7 @@ def project_polyhedron(w, matrix, bounds, inner=None):
     inverse = ops.where(begun[:, :, None], inverse, ops.zeros_like(inverse))
     going = ops.max(-slack(image), axis=1, keepdims=True) > loose(image)
     state = (ops.convert_to_tensor(0), y, image, active, ops.zeros_like(y), inverse, going)
-    image = ops.while_loop(open_, round_, state, maximum_iterations=_ROUNDS * (count + 1))[2]
+    image = repeated(open_, round_, state, _ROUNDS * (count + 1))[2]
     if inner is None:
         return image
     inner = ops.convert_to_tensor(np.asarray(inner)[None], dtype=w.dtype)

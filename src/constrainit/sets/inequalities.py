@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops
 
+from constrainit._compile import repeated
 from constrainit._folding import Folding
 from constrainit.sets.elementwise import limits_of
 from constrainit.sets.linear import Affine, Polyhedron
@@ -99,7 +100,7 @@ def onto_polyhedron(one: Polyhedron, w: Any, dtype: str) -> Any:
 
     # Compiled once for both.
     none = ops.zeros_like(peaks(w), dtype="bool")
-    return ops.while_loop(open_, nearest, (w, none), maximum_iterations=2)[0]
+    return repeated(open_, nearest, (w, none), 2)[0]
 
 
 def _limits(one, folding, extremes):

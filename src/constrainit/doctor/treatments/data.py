@@ -5,13 +5,11 @@ import numpy as np
 from keras import ops
 
 from constrainit.doctor._data import needed_steps
-from constrainit.doctor._far_targets import standardized
+from constrainit.doctor._far_targets import LARGE, as_scaled
 from constrainit.doctor._labels import both_signs
-from constrainit.doctor._statistics import to_numpy
+from constrainit.doctor._statistics import standardized, to_numpy
 from constrainit.doctor.rules.cw605_target_out_of_reach import from_zero_to_one, is_of_two
 from constrainit.doctor.treatments._remedy import Changed, with_other
-
-_LARGE = 10.0
 
 
 def scaled_data(problem, evidence, found):
@@ -48,7 +46,7 @@ def scaled_targets(problem, evidence, found):
         return None
     return Changed(
         "the targets are brought to mean zero and deviation one",
-        with_other(problem, y=standardized(problem.y)),
+        with_other(problem, y=as_scaled(problem.y)),
         "mean, deviation = y.mean(axis=0), y.std(axis=0)\n"
         "y = (y - mean) / deviation  # and predictions of them times deviation, plus mean",
     )
@@ -66,7 +64,7 @@ def divided_targets(problem, evidence, found):
     columns = value.reshape(-1, value.shape[-1]) if value.ndim > 1 else value[:, None]
     large = [c for c in range(columns.shape[1]) if not np.isin(columns[:, c], (0, 1)).all()]
     size = float(f"{columns[:, large].mean():.3g}") if large else 0.0
-    if size <= _LARGE or columns[:, large].min() < 0:
+    if size <= LARGE or columns[:, large].min() < 0:
         return None
     divisors = np.ones(columns.shape[1])
     divisors[large] = size
@@ -90,18 +88,15 @@ def _far(evidence):
     """The arrays of floats that are far from mean zero and deviation one."""
     return [
         d for d in evidence.data
-        if not d.integer and not d.nonfinite and abs(d.mean) + d.deviation > _LARGE
+        if not d.integer and not d.nonfinite and abs(d.mean) + d.deviation > LARGE
     ]  # fmt: skip
 
 
 def _scaled(values):
     def one(part):
-        value = to_numpy(part)
         if "float" not in keras.backend.standardize_dtype(part.dtype):
             return part
-        mean, deviation = value.mean(axis=0), value.std(axis=0)
-        scaled = (value - mean) / np.where(deviation > 0, deviation, 1.0)
-        return ops.cast(scaled, part.dtype)
+        return ops.cast(standardized(part), part.dtype)
 
     return keras.tree.map_structure(one, values)
 
