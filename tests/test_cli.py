@@ -256,12 +256,16 @@ def test_targets_of_several_outputs_from_a_file(folder):
 
 def test_target_that_can_not_be_had(folder):
     """A missing file, module or function, and what is no model, are one sentence each."""
+    (folder / "exported").mkdir()
+    (folder / "exported" / "saved_model.pb").touch()
     for target, words in {
         "gone.py:make": "There is no file 'gone.py'",
         "gone:make": "There is no module 'gone'",
         "gone.keras": "There is no file 'gone.keras'",
         "models.py": "TARGET must be file.py:factory, module:factory or model.keras",
-        "model.h5": "model.h5', a format of Keras 2: load it where it can be, and save the model",
+        "model.h5": "write keras.saving.load_model('model.h5').save(\"model.keras\")",
+        "model.weights.h5": "'model.weights.h5', weights without a model. Write a function",
+        "exported": "'exported', an exported model, which has no layers any more",
         "models.py:gone": "'models' has no function 'gone'. It has: ",
         "models.py:not_callable": "'models' has no function 'not_callable'",
         "models.py:wrong": "'wrong' must return a keras.Model. It returned: 'a model'",

@@ -115,12 +115,32 @@ def _with_factory(target):
         likely = [name for name in names + made if "model" in name.lower()]
         if len(likely) == 1:
             hint = f" Write {target}:{likely[0]}."
-    elif target.endswith((".h5", ".hdf5")):
-        which = ", a format of Keras 2: load it where it can be, and save the model as .keras"
+    else:
+        which, hint = _of_another_kind(target)
     raise TargetError(
         "TARGET must be file.py:factory, module:factory or model.keras. "
         f"Received: {target!r}{which}.{hint}"
     )
+
+
+def _of_another_kind(target):
+    """What else a TARGET is that saves a model or its weights, and what to write in its place."""
+    if target.endswith(".weights.h5"):
+        return (
+            ", weights without a model",
+            " Write a function in a file.py that makes the model and calls model.load_weights.",
+        )
+    if target.endswith((".h5", ".hdf5")):
+        return (
+            ", a format without Keras' safe mode",
+            f' If you trust it, write keras.saving.load_model({target!r}).save("model.keras").',
+        )
+    if (Path(target) / "saved_model.pb").exists():
+        return (
+            ", an exported model, which has no layers any more",
+            " Save the model that was exported as .keras.",
+        )
+    return "", ""
 
 
 def _saved(path, max_size, compiled, modules):
