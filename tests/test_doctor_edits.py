@@ -278,7 +278,7 @@ class Random(keras.constraints.Constraint):
 
 
 ON_JAX = {
-    "a choice": (Unread, None, "in place of NumPy and of Python's `if`"),
+    "a choice": (Unread, "+        w = keras.ops.where(", "and not by Python's `if`"),
     "a Variable": (OfVariable, "+        w = keras.ops.convert_to_tensor(w)", "begin the"),
     "NumPy": (Plain, "+        return keras.ops.clip(w, 0, 1)", "in place of NumPy"),
     "no seed": (Random, "", "a keras.random.SeedGenerator that its constructor makes"),

@@ -3,21 +3,24 @@
 import ast
 import inspect
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
 
 _PLAIN = ("bool", "float", "int", "str")
+_ARRAYS = ("array", "asarray", "convert_to_tensor")
 
 
-def kept_arguments(text: str) -> dict[str, str]:
+def kept_arguments(text: str, *, written: bool = False) -> dict[str, str]:
     """The arguments of the constructor of a class, and where it keeps them, such as `self.low`.
 
     An argument that is not kept is left out; of a class without a constructor all are.
 
     Args:
         text: The source of the class.
+        written: Whether they are meant for a config, where an array is written as a list; else
+            what is kept as an array counts as not kept.
     """
     functions = [one for one in ast.walk(ast.parse(text)) if isinstance(one, ast.FunctionDef)]
     made = next((one for one in functions if one.name == "__init__"), None)
@@ -26,12 +29,33 @@ def kept_arguments(text: str) -> dict[str, str]:
     names = [one.arg for one in (*made.args.posonlyargs, *made.args.args, *made.args.kwonlyargs)]
     found = {}
     for node in ast.walk(made):
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Attribute):
-            is_own = ast.unparse(node.targets[0].value) == names[0]
+        for target, value in _assigned(node):
+            if not isinstance(target, ast.Attribute) or ast.unparse(target.value) != names[0]:
+                continue
+            place = f"self.{target.attr}"
             for name in names[1:]:
-                if is_own and _is_kept(node.value, name):
-                    found.setdefault(name, f"self.{node.targets[0].attr}")
+                if _is_kept(value, name):
+                    found.setdefault(name, place)
+                elif written and _is_an_array(value, name):
+                    found.setdefault(name, f"keras.ops.convert_to_numpy({place}).tolist()")
     return {name: found[name] for name in names[1:] if name in found}
+
+
+def _assigned(node: Any) -> Iterator[tuple[Any, Any]]:
+    """Each target of an assignment with its value, also of `self.a, self.b = a, b`."""
+    for target in node.targets if isinstance(node, ast.Assign) else ():
+        several = all(isinstance(one, ast.Tuple) for one in (target, node.value))
+        if several and len(target.elts) == len(node.value.elts):
+            yield from zip(target.elts, node.value.elts, strict=True)
+        else:
+            yield target, node.value
+
+
+def _is_an_array(value, name):
+    """Whether an expression makes an argument an array, such as `np.asarray(signs, "float32")`."""
+    if not isinstance(value, ast.Call) or not value.args or not _is_kept(value.args[0], name):
+        return False
+    return ast.unparse(value.func).split(".")[-1] in _ARRAYS
 
 
 def _is_kept(value, name):
@@ -55,7 +79,8 @@ def config_method(kind: type, names: list[str], before: str = "") -> str:
         before: What the config of a new method holds besides.
     """
     try:
-        kept = kept_arguments(textwrap.dedent(inspect.getsource(kind.__init__)))
+        source = textwrap.dedent(inspect.getsource(kind.__init__))
+        kept = kept_arguments(source, written=True)
     # What is made in a session has no source.
     except (OSError, TypeError, SyntaxError):
         kept = {}

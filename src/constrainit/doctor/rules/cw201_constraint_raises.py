@@ -188,6 +188,11 @@ def fix_for(fault):
             "it keeps a tensor of one call for the next, and on JAX that belongs to one compiled "
             "step: keep plain numbers, such as by keras.ops.convert_to_numpy of the built weight"
         )
+    if fault.kind == "TracerBoolConversionError" or "Python `bool`" in fault.message:
+        return (
+            "choose between tensors, keras.ops.where(condition, this, that), and not by Python's "
+            "`if`: a step is compiled before there are numbers to ask"
+        )
     if "numpy" in (fault.kind + fault.message).lower() or fault.kind.startswith("Tracer"):
         return "use keras.ops in place of NumPy and of Python's `if`: a step is compiled"
     if fault.kind == "AttributeError" and "has no attribute" in fault.message:

@@ -7,7 +7,9 @@ import keras
 
 from constrainit.doctor._constructor import is_registered, kept_arguments, returned
 from constrainit.doctor.rules.cw201_constraint_raises import assigns_entries
+from constrainit.doctor.treatments._edit_branches import called, without_branches
 from constrainit.doctor.treatments._edit_signs import with_signs
+from constrainit.doctor.treatments._edit_slips import bounds_in_order, matrices_transposed
 from constrainit.doctor.treatments._edits import (
     call_as_dunder,
     keeps_dimensions,
@@ -31,7 +33,7 @@ def registered(text):
 
 def with_config(text):
     """The class with a `get_config` that returns all that its constructor takes and keeps."""
-    tree, kept = ast.parse(text), kept_arguments(text)
+    tree, kept = ast.parse(text), kept_arguments(text, written=True)
     functions = {one.name: one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef)}
     made = functions.get("__init__")
     if made is None or not kept or len(kept) < len(made.args.args) + len(made.args.kwonlyargs) - 1:
@@ -78,8 +80,6 @@ def saved(text):
 def keras_ops(text):
     """NumPy's functions as those of `keras.ops`, of the tensors themselves."""
     names = [n for n in ("np.", "numpy.") if n in text]
-    if not names:
-        return None
     new = text
     for name in names:
         new = new.replace(f"{name}asarray(", "keras.ops.convert_to_tensor(")
@@ -87,28 +87,37 @@ def keras_ops(text):
             head = found.split(".")[0]
             if head.isidentifier() and hasattr(keras.ops, head):
                 new = new.replace(f"{name}{head}", f"keras.ops.{head}")
-    if new == text:
+    tensors = re.sub(r"\.numpy\(\)", "", new)
+    if tensors == text:
         return None
-    return "functions of keras.ops in place of NumPy's", re.sub(r"\.numpy\(\)", "", new)
-
-
-def _called(text):
-    """What is called with a weight: `__call__` of a class, or a function; and the first of both."""
-    functions = [one for one in ast.walk(ast.parse(text)) if isinstance(one, ast.FunctionDef)]
-    method = next((one for one in functions if one.name == "__call__"), None)
-    return method or next(iter(functions), None), method
+    said = "no numpy()" if new == text else "functions of keras.ops in place of NumPy's"
+    return said, tensors
 
 
 def without_numpy(text):
     """Tensors in place of NumPy: of its functions, or of the weight beside one of its arrays."""
-    function, _ = _called(text)
-    named = function is not None and re.search(r"\b(np|numpy)\.", ast.unparse(function))
-    return (None if named else of_a_tensor(text)) or keras_ops(text)
+    function, _ = called(text)
+    named = function is not None and re.search(r"\b(np|numpy)\b\W", ast.unparse(function))
+    done = (None if named else of_a_tensor(text)) or keras_ops(text)
+    if done is None:
+        return None
+    # An array takes entries one by one, a tensor does not.
+    more = without_item_assignment(done[1])
+    return done if more is None else (f"{done[0]}, and {more[0]}", more[1])
+
+
+def choosing(text):
+    """A choice between tensors in place of branches, of which JAX takes no Variable."""
+    done = without_branches(text)
+    if done is None:
+        return None
+    begun = of_a_tensor(done[1])
+    return done if begun is None else (f"{done[0]}, and {begun[0]}", begun[1])
 
 
 def of_a_tensor(text):
     """`__call__`, or a function, that begins with its weight as a tensor."""
-    function, method = _called(text)
+    function, method = called(text)
     if function is None or "convert_to_tensor" in ast.unparse(function):
         return None
     names = [one.arg for one in function.args.args][1 if method else 0 :]
@@ -123,7 +132,7 @@ def of_a_tensor(text):
 
 def with_a_result(text):
     """`__call__`, or a function, that returns what it has made of its weight."""
-    function, method = _called(text)
+    function, method = called(text)
     if function is None or any(isinstance(n, ast.Return) for n in ast.walk(function)):
         return None
     weight = next((one.arg for one in function.args.args[1 if method else 0 :]), "")
@@ -157,13 +166,16 @@ def _first_of(*edits):
     return edit
 
 
+_of_its_shape = _first_of(keeps_dimensions, matrices_transposed)
+
 EDITS = {
     "CW206": call_as_dunder,
     "CW208": saved,
-    "CW202": keeps_dimensions,
+    "CW202": _of_its_shape,
     "CW205": keeps_dimensions,
     "CW204": keeps_dimensions,
     "CW207": _first_of(seeded, seeded_numpy, without_a_memory),
+    "CW212": bounds_in_order,
     "CW215": with_signs,
 }
 """The edit that findings of a rule ask for."""
@@ -172,9 +184,9 @@ _OF_ERRORS = (
     (("returns none",), with_a_result),
     (("seedgenerator",), seeded),
     (("__jax_array__",), of_a_tensor),
-    (("boolean conversion", "python `bool`"), None),
+    (("boolean conversion", "python `bool`", "concrete value"), choosing),
     (("numpy", "__array__"), without_numpy),
-    (("shape", "broadcast", "dimension", "size of tensor"), keeps_dimensions),
+    (("shape", "broadcast", "dimension", "size of tensor"), _of_its_shape),
 )
 """What an error of a constraint speaks of, and the edit that it asks for."""
 

@@ -77,7 +77,9 @@ REMEDIES = (
     each_constraint(("CW201", "CW202", "CW207"), copies.of_their_own),
     each_constraint(("CW201", "CW202"), source.with_a_fitting_constant, saved=False),
     each_constraint(("CW201", "CW202"), copies.for_each_gate),
-    each_constraint((*_CONSTRAINT, "CW206"), source.edited, brings=("CW208",), saved=False),
+    each_constraint(
+        (*_CONSTRAINT, "CW206", "CW212"), source.edited, brings=("CW208",), saved=False
+    ),
     each_constraint(("CW208",), source.edited, saved=False),
     each_constraint((*_CONSTRAINT, "CW208", "CW212"), constraints.exact_set),
     each_constraint(("CW211",), one_sign.of_one_sign, moves=True),

@@ -1,5 +1,6 @@
 """Remedies in the user's own Python: an edit of a class, applied in memory and tried."""
 
+import contextlib
 from dataclasses import replace
 from functools import partial
 
@@ -94,7 +95,9 @@ def _edited(problem, evidence, found, choose):
             paths.add(variable.path)
     started, code = "", ""
     if any(finding.code != "CW208" for finding in found):
-        started, code = start_inside(problem, evidence, paths)
+        # What an edit leaves may raise anything still, which another edit then mends.
+        with contextlib.suppress(Exception):
+            started, code = start_inside(problem, evidence, paths)
     return Changed("; ".join(changes) + started, code=code.strip(), diff="\n".join(diffs))
 
 

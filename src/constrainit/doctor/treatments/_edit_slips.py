@@ -1,0 +1,49 @@
+"""Edits of a constraint whose author took one argument for another, or left one out."""
+
+import ast
+
+from constrainit.doctor.treatments._edits import end_of, method_calls, replaced
+
+_LIMITS = {"minimum": "maximum", "maximum": "minimum"}
+
+
+def bounds_in_order(text: str) -> tuple[str, str] | None:
+    """The two bounds of each `clip`, or of a `minimum` of a `maximum`, in the other order."""
+    pairs = []
+    for node in method_calls(text):
+        own = node.func.attr
+        words = {word.arg: word.value for word in node.keywords}
+        if own in ("clip", "clip_by_value"):
+            taken = [*node.args[1:3], *words.values()]
+            if len(taken) == 2:
+                pairs.append(taken)
+        elif own in _LIMITS and len(node.args) == 2:
+            inner = [one for one in node.args if _is_call_of(one, _LIMITS[own])]
+            if len(inner) == 1 and len(inner[0].args) == 2:
+                [outer] = [one for one in node.args if one is not inner[0]]
+                pairs.append([outer, inner[0].args[1]])
+    if not pairs:
+        return None
+    new = text
+    places = [(node, ast.unparse(other)) for a, b in pairs for node, other in ((a, b), (b, a))]
+    for node, other in sorted(places, key=lambda one: end_of(one[0]), reverse=True):
+        new = replaced(new, node, other)
+    return "the bounds of its clip in the other order", new
+
+
+def _is_call_of(node, name):
+    return isinstance(node, ast.Call) and getattr(node.func, "attr", "") == name
+
+
+def matrices_transposed(text: str) -> tuple[str, str] | None:
+    """`transpose` without axes, which turns all of them round, as an exchange of the first two."""
+    found = [
+        node
+        for node in method_calls(text)
+        if node.func.attr == "transpose" and len(node.args) == 1 and not node.keywords
+    ]
+    new = text
+    for node in sorted(found, key=end_of, reverse=True):
+        module, inner = ast.unparse(node.func.value), ast.unparse(node.args[0])
+        new = replaced(new, node, f"{module}.swapaxes({inner}, 0, 1)")
+    return ("the first two axes are exchanged, and no others", new) if found else None
