@@ -44,11 +44,8 @@ def kept_arguments(text: str, *, written: bool = False) -> dict[str, str]:
 def _assigned(node: Any) -> Iterator[tuple[Any, Any]]:
     """Each target of an assignment with its value, also of `self.a, self.b = a, b`."""
     for target in node.targets if isinstance(node, ast.Assign) else ():
-        several = all(isinstance(one, ast.Tuple) for one in (target, node.value))
-        if several and len(target.elts) == len(node.value.elts):
-            yield from zip(target.elts, node.value.elts, strict=True)
-        else:
-            yield target, node.value
+        parts: Any = [getattr(one, "elts", [one]) for one in (target, node.value)]
+        yield from zip(*parts, strict=False)
 
 
 def _is_an_array(value, name):
