@@ -341,6 +341,19 @@ def test_names_of_arguments(make, words):
         make()
 
 
+@pytest.mark.in_turns
+@pytest.mark.parametrize("other", [ci.MaxNorm(1.0), "non_neg", keras.constraints.NonNeg(), None])
+def test_a_union_of_sets(other):
+    """On either side of a set `|` says that there is none, and what to write."""
+    said = r"There is no union of sets: .* write a & b; .*Product.*Masked.*constrain\(model"
+    with pytest.raises(TypeError, match=rf"{said}") as raised:
+        _ = ci.NonNegative() | other
+    assert f"Received: NonNegative() | {other!r}." in str(raised.value)
+    with pytest.raises(TypeError, match=said) as raised:
+        _ = other | ci.NonNegative()
+    assert f"Received: {other!r} | NonNegative()." in str(raised.value)
+
+
 def test_names_of_arguments_of_an_own_set():
     """A set of the user's own says so, too; what its constructor raises by itself stays."""
 
