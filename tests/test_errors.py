@@ -428,10 +428,47 @@ def test_arguments_without_their_stars():
 
 
 def test_a_layer_in_the_place_of_a_weight():
-    """A pattern that is the name of a layer matches nothing: its kernel is offered."""
+    """A pattern that is the name of a layer matches nothing: its weights are offered."""
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="mix")])
-    with pytest.raises(ValueError, match=r"must match a weight. .* Write 'mix/kernel'\.$"):
+    with pytest.raises(ValueError, match=r"a weight. .* Write 'mix/kernel' or 'mix/\*'\.$"):
         ci.constrain(model, {"mix": ci.NonNegative()})
+    alone = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, use_bias=False, name="mix")])
+    with pytest.raises(ValueError, match=r"must match a weight. .* Write 'mix/kernel'\.$"):
+        ci.constrain(alone, {"mix": ci.NonNegative()})
+
+
+@pytest.mark.in_turns
+@pytest.mark.parametrize(
+    ("pattern", "shown", "written"),
+    [
+        ("part", ["part_0", "part_1", "part_2", "part_3", "part_4", "part_5"], "part_*/*"),
+        ("par_3", ["part_0", "part_1", "part_2", "part_3", "part_4"], "part_3/*"),
+        ("prat_7", ["part_0", "part_1", "part_2", "part_3", "part_7"], "part_7/*"),
+        (
+            "prt/kernal",
+            ["part_0", "part_1", "part_2", "part_3", "part_4", "part_5"],
+            "part_0/kernel",
+        ),
+        ("*/kernal", [], "*/kernel"),
+        ("qqq", ["part_0", "part_1", "part_2"], ""),
+    ],
+)
+def test_patterns_that_match_nothing(pattern, shown, written):
+    """Of many paths some are told, in the order of the model, and a pattern that matches."""
+    parts = [keras.layers.Dense(2, name=f"part_{i}") for i in range(12)]
+    model = keras.Sequential([keras.Input((3,)), *parts], name="m")
+    with pytest.raises(ValueError, match="must match a weight") as raised:
+        ci.constrain(model, {pattern: ci.NonNegative()})
+    said = str(raised.value)
+    told = re.findall(r"'m/(part_\d+)/(\w+)'", said)
+    order = [(f"part_{i}", name) for i in range(12) for name in ("kernel", "bias")]
+    assert told == [one for one in order if one in told]
+    assert len(told) == 6
+    assert "and 18 more." in said
+    assert [*dict.fromkeys(name for name, _ in told)] == shown or not shown
+    assert said.endswith(f" Write {written!r}." if written else "more.")
+    if written:
+        ci.constrain(model, {written: ci.NonNegative()})
 
 
 def test_a_name_like_none_is_told_where_the_names_are():
