@@ -81,9 +81,7 @@ class KeepFeasible(Told, keras.callbacks.Callback):
 
     def __init__(self, mode: str = "repair", every: int | None = None):
         super().__init__()
-        if mode not in MODES:
-            raise _checks.fail("KeepFeasible", "mode", f"be one of {MODES}", mode)
-        self.mode = mode
+        self.mode = _checks.choice("KeepFeasible", "mode", mode, MODES)
         self.every = None if every is None else _checks.count("KeepFeasible", "every", every)
         self.repairs: list[Repair] = []
         self._lost: set[str] = set()
