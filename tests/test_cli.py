@@ -381,6 +381,27 @@ def test_where_the_report_is_written_is_said(folder, name):
     assert "constrainit:" not in printed.stderr
 
 
+@pytest.mark.parametrize("output", ["r.html", "r.json", "r.sarif", "r.txt", "-"])
+def test_codes_are_told_beside_a_file(folder, output):
+    """A line each on the standard error; the standard output has the report, or nothing."""
+    arguments = ["doctor", "batched.py:sick", "--output", output, "--steps", "1"]
+    result = CliRunner().invoke(cli, [*arguments, "--format", "json"])
+    lines = result.stderr.splitlines()
+    if output == "-":
+        held = json.loads(result.stdout)
+        assert not any(line.startswith("CW") for line in lines)
+        assert not (folder / "-").exists()
+        return
+    held = json.loads((folder / output).read_text())
+    assert result.stdout == ""
+    told = [line for line in lines if line.startswith("CW")]
+    starts = [f"{f['code']} ({f['level']}) {f['weight']}: " for f in held["findings"]]
+    assert len(told) == len(starts) > 0
+    assert all(line.startswith(start) for line, start in zip(told, starts, strict=True))
+    assert max(map(len, told)) <= 100
+    assert lines[-1].endswith(f"the report is written to {output}")
+
+
 ONE = """
 import keras
 
