@@ -7,8 +7,6 @@ import os
 import sys
 from pathlib import Path
 
-from constrainit import _quiet
-
 _READING = ("explain", "log", "sets")
 """The commands that compute nothing: any backend will do for them."""
 
@@ -27,6 +25,8 @@ def choose() -> None:
         return
     given = _command()
     if given is not None:
+        from constrainit import _quiet
+
         _quiet.install()
     if given is not None and _only_reads(given) and importlib.util.find_spec("jax") is not None:
         os.environ["KERAS_BACKEND"] = "jax"

@@ -176,33 +176,36 @@ def _of_all_sums(sets, low, high):
         if _is_plain(one):
             # More weights go further in the same direction.
             ends = (low if low >= 0 else -math.inf, high if high <= 0 else math.inf)
-            rows = np.array([ends])
-        elif isinstance(one, Halfspace | Affine | Polyhedron):
-            rows = np.tile([low, high], (_rows(one)[0].shape[1], 1))
+            count = 1
         else:
-            continue
-        said = next(_of_rows(one, rows[:, :1], rows[:, 1:], plain=True), "")
+            ends, rows = (low, high), _rows(one, 1)
+            count = 1 if rows is None else rows[0].shape[1]
+        said = next(_of_rows(one, *(np.full((count, 1), end) for end in ends)), "")
         if said:
             return f"{said[0].upper()}{said[1:]}."
     return ""
 
 
-def _rows(one):
-    """`matrix @ w = values`, or at most that, for a set of such rows, and whether it is at most."""
+def _rows(one, entries):
+    """`matrix @ w = values`, or at most that, of a set that asks for it, and whether it is at most.
+
+    None of any other set.
+    """
+    total = as_sum(one, entries) if _is_plain(one) else None
+    if total is not None:
+        return np.ones((1, entries)), np.array([total.total]), total.or_less
     if isinstance(one, Halfspace):
-        return np.atleast_2d(one.normal), np.array([one.bound]), True
+        return np.asarray([one.normal]), np.array([one.bound]), True
+    if not isinstance(one, Affine | Polyhedron):
+        return None
     ends = one.values if isinstance(one, Affine) else one.bounds
     return one._matrix, np.broadcast_to(ends, len(one._matrix)), isinstance(one, Polyhedron)
 
 
-def _of_rows(one: Any, low: Any, high: Any, plain: bool = False) -> Iterator[str]:
+def _of_rows(one: Any, low: Any, high: Any) -> Iterator[str]:
     """Of bounds that are matrices with a column for each unit, and the rows of a set."""
-    if _is_plain(one):
-        total = as_sum(one, 1)
-        rows = (np.ones((1, len(low))), np.array([total.total]), total.or_less) if plain else ()
-    else:
-        rows = _rows(one) if isinstance(one, Halfspace | Affine | Polyhedron) else ()
-    if not rows:
+    rows = _rows(one, len(low))
+    if rows is None:
         return
     for row, total in zip(*rows[:2], strict=True):
         used = row != 0
