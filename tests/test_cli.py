@@ -20,6 +20,7 @@ from keras.src.saving import object_registration
 import constrainit as ci
 from constrainit._catalogue import entries, markdown
 from constrainit.cli import cli
+from constrainit.doctor._fix import _renamed
 from constrainit.doctor.rules import RULES
 from constrainit.doctor.treatments._rewriting import registered_as_before
 
@@ -385,6 +386,27 @@ def test_where_the_report_is_written_is_said(folder, name):
     assert "constrainit:" not in printed.stderr
 
 
+@pytest.mark.parametrize("output", ["r.html", "r.json", "r.sarif", "r.txt", "-"])
+def test_codes_are_told_beside_a_file(folder, output):
+    """A line each on the standard error; the standard output has the report, or nothing."""
+    arguments = ["doctor", "batched.py:sick", "--output", output, "--steps", "1"]
+    result = CliRunner().invoke(cli, [*arguments, "--format", "json"])
+    lines = result.stderr.splitlines()
+    if output == "-":
+        held = json.loads(result.stdout)
+        assert not any(line.startswith("CW") for line in lines)
+        assert not (folder / "-").exists()
+        return
+    held = json.loads((folder / output).read_text())
+    assert result.stdout == ""
+    told = [line for line in lines if line.startswith("CW")]
+    starts = [f"{f['code']} ({f['level']}) {f['weight']}: " for f in held["findings"]]
+    assert len(told) == len(starts) > 0
+    assert all(line.startswith(start) for line, start in zip(told, starts, strict=True))
+    assert max(map(len, told)) <= 100
+    assert lines[-1].endswith(f"the report is written to {output}")
+
+
 ONE = """
 import keras
 
@@ -538,6 +560,25 @@ def test_fix_writes_a_model_that_is_healed(folder, unregistered):
     assert ops.all(mended.layers[-1].kernel >= 0)
     assert isinstance(mended.layers[-1].kernel_constraint, keras.constraints.NonNeg)
     assert not [path for path in folder.iterdir() if path.name.startswith(".mended")]
+
+
+def test_fix_of_a_compiled_model_is_for_every_backend(folder, unregistered):
+    """On PyTorch Keras saves the name of an optimizer that no other backend can step with."""
+    more = (
+        "def compiled():\n    model = sick()\n    model.compile('adam', 'mse')\n    return model\n"
+    )
+    (folder / "one.py").write_text(MODELS.replace("test_cli", "test_cli_one") + BATCH + more)
+    fixed("one.py:compiled", "--steps", 2, "--fix", "mended.keras")
+    with zipfile.ZipFile("mended.keras") as file:
+        held = json.loads(file.read("config.json"))["compile_config"]["optimizer"]
+    assert (held["module"], held["class_name"]) == ("keras.optimizers", "Adam")
+    mended = keras.saving.load_model("mended.keras")
+    mended.fit(np.ones((4, 5)), np.ones((4, 2)), verbose=0)
+    assert int(mended.optimizer.iterations) == 1
+    own = {"module": "mine", "class_name": "Mine", "config": {"inner": {**held, "module": "mine"}}}
+    inner = {**held, "module": "keras.src.backend.torch.optimizers.torch_adam"}
+    assert _renamed(own) == own
+    assert _renamed({"config": {"inner": inner}}) == {"config": {"inner": held}}
 
 
 def test_fix_of_constraint_and_learning_rate(folder, unregistered):

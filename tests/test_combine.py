@@ -1,4 +1,5 @@
 """Combinators where they meet an optimizer: when they act, and what is saved of them."""
+# ruff: noqa: E501  (whole messages, each on its line)
 
 import re
 
@@ -277,6 +278,12 @@ def test_doctor_takes_a_paced_set_for_what_it_is(rng):
         (ci.MaxNorm(1) & ci.Simplex(9), "norm of at least 4.02492, and it may be 1 at most"),
         (ci.Monotone(gap=1) & ci.Box(0, 1),
          "5 weights that differ by at least 1 each reach over 4, and the bounds are 1 apart"),
+        (ci.Halfspace([1, 2, 0, -1, 0], -5) & ci.Box(-1, [[1.0]] * 5),
+         "weights within the bounds have an inner product with [1, 2, 0, -1, 0] of at least -4, which may be -5 at most"),
+        (ci.Affine([[1, 1, 0, 0, 0], [0, 1, 1, 1, 1]], [0, 9]) & ci.Box(-1, [[2.0]] * 5),
+         "an inner product with [0, 1, 1, 1, 1] of at most 8, which has to be 9"),
+        (ci.Monotone(gap=0.1) & ci.Monotone("decreasing", axis=-2),
+         "Along axis 0 none rises by at least 0.1 from each weight to the next and falls by at least 0"),
         (ci.SpectralNorm(1) & ci.Box(lower=1), "the nearest that was found is 2.87 outside"),
     ],
 )  # fmt: skip
@@ -284,6 +291,53 @@ def test_what_excludes_one_another_is_told_in_numbers(a_set, said):
     """Of a weight of five inputs; where it is not known, how near the nearest that was found is."""
     with pytest.raises(ValueError, match=f"in all of its sets: .*{re.escape(said)}"):
         a_set.initializer(1)((5, 3))
+
+
+@pytest.mark.in_turns
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: ci.Monotone(gap=0.1) & ci.Monotone("decreasing"),
+         "Along axis 0 none rises by at least 0.1 from each weight to the next and falls by at least 0 as well."),
+        (lambda: ci.Halfspace(None, -1) & ci.NonNegative(),
+         "Weights within the bounds have a sum of at least 0, which may be -1 at most."),
+        (lambda: ci.Halfspace([1, 0, 2], -1) & ci.NonNegative(),
+         "Weights within the bounds have an inner product with [1, 0, 2] of at least 0, which may be -1 at most."),
+        (lambda: ci.Affine([1, 1, 1], 7) & ci.MaxAbs(2),
+         "an inner product with [1, 1, 1] of at most 6, which has to be 7."),
+        (lambda: ci.Polyhedron([[1, 0, 0], [1, 1, 1]], [1, -7]) & ci.MaxAbs(2),
+         "an inner product with [1, 1, 1] of at least -6, which may be -7 at most."),
+        (lambda: ci.SumTo(-1.0) & ci.NonNegative(), "a sum of at least 0, which has to be -1."),
+        (lambda: ci.SumTo(1.0) & ci.Box(upper=0), "a sum of at most 0, which has to be 1."),
+        (lambda: ci.ZeroMean() & ci.SumTo(2.0), "No sum is 0 (each unit's weights of mean 0) and 2."),
+        (lambda: ci.Simplex() & ci.Halfspace(None, 0.5),
+         "No sum is 1 (each unit's weights non-negative and of sum 1) and 0.5 at most."),
+    ],
+)  # fmt: skip
+def test_what_excludes_one_another_whatever_the_shape(make, said):
+    """It is refused where the sets are joined."""
+    with pytest.raises(ValueError, match=f"must have a weight in common.*{re.escape(said)}$"):
+        make()
+
+
+@pytest.mark.in_turns
+@pytest.mark.parametrize(
+    ("a_set", "member"),
+    [
+        (ci.Monotone() & ci.Monotone("decreasing"), [[2.0], [2.0], [2.0]]),
+        (ci.Monotone(gap=0.1) & ci.Monotone("decreasing", axis=1), [[1.0], [2.0], [3.0]]),
+        (ci.Halfspace([1, -1, 0], -1) & ci.NonNegative(), [[0.0], [2.0], [0.0]]),
+        (ci.Halfspace([-1, -1, 0], -1) & ci.NonNegative(), [[0.0], [2.0], [0.0]]),
+        (ci.Affine([1, 0, 2], 6) & ci.MaxAbs(2), [[2.0], [0.0], [2.0]]),
+        (ci.SumTo(1.0, axis=0) & ci.SumTo(3.0, axis=1), [[1.0, 1.0, 1.0]]),
+        (ci.SumTo(0.0) & ci.NonNegative(), [[0.0], [0.0], [0.0]]),
+        (ci.Halfspace(None, 0.5) & ci.Halfspace(None, -1.0), [[-1.0], [0.0], [0.0]]),
+    ],
+    ids=repr,
+)
+def test_what_does_not_exclude_one_another(a_set, member):
+    """Sets that meet in something are joined: constants in order, the edge of a bound."""
+    assert float(a_set.violation(tensor(member))) == 0
 
 
 def test_sets_that_have_no_weight_in_common():

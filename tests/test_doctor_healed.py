@@ -330,3 +330,29 @@ def test_a_convex_model_is_freed_from_what_its_inputs_come_to():
     treatment = healed(ci.diagnose(model, x, np.abs(x[:, :1]) + x[:, 1:] ** 2), "CW610")
     assert "no constraint on from_inputs/kernel, beside/kernel, which" in treatment.change
     assert treatment.after["loss_after"] < treatment.before["loss_after"]
+
+
+@registered
+class Quotient(layers.Layer):
+    """Divides by a weight that its set lets be zero."""
+
+    def build(self, shape):
+        self.scale = self.add_weight(
+            shape=shape[-1:], constraint="non_neg", initializer="random_normal", name="scale"
+        )
+
+    def call(self, x):
+        return x / self.scale
+
+
+def test_what_is_healed_has_numbers():
+    """Where the finding has none that is measured anew, the loss after the steps stands for it."""
+    model = model_of(layers.GRU(4), Quotient(), layers.Dense(1), inputs=(12, 1))
+    report = ci.diagnose(model, SERIES, Y)
+    cured = [f.treatment for f in report.findings if f.treatment is not None]
+    assert any(one.healed for one in cured)
+    assert all({*one.before} & {*one.after} for one in cured)
+    assert "looked at again" not in str(report)
+    bound = next(f for f in report.findings if f.code == "CW302")
+    assert np.isfinite(bound.treatment.after["last_loss"])
+    assert not np.isfinite(bound.treatment.before["last_loss"])

@@ -228,7 +228,7 @@ WRONG = [
      r"dtype=int32."),
     (lambda: ci.UnitNorm().violation(np.ones(3, "bool")), "`w` of `UnitNorm` must be .* dtype=bool."),
     (lambda: ci.UnitNorm().initializer()((3,), dtype="int32"),
-     "`dtype` of `UnitNorm.initializer` must be one of float16, bfloat16, float32, float64. Received: dtype='int32'."),
+     "`dtype` of `UnitNorm.initializer` must be 'float16', 'bfloat16', 'float32' or 'float64'. Received: dtype='int32'..*"),
     (lambda: ci.Box(lower=1e5).project(tensor([1.0], "float16")),
      r"`Box\(lower=100000.0, upper=None\)` holds no float16 number. Widen it or use a wider dtype."),
     (lambda: ci.Box(upper=-1e5).project(tensor([1.0], "float16")),
@@ -341,6 +341,19 @@ def test_names_of_arguments(make, words):
         make()
 
 
+@pytest.mark.in_turns
+@pytest.mark.parametrize("other", [ci.MaxNorm(1.0), "non_neg", keras.constraints.NonNeg(), None])
+def test_a_union_of_sets(other):
+    """On either side of a set `|` says that there is none, and what to write."""
+    said = r"There is no union of sets: .* write a & b; .*Product.*Masked.*constrain\(model"
+    with pytest.raises(TypeError, match=rf"{said}") as raised:
+        _ = ci.NonNegative() | other
+    assert f"Received: NonNegative() | {other!r}." in str(raised.value)
+    with pytest.raises(TypeError, match=said) as raised:
+        _ = other | ci.NonNegative()
+    assert f"Received: {other!r} | NonNegative()." in str(raised.value)
+
+
 def test_names_of_arguments_of_an_own_set():
     """A set of the user's own says so, too; what its constructor raises by itself stays."""
 
@@ -415,10 +428,47 @@ def test_arguments_without_their_stars():
 
 
 def test_a_layer_in_the_place_of_a_weight():
-    """A pattern that is the name of a layer matches nothing: its kernel is offered."""
+    """A pattern that is the name of a layer matches nothing: its weights are offered."""
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="mix")])
-    with pytest.raises(ValueError, match=r"must match a weight. .* Write 'mix/kernel'\.$"):
+    with pytest.raises(ValueError, match=r"a weight. .* Write 'mix/kernel' or 'mix/\*'\.$"):
         ci.constrain(model, {"mix": ci.NonNegative()})
+    alone = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, use_bias=False, name="mix")])
+    with pytest.raises(ValueError, match=r"must match a weight. .* Write 'mix/kernel'\.$"):
+        ci.constrain(alone, {"mix": ci.NonNegative()})
+
+
+@pytest.mark.in_turns
+@pytest.mark.parametrize(
+    ("pattern", "shown", "written"),
+    [
+        ("part", ["part_0", "part_1", "part_2", "part_3", "part_4", "part_5"], "part_*/*"),
+        ("par_3", ["part_0", "part_1", "part_2", "part_3", "part_4"], "part_3/*"),
+        ("prat_7", ["part_0", "part_1", "part_2", "part_3", "part_7"], "part_7/*"),
+        (
+            "prt/kernal",
+            ["part_0", "part_1", "part_2", "part_3", "part_4", "part_5"],
+            "part_0/kernel",
+        ),
+        ("*/kernal", [], "*/kernel"),
+        ("qqq", ["part_0", "part_1", "part_2"], ""),
+    ],
+)
+def test_patterns_that_match_nothing(pattern, shown, written):
+    """Of many paths some are told, in the order of the model, and a pattern that matches."""
+    parts = [keras.layers.Dense(2, name=f"part_{i}") for i in range(12)]
+    model = keras.Sequential([keras.Input((3,)), *parts], name="m")
+    with pytest.raises(ValueError, match="must match a weight") as raised:
+        ci.constrain(model, {pattern: ci.NonNegative()})
+    said = str(raised.value)
+    told = re.findall(r"'m/(part_\d+)/(\w+)'", said)
+    order = [(f"part_{i}", name) for i in range(12) for name in ("kernel", "bias")]
+    assert told == [one for one in order if one in told]
+    assert len(told) == 6
+    assert "and 18 more." in said
+    assert [*dict.fromkeys(name for name, _ in told)] == shown or not shown
+    assert said.endswith(f" Write {written!r}." if written else "more.")
+    if written:
+        ci.constrain(model, {written: ci.NonNegative()})
 
 
 def test_a_name_like_none_is_told_where_the_names_are():

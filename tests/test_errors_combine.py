@@ -53,6 +53,7 @@ WRONG = [
      "`SelfStarting` around `Product`."),
     (lambda: ci.Mapped(ci.Positive(), "sigmoid"),
      "`map` of `Mapped` must be 'softplus' or 'exp' for Positive.*. Received: map='sigmoid'."),
+    (lambda: ci.Mapped(ci.Positive(), "softpluss"), "`map` .* Write map='softplus'."),
     (lambda: ci.Mapped(ci.Box(0, 1), None), "`map` of `Mapped` must be 'sigmoid' or 'tanh' for Box.* map=None."),
     (lambda: ci.Mapped(ci.Simplex(), "exp"),
      "`set` of `Mapped` must have several smooth maps: be bounds, one pair for all entries. Received: set=Simplex.*"),

@@ -498,7 +498,7 @@ def test_every_loop_has_its_line():
 
 WRONG = [
     (lambda: ci.KeepFeasible("mend"),
-     r"`mode` of `KeepFeasible` must be one of \('repair', 'warn', 'raise'\). Received: mode='m.*"),
+     r"`mode` of `KeepFeasible` must be 'repair', 'warn' or 'raise'. Received: mode='m.*"),
     (lambda: ci.KeepFeasible(every=0),
      "`every` of `KeepFeasible` must be an integer of at least 1. .*"),
     (lambda: ci.hold_after(keras.optimizers.SGD(), one_layer()),

@@ -780,7 +780,10 @@ def test_a_model_without_an_optimizer_is_told(tmp_path):
         (("no.db",), "There is no log"),
         (("run.db", "x/*"), "No weight of the log .* matches 'x/\\*'. It has: 'w'."),
         (("run.db", None, 7), "has no run 7. It has: 1."),
-        (("run.db", None, None, "bins"), "`arrays` of `WeightLog.read` must be one of"),
+        (
+            ("run.db", None, None, "bins"),
+            "`arrays` of `WeightLog.read` must be 'histograms' or 'tensors', or None",
+        ),
     ],
 )
 def test_what_can_not_be_read_is_said(tmp_path, arguments, message):

@@ -23,7 +23,12 @@ def choose() -> None:
     """
     if "keras" in sys.modules:
         return
-    if _only_reads() and importlib.util.find_spec("jax") is not None:
+    given = _command()
+    if given is not None:
+        from constrainit import _quiet
+
+        _quiet.install()
+    if given is not None and _only_reads(given) and importlib.util.find_spec("jax") is not None:
         os.environ["KERAS_BACKEND"] = "jax"
     if os.environ.get("KERAS_BACKEND"):
         return
@@ -44,13 +49,16 @@ def choose() -> None:
     )
 
 
-def _only_reads():
-    """Whether the process was started for a command of this package that computes nothing."""
+def _command():
+    """What the process was given, if it was started for the command of this package, else None."""
     program, *arguments = sys.argv or [""]
     # While Python looks for what it is to run by `-m`, `sys.argv` does not name it yet.
     by_module = program == "-m" and ("-m", "constrainit") in itertools.pairwise(sys.orig_argv)
-    if not (by_module or Path(program).stem == "constrainit"):
-        return False
+    return arguments if by_module or Path(program).stem == "constrainit" else None
+
+
+def _only_reads(arguments):
+    """Whether the command computes nothing."""
     helps = not arguments or arguments[0].startswith("-") or {"-h", "--help"} & set(arguments)
     return bool(helps) or arguments[0] in _READING
 

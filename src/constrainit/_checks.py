@@ -1,9 +1,10 @@
 """Checks of arguments: the only copy of their messages."""
 
+import difflib
 import math
 import numbers
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,41 @@ def bounds(owner: str, name: str, value: Any, side: int) -> Any:
     plain = infinite.astype(object)
     plain[is_open] = None
     return plain.tolist()
+
+
+def choice(
+    owner: str,
+    name: str,
+    value: Any,
+    allowed: Sequence[str],
+    *,
+    meant: Mapping[str, str] | None = None,
+    whose: str = "",
+) -> str:
+    """One of a few words.
+
+    Args:
+        owner: The class or function.
+        name: The argument.
+        value: What was given.
+        allowed: The words.
+        meant: Of other words which of them they stand for.
+        whose: What is said behind the words.
+    """
+    if isinstance(value, str) and value in allowed:
+        return value
+    near = nearest_word(value, {**{one: one for one in allowed}, **(meant or {})})
+    *first, last = map(repr, allowed)
+    must = f"be {', '.join(first)} or {last}{whose}"
+    raise fail(owner, name, must, value, f"Write {name}={near!r}." if near else "")
+
+
+def nearest_word(value: Any, known: Mapping[str, str]) -> str:
+    """What a misspelt word stands for, as known words do; empty if it is like none of them."""
+    if not isinstance(value, str):
+        return ""
+    near = difflib.get_close_matches(value.strip().lower(), known, n=1)
+    return known[near[0]] if near else ""
 
 
 def positive(owner: str, name: str, value: Any, *, instead: str = "") -> float:

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from constrainit._effective import LoraRecord, QuantizedRecord, effective_records
+from constrainit._refused import refusal
 from constrainit._set import ConstraintSet
 from constrainit._words import with_article
 from constrainit.model import GroupRecord, WeightRecord, constrained_records
@@ -36,10 +37,16 @@ def hold(model: keras.Model) -> None:
 
 
 def _settle(record: WeightRecord) -> None:
-    if isinstance(record, (GroupRecord, LoraRecord)):
-        record.assign(record.constraint(record.value))
-    else:
-        record.assign(record.constraint(record.variable))
+    joined = isinstance(record, (GroupRecord, LoraRecord))
+    try:
+        image = record.constraint(record.value if joined else record.variable)
+    # A user's constraint may raise anything.
+    except Exception as raised:
+        said = refusal(raised, record.constraint, record.path)
+        if not said:
+            raise
+        raise ValueError(said) from None
+    record.assign(image)
 
 
 def held(model: keras.Model, values: Any) -> list[Any]:

@@ -30,5 +30,11 @@ def nearest(pattern: str, paths: Iterable[str]) -> str:
             like = "/".join(w if fnmatch.fnmatchcase(name, w) else name for w, name in pairs)
             if ends_as(path, like):
                 made[like] = None
-    found = difflib.get_close_matches(pattern, made, n=1)
-    return found[0] if found else ""
+    return next(iter(most_like(pattern, made, 0.6)), "")
+
+
+def most_like(pattern: str, names: Iterable[str], least: float) -> list[str]:
+    """The names that are like a pattern, the most like one first; of equals the first given."""
+    # `difflib.get_close_matches` gives of equals the last one in the alphabet.
+    ratios = {name: difflib.SequenceMatcher(None, name, pattern).ratio() for name in names}
+    return [n for n in sorted(ratios, key=lambda n: -ratios[n]) if ratios[n] >= least]

@@ -219,11 +219,11 @@ class Reparametrized(keras.layers.Wrapper):
             found = [r for place, r in enumerate(records) if place in self.places[name]]
         if not found:
             refuse_seen("Reparametrized", self.layer, name)
-            like = nearest(name, known := sorted({r.place or r.variable.name for r in records}))
+            known = list(dict.fromkeys(r.place or r.variable.name for r in records))
             raise ValueError(
                 f"`{name}` of `Reparametrized` must name a weight of {self.layer.name!r}. "
                 f"It has {', '.join(map(repr, known)) or 'none'}."
-                + (f" Write {like!r}." if like else "")
+                + (f" Write {like!r}." if (like := nearest(name, known)) else "")
             )
         kept = trained("Reparametrized", found, name)
         own = {id(r.variable) for r in kept}

@@ -44,7 +44,11 @@ def cli() -> None:
     "--format", "form", type=click.Choice(["text", "json", "html", "sarif"]),
     help="Default: by the end of --output (.json, .html, .sarif, .txt, .md), else text.",
 )  # fmt: skip
-@click.option("--output", metavar="FILE", help="Write the report there, whole or not at all.")
+@click.option(
+    "--output", metavar="FILE",
+    help="Write the report there, whole or not at all, and a line for each finding to the standard "
+    "error. - stands for the standard output.",
+)  # fmt: skip
 @click.option("--html", metavar="F.html", help="As --output F.html --format html.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @click.option(

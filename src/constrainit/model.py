@@ -1,6 +1,5 @@
 """The only code that walks a Keras model: which weight, which layer, which axes, which set."""
 
-import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ from keras import ops
 
 from constrainit._axes import resolve, unit_axes
 from constrainit._joint import Member
-from constrainit._patterns import ends_as, nearest
+from constrainit._patterns import ends_as, most_like, nearest
 from constrainit._set import ConstraintSet
 from constrainit.sets import as_set
 
@@ -27,6 +26,10 @@ _ARGUMENTS = {
 def argument_of(name: str) -> str:
     """A layer's argument without its suffix, as that or as the weight is called."""
     return _ARGUMENTS.get(name, name)
+
+
+_SHOWN = 6
+"""Paths that an error lists."""
 
 
 @dataclass(frozen=True)
@@ -139,22 +142,39 @@ def matching(owner: str, records: list[WeightRecord], pattern: Any) -> list[Weig
         raise ValueError(f"A pattern of `{owner}` must be a string. Received: {pattern!r}.{hint}")
     found = [record for record in records if matches(record, pattern)]
     if not found:
-        paths = sorted(record.path for record in records)
-        near = difflib.get_close_matches(pattern, paths, n=3, cutoff=0.3) or paths[:5]
-        like = _inside(pattern, records) or nearest(pattern, paths)
         raise ValueError(
             f"A pattern of `{owner}` must match a weight. Received: {pattern!r}. "
-            f"Paths of this model: {', '.join(map(repr, near))}"
-            + (f", and {len(paths) - len(near)} more." if len(paths) > len(near) else ".")
-            + (f" Write {like!r}." if like else "")
+            f"{_paths_like(pattern, records)}{_written(_patterns_like(pattern, records))}"
         )
     return found
 
 
-def _inside(layer, records):
-    """A weight of the layer that a pattern names, its kernel if it has one."""
-    found = [record.variable.name for record in records if matches(record, f"{layer}/*")]
-    return "".join(f"{layer}/{name}" for name in sorted(found, key="kernel".__ne__)[:1])
+def _paths_like(pattern, records):
+    """The paths of a model in its order; of many those that are most like a pattern."""
+    paths = list(dict.fromkeys(record.path for record in records))
+    shown = paths
+    if len(paths) > _SHOWN:
+        near = most_like(pattern, paths, 0.3)[:_SHOWN]
+        shown = [path for path in paths if path in near] or paths[:_SHOWN]
+    more = f", and {len(paths) - len(shown)} more" if len(paths) > len(shown) else ""
+    return f"Paths of this model: {', '.join(map(repr, shown))}{more}."
+
+
+def _patterns_like(pattern, records):
+    """Patterns that match: of the layer that one names, or of what it is a misspelling of."""
+    inside = [record.variable.name for record in records if matches(record, f"{pattern}/*")]
+    if inside:
+        first = min(inside, key="kernel".__ne__)
+        return [f"{pattern}/{first}", f"{pattern}/*"][: len(inside)]
+    if any(matches(record, f"{pattern}_*/*") for record in records):
+        return [f"{pattern}_*/*"]
+    places = [place for record in records for place in (record.path, record.place)]
+    like = nearest(pattern, places) or nearest(f"{pattern}/*", places)
+    return [like] if like else []
+
+
+def _written(patterns):
+    return f" Write {' or '.join(map(repr, patterns))}." if patterns else ""
 
 
 def is_built(model: keras.layers.Layer) -> bool:

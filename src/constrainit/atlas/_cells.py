@@ -88,8 +88,7 @@ def measure(
     """
     a_set = as_set(set)
     for name, value, known in (("way", way, WAYS), ("dtype", dtype, DTYPES)):
-        if value not in known:
-            raise _checks.fail("measure", name, f"be one of {', '.join(known)}", value)
+        _checks.choice("measure", name, value, list(known))
     if not applies(way, a_set):
         raise _checks.fail("measure", "way", f"be one that is meant for `{a_set!r}`", way)
     width, batch = (

@@ -9,12 +9,13 @@ import keras
 from constrainit import _checks
 from constrainit._average import averages
 from constrainit._obey import measured
+from constrainit._refused import check_compiled
 from constrainit._set import ConstraintSet
 from constrainit._signatures import Told
 from constrainit._warning import warn
 from constrainit.callbacks._train_function import Through
-from constrainit.model import is_built
-from constrainit.sets import Braked, Every, Relaxed, SelfStarting
+from constrainit.model import constrained_records, is_built
+from constrainit.sets import Braked, Custom, Every, Relaxed, SelfStarting, as_set
 
 MODES = ("repair", "warn", "raise")
 
@@ -76,14 +77,14 @@ class KeepFeasible(Told, keras.callbacks.Callback):
         repairs: What was found outside, in order, as `Repair(moment, weight, violation)`.
 
     Raises:
-        ValueError: `mode` is none of the three, or `every` is no positive integer.
+        ValueError: `mode` is none of the three, or `every` is no positive integer; at the start of
+            `fit`: a constraint of your own is written with NumPy, or branches in Python, where the
+            backend compiles the step.
     """
 
     def __init__(self, mode: str = "repair", every: int | None = None):
         super().__init__()
-        if mode not in MODES:
-            raise _checks.fail("KeepFeasible", "mode", f"be one of {MODES}", mode)
-        self.mode = mode
+        self.mode = _checks.choice("KeepFeasible", "mode", mode, MODES)
         self.every = None if every is None else _checks.count("KeepFeasible", "every", every)
         self.repairs: list[Repair] = []
         self._lost: set[str] = set()
@@ -96,6 +97,9 @@ class KeepFeasible(Told, keras.callbacks.Callback):
         """Looks at the start, a set or a loaded one."""
         self._lost = set()
         self._look("train begin")
+        if is_built(self.model):
+            own = [r for r in constrained_records(self.model) if _is_own(r.constraint)]
+            check_compiled(self.model, own)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Looks at what other callbacks restored or swapped."""
@@ -184,6 +188,13 @@ def _mends(told, lost):
             "No projection mends a weight that is not finite: load weights that were saved while "
             "they were (model.load_weights), and find the step that lost them with StopAtFault()."
         )
+
+
+def _is_own(constraint: Any) -> bool:
+    """Whether a constraint is of code that nothing is known of."""
+    if isinstance(constraint, ConstraintSet):
+        return not constraint.traceable
+    return isinstance(as_set(constraint), Custom)
 
 
 def _paced(a_set: ConstraintSet) -> bool:

@@ -20,7 +20,7 @@ from constrainit.doctor._given_batch import SHAPES, check_batch, load_batch, loa
 from constrainit.doctor._limits import shown
 from constrainit.doctor._report import ENDS, FORMS, Report
 from constrainit.doctor._target import TargetError, load_target, running
-from constrainit.doctor.rendering._words import verdict
+from constrainit.doctor.rendering._words import summary, verdict
 
 HEALTHY, FINDINGS = 0, 1
 
@@ -55,6 +55,7 @@ def run(
         if output is not None or form is not None:
             raise TargetError("--html says where and in which form: leave out --output, --format.")
         output, form = html, "html"
+    output = None if output == "-" else output
     _check_output(output)
     form = form or _form_of(output)
     source = _source(target)
@@ -205,6 +206,9 @@ def _show(report: Report, form: str, output: str | None) -> None:
             write_whole(Path(output), report.rendered(form) + "\n")
         except OSError as reason:
             raise TargetError(f"--output {output!r} can not be written: {reason}") from None
+        # Not to the standard output, which may be that file.
+        for found in summary(report):
+            click.echo(_text.visible(found), err=True)
         said = f"{verdict(report)}; the report is written to {_text.visible(output)}"
         click.echo(f"constrainit: {said}", err=True)
     elif form == "text":

@@ -1,10 +1,13 @@
 """`--fix`: the treated model as a file, written once it is loaded again and found healed."""
 
 import contextlib
+import functools
 import glob
 import tempfile
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 from keras import ops
@@ -89,6 +92,7 @@ def _written(target, problem, compiled, kept, left_out, unsaved):
         named += _other_constraints(problem.model, loaded, names)
         if named:
             return False, f"a saved model does not hold the treatment of {', '.join(named[:3])}"
+        loaded.get_compile_config = functools.partial(_of_any_backend, loaded.get_compile_config)
         loaded.save(path)
         path.replace(target)
     said = f"wrote the treated model to {str(target)!r}: {'; '.join(h.change for h in kept)}"
@@ -99,6 +103,29 @@ def _written(target, problem, compiled, kept, left_out, unsaved):
     if left_out:
         said += f". Not in it: {'; '.join(left_out)}"
     return True, said
+
+
+_TORCH = "keras.src.backend.torch.optimizers."
+
+
+def _of_any_backend(get: Callable[[], Any]) -> Any:
+    """A config by which every backend takes its own optimizers.
+
+    On PyTorch `keras.optimizers.Adam()` is of a class for PyTorch, and Keras (3.15.1) saves that
+    one's name: another backend loads it, and fails in its first step.
+    """
+    return _renamed(get())
+
+
+def _renamed(config):
+    if isinstance(config, (list, tuple)):
+        return [_renamed(part) for part in config]
+    if not isinstance(config, dict):
+        return config
+    config = {name: _renamed(part) for name, part in config.items()}
+    if str(config.get("module")).startswith(_TORCH):
+        config |= {"module": "keras.optimizers", "registered_name": None}
+    return config
 
 
 def _probe(problem):

@@ -96,9 +96,7 @@ class Feasible(keras.initializers.Initializer):
             ValueError: The set has no members of this shape, or none was found.
         """
         shape, dtype = tuple(shape), keras.backend.standardize_dtype(dtype or keras.config.floatx())
-        if dtype not in STORAGE_DTYPES:
-            must = f"be one of {', '.join(STORAGE_DTYPES)}"
-            raise _checks.fail(self._owner, "dtype", must, dtype)
+        _checks.choice(self._owner, "dtype", dtype, STORAGE_DTYPES)
         _checks.not_empty(self._owner, "shape", shape)
         self.set.check_shape(shape)
         begun = None if self.activation is None else self.start(shape)

@@ -131,8 +131,8 @@ def frame(path: Path, pattern: str | None, number: int | None, kind: str | None 
         ValueError: There is no such kind.
         ImportError: pandas is not installed.
     """
-    if kind not in (None, *_KINDS):
-        raise _checks.fail("WeightLog.read", "arrays", f"be one of {[*_KINDS]} or None", kind)
+    if kind is not None:
+        _checks.choice("WeightLog.read", "arrays", kind, list(_KINDS), whose=", or None")
     with opened(path) as database:
         try:
             import pandas as pd

@@ -8,20 +8,28 @@ from typing import Any
 import numpy as np
 
 from constrainit import _checks
+from constrainit._folding import Folding
 from constrainit.sets.elementwise import common_bounds, limits_of
 from constrainit.sets.inequalities import as_sum
 from constrainit.sets.l1 import L1Ball
+from constrainit.sets.linear import Affine, Polyhedron
 from constrainit.sets.norms import is_norm_set
 from constrainit.sets.order import Monotone
-from constrainit.sets.sums import is_shares
+from constrainit.sets.sums import Halfspace, is_shares, is_sum
 
 _LOOSE = 1e-3
 """Sets of whole units are held to rounding: what they say of one entry, too, counts beyond it."""
 
+_NUMBERS = 6
+"""So many numbers of a row are shown."""
+
 
 def check_common(sets: list[Any]) -> None:
     """Raises ValueError where two sets exclude one another whatever the shape of the weight."""
-    bounds_together(sets)
+    low, high = bounds_together(sets)
+    said = _of_orders(sets) or _of_two_sums(sets) or _of_all_sums(sets, low, high)
+    if said:
+        raise _checks.fail("Intersection", "sets", "have a weight in common", sets, said)
     reaches = [(one, *reach) for one in sets if (reach := _reach(one)) is not None]
     for (one, low, _, loose), (other, _, high, looser) in itertools.permutations(reaches, 2):
         if low is None or high is None:
@@ -38,6 +46,12 @@ def check_common(sets: list[Any]) -> None:
                 f"None{where} is both at least {low[at]:g} ({one.describe()}) and at most "
                 f"{high[at]:g} ({other.describe()}).",
             )  # fmt: skip
+
+
+def furthest_set(sets: list[Any], w: Any) -> tuple[str, float]:
+    """The set that a weight is furthest outside of, in one line, and by how much."""
+    apart = {one.describe(): float(one.violation(w)) for one in sets}
+    return max(apart.items(), key=lambda pair: pair[1])
 
 
 def bounds_together(sets: list[Any]) -> tuple[Any, Any]:
@@ -79,6 +93,9 @@ def reason(sets: list[Any], shape: tuple[int, ...]) -> str:
     low, high = common_bounds(sets)
     low = np.broadcast_to(-math.inf if low is None else low, shape)
     high = np.broadcast_to(math.inf if high is None else high, shape)
+    said = _of_orders(sets, len(shape))
+    if said:
+        return said
     for one in sets:
         units = tuple(a % len(shape) for a in one._units(len(shape)))
         if units:
@@ -98,6 +115,8 @@ def _of_unit(one: Any, sets: list[Any], units: Any, low: Any, high: Any) -> Iter
             yield _of_sum(count, "at least", low, least, total)
         if most < total.total and not total.or_less:
             yield _of_sum(count, "at most", high, most, total)
+    folding = Folding(low.shape, sorted(units))
+    yield from _of_rows(one, folding.array(low), folding.array(high))
     if radius is not None:
         size = "norm" if is_norm_set(one) else "sum of magnitudes"
         sums = [s for s in sets if set(s._units(low.ndim)) == set(one._units(low.ndim))]
@@ -114,6 +133,101 @@ def _of_unit(one: Any, sets: list[Any], units: Any, low: Any, high: Any) -> Iter
                 f"{count} weights that differ by at least {one.gap:g} each reach over {steps:g}, "
                 f"and the bounds are {room:g} apart"
             )
+
+
+def _of_orders(sets, rank=None):
+    """Why sets that ask for opposite orders exclude one another; constants are in both."""
+    orders = [one for one in sets if isinstance(one, Monotone)]
+    for up, down in itertools.permutations(orders, 2):
+        apart = up.axis - down.axis
+        same = not (apart if rank is None else apart % rank)
+        if up._sign > down._sign and same and up.gap + down.gap > 0:
+            return (
+                f"Along axis {up.axis} none rises by at least {up.gap:g} from each weight to the "
+                f"next and falls by at least {down.gap:g} as well."
+            )
+    return ""
+
+
+def _of_two_sums(sets):
+    """Why two sets that ask for sums of the same units exclude one another."""
+    sums = [(one, total) for one in sets if (total := as_sum(one, 1)) and _is_plain(one)]
+    for (one, first), (other, second) in itertools.permutations(sums, 2):
+        margin = _LOOSE * abs(second.total)
+        if first.or_less or one.axis != other.axis or first.total == second.total:
+            continue
+        if not second.or_less or first.total > second.total + margin:
+            return f"No sum is {_amount(first)} ({one.describe()}) and {_amount(second)}."
+    return ""
+
+
+def _is_plain(one):
+    """Whether a set speaks of the sum of a unit's weights, without factors."""
+    return is_sum(one) or (isinstance(one, Halfspace) and one.normal is None)
+
+
+def _of_all_sums(sets, low, high):
+    """Why bounds of all weights exclude a sum, of however many weights if it has no factors."""
+    if np.ndim(low) or np.ndim(high):
+        return ""
+    low = -math.inf if low is None else low
+    high = math.inf if high is None else high
+    for one in sets:
+        if _is_plain(one):
+            # More weights go further in the same direction.
+            ends = (low if low >= 0 else -math.inf, high if high <= 0 else math.inf)
+            count = 1
+        else:
+            ends, rows = (low, high), _rows(one, 1)
+            count = 1 if rows is None else rows[0].shape[1]
+        said = next(_of_rows(one, *(np.full((count, 1), end) for end in ends)), "")
+        if said:
+            return f"{said[0].upper()}{said[1:]}."
+    return ""
+
+
+def _rows(one, entries):
+    """`matrix @ w = values`, or at most that, of a set that asks for it, and whether it is at most.
+
+    None of any other set.
+    """
+    total = as_sum(one, entries) if _is_plain(one) else None
+    if total is not None:
+        return np.ones((1, entries)), np.array([total.total]), total.or_less
+    if isinstance(one, Halfspace):
+        return np.asarray([one.normal]), np.array([one.bound]), True
+    if not isinstance(one, Affine | Polyhedron):
+        return None
+    ends = one.values if isinstance(one, Affine) else one.bounds
+    return one._matrix, np.broadcast_to(ends, len(one._matrix)), isinstance(one, Polyhedron)
+
+
+def _of_rows(one: Any, low: Any, high: Any) -> Iterator[str]:
+    """Of bounds that are matrices with a column for each unit, and the rows of a set."""
+    rows = _rows(one, len(low))
+    if rows is None:
+        return
+    for row, total in zip(*rows[:2], strict=True):
+        used = row != 0
+        ends = [row[used, None] * end[used] for end in (low, high)]
+        least = float(np.minimum(*ends).sum(axis=0).max(initial=-math.inf))
+        most = float(np.maximum(*ends).sum(axis=0).min(initial=math.inf))
+        margin = _LOOSE * abs(total)
+        what = "a sum" if _is_plain(one) else f"an inner product with {_shown(row)}"
+        must = f"may be {total:g} at most" if rows[2] else f"has to be {total:g}"
+        if least > total + margin:
+            yield f"weights within the bounds have {what} of at least {least:g}, which {must}"
+        if most < total - margin and not rows[2]:
+            yield f"weights within the bounds have {what} of at most {most:g}, which {must}"
+
+
+def _shown(row):
+    first = ", ".join(f"{number:g}" for number in row[:_NUMBERS])
+    return f"[{first}{', ...' if len(row) > _NUMBERS else ''}]"
+
+
+def _amount(total):
+    return f"{total.total:g}{' at most' if total.or_less else ''}"
 
 
 def _of_sum(count, word, ends, reached, total):

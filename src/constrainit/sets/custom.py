@@ -44,6 +44,18 @@ class Custom(ConstraintSet):
             )
         self.function = function
 
+    def project(self, w):
+        try:
+            return super().project(w)
+        # A function of a user may raise anything.
+        except Exception as raised:
+            from constrainit._refused import refusal
+
+            said = refusal(raised, self.function, getattr(w, "path", ""))
+            if not said:
+                raise
+            raise ValueError(said) from None
+
     def _nearest(self, w, dtype, where=None):
         # A copy: a function that works in place would otherwise change what it is compared with.
         image = self._tensor_of(self.function(ops.copy(w)))

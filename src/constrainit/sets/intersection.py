@@ -13,7 +13,7 @@ from constrainit._set import ConstraintSet
 from constrainit.initializers import laws_of_bounds
 from constrainit.numerics import dykstra
 from constrainit.sets.combine import inner_set
-from constrainit.sets.conflicts import check_common, reason
+from constrainit.sets.conflicts import check_common, furthest_set, reason
 from constrainit.sets.elementwise import common_bounds, limits_of
 from constrainit.sets.exact import exact_projection
 from constrainit.sets.few import few_of, is_cone_and_norm
@@ -54,7 +54,8 @@ class Intersection(ConstraintSet):
 
     The initializer draws from the first set, or from `Monotone` wherever that stands, and projects;
     with `TopK` or `Sparse` from the other one, on random inputs. Bounds that exclude one another,
-    or that lie beyond a total or a norm, are refused. That other sets have nothing in common, or
+    a total, a norm or an inner product are refused, and so are opposite orders with a gap; without
+    one they leave constants. That other sets have nothing in common, or
     zero alone, is seen where a weight is drawn and by `constrain`, which raise, and where a layer
     is built, which warns; the projection of a weight is then in some of them only, and `violation`
     tells how far it is from the one that it is furthest from.
@@ -229,14 +230,15 @@ class Intersection(ConstraintSet):
     def _lacking(self, w):
         if not self.may_lack:
             return ""
-        peak = _peak(w)
-        if peak < _NOTHING:
-            return "in all of its sets, but zero" if self._is_zero(tuple(w.shape)) else ""
-        apart = {one.describe(): float(one.violation(w)) for one in self.sets}
-        line, gap = max(apart.items(), key=lambda pair: pair[1])
+        shape, peak, (line, gap) = tuple(w.shape), _peak(w), furthest_set(self.sets, w)
+        if peak < _NOTHING and not gap > _NOTHING:
+            return "in all of its sets, but zero" if self._is_zero(shape) else ""
         if not gap > _GAP * peak:
             return ""
-        why = reason(self.sets, tuple(w.shape))
+        # Sets that drift apart may leave zero, from where nothing is known of other places.
+        if peak < _NOTHING and any(self._is_member(point) for point in _drawn(shape)):
+            return ""
+        why = reason(self.sets, shape)
         nearest = f"the nearest that was found is {gap:.3g} outside of one ({line})"
         return f"in all of its sets: {why or nearest}"
 
@@ -246,8 +248,12 @@ class Intersection(ConstraintSet):
         Else a weight of theirs is nearer to a point than zero is, or to its opposite, unless it is
         at right angles to both, and one that was drawn at random is not.
         """
-        drawn = np.random.default_rng(0).normal(size=shape).astype("float32")
-        return all(_peak(self.project(point)) < _NOTHING for point in (drawn, -drawn))
+        return all(_peak(self.project(point)) < _NOTHING for point in _drawn(shape))
+
+    def _is_member(self, point):
+        """Whether the projection of a point is in all sets."""
+        w = self.project(point)
+        return not furthest_set(self.sets, w)[1] > _GAP * _peak(w)
 
     def _transform(self):
         return map_onto_all(self, *common_bounds(self.sets))
@@ -276,6 +282,12 @@ class Intersection(ConstraintSet):
     def describe(self):
         """The sets' lines, joined."""
         return " and ".join(one.describe() for one in self.sets)
+
+
+def _drawn(shape):
+    """A random weight and its opposite."""
+    drawn = np.random.default_rng(0).normal(size=shape).astype("float32")
+    return drawn, -drawn
 
 
 def _peak(w):

@@ -49,10 +49,7 @@ class Mapped(_Applied):
                 "Mapped", "set", "have several smooth maps: be bounds, one pair for all entries",
                 set, "Of every other set write the set itself.",
             )  # fmt: skip
-        if not isinstance(map, str) or map not in maps:
-            names = " or ".join(repr(name) for name in maps)
-            raise _checks.fail("Mapped", "map", f"be {names} for {self.set!r}", map)
-        self.map = map
+        self.map = _checks.choice("Mapped", "map", map, list(maps), whose=f" for {self.set!r}")
 
     def _image(self, w):
         return self.set._image(w)

@@ -14,6 +14,14 @@ from constrainit.transforms.orders import accumulated
 
 _DIRECTIONS = {"increasing": 1.0, "decreasing": -1.0}
 _TURNS = {"peak": 1.0, "valley": -1.0}
+_MEANT = {
+    **dict.fromkeys(("up", "ascending", "rising", "growing"), "increasing"),
+    **dict.fromkeys(("down", "descending", "falling", "shrinking"), "decreasing"),
+}
+_TURNED = {
+    **dict.fromkeys(("up-down", "hill", "maximum", "concave"), "peak"),
+    **dict.fromkeys(("down-up", "trough", "minimum", "convex"), "valley"),
+}
 
 
 class _Order(ConstraintSet):
@@ -58,11 +66,8 @@ class Monotone(_Order):
     to_the_bit = True
 
     def __init__(self, direction: str = "increasing", gap: float = 0.0, axis: int = 0):
-        if direction not in list(_DIRECTIONS):
-            raise _checks.fail(
-                "Monotone", "direction", 'be "increasing" or "decreasing"', direction
-            )
-        self.direction = direction
+        words = list(_DIRECTIONS)
+        self.direction = _checks.choice("Monotone", "direction", direction, words, meant=_MEANT)
         self.gap = _checks.number("Monotone", "gap", gap)
         if self.gap < 0:
             raise _checks.fail("Monotone", "gap", "be at least 0", gap)
@@ -200,9 +205,8 @@ class Unimodal(_Order):
     to_the_bit = True
 
     def __init__(self, direction: str = "peak", at: int | None = None, axis: int = 0):
-        if direction not in list(_TURNS):
-            raise _checks.fail("Unimodal", "direction", 'be "peak" or "valley"', direction)
-        self.direction = direction
+        words = list(_TURNS)
+        self.direction = _checks.choice("Unimodal", "direction", direction, words, meant=_TURNED)
         self.at = None if at is None else _checks.integer("Unimodal", "at", at)
         self.axis = _checks.integer("Unimodal", "axis", axis)
 

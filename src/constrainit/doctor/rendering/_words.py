@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from constrainit._text import WIDTH, cut
 from constrainit._words import beside
 from constrainit.doctor._finding import LEVELS, Finding, Treatment
 
@@ -27,6 +28,14 @@ def verdict(report: Any) -> str:
     if report.ok:
         return "healthy" + (f", with {counted[0]}" if counted else ": nothing found")
     return ", ".join(counted)
+
+
+def summary(report: Any) -> list[str]:
+    """A line for each finding: its code, where it is, and how its message begins."""
+    return [
+        cut(f"{finding.code} ({finding.level}) {place(finding)}: {finding.message}", WIDTH - 4)
+        for finding in report.findings
+    ]
 
 
 def cures(report: Any) -> str:

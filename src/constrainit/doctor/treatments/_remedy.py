@@ -8,15 +8,15 @@ from typing import Any
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding, Treatment
 from constrainit.doctor._own_step import has_own_step
-from constrainit.doctor._penalty import of_data
 from constrainit.doctor._probe import probe
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._state import borrowed
 from constrainit.doctor.rules import findings
 from constrainit.doctor.rules._following import BY_JUMP
-from constrainit.doctor.rules.cw208_not_saved import LOADED, NotSaved
+from constrainit.doctor.rules.cw208_not_saved import NotSaved
 from constrainit.doctor.rules.cw705_layer_not_saved import LayerNotSaved
 from constrainit.doctor.rules.cw706_state_not_saved import StateNotSaved
+from constrainit.doctor.treatments._compared import compared
 
 _OF_A_RUN = ("forward", "loss", "gradients", "second forward", "training")
 
@@ -99,12 +99,14 @@ class Look:
         evidence: What was measured.
         found: What the rules found in it, while the change was in place.
         doubt: Why it is no cure although what it was for is gone, or an empty string.
+        before: What was measured before it, if that is known.
     """
 
     changed: Changed
     evidence: Evidence
     found: list[Finding]
     doubt: str = ""
+    before: Evidence | None = None
 
     def doubted(self, doubt: str) -> "Look":
         """The same, with the reason why it is no cure."""
@@ -120,7 +122,7 @@ def look(
         changed = made(remedy, problem, evidence, wanted)
         if changed is None or _loses_its_step(evidence, changed):
             return None
-        return seen(changed, changed.problem or problem)
+        return replace(seen(changed, changed.problem or problem), before=evidence)
 
 
 def made(
@@ -172,15 +174,10 @@ def write(
         there = [*_news(after, found, brings), *_left_of(finding, after, found)]
         came = f" (then there is {', '.join(there)})" if gone else ""
         own = after.changed.at(finding.weight)
-        finding.treatment = Treatment(
-            change=f"{own.change}{came}",
-            before=_shown(finding.evidence),
-            after=_shown(now[place].evidence) if not good and place in now
-            else measured(finding, after.evidence),
-            healed=good,
-            code=own.code,
-            diff=own.diff,
-        )  # fmt: skip
+        still = now[place] if not good and place in now else None
+        before, numbers = compared(finding, still, after.before, after.evidence)
+        change = f"{own.change}{came}"
+        finding.treatment = Treatment(change, before, numbers, good, own.code, own.diff)
     return healed
 
 
@@ -233,41 +230,6 @@ def follow(cause: Finding, found: list[Finding], after: Look) -> None:
         if not same and finding is not cause and gone:
             own_cause = alike.get(finding.weight, cause)
             finding.cause = f"{own_cause.code} {own_cause.weight or own_cause.layer}".rstrip()
-
-
-def _shown(evidence):
-    return {name: value for name, value in evidence.items() if not isinstance(value, list)}
-
-
-def measured(finding: Finding, evidence: Evidence) -> dict[str, Any]:
-    """The numbers of a finding, read off the evidence of a model that no longer has it."""
-    numbers: dict[str, Any] = {"moved": 0.0}
-    for made in [g for g in evidence.gradients if g.record.path == finding.weight]:
-        numbers = {} if made.moved is None else {"moved": made.moved}
-        numbers["gradient"] = made.norm or max(made.later, default=0.0)
-    for made in evidence.constraints:
-        if made.record.path == finding.weight:
-            numbers = {
-                "violation": made.violation, "share_moved": made.share_moved, "jump": made.jump,
-                "step": made.step, "moved": made.step, "gradient_part": made.update, **made.units,
-                "exception": "none", "nonfinite": 0, "moved_again": made.again, "bias": made.bias,
-                "differ_by": made.repeat, "reason": made.saving or LOADED,
-                "zeroed": made.zeroed[1] - made.zeroed[0], "lost_share": (made.piled or (0.0,))[0],
-            }  # fmt: skip
-    outputs = evidence.outputs if finding.stage == "forward" else evidence.outputs_after
-    for output in [one for one in outputs if one.layer == finding.layer]:
-        numbers |= {
-            "nonfinite_share": output.nonfinite, "saturated_share": output.saturated,
-            "dead_share": output.dead, "mean": output.mean, "spread": output.spread,
-        }  # fmt: skip
-    peak = max((output.peak for output in evidence.outputs), default=0.0)
-    numbers |= {"loss": evidence.loss, "loss_after": (evidence.losses or [None])[-1], "peak": peak}
-    if evidence.moving is not None:
-        numbers["loss_in_prediction"] = evidence.moving.losses[1]
-    if len(evidence.penalties) > 1:
-        numbers["data_loss"], numbers["data_loss_after"] = of_data(evidence)
-    numbers.setdefault("exception", "still raises" if evidence.faults else "none")
-    return {name: numbers[name] for name in _shown(finding.evidence) if name in numbers}
 
 
 def with_other(problem: Problem, **changed: Any) -> Problem:
