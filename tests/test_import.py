@@ -12,7 +12,7 @@ import keras
 import pytest
 
 import constrainit as ci
-from constrainit import _backend, _elsewhere, _quiet
+from constrainit import _backend, _elsewhere
 
 SETTLED = {
     "ConstraintSet", "NonNegative", "Positive", "Box", "MaxNorm", "UnitNorm", "NormRange",
@@ -176,8 +176,6 @@ def test_commands_that_compute_nothing(argv, started, reads, monkeypatch):
     monkeypatch.setattr(sys, "argv", argv)
     monkeypatch.setattr(sys, "orig_argv", started)
     monkeypatch.delitem(sys.modules, "keras")
-    quiet = []
-    monkeypatch.setattr(_quiet, "install", lambda: quiet.append(True))
     for installed in ({"jax", "torch"}, {"torch"}):
         monkeypatch.setenv("KERAS_BACKEND", "torch")
         monkeypatch.setattr(
@@ -186,54 +184,6 @@ def test_commands_that_compute_nothing(argv, started, reads, monkeypatch):
         _backend.choose()
         expected = "jax" if reads and "jax" in installed else "torch"
         assert os.environ["KERAS_BACKEND"] == expected
-    # The doctor is quiet, too; a program of the user's own is left alone.
-    assert len(quiet) == 2 * (reads or "doctor" in argv)
-
-
-QUIET = """
-import importlib.util, os, sys
-spec = importlib.util.spec_from_file_location("quiet", sys.argv[1])
-quiet = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(quiet)
-quiet.install()
-importlib.util.find_spec("tensorflow")
-from tensorflow import part
-os.write(2, b"I0000 00:00:1.2 3 port.cc:153] afterwards\\n")
-print(part, os.environ["TF_CPP_MIN_LOG_LEVEL"])
-"""
-LINES = (
-    "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR",
-    "I0000 00:00:1.234567   19971 port.cc:153] oneDNN custom operations are on.",
-    "E0000 00:00:1.234567   19971 port.cc:154] an error",
-    "Illegal instruction",
-)
-
-
-@pytest.mark.in_turns
-@pytest.mark.parametrize(
-    ("end", "level", "shown", "last"),
-    [
-        ("part = 3", None, LINES[2:], "afterwards"),
-        ("part = 3", "0", LINES, "afterwards"),
-        ("raise ImportError('no such library')", None, LINES[2:], "no such library"),
-        ("os.abort()", None, LINES[2:], "Illegal instruction"),
-    ],
-)
-def test_the_command_is_without_notes_of_tensorflow(end, level, shown, last, tmp_path):
-    """While it is imported, by whomever; warnings, errors and last words are passed on."""
-    made = tmp_path / "tensorflow"
-    made.mkdir()
-    text = "".join(f"{line}\n" for line in LINES)
-    (made / "__init__.py").write_text(f"import os\nos.write(2, {text.encode()!r})\n{end}\n")
-    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
-    environment |= {"PYTHONPATH": str(tmp_path)}
-    environment |= {"TF_CPP_MIN_LOG_LEVEL": level} if level else {}
-    command = [sys.executable, "-c", QUIET, _quiet.__file__]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    assert done.stdout.split() == (["3", level or "2"] if end == "part = 3" else [])
-    errors = done.stderr.splitlines()
-    assert [line for line in LINES if line in errors] == [*shown]
-    assert last in errors[-1]
 
 
 @pytest.mark.in_turns

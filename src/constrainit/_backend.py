@@ -23,12 +23,7 @@ def choose() -> None:
     """
     if "keras" in sys.modules:
         return
-    given = _command()
-    if given is not None:
-        from constrainit import _quiet
-
-        _quiet.install()
-    if given is not None and _only_reads(given) and importlib.util.find_spec("jax") is not None:
+    if _only_reads() and importlib.util.find_spec("jax") is not None:
         os.environ["KERAS_BACKEND"] = "jax"
     if os.environ.get("KERAS_BACKEND"):
         return
@@ -49,16 +44,13 @@ def choose() -> None:
     )
 
 
-def _command():
-    """What the process was given, if it was started for the command of this package, else None."""
+def _only_reads():
+    """Whether the process was started for a command of this package that computes nothing."""
     program, *arguments = sys.argv or [""]
     # While Python looks for what it is to run by `-m`, `sys.argv` does not name it yet.
     by_module = program == "-m" and ("-m", "constrainit") in itertools.pairwise(sys.orig_argv)
-    return arguments if by_module or Path(program).stem == "constrainit" else None
-
-
-def _only_reads(arguments):
-    """Whether the command computes nothing."""
+    if not (by_module or Path(program).stem == "constrainit"):
+        return False
     helps = not arguments or arguments[0].startswith("-") or {"-h", "--help"} & set(arguments)
     return bool(helps) or arguments[0] in _READING
 
