@@ -706,8 +706,13 @@ def test_an_optimizer_of_another_backend():
         ("Exception encountered when calling A().\n\n\x1b[1mno luck\x1b[0m\n\nwith", "no luck"),
         ("<A> is wrong. See\nx.y.\n\nException encountered: no luck", "<A> is wrong. no luck"),
         ("word " * 100, f"{'word ' * 79}word ..."),
+        (
+            f"Error of 'A' using config={{'a': {{}}, 'b': '{'c. ' * 200}'}}.\n\n"
+            "Exception encountered: no luck",
+            "Error of 'A'. no luck",
+        ),
     ],
-    ids=["first paragraph", "wrapped", "caught", "long"],
+    ids=["first paragraph", "wrapped", "caught", "long", "config"],
 )  # fmt: skip
 def test_the_decisive_sentence_of_an_exception_is_kept(text, told):
     """Whatever Keras writes around it; what is left out at the end is said to be left out."""

@@ -131,6 +131,49 @@ def test_an_example_depends_on_the_others():
     assert not found(report(Pool(1), loss=spread), "CW415")
 
 
+class InTrainingOnly(keras.Model):
+    """Calls a layer in training that it does not call in prediction."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.beside, self.last = (layers.Dense(n, "tanh") for n in (8, 8, 1))
+
+    def call(self, x, training=False):
+        x = self.first(x)
+        return self.last(self.beside(x) if training else x)
+
+
+class Factor(layers.Layer):
+    """Multiplies by a factor that does not exist: outside of a compiled step JAX raises, too."""
+
+    def build(self, shape):
+        self.matrix = self.add_weight((shape[-1], shape[-1]), "random_normal", name="matrix")
+
+    def call(self, x):
+        return x @ ops.cholesky(self.matrix + ops.transpose(self.matrix))
+
+
+@pytest.mark.filterwarnings("ignore:`build")
+def test_layers_that_prediction_does_not_call():
+    """They are a part of the step all the same."""
+    x = DRAWS.normal(size=(32, 4)).astype("float32")
+    model = InTrainingOnly()
+    model.compile("sgd", "mse")
+    report = ci.diagnose(model, x, x[:, :1])
+    assert report.ok, str(report)
+
+
+def test_a_prediction_that_raises_hides_no_step():
+    """Of a layer, whose operation is named."""
+    x = DRAWS.normal(size=(32, 4)).astype("float32")
+    model = keras.Sequential([keras.Input((4,)), Factor(name="factor"), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    first = ci.diagnose(model, x, x[:, :1]).findings[0]
+    assert (first.code, first.layer) == (
+        "CW401" if keras.backend.backend() == "jax" else "CW001", "factor"
+    ), first.message  # fmt: skip
+
+
 @pytest.mark.in_turns
 def test_a_layer_is_switched_on_in_a_frozen_model():
     """Of the model itself, and of a part; not where all of it is frozen, or nothing is."""

@@ -1011,6 +1011,31 @@ class ForgetsItsBound(Constraint):
         return ops.maximum(w, self.lower)
 
 
+class Energy(layers.Layer):
+    """The logarithm of a sum of squares beyond 65504, times a weight."""
+
+    def build(self, shape):
+        """One weight."""
+        self.scale = self.add_weight(shape=(1,), initializer="ones", name="scale")
+
+    def call(self, x):
+        """What float16 does not hold is computed on the way."""
+        total = ops.sum(ops.square(300.0 * x), axis=-1, keepdims=True)
+        return self.scale * ops.log(1.0 + total)
+
+
+def test_what_only_half_precision_does_not_hold_is_computed_in_float32():
+    """It is said before anything is scaled."""
+    model = keras.Sequential(
+        [keras.Input((4,)), Energy(name="energy", dtype="float16"), layers.Dense(1)]
+    )
+    model.compile(keras.optimizers.SGD(1e-3), "mse")
+    x = np.random.default_rng(0).normal(size=(16, 4)).astype("float32")
+    first = ci.diagnose(model, x, x[:, :1]).findings[0]
+    assert (first.code, first.layer) == ("CW401", "energy")
+    assert first.fix.startswith('compute the layer in float32, dtype="float32"')
+
+
 def test_numbers_are_told_plainly():
     """A range of one number is that number, and a sigmoid ends at zero."""
     unit = layers.Dense(4, kernel_constraint="unit_norm", kernel_initializer=constant(2.0))

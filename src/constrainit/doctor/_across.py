@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from constrainit.doctor._recording import as_it_is, is_custom
+from constrainit.doctor._recording import Recording, as_it_is, is_custom
 from constrainit.doctor._statistics import to_numpy
 
 _FEWEST = 4
@@ -66,10 +66,12 @@ def _may_mix(layer):
 
 def _pass(problem, x):
     """What each layer, and at last the model, gives in prediction, in the order of execution."""
-    with problem.recording.of(as_it_is, lambda value, _: to_numpy(value)) as outputs:
+    # One of its own: that of the problem holds what a training step goes through.
+    recording = Recording(problem.model)
+    with recording.of(as_it_is, lambda value, _: to_numpy(value)) as outputs:
         problem.model(x, training=False)
     found: dict[str, np.ndarray] = {}
-    for (name, *_), value in zip(problem.recording.named, outputs, strict=True):
+    for (name, *_), value in zip(recording.named, outputs, strict=True):
         # Of a layer that is called again the first call is looked at.
         found.setdefault("" if name == problem.model.name else name, value)
     return found

@@ -15,6 +15,9 @@ _DEEPEST = 20
 _CAUGHT = re.compile(r"(?:Exception|Error) encountered(?: during deserialization)?: ?")
 """What Keras writes before an exception that it has caught, at the end of its own message."""
 
+_CONFIG = re.compile(r" using config=\{.*\}", re.DOTALL)
+"""What Keras repeats of a file before it says what is wrong with it, of any length."""
+
 _CALLING = "Exception encountered when calling"
 _QUOTES = "'\""
 
@@ -103,4 +106,4 @@ def _unquoted(text):
 
 
 def _first_sentence(text):
-    return re.split(r"(?<=\.)\s", text.lstrip(), maxsplit=1)[0]
+    return re.split(r"(?<=\.)\s", _CONFIG.sub("", text).lstrip(), maxsplit=1)[0]

@@ -87,9 +87,10 @@ def _fix(evidence, operation):
             "full with minus infinity a softmax takes their difference"
         )
     if "overflow" in limit:
+        half = 'compute the layer in float32, dtype="float32", or ' if "of float16" in limit else ""
         return (
-            "bound what goes in: scale the data, take a bounded activation such as tanh in a "
-            "recurrence, and the exponential of ops.minimum(x, 0) where it is meant for x < 0"
+            f"{half}bound what goes in: scale the data, take a bounded activation such as tanh in "
+            "a recurrence, and the exponential of ops.minimum(x, 0) where it is meant for x < 0"
         )
     if limit == NEGATIVE_BASE:
         return (
