@@ -198,3 +198,21 @@ def test_numbers_read_of_a_tensor_one_by_one():
     sentence, new = _chosen_edits.without_numpy(class_text)
     assert "and a new tensor in place of" in sentence
     assert "w = keras.ops.scatter_update(w, [[i]], keras.ops.stack([w[i] / s[i]]))" in new
+
+
+def rounded(y_true, y_pred):
+    """A loss of whole marks."""
+    return ops.mean(ops.square(ops.round(y_pred) - ops.round(y_true)), axis=-1)
+
+
+@pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="Keras raises there")
+def test_a_loss_that_rounds_its_predictions():
+    """The predictions are no longer rounded, the targets are, as they were."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((6,)), layers.Dense(8, "relu"), layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(0.01), rounded)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(32, 6)).astype("float32")
+    done = treated(ci.diagnose(model, x, 4 * x[:, :1]), "CW503")
+    assert done.healed
+    assert "ops.square(y_pred - ops.round(y_true))" in done.diff

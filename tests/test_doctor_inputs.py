@@ -220,6 +220,37 @@ def test_a_model_is_frozen_as_a_whole(frozen):
         assert not model.trainable_variables
 
 
+class Gain(layers.Layer):
+    """A number, which a loop over dense layers does not freeze."""
+
+    def build(self, shape):
+        self.gain = self.add_weight(shape=(1,), initializer="ones", name="gain")
+
+    def call(self, x):
+        return self.gain * x
+
+
+@pytest.mark.parametrize("learns", [False, True])
+def test_next_to_nothing_is_trained(learns):
+    """Both heads are frozen with the backbone, but a number; not told where that is enough."""
+    inputs = keras.Input((4,))
+    hidden = Gain()(layers.Dense(512, "tanh", name="base")(inputs))
+    heads = [layers.Dense(2, name=name)(hidden) for name in ("size", "kind")]
+    model = keras.Model(inputs, heads)
+    for layer in model.layers:
+        layer.trainable = isinstance(layer, Gain)
+    model.compile(keras.optimizers.Adam(0.1 if learns else 1e-3), "mse")
+    targets = [(0.2 if learns else 1) * one for one in model.predict(X, verbose=0)]
+    if not learns:
+        targets = [np.roll(one, 1, axis=0) for one in targets]
+    told = found(ci.diagnose(model, X, targets), "CW617")
+    assert len(told) == (not learns)
+    for one in told:
+        assert one.treatment.healed
+        assert 'model.get_layer("size").trainable = True' in one.treatment.code.replace("'", '"')
+        assert [v.path.split("/")[-1] for v in model.trainable_variables] == ["gain"]
+
+
 @pytest.mark.in_turns
 def test_a_penalty_without_a_least_value_is_named():
     def overlaps(w):
@@ -288,8 +319,22 @@ def test_a_loss_that_rounds_is_not_said_to_pass_labels_over():
     model.compile("adam", score)
     first, *others = ci.diagnose(model, X, labels).findings
     assert first.code == "CW503"
-    assert first.treatment is None
+    assert first.treatment.healed
+    assert first.treatment.change == "the loss takes the predictions as they are, not rounded"
     assert "CW605" not in {finding.code for finding in others}
+
+
+def test_a_loss_of_the_overlap_is_healthy():
+    """It looks at targets of zero by what they add to the whole."""
+
+    def score(y, p):
+        p = ops.clip(p, 0, 1)
+        return 1 - 2 * ops.sum(y * p) / (ops.sum(y) + ops.sum(p) + 1e-7)
+
+    labels = (X[:, :1] > 0.5).astype("float32")
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(1, activation="sigmoid")])
+    model.compile("adam", score)
+    assert not ci.diagnose(model, X, labels).findings
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["dictionary", "list"])

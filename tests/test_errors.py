@@ -154,10 +154,10 @@ WRONG = [
      r"sets=\[Box\(lower=0.0, upper=1.0\), Box\(lower=2.0, upper=3.0\)\]. None is both at least 2 "
      r"\(every weight in \[2, 3\]\) and at most 1 \(every weight in \[0, 1\]\)."),
     (lambda: ci.Simplex() & ci.Box(2, 3),
-     r"`sets` of `Intersection` must have a weight in common. Received: sets=.*\. None is both at least "
-     r"2 \(every weight in \[2, 3\]\) and at most 1 \(each unit's weights non-negative and of sum 1\)."),
+     r"`sets` of `Intersection` must have a weight in common. Received: sets=.*\. Weights within the "
+     "bounds have a sum of at least 2, which has to be 1."),
     (lambda: ci.Box(upper=-1) & ci.Simplex(),
-     r".*\. None is both at least 0 \(each unit's weights .*\) and at most -1 \(every weight at most -1\)."),
+     r".*\. Weights within the bounds have a sum of at most -1, which has to be 1."),
     (lambda: ci.L1Ball(1) & ci.Positive(3), r".*\. None is both at least 3 \(.*\) and at most 1 \(.*\)."),
     (lambda: ci.Custom(3), "`function` of `Custom` must be callable. Received: 3."),
     (lambda: ci.Custom(NoCall()),

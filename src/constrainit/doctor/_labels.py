@@ -65,7 +65,8 @@ def passed_over(loss: Any, targets: Any, spec: Any) -> float:
 
     It is 0 unless the loss of all others only falls, or only rises, with the prediction: a loss
     that is least somewhere, and leaves zeros out, may mask them. Rows of several predictions are
-    left out: those of a one in a row of zeros are meant to be alone.
+    left out: those of a one in a row of zeros are meant to be alone. A loss of the whole batch, as
+    that of an overlap, may look at them only where others are not zero.
     """
     y = to_numpy(targets).astype("float64")
     zero = y == 0
@@ -75,18 +76,19 @@ def passed_over(loss: Any, targets: Any, spec: Any) -> float:
     if not _FEW < zero.mean() < 1 - _FEW or not (y[~zero] > 0).all():
         return 0.0
     for grid in _GRIDS:
-        at_zeros, elsewhere = (_values(loss, targets, where, grid) for where in (zero, ~zero))
-        if np.isfinite([at_zeros, elsewhere]).all():
+        at_zeros = [_values(loss, targets, zero, grid, other) for other in grid]
+        elsewhere = _values(loss, targets, ~zero, grid, grid[2])
+        if np.isfinite([*at_zeros, elsewhere]).all():
             steps = np.diff(elsewhere)
             one_way = (steps >= 0).all() or (steps <= 0).all()
-            found = np.ptp(at_zeros) == 0 and one_way and np.ptp(elsewhere) > 0
+            found = not np.ptp(at_zeros, axis=1).any() and one_way and np.ptp(elsewhere) > 0
             return float(zero.mean()) if found else 0.0
     return 0.0
 
 
-def _values(loss, targets, where, grid):
-    """The loss for predictions that differ in some places only."""
-    return [_loss_of(loss, targets, np.where(where, guess, grid[2])) for guess in grid]
+def _values(loss, targets, where, grid, other):
+    """The loss for predictions that differ in some places only, and are one number in others."""
+    return [_loss_of(loss, targets, np.where(where, guess, other)) for guess in grid]
 
 
 def _loss_of(loss, targets, predictions):

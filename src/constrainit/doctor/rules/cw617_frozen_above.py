@@ -2,6 +2,9 @@
 
 from constrainit.doctor.rules._rule import Rule
 
+_NOTHING = 0.02
+"""The part of a loss by which it may fall with a few weights that can not learn the task."""
+
 
 class FrozenAbove(Rule):
     """A layer is set to be trained inside of a model that is frozen, or all of a model is frozen.
@@ -29,7 +32,8 @@ class FrozenAbove(Rule):
         Told of models, and of models that are parts of it, with layers of both kinds. A part that
         is frozen with all of its layers is meant to be, and one with none of them frozen may have
         got its flag before its layers. Of a model that is frozen as a whole it is told only if it
-        is compiled and has no step of its own.
+        is compiled and has no step of its own; of one of which up to a thousandth is trained, if
+        none of that is in the layers at its end, and the loss does not fall.
 
     Source:
         `keras.Layer.trainable_variables`; keras-team/keras#4674, keras-team/keras#4910.
@@ -41,7 +45,8 @@ class FrozenAbove(Rule):
     def find(self, evidence):
         for one in evidence.frozen:
             if not one.meant:
-                yield self._of_all(one)
+                if one.whole or not _falls(evidence.losses):
+                    yield self._of_all(one)
                 continue
             names = ", ".join(layer.name for layer in one.layers[:3])
             what = "no weight is trained" if one.whole else "none of its weights is trained"
@@ -57,13 +62,26 @@ class FrozenAbove(Rule):
 
     def _of_all(self, one):
         """A finding of a model that was compiled to be trained, with nothing to train."""
-        last, count = one.layers[0].name, 1 + len(one.frozen)
+        last = " and ".join(repr(layer.name) for layer in one.layers[:3])
+        count = len(one.layers) + len(one.frozen)
+        are = "is" if len(one.layers) == 1 else "are"
+        if one.rest:
+            names = ", ".join(record.path for record in one.rest[:3])
+            said = f"of its weights {names} alone is trained, with which the loss does not fall"
+            said += f": {last} at its end {are} frozen, too"
+        elif one.frozen:
+            said = f"no weight is trained: all of its {count} layers that have weights are frozen, "
+            said += f"the last of them, {last}, too"
+        else:
+            said = f"no weight is trained: {last}, its only layer that has weights, {are} frozen"
         return self.made(
-            f"no weight is trained: all of its {count} layers that have weights are frozen, the "
-            f"last of them, {last!r}, too"
-            if one.frozen
-            else f"no weight is trained: {last!r}, its only layer that has weights, is frozen",
-            f"leave {last!r} out of what is frozen, and compile after that",
+            said,
+            f"leave {last} out of what is frozen, and compile after that",
             {"to_train": 0, "frozen": count},
             layer=one.record.layer.name, weight=one.record.path,
         )  # fmt: skip
+
+
+def _falls(losses):
+    """Whether a loss is less at the end of the steps by more than what one step may give."""
+    return len(losses) > 1 and losses[-1] < (1 - _NOTHING) * losses[0]

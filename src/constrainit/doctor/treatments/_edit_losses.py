@@ -1,10 +1,11 @@
-"""The edit of what a layer of the user's own adds to the loss."""
+"""Edits of losses of the user's own, and of what a layer adds to the loss."""
 
 import ast
 from collections.abc import Callable
 
 from constrainit.doctor.treatments._edits import end_of, method_calls, replaced
 
+_ROUNDED = ("round", "rint", "floor", "ceil")
 _TENTHS = (0.1, 1e-2, 1e-3, 1e-4)
 
 
@@ -23,3 +24,21 @@ def adds_less(scale: float) -> Callable[[str], tuple[str, str] | None]:
         return (f"what it adds to the loss is {said} {by[2:]}", text) if nodes else None
 
     return edit
+
+
+def unrounded(text: str) -> tuple[str, str] | None:
+    """The predictions as they are, where a loss `f(y_true, y_pred)` rounds them."""
+    function = next((n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.FunctionDef)), None)
+    if function is None or len(function.args.args) < 2:
+        return None
+    predicted = function.args.args[1].arg
+    nodes = [
+        one
+        for one in method_calls(text)
+        if one.func.attr in _ROUNDED
+        and any(isinstance(n, ast.Name) and n.id == predicted for n in ast.walk(one.args[0]))
+    ]
+    for node in sorted(nodes, key=end_of, reverse=True):
+        own, plain = node.args[0], isinstance(node.args[0], (ast.Name, ast.Call, ast.Attribute))
+        text = replaced(text, node, ast.unparse(own) if plain else f"({ast.unparse(own)})")
+    return ("the loss takes the predictions as they are, not rounded", text) if nodes else None

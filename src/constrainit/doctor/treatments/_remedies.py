@@ -85,7 +85,7 @@ REMEDIES = (
     each_constraint(("CW211",), one_sign.of_one_sign, moves=True),
     each_constraint(("CW204",), constraints.bounds_of_its_images),
     each_constraint(("CW204",), source.along_inputs, brings=("CW208",), saved=False),
-    Remedy(("CW617",), flags.model_switched_on),
+    Remedy(("CW617",), flags.model_switched_on, trains=True),
     Remedy(("CW222",), flags.statistics_sooner),
     Remedy(("CW223",), adapted.to_the_batch),
     Remedy(("CW103",), finite_starts.finite_entries),
@@ -212,6 +212,7 @@ REMEDIES = (
     # What a step is taken of may lie at the ends, for all but few.
     Remedy(("CW503",), source.turned, ("CW402",), saved=False, trains=True),
     Remedy(("CW503",), source.with_a_gradient, saved=False),
+    Remedy(("CW503",), source.unrounded_loss, saved=False),
     *(
         Remedy(("CW503",), source.smoothed(sharpness), saved=False, trains=True)
         for sharpness in (10.0, 1.0)

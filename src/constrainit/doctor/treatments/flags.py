@@ -8,6 +8,11 @@ def model_switched_on(problem, evidence, found):
     """The model is trainable, and of its layers those that were, or the last one."""
     codes = []
     for one in evidence.frozen:
+        if one.rest:
+            for layer in one.layers:
+                layer.trainable = True
+                codes.append(f"model.get_layer({layer.name!r}).trainable = True")
+            continue
         one.model.trainable = True
         # TensorFlow passes on to the layers only a flag that changes.
         for layer in one.layers:
@@ -17,11 +22,13 @@ def model_switched_on(problem, evidence, found):
         named = "model" if one.model is problem.model else f"model.get_layer({one.model.name!r})"
         codes.append(f"{named}.trainable = True\n{_loop(one, named)}")
     names = ", ".join(
-        repr(one.model.name if one.meant else one.layers[0].name) for one in evidence.frozen
+        repr(name)
+        for one in evidence.frozen
+        for name in ([one.model.name] if one.meant else [layer.name for layer in one.layers])
     )
     were = ", with the layers that were" if evidence.frozen[0].meant else ""
     return Changed(
-        f"{names} is trainable{were}",
+        f"{names} {'are' if ', ' in names else 'is'} trainable{were}",
         with_other(problem),
         "\n".join([*codes, "# then model.compile(...) again"]),
     )
@@ -44,6 +51,9 @@ def statistics_sooner(problem, evidence, found):
 
 def _loop(one, named):
     """The loop that leaves the other layers as they were."""
+    if not one.meant and len(one.layers) > 1:
+        ends = tuple(layer.name for layer in one.layers)
+        return f"for layer in {named}.layers:\n    layer.trainable = layer.name in {ends}"
     if not one.meant:
         at = one.model.layers.index(one.layers[0])
         return f"for layer in {named}.layers:\n    layer.trainable = layer is {named}.layers[{at}]"

@@ -11,7 +11,7 @@ from constrainit.doctor.rules.cw201_constraint_raises import misfit
 from constrainit.doctor.treatments import _at_each_call, _edits, _in_steps
 from constrainit.doctor.treatments._chosen_edits import edit_for
 from constrainit.doctor.treatments._config_edits import with_layer_config
-from constrainit.doctor.treatments._edit_losses import adds_less
+from constrainit.doctor.treatments._edit_losses import adds_less, unrounded
 from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.doctor.treatments._rewriting import (
     become,
@@ -109,6 +109,19 @@ def with_a_gradient(problem, evidence, found):
     """The class of a layer that cuts the gradient off, with an operation that lets it through."""
     names = [finding.layer for finding in found]
     return _edited_layer(problem, names, _edits.with_a_gradient)
+
+
+def unrounded_loss(problem, evidence, found):
+    """A loss of the user's own that takes the predictions as they are, where it rounds them."""
+    losses = problem.losses()
+    if len(losses) != 1 or any(one.layer or one.weight for one in found):
+        return None
+    function = getattr(losses[0], "fn", None)
+    made = None if function is None else rewritten(function, unrounded)
+    if made is None:
+        return None
+    new, sentence, diff = made
+    return Changed(sentence, with_other(problem, loss=new), diff=diff)
 
 
 def in_shorter_steps(problem, evidence, found):
