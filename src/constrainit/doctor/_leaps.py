@@ -14,6 +14,12 @@ _POINTS = 9
 _HALVINGS = 10
 """What a continuous map moves between two points is by then a thousandth of what it was."""
 
+_HALVINGS_OF_ENTRIES = 14
+"""On the longer ways on which all entries move by as much as the largest one is."""
+
+_ASIDE = 0.01
+"""How far beside a leap is looked, relative to the way that it was found on."""
+
 _LEAST = 0.02
 _FARTHER = 0.25
 """By how much squared distances from one point differ, in that of the members: not at all for the
@@ -27,7 +33,8 @@ def leap(image: Callable, record: Any, value: np.ndarray) -> float | None:
 
     A map to the nearest member leaps only where two of them are equally near. None where no other
     leap was found on a few ways, in directions drawn at random, and for weights of more than
-    65,536 entries, which are not looked at.
+    65,536 entries, which are not looked at. What gives each entry by itself is looked at farther
+    away, up to the size of the largest entry: many may be zero, and a leap of one is far then.
     """
     member = image(record, value) if value.size <= _LARGEST else None
     if member is None or not member.any():
@@ -41,6 +48,19 @@ def leap(image: Callable, record: Any, value: np.ndarray) -> float | None:
             member,
             member + _REACH * size / np.linalg.norm(way) * way,
             _LEAST * size,
+        )
+        if found is not None:
+            return found / size
+    if not is_by_entry(image, record, value):
+        return None
+    peak = float(np.abs(member).max())
+    for _ in range(_DIRECTIONS):
+        found = _on_the_way(
+            lambda point: image(record, point.astype(member.dtype)),
+            member,
+            member + peak * draws.uniform(-1.0, 1.0, size=member.shape),
+            _LEAST * size,
+            _HALVINGS_OF_ENTRIES,
         )
         if found is not None:
             return found / size
@@ -63,7 +83,7 @@ def is_by_entry(image: Callable, record: Any, value: np.ndarray) -> bool:
     return value.size > 1
 
 
-def _on_the_way(image, start, end, least):
+def _on_the_way(image, start, end, least, halvings=_HALVINGS):
     """The leap between neighbours among points on a line, if it leads to one farther away."""
     points = [start + share * (end - start) for share in np.linspace(0, 1, _POINTS)]
     images = [image(point) for point in points]
@@ -73,7 +93,7 @@ def _on_the_way(image, start, end, least):
     place = int(np.argmax(gaps))
     low, high = ((points[i], images[i]) for i in (place, place + 1))
     widest = 2 * gaps[place]
-    for _ in range(_HALVINGS):
+    for _ in range(halvings):
         if _apart(low[1], high[1]) < least:
             return None
         middle = (low[0] + high[0]) / 2
@@ -87,7 +107,25 @@ def _on_the_way(image, start, end, least):
     near, far = sorted((_apart(low[0], low[1]), _apart(low[0], high[1])))
     gap = _apart(low[1], high[1])
     # Beside a division by zero it grows without end, and is no leap.
-    return gap if least <= gap <= widest and far**2 - near**2 > _FARTHER * gap**2 else None
+    leaps = least <= gap <= widest and far**2 - near**2 > _FARTHER * gap**2
+    return gap if leaps and not _wraps(image, low, high, _ASIDE * (end - start), least) else None
+
+
+def _wraps(image, low, high, away, least):
+    """Whether a leap is that of an angle, which is the same one a period farther on.
+
+    Asked beside it: at the leap itself rounding decides on which side a point is.
+    """
+    period = high[1].astype("float64") - low[1]
+
+    def returns(point):
+        member = image(point)
+        moved = [image(point + side * period) for side in (1, -1)]
+        return member is not None and any(
+            one is not None and _apart(one, member) < least for one in moved
+        )
+
+    return returns(low[0] - away) and returns(high[0] + away)
 
 
 def _apart(one, other):
