@@ -40,30 +40,24 @@ def leap(image: Callable, record: Any, value: np.ndarray) -> float | None:
     if member is None or not member.any():
         return None
     size = float(np.linalg.norm(member))
-    draws = np.random.default_rng(0)
-    for _ in range(_DIRECTIONS):
-        way = draws.normal(size=member.shape)
-        found = _on_the_way(
-            lambda point: image(record, point.astype(member.dtype)),
-            member,
-            member + _REACH * size / np.linalg.norm(way) * way,
-            _LEAST * size,
-        )
-        if found is not None:
-            return found / size
-    if not is_by_entry(image, record, value):
-        return None
-    peak = float(np.abs(member).max())
-    for _ in range(_DIRECTIONS):
-        found = _on_the_way(
-            lambda point: image(record, point.astype(member.dtype)),
-            member,
-            member + peak * draws.uniform(-1.0, 1.0, size=member.shape),
-            _LEAST * size,
-            _HALVINGS_OF_ENTRIES,
-        )
-        if found is not None:
-            return found / size
+    draws, peak = np.random.default_rng(0), float(np.abs(member).max())
+    entries = is_by_entry(image, record, value)
+    for far in (False, True) if entries else (False,):
+        for _ in range(_DIRECTIONS):
+            if far:
+                way = peak * draws.uniform(-1.0, 1.0, size=member.shape)
+            else:
+                way = draws.normal(size=member.shape)
+                way *= _REACH * size / np.linalg.norm(way)
+            found = _on_the_way(
+                lambda point: image(record, point.astype(member.dtype)),
+                member,
+                member + way,
+                _LEAST * size,
+                entries,
+            )
+            if found is not None:
+                return found / size
     return None
 
 
@@ -83,7 +77,7 @@ def is_by_entry(image: Callable, record: Any, value: np.ndarray) -> bool:
     return value.size > 1
 
 
-def _on_the_way(image, start, end, least, halvings=_HALVINGS):
+def _on_the_way(image, start, end, least, entries):
     """The leap between neighbours among points on a line, if it leads to one farther away."""
     points = [start + share * (end - start) for share in np.linspace(0, 1, _POINTS)]
     images = [image(point) for point in points]
@@ -93,7 +87,7 @@ def _on_the_way(image, start, end, least, halvings=_HALVINGS):
     place = int(np.argmax(gaps))
     low, high = ((points[i], images[i]) for i in (place, place + 1))
     widest = 2 * gaps[place]
-    for _ in range(halvings):
+    for _ in range(_HALVINGS_OF_ENTRIES if entries else _HALVINGS):
         if _apart(low[1], high[1]) < least:
             return None
         middle = (low[0] + high[0]) / 2
@@ -108,7 +102,9 @@ def _on_the_way(image, start, end, least, halvings=_HALVINGS):
     gap = _apart(low[1], high[1])
     # Beside a division by zero it grows without end, and is no leap.
     leaps = least <= gap <= widest and far**2 - near**2 > _FARTHER * gap**2
-    return gap if leaps and not _wraps(image, low, high, _ASIDE * (end - start), least) else None
+    if leaps and entries and _wraps(image, low, high, _ASIDE * (end - start), least):
+        return None
+    return gap if leaps else None
 
 
 def _wraps(image, low, high, away, least):
@@ -119,11 +115,9 @@ def _wraps(image, low, high, away, least):
     period = high[1].astype("float64") - low[1]
 
     def returns(point):
-        member = image(point)
-        moved = [image(point + side * period) for side in (1, -1)]
-        return member is not None and any(
-            one is not None and _apart(one, member) < least for one in moved
-        )
+        images = [image(point + side * period) for side in (0, 1, -1)]
+        known = all(one is not None for one in images)
+        return known and all(_apart(one, images[0]) < least for one in images[1:])
 
     return returns(low[0] - away) and returns(high[0] + away)
 
