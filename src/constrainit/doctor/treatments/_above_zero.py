@@ -65,6 +65,6 @@ def _fails_at_zero(problem, record):
 def _is_finite(problem):
     other = with_other(problem, steps=1)
     other.set_loss()
-    stepped = other.step(looking=False)
+    stepped = other.step()
     lost = [np.asarray(to_numpy(one))[_LOST] for one in stepped.weights]
     return bool(np.isfinite(to_numpy(stepped.loss))) and not any(lost)
