@@ -6,6 +6,8 @@ import pytest
 from keras import ops
 
 import constrainit as ci
+from constrainit.doctor._diagnose import examine
+from constrainit.doctor._fix import write_fixed
 from constrainit.doctor._problem import Problem
 from constrainit.doctor.treatments._losses import pasted, with_losses
 
@@ -135,3 +137,20 @@ def test_a_floor_in_the_loss_of_one_output():
     [found] = [f for f in report.findings if f.code == "CW502"]
     assert found.treatment is not None, str(report)
     assert "+    return ops.mean(-ops.sum(y_true * ops.log(" in found.treatment.diff, str(report)
+
+
+def test_the_file_of_a_fix_is_compiled_as_the_model_was(tmp_path):
+    given = {"metrics": {"size": ["mae"], "kind": ["accuracy"]}, "steps_per_execution": 2}
+    model, y = of_two("mse", of_logits(False), **given)
+    done = []
+    examine(
+        model, X, y, None, None, 0, steps=5,
+        mend=lambda *parts: done.append(write_fixed(tmp_path / "mended.keras", *parts)),
+    )  # fmt: skip
+    assert done[0][0], done
+    mended = keras.saving.load_model(tmp_path / "mended.keras")
+    held, was = mended.get_compile_config(), model.get_compile_config()
+    for name in ("loss_weights", "metrics", "steps_per_execution"):
+        assert held[name] == was[name]
+    assert held["loss"]["size"] == "mse"
+    assert held["loss"]["kind"]["config"]["from_logits"]

@@ -30,7 +30,8 @@ def losses_of(compiled: Any, outputs: Any) -> list[Any]:
 def as_given(compiled: Any, losses: list[Any], outputs: Any) -> tuple[Any, Any]:
     """Other losses in the form in which those of `compile` were given, and their weights.
 
-    Of one for all outputs there is one for each then, and as many weights.
+    Of one for all outputs there is one for each then, and as many weights. Those that have not
+    changed are what they were given as.
 
     Args:
         compiled: The losses that Keras has made.
@@ -40,19 +41,21 @@ def as_given(compiled: Any, losses: list[Any], outputs: Any) -> tuple[Any, Any]:
     Raises:
         ValueError: An output has several losses.
     """
-    paths = [path for path, _ in _in_order(compiled, outputs)]
-    if len(set(paths)) < len(paths):
+    pairs = _in_order(compiled, outputs)
+    if len({path for path, _ in pairs}) < len(pairs):
         raise ValueError("Losses can not be replaced where an output has several of them.")
     given, weights = compiled._user_loss, compiled._user_loss_weights
     names = list(compiled.output_names or ())
     if not keras.tree.is_nested(given):
         if len(losses) == 1:
             return losses[0], weights
+        own = zip(losses, pairs, strict=True)
+        losses = [given if loss is made else loss for loss, (_, made) in own]
         each = keras.tree.pack_sequence_as(outputs, losses)
         same = weights is None or keras.tree.is_nested(weights)
         return each, weights if same else keras.tree.map_structure(lambda _: weights, each)
-    for path, loss in zip(paths, losses, strict=True):
-        given = _replaced(given, path, loss, names)
+    for (path, made), loss in zip(pairs, losses, strict=True):
+        given = given if loss is made else _replaced(given, path, loss, names)
     return given, weights
 
 
