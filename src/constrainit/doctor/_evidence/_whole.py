@@ -22,6 +22,7 @@ from constrainit.doctor._evidence._losses import (
 )
 from constrainit.doctor._evidence._trainings import (
     AlikeEvidence,
+    AverageEvidence,
     AxisEvidence,
     DropEvidence,
     EndEvidence,
@@ -87,7 +88,7 @@ class Evidence:
         identical: Weights whose units are all the same, before and after the steps.
         zeros: Kernels of zeros that get no gradient, and leave what their layers give the same.
         twins: Weights that are the same as another one, before and after the steps, with it.
-        averages: Weights whose average, which the optimizer keeps, is outside by that much.
+        averages: Weights whose average, which the optimizer keeps, is outside of their sets.
         quantized: Weights with a constraint in a layer whose kernel is quantized, by layer.
         data: The arrays of the batch.
         losses_of: The loss of each output.
@@ -187,7 +188,7 @@ class Evidence:
     identical: list[WeightRecord] = field(default_factory=list)
     zeros: list[WeightRecord] = field(default_factory=list)
     twins: list[tuple[WeightRecord, WeightRecord]] = field(default_factory=list)
-    averages: list[tuple[WeightRecord, float]] = field(default_factory=list)
+    averages: list[AverageEvidence] = field(default_factory=list)
     quantized: list[tuple[str, str]] = field(default_factory=list)
     data: list[DataEvidence] = field(default_factory=list)
     losses_of: list[LossEvidence] = field(default_factory=list)

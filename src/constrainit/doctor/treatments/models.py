@@ -6,6 +6,7 @@ from constrainit._calibrate import calibrate, can_be_fitted
 from constrainit._carried import carry_adapted
 from constrainit._obey import prepare
 from constrainit.doctor._problem import Problem
+from constrainit.doctor._state import compiled_as
 from constrainit.doctor.rules.cw605_target_out_of_reach import scale_for
 from constrainit.doctor.treatments._configs import config_of, each
 from constrainit.doctor.treatments._remedy import Changed, with_other
@@ -276,8 +277,8 @@ def _keep_paths(model, other):
 
 def in_place(problem: Problem, model: keras.Model) -> Problem:
     """A problem with another model, trained in the same way."""
-    model._compile_loss = problem.model._compile_loss
     model.optimizer = getattr(problem.model, "optimizer", None)
+    compiled_as(problem.model, model)
     return with_other(problem, model=model)
 
 
