@@ -201,3 +201,31 @@ def test_a_tensor_that_is_no_weight(parts, levels):
         assert finding.layer == part.name
         assert finding.counts == bool(finding.treatment and finding.treatment.healed)
     assert not isinstance(getattr(parts[0], "free", 0), keras.Variable) or not levels
+
+
+class Auxiliary(keras.Model):
+    """A second head that is only there while the model is trained."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.head = layers.Dense(8, "tanh"), layers.Dense(1)
+        self.extra = keras.Sequential([layers.Dense(4, "tanh"), layers.Dense(1)])
+
+    def build(self, shape):
+        self.body.build(shape)
+        self.head.build((shape[0], 8))
+        self.extra.build((shape[0], 8))
+
+    def call(self, x, training=False):
+        body = self.body(x)
+        if training:
+            self.add_loss(0.1 * ops.mean(ops.square(self.extra(body) - x[:, :1])))
+        return self.head(body)
+
+
+def test_layers_that_only_training_calls():
+    """A pass in prediction, which calls fewer, is taken in between and changes nothing."""
+    keras.utils.set_random_seed(0)
+    model = Auxiliary()
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    assert counted(ci.diagnose(model, X, Y)) == []
