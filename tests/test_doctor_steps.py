@@ -229,3 +229,35 @@ def test_layers_that_only_training_calls():
     model = Auxiliary()
     model.compile(keras.optimizers.Adam(0.01), "mse")
     assert counted(ci.diagnose(model, X, Y)) == []
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="the others have that gradient")
+def test_numbers_of_classes_for_the_pixels_of_an_image():
+    """PyTorch raises for probabilities in the last axis, and not for logits."""
+    pixels, labels = np.ones((4, 6, 6, 2), "float32"), np.ones((4, 6, 6, 1), "int32")
+    model = sequential(
+        layers.Conv2D(3, 1, activation="softmax"),
+        optimizer="sgd", loss="sparse_categorical_crossentropy", shape=(6, 6, 2),
+    )  # fmt: skip
+    [first] = ci.diagnose(model, pixels, labels).findings
+    assert first.code == "CW001"
+    assert "from_logits=True" in first.fix
+
+
+class Sampled(layers.Layer):
+    """Divides what depends on a weight by an array of NumPy."""
+
+    def build(self, shape):
+        self.scale = self.add_weight(shape=(4,), initializer="ones")
+
+    def call(self, x):
+        return (x * self.scale - np.zeros(4, "float32")) / np.ones(4, "float32")
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="the others convert it")
+def test_an_array_meets_a_tensor_with_a_gradient():
+    """The line is named, and that the array has to become a tensor."""
+    report = ci.diagnose(sequential(Sampled(), layers.Dense(1), optimizer="sgd"), X, Y)
+    first = report.findings[0]
+    assert first.code == "CW001"
+    assert "convert_to_tensor" in first.fix
