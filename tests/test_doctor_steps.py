@@ -255,6 +255,7 @@ class Sampled(layers.Layer):
 
 
 @pytest.mark.skipif(keras.backend.backend() != "torch", reason="the others convert it")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_an_array_meets_a_tensor_with_a_gradient():
     """The line is named, and that the array has to become a tensor."""
     report = ci.diagnose(sequential(Sampled(), layers.Dense(1), optimizer="sgd"), X, Y)

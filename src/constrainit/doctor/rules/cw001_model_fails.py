@@ -56,6 +56,11 @@ _LAYOUT = (
     "the labels as ops.one_hot"
 )
 
+_UNSEEDED = (
+    "mend the line above: write self.seed = keras.random.SeedGenerator(0) in __init__, and give "
+    "keras.random seed=self.seed"
+)
+
 _WIDTH = (
     "pass a batch of the shape that the model takes, of width {1}, or make the model for inputs of "
     "width {0}"
@@ -76,6 +81,8 @@ def _fix(stage, fault, later):
         return _WITHOUT_CALL
     if fault.widths:
         return _WIDTH.format(*fault.widths)
+    if "[JAX RNG]" in fault.message and fault.sources:
+        return _UNSEEDED
     if "grad_input must be contiguous" in fault.message:
         return _LAYOUT
     if "Can't call numpy() on Tensor" in fault.message:

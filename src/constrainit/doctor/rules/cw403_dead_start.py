@@ -5,6 +5,9 @@ from constrainit.doctor.rules._rule import Rule, percent
 HALF = 0.5
 """From which share of dead units on a layer is told of."""
 
+BY_CHANCE = 2 / 3
+"""The share of units that may be dead by chance: of draws behind positive inputs half are."""
+
 _ALIKE = 1e-5
 """Outputs that vary by less, relative to the largest, are the same but for rounding."""
 
@@ -32,11 +35,10 @@ class DeadStart(Rule):
         Says something of the batch at hand: other samples may wake a unit. A last layer of few
         units may be dead by chance, and half of any layer where all examples are the same to it, as
         behind a codebook of which one code is taken: that is not told. Where the steps wake more
-        than half of the units, it is a note. Where the loss falls by a third or more in the
-        steps that are looked at, and the share of the units that are left is at least half of what
-        is left of it, it is one, too: behind inputs that are not negative half of the units of a
-        sound layer may be zero. Where they die only in these steps, the loss has two hundred steps
-        for it.
+        than half of the units, it is a note. Where a third is left, and the loss falls by a third
+        in the steps that are looked at, it is one, too: behind inputs that are not negative half of
+        the units of a sound layer may be zero. Where they die only in these steps, the loss has two
+        hundred steps for it.
 
     Source:
         Half of the units is the threshold of SageMaker Debugger's `DeadRelu`.
@@ -49,7 +51,8 @@ class DeadStart(Rule):
         for stage, outputs, _ in evidence.moments:
             dead = [o for o in outputs if o.dead is not None and o.dead >= _most(evidence, o)]
             for output in dead:
-                by_chance = _is_outweighed(evidence, output) or _woke(evidence, output)
+                by_chance = (output.dead or 0) <= BY_CHANCE and _trains(evidence)
+                by_chance = by_chance or _woke(evidence, output)
                 yield self.made(
                     f"{percent(output.dead)} of the units of {output.kind} {output.layer!r} are "
                     "zero for the whole batch: no gradient passes through them",
@@ -78,18 +81,13 @@ def _woke(evidence, output):
     return sound and all((o.dead or 0) < HALF and _most(evidence, o) == HALF for o in last)
 
 
-def _is_outweighed(evidence, output):
-    """Whether the loss falls by a third, and the units that are left are enough for it.
-
-    Of draws behind positive inputs half are dead, and in a small layer more of them by chance. The
-    farther the loss falls, the fewer have to be left.
-    """
+def _trains(evidence):
+    """Whether the units that are left are enough for a loss that falls by a third."""
     losses = evidence.losses
     if evidence.fault_step is not None or len(losses) < 2 or losses[0] <= 0:
         return False
-    # Of a loss that falls below zero no share is left.
-    left = evidence.outlived or (losses[-1] / losses[0] if losses[-1] >= 0 else LEFT)
-    return left <= LEFT and 1.0 - (output.dead or 0.0) >= left / 2
+    left = losses[-1] / losses[0] if evidence.outlived is None else evidence.outlived
+    return left <= LEFT
 
 
 def _fix(evidence, layer):
