@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from constrainit.doctor import _arguments, _batch
+from constrainit.doctor._dying import outlived
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding, of_classes
 from constrainit.doctor._fitted import faint
@@ -126,6 +127,7 @@ def examine(
         evidence.tight = tight(problem, evidence)
         evidence.faint = problem.faint = faint(problem, evidence)
         evidence.swamped = swamped(problem, evidence)
+        evidence.outlived = outlived(problem, evidence)
         found = findings(evidence)
         names = missing_names(evidence)
         if names:

@@ -148,6 +148,7 @@ class Evidence:
         tight: Weights whose bound keeps the model from training; asked once, as these are.
         faint: What is learnt where a signal fades by depth, and where it is brought back; asked
             once, of the model as it came.
+        outlived: What is left of the loss after more steps in which units die; asked once.
         swamped: What is learnt without what layers add to the loss; asked once, as these are.
         turned: Losses that take predictions first, where they are given targets first.
         endless: A weight whose size alone takes the loss down without end, where there is one.
@@ -241,6 +242,7 @@ class Evidence:
     falling_penalties: dict[str, float] = field(default_factory=dict)
     tight: list[TightEvidence] = field(default_factory=list)
     faint: Any = None
+    outlived: float | None = None
     swamped: Any = None
     turned: list[Any] = field(default_factory=list)
     endless: Any = None

@@ -15,6 +15,7 @@ from constrainit.model import walk
 from constrainit.sets import SpectralNorm
 
 _HALF = ("float16", "bfloat16")
+_BOUNDED = "ci.constrained(kernel=ci.SpectralNorm(1.0))"
 
 
 def in_float32(problem, evidence, found):
@@ -55,16 +56,16 @@ def _with_policy(problem, found, wrong, name, said):
 
 def spectral_constraint(problem, evidence, found):
     """A constraint on the spectral norm in place of the wrapper that assigns in `call`."""
-    config, changed = config_of(problem.model), []
+    config, changed, kinds = config_of(problem.model), [], set()
 
     def edit(part):
         if part.get("class_name") == "SpectralNormalization":
             inner = part["config"]["layer"]
-            inner["config"]["kernel_constraint"] = keras.saving.serialize_keras_object(
-                SpectralNorm(1.0)
-            )
-            inner["config"]["name"] = part["config"].get("name", inner["config"]["name"])
-            changed.append(inner["config"]["name"])
+            own = inner["config"]
+            own["kernel_constraint"] = keras.saving.serialize_keras_object(SpectralNorm(1.0))
+            own["name"] = part["config"].get("name", own["name"])
+            changed.append(own["name"])
+            kinds.add(inner["class_name"])
             kept = {k: v for k, v in part.items() if k in ("name", "inbound_nodes")}
             part.clear()
             part.update({**inner, **kept})
@@ -78,7 +79,7 @@ def spectral_constraint(problem, evidence, found):
         f"a constraint SpectralNorm(1.0) in place of SpectralNormalization around "
         f"{', '.join(changed[:3])}",
         other,
-        "keras.layers.Dense(..., **ci.constrained(kernel=ci.SpectralNorm(1.0)))",
+        "\n".join(f"keras.layers.{kind}(..., **{_BOUNDED})" for kind in sorted(kinds)),
     )
 
 
