@@ -2,6 +2,10 @@
 
 python benchmarks/bench_log.py read
 python benchmarks/bench_log.py kill
+python benchmarks/bench_log.py scale [--source OTHER/src]
+
+The last one gives a log of a million records to each thing that reads it, in a process of its own,
+without Keras; with the source of another version both take turns, on the same file.
 """
 
 import argparse
@@ -71,6 +75,75 @@ def read(count: int) -> None:
         )
 
 
+_READERS = {
+    "summary": "_command._print(*_command._digests(path, None, None))",
+    "--follow, a look": "_command._digests(path, None, None)",
+    "--html": "_command._write(path, None, None, str(out), None, None)",
+    "--csv": "_command._write(path, None, None, None, str(out), None)",
+    "--parquet": "_command._write(path, None, None, None, None, str(out))",
+    "read, all": "_reading.frame(path, None, None)",
+    "read, one weight": "_reading.frame(path, 'layer_0/kernel', None)",
+}
+"""What reads a log, after the import of what all of it needs."""
+
+_READER = """
+import sys, time, resource, contextlib, io
+from pathlib import Path
+from types import ModuleType
+package = sys.modules["constrainit"] = ModuleType("constrainit")
+package.__path__ = [sys.argv[1]]
+import numpy, pandas, pyarrow.csv, pyarrow.parquet, jinja2, rich.table
+from constrainit import _text
+from constrainit.log import _command, _reading, _summary
+path, out = Path(sys.argv[2]), Path(sys.argv[3])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+began, spent = time.perf_counter(), time.process_time()
+with contextlib.redirect_stdout(io.StringIO()):
+    exec(sys.argv[4])
+wall, spent = time.perf_counter() - began, time.process_time() - spent
+more = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+print(wall, spent, more / 1024, out.stat().st_size / 2**20 if out.exists() else 0)
+"""
+
+
+def scale(count: int, many: int, times: int, sources: list[str]) -> None:
+    """A log of a million records of some weights, to all that reads it."""
+    storage, _, writing = _storage()
+    import numpy as np
+
+    names = [f"layer_{i}/kernel" for i in range(many)]
+    draws = np.random.default_rng(0).random((997, len(storage.COLUMNS)), "float32").tolist()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "run.db"
+        writer = writing.Writer(path)
+        writer.begin({}, [storage.Weight(n, (9, 9), "float32", "a box") for n in names], 0)
+        for step in range(count // many):
+            for place, name in enumerate(names):
+                writer.add(name, step, draws[(step * many + place) % len(draws)])
+            writer.tick()
+        writer.commit()
+        writer.close()
+        print(f"{count:,} records of {many} weights, {path.stat().st_size / 2**20:.0f} MiB")
+        for name, code in _READERS.items():
+            for source in sources:
+                found = [_read_by(source, path, Path(folder) / "out", code) for _ in range(times)]
+                wall, spent, memory, size = map(min, zip(*found, strict=True))
+                print(
+                    f"{name:17} {wall:6.2f} s ({spent:.2f} s of the processor), {memory:5.0f} MiB "
+                    f"more memory, {size:5.1f} MiB written: {source}",
+                    flush=True,
+                )
+
+
+def _read_by(source, path, out, code):
+    arguments = [str(Path(source) / "constrainit"), str(path), str(out), code]
+    done = subprocess.run(
+        [sys.executable, "-c", _READER, *arguments], capture_output=True, text=True, check=True
+    )
+    out.unlink(missing_ok=True)
+    return [float(number) for number in done.stdout.split()]
+
+
 def kill(times: int) -> None:
     """A writer killed at random moments: what it had committed is there, the file is sound."""
     import random
@@ -99,9 +172,14 @@ def kill(times: int) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", choices=["read", "kill"])
+    parser.add_argument("part", choices=["read", "kill", "scale"], nargs="?", default="read")
+    parser.add_argument("--source", action="append", default=[], help="Another version's src.")
+    parser.add_argument("--weights", type=int, default=100, help="Of `scale`.")
+    parser.add_argument("--times", type=int, default=3, help="Of `scale`, the best of so many.")
     given = parser.parse_args()
     if given.part == "read":
         read(1_000_000)
-    else:
+    elif given.part == "kill":
         kill(50)
+    else:
+        scale(1_000_000, given.weights, given.times, [*given.source, str(SOURCE.parent)])

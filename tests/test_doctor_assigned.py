@@ -66,3 +66,17 @@ def test_a_weight_to_train_is_no_state():
     found = [f for f in first(Clipped(name="clipped")) if f.code == "CW406"]
     assert found
     assert all(f.treatment is None or not f.treatment.healed for f in found)
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="the assignment is kept")
+def test_the_wrapper_of_several_kinds_of_layers():
+    """What is pasted names the layers that were wrapped."""
+    keras.utils.set_random_seed(0)
+    norm = layers.SpectralNormalization
+    parts = [norm(layers.Conv1D(3, 2)), layers.Flatten(), norm(layers.Dense(1))]
+    model = keras.Sequential([keras.Input((4, 1)), *parts])
+    model.compile("sgd", "mse")
+    found = ci.diagnose(model, X[..., None], X[:, :1]).findings[0]
+    assert found.code == "CW406"
+    assert "layers.Conv1D(..., **ci" in found.treatment.code
+    assert "layers.Dense(..., **ci" in found.treatment.code

@@ -122,6 +122,7 @@ def test_an_example_depends_on_the_others():
 
     (first,) = found(report(Pool(0, name="pool")), "CW415")
     assert first.layer == "pool"
+    assert "tensordot" in first.fix
     assert not found(report(Pool(1)), "CW415")
     assert not found(report(Pool(1), layers.BatchNormalization(), layers.Dropout(0.5)), "CW415")
 

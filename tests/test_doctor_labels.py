@@ -134,7 +134,7 @@ def test_numbers_that_are_no_classes():
 
 
 def test_one_of_two_outputs():
-    """Only its loss is changed."""
+    """Only its loss is changed, and that of the other one told with it."""
     given = keras.Input((4,))
     heads = [layers.Dense(3, "softmax", name=name)(given) for name in ("one", "two")]
     model = keras.Model(given, heads)
@@ -142,7 +142,7 @@ def test_one_of_two_outputs():
     first = ci.diagnose(model, X, [CLASSES, CLASSES], steps=3).findings[0]
     assert (first.code, first.layer) == ("CW603", "two")
     assert first.treatment.healed
-    assert first.treatment.code == f"loss=\"{NUMBERS}\"  # 'two'"
+    assert first.treatment.code == f'loss=["{NUMBERS}", "{NUMBERS}"]'
 
 
 @pytest.mark.parametrize(

@@ -173,3 +173,30 @@ def test_the_signs_in_the_source(text, new):
     found = with_signs(text)
     expected = new and new.replace("SIGNS", "keras.ops.sign(keras.ops.diagonal")
     assert (found and found[1]) == expected
+
+
+def in_a_period(w):
+    return np.mod(w, 2 * np.pi)
+
+
+@pytest.mark.parametrize(
+    ("constraint", "leaps"),
+    [
+        (lambda w: w * (w >= 0.08), True), (lambda w: np.maximum(w, 0.08), False),
+        (lambda w: np.where(w > 0.04, np.maximum(w, 0.08), 0.0), False),
+        (lambda w: np.round(w, 1), False), (in_a_period, False),
+        (lambda w: np.clip(w, 0.0, 0.3), False), (np.tanh, False),
+    ],
+)  # fmt: skip
+def test_leaps_of_single_entries_most_of_which_are_zero(constraint, leaps):
+    """A step that is short for the weight as a whole takes no entry as far as its bound.
+
+    Zero and the bound are the nearest ones where the leap is half-way between them, and an angle
+    is the same one a period farther on.
+    """
+    for seed in range(20):
+        draws = np.random.default_rng(seed)
+        start = np.where(draws.random(14) < 0.3, draws.uniform(0.12, 0.3, 14), 0.0)
+        start[0] = 0.2
+        found = leap(lambda _, w: constraint(w), None, start.astype("float32"))
+        assert (found is not None) == leaps, seed

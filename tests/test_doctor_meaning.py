@@ -26,6 +26,10 @@ def shares(w):
     return w / ops.sum(w, axis=0, keepdims=True)
 
 
+def softmax(w):
+    return ops.softmax(w, axis=0)
+
+
 ROWS = np.float32([[0.0], [0.1], [0.2], [0.3]])
 
 MEANT = {
@@ -56,6 +60,17 @@ MEANT = {
     "half numbers": (lambda w: ops.round(2 * w) / 2, ci.Grid(0.5)),
     "three numbers": (lambda w: ops.clip(ops.round(w), -1, 1), ci.Grid(1.0, -1.0, 1.0)),
     "softmax": (lambda w: ops.softmax(w, axis=0), ci.Simplex(1.0, axis=[0])),
+    "a cap of a softmax": (
+        lambda w: ops.minimum(ops.softmax(w, axis=0), 0.4),
+        ci.Simplex(1.0, axis=[0]) & ci.Box(0.0, 0.4),
+    ),
+    "a cap of a softmax of rows": (
+        lambda w: 2 * ops.minimum(ops.softmax(w, axis=1), 0.35),
+        ci.Simplex(2.0, axis=[1]) & ci.Box(0.0, 0.7),
+    ),
+    "a cap that no share comes to": (
+        lambda w: ops.minimum(ops.softmax(w, axis=0), 1.0), ci.Simplex(1.0, axis=[0])
+    ),
     "shares of a floor": (
         lambda w: shares(ops.maximum(w, 0.05)), ci.Simplex(1.0, axis=[0]) & ci.Box(lower=0.05)
     ),
@@ -105,6 +120,17 @@ def record_of(constraint, start="glorot_uniform"):
 def as_tensor(function):
     # On JAX no Variable is taken by some functions.
     return lambda w: function(ops.convert_to_tensor(w))
+
+
+@pytest.mark.parametrize("units", [1, 4])
+def test_a_softmax_of_equal_weights_means_shares(units):
+    """By calling it again all become the same, which is no bound of theirs."""
+    keras.utils.set_random_seed(0)
+    even = keras.initializers.Constant(1 / 6)
+    dense = layers.Dense(units, kernel_initializer=even, kernel_constraint=as_tensor(softmax))
+    model = keras.Sequential([keras.Input((6,)), dense])
+    record = next(record for record in walk(model) if record.constraint is not None)
+    assert meant_set(record) == ci.Simplex(1.0, axis=[0])
 
 
 @pytest.mark.parametrize("name", MEANT)

@@ -63,3 +63,39 @@ def test_no_cure_where_the_loss_does_not_fall():
     own = [f for f in found if f.code == "CW506"]
     assert own
     assert not any(f.treatment is not None and f.treatment.healed for f in own)
+
+
+def shares(betas, dtype):
+    """Shares of a sum that start alike, of funds that vary by so much."""
+    keras.utils.set_random_seed(0)
+    draws = np.random.default_rng(0)
+    x = np.float32(betas) * draws.normal(size=(256, 1)) + 0.3 * draws.normal(size=(256, 6))
+    even = keras.initializers.Constant(1 / 6)
+    funds = layers.Dense(
+        1, use_bias=False, kernel_initializer=even, kernel_constraint=ci.Simplex(), dtype=dtype
+    )
+    model = keras.Sequential([keras.Input((6,)), funds])
+    model.compile(keras.optimizers.Adam(1e-3), "mse")
+    report = ci.diagnose(model, x.astype("float32"), np.zeros((256, 1), "float32"))
+    return [f for f in report.findings if f.code == "CW506"]
+
+
+APART, NEAR = [0.2, 0.5, 0.8, 1.1, 1.4, 1.6], [0.9, 0.95, 1.0, 1.05, 1.07, 1.1]
+
+
+def test_what_a_set_takes_back_is_no_movement():
+    """In float32 Adam moves all alike, which the sum takes back: only steps of SGD are a cure."""
+    [found] = shares(APART, "bfloat16")
+    assert found.treatment.healed
+    assert "keras.optimizers.SGD" in found.treatment.code
+
+
+def test_shares_that_float32_moves_by_rounding_only():
+    """They change as the sum of the rounded start is not one, and by no step."""
+    [found] = shares(NEAR, "bfloat16")
+    assert not found.treatment.healed
+    assert "takes back all that each of" in found.treatment.change
+
+
+def test_shares_in_float32_lose_no_update():
+    assert not shares(APART, "mixed_bfloat16")

@@ -62,6 +62,8 @@ def test_kernels_of_the_usual_size_are_not_accused():
     report = ci.diagnose(classifier("he_normal"), X, LABELS)
     assert report.ok, str(report)
     assert [(finding.code, finding.level) for finding in report.findings] == [("CW402", "info")]
+    assert "sure of the examples" in report.findings[0].message
+    assert "center the input" not in report.findings[0].fix
 
 
 def deep(activation, count=6):

@@ -201,3 +201,64 @@ def test_a_tensor_that_is_no_weight(parts, levels):
         assert finding.layer == part.name
         assert finding.counts == bool(finding.treatment and finding.treatment.healed)
     assert not isinstance(getattr(parts[0], "free", 0), keras.Variable) or not levels
+
+
+class Auxiliary(keras.Model):
+    """A second head that is only there while the model is trained."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.head = layers.Dense(8, "tanh"), layers.Dense(1)
+        self.extra = keras.Sequential([layers.Dense(4, "tanh"), layers.Dense(1)])
+
+    def build(self, shape):
+        self.body.build(shape)
+        self.head.build((shape[0], 8))
+        self.extra.build((shape[0], 8))
+
+    def call(self, x, training=False):
+        body = self.body(x)
+        if training:
+            self.add_loss(0.1 * ops.mean(ops.square(self.extra(body) - x[:, :1])))
+        return self.head(body)
+
+
+def test_layers_that_only_training_calls():
+    """A pass in prediction, which calls fewer, is taken in between and changes nothing."""
+    keras.utils.set_random_seed(0)
+    model = Auxiliary()
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    assert counted(ci.diagnose(model, X, Y)) == []
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="the others have that gradient")
+def test_numbers_of_classes_for_the_pixels_of_an_image():
+    """PyTorch raises for probabilities in the last axis, and not for logits."""
+    pixels, labels = np.ones((4, 6, 6, 2), "float32"), np.ones((4, 6, 6, 1), "int32")
+    model = sequential(
+        layers.Conv2D(3, 1, activation="softmax"),
+        optimizer="sgd", loss="sparse_categorical_crossentropy", shape=(6, 6, 2),
+    )  # fmt: skip
+    [first] = ci.diagnose(model, pixels, labels).findings
+    assert first.code == "CW001"
+    assert "from_logits=True" in first.fix
+
+
+class Sampled(layers.Layer):
+    """Divides what depends on a weight by an array of NumPy."""
+
+    def build(self, shape):
+        self.scale = self.add_weight(shape=(4,), initializer="ones")
+
+    def call(self, x):
+        return (x * self.scale - np.zeros(4, "float32")) / np.ones(4, "float32")
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="the others convert it")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_an_array_meets_a_tensor_with_a_gradient():
+    """The line is named, and that the array has to become a tensor."""
+    report = ci.diagnose(sequential(Sampled(), layers.Dense(1), optimizer="sgd"), X, Y)
+    first = report.findings[0]
+    assert first.code == "CW001"
+    assert "convert_to_tensor" in first.fix

@@ -1,6 +1,7 @@
 """`constrainit log`: what a log holds, for people."""
 
 import csv
+import itertools
 import os
 import xml.etree.ElementTree as ElementTree
 
@@ -9,8 +10,10 @@ import pytest
 from click.testing import CliRunner
 
 from constrainit.cli import cli
-from constrainit.log import _command
-from constrainit.log._curves import curve, heat, spread, thinned
+from constrainit.log import _command, _table
+from constrainit.log._curves import curve, heat, last_of_each, spread
+from constrainit.log._outline import outlines
+from constrainit.log._reading import frame, opened
 from constrainit.log._storage import COLUMNS, Weight
 from constrainit.log._writer import Writer
 
@@ -159,6 +162,42 @@ def test_tables_hold_every_record(path, tmp_path):
     assert len(pd.read_parquet(tmp_path / "t.parquet")) == 1000
 
 
+@pytest.mark.parametrize("has_arrow", [True, False])
+def test_tables_are_written_in_parts(path, tmp_path, monkeypatch, has_arrow):
+    """The same table whoever writes the numbers out, in however many parts, as it is read."""
+    import pandas as pd
+
+    monkeypatch.setattr("constrainit.log._reading._TOGETHER", 7)
+    monkeypatch.setattr(_table, "_ROWS", 100)
+    if not has_arrow:
+        monkeypatch.setattr(_table, "find_spec", lambda name: None)
+    done = _run(path, "--csv", tmp_path / "t.csv", "--parquet", tmp_path / "t.parquet")
+    assert done.exit_code == 0, done.output
+    expected = frame(path, None, None)
+    columnar = pd.read_parquet(tmp_path / "t.parquet")
+    assert columnar["weight"].dtype == "category"
+    for found in (columnar, pd.read_csv(tmp_path / "t.csv")):
+        found["weight"] = pd.Categorical(found["weight"], expected["weight"].cat.categories)
+        found = found.sort_values(["step", "weight"], ignore_index=True)
+        pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+    assert {f.name for f in tmp_path.iterdir()} == {"run.db", "t.csv", "t.parquet"}
+    path = _written(tmp_path / "thirds.db", 99, violation=lambda step: 2**-20 * step / 3)
+    _run(path, "--csv", tmp_path / "t.csv")
+    with (tmp_path / "t.csv").open() as stream:
+        numbers = [float(row["violation"]) for row in csv.DictReader(stream)]
+    assert numbers == [2**-20 * step / 3 for step in range(99)]
+
+
+def test_a_table_of_nothing_has_its_header(tmp_path):
+    """A run without a record yet."""
+    path = _written(tmp_path / "run.db", 0)
+    done = _run(path, "--csv", tmp_path / "t.csv", "--parquet", tmp_path / "t.parquet")
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "t.csv").read_text() == f"weight,step,{','.join(COLUMNS)}\n"
+    assert frame(tmp_path / "run.db", None, None).empty
+    assert _run(path, "--html", tmp_path / "page.html").exit_code == 0
+
+
 def test_following_shows_what_is_new(path, monkeypatch):
     """While training goes on, new records are shown; an interruption ends it."""
     writer = Writer(path, seconds=0)
@@ -197,21 +236,90 @@ def test_what_can_not_be_shown_is_said(path, monkeypatch, arguments, message):
     assert message in done.output
 
 
-def test_curves_keep_their_peaks():
-    """Thinning keeps the largest and the least number; a heat map carries what it last knew."""
-    pairs = [(step, 9.0 if step == 777 else 0.0) for step in range(5000)]
-    kept = thinned(pairs)
-    assert len(kept) <= 300
-    assert (777, 9.0) in kept
-    assert curve({"after": [(0, None)]}) is None
-    assert curve({"after": [(3, 2.0)]})["lines"]["after"] == "0.0,48.0 0.0,48.0"
-    assert heat([(0, 0.25), (3, 0.5)], 0, 3) == [0.25, 0.25, 0.25, 0.5]
+def _written(path, count, weights=1, last=None, **columns):
+    """A log whose numbers are functions of the step, 1 where none is given."""
+    writer = Writer(path)
+    names = [f"layer_{i}/kernel" for i in range(weights)]
+    writer.begin(ABOUT, [Weight(name, (2, 3), "float32", "a box") for name in names], 0)
+    for step in range(count):
+        numbers = dict.fromkeys(COLUMNS, 1.0) | {n: f(step) for n, f in columns.items()}
+        for name in names:
+            writer.add(name, step, [numbers[column] for column in COLUMNS])
+    if last is not None:
+        writer.add(names[0], count, [{**numbers, **last}[column] for column in COLUMNS])
+    writer.commit()
+    writer.close()
+    return path
+
+
+def _outlines(path, weights=1):
+    with opened(path) as database:
+        return outlines(database, {i + 1: Weight(str(i), (2,), "f4", "") for i in range(weights)})
+
+
+def test_no_peak_is_lost_of_a_long_training(tmp_path):
+    """Of each stretch of time the least and the largest number, wherever a peak of one step is."""
+    peaks = {17: 9.0, 4999: -3.0}
+    path = _written(
+        tmp_path / "run.db", 5000, last={"gradient_norm": None, "violation": 88.0},
+        violation=lambda step: peaks.get(step, 0.0), share_moved=lambda step: float(step == 777),
+    )  # fmt: skip
+    found = _outlines(path)
+    (one,) = found.held
+    assert (one.records, found.first, found.last, found.is_cut) == (5001, 0, 5000, True)
+    stretches = one.curves["violation"]
+    assert len(stretches) == 150
+    # The end of the training is no step.
+    assert [s for s in stretches if s[2:] != (0.0, 0.0)] == [
+        (0, 33, 0.0, 9.0),
+        (4968, 5000, -3.0, 0.0),
+    ]
+    assert all(s[0] - 1 == before[1] for before, s in itertools.pairwise(stretches))
+    cells = heat(one.curves["share_moved"], 0, 5000, 120)
+    assert 1 <= sum(cell == 1.0 for cell in cells) <= 2
+    done = _run(path, "--html", tmp_path / "page.html")
+    assert done.exit_code == 0, done.output
+    text = " ".join((tmp_path / "page.html").read_text().split())
+    assert "outside by, before the constraint: -3 to 9" in text
+    assert "Of more than 300 records a curve is a band: the time is cut into 150 stretches" in text
+    assert text.count("<polygon") == 1
+    assert 'points="0.9,0.0' in text[text.index("<polygon") :]
+
+
+def test_a_page_of_many_weights_has_shorter_curves(tmp_path):
+    """The page stays small: the time is cut into fewer stretches; of few records each is drawn."""
+    path = _written(tmp_path / "run.db", 100, 300, violation=float)
+    found = _outlines(path, 300)
+    assert (found.stretches, found.is_cut) == (50, False)
+    assert [s[3] for s in found.held[299].curves["violation"]] == [*map(float, range(100))]
+    path = _written(tmp_path / "other.db", 101, 300, violation=float)
+    found = _outlines(path, 300)
+    assert found.is_cut
+    assert len(found.held[0].curves["violation"]) == 50
+    _run(path, "--html", tmp_path / "page.html")
+    assert (tmp_path / "page.html").stat().st_size < 4e6
+
+
+def test_curves_and_bands_fit_their_axes():
+    """One number is a line across; what is infinite lies at the edge; a heat map knows the past."""
+    assert curve({"after": []}) is None
+    assert curve({"after": [(3, 3, 2.0, 2.0)]})["lines"]["after"] == "0.0,48.0 0.0,48.0"
+    drawn = curve({"after": [(0, 9, -1.0, 1.0), (10, 20, 0.0, float("inf"))]})
+    assert drawn["bands"]["after"] == "63.0,0.0 210.0,0.0 210.0,48.0 63.0,96.0"
+    assert (drawn["low"], drawn["high"], drawn["left"], drawn["right"]) == ("-1", "inf", 0, 20)
+    assert heat([(0, 0, 0.0, 0.25), (3, 3, 0.0, 0.5)], 0, 3) == [0.25, 0.25, 0.25, 0.5]
+
+
+def test_of_many_rows_the_last_of_each_stretch():
+    """As many as are asked for, or all."""
+    assert last_of_each([*range(1000)], 40)[::39] == [24, 999]
+    assert last_of_each([1, 2], 40) == [1, 2]
 
 
 def test_histograms_are_spread_over_time():
-    """Each in bins that all share, every weight counted once; one that is lost has no cell."""
+    """Each in bins that all share, every weight counted once."""
     rows = [(0, np.array([6.0, 2.0]), 0.0, 12.0), (5, np.array([4.0, 4.0]), 24.0, 24.0)]
-    drawn = spread([*rows, (9, np.array([0.0, 8.0]), None, None)])
+    drawn = spread(rows)
     assert (drawn["across"], drawn["left"], drawn["right"]) == (2, 0, 5)
     assert (drawn["low"], drawn["high"]) == ("0", "24")
     first = {drawn["up"] - 1 - y: share**2 for x, y, share in drawn["cells"] if x == 0}
@@ -221,5 +329,3 @@ def test_histograms_are_spread_over_time():
     # A weight of one number is in the bin that begins with it.
     one = spread([rows[0], (1, np.array([8.0, 0.0]), 6.0, 6.0)])
     assert [cell for cell in one["cells"] if cell[0] == 1] == [(1, one["up"] - 1 - 12, 1.0)]
-    many = spread([(step, np.ones(2), 0.0, 1.0) for step in range(1000)])
-    assert (many["across"], many["right"]) == (40, 999)

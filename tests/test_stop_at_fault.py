@@ -286,6 +286,128 @@ def test_training_goes_on_with_a_lower_rate(tmp_path):
     assert [fault.path for fault in healed.faults] == [None, None]
 
 
+def _bad_at(*places):
+    x, y = data()
+    for place in places:
+        x[place * BATCH] = np.nan
+    return x, y
+
+
+def _slots(optimizer):
+    return [array(v) for v in optimizer.variables]
+
+
+@pytest.mark.parametrize("scaled", [False, True], ids=["plain", "loss scale"])
+@pytest.mark.parametrize("jit", [False, True], ids=["", "jit"])
+def test_a_schedule_is_slowed_as_a_whole(tmp_path, scaled, jit):
+    """What training is as by hand with a slowed schedule, slots and all, in a compiled step.
+
+    What is saved meanwhile has the slowed schedule, and the optimizer has its own again at the end.
+    """
+    if jit and TORCH:
+        pytest.skip("torch.compile takes a minute")
+    own = keras.optimizers.schedules.ExponentialDecay(0.02, 3, 0.5)
+
+    def make(schedule):
+        keras.utils.set_random_seed(3)
+        made = model(ci.NonNegative())
+        optimizer = keras.optimizers.Adam(schedule)
+        if scaled:
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=8.0)
+        made.compile(optimizer, "mse", jit_compile=jit)
+        ci.project(made)
+        return made, getattr(optimizer, "inner_optimizer", optimizer)
+
+    (sick, adam), (x, y) = make(own), _bad_at(2, 7)
+    saved = tmp_path / "m.keras"
+    stop = ci.StopAtFault(None, every=4, roll_backs=2, factor=0.25)
+    with pytest.warns(UserWarning, match="goes on without the batch"):
+        sick.fit(
+            x, y, batch_size=BATCH, shuffle=False, verbose=0,
+            callbacks=[stop, keras.callbacks.ModelCheckpoint(saved)],
+        )  # fmt: skip
+    assert [fault.step for fault in stop.faults] == [3, 7]
+    assert adam._learning_rate is own
+    loaded = keras.models.load_model(saved, compile=True).optimizer
+    loaded = getattr(loaded, "inner_optimizer", loaded)
+    assert array(loaded.learning_rate) == pytest.approx(array(own(10)) / 16)
+
+    alone, optimizer = make(own)
+    share = 1.0
+    for place in range(COUNT):
+        if place in (2, 7):
+            share *= 0.25
+            continue
+        rows = slice(place * BATCH, (place + 1) * BATCH)
+        slowed = keras.optimizers.schedules.ExponentialDecay(0.02 * share, 3, 0.5)
+        optimizer.learning_rate = slowed
+        # A step that is compiled does not see another schedule.
+        alone.run_eagerly = True
+        alone.train_function = None
+        alone.train_on_batch(x[rows], y[rows])
+    for one, other in zip(_slots(sick.optimizer), _slots(alone.optimizer), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-7)
+    for one, other in zip(sick.get_weights(), alone.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+    # The next fit begins with the schedule as it is, in a step that was compiled before.
+    before = sick.get_weights()
+    rate = array(own(int(adam.iterations)))
+    with pytest.warns(UserWarning, match="goes on without the batch"):
+        sick.fit(x[: 3 * BATCH], y[: 3 * BATCH], batch_size=BATCH, verbose=0, callbacks=[stop])
+    assert adam._learning_rate is own
+    moved = max(np.abs(a - b).max() for a, b in zip(sick.get_weights(), before, strict=True))
+    assert 0.2 * rate < moved <= 2.1 * rate
+
+
+@pytest.mark.parametrize("first", [False, True], ids=["behind it", "before it"])
+def test_a_rate_that_a_callback_sets_stays_lowered(first):
+    """`LearningRateScheduler` by the number of the epoch, or by what there was; on both sides."""
+    for schedule, expected in (
+        (lambda epoch, rate: 0.08 * 0.75**epoch, [0.04, 0.03, 0.0225]),
+        (lambda epoch, rate: 0.5 * rate, [0.01, 0.005, 0.0025]),
+        (lambda epoch, rate: 0.08, [0.04, 0.04, 0.04]),
+    ):
+        (x, y), sick = _bad_at(3), model(ci.NonNegative(), rate=0.04)
+        stop, found = ci.StopAtFault(None, every=2, roll_backs=3), []
+        keep = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs, found=found, sick=sick: found.append(
+                float(sick.optimizer.learning_rate)
+            )
+        )
+        scheduler = keras.callbacks.LearningRateScheduler(schedule)
+        callbacks = [scheduler, stop] if first else [stop, scheduler]
+        with pytest.warns(UserWarning, match="goes on without the batch"):
+            sick.fit(
+                _once_bad(x, y), epochs=3, steps_per_epoch=COUNT, verbose=0, shuffle=False,
+                callbacks=[*callbacks, keep],
+            )  # fmt: skip
+        assert found == pytest.approx(expected)
+        assert len(stop.faults) == 1
+
+
+def _once_bad(x, y):
+    """Batches without end, of which those of the second round on are sound."""
+    sound = np.nan_to_num(x)
+    for place in range(10**6):
+        rows = slice(place % COUNT * BATCH, (place % COUNT + 1) * BATCH)
+        yield (x if place < COUNT else sound)[rows], y[rows]
+
+
+def test_a_plateau_lowers_what_was_lowered():
+    """`ReduceLROnPlateau` goes on from the rate that a roll-back has left."""
+    (x, y), sick = _bad_at(3), model(rate=1e-6)
+    plateau = keras.callbacks.ReduceLROnPlateau(
+        monitor="loss", patience=1, min_delta=1e6, factor=0.1
+    )
+    with pytest.warns(UserWarning, match="goes on without the batch"):
+        sick.fit(
+            _once_bad(x, y), epochs=2, steps_per_epoch=COUNT, verbose=0, shuffle=False,
+            callbacks=[plateau, ci.StopAtFault(None, roll_backs=1)],
+        )  # fmt: skip
+    assert float(sick.optimizer.learning_rate) == pytest.approx(5e-8)
+
+
 @pytest.mark.parametrize("every", [5, 100])
 def test_no_more_is_kept_than_it_must(monkeypatch, every):
     """It looks after so many batches, earlier where they are large, and begins anew there."""
@@ -510,9 +632,6 @@ def test_sound_training_is_as_without_it(a_set, tmp_path):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
-SCHEDULE = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
-
-
 @pytest.mark.parametrize(
     ("arguments", "rate", "message"),
     [
@@ -522,7 +641,11 @@ SCHEDULE = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
         ({"every": 0}, 0.1, "`every` of `StopAtFault` must be an integer of at least 1"),
         ({"roll_backs": -1}, 0.1, "`roll_backs` of `StopAtFault` must be an integer of at least 0"),
         ({"factor": 1}, 0.1, "`factor` of `StopAtFault` must lie between 0 and 1"),
-        ({"roll_backs": 1}, SCHEDULE, "needs a learning rate that is a number"),
+        (
+            {"roll_backs": 1},
+            lambda: 0.1,
+            "lowers the learning rate, .*LearningRateSchedule`. Write a subclass of that in place",
+        ),
     ],
 )
 def test_wrong_arguments(arguments, rate, message):

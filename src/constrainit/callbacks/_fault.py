@@ -14,6 +14,7 @@ from constrainit._signatures import Told
 from constrainit._warning import warn
 from constrainit.callbacks._fault_flags import Flags
 from constrainit.callbacks._fault_names import Fault, judged
+from constrainit.callbacks._fault_rate import Rates, check
 from constrainit.callbacks._fault_state import State, batches_of, give, size_of, step, taken
 from constrainit.callbacks._log_hub import (
     attach,
@@ -50,7 +51,8 @@ class StopAtFault(Told, keras.callbacks.Callback):
         every: After how many batches it looks; so many are kept in memory, up to 256 MiB.
         roll_backs: How often it goes on from before the step, without the batch that failed and
             with a lower learning rate. Then it stops.
-        factor: What the learning rate is multiplied by each time.
+        factor: What the learning rate is multiplied by each time. A number stays so after `fit`; a
+            schedule is multiplied as a whole, and the optimizer has its own again after `fit`.
 
     Attributes:
         faults: What was found, in order, as `Fault`.
@@ -58,7 +60,7 @@ class StopAtFault(Told, keras.callbacks.Callback):
     Raises:
         ValueError: An argument is not of its kind, or there is no folder for the file; at the start
             of `fit`: the model is not compiled or not built, or the learning rate, which
-            `roll_backs` lowers, is a schedule.
+            `roll_backs` lowers, is neither a number nor a schedule of Keras.
     """
 
     def __init__(
@@ -95,15 +97,16 @@ class StopAtFault(Told, keras.callbacks.Callback):
             optimizer.build(self.model.trainable_variables)
         self.faults, self._left, self._logs = [], self.roll_backs, {}
         for inner in inner_optimizers(optimizer):
-            if self.roll_backs and not isinstance(inner._learning_rate, keras.Variable):
-                raise ValueError(
-                    "`roll_backs` of `StopAtFault` needs a learning rate that is a number, as it "
-                    f"is lowered. Received: {inner._learning_rate!r}."
-                )
-            recipe = Flags.recipe_of(inner)
-            flags = observer_of(self.model, recipe, functools.partial(Flags, inner))
+            if self.roll_backs:
+                check(inner)
+            slows = self.roll_backs > 0
+            recipe = Flags.recipe_of(inner, slows)
+            flags = observer_of(self.model, recipe, functools.partial(Flags, inner, slows))
             attach(flags, inner, self.model)
             self._flags.append(flags)
+            if flags.slowing is not None:
+                inner.learning_rate = flags.slowing
+        self._rates = Rates(self._flags, self.factor)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Copies the state; what happens to weights from here on are steps."""
@@ -117,6 +120,7 @@ class StopAtFault(Told, keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Looks at the steps since the last look."""
         self._look()
+        self._rates.leave()
         # The copy is made where the next epoch begins.
         self._good, self._window, self._size = [], [], 0
 
@@ -131,6 +135,8 @@ class StopAtFault(Told, keras.callbacks.Callback):
             model.train_function = model.train_function.without(self)
         for flags in self._flags:
             detach(flags, flags.optimizer, model)
+            if flags.slowing is not None and flags.optimizer._learning_rate is flags.slowing:
+                flags.optimizer.learning_rate = flags.slowing.schedule
         self._flags, self._function = [], None
         self._window, self._good, self._size = [], [], 0
 
@@ -151,12 +157,16 @@ class StopAtFault(Told, keras.callbacks.Callback):
         model: Any = self._model
         state, source = arguments[:-1], arguments[-1]
         batches = batches_of(source, getattr(model, "steps_per_execution", 1) or 1)
-        if len(self._window) >= self.every or self._size >= _MOST:
+        is_due = len(self._window) >= self.every or self._size >= _MOST
+        if is_due or self._rates.wait:
             if state:
                 give(model, *state)
                 model.jax_state_sync()
-            self._look()
-            self._begin()
+            # Here all callbacks have begun the epoch.
+            self._rates.take_up()
+            if is_due:
+                self._look()
+                self._begin()
             state = (taken(model),) if state else ()
             if model.stop_training:
                 return (self._logs, *state) if state else self._logs
@@ -197,7 +207,7 @@ class StopAtFault(Told, keras.callbacks.Callback):
                 self.model.stop_training = True
                 break
             self._left -= 1
-            self._slow_down()
+            self._rates.lower()
             # With the lower rate: a second fault goes back to it.
             self._good, self._window = self._state.copy(), self._window[place + 1 :]
             refused = self._again(self._window)
@@ -212,11 +222,6 @@ class StopAtFault(Told, keras.callbacks.Callback):
                     raise
                 return refused
         return None
-
-    def _slow_down(self):
-        for flags in self._flags:
-            rate = flags.optimizer._learning_rate
-            rate.assign(rate.value * self.factor)
 
     def _find(self, refused):
         """Takes the steps once more; leaves the model before the one that fails.

@@ -9,6 +9,7 @@ from keras import ops
 
 from constrainit._set import ConstraintSet
 from constrainit.callbacks import _log_sums as sums
+from constrainit.callbacks._fault_rate import Schedule, slowed
 from constrainit.callbacks._log_hub import carried
 from constrainit.callbacks._train_function import Reader
 
@@ -37,12 +38,14 @@ class Flags:
 
     Args:
         optimizer: A built optimizer that changes the weights itself.
+        slows: Whether its schedule, if it has one, can be slowed down.
 
     Attributes:
+        slowing: The schedule that takes the place of the optimizer's own, or None.
         looks: Whether steps note all of it.
     """
 
-    def __init__(self, optimizer: Any):
+    def __init__(self, optimizer: Any, slows: bool = False):
         self.optimizer = optimizer
         self.variables = list(optimizer._trainable_variables)
         self._place = {id(v): i for i, v in enumerate(self.variables)}
@@ -52,22 +55,28 @@ class Flags:
         self.looks = False
         shape = (len(STAGES), len(self.variables))
         self.bad = carried(optimizer, shape, "int32", "faults")
+        is_schedule = isinstance(optimizer._learning_rate, Schedule)
+        self.slowing = slowed(optimizer) if slows and is_schedule else None
 
     def reset(self) -> None:
         """A fit begins: nothing has been found."""
         self.looks = False
         self.bad.assign(ops.zeros(self.bad.shape, "int32"))
+        if self.slowing is not None:
+            self.slowing.set(1.0)
 
     @staticmethod
-    def recipe_of(optimizer: Any) -> tuple[Any, ...]:
+    def recipe_of(optimizer: Any, slows: bool = False) -> tuple[Any, ...]:
         """What a step depends on in which it looks at an optimizer."""
         pairs = ((id(v), id(v.constraint)) for v in optimizer._trainable_variables)
-        return "faults", id(optimizer), *pairs
+        rate = optimizer._learning_rate
+        slowed = id(rate) if slows and isinstance(rate, Schedule) else None
+        return "faults", id(optimizer), slowed, *pairs
 
     @property
     def carried(self) -> list[Any]:
-        """The variable that a compiled step has to carry."""
-        return [self.bad]
+        """The variables that a compiled step has to carry."""
+        return [self.bad] if self.slowing is None else [self.bad, self.slowing.variable]
 
     def ahead(self, steps: int, read: Reader) -> None:
         """Nothing: whoever searches says when to look."""

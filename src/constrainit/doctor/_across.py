@@ -6,8 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from constrainit.doctor._recording import Recording, as_it_is, is_custom
-from constrainit.doctor._statistics import to_numpy
+from constrainit.doctor._recording import given_in_prediction, is_custom
 
 _FEWEST = 4
 _DIFFERENT = 1e-2
@@ -66,12 +65,8 @@ def _may_mix(layer):
 
 def _pass(problem, x):
     """What each layer, and at last the model, gives in prediction, in the order of execution."""
-    # One of its own: that of the problem holds what a training step goes through.
-    recording = Recording(problem.model)
-    with recording.of(as_it_is, lambda value, _: to_numpy(value)) as outputs:
-        problem.model(x, training=False)
     found: dict[str, np.ndarray] = {}
-    for (name, *_), value in zip(recording.named, outputs, strict=True):
+    for name, value in given_in_prediction(problem.model, x):
         # Of a layer that is called again the first call is looked at.
         found.setdefault("" if name == problem.model.name else name, value)
     return found

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from constrainit.doctor import _arguments, _batch
+from constrainit.doctor._dying import outlived
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding, of_classes
 from constrainit.doctor._fitted import faint
@@ -23,7 +24,7 @@ from constrainit.doctor._probe import probe
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._randomness import undisturbed
 from constrainit.doctor._report import Report
-from constrainit.doctor._state import borrowed, built_meanwhile, collecting_only_new
+from constrainit.doctor._state import borrowed, built_meanwhile, collecting_only_new, compiled_as
 from constrainit.doctor._swamped import swamped
 from constrainit.doctor._tight import tight
 from constrainit.doctor.rules import OF_CLASSES, findings, in_order
@@ -110,6 +111,7 @@ def examine(
                 evidence = Evidence(faults={"build": fault(exception)})
                 return _report(model, x, evidence, seed, said, target=target)
     problem = Problem(model, x, y, loss, optimizer, seed, steps)
+    problem.of_file = target.endswith(".keras")
     now = {layer.name for layer in model._flatten_layers() if layer.built and layer.variables}
     late = [name for name in unbuilt if name in now]
     if was_built and late:
@@ -125,6 +127,7 @@ def examine(
         evidence.tight = tight(problem, evidence)
         evidence.faint = problem.faint = faint(problem, evidence)
         evidence.swamped = swamped(problem, evidence)
+        evidence.outlived = outlived(problem, evidence)
         found = findings(evidence)
         names = missing_names(evidence)
         if names:
@@ -178,13 +181,6 @@ def _with_keras_ops(problem, evidence, found, names):
     return again
 
 
-_COMPILED = (
-    "compiled", "jit_compile", "run_eagerly", "auto_scale_loss", "_compile_loss",
-    "_compile_metrics", "_loss_tracker",
-)  # fmt: skip
-"""What a model knows of how it was compiled."""
-
-
 def _twin(model: keras.Model) -> keras.Model | None:
     """A model like one that is not built, so that the original stays as it is; None if none is.
 
@@ -205,10 +201,10 @@ def _twin(model: keras.Model) -> keras.Model | None:
         for name, value in vars(original).items():
             if name.endswith("_constraint") and value is not None:
                 setattr(copy, name, value)
-    # What `compile` has set, that of a model's own, too; not through `setattr`, which would track.
-    set_by_it = {name: vars(model)[name] for name in _COMPILED if name in vars(model)}
+    # What `compile` of a model's own has set, too.
     others = {name: value for name, value in vars(model).items() if name not in vars(twin)}
-    vars(twin).update({**others, **set_by_it})
+    vars(twin).update(others)
+    compiled_as(model, twin)
     twin.optimizer = getattr(model, "optimizer", None)
     return twin
 

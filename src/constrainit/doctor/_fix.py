@@ -139,7 +139,10 @@ def _compile(loaded, problem, compiled):
     config = {**compiled, "optimizer": keras.saving.serialize_keras_object(problem.optimizer)}
     if problem.given_loss is not None:
         config["loss"] = keras.saving.serialize_keras_object(problem.given_loss)
-    loaded.compile_from_config(config)
+    if problem.loss_weights is not None:
+        config["loss_weights"] = problem.loss_weights
+    # The optimizer has a loss scale around it, or was compiled so that it has none.
+    loaded.compile_from_config({**config, "auto_scale_loss": False})
     slots, state = loaded.optimizer.variables, problem.optimizer.variables
     if [tuple(v.shape) for v in slots] == [tuple(v.shape) for v in state]:
         for variable, value in zip(slots, state, strict=True):

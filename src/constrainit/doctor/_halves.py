@@ -42,6 +42,7 @@ class Halves:
         (x, y), self._unseen = (_every_other(problem, at) for at in (0, 1))
         given = optimizer or problem.given_optimizer
         self._problem = Problem(problem.model, x, y, problem.given_loss, given, problem.seed, 1)
+        self._problem.loss_weights = problem.loss_weights
         self._problem.set_loss()
         # It makes the optimizer, and compiles what gives the outputs, too.
         self._problem.step()

@@ -24,12 +24,69 @@ def losses_of(compiled: Any, outputs: Any) -> list[Any]:
     Those of a dictionary come as that was written. An output without a loss has no place, and one
     may have several.
     """
+    return [function for _, function in _in_order(compiled, outputs)]
+
+
+def as_given(compiled: Any, losses: list[Any], outputs: Any) -> tuple[Any, Any]:
+    """Other losses in the form in which those of `compile` were given, and their weights.
+
+    Of one for all outputs there is one for each then, and as many weights. Those that have not
+    changed are what they were given as.
+
+    Args:
+        compiled: The losses that Keras has made.
+        losses: The others, one for each, in the order of `losses_of`.
+        outputs: What the model gives, or its shapes.
+
+    Raises:
+        ValueError: An output has several losses.
+    """
+    pairs = _in_order(compiled, outputs)
+    if len({path for path, _ in pairs}) < len(pairs):
+        raise ValueError("Losses can not be replaced where an output has several of them.")
+    given, weights = compiled._user_loss, compiled._user_loss_weights
+    names = list(compiled.output_names or ())
+    if not keras.tree.is_nested(given):
+        if len(losses) == 1:
+            return losses[0], weights
+        own = zip(losses, pairs, strict=True)
+        losses = [given if loss is made else loss for loss, (_, made) in own]
+        each = keras.tree.pack_sequence_as(outputs, losses)
+        same = weights is None or keras.tree.is_nested(weights)
+        return each, weights if same else keras.tree.map_structure(lambda _: weights, each)
+    for (path, made), loss in zip(pairs, losses, strict=True):
+        given = given if loss is made else _replaced(given, path, loss, names)
+    return given, weights
+
+
+def _replaced(given, path, loss, names):
+    """A structure with another leaf, which may be told by the place of an output, or its name."""
+    if not path:
+        # A model of one output may have a list or dictionary of one loss.
+        if isinstance(given, dict):
+            return {name: None if one is None else loss for name, one in given.items()}
+        return [loss] if isinstance(given, (list, tuple)) else loss
+    key = path[0]
+    if isinstance(given, dict):
+        key = names[key] if isinstance(key, int) else key
+        return {**given, key: _replaced(given[key], path[1:], loss, names)}
+    if not isinstance(given, (list, tuple)):
+        return loss
+    place = names.index(key) if isinstance(key, str) else key
+    return [
+        _replaced(one, path[1:], loss, names) if at == place else one
+        for at, one in enumerate(given)
+    ]
+
+
+def _in_order(compiled, outputs):
+    """The paths and losses in the order of the outputs, where each of them has one."""
     made = [(path, function) for path, function, *_ in compiled._flat_losses]
     own = dict(made)
     paths = [path for path, _ in keras.tree.flatten_with_path(outputs)]
     if len(made) != len(paths) or set(own) != set(paths):
-        return [function for _, function in made]
-    return [own[path] for path in paths]
+        return made
+    return [(path, own[path]) for path in paths]
 
 
 def in_other_order(problem: Any, found: list[LossEvidence]) -> list[LossEvidence]:

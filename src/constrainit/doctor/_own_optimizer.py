@@ -8,7 +8,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from constrainit._average import averages
 from constrainit._precision import dtype_of
+from constrainit.doctor._evidence import AverageEvidence
 from constrainit.doctor._state import snapshot
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.engines._result import Stepped
@@ -117,14 +119,24 @@ def _state(variable):
     return snapshot(variable)
 
 
-def averages_outside(problem: Any, constraints: Any, records: list[Any]) -> list[tuple[Any, float]]:
-    """How far outside the averages are that an optimizer keeps, where it keeps some."""
+def averages_outside(problem: Any, constraints: Any, records: list[Any]) -> list[AverageEvidence]:
+    """The averages that an optimizer keeps and that are outside, where it keeps some."""
     optimizer, found = problem.optimizer, []
     if not getattr(optimizer, "use_ema", False):
         return found
+    own, projected = problem.model.optimizer, problem.projects_averages
+    came = problem.given_optimizer is None and has_stepped(problem.model)
+    # By identity: a trial may train weights that the model's own optimizer does not know.
+    kept = {id(weight): average for weight, average in averages(own)} if came else {}
     slots = optimizer._model_variables_moving_average
     for record, slot in zip(records, slots, strict=True):
-        if record is not None and constraints.of(record.variable) is not None:
-            outside = constraints.outside(record, slot, problem.projects_averages)
-            found.append((record, outside))
-    return [(record, outside) for record, outside in found if outside > 0]
+        if record is None or constraints.of(record.variable) is None:
+            continue
+        outside, average = (
+            constraints.outside(record, slot, projected),
+            kept.get(id(record.variable)),
+        )
+        held = None if average is None else constraints.outside(record, average, projected)
+        if outside > 0 or (held or 0.0) > 0:
+            found.append(AverageEvidence(record, outside, held, problem.of_file))
+    return found

@@ -44,6 +44,9 @@ class Problem:
         recording: The layers' outputs, as the loss is computed.
         given_y: The targets as they were given, None if none were.
         drawn: Whether the inputs were drawn at random.
+        compiled_loss: The losses that Keras has made; None before, or where there are none.
+        loss_weights: The weights of the losses, where a treatment has given others.
+        of_file: Whether the model came from a file, without what trained it.
         before_own: Is called before each step of the model's own.
         after_own: Is called after it.
         factor_of_own: What the learning rates of such steps are multiplied by.
@@ -72,9 +75,10 @@ class Problem:
         self.others = [v for v in model.variables if id(v) not in kept]
         self.x, self.y = _tensors(x), y
         self.given_loss, self.given_optimizer = loss, optimizer
+        self.loss_weights: Any = None
         self.optimizer: Any = None
         self.projects_averages = False
-        self._compiled_loss: Any = None
+        self.compiled_loss: Any = None
         self.specs: Any = None
         self._step: Any = None
         self._loss_is_set = self.adds_losses = False
@@ -83,7 +87,7 @@ class Problem:
         self.loss_name = ""
         self.given_steps, self.steps, self.more = steps, steps or 0, 0
         self.given_y = None if y is None else _tensors(y)
-        self.drawn = False
+        self.drawn = self.of_file = False
         self.before_own: Callable[[], Any] = _nothing
         self.after_own: Callable[[], Any] = _nothing
         self.factor_of_own = 1.0
@@ -136,7 +140,7 @@ class Problem:
 
     def losses(self) -> list[Any]:
         """The loss of each output, as Keras resolves it; an empty list for a model's own."""
-        return [] if self._compiled_loss is None else losses_of(self._compiled_loss, self.specs)
+        return [] if self.compiled_loss is None else losses_of(self.compiled_loss, self.specs)
 
     def trace_outputs(self) -> Any:
         """The shapes that the model gives for the batch, found without computing."""
@@ -166,7 +170,7 @@ class Problem:
         self._loss_is_set = True
         self.count_steps(self._between)
         own = getattr(self.model, "_compile_loss", None)
-        loss, weights = self.given_loss, None
+        loss, weights = self.given_loss, self.loss_weights
         if loss is None and own is not None:
             loss, weights = own._user_loss, own._user_loss_weights
         overrides = type(self.model).compute_loss is not keras.Model.compute_loss
@@ -179,8 +183,8 @@ class Problem:
         names = getattr(self.model, "output_names", None)
         self.y = _tensors(as_outputs(self.y, outputs, names))
         if loss is not None:
-            self._compiled_loss = CompileLoss(loss, weights, output_names=names)
-            self._compiled_loss.build(self.y, outputs)
+            self.compiled_loss = CompileLoss(loss, weights, output_names=names)
+            self.compiled_loss.build(self.y, outputs)
         self.loss_name = _batch.name_of_loss(loss)
 
     def step(self, looking: bool = True) -> Stepped:
@@ -201,12 +205,13 @@ class Problem:
         """The loss at the present weights, by code that nothing is kept of."""
         given = self.given_loss, self.given_optimizer, self.seed
         other = Problem(self.model, self.x, self.y, *given, steps=1)
+        other.loss_weights = self.loss_weights
         other.set_loss()
         return float(other.step().loss)
 
     def loss_now(self, change: Callable = as_it_is) -> float:
         """The loss at the present weights of changed predictions, op by op."""
-        with attribute(self.model, "_compile_loss", self._compiled_loss):
+        with attribute(self.model, "_compile_loss", self.compiled_loss):
             predictions = change(self.model(self.x, training=False))
             return float(ops.stop_gradient(loss_of(self.model, self.x, self.y, predictions)))
 
@@ -228,10 +233,9 @@ class Problem:
             optimizer.learning_rate = rate
         except TypeError:  # A schedule can not be set.
             config = {**optimizer.get_config(), "learning_rate": rate}
-            slower = type(optimizer).from_config(config)
-            return Problem(
-                self.model, self.x, self.y, self.given_loss, slower, self.seed, self.given_steps
-            )
+            other = self.afresh()
+            other.given_optimizer = type(optimizer).from_config(config)
+            return other
         return self
 
     def keeping_optimizer(self) -> contextlib.AbstractContextManager[None]:
@@ -268,7 +272,7 @@ class Problem:
                 predictions = self.model(x, training=True)
         else:
             predictions, outputs = self.model(x, training=True), []
-        with attribute(self.model, "_compile_loss", self._compiled_loss):
+        with attribute(self.model, "_compile_loss", self.compiled_loss):
             loss = loss_of(self.model, x, y, predictions)
         return ops.cast(loss, "float32"), outputs
 

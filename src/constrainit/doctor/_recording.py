@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from constrainit._precision import dtype_of
@@ -16,7 +17,7 @@ from constrainit.doctor._code import code_of
 from constrainit.doctor._evidence import MadeEvidence
 from constrainit.doctor._frames import Source, running_line
 from constrainit.doctor._state import attribute
-from constrainit.doctor._statistics import activation_of
+from constrainit.doctor._statistics import activation_of, to_numpy
 from constrainit.doctor._straight import swapped
 from constrainit.doctor.engines import engine
 
@@ -177,6 +178,17 @@ class Recording:
             )
 
         return record
+
+
+def given_in_prediction(model: keras.Model, x: Any) -> list[tuple[str, np.ndarray]]:
+    """The name of each layer and what it gives, in the order of execution.
+
+    It is recorded apart from what a step records: that may call other layers than a prediction.
+    """
+    recording = Recording(model)
+    with recording.of(as_it_is, lambda value, _: to_numpy(value)) as outputs:
+        model(x, training=False)
+    return [(name, value) for (name, *_), value in zip(recording.named, outputs, strict=True)]
 
 
 def is_custom(layer: Any) -> bool:

@@ -141,3 +141,17 @@ def collecting_only_new() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
+
+
+_COMPILED = (
+    "compiled", "_jit_compile", "_run_eagerly", "steps_per_execution", "_compile_loss",
+    "_compile_metrics", "_loss_tracker", "_compile_config",
+)  # fmt: skip
+"""What a model knows of how it was compiled, but for the optimizer."""
+
+
+def compiled_as(model: Any, other: Any) -> None:
+    """Gives another model what `compile` has set in the first one, but for the optimizer."""
+    held = vars(model)
+    # Not through `setattr`, which would track it.
+    vars(other).update({name: held[name] for name in _COMPILED if name in held})

@@ -1,14 +1,15 @@
 """`constrainit log`: what a log holds, in a terminal, as a page, as a table."""
 
-import csv
-import io
 import sys
 import time
 from pathlib import Path
 
 import click
 
-from constrainit.log._storage import COLUMNS, LogError
+from constrainit.log._storage import LogError
+
+_REST = 10
+"""How much longer than a look `--follow` waits for the next one."""
 
 
 @click.command()
@@ -38,14 +39,6 @@ def log(path, weights, number, follow, html, table, parquet) -> None:
         sys.exit(2)
 
 
-def _look(path, weights, number):
-    from constrainit.log._reading import chosen, opened, run_of, trajectories
-
-    with opened(path) as database:
-        run = run_of(database, path, number)
-        return run, list(trajectories(database, chosen(database, path, run.id, weights)))
-
-
 def _digests(path, weights, number):
     from constrainit.log._reading import chosen, opened, run_of
     from constrainit.log._storage import digest
@@ -72,10 +65,13 @@ def _follow(path, weights, number):
     def seen():
         return Group(*parts(*_digests(path, weights, number)))
 
+    began = time.monotonic()
     with Live(seen(), console=Console(highlight=False), auto_refresh=False) as live:
         try:
             while True:
-                time.sleep(1)
+                # A log of millions takes a look some time, which training needs on the machine.
+                time.sleep(max(1.0, _REST * (time.monotonic() - began)))
+                began = time.monotonic()
                 live.update(seen(), refresh=True)
         except KeyboardInterrupt:
             return
@@ -83,6 +79,8 @@ def _follow(path, weights, number):
 
 def _write(path, weights, number, html, table, parquet):
     from constrainit._files import write_whole
+    from constrainit.log._reading import chosen, opened, run_of
+    from constrainit.log._table import write_csv, write_parquet
 
     for option, target in (("--html", html), ("--csv", table), ("--parquet", parquet)):
         if target is not None and not Path(target).resolve().parent.is_dir():
@@ -90,19 +88,19 @@ def _write(path, weights, number, html, table, parquet):
         if target is not None and Path(target).is_dir():
             raise LogError(f"{option} must be the name of a file. {target!r} is a folder.")
     try:
-        if html or table:
-            run, held = _look(path, weights, number)
-        if html:
-            from constrainit.log._page import page
+        with opened(path) as database:
+            run = run_of(database, path, number)
+            held = chosen(database, path, run.id, weights)
+            if html:
+                from constrainit.log._outline import outlines
+                from constrainit.log._page import page
 
-            write_whole(Path(html), page(path, run, held, _histograms(path, held)))
-            _say(html, "page of plots", sum(len(one.rows) for one in held), len(held))
-        if table:
-            write_whole(Path(table), _table(held))
-            _say(table, "table", sum(len(one.rows) for one in held), len(held))
-        if parquet:
-            found = _parquet(path, weights, number, parquet)
-            _say(parquet, "table", len(found), len(found["weight"].cat.categories))
+                found = outlines(database, held)
+                write_whole(Path(html), page(path, run, found, database))
+                _say(html, "page of plots", sum(one.records for one in found.held), len(held))
+            for target, write in ((table, write_csv), (parquet, write_parquet)):
+                if target:
+                    _say(target, "table", write(Path(target), database, held), len(held))
     except OSError as reason:
         raise LogError(f"The log can not be written out: {reason}.") from None
 
@@ -112,40 +110,3 @@ def _say(target, what, records, weights):
 
     weights = f"{weights} weight{'s' * (weights != 1)}"
     click.echo(f"{_text.visible(target)} written: a {what}, {records} records of {weights}")
-
-
-def _histograms(path, held):
-    import numpy as np
-
-    from constrainit.log._reading import opened
-    from constrainit.log._storage import arrays
-
-    with opened(path) as database:
-        return {
-            one.id: [
-                (step, np.frombuffer(counts, "<f4"), least, most)
-                for step, _, counts, *_, least, most in arrays(database, one.id, "histogram")
-            ]
-            for one in held
-        }
-
-
-def _table(held):
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["weight", "step", *COLUMNS])
-    for one in held:
-        writer.writerows([one.weight.path, *row] for row in one.rows)
-    return stream.getvalue()
-
-
-def _parquet(path, weights, number, target):
-    from constrainit.log._reading import frame
-
-    try:
-        import pyarrow  # noqa: F401
-    except ImportError:
-        raise ImportError('--parquet needs pyarrow: pip install "constrainit[parquet]".') from None
-    found = frame(path, weights, number)
-    found.to_parquet(target)
-    return found

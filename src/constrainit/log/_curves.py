@@ -6,59 +6,52 @@ from typing import Any
 
 import numpy as np
 
+from constrainit.log._outline import Stretch
+
 WIDTH, HEIGHT = 280, 96
-_POINTS = 300
 _CELLS = 120
-_ACROSS, _UP = 40, 24
-
-Pairs = Sequence[tuple[int, float | None]]
+_UP = 24
 
 
-def thinned(pairs: Pairs) -> list[tuple[int, float]]:
-    """At most some hundred points, the extremes of each stretch among them.
+def curve(named: Mapping[str, Sequence[Stretch]]) -> dict[str, Any] | None:
+    """What the template draws of some curves: lines or bands, and the ends of both axes.
 
-    A peak of one step is what one looks for; every n-th point would lose it.
-    """
-    known = [(step, y) for step, y in pairs if y is not None]
-    if len(known) <= _POINTS:
-        return known
-    size, kept = math.ceil(2 * len(known) / _POINTS), []
-    for start in range(0, len(known), size):
-        part = known[start : start + size]
-        ends = {min(part, key=lambda p: p[1]), max(part, key=lambda p: p[1])}
-        kept += sorted(ends)
-    return kept
-
-
-def curve(named: Mapping[str, Pairs]) -> dict[str, Any] | None:
-    """What the template draws of some curves: paths, and the ends of both axes.
+    A band goes along the largest numbers of the stretches and back along the least.
 
     Args:
-        named: By the name of the CSS class, steps and numbers.
+        named: By the name of the CSS class the stretches in order.
 
     Returns:
         None where there is no number.
     """
-    held = {name: thinned(pairs) for name, pairs in named.items()}
-    points = [point for pairs in held.values() for point in pairs]
-    if not points:
+    held = {name: list(stretches) for name, stretches in named.items() if stretches}
+    every = [stretch for stretches in held.values() for stretch in stretches]
+    if not every:
         return None
-    left, right = min(s for s, _ in points), max(s for s, _ in points)
-    low, high = min(y for _, y in points), max(y for _, y in points)
+    left, right = min(s[0] for s in every), max(s[1] for s in every)
+    ends = [min(s[2] for s in every), max(s[3] for s in every)]
+    # What is infinite lies at the edge of what is not.
+    finite = [y for s in every for y in s[2:] if math.isfinite(y)] or [0.0]
+    low, high = min(finite), max(finite)
 
-    def place(step, y):
-        across = (step - left) / max(right - left, 1)
+    def place(begin, end, y):
+        across = ((begin + end) / 2 - left) / max(right - left, 1)
+        y = min(max(y, low), high)
         # By halves: the difference of two numbers of float32 always fits, of float64 not.
         up = 0.5 if high == low else (y / 2 - low / 2) / (high / 2 - low / 2)
         return f"{across * WIDTH:.1f},{(1 - up) * HEIGHT:.1f}"
 
-    lines = {
-        name: " ".join(place(*point) for point in (pairs if len(pairs) > 1 else 2 * pairs))
-        for name, pairs in held.items()
-        if pairs
-    }
+    lines, bands = {}, {}
+    for name, stretches in held.items():
+        above = [place(s[0], s[1], s[3]) for s in stretches]
+        if all(s[2] == s[3] for s in stretches):
+            lines[name] = " ".join(above if len(above) > 1 else 2 * above)
+        else:
+            below = [place(s[0], s[1], s[2]) for s in reversed(stretches)]
+            bands[name] = " ".join(above + below)
     return {
-        "lines": lines, "left": left, "right": right, "low": _end(low), "high": _end(high),
+        "lines": lines, "bands": bands, "left": left, "right": right,
+        "low": _end(ends[0]), "high": _end(ends[1]),
     }  # fmt: skip
 
 
@@ -67,12 +60,22 @@ def _end(number):
     return f"{number + 0.0:.3g}"
 
 
-def heat(pairs: Pairs, first: int, last: int) -> list[float | None]:
-    """A number between 0 and 1 over time as a row of cells, the largest of each stretch."""
-    count = min(_CELLS, last - first + 1)
+def heat(
+    stretches: Sequence[Stretch], first: int, last: int, most: int = _CELLS
+) -> list[float | None]:
+    """A number between 0 and 1 over time as a row of cells, the largest of each.
+
+    Args:
+        stretches: In order.
+        first: The step at which the row begins.
+        last: The step at which it ends.
+        most: How many cells there are at most.
+    """
+    count = min(most, last - first + 1)
     cells: list[float | None] = [None] * count
-    for step, y in pairs:
-        if y is not None:
+    for begin, end, _, y in stretches:
+        # A stretch may lie across two cells: which one it is in is not known.
+        for step in {begin, end}:
             at = min(count - 1, (step - first) * count // max(last - first, 1))
             cells[at] = max(y, cells[at] or 0.0)
     return _carried(cells)
@@ -87,21 +90,23 @@ def _carried(cells):
     return made
 
 
+def last_of_each(rows: Sequence[Any], most: int) -> list[Any]:
+    """Of many rows the last of each stretch."""
+    count = min(most, len(rows))
+    return [rows[(i + 1) * len(rows) // count - 1] for i in range(count)]
+
+
 def spread(rows: Sequence[tuple[Any, ...]]) -> dict[str, Any] | None:
     """Histograms over time as cells: how full they are, and the ends of both axes.
 
     Args:
-        rows: Step, counts, least and largest entry, in order.
+        rows: Step, counts, least and largest entry, in order, each a column.
 
     Returns:
-        None where there is no histogram of finite entries.
+        None where there is no histogram.
     """
-    rows = [row for row in rows if row[2] is not None and row[3] is not None]
     if not rows:
         return None
-    # Of many the last of each stretch.
-    count = min(_ACROSS, len(rows))
-    rows = [rows[(i + 1) * len(rows) // count - 1] for i in range(count)]
     low, high = min(row[2] for row in rows), max(row[3] for row in rows)
     edges = np.linspace(low, high, _UP + 1)
     columns = [_rebinned(edges, *row[1:]) for row in rows]

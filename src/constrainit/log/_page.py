@@ -1,11 +1,13 @@
 """A log as a page that needs no other file and no network."""
 
-from collections.abc import Mapping, Sequence
+import sqlite3
 from pathlib import Path
 from typing import Any
 
-from constrainit.log._curves import HEIGHT, WIDTH, curve, heat, spread
-from constrainit.log._reading import Trajectory
+import numpy as np
+
+from constrainit.log._curves import HEIGHT, WIDTH, curve, heat, last_of_each, spread
+from constrainit.log._outline import Outlines, histogram, histogram_steps
 from constrainit.log._storage import Run
 from constrainit.log._summary import about
 
@@ -20,57 +22,53 @@ _PLOTS = (
     ("entries that are not finite", {"after": "after_nonfinite"}),
 )
 
+_ACROSS = 40
+"""Histograms of a weight that are drawn at most; of many weights fewer."""
 
-_DONE = ("before_norm", "violation", "moved")
-"""What the end of a training, where no step is taken, would take down to nothing."""
 
-
-def page(
-    path: Path,
-    run: Run,
-    held: list[Trajectory],
-    histograms: Mapping[int, Sequence[tuple[Any, ...]]],
-) -> str:
+def page(path: Path, run: Run, found: Outlines, database: sqlite3.Connection) -> str:
     """The page of one run.
 
     Args:
         path: The file of the log, for the title.
         run: The run.
-        held: Its weights.
-        histograms: By the number of a weight step, counts, least and largest entry afterwards.
+        found: Its weights.
+        database: The log, for the histograms.
     """
     import jinja2
 
     text = Path(__file__).with_name("page.html.jinja").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    steps = [step for one in held for step in one.steps]
-    first, last = min(steps, default=0), max(steps, default=0)
+    rows = [_row(one, found) for one in found.held]
+    across = min(_ACROSS, max(found.stretches // 3, 1))
     return environment.from_string(text).render(
         title=f"{path.name}: run {run.id}",
         about=about(run),
-        rows=[_row(one, first, last) for one in held if any(one.of("share_moved"))],
-        weights=[_weight(one, spread(histograms.get(one.id, ()))) for one in held],
-        first=first,
-        last=last,
+        rows=[row for row in rows if any(row["cells"])],
+        weights=[_weight(one, spread(_histograms(database, one.id, across))) for one in found.held],
+        first=found.first,
+        last=found.last,
+        stretches=found.stretches if found.is_cut else None,
         width=WIDTH,
         height=HEIGHT,
     )
 
 
-def _row(one, first, last):
-    pairs = list(zip(one.steps, one.done("share_moved"), strict=True))
-    return {"name": one.weight.path, "cells": heat(pairs, first, last)}
+def _row(one, found):
+    cells = heat(one.curves["share_moved"], found.first, found.last, found.stretches)
+    return {"name": one.weight.path, "cells": cells}
 
 
-def _numbers(one, column):
-    return one.done(column) if column in _DONE else one.of(column)
+def _histograms(database, weight, most):
+    chosen = last_of_each(histogram_steps(database, weight), most)
+    found = [(step, *histogram(database, weight, step)) for step in chosen]
+    return [(step, np.frombuffer(counts, "<f4"), *ends) for step, counts, *ends in found]
 
 
-def _weight(one, drawn_spread):
+def _weight(one, drawn_spread) -> dict[str, Any]:
     plots = []
     for title, columns in _PLOTS:
-        pairs = {n: list(zip(one.steps, _numbers(one, c), strict=True)) for n, c in columns.items()}
-        drawn = curve(pairs)
+        drawn = curve({name: one.curves[column] for name, column in columns.items()})
         if drawn is not None and not (drawn["low"] == drawn["high"] == "0"):
             plots.append({"title": title, **drawn})
     shape = "×".join(map(str, one.weight.shape))

@@ -3,8 +3,7 @@
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,50 +24,16 @@ from constrainit.log._storage import (
 )
 
 
-@dataclass(frozen=True)
-class Trajectory:
-    """All records of one weight, in order.
-
-    Attributes:
-        id: Its number in the file.
-        weight: The weight.
-        rows: The step, then the numbers in the order of `COLUMNS`.
-    """
-
-    id: int
-    weight: Weight
-    rows: list[tuple[Any, ...]]
-
-    def of(self, column: str) -> list[float | None]:
-        """One number over the steps."""
-        place = 1 + COLUMNS.index(column)
-        return [row[place] for row in self.rows]
-
-    @property
-    def steps(self) -> list[int]:
-        """The steps."""
-        return [row[0] for row in self.rows]
-
-    def done(self, column: str) -> list[float | None]:
-        """One number of what a step or its constraint did: the end, where none was done, has none.
-
-        The start has: what the constraint makes of it is where training begins.
-        """
-        found, gradients = self.of(column), self.of("gradient_norm")
-        if len(found) > 2 and gradients[-1] is None and gradients[-2] is not None:
-            found[-1] = None
-        return found
-
-
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """A log, to be read only.
+    """A log, to be read only, as it is at the first look.
 
     Raises:
         LogError: There is none, or the file is something else, or it is damaged.
     """
     database = connect(path)
     try:
+        database.execute("BEGIN")
         yield database
     except (sqlite3.Error, json.JSONDecodeError) as reason:
         raise LogError(f"The log {str(path)!r} can not be read: {reason}.") from None
@@ -115,12 +80,22 @@ def chosen(
     return found
 
 
-def trajectories(
-    database: sqlite3.Connection, held: dict[int, Weight], after: int = -1
-) -> Iterator[Trajectory]:
-    """The trajectories of weights, one after the other."""
-    for id_, weight in held.items():
-        yield Trajectory(id_, weight, list(records(database, id_, after)))
+_TOGETHER = 10_000
+"""Records that become objects of Python at once."""
+
+
+def blocks(
+    database: sqlite3.Connection, held: Mapping[int, Weight]
+) -> Iterator[tuple[int, np.ndarray]]:
+    """The records of weights, one weight after the other, each in order.
+
+    Gives the place of the weight in `held`, and of some records the steps and the numbers, of shape
+    `(1 + len(COLUMNS), records)`; NaN where a number does not exist.
+    """
+    for place, id_ in enumerate(held):
+        cursor = records(database, id_)
+        while rows := cursor.fetchmany(_TOGETHER):
+            yield place, np.array(rows, "float64").T
 
 
 def frame(path: Path, pattern: str | None, number: int | None, kind: str | None = None) -> Any:
@@ -142,24 +117,47 @@ def frame(path: Path, pattern: str | None, number: int | None, kind: str | None 
             ) from None
         run = run_of(database, path, number)
         held = chosen(database, path, run.id, pattern)
+        if kind is None:
+            return _numbers(database, held)
         rows = [
             (weight.path, *row)
             for id_, weight in held.items()
-            for row in (
-                records(database, id_) if kind is None else _unpacked(database, id_, weight, kind)
-            )
+            for row in _unpacked(database, id_, weight, kind)
         ]
-    if kind is not None and not rows:
+    if not rows:
         raise LogError(
             f"{str(path)!r} holds no {kind} of these weights. They are written by "
             f"WeightLog(path, {kind}=...)."
         )
-    columns = COLUMNS if kind is None else _ARRAYS
-    made = pd.DataFrame(rows, columns=["weight", "step", *columns])
-    made = made.astype({name: "float64" for name in COLUMNS if name in columns})
+    made = pd.DataFrame(rows, columns=["weight", "step", *_ARRAYS])
     made["step"] = made["step"].astype("int64")
     made["weight"] = pd.Categorical(made["weight"], [weight.path for weight in held.values()])
     return made.sort_values(["step", "weight"], kind="stable", ignore_index=True)
+
+
+def _numbers(database, held):
+    """The frame of all records, whose numbers are never objects of Python all at once."""
+    import pandas as pd
+
+    sizes = [
+        database.execute("SELECT count(*) FROM records WHERE weight = ?", (id_,)).fetchone()[0]
+        for id_ in held
+    ]
+    whole, at = np.empty((1 + len(COLUMNS), sum(sizes))), 0
+    for _, block in blocks(database, held):
+        whole[:, at : at + block.shape[1]] = block
+        at += block.shape[1]
+    places = np.repeat(np.arange(len(held)), sizes)
+    if len(held) > 1:
+        order = np.lexsort((places, whole[0]))
+        places = places[order]
+        for row in whole:
+            row[:] = row[order]
+    made = pd.DataFrame(whole[1:].T, columns=[*COLUMNS])
+    made.insert(0, "step", whole[0].astype("int64"))
+    paths = [weight.path for weight in held.values()]
+    made.insert(0, "weight", pd.Categorical.from_codes(places, paths))
+    return made
 
 
 _KINDS = {"histograms": "histogram", "tensors": "tensor"}

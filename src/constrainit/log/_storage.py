@@ -188,14 +188,11 @@ def weights(database: sqlite3.Connection, run: int) -> dict[int, Weight]:
     }
 
 
-def records(
-    database: sqlite3.Connection, weight: int, after: int = -1
-) -> Iterable[tuple[Any, ...]]:
-    """The records of a weight behind a step, in order: the step, then the numbers."""
+def records(database: sqlite3.Connection, weight: int) -> sqlite3.Cursor:
+    """The records of a weight, in order: the step, then the numbers."""
     named = ", ".join(COLUMNS)
     return database.execute(
-        f"SELECT step, {named} FROM records WHERE weight = ? AND step > ? ORDER BY step",
-        (weight, after),
+        f"SELECT step, {named} FROM records WHERE weight = ? ORDER BY step", (weight,)
     )
 
 
@@ -242,17 +239,24 @@ def digest(database: sqlite3.Connection, weight: int) -> Digest:
            FROM records WHERE weight = ?""",
         (weight,),
     ).fetchone()
-    last = database.execute(
-        "SELECT step, gradient_norm FROM records WHERE weight = ? ORDER BY step DESC LIMIT 2",
-        (weight,),
-    ).fetchall()
-    # Where training ends no step was taken: what the constraint would move is no step's.
-    is_end = records > 2 and last[0][1] is None and last[1][1] is not None
     return Digest(
         records, end("after_norm", "ASC"), end("after_norm"), violation,
-        end("share_moved", until=last[0][0] if is_end else None), end("share_at_bound"),
+        end("share_moved", until=end_of(database, weight)), end("share_at_bound"),
         end("update_ratio"), end("after_nonfinite"), lost,
     )  # fmt: skip
+
+
+def end_of(database: sqlite3.Connection, weight: int) -> int | None:
+    """The step of the record that the end of a training left, None where there is none.
+
+    There no step was taken: what the constraint would move is no step's. The start is not meant:
+    what the constraint makes of it is where training begins.
+    """
+    last = database.execute(
+        "SELECT step, gradient_norm FROM records WHERE weight = ? ORDER BY step DESC LIMIT 3",
+        (weight,),
+    ).fetchall()
+    return last[0][0] if len(last) > 2 and last[0][1] is None and last[1][1] is not None else None
 
 
 def arrays(database: sqlite3.Connection, weight: int, kind: str) -> Iterable[tuple[Any, ...]]:

@@ -23,6 +23,7 @@ from constrainit.doctor._evidence._losses import (
 )
 from constrainit.doctor._evidence._trainings import (
     AlikeEvidence,
+    AverageEvidence,
     AxisEvidence,
     DropEvidence,
     EndEvidence,
@@ -54,6 +55,7 @@ __all__ = [
     "STAGES",
     "AddedEvidence",
     "AlikeEvidence",
+    "AverageEvidence",
     "AxisEvidence",
     "BeyondEvidence",
     "ComputedEvidence",

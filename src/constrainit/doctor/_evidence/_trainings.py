@@ -7,6 +7,24 @@ from constrainit.model import WeightRecord
 
 
 @dataclass(frozen=True)
+class AverageEvidence:
+    """A weight whose moving average, which the optimizer keeps, is outside of its set.
+
+    Attributes:
+        record: The weight.
+        outside: How far outside the average is after the steps, for which no callback was called.
+        held: How far outside the average is that the model's own optimizer came with; None where
+            that has taken no steps.
+        of_file: Whether the model came from a file, which holds no callbacks.
+    """
+
+    record: WeightRecord
+    outside: float
+    held: float | None = None
+    of_file: bool = False
+
+
+@dataclass(frozen=True)
 class DropEvidence:
     """What layers that drop most of what they are given make of a training.
 

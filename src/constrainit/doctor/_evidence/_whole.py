@@ -22,6 +22,7 @@ from constrainit.doctor._evidence._losses import (
 )
 from constrainit.doctor._evidence._trainings import (
     AlikeEvidence,
+    AverageEvidence,
     AxisEvidence,
     DropEvidence,
     EndEvidence,
@@ -87,7 +88,7 @@ class Evidence:
         identical: Weights whose units are all the same, before and after the steps.
         zeros: Kernels of zeros that get no gradient, and leave what their layers give the same.
         twins: Weights that are the same as another one, before and after the steps, with it.
-        averages: Weights whose average, which the optimizer keeps, is outside by that much.
+        averages: Weights whose average, which the optimizer keeps, is outside of their sets.
         quantized: Weights with a constraint in a layer whose kernel is quantized, by layer.
         data: The arrays of the batch.
         losses_of: The loss of each output.
@@ -147,6 +148,7 @@ class Evidence:
         tight: Weights whose bound keeps the model from training; asked once, as these are.
         faint: What is learnt where a signal fades by depth, and where it is brought back; asked
             once, of the model as it came.
+        outlived: What is left of the loss after more steps in which units die; asked once.
         swamped: What is learnt without what layers add to the loss; asked once, as these are.
         turned: Losses that take predictions first, where they are given targets first.
         endless: A weight whose size alone takes the loss down without end, where there is one.
@@ -187,7 +189,7 @@ class Evidence:
     identical: list[WeightRecord] = field(default_factory=list)
     zeros: list[WeightRecord] = field(default_factory=list)
     twins: list[tuple[WeightRecord, WeightRecord]] = field(default_factory=list)
-    averages: list[tuple[WeightRecord, float]] = field(default_factory=list)
+    averages: list[AverageEvidence] = field(default_factory=list)
     quantized: list[tuple[str, str]] = field(default_factory=list)
     data: list[DataEvidence] = field(default_factory=list)
     losses_of: list[LossEvidence] = field(default_factory=list)
@@ -240,6 +242,7 @@ class Evidence:
     falling_penalties: dict[str, float] = field(default_factory=dict)
     tight: list[TightEvidence] = field(default_factory=list)
     faint: Any = None
+    outlived: float | None = None
     swamped: Any = None
     turned: list[Any] = field(default_factory=list)
     endless: Any = None

@@ -45,6 +45,22 @@ _ASSIGNED = (
     " in its call: compute with a copy of it, ops.stop_gradient(w + 0.0)"
 )
 
+_NUMPY = (
+    "an array of NumPy meets a tensor with a gradient: make the array a tensor first, by "
+    "keras.ops.convert_to_tensor, and call keras.ops in place of NumPy"
+)
+
+_LAYOUT = (
+    "PyTorch has no gradient of sparse_categorical_crossentropy for the probabilities of images: "
+    "leave the softmax out and give the loss from_logits=True, or give categorical_crossentropy "
+    "the labels as ops.one_hot"
+)
+
+_UNSEEDED = (
+    "mend the line above: write self.seed = keras.random.SeedGenerator(0) in __init__, and give "
+    "keras.random seed=self.seed"
+)
+
 _WIDTH = (
     "pass a batch of the shape that the model takes, of width {1}, or make the model for inputs of "
     "width {0}"
@@ -65,6 +81,12 @@ def _fix(stage, fault, later):
         return _WITHOUT_CALL
     if fault.widths:
         return _WIDTH.format(*fault.widths)
+    if "[JAX RNG]" in fault.message and fault.sources:
+        return _UNSEEDED
+    if "grad_input must be contiguous" in fault.message:
+        return _LAYOUT
+    if "Can't call numpy() on Tensor" in fault.message:
+        return f"mend the line above: {_NUMPY}" if fault.sources else _NUMPY
     if fault.kind.startswith("Tracer") and fault.sources:
         return _COMPILED
     if later:

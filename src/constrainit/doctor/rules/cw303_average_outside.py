@@ -26,20 +26,70 @@ class AverageOutside(Rule):
     Known limits:
         Of a constraint of the user's own only by how much it moves the average is known. An average
         of few steps is near the weights; the longer the training, the further it may lie outside.
+        Neither a model nor its file shows with which callbacks it is trained. Averages of steps
+        that its optimizer has taken do: where they obey, it is a note, and a warning where they do
+        not. Of a file without such steps it is a note.
 
     Source:
         `Optimizer._update_model_variables_moving_average` and its place in `apply`, Keras 3.15.1.
     """
 
     code, name, stage = "CW303", "average-outside", "training"
-    numbers = ("violation",)
+    numbers = ("violation", "held")
 
     def find(self, evidence):
-        for record, outside in evidence.averages:
+        for made in evidence.averages:
             yield self.made(
-                f"the average that the optimizer keeps of it (use_ema=True) is outside its set by "
-                f"{outside:.3g}, and takes the place of the weight at the end of fit",
-                "train with callbacks=[constrainit.KeepFeasible()], or call "
-                "constrainit.project(model) after fit",
-                {"violation": outside}, layer=record.layer.name, weight=record.path,
+                *_told(made),
+                {"violation": made.held or made.outside, **_held(made)},
+                level="warning" if _is_known(made) else "info",
+                layer=made.record.layer.name, weight=made.record.path,
             )  # fmt: skip
+
+
+def _held(made):
+    return {} if made.held is None else {"held": made.held}
+
+
+def _is_known(made):
+    """Whether an average is outside as the model is trained, and not only in the steps taken here.
+
+    What callbacks `fit` is called with stands in the program; what they did, in the averages.
+    """
+    return made.held > 0 if made.held is not None else not made.of_file
+
+
+def _told(made):
+    """The message and what to do."""
+    fix = (
+        "train with callbacks=[constrainit.KeepFeasible()], or call constrainit.project(model) "
+        "after fit"
+    )
+    if made.held:
+        return (
+            "the average that its optimizer has kept of it (use_ema=True) is outside its set by "
+            f"{made.held:.3g}, and takes the place of the weight at the end of fit",
+            fix,
+        )
+    away = (
+        f"outside its set by {made.outside:.3g} after steps without KeepFeasible, and takes the "
+        "place of the weight at the end of fit"
+    )
+    if made.held is not None:
+        return (
+            f"the average that its optimizer has kept of it (use_ema=True) obeys its set; it is "
+            f"{away}",
+            "go on with the callbacks that it was trained with, which a model does not hold: "
+            "callbacks=[constrainit.KeepFeasible()]",
+        )
+    if made.of_file:
+        return (
+            f"the average that the optimizer keeps of it (use_ema=True) is {away}; a file does not "
+            "show which callbacks fit is called with, and this one holds no averages yet",
+            fix,
+        )
+    return (
+        "the average that the optimizer keeps of it (use_ema=True) is outside its set by "
+        f"{made.outside:.3g}, and takes the place of the weight at the end of fit",
+        fix,
+    )

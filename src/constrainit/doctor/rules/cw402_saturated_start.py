@@ -41,13 +41,26 @@ class SaturatedStart(Rule):
         for stage, outputs, _ in evidence.moments:
             flat = [o for o in outputs if o.saturated is not None and o.saturated > _MOST]
             for output in flat:
-                yield self.made(
+                says = (
                     f"{percent(output.saturated)} of the outputs of {output.kind} {output.layer!r} "
-                    f"are saturated (mean {output.mean:.3g}): little gradient gets through",
+                    f"are saturated (mean {output.mean:.3g})"
+                )
+                numbers = {"saturated_share": output.saturated, "mean": output.mean}
+                where = {"stage": stage, "layer": output.layer}
+                if _is_sure(evidence, stage, output):
+                    yield self.made(
+                        f"{says} after the steps, in which the loss fell from "
+                        f"{evidence.losses[0]:.3g} to {evidence.losses[-1]:.3g}: the model is sure "
+                        "of the examples that it was trained on",
+                        "leave it as it is; where it should be less sure of its labels, give the "
+                        "loss a label_smoothing",
+                        numbers, **where, level="info",
+                    )  # fmt: skip
+                    continue
+                yield self.made(
+                    f"{says}: little gradient gets through",
                     "start with weights whose sum over the inputs is near one, or center the input",
-                    {"saturated_share": output.saturated, "mean": output.mean},
-                    stage=stage, layer=output.layer,
-                    level="info" if _is_sure(evidence, stage, output) else "warning",
+                    numbers, **where,
                 )  # fmt: skip
             if flat:
                 return

@@ -2,15 +2,16 @@
 
 from constrainit.doctor.rules._rule import Rule, percent
 
-_MOST = 0.5
+HALF = 0.5
+"""From which share of dead units on a layer is told of."""
 
-_BY_CHANCE = 2 / 3
+BY_CHANCE = 2 / 3
 """The share of units that may be dead by chance: of draws behind positive inputs half are."""
 
 _ALIKE = 1e-5
 """Outputs that vary by less, relative to the largest, are the same but for rounding."""
 
-_LEFT = 2 / 3
+LEFT = 2 / 3
 """A loss that is at most this share of what it was has fallen with the units that are left."""
 
 
@@ -36,7 +37,8 @@ class DeadStart(Rule):
         behind a codebook of which one code is taken: that is not told. Where the steps wake more
         than half of the units, it is a note. Where a third is left, and the loss falls by a third
         in the steps that are looked at, it is one, too: behind inputs that are not negative half of
-        the units of a sound layer may be zero.
+        the units of a sound layer may be zero. Where they die only in these steps, the loss has two
+        hundred steps for it.
 
     Source:
         Half of the units is the threshold of SageMaker Debugger's `DeadRelu`.
@@ -49,7 +51,7 @@ class DeadStart(Rule):
         for stage, outputs, _ in evidence.moments:
             dead = [o for o in outputs if o.dead is not None and o.dead >= _most(evidence, o)]
             for output in dead:
-                by_chance = (output.dead or 0) <= _BY_CHANCE and _trains(evidence)
+                by_chance = (output.dead or 0) <= BY_CHANCE and _trains(evidence)
                 by_chance = by_chance or _woke(evidence, output)
                 yield self.made(
                     f"{percent(output.dead)} of the units of {output.kind} {output.layer!r} are "
@@ -69,21 +71,23 @@ def _most(evidence, output):
     the layer, such as those for which a codebook has one code. If they stay so, that is told.
     """
     alike = not evidence.varies or output.spread <= _ALIKE * output.peak
-    return 1.0 if alike else _MOST
+    return 1.0 if alike else HALF
 
 
 def _woke(evidence, output):
     """Whether the layer has enough units that are not dead after the steps."""
     last = [o for o in evidence.outputs_last if o.layer == output.layer and o.dead is not None]
     sound = evidence.fault_step is None and bool(last)
-    return sound and all((o.dead or 0) < _MOST and _most(evidence, o) == _MOST for o in last)
+    return sound and all((o.dead or 0) < HALF and _most(evidence, o) == HALF for o in last)
 
 
 def _trains(evidence):
     """Whether the units that are left are enough for a loss that falls by a third."""
     losses = evidence.losses
-    falls = len(losses) > 1 and losses[-1] <= _LEFT * losses[0]
-    return evidence.fault_step is None and falls and losses[0] > 0
+    if evidence.fault_step is not None or len(losses) < 2 or losses[0] <= 0:
+        return False
+    left = losses[-1] / losses[0] if evidence.outlived is None else evidence.outlived
+    return left <= LEFT
 
 
 def _fix(evidence, layer):

@@ -64,7 +64,9 @@ class ExamplesMixed(Rule):
             "spread when the other half is left out: in prediction, too, an example depends on "
             "the others of its batch",
             "let softmax, sums and norms run along an axis of the example, such as axis=1 or "
-            "axis=-1, and keep the first axis in every reshape",
+            "axis=-1, write ops.sum(a * b, axis=-1) for products of each example, which "
+            "ops.tensordot(a, b, 2) adds up over the batch, and keep the first axis in every "
+            "reshape",
             {"apart": apart},
             layer=layer,
         )  # fmt: skip

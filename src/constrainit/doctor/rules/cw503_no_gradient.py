@@ -139,6 +139,10 @@ class NoGradient(Rule):
                 why += cut_at(held)
             else:
                 why = ": the loss does not depend on it"
+                fix = (
+                    "leave it out where it cancels, as a bias does in a difference of two outputs; "
+                    "else use it where it has a derivative, or make it trainable=False"
+                )
             yield self.made(
                 f"it gets no gradient at any of {_steps(evidence)} steps{why}",
                 fix,

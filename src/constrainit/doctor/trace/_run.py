@@ -72,7 +72,7 @@ def run(problem: Any, recorder: Recorder, x: Any, y: Any, mark: Any = None) -> t
     with _told(model, recorder, mark):
         predictions = model(x, training=True)
     with recorder.during("loss"), mark(None):
-        with attribute(model, "_compile_loss", problem._compiled_loss):
+        with attribute(model, "_compile_loss", problem.compiled_loss):
             loss = loss_of(model, x, y, predictions)
         loss = ops.cast(loss, "float32")
         optimizer = getattr(problem, "optimizer", None)

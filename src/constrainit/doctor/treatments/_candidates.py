@@ -68,7 +68,8 @@ def candidates(
     lower, upper = _bounds(images, record.dtype)
     if lower is None and low >= 0:
         lower = 0.0
-    if lower is not None and upper is not None and lower < upper:
+    # What comes to the same number everywhere by being called again is in no bounds by that.
+    if lower is not None and upper is not None and upper - lower > NEAR * abs(upper):
         yield Box(lower, upper)
     if rank == 2 and min(record.shape) > 1:
         yield Orthogonal()

@@ -9,6 +9,7 @@ import numpy as np
 
 from constrainit.doctor._finding import Finding
 from constrainit.doctor._penalty import falls
+from constrainit.doctor._undone import ENOUGH
 from constrainit.doctor.rules._symptoms import diverges
 from constrainit.doctor.treatments._farther import Farther
 from constrainit.doctor.treatments._remedy import Look, Remedy, is_good, key
@@ -30,6 +31,9 @@ _OF_SIGNAL = ("CW402", "CW403", "CW405", "CW504")
 
 _OF_LOSS = ("CW305", "CW409")
 """What is told by a change of the training alone: its cure has to show in the loss."""
+
+_UNMOVED, _BEGINNING = ("CW212", "CW506"), 3
+"""What is told of weights that no step moves; a loss more than steps, and two that begin."""
 
 _BY_LOSS = ("CW212", "CW610")
 """What leaves a training that falls well short of what another set lets it reach."""
@@ -72,6 +76,7 @@ def confirmed(
     doubt = _of_penalty(remedy, evidence) or _muted(evidence, after) or _unlearnt(wanted, after)
     doubt = doubt or _far_above(problem, evidence, after)
     now = after.evidence.losses
+    doubt = doubt or _taken_back(wanted, after)
     if not doubt and remedy.trains and not _falls_to_its_end(after.evidence):
         doubt = "the loss does not fall"
     if not doubt and remedy.moves:
@@ -135,6 +140,20 @@ def _unlearnt(wanted, after):
     asked = any(f.code == "CW609" for f in wanted) and len(after.evidence.penalties) > 1
     stays = asked and not falls(after.evidence)
     return "the loss of the data does not fall either" if stays else ""
+
+
+def _taken_back(wanted, after):
+    """Whether weights that were not moved still are not: of each step, but the first, is left none.
+
+    What a weight moves is compared with what it would without its constraint, and not with nothing:
+    rounding moves it, and the first step may bring it into its set.
+    """
+    paths = {finding.weight for finding in wanted if finding.code in _UNMOVED}
+    steps = max(len(after.evidence.losses) - _BEGINNING, ENOUGH)
+    for made in after.evidence.constraints:
+        if made.record.path in paths and made.alike >= steps:
+            return f"its constraint takes back all that each of {made.alike} steps moves"
+    return ""
 
 
 def _far_above(problem, evidence, after):

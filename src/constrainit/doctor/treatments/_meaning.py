@@ -10,7 +10,7 @@ from constrainit.doctor._constraint_calls import called
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._candidates import NEAR, candidates, shortest
 from constrainit.doctor.treatments._kept_norms import kept_norm
-from constrainit.doctor.treatments._shares import bounded_shares, quotient_shares
+from constrainit.doctor.treatments._shares import bounded_shares, capped_shares, quotient_shares
 from constrainit.doctor.treatments._wider_sets import is_wider
 from constrainit.model import WeightRecord
 from constrainit.sets import Custom, SpectralNorm, as_set
@@ -114,7 +114,7 @@ def _shares(record):
     """
     if not callable(record.constraint):
         return None
-    bounded = bounded_shares(record)
+    bounded = bounded_shares(record) or capped_shares(record)
     if bounded is not None or to_numpy(record.variable).min(initial=0.0) < 0:
         return bounded
     return quotient_shares(record)

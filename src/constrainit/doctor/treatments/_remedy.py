@@ -239,9 +239,9 @@ def with_other(problem: Problem, **changed: Any) -> Problem:
         "optimizer": problem.given_optimizer, "seed": problem.seed, "steps": problem.given_steps,
     }  # fmt: skip
     other = Problem(**{**given, **changed})
-    other.drawn, other.late = problem.drawn, problem.late
-    if "y" not in changed:
-        other.given_y = problem.given_y
+    kept = {"drawn", "of_file", "late", "loss_weights", "given_y"}
+    for name in kept - {f"given_{one}" for one in changed}:
+        setattr(other, name, getattr(problem, name))
     return other
 
 

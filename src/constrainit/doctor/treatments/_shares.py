@@ -19,6 +19,9 @@ from constrainit.sets.elementwise import bounds_of
 _SIZES = (0.03, 1.0, 30.0)
 """The sizes of nearly equal weights, of all of which a quotient makes the same shares."""
 
+_SPREAD, _MOST = (1.0, 3.0, 30.0), 0.5
+"""The sizes of weights that differ, and how many of those that come to a cap lose by it."""
+
 _LARGEST = 0.98
 """Of the total: any quotient leaves alone a single share that is all of it, bounds or not."""
 
@@ -61,6 +64,32 @@ def quotient_shares(record: WeightRecord) -> ConstraintSet | None:
             total = shortest(float(np.median(totals)))
             return Simplex(total, axis=axis) if total > 0 else None
     return None
+
+
+def capped_shares(record: WeightRecord) -> ConstraintSet | None:
+    """Shares below a cap that is taken of them last, as `min(softmax(w), cap)`: they sum to less.
+
+    The constraint leaves none of them alone, so that the cap is read off what it gives: units that
+    come to the largest entry of all have lost some of their sum, and no others have.
+    """
+    found = _shared(record)
+    if found is None:
+        return None
+    axis, total = found
+    draws = np.random.default_rng(5)
+    values = [size * draws.normal(size=record.shape) for size in _SPREAD for _ in range(3)]
+    images = [image for one in values if (image := called(record, one)) is not None]
+    if len(images) < len(values) or any(image.min() < 0 for image in images):
+        return None
+    given, axes = np.stack(images), tuple(one + 1 for one in axis)
+    near, upper = 10 * _loose(record), float(given.max())
+    sums, at_cap = given.sum(axis=axes) / total, given >= (1 - near) * upper
+    capped = at_cap.any(axis=axes)
+    whole, less = np.abs(sums[~capped] - 1) <= near, sums[capped] < 1 - near
+    room = _MARGIN * total / _count(record, axis) < upper < _LARGEST * total
+    if not (room and whole.all() and less.mean() > _MOST and (sums <= 1 + near).all()):
+        return None
+    return Simplex(total, axis=axis) & Box(0.0, shortest(upper, near))
 
 
 def bounds_note(record: WeightRecord, a_set: ConstraintSet) -> str:

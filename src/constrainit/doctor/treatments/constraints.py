@@ -7,6 +7,7 @@ from constrainit.doctor._attached import is_constraint
 from constrainit.doctor._constraint_calls import known_set
 from constrainit.doctor._dropped import evaluated
 from constrainit.doctor._set_code import written
+from constrainit.doctor.treatments._above_zero import above_zero
 from constrainit.doctor.treatments._meaning import meant_set, stretched_to
 from constrainit.doctor.treatments._pastes import given, given_and_projected, told
 from constrainit.doctor.treatments._remedy import Changed, with_other
@@ -214,6 +215,7 @@ def exact_set(problem, evidence, found):
         if path in rounds and not isinstance(a_set, Grid):
             continue
         if record is not None and a_set is not None:
+            a_set = above_zero(problem, record, a_set)
             notes += filter(None, [bounds_note(record, a_set)])
             record.variable.constraint = record.resolved(a_set)
             sets[path] = written(a_set)

@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from constrainit.doctor._recording import Recording, as_it_is, is_custom
+from constrainit.doctor._recording import given_in_prediction, is_custom
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.doctor.treatments.starts import start_at
@@ -165,14 +165,7 @@ def off_the_flat_ends(problem, evidence, found):
 
 def _spread(problem, layer):
     """By how much what a layer gives varies over the batch, at most; minus one if not finite."""
-    recording = Recording(problem.model)
-    with recording.of(as_it_is, lambda value, _: value) as outputs:
-        problem.model(problem.x, training=False)
-    given = [
-        to_numpy(value).astype("float64")
-        for (name, *_), value in zip(recording.named, outputs, strict=True)
-        if name == layer.name
-    ]
+    given = [v for name, v in given_in_prediction(problem.model, problem.x) if name == layer.name]
     spreads = [value.reshape(-1, value.shape[-1]).std(axis=0).max() for value in given]
     return max((float(s) if np.isfinite(s) else -1.0 for s in spreads), default=-1.0)
 

@@ -16,6 +16,7 @@ from constrainit.doctor.treatments._bounds import (
     with_jitter,
 )
 from constrainit.doctor.treatments._differences import exact_differences
+from constrainit.doctor.treatments._losses import with_losses
 from constrainit.doctor.treatments._own_sums import on_logarithms
 from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.doctor.treatments._rewriting import (
@@ -110,13 +111,14 @@ def _layer_of(problem, operation):
 def _with_edit(problem, operation, edit):
     """The class of the layer, or the loss, in which an operation failed, with its source edited."""
     layer, losses = _layer_of(problem, operation), problem.losses()
+    places = _losses_at(losses, operation.source)
     function = getattr(layer, "function", None) if _is_lambda(layer) else None
     if function is not None:
         owner: Any = function
     elif layer is not None:
         owner = kind_of_layer(layer)
-    elif operation.stage in ("loss", "gradients") and len(losses) == 1:
-        owner = getattr(losses[0], "fn", losses[0])
+    elif operation.stage in ("loss", "gradients") and places:
+        owner = _code_of(losses[places[0]])
     else:
         return None
     if owner.__module__.split(".")[0] in ("keras", "constrainit", "builtins"):
@@ -126,13 +128,32 @@ def _with_edit(problem, operation, edit):
         return None
     new, sentence, diff = made
     if layer is None:
-        return Changed(sentence, with_other(problem, loss=new), diff=diff)
+        others = [new if _code_of(one) is owner else one for one in losses]
+        return Changed(sentence, with_losses(problem, others), diff=diff)
     for other in problem.model._flatten_layers():
         if function is not None and _is_lambda(other) and other.function is owner:
             vars(other)["function"] = new
         elif kind_of_layer(other) is owner:
             become(other, new)
     return Changed(sentence, with_other(problem), diff=diff)
+
+
+def _code_of(loss):
+    """What holds the code of a loss: a function, or an object itself."""
+    return getattr(loss, "fn", loss)
+
+
+def _losses_at(losses, source):
+    """The places of the losses whose code holds a line; of a single one it need not be seen."""
+    if len(losses) == 1:
+        return [0]
+    return [at for at, loss in enumerate(losses) if _holds(_code_of(loss), source)]
+
+
+def _holds(owner, source):
+    """Whether the code of a function or object is of the user's own and holds a line."""
+    found = None if owner.__module__.split(".")[0] == "keras" else source_of(kind_of(owner))
+    return found is not None and any(line.strip() == source.text for line in found[0])
 
 
 def _is_lambda(layer):

@@ -6,6 +6,7 @@ from constrainit._calibrate import calibrate, can_be_fitted
 from constrainit._carried import carry_adapted
 from constrainit._obey import prepare
 from constrainit.doctor._problem import Problem
+from constrainit.doctor._state import compiled_as
 from constrainit.doctor.rules.cw605_target_out_of_reach import scale_for
 from constrainit.doctor.treatments._configs import config_of, each
 from constrainit.doctor.treatments._remedy import Changed, with_other
@@ -14,6 +15,7 @@ from constrainit.model import walk
 from constrainit.sets import SpectralNorm
 
 _HALF = ("float16", "bfloat16")
+_BOUNDED = "ci.constrained(kernel=ci.SpectralNorm(1.0))"
 
 
 def in_float32(problem, evidence, found):
@@ -54,16 +56,16 @@ def _with_policy(problem, found, wrong, name, said):
 
 def spectral_constraint(problem, evidence, found):
     """A constraint on the spectral norm in place of the wrapper that assigns in `call`."""
-    config, changed = config_of(problem.model), []
+    config, changed, kinds = config_of(problem.model), [], set()
 
     def edit(part):
         if part.get("class_name") == "SpectralNormalization":
             inner = part["config"]["layer"]
-            inner["config"]["kernel_constraint"] = keras.saving.serialize_keras_object(
-                SpectralNorm(1.0)
-            )
-            inner["config"]["name"] = part["config"].get("name", inner["config"]["name"])
-            changed.append(inner["config"]["name"])
+            own = inner["config"]
+            own["kernel_constraint"] = keras.saving.serialize_keras_object(SpectralNorm(1.0))
+            own["name"] = part["config"].get("name", own["name"])
+            changed.append(own["name"])
+            kinds.add(inner["class_name"])
             kept = {k: v for k, v in part.items() if k in ("name", "inbound_nodes")}
             part.clear()
             part.update({**inner, **kept})
@@ -77,7 +79,7 @@ def spectral_constraint(problem, evidence, found):
         f"a constraint SpectralNorm(1.0) in place of SpectralNormalization around "
         f"{', '.join(changed[:3])}",
         other,
-        "keras.layers.Dense(..., **ci.constrained(kernel=ci.SpectralNorm(1.0)))",
+        "\n".join(f"keras.layers.{kind}(..., **{_BOUNDED})" for kind in sorted(kinds)),
     )
 
 
@@ -276,8 +278,8 @@ def _keep_paths(model, other):
 
 def in_place(problem: Problem, model: keras.Model) -> Problem:
     """A problem with another model, trained in the same way."""
-    model._compile_loss = problem.model._compile_loss
     model.optimizer = getattr(problem.model, "optimizer", None)
+    compiled_as(problem.model, model)
     return with_other(problem, model=model)
 
 

@@ -9,6 +9,7 @@ from keras import ops
 from constrainit.doctor._turned import function_of
 from constrainit.doctor.trace._limits import NEGATIVE_BASE
 from constrainit.doctor.treatments._layers import changed_layers
+from constrainit.doctor.treatments._losses import pasted, with_losses
 from constrainit.doctor.treatments._remedy import Changed, with_other
 
 _BINARY, _SIGMOID = '"binary_crossentropy"', 'keras.layers.Dense(1, activation="sigmoid")'
@@ -31,14 +32,15 @@ def absolute_error(problem, evidence, found):
     losses, layers = list(problem.losses()), {finding.layer for finding in found}
     if len(losses) != len(evidence.losses_of):
         return None
+    written = {}
     for place, made in enumerate(evidence.losses_of):
         if made.layer in layers:
             losses[place] = keras.losses.MeanAbsoluteError()
-    loss = losses[0] if len(losses) == 1 else keras.tree.pack_sequence_as(problem.specs, losses)
+            written[place] = '"mean_absolute_error"'
     return Changed(
         "the absolute error, which does not divide by the targets",
-        with_other(problem, loss=loss),
-        'loss="mean_absolute_error"',
+        with_losses(problem, losses),
+        pasted(problem, written),
     )
 
 
@@ -47,20 +49,19 @@ def other_logits(problem, evidence, found):
     losses, layers = list(problem.losses()), {finding.layer for finding in found}
     if len(losses) != len(evidence.losses_of):
         return None
-    changed = []
+    changed = {}
     for place, made in enumerate(evidence.losses_of):
         # Whatever the loss was given as: only its name tells which one it is.
         kind = _CROSS_ENTROPIES.get(str(getattr(losses[place], "name", "")))
         if kind is not None and made.layer in layers and not made.single:
             losses[place] = kind(from_logits=not made.logits)
-            changed.append(f"{kind.__name__}(from_logits={not made.logits})")
+            changed[place] = f"keras.losses.{kind.__name__}(from_logits={not made.logits})"
     if not changed:
         return None
-    loss = losses[0] if len(losses) == 1 else keras.tree.pack_sequence_as(problem.specs, losses)
-    logits = changed[0].partition("(")[2].rstrip(")")
+    logits = next(iter(changed.values())).partition("(")[2].rstrip(")")
     named = f" for {', '.join(sorted(layers))}" if len(losses) > 1 else ""
-    code = f"loss=keras.losses.{changed[0]}"
-    return Changed(f"the loss{named} takes {logits}", with_other(problem, loss=loss), code)
+    code = pasted(problem, changed)
+    return Changed(f"the loss{named} takes {logits}", with_losses(problem, losses), code)
 
 
 def crossentropy_of_the_labels(problem, evidence, found):
@@ -105,7 +106,7 @@ def _of_the_labels(problem, evidence, takes_logits, **other):
     losses, shifted = list(problem.losses()), any(made.first for made in evidence.losses_of)
     if len(losses) != len(evidence.losses_of) or evidence.losses or (shifted and not other):
         return None
-    named, codes = [], []
+    named, codes = [], {}
     for place, made in enumerate(evidence.losses_of):
         if not made.numbered and not made.spread:
             continue
@@ -114,17 +115,17 @@ def _of_the_labels(problem, evidence, takes_logits, **other):
         losses[place] = kind(from_logits=logits)
         turned = f", with from_logits={logits}" * (logits != made.logits)
         named.append(f"{name} in place of {made.name}{turned}")
-        code = f"keras.losses.{kind.__name__}(from_logits=True)" if logits else f'"{name}"'
-        codes.append(f"loss={code}" + f"  # {made.layer!r}" * (len(losses) > 1))
+        codes[place] = f'"{name}"'
+        if logits:
+            codes[place] = f"keras.losses.{kind.__name__}(from_logits=True)"
     if not named:
         return None
-    loss = losses[0] if len(losses) == 1 else keras.tree.pack_sequence_as(problem.specs, losses)
-    return Changed(", ".join(named), with_other(problem, loss=loss, **other), "\n".join(codes))
+    return Changed(", ".join(named), with_losses(problem, losses, **other), pasted(problem, codes))
 
 
 def binary_crossentropy_of_one(problem, evidence, found):
     """The binary cross-entropy, behind a sigmoid, in place of a share of one for a single unit."""
-    losses, codes, named = list(problem.losses()), [], []
+    losses, codes, named, written = list(problem.losses()), [], [], {}
     if len(losses) != len(evidence.losses_of):
         return None
     for place, made in enumerate(evidence.losses_of):
@@ -139,13 +140,14 @@ def binary_crossentropy_of_one(problem, evidence, found):
         turned = f", with from_logits={logits}" * (logits != made.logits)
         named.append(f"binary_crossentropy in place of {made.name}{turned}")
         named += [f"{change} with a sigmoid in place of the softmax"] * bool(change)
-        code = "keras.losses.BinaryCrossentropy(from_logits=True)" if logits else _BINARY
+        written[place] = _BINARY
+        if logits:
+            written[place] = "keras.losses.BinaryCrossentropy(from_logits=True)"
         codes += [_SIGMOID] * bool(change)
-        codes.append(f"loss={code}" + f"  # {made.layer!r}" * (len(losses) > 1))
     if not named:
         return None
-    loss = losses[0] if len(losses) == 1 else keras.tree.pack_sequence_as(problem.specs, losses)
-    return Changed(", ".join(named), with_other(problem, loss=loss), "\n".join(codes))
+    code = "\n".join([*codes, pasted(problem, written)])
+    return Changed(", ".join(named), with_losses(problem, losses), code)
 
 
 def targets_first(problem, evidence, found):
@@ -155,12 +157,12 @@ def targets_first(problem, evidence, found):
         losses[made.place] = _turned(function_of(losses[made.place]))
     if not evidence.turned:
         return None
-    loss = losses[0] if len(losses) == 1 else keras.tree.pack_sequence_as(problem.specs, losses)
-    names = [made.name for made in evidence.turned]
+    names = {made.place: made.name for made in evidence.turned}
+    turned = {at: f"lambda y_true, y_pred: {name}(y_pred, y_true)" for at, name in names.items()}
     return Changed(
-        f"{', '.join(names)} with its arguments the other way around",
-        with_other(problem, loss=loss),
-        f"loss=lambda y_true, y_pred: {names[0]}(y_pred, y_true)",
+        f"{', '.join(names.values())} with its arguments the other way around",
+        with_losses(problem, losses),
+        pasted(problem, turned),
     )
 
 

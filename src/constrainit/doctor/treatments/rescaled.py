@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from constrainit.doctor._problem import Problem
-from constrainit.doctor._recording import Recording, as_it_is, is_custom
+from constrainit.doctor._recording import given_in_prediction, is_custom
 from constrainit.doctor._state import attribute
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._pastes import variable
@@ -77,17 +77,12 @@ def _centered(record):
 def size_before_activation(problem: Problem, layer: Any, around_mean: bool) -> float:
     """How large what a layer computes before its activation is, or how much it varies."""
     held = getattr(layer, "activation", None)
-    recording = Recording(problem.model)
-    with (
-        attribute(layer, "activation", keras.activations.linear if held is not None else None),
-        recording.of(as_it_is, lambda value, _: value) as outputs,
-    ):
-        problem.model(problem.x, training=False)
-    given = [
-        to_numpy(value)
-        for (name, *_), value in zip(recording.named, outputs, strict=True)
-        if name == layer.name
-    ]
+    with attribute(layer, "activation", keras.activations.linear if held is not None else None):
+        given = [
+            value
+            for name, value in given_in_prediction(problem.model, problem.x)
+            if name == layer.name
+        ]
     units = [value.reshape(-1, value.shape[-1]) for value in given]
     means = [unit.mean(axis=0) if around_mean else 0.0 for unit in units]
     squares = [np.mean(np.square(u - mean)) for u, mean in zip(units, means, strict=True)]

@@ -75,7 +75,7 @@ def along_the_gradient(problem, evidence, found):
     rate = evidence.alike.rate
     return Changed(
         f"steps of SGD of the same length, with a rate of {rate:g}",
-        with_other(problem, optimizer=keras.optimizers.SGD(rate)),
+        with_other(problem, optimizer=_scaling_as(problem.optimizer, keras.optimizers.SGD(rate))),
         f"model.compile(optimizer=keras.optimizers.SGD({rate:g}), ...)",
     )
 
@@ -181,10 +181,18 @@ def _other_optimizer(problem, said, **changed):
     if problem.optimizer is None:
         problem.set_optimizer()
     own = inner_of(problem.optimizer)
-    other = type(own).from_config({**own.get_config(), **changed})
+    other = _scaling_as(problem.optimizer, type(own).from_config({**own.get_config(), **changed}))
     written = ", ".join(["...", *(f"{name}={value!r}" for name, value in changed.items())])
     code = f"model.compile(optimizer=keras.optimizers.{type(own).__name__}({written}), ...)"
     return Changed(said, with_other(problem, optimizer=other), code)
+
+
+def _scaling_as(optimizer, other):
+    """An optimizer with the loss scale, in float16, that is around another one, if there is."""
+    if inner_of(optimizer) is optimizer:
+        return other
+    scale, growth = optimizer.initial_scale, optimizer.dynamic_growth_steps
+    return type(optimizer)(other, initial_scale=scale, dynamic_growth_steps=growth)
 
 
 def projected_averages(problem, evidence, found):
