@@ -162,6 +162,23 @@ def test_several_columns_of_targets_for_one_unit(loss, y, columns):
     assert not columns or found[0].evidence == {"columns": columns}
 
 
+@pytest.mark.parametrize("crossed", [True, False])
+def test_targets_in_another_layout(crossed):
+    """A step's prediction is compared with the targets of all steps; not if they lie alike."""
+    keras.utils.set_random_seed(0)
+    parts = [layers.Reshape((4, 1)), layers.Dense(8, "tanh"), layers.Dense(1, name="step")]
+    model = keras.Sequential([keras.Input((4,)), *parts])
+    model.compile(keras.optimizers.Adam(0.05), "mse")
+    y = X.reshape(-1, 1, 4) if crossed else X.reshape(-1, 4, 1)
+    found = [f for f in ci.diagnose(model, X, y).findings if f.counts]
+    assert [(f.code, f.layer) for f in found] == [("CW603", "step")] * crossed
+    for one in found:
+        assert "of the shape (batch, 4, 1), and in another layout" in one.message
+        assert one.fix.endswith("such as y.reshape(-1, 4, 1)")
+        assert one.treatment.healed
+        assert one.treatment.code == "y = y.reshape(-1, 4, 1)"
+
+
 SHARING = [
     COLUMNS,
     OF_COLUMNS,

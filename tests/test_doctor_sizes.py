@@ -57,6 +57,31 @@ def test_kernels_that_are_drawn_too_large_for_their_fan_in(constraint):
     assert "weight.assign(start(weight.shape, weight.dtype))" in first.treatment.code
 
 
+@pytest.mark.parametrize("factor", [1.0, 40.0])
+def test_a_start_far_beyond_the_targets(factor):
+    """A deviation by the number of units: no rate is to blame; not told of targets as large."""
+
+    def by_units(shape, dtype=None):
+        scale = float(np.sqrt(2 / shape[1]))
+        return scale * keras.random.normal(shape, dtype=dtype or "float32", seed=1)
+
+    wide = np.repeat(X, 12, axis=1)
+    parts = [
+        layers.Dense(6, "relu", kernel_initializer=by_units, name="narrow"),
+        layers.Dense(2, kernel_initializer=by_units),
+    ]
+    rate = 0.05 if factor == 1 else 1e-5
+    model = compiled(parts, wide.shape[1:], "mse", keras.optimizers.SGD(rate))
+    first = first_of(ci.diagnose(model, wide, factor * X[:, :2]))
+    if factor > 1:
+        assert first is None or first.code != "CW404"
+        return
+    assert (first.code, first.layer) == ("CW404", "narrow")
+    assert "as no target is beyond" in first.message
+    assert first.treatment.healed
+    assert "kernel_initializer='he_normal'" in first.treatment.code
+
+
 def test_kernels_of_the_usual_size_are_not_accused():
     """An output that is saturated after the steps is sure of what it has learnt: a note."""
     report = ci.diagnose(classifier("he_normal"), X, LABELS)

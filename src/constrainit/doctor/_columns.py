@@ -37,6 +37,23 @@ def compares_each(loss: Any, targets: Any, spec: Any, target: DataEvidence) -> i
     return math.prod(many for many, one in pairs if one == 1)
 
 
+def other_layout(loss: Any, targets: Any, spec: Any) -> tuple[int, ...]:
+    """The shape of an example's predictions, if its targets are as many in another layout.
+
+    A loss of Keras then compares each with all of the others, as of 6 x 1 with 1 x 6.
+    """
+    predicted, given = tuple(spec.shape)[1:], tuple(targets.shape)[1:]
+    if not _broadcasts(loss) or None in predicted or len(predicted) != len(given):
+        return ()
+    several, others = ([one for one in shape if one != 1] for shape in (predicted, given))
+    if predicted == given or several != others:
+        return ()
+    fits = all(
+        one == other or 1 in (one, other) for one, other in zip(predicted, given, strict=True)
+    )
+    return predicted if fits else ()
+
+
 def compares_units(loss: Any, targets: Any, spec: Any, target: DataEvidence) -> int:
     """How many units of the last layer a loss of Keras compares with the one target of each."""
     predicted, given = tuple(spec.shape), tuple(targets.shape)

@@ -13,6 +13,7 @@ from constrainit.doctor._columns import (
     compares_units,
     is_single,
     numbered,
+    other_layout,
     spread,
     with_an_empty_one,
 )
@@ -109,6 +110,7 @@ def describe_losses(problem: Any, evidence: Evidence) -> list[LossEvidence]:
                 spread=spread(loss, given, spec),
                 empty=with_an_empty_one(loss, given, spec),
                 single=is_single(loss, given, spec),
+                layout=other_layout(loss, given, spec),
             )
         )  # fmt: skip
     return in_other_order(problem, found)

@@ -71,6 +71,8 @@ class LossEvidence:
         spread: How many columns the targets have where it takes the numbers of the classes; else 0.
         empty: How many columns targets have whose first one, of no class, is too many; else 0.
         single: Whether it shares one between the classes, and there is one unit only.
+        layout: The shape of an example's predictions, where its targets are as many in another one,
+            so that each is compared with all of the others.
     """
 
     name: str
@@ -103,6 +105,7 @@ class LossEvidence:
     spread: int = 0
     empty: int = 0
     single: bool = False
+    layout: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

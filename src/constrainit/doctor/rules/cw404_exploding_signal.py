@@ -61,7 +61,9 @@ class ExplodingSignal(Rule):
         a thousand times that of the inputs and ten times that of the targets. Growth that stays
         below is not, unless more than half of the outputs of a sigmoid or tanh are saturated: then
         kernels before it whose deviation times the root of their fan-in is above three, and whose
-        mean is near zero, are named, in models whose steps are cheap. A recurrence without a bound
+        mean is near zero, are named, in models whose steps are cheap. So are they where the outputs
+        start ten times beyond the targets, and the loss then becomes a thousand times as large. A
+        recurrence without a bound
         is reported, too, where a step makes the loss a million times as large. Where the kernel
         that is named is a free one and far too large for its fan-in, all free kernels that are too
         large are meant with it. Where the loss overflows from it, it is an error. Beside what was
@@ -84,6 +86,7 @@ class ExplodingSignal(Rule):
         if not large:
             told = list(self._fed_back(evidence)) if leaps(evidence) else []
             still = leaps(evidence) and not breaks_later(evidence)
+            still = still and not _starts_far_off(evidence)
             yield from told if told or still else self._oversized(evidence)
             return
         most = max(outputs, key=lambda o: o.peak)
@@ -109,10 +112,14 @@ class ExplodingSignal(Rule):
         )  # fmt: skip
 
     def _oversized(self, evidence):
-        """Kernels drawn far too large for their fan-in, where what is behind them is saturated."""
+        """Kernels drawn far too large for their fan-in, where what is behind them is saturated.
+
+        Or so far from the targets that the first steps take it out of range.
+        """
         order = [output.layer for output in evidence.outputs]
         flat = [o.layer for o in evidence.outputs if (o.saturated or 0) > _SATURATED]
-        before = order[: order.index(flat[0]) + 1] if flat else []
+        far = not flat and _starts_far_off(evidence)
+        before = order[: order.index(flat[0]) + 1] if flat else order if far else []
         large = _oversized_in(evidence, before)
         if not large:
             return
@@ -126,7 +133,8 @@ class ExplodingSignal(Rule):
             "its start is too large for its fan-in: the deviation of a kernel times the root of "
             f"the inputs of a unit, by which it multiplies the signal, is {told}{more}, where "
             f"draws of the usual size have about one. {first.layer.name!r} gives up to "
-            f"{peaks[first.layer.name]:.3g}, and {flat[0]!r} is saturated by it"
+            f"{peaks[first.layer.name]:.3g}, and "
+            + (f"{flat[0]!r} is saturated by it" if flat else _gone(evidence))
             + (f". {start}" if start else ""),
             _BY_FAN_IN,
             {
@@ -159,6 +167,27 @@ def _largest(evidence, kind):
     """The largest magnitude of the inputs, "x", or of the targets, "y", and one if all are less."""
     sizes = [max(abs(d.low), abs(d.high)) for d in evidence.data if d.name.startswith(kind)]
     return max([1.0, *sizes])
+
+
+def _starts_far_off(evidence):
+    """Whether a model starts far beyond its targets, and its steps lead farther away."""
+    last = evidence.outputs[-1].peak if evidence.outputs else 0.0
+    grown = not all(map(math.isfinite, evidence.losses)) or (
+        len(evidence.losses) > 1 and max(evidence.losses) > _GROWTH * abs(evidence.losses[0])
+    )
+    return (
+        grown and math.isfinite(evidence.loss or 0.0) and last > _BEYOND * _largest(evidence, "y")
+    )
+
+
+def _gone(evidence):
+    """What becomes of a loss that starts far off."""
+    worst = max(evidence.losses, key=lambda one: one if math.isfinite(one) else math.inf)
+    start = evidence.losses[0]
+    return (
+        f"the loss, which is {start:.3g} at the start, as no target is beyond "
+        f"{_largest(evidence, 'y'):.3g}, goes to {worst:.3g} by the first steps"
+    )
 
 
 def _oversized_in(evidence, names, least=_OVERSIZED):

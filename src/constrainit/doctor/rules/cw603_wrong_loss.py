@@ -1,5 +1,7 @@
 """CW603 wrong-loss."""
 
+import math
+
 from constrainit.doctor._penalty import FELL, falls
 from constrainit.doctor.rules._rule import Rule
 
@@ -83,6 +85,14 @@ class WrongLoss(Rule):
                     "the best answer is their mean"
                 )
                 fix = "give it targets of the shape (batch, 1), such as y[:, None]"
+            elif made.layout:
+                shape = f"(batch, {', '.join(map(str, made.layout))})"
+                message = (
+                    f"the targets of an example are as many as its predictions, of the shape "
+                    f"{shape}, and in another layout: the loss {made.name} compares each with all "
+                    "of the others, and the best answer is their mean"
+                )
+                fix = f"give it targets of the shape {shape}, such as y.reshape(-1, {shape[8:]}"
             elif made.each > 1:
                 message = (
                     f"the loss {made.name} compares the one target of an example with each of its "
@@ -140,6 +150,7 @@ class WrongLoss(Rule):
             layer = made.along or made.layer
             numbers = {"units": made.units} if made.units > 1 else {"from_logits": made.logits}
             numbers = {"columns": made.columns} if made.columns > 1 else numbers
+            numbers = {"pairs": math.prod(made.layout)} if made.layout else numbers
             yield self.made(message, fix, numbers, layer=layer)
 
     def _of_one(self, made):

@@ -65,6 +65,7 @@ REMEDIES = (
     Remedy(("CW603",), outputs.binary_crossentropy_of_one, trains=True),
     Remedy(("CW603",), outputs.other_logits),
     Remedy(("CW603",), data.targets_in_a_column, saved=False),
+    Remedy(("CW603",), data.targets_laid_out, saved=False),
     Remedy(("CW301",), constraints.along_the_right_axes),
     Remedy(("CW301",), axes.along_other_axes),
     Remedy(("CW301",), constraints.inside_as_given, moves=True),

@@ -148,6 +148,17 @@ def targets_in_a_column(problem, evidence, found):
     )
 
 
+def targets_laid_out(problem, evidence, found):
+    """Targets in the layout of the predictions of an example, of which there are as many."""
+    parts, places = keras.tree.flatten(problem.y), _places(evidence, lambda made: made.layout)
+    told = ""
+    for place in places:
+        shape = (-1, *evidence.losses_of[place].layout)
+        parts[place] = ops.reshape(parts[place], shape)
+        told = told or f"y.reshape({', '.join(map(str, shape))})"
+    return _of_targets(problem, f"targets as {told}", parts, places, f"y = {told}")
+
+
 def labels_from_zero(problem, evidence, found):
     """Labels that are as many as the classes, numbered from zero."""
     numbers = [f.evidence for f in found if "classes" in f.evidence]
