@@ -201,6 +201,16 @@ OUTSIDE = {
 }
 
 
+def test_a_bias_of_zeros_is_outside_of_a_range_of_norms():
+    """A vector has no norms of several units, and zero has no direction to be scaled in."""
+    bounds = keras.constraints.MinMaxNorm(0.5, 1.0)
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, bias_constraint=bounds)])
+    model.compile("sgd", "mse")
+    told = [one for one in ci.diagnose(model).findings if one.code == "CW101"]
+    assert [one.weight.split("/")[-1] for one in told] == ["bias"]
+    assert "can not move a zero vector, which stays outside" in told[0].message
+
+
 @pytest.mark.parametrize("name", OUTSIDE)
 def test_how_far_outside_a_start_is(name):
     """Entries are forbidden where a set speaks of entries; units, or all of it, are outside."""

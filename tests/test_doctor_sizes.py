@@ -82,6 +82,21 @@ def test_a_start_far_beyond_the_targets(factor):
     assert "kernel_initializer='he_normal'" in first.treatment.code
 
 
+@pytest.mark.parametrize("gain", [1.4, 3.0])
+def test_a_start_a_hundred_times_beyond_the_targets(gain):
+    """Each of ten layers doubles the signal; it stays finite, and the steps take it down."""
+    start = keras.initializers.Orthogonal(gain, seed=0)
+    parts = [layers.Dense(32, "relu", kernel_initializer=start) for _ in range(10)]
+    model = compiled([*parts, layers.Dense(1)], (32,), "mse", keras.optimizers.Adam(0.01))
+    first = first_of(ci.diagnose(model, X, X[:, :1]))
+    if gain < 2:
+        assert first is None
+        return
+    assert first.code == "CW404"
+    assert "the model starts with up to" in first.message
+    assert first.treatment.healed
+
+
 def test_kernels_of_the_usual_size_are_not_accused():
     """An output that is saturated after the steps is sure of what it has learnt: a note."""
     report = ci.diagnose(classifier("he_normal"), X, LABELS)

@@ -177,7 +177,7 @@ class Constraints:
             if a_set is None or made.image is None:
                 continue
             made.violation, made.signs = 0.0, gives_signs(a_set, record)
-            if made.share_moved > 0 or made.units.get("smallest unit norm", 1.0) == 0:
+            if made.share_moved > 0 or not made.units.get("smallest unit norm", made.start.norm):
                 known.append((index, a_set))
         weights = [values[i] for i, _ in known] + [images[i] for i, _ in known]
         pairs = measure([s for _, s in known] * 2, weights)

@@ -28,6 +28,9 @@ _SATURATED = 0.5
 
 _BY_FAN_IN = "take an initializer that knows the fan-in: he_normal for relu, glorot_uniform else"
 
+_WITHOUT_MEASURE = 100.0
+"""How many times as large as inputs and targets outputs are that are never meant."""
+
 _BEYOND = 10.0
 """How many times as large as the targets numbers may be that a model gives on its way to them."""
 
@@ -62,10 +65,11 @@ class ExplodingSignal(Rule):
         below is not, unless more than half of the outputs of a sigmoid or tanh are saturated: then
         kernels before it whose deviation times the root of their fan-in is above three, and whose
         mean is near zero, are named, in models whose steps are cheap. So are they where the outputs
-        start ten times beyond the targets, and the loss then becomes a thousand times as large. A
-        recurrence without a bound
-        is reported, too, where a step makes the loss a million times as large. Where the kernel
-        that is named is a free one and far too large for its fan-in, all free kernels that are too
+        start ten times beyond the targets, and the loss then becomes a thousand times as large, or
+        a hundred times beyond targets and inputs: then from a deviation of two on. A recurrence
+        without a bound is reported, too, where a step makes the loss a million times as large.
+        Where the kernel that is named is a free one and far too large for its fan-in, all free
+        kernels that are too
         large are meant with it. Where the loss overflows from it, it is an error. Beside what was
         measured stands what constrainit.plan has for the same set, fan-in, activation and depth; a
         constraint of the user's own has none.
@@ -114,13 +118,15 @@ class ExplodingSignal(Rule):
     def _oversized(self, evidence):
         """Kernels drawn far too large for their fan-in, where what is behind them is saturated.
 
-        Or so far from the targets that the first steps take it out of range.
+        Or so far from the targets that the first steps take it out of range, or without measure.
         """
         order = [output.layer for output in evidence.outputs]
         flat = [o.layer for o in evidence.outputs if (o.saturated or 0) > _SATURATED]
-        far = not flat and _starts_far_off(evidence)
+        most = 0.0 if flat else _beyond(evidence)
+        far = most > _WITHOUT_MEASURE or (not flat and _starts_far_off(evidence))
         before = order[: order.index(flat[0]) + 1] if flat else order if far else []
-        large = _oversized_in(evidence, before)
+        least = _LARGE_BESIDE if most > _WITHOUT_MEASURE else _OVERSIZED
+        large = _oversized_in(evidence, before, least)
         if not large:
             return
         large.sort(key=lambda one: order.index(one.record.layer.name))
@@ -171,22 +177,30 @@ def _largest(evidence, kind):
 
 def _starts_far_off(evidence):
     """Whether a model starts far beyond its targets, and its steps lead farther away."""
-    last = evidence.outputs[-1].peak if evidence.outputs else 0.0
     grown = not all(map(math.isfinite, evidence.losses)) or (
         len(evidence.losses) > 1 and max(evidence.losses) > _GROWTH * abs(evidence.losses[0])
     )
-    return (
-        grown and math.isfinite(evidence.loss or 0.0) and last > _BEYOND * _largest(evidence, "y")
-    )
+    far = bool(evidence.outputs) and evidence.outputs[-1].peak > _BEYOND * _largest(evidence, "y")
+    return far and grown and math.isfinite(evidence.loss or 0.0)
+
+
+def _beyond(evidence):
+    """How many times as large as inputs and targets the outputs of the last layer are."""
+    if not evidence.outputs or not math.isfinite(evidence.outputs[-1].peak):
+        return 0.0
+    return evidence.outputs[-1].peak / max(_largest(evidence, kind) for kind in "xy")
 
 
 def _gone(evidence):
     """What becomes of a loss that starts far off."""
+    target = f"{_largest(evidence, 'y'):.3g}"
+    if not _starts_far_off(evidence):
+        last = evidence.outputs[-1].peak
+        return f"the model starts with up to {last:.3g}, where no target is beyond {target}"
     worst = max(evidence.losses, key=lambda one: one if math.isfinite(one) else math.inf)
-    start = evidence.losses[0]
     return (
-        f"the loss, which is {start:.3g} at the start, as no target is beyond "
-        f"{_largest(evidence, 'y'):.3g}, goes to {worst:.3g} by the first steps"
+        f"the loss, which is {evidence.losses[0]:.3g} at the start, as no target is beyond "
+        f"{target}, goes to {worst:.3g} by the first steps"
     )
 
 
