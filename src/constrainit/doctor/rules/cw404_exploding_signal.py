@@ -69,10 +69,9 @@ class ExplodingSignal(Rule):
         a hundred times beyond targets and inputs: then from a deviation of two on. A recurrence
         without a bound is reported, too, where a step makes the loss a million times as large.
         Where the kernel that is named is a free one and far too large for its fan-in, all free
-        kernels that are too
-        large are meant with it. Where the loss overflows from it, it is an error. Beside what was
-        measured stands what constrainit.plan has for the same set, fan-in, activation and depth; a
-        constraint of the user's own has none.
+        kernels that are too large are meant with it. Where the loss overflows from it, it is an
+        error. Beside what was measured stands what constrainit.plan has for the same set, fan-in,
+        activation and depth; a constraint of the user's own has none.
 
     Source:
         Hoedt and Klambauer, Principled weight initialisation for input-convex neural networks
