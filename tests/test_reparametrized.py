@@ -657,7 +657,7 @@ WRONG = [
     (lambda: ci.Reparametrized(layers.Dense(2)), "set of at least one weight"),
     (
         lambda: ci.Reparametrized(layers.Dense(2), kernle=ci.NonNegative()).build((None, 3)),
-        "`kernle`.*must name a weight of 'dense.*It has 'bias', 'kernel'",
+        "`kernle`.*must name a weight of 'dense.*It has 'kernel', 'bias'. Write 'kernel'",
     ),
     (
         lambda: ci.Reparametrized(layers.Lambda(abs), kernel=ci.NonNegative()).build((None, 3)),
@@ -699,7 +699,7 @@ WRONG = [
         lambda: ci.Reparametrized(layers.Dense(2), kernel=ci.Simplex() & ci.Box(upper=0.0)).build(
             (None, 4)
         ),
-        "set with a smooth map.*none: a map onto each set is none onto both",
+        "Weights within the bounds have a sum of at most 0, which has to be 1",
     ),
     (
         lambda: ci.Reparametrized(layers.Dense(4), kernel=ci.Blocks(ci.TopK(1), 2)).build(
