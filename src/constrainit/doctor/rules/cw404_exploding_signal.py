@@ -215,10 +215,8 @@ def _too_large(evidence, kernel):
     """The free kernels that are too large, by path; none where the one named is not far so."""
     bounded = {made.record.path for made in evidence.constraints}
     names = [one.record.layer.name for one in evidence.gains]
-    if kernel not in {one.record.path for one in _oversized_in(evidence, names)} - bounded:
-        return []
     large = [one.record.path for one in _oversized_in(evidence, names, _LARGE_BESIDE)]
-    return [path for path in large if path not in bounded]
+    return [path for path in large if path not in bounded] if kernel in large else []
 
 
 def _around(evidence, record):
