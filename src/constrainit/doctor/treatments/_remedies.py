@@ -111,6 +111,7 @@ REMEDIES = (
     Remedy(("CW706",), stored.as_weights_of_their_layers, saved=False, again=True),
     Remedy(("CW307",), source.kept_in_call, saved=False),
     Remedy(("CW306",), source.computed_in_call, saved=False, again=True),
+    Remedy(("CW410",), source.tied_in_call, saved=False, again=True),
     Remedy(("CW409",), models.made_weights, saved=False),
     Remedy(("CW218",), pruned.zeros_fixed),
     Remedy(("CW413",), hidden.weights_of_the_layer, saved=False),
