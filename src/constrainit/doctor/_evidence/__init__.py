@@ -27,6 +27,7 @@ from constrainit.doctor._evidence._trainings import (
     DropEvidence,
     EndEvidence,
     SlowEvidence,
+    WholeNormEvidence,
 )
 from constrainit.doctor._evidence._weights import (
     AddedEvidence,
@@ -88,5 +89,6 @@ __all__ = [
     "TightEvidence",
     "Trial",
     "TwiceEvidence",
+    "WholeNormEvidence",
     "WrittenOverEvidence",
 ]

@@ -89,6 +89,7 @@ REMEDIES = (
     Remedy(("CW222",), flags.statistics_sooner),
     Remedy(("CW223",), adapted.to_the_batch),
     Remedy(("CW103",), finite_starts.finite_entries),
+    Remedy(("CW411",), wider.of_singular_values, trains=True),
     Remedy(("CW101", "CW102", "CW104"), starts.inside, moves=True),
     Remedy(("CW106",), starts.drawn_apart),
     Remedy(("CW411", "CW101", "CW102", "CW104"), constraints.off_scales_and_biases),
