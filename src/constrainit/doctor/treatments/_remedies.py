@@ -170,6 +170,7 @@ REMEDIES = (
     Remedy(("CW401",), masks.floored_counts, saved=False),
     Remedy(_BROKEN, guards.log_of_sums, saved=False, trains=True),
     Remedy(_BROKEN, guards.normalized_logarithms, saved=False, trains=True),
+    Remedy(_BROKEN, guards.normalized_in_each_step, saved=False, trains=True),
     Remedy(_BROKEN, guards.exact_near_zero, saved=False),
     Remedy(("CW501",), guards.safe_divisors, saved=False, trains=True),
     Remedy(_BROKEN, guards.guarded, saved=False, again=True),
