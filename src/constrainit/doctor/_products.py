@@ -100,7 +100,8 @@ def _by_steps(node, function, log, behind):
         return Product(function, log)
     if named(node.value) not in _SCANS:
         return None
-    given = {one.id for one in node.value.args if isinstance(one, ast.Name)}
+    call: Any = node.value
+    given = {one.id for one in call.args if isinstance(one, ast.Name)}
     for step in [n for n in ast.walk(function) if isinstance(n, ast.FunctionDef)]:
         names = [one.arg for one in step.args.args if _multiplies(step, one.arg)]
         if step.name in given and names:
@@ -129,13 +130,14 @@ def _is_multiple(node, name):
     return times and len(node.targets) == 1 and _is_linear(node.value, name)
 
 
-def _is_linear(node, name):
+def _is_linear(node: Any, name: str) -> bool:
     """Whether an expression is so many times as large where what has a name is."""
     if isinstance(node, ast.Name):
         return node.id == name
+    parts: list[Any]
     if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Mult, ast.MatMult)):
         parts = [node.left, node.right]
-    elif named(node) in _LINEAR:
+    elif isinstance(node, ast.Call) and named(node) in _LINEAR:
         parts = list(node.args)
     elif isinstance(node, ast.Subscript):
         parts = [node.value, node.slice]

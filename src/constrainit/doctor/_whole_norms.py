@@ -79,8 +79,10 @@ def whole_norm(made: ConstraintEvidence) -> float | None:
     uneven = plain * 4.0 ** -np.arange(record.shape[0]).clip(max=5)[:, None]
     for draw in (plain, uneven):
         image = called(record, _FAR * draw)
-        factor = None if image is None else image / (_FAR * draw)
-        if factor is None or factor.min() <= 0 or np.ptp(factor) > _SAME * factor.max():
+        if image is None:
+            return None
+        factor = image / (_FAR * draw)
+        if factor.min() <= 0 or np.ptp(factor) > _SAME * factor.max():
             return None
         norms.append(float(np.linalg.norm(image)))
         largest.append(float(np.linalg.norm(image, 2)))

@@ -76,15 +76,18 @@ def _of_scan(made, ops):
 
     Keras on TensorFlow takes for granted that what it gives in each step is as what it carries.
     """
-    call, step, [target] = made.scan.value, made.step, made.scan.targets
+    call: Any = made.scan.value
+    step, target = made.step, made.scan.targets[0]
     ends = [n for n in ast.walk(step) if isinstance(n, ast.Return)]
     plain = named(call) == "scan" and len(call.args) == 3 and isinstance(target, ast.Tuple)
     if not plain or len(ends) != 1 or not isinstance(call.args[1], ast.Name):
         return None
-    value, start = ends[0].value, call.args[1]
+    value: Any = ends[0].value
+    start = call.args[1]
     carries = isinstance(value, ast.Tuple) and ast.unparse(value.elts[0]) == made.name
     carries = carries and len(value.elts) == 2
-    unused = ast.unparse(target.elts[-1]) == "_" and isinstance(target.elts[0], ast.Name)
+    last: Any = target.elts[0]
+    unused = ast.unparse(target.elts[-1]) == "_" and isinstance(last, ast.Name)
     if not carries or not unused or step.args.args[0].arg != made.name:
         return None
     first = step.body[0]
@@ -92,7 +95,7 @@ def _of_scan(made, ops):
         (step.args.args[0], "carry"),
         *((one, f"({made.name}, {_LOGS})") for one in value.elts),
         (start, f"({start.id}, {ops}.zeros_like({start.id}[..., :1]))"),
-        (target.elts[0], f"({target.elts[0].id}, {_LOGS})"),
+        (last, f"({last.id}, {_LOGS})"),
     ]
     added = [
         (first.lineno - 1, first.col_offset, [f"{made.name}, {_LOGS} = carry"]),
