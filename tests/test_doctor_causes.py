@@ -507,6 +507,7 @@ def test_floats_beside_rounded_weights_heal(kind, start, built):
     first = counted(ci.diagnose(model, X, X @ truth.astype("float32")))[0]
     assert first.code == "CW212"
     assert first.treatment.healed, first.treatment
+    assert first.treatment.after["moved"] > 0, "that of the free weight"
     written = "ci.reparametrize(model, {model.layers[0].kernel.path: ci.Grid("
     assert written in first.treatment.code
     np.testing.assert_array_equal(array(dense.kernel), before)

@@ -37,6 +37,58 @@ class Turned(layers.Layer):
         return {**super().get_config(), "encoder": self.encoder, "keeps": self.keeps}
 
 
+@keras.saving.register_keras_serializable("test_doctor_kept_copies")
+class Mirror(layers.Layer):
+    """A decoder that takes the transpose of the encoder's numbers once, for good."""
+
+    def __init__(self, source, **kwargs):
+        super().__init__(**kwargs)
+        self.source = source
+
+    def build(self, shape):
+        self.back = np.array(ops.convert_to_numpy(self.source.kernel)).T.copy()
+
+    def call(self, x):
+        return ops.matmul(x, ops.convert_to_tensor(self.back))
+
+    def get_config(self):
+        return {**super().get_config(), "source": self.source}
+
+
+@keras.saving.register_keras_serializable("test_doctor_kept_copies")
+class Shows(Mirror):
+    """One whose copy another method shows, too."""
+
+    def build(self, shape):
+        self.back = np.array(ops.convert_to_numpy(self.source.kernel)).T.copy()
+
+    def call(self, x):
+        return ops.matmul(x, ops.convert_to_tensor(self.back))
+
+    def size(self):
+        return self.back.size
+
+
+@pytest.mark.parametrize("kind", [Mirror, Shows])
+def test_the_living_weight_in_its_place(kind):
+    """An edit of `call` ties the two; none is made where another method uses the copy."""
+    keras.utils.set_random_seed(0)
+    given = keras.Input((12,))
+    encoder = layers.Dense(4, name="encoder", **ci.constrained(kernel=ci.MaxNorm(3.0)))
+    model = keras.Model(given, kind(encoder, name="decoder")(encoder(given)))
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    report = ci.diagnose(model, X, X)
+    first = next(finding for finding in report.findings if finding.counts)
+    assert first.code == "CW410", str(report)
+    if kind is Shows:
+        assert first.treatment is None, str(report)
+        return
+    assert first.treatment.healed, str(report)
+    assert "ops.transpose(self.source.kernel)\n" in first.treatment.diff
+    assert "-        self.back = " in first.treatment.diff
+    assert isinstance(model.layers[-1].back, np.ndarray), "the doctor puts back what it edits"
+
+
 def diagnosed(keeps, units=4):
     keras.utils.set_random_seed(0)
     given = keras.Input((12,))

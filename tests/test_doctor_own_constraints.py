@@ -251,6 +251,34 @@ def test_a_quotient_by_sums_that_leaves_the_centre_out():
     assert np.allclose(rest.sum(axis=0), 1.0)
 
 
+def of_sum_one(w):
+    return w / ops.sum(w, axis=0, keepdims=True)
+
+
+@pytest.mark.parametrize("units", [1, 3])
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+def test_shares_whose_sum_is_below_zero(units, sign):
+    """All signs turn round at the first step, which a start outside does not tell."""
+    start = np.random.default_rng(0).uniform(-0.2, 0.6, size=(4, units)) + 0.1
+    dense = layers.Dense(
+        units, use_bias=False, kernel_constraint=of_sum_one,
+        kernel_initializer=lambda shape, dtype=None: ops.convert_to_tensor(sign * start, dtype),
+    )  # fmt: skip
+    report = ci.diagnose(sequential(dense), X, X @ np.full((4, units), 0.25, "float32"))
+    found = counted(report)
+    if sign > 0:
+        assert "CW211" not in {f.code for f in found}, str(report)
+        return
+    first = found[0]
+    assert first.code == "CW211", str(report)
+    assert "turns all signs there round" in first.message
+    assert first.evidence["below_zero"] == units
+    assert first.treatment.healed, str(report)
+    jumps = [f for f in found if f.code in ("CW101", "CW102")]
+    assert jumps, str(report)
+    assert {f.cause for f in jumps} == {f"CW211 {first.weight}"}, str(report)
+
+
 @pytest.mark.in_turns
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_what_overflows_follows_from_a_weight_that_is_blown_up(seed):

@@ -262,3 +262,44 @@ def test_a_sharp_cutoff_becomes_a_smooth_one(line, expected):
         assert made is None
         return
     assert ast.unparse(ast.parse(made[1])) == expected
+
+
+_CLIPPED = """
+class Clipped(layers.Layer):
+    def build(self, shape):
+        self.w = self.add_weight(shape=(shape[-1], 3), initializer=self.start, name="w")
+    def call(self, x):
+        return ops.matmul(x, ops.clip(self.w, 2.0, 3.0))
+"""
+
+
+@pytest.mark.parametrize("start", [0.05, 2.5])
+def test_a_clip_far_from_where_a_weight_is(start):
+    """Where no line tells, far weights do: what is flat near them does not cancel out."""
+    names = {"layers": layers, "ops": ops}
+    exec(_CLIPPED, names)
+    keras.utils.set_random_seed(0)
+    names["Clipped"].start = keras.initializers.RandomUniform(0.9 * start, start, seed=0)
+    model = keras.Sequential([keras.Input((6,)), names["Clipped"](name="c"), layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(0.001), "mse")
+    x = np.random.default_rng(0).normal(size=(64, 6)).astype("float32")
+    report = ci.diagnose(model, x, x[:, :1])
+    found = [f for f in report.findings if f.code == "CW503"]
+    assert [f.level for f in found] == ["warning"] * (start < 1), str(report)
+    assert all("cancels out" not in f.message for f in found)
+
+
+def test_a_bias_that_cancels_out_stays_a_note():
+    """A normalization takes away what it adds, be it large."""
+    keras.utils.set_random_seed(0)
+    bias = keras.initializers.RandomNormal(1.0, seed=0)
+    model = keras.Sequential(
+        [
+            keras.Input((6,)), layers.Dense(8, bias_initializer=bias, name="a"),
+            layers.BatchNormalization(), layers.Dense(1),
+        ]
+    )  # fmt: skip
+    model.compile(keras.optimizers.SGD(0.001), "mse")
+    x = np.random.default_rng(0).normal(size=(64, 6)).astype("float32")
+    report = ci.diagnose(model, x, x[:, :1])
+    assert not [f for f in report.findings if f.code == "CW503" and f.counts], str(report)

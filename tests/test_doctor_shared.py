@@ -42,6 +42,20 @@ class OfFirst(keras.constraints.Constraint):
         return self.signs * ops.relu(self.signs * w)
 
 
+class Largest(keras.constraints.Constraint):
+    """Keeps the larger half of the weight of its first call, by a tensor."""
+
+    def __init__(self, density=0.5):
+        self.density = density
+        self.mask = None
+
+    def __call__(self, w):
+        if self.mask is None:
+            cut = ops.quantile(ops.abs(w), 1.0 - self.density)
+            self.mask = ops.cast(ops.abs(w) >= cut, w.dtype)
+        return w * self.mask
+
+
 @keras.saving.register_keras_serializable("shared")
 class Orthonormal(keras.constraints.Constraint):
     """The orthogonal factor, which is square for a wide matrix."""
@@ -84,6 +98,33 @@ def test_an_object_that_keeps_the_mask_of_another_weight():
     assert all(f.treatment.healed for f in found), str(report)
     assert "'c/kernel': Banded(width=3)," in first.treatment.code
     assert shared.mask is None, "the doctor puts back what a call has made"
+
+
+def test_an_object_that_keeps_a_tensor_of_another_weight():
+    """The shape of what a trace on JAX has kept tells, too; no mended object keeps such a thing."""
+    shared = Largest(0.5)
+    report = diagnosed(
+        layers.Dense(8, "tanh", kernel_constraint=shared, name="a"),
+        layers.Dense(4, "tanh", kernel_constraint=shared, name="b"),
+    )
+    found = first_of(report)
+    assert (found.code, found.layer) == ("CW201", "b"), str(report)
+    assert "/a/kernel, too, and keeps self.mask, of shape (6, 8)" in found.message, str(report)
+    assert found.treatment.healed, str(report)
+    assert "'b/kernel': Largest(" in found.treatment.code
+    leaks = [f for f in report.findings if f.code == "CW207"]
+    assert all(f.treatment.healed for f in leaks), str(report)
+    assert shared.mask is None, "the doctor puts back what a call has made"
+
+
+def test_what_a_start_inside_hides_is_no_consequence_of_the_start():
+    """A call outside of a step leaves no tensor of one: that it did is told first all the same."""
+    own = [layers.Dense(8, "tanh", kernel_constraint=Largest(0.5), name=name) for name in "ab"]
+    report = diagnosed(*own)
+    leaks = [f for f in report.findings if f.code == "CW207"]
+    assert len(leaks) == 2 * (keras.backend.backend() == "jax"), str(report)
+    assert not any(f.cause for f in leaks), str(report)
+    assert not leaks or first_of(report) is leaks[0], str(report)
 
 
 def test_an_object_for_each_weight_is_healthy():

@@ -262,6 +262,46 @@ def test_a_function_with_a_narrow_bound_is_tried_wider():
     assert all(f.cause.startswith("CW411") for f in starts)
 
 
+def of_all_entries(w):
+    return w / ops.sqrt(ops.sum(ops.square(w)))
+
+
+def of_largest(w):
+    return w / ops.max(ops.svd(w, compute_uv=False))
+
+
+@pytest.mark.parametrize("constraint", [of_all_entries, of_largest])
+def test_one_number_that_bounds_all_singular_values_together(constraint):
+    """Each layer leaves 1/sqrt(n) of the signal, inside its set too; the largest one leaves all."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((6,))])
+    for place in range(6):
+        model.add(
+            layers.Dense(
+                16, "leaky_relu", kernel_initializer="orthogonal", kernel_constraint=constraint,
+                name=f"lip_{place}",
+            )
+        )  # fmt: skip
+    model.add(layers.Dense(1))
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    x = np.random.default_rng(0).normal(size=(64, 6)).astype("float32")
+    report = ci.diagnose(model, x, np.linalg.norm(x, axis=1, keepdims=True))
+    if constraint is of_largest:
+        assert not [f for f in report.findings if f.code in ("CW411", "CW504")], str(report)
+        return
+    first = first_of(report)
+    assert first.code == "CW411", str(report)
+    assert "16 of them that are alike are 1/sqrt(16) of it, 0.25" in str(
+        [f.message for f in report.findings]
+    )
+    assert "constrainit.SpectralNorm(1)" in first.fix
+    assert first.treatment.healed, str(report)
+    assert "ci.SpectralNorm(1)" in first.treatment.code
+    starts = [f for f in report.findings if f.code in ("CW101", "CW102") and f.counts]
+    assert starts, str(report)
+    assert all(f.cause.startswith("CW411") for f in starts), str(report)
+
+
 class PerGroup(layers.Layer):
     """A kernel for each of many groups: the first axis feeds no unit."""
 

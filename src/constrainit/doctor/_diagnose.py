@@ -27,6 +27,7 @@ from constrainit.doctor._report import Report
 from constrainit.doctor._state import borrowed, built_meanwhile, collecting_only_new, compiled_as
 from constrainit.doctor._swamped import swamped
 from constrainit.doctor._tight import tight
+from constrainit.doctor._whole_norms import whole_norms
 from constrainit.doctor.rules import OF_CLASSES, findings, in_order
 from constrainit.doctor.treatments import treat
 from constrainit.doctor.treatments._remedy import Changed, seen, write
@@ -125,6 +126,7 @@ def examine(
         quietly()
         evidence.other_axes = other_axes(problem, evidence)
         evidence.tight = tight(problem, evidence)
+        evidence.whole_norms = whole_norms(problem, evidence)
         evidence.faint = problem.faint = faint(problem, evidence)
         evidence.swamped = swamped(problem, evidence)
         evidence.outlived = outlived(problem, evidence)

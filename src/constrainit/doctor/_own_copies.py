@@ -1,5 +1,6 @@
 """A constraint of the user's own made anew: what one object keeps of the first of its weights."""
 
+import copy
 import functools
 import inspect
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from constrainit._signatures import NAMED
 from constrainit.doctor._blocks import distance
 from constrainit.doctor._constraint_doubts import NOTICEABLE
 from constrainit.doctor._layouts import gates_of
+from constrainit.doctor._misfits import Constant
 from constrainit.doctor._statistics import to_numpy
 from constrainit.model import WeightRecord
 from constrainit.sets import Blocks
@@ -66,14 +68,17 @@ def _fails(made):
 
 def _shared(first, made, paths):
     """What is kept of another weight, where that is what makes the difference."""
-    constraint = made.record.constraint
-    for arguments in _arguments(constraint):
+    constraint = _as_used(first)
+    for arguments in _arguments(made.record.constraint):
         unused, other, blank = (_anew(constraint, arguments) for _ in range(3))
         kept = [] if unused is None else _kept(constraint, unused)
         own = _image(unused, made.record) if kept else None
         if own is None or not _alike(first.record, other):
             continue
         if _fails(made):
+            shape = getattr(getattr(constraint, kept[0]), "shape", None)
+            if not made.misfits and shape:
+                made.misfits = [Constant(f"self.{kept[0]}", tuple(shape))]
             fitting = [one.name.removeprefix("self.") for one in made.misfits]
             name = next((name for name in fitting if name in kept), kept[0])
             return Shared(f"self.{name}", paths[0], paths, arguments)
@@ -86,6 +91,19 @@ def _shared(first, made, paths):
             if apart > NOTICEABLE:
                 return Shared(f"self.{lazy[0]}", paths[0], paths, arguments, apart)
     return None
+
+
+def _as_used(first):
+    """A constraint with what it keeps of its first weight.
+
+    What belongs to a trace is put back once that is over: a copy is called again then.
+    """
+    constraint = first.record.constraint
+    if first.kept is None:
+        return constraint
+    used = copy.copy(constraint)
+    _image(used, first.record)
+    return used
 
 
 def _anew(constraint, arguments):

@@ -15,8 +15,8 @@ def divided_by_sums(value: np.ndarray, image: np.ndarray) -> SumEvidence | None:
     """How small a sum is that a constraint divides by, and the largest factor that it gives.
 
     Entries may be left out that it sets itself, as the centre of a filter that predicts it. None if
-    it is no such constraint, if each unit has entries of one sign only, or if there is only one
-    unit, of which nothing can be said.
+    it is no such constraint, or if all sums are those of magnitudes. Of a single unit it can be
+    said only where it is turned round, and its entries then add up to one.
     """
     value, image = np.asarray(value, "float64"), np.asarray(image, "float64")
     if not (np.isfinite(value).all() and np.isfinite(image).all()):
@@ -29,7 +29,18 @@ def divided_by_sums(value: np.ndarray, image: np.ndarray) -> SumEvidence | None:
                 found = _divided(np.where(own, 0, value), np.where(own, 0, image), axes, True)
         if found is not None:
             return found
-    return None
+    return _turned_round(value, image)
+
+
+def _turned_round(value, image):
+    """A single unit of which the constraint turns all signs, so that its sum is one."""
+    total, size = value.sum(), np.abs(value).sum()
+    if not total < 0 or abs(image.sum() - 1) > _ALIKE:
+        return None
+    if not is_quotient(value, image, total) or (image * value).sum() > 0:
+        return None
+    factor = np.abs(image).max() / np.abs(value).max()
+    return SumEvidence(float(-total / size), float(factor), False, 1, 1)
 
 
 def _along(value):
@@ -52,13 +63,13 @@ def _set_alike(image, axes):
 
 def _divided(value, image, axes, sets=False):
     sums = value.sum(axis=axes, keepdims=True)
-    mixed = (value.min(axis=axes) < 0) & (value.max(axis=axes) > 0)
-    known = mixed.any() and sums.size > 1 and np.ptp(sums) > 0
+    known = value.min() < 0 and sums.size > 1 and np.ptp(sums) > 0
     if not known or not is_quotient(value, image, sums):
         return None
     least = np.abs(sums) / np.abs(value).sum(axis=axes, keepdims=True)
     factor = np.abs(image).max() / np.abs(value).max()
-    return SumEvidence(float(least.min()), float(factor), sets)
+    turned = int(np.sum(sums < 0)) if (image.sum(axis=axes) > 0).all() else 0
+    return SumEvidence(float(least.min()), float(factor), sets, turned, sums.size)
 
 
 def is_quotient(value, image, sums):

@@ -21,6 +21,12 @@ UNUSED = 1e-4
 _STILL = 1e-6
 """Outputs that vary by less, relative to the largest, are the same."""
 
+_FAR = 10.0
+"""How many times as far as its own size, or one, a weight is moved that is of no use near it.
+
+It may be clipped to bounds far from where it is.
+"""
+
 _FROM_ZERO = 0.1
 """How large a weight of zeros is made: the product of two that are must be seen in the loss."""
 
@@ -51,6 +57,7 @@ def ask_for_use(problem: Problem, evidence: Evidence) -> None:
         used = _changes(problem, loss, own)
         if not used and others:
             used = _changes(problem, _loss_with(problem, others), own, others)
+        used = used or _changes_far(problem, loss, own)
         for made, pair in zip(group, own, strict=True):
             made.used = used
             made.factor = used and is_zero(made.record) and not _changes(problem, loss, [pair])
@@ -105,6 +112,16 @@ def _changes(problem, loss, own, others=()):
     both = ([*others, *((record, way * value) for record, value in own)] for way in (1, -1))
     found = (_loss_with(problem, moved) for moved in both)
     return any(not abs(one - loss) <= UNUSED * abs(loss) for one in found)
+
+
+def _changes_far(problem, loss, own):
+    """Whether the loss is another one far away, beyond what a larger weight adds by rounding."""
+    far = [(r, _FAR * v / min(1.0, np.max(np.abs(v), initial=1e-6))) for r, v in own]
+    for way in (1, -1):
+        found = _loss_with(problem, [(record, way * value) for record, value in far])
+        if np.isfinite(found) and abs(found - loss) > _FAR * UNUSED * abs(loss):
+            return True
+    return False
 
 
 def _loss_with(problem, moved):

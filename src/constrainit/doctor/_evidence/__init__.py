@@ -28,6 +28,7 @@ from constrainit.doctor._evidence._trainings import (
     DropEvidence,
     EndEvidence,
     SlowEvidence,
+    WholeNormEvidence,
 )
 from constrainit.doctor._evidence._weights import (
     AddedEvidence,
@@ -90,5 +91,6 @@ __all__ = [
     "TightEvidence",
     "Trial",
     "TwiceEvidence",
+    "WholeNormEvidence",
     "WrittenOverEvidence",
 ]

@@ -31,17 +31,21 @@ class ServedEvidence:
 
 @dataclass(frozen=True)
 class SumEvidence:
-    """A constraint that divides units of both signs by their sums.
+    """A constraint that divides units by their sums, which may be near zero or below it.
 
     Attributes:
         least: The least sum, relative to that of the magnitudes.
         factor: By how much the largest entry grows.
         sets: Whether it leaves some entries out, which it sets itself to the same in all units.
+        below: How many of the sums are below zero.
+        units: How many sums there are.
     """
 
     least: float
     factor: float
     sets: bool
+    below: int
+    units: int
 
 
 @dataclass(frozen=True)

@@ -127,3 +127,24 @@ class AxisEvidence:
     loss: tuple[float, float]
     loss_along: tuple[float, float]
     steps: int
+
+
+@dataclass(frozen=True)
+class WholeNormEvidence:
+    """A bound of the norm of all entries of a matrix, with which the model learns nothing.
+
+    Attributes:
+        record: The weight.
+        norm: The norm of all of its entries.
+        left: How large its singular values are, at most, where they are alike.
+        loss: The loss from a start inside, and after the steps.
+        loss_bounded: From a start inside that bound for the largest singular value, and the least.
+        steps: How many steps that were.
+    """
+
+    record: WeightRecord
+    norm: float
+    left: float
+    loss: tuple[float, float]
+    loss_bounded: tuple[float, float]
+    steps: int

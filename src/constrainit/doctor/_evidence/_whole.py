@@ -27,6 +27,7 @@ from constrainit.doctor._evidence._trainings import (
     DropEvidence,
     EndEvidence,
     SlowEvidence,
+    WholeNormEvidence,
 )
 from constrainit.doctor._evidence._weights import (
     AddedEvidence,
@@ -146,6 +147,7 @@ class Evidence:
         mixed: The layer that makes an example depend on the others of its batch, and by how much.
         falling_penalties: Penalties on weights that are below zero after those steps, by path.
         tight: Weights whose bound keeps the model from training; asked once, as these are.
+        whole_norms: Those of which that is one for all singular values together.
         faint: What is learnt where a signal fades by depth, and where it is brought back; asked
             once, of the model as it came.
         outlived: What is left of the loss after more steps in which units die; asked once.
@@ -241,6 +243,7 @@ class Evidence:
     mixed: tuple[str, float] | None = None
     falling_penalties: dict[str, float] = field(default_factory=dict)
     tight: list[TightEvidence] = field(default_factory=list)
+    whole_norms: list[WholeNormEvidence] = field(default_factory=list)
     faint: Any = None
     outlived: float | None = None
     swamped: Any = None

@@ -85,10 +85,14 @@ def spoken(name: str) -> str:
 
 
 def compared(treatment: Treatment) -> list[tuple[str, str, str]]:
-    """The numbers that were measured before and after a treatment."""
+    """The numbers that were measured before and after a treatment.
+
+    A number that is what it was proves no cure.
+    """
     before, after = treatment.before, treatment.after
     names = [name for name in before if name in after]
-    return [(spoken(n), shown(n, before[n]), shown(n, after[n])) for n in names]
+    pairs = [(spoken(n), shown(n, before[n]), shown(n, after[n])) for n in names]
+    return [pair for pair in pairs if not treatment.healed or pair[1] != pair[2]]
 
 
 def outcome(treatment: Treatment) -> str:

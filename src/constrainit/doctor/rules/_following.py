@@ -208,7 +208,7 @@ def _follow_undone(found):
 
 def _follow_axes(found):
     """What a constraint does follows from its norms being others than meant, or its bound."""
-    wrong = {f.weight: f for f in _of(found, MutedSignal) if "factor" in f.evidence}
+    wrong = {f.weight: f for f in _of(found, MutedSignal) if {"factor", "left"} & set(f.evidence)}
     wrong |= {f.weight: f for f in found if f.code == WrongAxis.code and f.counts}
     for finding in found:
         own = wrong.get(finding.weight)

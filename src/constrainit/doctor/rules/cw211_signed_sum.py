@@ -15,7 +15,7 @@ _OF_PARTS = (
 
 
 class SignedSum(Rule):
-    """A constraint divides weights of both signs by their sum.
+    """A constraint divides weights by a sum that is near zero, or below it.
 
     The sum of many weights of both signs is near zero: the quotient is large, turns around where
     the sum is negative, and jumps from one to the other as training moves the sum through zero.
@@ -35,7 +35,8 @@ class SignedSum(Rule):
 
     Known limits:
         Asked of constraints of the user's own, at the start. Reported if a unit sums to less than a
-        tenth of what its magnitudes sum to. Entries that the constraint sets itself, to the same in
+        tenth of what its magnitudes sum to, or to less than zero, so that the first step turns all
+        of its signs round. Entries that the constraint sets itself, to the same in
         all units, may be left out of the sums.
 
     Source:
@@ -43,12 +44,15 @@ class SignedSum(Rule):
     """
 
     code, name = "CW211", "signed-sum"
-    numbers = ("least_sum_share", "times")
+    numbers = ("below_zero", "least_sum_share", "times")
 
     def find(self, evidence):
         for made in evidence.constraints:
             sums = made.sums
-            if sums is None or not sums.least < _NEAR:
+            if sums is None or not (sums.below or sums.least < _NEAR):
+                continue
+            if not sums.least < _NEAR:
+                yield self._of_signs(made, sums)
                 continue
             but = ", but for entries that it sets itself," if sums.sets else ""
             yield self.at_weight(
@@ -59,3 +63,15 @@ class SignedSum(Rule):
                 _OF_PARTS if sums.sets else _OF_UNITS,
                 {"least_sum_share": sums.least, "times": sums.factor},
             )
+
+    def _of_signs(self, made, sums):
+        """A finding where sums are far from zero, on the wrong side of it."""
+        which = "its sum" if sums.units == 1 else f"{sums.below} of its {sums.units} units' sums"
+        return self.at_weight(
+            made,
+            f"its constraint {made.text} divides it by a sum, and {which} "
+            f"{'is' if sums.below == 1 else 'are'} below zero as it starts: the first step turns "
+            "all signs there round, and what was learnt with these, or drawn, is its opposite",
+            "start with positive weights; or " + (_OF_PARTS if sums.sets else _OF_UNITS),
+            {"least_sum_share": sums.least, "times": sums.factor, "below_zero": sums.below},
+        )

@@ -1,6 +1,7 @@
 """CW401 nonfinite-forward."""
 
 from constrainit.doctor._out_of_domain import free_weights
+from constrainit.doctor._products import product_of
 from constrainit.doctor.rules._beyond_dtype import constant_beyond
 from constrainit.doctor.rules._rule import Rule, at_operation, percent
 from constrainit.doctor.trace._limits import NEGATIVE_BASE
@@ -107,6 +108,13 @@ def _fix(evidence, operation):
         return (
             "add to the divisor an epsilon that its dtype can hold (1e-6 in float32, 1e-3 in "
             "float16), inside of a root; take a norm by keras.ops.normalize"
+        )
+    if limit == "log of 0" and product_of(operation.source) is not None:
+        return (
+            "what it is taken of is a product of a factor below one for each step, and after many "
+            "steps less than its dtype holds: divide it by its sum in each step and add up the "
+            "logarithms of the sums, or keep the recursion in logarithms, by ops.logsumexp; no "
+            "gradient comes through a floor under the logarithm"
         )
     if limit == "0 to a negative power":
         return (

@@ -35,6 +35,33 @@ def computed_in_call(name):
     return edit
 
 
+def tied_in_call(name, expression):
+    """An edit: `call` takes what `self.name` is a copy of from the living weight.
+
+    None where that is not plain to see: it is set at several places, or other methods use it, too.
+    """
+
+    def edit(text):
+        nodes: list[Any] = list(ast.walk(ast.parse(text)))
+        methods = [n for n in nodes if isinstance(n, ast.FunctionDef)]
+        made = [n for n in nodes if _sets(n, name)]
+        called = [m for m in methods if m.name == "call"]
+        taken = [n for n in nodes if _takes(n, name)]
+        if len(made) != 1 or len(called) != 1 or not taken:
+            return None
+        [statement], [call] = made, called
+        inside = {id(n) for n in ast.walk(call)}
+        if id(statement) in inside or any(id(n) not in inside for n in taken):
+            return None
+        if name in _names(call):
+            return None
+        for node in sorted(taken, key=end_of, reverse=True):
+            text = replaced(text, node, name)
+        return f"call takes {expression}", _moved(text, statement, call, name, expression)
+
+    return edit
+
+
 def kept_in_call(name):
     """An edit: what `call` gives the name `self.name` of a weight, it keeps in a local name.
 
@@ -102,11 +129,19 @@ def through_its_set(sum_text, name):
     return edit
 
 
-def _moved(text, statement, call, name):
-    """A source with a statement of a method in `call`, there for a local name."""
+def _moved(text, statement, call, name, expression=""):
+    """A source with a statement of a method in `call`, there for a local name.
+
+    Args:
+        text: The source.
+        statement: The statement.
+        call: The method.
+        name: The local name.
+        expression: Its value there, if it is not that of the statement.
+    """
     first = call.body[1 if ast.get_docstring(call) and len(call.body) > 1 else 0]
     lines = text.splitlines(keepends=True)
-    written = f"{name} = {ast.unparse(statement.value)}\n"
+    written = f"{name} = {expression or ast.unparse(statement.value)}\n"
     lines.insert(first.lineno - 1, " " * first.col_offset + written)
     # Written above the line that it was computed in, that one has moved.
     below = first.lineno <= statement.lineno

@@ -39,7 +39,9 @@ def _shown(evidence):
 def _measured(finding: Finding, evidence: Evidence) -> dict[str, Any]:
     """The numbers of a finding, read off the evidence of a model that no longer has it."""
     numbers: dict[str, Any] = {"moved": 0.0}
-    for made in [g for g in evidence.gradients if g.record.path == finding.weight]:
+    # A weight that is seen through a map has no steps, but that which is free has.
+    paths = (finding.weight, f"{finding.weight}_free")
+    for made in [g for g in evidence.gradients if g.record.path in paths]:
         numbers = {} if made.moved is None else {"moved": made.moved}
         numbers["gradient"] = made.norm or max(made.later, default=0.0)
     for made in evidence.constraints:

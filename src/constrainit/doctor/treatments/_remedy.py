@@ -18,6 +18,10 @@ from constrainit.doctor.rules.cw705_layer_not_saved import LayerNotSaved
 from constrainit.doctor.rules.cw706_state_not_saved import StateNotSaved
 from constrainit.doctor.treatments._compared import compared
 
+_OF_STARTS = ("CW101", "CW102", "CW104")
+_OF_CALLS = ("CW201", "CW202", "CW203", "CW207")
+"""What a constraint does wherever a weight starts, though calling it outside of a step hides it."""
+
 _OF_A_RUN = ("forward", "loss", "gradients", "second forward", "training")
 
 _LOG = logging.getLogger(__name__)
@@ -227,6 +231,7 @@ def follow(cause: Finding, found: list[Finding], after: Look) -> None:
         same = finding.code == cause.code or finding.cause or own
         noted = finding.stage in _OF_A_RUN and key(finding) not in left
         gone = key(finding) not in now if finding.counts else noted
+        same = same or (cause.code in _OF_STARTS and finding.code in _OF_CALLS)
         if not same and finding is not cause and gone:
             own_cause = alike.get(finding.weight, cause)
             finding.cause = f"{own_cause.code} {own_cause.weight or own_cause.layer}".rstrip()

@@ -20,8 +20,13 @@ def of_their_own(problem, evidence, found):
                 sets[path] = as_made(constraint, shared.arguments)
     if not sets:
         return None
-    started, code = start_inside(problem, evidence, paths & set(sets))
+    traced = [path for path in sets if made[path].kept is not None]
+    # That calls each once, and what it keeps belongs to no compiled step then.
+    started, code = start_inside(problem, evidence, {*paths, *traced} & set(sets))
     names = " and ".join(repr(place(problem, path)) for path in sets)
+    if traced:
+        started += ", each called once before the first step is compiled"
+        code = code or "\nci.project(model)"
     return Changed(
         f"an object of its own for each of {names}{started}", code=f"{given(problem, sets)}{code}"
     )

@@ -5,9 +5,10 @@ from typing import Any
 import keras
 
 from constrainit.doctor._code import as_kind, kind_of_layer
+from constrainit.doctor._products import LOGS
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor._state import operations_of
-from constrainit.doctor.treatments import _log_sums
+from constrainit.doctor.treatments import _in_logarithms, _log_sums
 from constrainit.doctor.treatments._bounds import (
     BETWEEN,
     MARGINS,
@@ -93,6 +94,15 @@ def normalized_logarithms(problem, evidence, found):
     if operation is None or operation.source is None or operation.name != "divide":
         return None
     return _with_edit(problem, operation, on_logarithms)
+
+
+def normalized_in_each_step(problem, evidence, found):
+    """A product of many steps that underflows, normalized in each of them."""
+    operation = evidence.operation
+    if operation is None or operation.source is None or operation.name not in LOGS:
+        return None
+    edit = _in_logarithms.normalized_in_each_step(operation.source.text)
+    return _with_edit(problem, operation, edit)
 
 
 def log_of_sums(problem, evidence, found):

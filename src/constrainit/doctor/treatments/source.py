@@ -165,6 +165,16 @@ def computed_in_call(problem, evidence, found):
     return _edited_layer(problem, [own[0].holder.name], _at_each_call.computed_in_call(own[0].name))
 
 
+def tied_in_call(problem, evidence, found):
+    """The class of a layer whose `call` takes a weight, and no copy of what it was."""
+    for kept in [one for one in evidence.kept_copies if one.path]:
+        if (kept.layer.name, kept.record.path) == (found[0].layer, found[0].weight):
+            own = f"keras.ops.transpose({kept.path})" if kept.turned else kept.path
+            edit = _at_each_call.tied_in_call(kept.name, own)
+            return _edited_layer(problem, [kept.layer.name], edit)
+    return None
+
+
 def kept_in_call(problem, evidence, found):
     """The class of a layer whose `call` gives no weight's name away."""
     [made] = [m for m in evidence.written_over if m.record.path == found[0].weight][:1]

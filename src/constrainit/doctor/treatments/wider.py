@@ -7,11 +7,12 @@ from constrainit._obey import project
 from constrainit.doctor._constraint_calls import another, arguments_of
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._meaning import meant_set
-from constrainit.doctor.treatments._pastes import given_and_projected
+from constrainit.doctor.treatments._pastes import given, given_and_projected, told
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.doctor.treatments.axes import call_of
+from constrainit.doctor.treatments.starts import start_inside
 from constrainit.model import WeightRecord, walk
-from constrainit.sets import Box
+from constrainit.sets import Box, SpectralNorm
 from constrainit.sets.elementwise import bounds_of
 
 _FAR = 1e4
@@ -45,6 +46,21 @@ def wider_bounds(factor):
         return Changed(f"{name}={wider(value, times)} in place of {value}", code=code)
 
     return apply
+
+
+def of_singular_values(problem, evidence, found):
+    """The bound of the norm of all entries of matrices, on their largest singular value."""
+    paths, sets = {finding.weight for finding in found}, {}
+    for one in [one for one in evidence.whole_norms if one.record.path in paths]:
+        one.record.variable.constraint = SpectralNorm(one.norm)
+        sets[one.record.path] = f"ci.SpectralNorm({one.norm:g})"
+    if not sets:
+        return None
+    started, code = start_inside(problem, evidence, set(sets))
+    return Changed(
+        f"the largest singular value is bounded, {told(problem, sets)}{started}",
+        code=f"{given(problem, sets)}{code}",
+    )
 
 
 def _wider_sets(problem, records, own, times):
