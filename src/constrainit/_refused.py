@@ -43,7 +43,9 @@ def refusal(raised: BaseException, constraint: Any, path: str = "") -> str:
 def _asks_for_numbers(raised):
     kinds = {kind.__name__ for kind in type(raised).__mro__}
     of_numpy = isinstance(raised, (NotImplementedError, AttributeError)) and "numpy" in str(raised)
-    return of_numpy or not kinds.isdisjoint(_ASKS_FOR_NUMBERS)
+    # TensorFlow has no error of its own for `float(w)`.
+    read = isinstance(raised, TypeError) and "SymbolicTensor" in str(raised)
+    return of_numpy or read or not kinds.isdisjoint(_ASKS_FOR_NUMBERS)
 
 
 def _instead(line):
