@@ -76,7 +76,7 @@ def spectral_constraint(problem, evidence, found):
     other = made_from(problem, config, exact=False)
     prepare(other.model, seed=problem.seed)
     return Changed(
-        f"a constraint SpectralNorm(1.0) in place of SpectralNormalization around {_listed(changed)}",
+        f"a constraint SpectralNorm(1.0), not SpectralNormalization around {_listed(changed)}",
         other,
         "\n".join(f"keras.layers.{kind}(..., **{_BOUNDED})" for kind in sorted(kinds)),
     )
