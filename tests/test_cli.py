@@ -255,6 +255,18 @@ def test_targets_of_several_outputs_from_a_file(folder):
     assert "'dense', 'other' for the targets. It holds besides: 'dense'." in message
 
 
+def test_a_report_takes_no_files_place(folder):
+    """Neither that of the model nor that of its data."""
+    np.savez(folder / "batch.npz", x=np.ones((3, 5), "float32"))
+    (folder / "kept.keras").write_bytes(b"a model")
+    for option in (["--html", "kept.keras"], ["--output", "kept.keras", "--format", "json"]):
+        message = doctor("kept.keras", *option, exit_code=2)
+        assert "must not go to TARGET: 'kept.keras' would be lost." in message
+    message = doctor("models.py:sick", "--data", "batch.npz", "--html", "batch.npz", exit_code=2)
+    assert "must not go to --data" in message
+    assert (folder / "kept.keras").read_bytes() == b"a model"
+
+
 def test_target_that_can_not_be_had(folder):
     """A missing file, module or function, and what is no model, are one sentence each."""
     (folder / "exported").mkdir()

@@ -8,7 +8,7 @@ import pytest
 from keras import layers, ops
 
 import constrainit as ci
-from constrainit.doctor.treatments import _chosen_edits, _edit_branches, _edit_slips
+from constrainit.doctor.treatments import _chosen_edits, _edit_branches, _edit_slips, _edits
 
 
 class Largest(keras.constraints.Constraint):
@@ -157,6 +157,20 @@ def test_the_bounds_of_a_minimum_of_a_maximum():
     assert _edit_slips.bounds_in_order("def f(w):\n    return ops.maximum(w, 0.0)\n") is None
 
 
+def test_bounds_that_were_given_the_wrong_way_round():
+    """Their names stand in order: an edit of the class would break its right uses."""
+    text = "class C:\n    def __call__(self, w):\n        return ops.clip(w, self.low, self.high)\n"
+    assert _edit_slips.bounds_in_order(text) is None
+    assert _edit_slips.bounds_in_order(text.replace("low", "x")) is not None
+
+
+def test_an_assignment_to_entries_in_a_function():
+    """As in the method of a class."""
+    text = "def no_negative(w):\n    w[w < 0] = 0\n    return w\n"
+    _, new = _edits.without_item_assignment(text)
+    assert "    w = keras.ops.where(w < 0, 0, w)\n" in new
+
+
 class Even(keras.constraints.Constraint):
     """Symmetric filters, as for a matrix."""
 
@@ -216,3 +230,14 @@ def test_a_loss_that_rounds_its_predictions():
     done = treated(ci.diagnose(model, x, 4 * x[:, :1]), "CW503")
     assert done.healed
     assert "ops.square(y_pred - ops.round(y_true))" in done.diff
+
+
+@pytest.mark.parametrize(("kind", "count", "told"), [("GRU", 4, True), ("LSTM", 4, False)])
+def test_blocks_that_are_no_gates(kind, count, told):
+    """Of 24 columns four blocks of six, where a GRU has three gates of eight."""
+    a_set = ci.constrained(recurrent_kernel=ci.Blocks(ci.Orthogonal(), count))
+    model = keras.Sequential([keras.Input((5, 3)), getattr(layers, kind)(8, **a_set)])
+    model.compile("sgd", "mse")
+    notes = [one for one in ci.diagnose(model).findings if one.code == "CW301"]
+    assert len(notes) == told
+    assert not told or "write 3 in place of 4" in notes[0].fix

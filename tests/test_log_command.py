@@ -226,6 +226,8 @@ def test_following_shows_what_is_new(path, monkeypatch):
         (["run.db", "--weights", "x"], "matches 'x'"),
         (["run.db", "--html", "no/such/page.html"], "There is no folder"),
         (["run.db", "--csv", "."], "--csv must be the name of a file. '.' is a folder."),
+        (["run.db", "--csv", "run.db"], "--csv must not be RUN.db itself: 'run.db' would be lost."),
+        (["run.db", "--html", "a", "--csv", "a"], "--csv must not be the same as --html: 'a'"),
     ],
 )
 def test_what_can_not_be_shown_is_said(path, monkeypatch, arguments, message):

@@ -56,7 +56,9 @@ def run(
             raise TargetError("--html says where and in which form: leave out --output, --format.")
         output, form = html, "html"
     output = None if output == "-" else output
-    _check_output(output)
+    _check_output(
+        output, {"TARGET": _source(target), "--data": data, "--replay": replay, "--fix": fix}
+    )
     form = form or _form_of(output)
     source = _source(target)
     mended = None if fix is None else _Mended(_fix_target(fix, source))
@@ -146,7 +148,10 @@ def _thresholds(config):
         raise TargetError(f"`thresholds` of [tool.constrainit]: {unknown}") from None
 
 
-def _check_output(output):
+def _check_output(output, others):
+    for name, other in others.items():
+        if output and other and is_same_file(Path(output), Path(other)):
+            raise TargetError(f"The report must not go to {name}: {output!r} would be lost.")
     if output is not None and not _has_folder(Path(output)):
         raise TargetError(f"There is no folder {str(Path(output).parent)!r} to write --output to.")
 

@@ -82,7 +82,13 @@ def _write(path, weights, number, html, table, parquet):
     from constrainit.log._reading import chosen, opened, run_of
     from constrainit.log._table import write_csv, write_parquet
 
+    taken = {path.resolve(): "RUN.db itself"}
     for option, target in (("--html", html), ("--csv", table), ("--parquet", parquet)):
+        if target is not None and Path(target).resolve() in taken:
+            other = taken[Path(target).resolve()]
+            raise LogError(f"{option} must not be {other}: {target!r} would be lost.")
+        if target is not None:
+            taken[Path(target).resolve()] = f"the same as {option}"
         if target is not None and not Path(target).resolve().parent.is_dir():
             raise LogError(f"There is no folder {str(Path(target).parent)!r} to write {option} to.")
         if target is not None and Path(target).is_dir():

@@ -189,6 +189,13 @@ def fix_for(fault):
             "step: keep plain numbers, such as by keras.ops.convert_to_numpy of the built weight"
         )
     if fault.kind == "TracerBoolConversionError" or "Python `bool`" in fault.message:
+        line = last_source(fault.sources)
+        if line is not None and (found := re.search(r"(?<![\w.])(min|max)\(", line.text)):
+            return (
+                f"write keras.ops.{found[1]}imum(this, that) of two tensors, and "
+                f"keras.ops.{found[1]}(w) of one, in place of Python's {found[1]}, which asks "
+                "for numbers: a step is compiled before there are any"
+            )
         return (
             "choose between tensors, keras.ops.where(condition, this, that), and not by Python's "
             "`if`: a step is compiled before there are numbers to ask"

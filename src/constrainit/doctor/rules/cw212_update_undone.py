@@ -152,7 +152,10 @@ def _fix(made, axis):
             f"add up along axis={_others(made, axis)[0]}, of which the weights share a sum or norm"
         )
     if made.always:
-        return "leave the weight free to move inside of a set, or make it trainable=False"
+        return (
+            "leave the weight free to move inside of a set, or make it trainable=False; bounds "
+            "given in the wrong order, the larger one first, leave one number as well"
+        )
     if _narrow(made):
         return (
             "give its bounds room: least shares that add up to more than the sum, or largest ones "

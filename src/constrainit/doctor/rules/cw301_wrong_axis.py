@@ -6,7 +6,7 @@ from constrainit.doctor._undone import ENOUGH
 from constrainit.doctor.rules._rule import Rule, percent
 from constrainit.doctor.rules.cw101_infeasible_start import harmless
 from constrainit.model import wrong_axes
-from constrainit.sets import Orthogonal
+from constrainit.sets import Blocks, Orthogonal, SpectralNorm
 from constrainit.sets.custom import own_name
 
 
@@ -17,13 +17,13 @@ class WrongAxis(Rule):
     out)`: along axis 0 the constraint bounds slices of a filter, and the filter's norm is bounded
     by nothing. Embedding rows, depthwise and transposed convolutions and the output kernel of
     attention have other layouts again. LSTM and GRU keep the matrices of their gates side by side
-    in one kernel: that `Orthogonal` holds for all of them together is told as a note. Where nothing
-    tells along which axes a layer has its units, the model itself is asked: along the axis that was
-    given it does not train, from a start inside either, and along another one it does. A spectral
-    norm is that of a matrix: of a filter whose axis 0 is made the rows, as the layout of PyTorch
-    has it, it is not that of the convolution, and a start that is right is made too small. Weights
-    that start with the very sums, such as one, along an axis other than that of their constraint
-    are meant to go on so.
+    in one kernel: that `Orthogonal` holds for all of them together, or for other blocks, is a note.
+    Where nothing tells along which axes a layer has its units, the model itself is asked: along the
+    axis that was given it does not train, from a start inside either, and along another one it
+    does. A spectral norm is that of a matrix: of a filter whose axis 0 is made the rows, as the
+    layout of PyTorch has it, it is not that of the convolution, and a start that is right is made
+    too small. Weights that start with the very sums, such as one, along an axis other than that of
+    their constraint are meant to go on so.
 
     Example:
         bound = keras.constraints.MaxNorm(2)
@@ -160,6 +160,17 @@ class WrongAxis(Rule):
         """A note where a set of matrices sees several of them as one."""
         record, name = made.record, _name(made)
         kinds = [gates for kind, gates in GATES.items() if isinstance(record.layer, kind)]
+        blocks = record.constraint if isinstance(record.constraint, Blocks) else None
+        cut = blocks is not None and isinstance(blocks.set, (Orthogonal, SpectralNorm))
+        if kinds and blocks is not None and cut and blocks.count % kinds[0]:
+            yield self.at_weight(
+                made,
+                f"its constraint {name} holds for {blocks.count} blocks, but a "
+                f"{type(record.layer).__name__} has the matrices of {kinds[0]} gates side by side: "
+                "no block is that of a gate",
+                f"for each gate by itself write {kinds[0]} in place of {blocks.count}",
+                {"gates": kinds[0]}, level="info",
+            )  # fmt: skip
         if kinds and type(record.constraint) is Orthogonal and len(record.shape) == 2:
             yield self.at_weight(
                 made,

@@ -126,6 +126,10 @@ class ExplodingSignal(Rule):
         before = order[: order.index(flat[0]) + 1] if flat else order if far else []
         least = _LARGE_BESIDE if most > _WITHOUT_MEASURE else _OVERSIZED
         large = _oversized_in(evidence, before, least)
+        if far:
+            # What a constraint makes of a weight no initializer mends.
+            bounded = {made.record.path for made in evidence.constraints}
+            large = [one for one in large if one.record.path not in bounded]
         if not large:
             return
         large.sort(key=lambda one: order.index(one.record.layer.name))

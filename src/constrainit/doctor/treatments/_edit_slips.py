@@ -1,14 +1,19 @@
 """Edits of a constraint whose author took one argument for another, or left one out."""
 
 import ast
+import re
 
 from constrainit.doctor.treatments._edits import end_of, method_calls, replaced
 
+_LOW = re.compile(r"(^|\.|_)(lo|low|lower|min|minimum|minval|bottom|floor|start|left|a)(_|$)")
 _LIMITS = {"minimum": "maximum", "maximum": "minimum"}
 
 
 def bounds_in_order(text: str) -> tuple[str, str] | None:
-    """The two bounds of each `clip`, or of a `minimum` of a `maximum`, in the other order."""
+    """The two bounds of each `clip`, or of a `minimum` of a `maximum`, in the other order.
+
+    Not where their names say that they stand as they should: then they were given so.
+    """
     pairs = []
     for node in method_calls(text):
         own = node.func.attr
@@ -22,6 +27,7 @@ def bounds_in_order(text: str) -> tuple[str, str] | None:
             if len(inner) == 1 and len(inner[0].args) == 2:
                 [outer] = [one for one in node.args if one is not inner[0]]
                 pairs.append([outer, inner[0].args[1]])
+    pairs = [(a, b) for a, b in pairs if not _LOW.search(ast.unparse(a).lower())]
     if not pairs:
         return None
     new = text

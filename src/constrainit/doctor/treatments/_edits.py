@@ -261,7 +261,8 @@ def end_of(node):
 
 def without_item_assignment(text):
     """`w[i] = v` and `w[mask] = v`, which not every backend has, as new tensors."""
-    calls = [n for n in ast.walk(ast.parse(text)) if getattr(n, "name", "") == "__call__"]
+    defined = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.FunctionDef)]
+    calls = [n for n in defined if n.name == "__call__"] or defined[:1]
     nodes = [node for call in calls for node in ast.walk(call)]
     turns = {
         node.target.id
