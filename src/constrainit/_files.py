@@ -33,3 +33,10 @@ def _mask() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
+
+
+def is_same_file(one: Path, other: Path) -> bool:
+    """Whether two paths are the same file, by whatever name or link."""
+    with contextlib.suppress(OSError):
+        return one.samefile(other)
+    return one.resolve() == other.resolve()

@@ -83,6 +83,13 @@ def function_of(one: Any) -> ast.FunctionDef | None:
     return code.tree if code is not None and isinstance(code.tree, ast.FunctionDef) else None
 
 
+def called_of(text: str) -> tuple[Any, Any]:
+    """What is called with a weight: `__call__` of a class, or a function; and the first of both."""
+    functions = [one for one in ast.walk(ast.parse(text)) if isinstance(one, ast.FunctionDef)]
+    method = next((one for one in functions if one.name == "__call__"), None)
+    return method or next(iter(functions), None), method
+
+
 def named_once(tree: ast.AST) -> dict[str, Any]:
     """What each name of a function stands for that is given once."""
     found: dict[str, list[Any]] = {}

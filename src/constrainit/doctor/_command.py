@@ -12,10 +12,10 @@ import numpy as np
 
 from constrainit import _text
 from constrainit._config import read_config
-from constrainit._files import write_whole
+from constrainit._files import is_same_file, write_whole
 from constrainit.doctor import _arguments, _choice, _diagnose
 from constrainit.doctor._batch import BATCH, inputs_for
-from constrainit.doctor._fix import is_same_file, write_fixed
+from constrainit.doctor._fix import write_fixed
 from constrainit.doctor._given_batch import SHAPES, check_batch, load_batch, load_fault
 from constrainit.doctor._limits import shown
 from constrainit.doctor._report import ENDS, FORMS, Report

@@ -1,6 +1,5 @@
 """`--fix`: the treated model as a file, written once it is loaded again and found healed."""
 
-import contextlib
 import functools
 import glob
 import tempfile
@@ -21,13 +20,6 @@ from constrainit.doctor.treatments._remedy import with_other
 from constrainit.doctor.treatments.models import own_classes
 from constrainit.model import GroupRecord, constrained_records
 from constrainit.sets import Custom
-
-
-def is_same_file(one: Path, other: Path) -> bool:
-    """Whether two paths are the same file, by whatever name or link."""
-    with contextlib.suppress(OSError):
-        return one.samefile(other)
-    return one.resolve() == other.resolve()
 
 
 def write_fixed(target, problem, evidence, found, healings) -> tuple[bool, str]:

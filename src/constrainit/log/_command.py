@@ -78,20 +78,22 @@ def _follow(path, weights, number):
 
 
 def _write(path, weights, number, html, table, parquet):
-    from constrainit._files import write_whole
+    from constrainit._files import is_same_file, write_whole
     from constrainit.log._reading import chosen, opened, run_of
     from constrainit.log._table import write_csv, write_parquet
 
-    taken = {path.resolve(): "RUN.db itself"}
+    taken = {"RUN.db itself": path}
     for option, target in (("--html", html), ("--csv", table), ("--parquet", parquet)):
-        if target is not None and Path(target).resolve() in taken:
-            other = taken[Path(target).resolve()]
-            raise LogError(f"{option} must not be {other}: {target!r} would be lost.")
-        if target is not None:
-            taken[Path(target).resolve()] = f"the same as {option}"
-        if target is not None and not Path(target).resolve().parent.is_dir():
-            raise LogError(f"There is no folder {str(Path(target).parent)!r} to write {option} to.")
-        if target is not None and Path(target).is_dir():
+        if target is None:
+            continue
+        given = Path(target)
+        for what, other in taken.items():
+            if is_same_file(given, other):
+                raise LogError(f"{option} must not be {what}: {target!r} would be lost.")
+        taken[f"the same as {option}"] = given
+        if not given.resolve().parent.is_dir():
+            raise LogError(f"There is no folder {str(given.parent)!r} to write {option} to.")
+        if given.is_dir():
             raise LogError(f"{option} must be the name of a file. {target!r} is a folder.")
     try:
         with opened(path) as database:

@@ -160,9 +160,9 @@ class WrongAxis(Rule):
         """A note where a set of matrices sees several of them as one."""
         record, name = made.record, _name(made)
         kinds = [gates for kind, gates in GATES.items() if isinstance(record.layer, kind)]
-        blocks = record.constraint if isinstance(record.constraint, Blocks) else None
-        cut = blocks is not None and isinstance(blocks.set, (Orthogonal, SpectralNorm))
-        if kinds and blocks is not None and cut and blocks.count % kinds[0]:
+        blocks = record.constraint
+        cut = isinstance(blocks, Blocks) and isinstance(blocks.set, (Orthogonal, SpectralNorm))
+        if kinds and cut and blocks.count % kinds[0]:
             yield self.at_weight(
                 made,
                 f"its constraint {name} holds for {blocks.count} blocks, but a "

@@ -128,8 +128,7 @@ class ExplodingSignal(Rule):
         large = _oversized_in(evidence, before, least)
         if far:
             # What a constraint makes of a weight no initializer mends.
-            bounded = {made.record.path for made in evidence.constraints}
-            large = [one for one in large if one.record.path not in bounded]
+            large = _free(evidence, large)
         if not large:
             return
         large.sort(key=lambda one: order.index(one.record.layer.name))
@@ -215,12 +214,18 @@ def _oversized_in(evidence, names, least=_OVERSIZED):
     ]  # fmt: skip
 
 
+def _free(evidence, found):
+    """What of some kernels has no constraint."""
+    bounded = {made.record.path for made in evidence.constraints}
+    return [one for one in found if one.record.path not in bounded]
+
+
 def _too_large(evidence, kernel):
     """The free kernels that are too large, by path; none where the one named is not far so."""
-    bounded = {made.record.path for made in evidence.constraints}
     names = [one.record.layer.name for one in evidence.gains]
-    large = [one.record.path for one in _oversized_in(evidence, names, _LARGE_BESIDE)]
-    return [path for path in large if path not in bounded] if kernel in large else []
+    large = _free(evidence, _oversized_in(evidence, names, _LARGE_BESIDE))
+    free = [one.record.path for one in large]
+    return free if kernel in free else []
 
 
 def _around(evidence, record):

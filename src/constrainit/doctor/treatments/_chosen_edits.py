@@ -5,9 +5,10 @@ import re
 
 import keras
 
+from constrainit.doctor._code import called_of
 from constrainit.doctor._constructor import is_registered, kept_arguments, returned
 from constrainit.doctor.rules.cw201_constraint_raises import assigns_entries
-from constrainit.doctor.treatments._edit_branches import called, without_branches
+from constrainit.doctor.treatments._edit_branches import without_branches
 from constrainit.doctor.treatments._edit_signs import with_signs
 from constrainit.doctor.treatments._edit_slips import bounds_in_order, matrices_transposed
 from constrainit.doctor.treatments._edits import (
@@ -96,7 +97,7 @@ def keras_ops(text):
 
 def without_numpy(text):
     """Tensors in place of NumPy: of its functions, or of the weight beside one of its arrays."""
-    function, _ = called(text)
+    function, _ = called_of(text)
     named = function is not None and re.search(r"\b(np|numpy)\b\W", ast.unparse(function))
     done = (None if named else of_a_tensor(text)) or keras_ops(text)
     if done is None:
@@ -117,7 +118,7 @@ def choosing(text):
 
 def of_a_tensor(text):
     """`__call__`, or a function, that begins with its weight as a tensor."""
-    function, method = called(text)
+    function, method = called_of(text)
     if function is None or "convert_to_tensor" in ast.unparse(function):
         return None
     names = [one.arg for one in function.args.args][1 if method else 0 :]
@@ -132,7 +133,7 @@ def of_a_tensor(text):
 
 def with_a_result(text):
     """`__call__`, or a function, that returns what it has made of its weight."""
-    function, method = called(text)
+    function, method = called_of(text)
     if function is None or any(isinstance(n, ast.Return) for n in ast.walk(function)):
         return None
     weight = next((one.arg for one in function.args.args[1 if method else 0 :]), "")

@@ -1,20 +1,13 @@
 """An edit of a constraint that asks its weight by Python's `if`, which no compiled step can run."""
 
 import ast
-from typing import Any
 
+from constrainit.doctor._code import called_of
 from constrainit.doctor.treatments._edits import end_of, replaced
 
 _OF_SHAPE = ("shape", "ndim", "dtype", "size")
 _NUMBERS = ("bool", "float", "int")
 _READ = ("item", "numpy", "tolist")
-
-
-def called(text: str) -> tuple[Any, Any]:
-    """What is called with a weight: `__call__` of a class, or a function; and the first of both."""
-    functions = [one for one in ast.walk(ast.parse(text)) if isinstance(one, ast.FunctionDef)]
-    method = next((one for one in functions if one.name == "__call__"), None)
-    return method or next(iter(functions), None), method
 
 
 def without_branches(text: str) -> tuple[str, str] | None:
@@ -34,7 +27,7 @@ def without_branches(text: str) -> tuple[str, str] | None:
 
 def _next_branch(text):
     """The names that depend on the weight, and the last branch that does; None without one."""
-    function, method = called(text)
+    function, method = called_of(text)
     if function is None or not (arguments := function.args.args[1 if method else 0 :]):
         return None
     names = {arguments[0].arg}

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Callable
 
-from constrainit.doctor.treatments._edits import end_of, method_calls, replaced
+from constrainit.doctor.treatments._edits import all_replaced, method_calls
 
 _ROUNDED = ("round", "rint", "floor", "ceil")
 _TENTHS = (0.1, 1e-2, 1e-3, 1e-4)
@@ -17,11 +17,9 @@ def adds_less(scale: float) -> Callable[[str], tuple[str, str] | None]:
 
     def edit(text):
         nodes = [one for one in method_calls(text) if one.func.attr == "add_loss"]
-        for node in sorted(nodes, key=end_of, reverse=True):
-            added = node.args[0]
-            own, plain = ast.unparse(added), isinstance(added, (ast.Name, ast.Call, ast.Attribute))
-            text = replaced(text, added, f"{own if plain else f'({own})'} {by}")
-        return (f"what it adds to the loss is {said} {by[2:]}", text) if nodes else None
+        added = [one.args[0] for one in nodes]
+        new = all_replaced(text, [(one, f"{_as_operand(one)} {by}") for one in added])
+        return (f"what it adds to the loss is {said} {by[2:]}", new) if nodes else None
 
     return edit
 
@@ -38,7 +36,11 @@ def unrounded(text: str) -> tuple[str, str] | None:
         if one.func.attr in _ROUNDED
         and any(isinstance(n, ast.Name) and n.id == predicted for n in ast.walk(one.args[0]))
     ]
-    for node in sorted(nodes, key=end_of, reverse=True):
-        own, plain = node.args[0], isinstance(node.args[0], (ast.Name, ast.Call, ast.Attribute))
-        text = replaced(text, node, ast.unparse(own) if plain else f"({ast.unparse(own)})")
-    return ("the loss takes the predictions as they are, not rounded", text) if nodes else None
+    new = all_replaced(text, [(node, _as_operand(node.args[0])) for node in nodes])
+    return ("the loss takes the predictions as they are, not rounded", new) if nodes else None
+
+
+def _as_operand(node):
+    """An expression, in brackets where what stands beside it may ask for them."""
+    plain = isinstance(node, (ast.Name, ast.Call, ast.Attribute))
+    return ast.unparse(node) if plain else f"({ast.unparse(node)})"

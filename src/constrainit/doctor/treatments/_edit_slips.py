@@ -3,7 +3,7 @@
 import ast
 import re
 
-from constrainit.doctor.treatments._edits import end_of, method_calls, replaced
+from constrainit.doctor.treatments._edits import all_replaced, method_calls
 
 _LOW = re.compile(r"(^|\.|_)(lo|low|lower|min|minimum|minval|bottom|floor|start|left|a)(_|$)")
 _LIMITS = {"minimum": "maximum", "maximum": "minimum"}
@@ -30,11 +30,8 @@ def bounds_in_order(text: str) -> tuple[str, str] | None:
     pairs = [(a, b) for a, b in pairs if not _LOW.search(ast.unparse(a).lower())]
     if not pairs:
         return None
-    new = text
     places = [(node, ast.unparse(other)) for a, b in pairs for node, other in ((a, b), (b, a))]
-    for node, other in sorted(places, key=lambda one: end_of(one[0]), reverse=True):
-        new = replaced(new, node, other)
-    return "the bounds of its clip in the other order", new
+    return "the bounds of its clip in the other order", all_replaced(text, places)
 
 
 def _is_call_of(node, name):
@@ -48,8 +45,6 @@ def matrices_transposed(text: str) -> tuple[str, str] | None:
         for node in method_calls(text)
         if node.func.attr == "transpose" and len(node.args) == 1 and not node.keywords
     ]
-    new = text
-    for node in sorted(found, key=end_of, reverse=True):
-        module, inner = ast.unparse(node.func.value), ast.unparse(node.args[0])
-        new = replaced(new, node, f"{module}.swapaxes({inner}, 0, 1)")
+    parts = [(one, ast.unparse(one.func.value), ast.unparse(one.args[0])) for one in found]
+    new = all_replaced(text, [(n, f"{ops}.swapaxes({own}, 0, 1)") for n, ops, own in parts])
     return ("the first two axes are exchanged, and no others", new) if found else None

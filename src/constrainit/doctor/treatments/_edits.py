@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from constrainit.doctor._code import called_of
 from constrainit.doctor._straight import swapped
 
 _REDUCTIONS = ("sum", "mean", "max", "min", "norm", "sqrt")
@@ -71,9 +72,8 @@ def along(used, right, or_used=None):
             for word in getattr(node, "keywords", ())
             if word.arg == "axis" and _numbers(word.value) in (used, or_used or used)
         ]
-        for node in sorted(found, key=end_of, reverse=True):
-            text = replaced(text, node, str(right))
-        return (f"reductions run along axis={right}, as a unit does", text) if found else None
+        new = all_replaced(text, [(node, str(right)) for node in found])
+        return (f"reductions run along axis={right}, as a unit does", new) if found else None
 
     return edit
 
@@ -97,10 +97,9 @@ def softmax_along_time(line_text):
             for node in method_calls(text)
             if node.func.attr == "softmax" and lines[node.lineno - 1].strip() == line_text
         ]
-        for node in sorted(nodes, key=end_of, reverse=True):
-            own, module = ast.unparse(node.args[0]), ast.unparse(node.func.value)
-            text = replaced(text, node, f"{module}.softmax({own}, axis=-2)")
-        return ("the softmax runs along the axis before the last", text) if nodes else None
+        parts = [(one, ast.unparse(one.func.value), ast.unparse(one.args[0])) for one in nodes]
+        new = all_replaced(text, [(n, f"{ops}.softmax({own}, axis=-2)") for n, ops, own in parts])
+        return ("the softmax runs along the axis before the last", new) if nodes else None
 
     return edit
 
@@ -112,20 +111,16 @@ def laid_out(name, how, expression):
     """
 
     def edit(text):
-        tree = ast.parse(text)
-        defined = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]
-        calls = [n for n in defined if n.name == "__call__"] or defined[:1]
+        function, _ = called_of(text)
         found = [
             node
-            for call in calls
-            for node in ast.walk(call)
+            for node in ([] if function is None else ast.walk(function))
             if isinstance(node, (ast.Name, ast.Attribute, ast.Call))
             and isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
             and ast.unparse(node) == name
         ]
-        for node in sorted(found, key=end_of, reverse=True):
-            text = replaced(text, node, expression)
-        return (f"{name} is {how}", text) if found else None
+        new = all_replaced(text, [(node, expression) for node in found])
+        return (f"{name} is {how}", new) if found else None
 
     return edit
 
@@ -235,6 +230,13 @@ def replaced(text, node, new):
     return b"".join(lines).decode()
 
 
+def all_replaced(text, pairs):
+    """A source with other texts in the places of several nodes."""
+    for node, new in sorted(pairs, key=lambda pair: end_of(pair[0]), reverse=True):
+        text = replaced(text, node, new)
+    return text
+
+
 def _with_argument(text, name, value, is_meant):
     """A source in which the calls of methods that are meant get an argument they lack, or None."""
     calls = [
@@ -261,9 +263,8 @@ def end_of(node):
 
 def without_item_assignment(text):
     """`w[i] = v` and `w[mask] = v`, which not every backend has, as new tensors."""
-    defined = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.FunctionDef)]
-    calls = [n for n in defined if n.name == "__call__"] or defined[:1]
-    nodes = [node for call in calls for node in ast.walk(call)]
+    function, _ = called_of(text)
+    nodes = [] if function is None else list(ast.walk(function))
     turns = {
         node.target.id
         for node in nodes

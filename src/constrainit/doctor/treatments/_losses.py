@@ -31,6 +31,11 @@ def with_losses(problem: Problem, losses: list[Any], **changed: Any) -> Problem:
     return other
 
 
+def code_of_loss(loss: Any) -> Any:
+    """What holds the code of a loss: a function, or an object itself."""
+    return getattr(loss, "fn", loss)
+
+
 def pasted(problem: Problem, written: Mapping[int, str]) -> str:
     """The arguments of `compile` with other losses, as they are written.
 

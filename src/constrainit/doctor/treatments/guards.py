@@ -17,7 +17,7 @@ from constrainit.doctor.treatments._bounds import (
     with_jitter,
 )
 from constrainit.doctor.treatments._differences import exact_differences
-from constrainit.doctor.treatments._losses import with_losses
+from constrainit.doctor.treatments._losses import code_of_loss, with_losses
 from constrainit.doctor.treatments._own_sums import on_logarithms
 from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.doctor.treatments._rewriting import (
@@ -128,7 +128,7 @@ def _with_edit(problem, operation, edit):
     elif layer is not None:
         owner = kind_of_layer(layer)
     elif operation.stage in ("loss", "gradients") and places:
-        owner = _code_of(losses[places[0]])
+        owner = code_of_loss(losses[places[0]])
     else:
         return None
     if owner.__module__.split(".")[0] in ("keras", "constrainit", "builtins"):
@@ -138,7 +138,7 @@ def _with_edit(problem, operation, edit):
         return None
     new, sentence, diff = made
     if layer is None:
-        others = [new if _code_of(one) is owner else one for one in losses]
+        others = [new if code_of_loss(one) is owner else one for one in losses]
         return Changed(sentence, with_losses(problem, others), diff=diff)
     for other in problem.model._flatten_layers():
         if function is not None and _is_lambda(other) and other.function is owner:
@@ -148,16 +148,11 @@ def _with_edit(problem, operation, edit):
     return Changed(sentence, with_other(problem), diff=diff)
 
 
-def _code_of(loss):
-    """What holds the code of a loss: a function, or an object itself."""
-    return getattr(loss, "fn", loss)
-
-
 def _losses_at(losses, source):
     """The places of the losses whose code holds a line; of a single one it need not be seen."""
     if len(losses) == 1:
         return [0]
-    return [at for at, loss in enumerate(losses) if _holds(_code_of(loss), source)]
+    return [at for at, loss in enumerate(losses) if _holds(code_of_loss(loss), source)]
 
 
 def _holds(owner, source):

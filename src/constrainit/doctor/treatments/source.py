@@ -12,6 +12,7 @@ from constrainit.doctor.treatments import _at_each_call, _edits, _in_steps
 from constrainit.doctor.treatments._chosen_edits import edit_for
 from constrainit.doctor.treatments._config_edits import with_layer_config
 from constrainit.doctor.treatments._edit_losses import adds_less, unrounded
+from constrainit.doctor.treatments._losses import code_of_loss, with_losses
 from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.doctor.treatments._rewriting import (
     become,
@@ -116,12 +117,11 @@ def unrounded_loss(problem, evidence, found):
     losses = problem.losses()
     if len(losses) != 1 or any(one.layer or one.weight for one in found):
         return None
-    function = getattr(losses[0], "fn", None)
-    made = None if function is None else rewritten(function, unrounded)
+    made = rewritten(code_of_loss(losses[0]), unrounded)
     if made is None:
         return None
     new, sentence, diff = made
-    return Changed(sentence, with_other(problem, loss=new), diff=diff)
+    return Changed(sentence, with_losses(problem, [new]), diff=diff)
 
 
 def in_shorter_steps(problem, evidence, found):
