@@ -37,6 +37,9 @@ def _mask() -> int:
 
 def is_same_file(one: Path, other: Path) -> bool:
     """Whether two paths are the same file, by whatever name or link."""
-    with contextlib.suppress(OSError):
+    try:
         return one.samefile(other)
-    return one.resolve() == other.resolve()
+    except OSError:
+        return one.resolve() == other.resolve()
+    except ValueError:  # a name that no file can have, which whoever opens it tells
+        return False
