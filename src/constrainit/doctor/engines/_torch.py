@@ -144,7 +144,7 @@ def _gradients(problem):
     _spare_threads(problem)
     weights = [v.value for v in problem.trainable]
     if not loss.requires_grad or not weights:
-        return loss, outputs, [None] * len(weights), [None] * len(sinks)
+        return loss.detach(), outputs, [None] * len(weights), [None] * len(sinks)
     scaled = problem.optimizer.scale_loss(loss)
     found = torch.autograd.grad(scaled, [*weights, *sinks], allow_unused=True)
     return loss.detach(), outputs, found[: len(weights)], found[len(weights) :]

@@ -31,7 +31,8 @@ class MadeInCall(Rule):
     Known limits:
         Looked at is `add_weight` of layers that the model does not hold, and of layers that are
         built already. A `keras.Variable` that a call makes by itself is not seen. JAX and
-        TensorFlow refuse some of these models by themselves.
+        TensorFlow refuse some of these models by themselves. Layers that are made of what `call`
+        computes, or in each turn of a loop, are not tried in `__init__`.
 
     Source:
         keras-team/keras#11736: a `Dense` made in `call` is not trained.

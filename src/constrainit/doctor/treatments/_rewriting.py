@@ -7,7 +7,7 @@ import linecache
 import textwrap
 import types
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,7 @@ def rewritten(kind: Any, edit: Any) -> tuple[Any, str, str] | None:
     if done is None:
         return None
     sentence, new = done
-    scope = _scope(kind, whole)
+    scope = scope_of(kind, whole)
     new = in_own_names(textwrap.dedent(text), new, scope)
     changed = textwrap.indent(new, indent).splitlines(keepends=True)
     after = [*whole[: first - 1], *changed, *whole[first - 1 + len(lines) :]]
@@ -94,15 +94,15 @@ def source_of(kind):
     return None if path is None else (lines, first, path, linecache.getlines(path))
 
 
-def _scope(kind, whole):
-    """The names of the module of a class or function, of which an edit may have added one."""
+def scope_of(kind: Any, whole: Sequence[str] = ()) -> dict[str, Any]:
+    """The names of the module of a class or function, and Keras if an edit has imported it."""
     module = inspect.getmodule(kind)
     if module is None:
         raise ValueError(f"{kind.__name__!r} is of no module: its names are not known")
     scope = dict(vars(module))
     if inspect.isfunction(kind):
         scope.update(inspect.getclosurevars(kind).nonlocals)
-    return {"keras": keras, **scope} if has_import(whole) else scope
+    return {"keras": keras, **scope} if has_import([*whole]) else scope
 
 
 def _compiled(kind, text, scope):
