@@ -49,6 +49,11 @@ def _compiled(function):
     return jax.jit(function, compiler_options=hasty)
 
 
+def _transposed(model):
+    kinds = keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras.layers.Conv3DTranspose
+    return [one for one in model._flatten_layers() if isinstance(one, kinds)]
+
+
 @jax.custom_vjp
 def _watched(value, sink):
     """`value`; the gradient that comes back to it leaves its norm as the gradient of `sink`."""
@@ -80,7 +85,9 @@ def compile_step(problem):
         updated, moved = optimizer.stateless_apply(slots, gradients, values)
         return loss, outputs, signals, gradients, updated, moved, state
 
-    programs = [_compiled(run), jax.jit(run)]
+    # A transposed convolution with strides takes ten times as long when it is compiled in haste.
+    slow = any(max(one.strides) > 1 for one in _transposed(problem.model))
+    programs = [jax.jit(run)] if slow else [_compiled(run), jax.jit(run)]
 
     def step(_):
         found = taken()
