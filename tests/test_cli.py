@@ -328,6 +328,7 @@ def test_bad_data_and_bad_options(folder):
     (folder / "cut.npz").write_bytes((folder / "wide.npz").read_bytes()[:60])
     for data, words in {
         "gone.npz": "There is no file 'gone.npz'",
+        "models.py:batch": "write make_batch() beside the factory, and leave --data out",
         "wide.npz": "wide.npz has the shape (3, 6), but the model takes ('batch', 5)",
         "named.npz": "must hold an array 'x', and 'y' for the targets. It holds: 'a'",
         "objects.npz": "is no .npz file of plain arrays: 'x.npy' holds Python objects",

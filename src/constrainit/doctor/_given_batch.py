@@ -47,6 +47,11 @@ def load_batch(
 
 
 def _arrays(model, path, max_size):
+    if ".py:" in path.name:
+        raise TargetError(
+            f"--data must be an .npz file with arrays x and y. It was {str(path)!r}. A function is "
+            f"taken by its name: write {BATCH_MAKER}() beside the factory, and leave --data out."
+        )
     must_exist(path)
     try:
         arrays = read_arrays(path, max_size)
