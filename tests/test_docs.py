@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGE = DOCS / "findings.md"
 SETS = DOCS / "sets.md"
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 PEERS = (DOCS / "from_other_libraries.md").read_text()
 
 
@@ -124,6 +125,22 @@ def test_our_column_of_the_page_of_other_libraries_can_be_pasted():
             assert made.describe()
     [block] = re.findall(r"```python\n(.*?)```", PEERS, re.DOTALL)
     exec(block, names)
+
+
+def anchors(text):
+    """The headings of a page as links name them."""
+    titles = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S), re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.in_turns
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_links_between_pages_lead_somewhere(page):
+    """Each file is there, and each heading in it."""
+    for file, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)", page.read_text()):
+        target = page.parent / file if file else page
+        assert target.exists(), file
+        assert not anchor or anchor in anchors(target.read_text()), f"{file}#{anchor}"
 
 
 def rows_of_peers():
