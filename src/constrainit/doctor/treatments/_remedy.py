@@ -49,6 +49,10 @@ class Changed:
         """What was done for a weight: all of it, where it has no part of its own."""
         return self.parts.get(weight, self)
 
+    def leaves_out(self, weight: str) -> bool:
+        """Whether each weight has a part of its own, and this one has none."""
+        return bool(self.parts) and weight not in self.parts
+
 
 @dataclass(frozen=True)
 class Remedy:
@@ -114,8 +118,12 @@ class Look:
 
     def doubted(self, doubt: str) -> "Look":
         """The same, with the reason why it is no cure."""
-        change = f"{self.changed.change} ({doubt})"
-        return replace(self, changed=replace(self.changed, change=change, parts={}), doubt=doubt)
+
+        def told(changed):
+            return replace(changed, change=f"{changed.change} ({doubt})")
+
+        parts = {weight: told(part) for weight, part in self.changed.parts.items()}
+        return replace(self, changed=replace(told(self.changed), parts=parts), doubt=doubt)
 
 
 def look(
@@ -172,6 +180,9 @@ def write(
         place = key(finding)
         good = is_good([finding], after, found, alone, brings)
         if finding.treatment is not None and (finding.treatment.healed or not good):
+            continue
+        # Nothing was tried for it: the changes are those of the others.
+        if not good and after.changed.leaves_out(finding.weight):
             continue
         healed |= good
         gone = not good and place not in now and not after.doubt
