@@ -14,6 +14,7 @@ from constrainit.doctor._state import borrowed
 from constrainit.doctor.rules import findings
 from constrainit.doctor.rules._following import BY_JUMP
 from constrainit.doctor.rules.cw208_not_saved import NotSaved
+from constrainit.doctor.rules.cw301_wrong_axis import MEANT, WrongAxis
 from constrainit.doctor.rules.cw705_layer_not_saved import LayerNotSaved
 from constrainit.doctor.rules.cw706_state_not_saved import StateNotSaved
 from constrainit.doctor.treatments._compared import compared
@@ -192,8 +193,19 @@ def write(
         still = now[place] if not good and place in now else None
         before, numbers = compared(finding, still, after.before, after.evidence)
         change = f"{own.change}{came}"
-        finding.treatment = Treatment(change, before, numbers, good, own.code, own.diff)
+        note = _noted(finding, after, found) if good else ""
+        finding.treatment = Treatment(change, before, numbers, good, own.code, own.diff, note)
     return healed
+
+
+def _noted(finding, after, found):
+    """That what heals works across the units of the layer, if that was not told before."""
+    told = {f.weight for f in found if f.code == WrongAxis.code}
+    if MEANT in finding.message or finding.weight in told:
+        return ""
+    notes = [f for f in after.found if f.code == WrongAxis.code and not f.counts]
+    meant = [f for f in notes if f.weight == finding.weight]
+    return "; ".join(f"{note.message}; {note.fix}" for note in meant)
 
 
 def is_good(
