@@ -200,3 +200,61 @@ def test_sets_that_are_joined_have_an_axis():
     assert report.findings[0].treatment.healed, str(report)
     assert "axis=[0]) & ci.Box" in report.findings[0].treatment.code
     assert notes(diagnosed(shares(0, True))) == []
+
+
+@registered
+class LosesItsAxis(keras.constraints.Constraint):
+    """Along the last axis: it raises for a kernel that is not square."""
+
+    def __call__(self, w):
+        norms = ops.sqrt(ops.sum(ops.square(w), axis=-1))
+        return w / (1e-7 + norms)
+
+
+@registered
+class OfSharesAlone(keras.constraints.Constraint):
+    """The same of sums, whose numbers are those of columns for a square kernel."""
+
+    def __call__(self, w):
+        return ops.abs(w) / (1e-7 + ops.sum(ops.abs(w), axis=1))
+
+
+def changed_lines(treatment):
+    rows = treatment.diff.splitlines()
+    return [row[1:].strip() for row in rows if row.startswith("+") and row[:3] != "+++"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "layer", "x", "right", "other"),
+    [
+        (LosesItsAxis, lambda c: layers.Dense(8, "relu", kernel_constraint=c), X, "0", "-1"),
+        (OfSharesAlone, lambda c: layers.Dense(6, "relu", kernel_constraint=c), X, "0", "1"),
+        (
+            LosesItsAxis,
+            lambda c: layers.Conv2D(4, 3, activation="relu", kernel_constraint=c),
+            IMAGES,
+            "(0, 1, 2)",
+            "-1",
+        ),
+    ],
+    ids=["norms", "square", "filters"],
+)
+def test_a_reduction_that_loses_its_axis_may_be_meant_along_the_unit(kind, layer, x, right, other):
+    """That is tried first, and both are told where both heal."""
+    report = diagnosed(layer(kind()), x, Y[: len(x)])
+    first = next(f for f in report.findings if f.code in ("CW201", "CW205"))
+    assert first.treatment.healed, str(report)
+    [line] = changed_lines(first.treatment)
+    assert f"axis={right}, keepdims=True)" in line
+    written = line.replace(f"axis={right}", f"axis={other}")
+    assert first.treatment.note.startswith(f"`{written}` heals as well: "), str(report)
+    assert first.treatment.note.endswith("right if that is meant")
+
+
+def test_a_reduction_along_the_unit_that_loses_its_axis():
+    """There is nothing else to try, and nothing to be said of it."""
+    report = diagnosed(layers.Embedding(6, 4, embeddings_constraint=LosesItsAxis()), CODES)
+    first = next(f for f in report.findings if f.code == "CW201")
+    assert first.treatment.healed, str(report)
+    assert "axis=-1, keepdims=True)" in changed_lines(first.treatment)[0]
+    assert first.treatment.note == ""

@@ -1,6 +1,7 @@
 """CW301 wrong-axis."""
 
 from constrainit._set import ConstraintSet
+from constrainit.doctor._axes import is_of_one_channel
 from constrainit.doctor._layouts import GATES
 from constrainit.doctor._undone import ENOUGH
 from constrainit.doctor.rules._rule import Rule, percent
@@ -46,13 +47,13 @@ class WrongAxis(Rule):
         along the given one, which stays, or is that of a model that tells nothing of its targets. A
         constraint of the user's own is also reported where it scales weights along axes that have
         no meaning for the layer, such as the rows of all filters; not the rows of a `Dense` kernel,
-        nor one channel of a filter, as that may be meant: these are a note, and where the start is
-        outside, CW101 says which axes they are. A set of constrainit that was given such an axis is
-        a note where its weight starts inside and moves: that is meant. So are the rows of the last
-        `Dense` kernel of a model whose targets are its inputs, as of a dictionary. A weight that is
-        not trained is a note: no step applies a constraint to it. So is one whose constraint is the
-        argument of a layer that gives it to other weights, too, along whose units it works:
-        attention has one for four kernels.
+        nor one channel of a filter, as that may be meant: the former are a note, and where the
+        start is outside, CW101 says which axes they are. A set of constrainit that was given such
+        an axis is a note where its weight starts inside and moves: that is meant. So are the rows
+        of the last `Dense` kernel of a model whose targets are its inputs, as of a dictionary. A
+        weight that is not trained is a note: no step applies a constraint to it. So is one whose
+        constraint is the argument of a layer that gives it to other weights, too, along whose units
+        it works: attention has one for four kernels.
 
     Source:
         keras-team/keras#474, keras-team/keras#3628 and vlawhern/arl-eegmodels#1; the shapes of the
@@ -81,7 +82,7 @@ class WrongAxis(Rule):
             axes = wrong_axes(made.record)
             if axes is None and made.axes is not None and made.record.axes is not None:
                 axes = made.axes, made.record.axes
-            if axes is None and made.rows is not None and not is_outside(made):
+            if axes is None and _is_across(made):
                 yield self._across(made)
             if axes is None:
                 yield from self._of_gates(made)
@@ -204,6 +205,12 @@ def _axis(axes):
 
 def _from_to(losses):
     return f"{losses[0]:.4g} to {losses[1]:.4g}"
+
+
+def _is_across(made):
+    """Whether a constraint of the user's own runs across units, and CW101 does not say so."""
+    rows = made.rows
+    return rows is not None and not is_outside(made) and not is_of_one_channel(made.record, rows)
 
 
 def _name(made):

@@ -71,6 +71,7 @@ class Remedy:
         factor: By how much it makes the steps of training shorter.
         apart: Whether it mends constraints, and may mend those of one class by themselves.
         trains: Whether it is no cure unless the loss falls then.
+        beside: What is told besides where it heals as well, as either may be meant.
     """
 
     codes: tuple[str, ...]
@@ -83,6 +84,7 @@ class Remedy:
     factor: float = 1.0
     apart: bool = False
     trains: bool = False
+    beside: Callable[[Problem, Evidence, list[Finding]], Changed | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -203,9 +205,13 @@ def _noted(finding, after, found):
     told = {f.weight for f in found if f.code == WrongAxis.code}
     if MEANT in finding.message or finding.weight in told:
         return ""
+    return "; ".join(f"{note.message}; {note.fix}" for note in notes_of_axes(finding, after))
+
+
+def notes_of_axes(finding: Finding, after: Look) -> list[Finding]:
+    """The notes of a look that the weight of a finding has a constraint across units."""
     notes = [f for f in after.found if f.code == WrongAxis.code and not f.counts]
-    meant = [f for f in notes if f.weight == finding.weight]
-    return "; ".join(f"{note.message}; {note.fix}" for note in meant)
+    return [f for f in notes if f.weight == finding.weight]
 
 
 def is_good(
