@@ -725,8 +725,8 @@ def test_norms_of_rows_are_told_where_the_start_is_outside(axis):
     dense = layers.Dense(6, kernel_initializer=start, kernel_constraint=AlongFirst(axis))
     found = ci.diagnose(sequential(dense, layers.Dense(1)), X, Y, steps=2).findings
     first = next(f for f in found if f.code == "CW101")
-    assert ("takes its norms along axis [1], while a unit" in first.message) == (axis == 1)
-    assert first.fix.endswith("if the norms of units are meant, write axis=[0]") == (axis == 1)
+    assert ("works along axis [1], while a unit" in first.message) == (axis == 1)
+    assert first.fix.endswith("if it is to hold for each unit, write axis=[0]") == (axis == 1)
 
 
 def at_least(w, low):

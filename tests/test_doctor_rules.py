@@ -533,7 +533,8 @@ def test_rule_finds_the_fault_and_where_it_is(code, case):
     model = make()
     x, y = batch_for(model)
     report = ci.diagnose(model, x, np.ones((len(y), 2)) if case == "targets" else y)
-    found = [f for f in report.findings if f.code == code]
+    # Of the rows of a `Dense` kernel, which may be meant, there is a note.
+    found = [f for f in report.findings if f.code == code and (f.counts or code != "CW301")]
     expected = where if isinstance(where, tuple) else (where,)
     assert tuple(f.weight or f.layer for f in found) == expected, str(report)
     assert not report.ok
@@ -566,7 +567,8 @@ def test_healthy_models_are_healthy(name):
 @pytest.mark.parametrize("code", FAULTY)
 def test_rule_is_silent_where_the_fault_is_not(code):
     """The healthy model that comes nearest to a fault does not get its finding."""
-    assert not [f for f in healthy(ALSO.get(code, "sets")).findings if f.code == code]
+    found = [f for f in healthy(ALSO.get(code, "sets")).findings if f.code == code]
+    assert not [f for f in found if f.counts or f.layer == "conv" or code != "CW301"]
 
 
 @pytest.mark.in_turns

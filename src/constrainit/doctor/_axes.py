@@ -204,6 +204,11 @@ def are_meant(record: WeightRecord, axes: tuple[int, ...]) -> bool:
     return any(set(axes) - narrow == unit - narrow for unit in units)
 
 
+def is_of_one_channel(record: WeightRecord, axes: tuple[int, ...]) -> bool:
+    """Whether axes are those of the part of a filter for one channel, or of a smaller one."""
+    return isinstance(record.layer, _CONVOLVES) and max(axes) < len(record.shape) - 2
+
+
 def units_bound(made: Any) -> tuple[int, ...]:
     """The units of a `Dense` kernel that alone a constraint binds, all of their weights alike.
 

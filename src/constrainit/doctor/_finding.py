@@ -23,6 +23,7 @@ class Treatment:
         healed: Whether the finding was gone and nothing new at warning level or above had come.
         code: The change as code to paste, where there is such, with `import constrainit as ci`.
         diff: The change to the user's own file, as a unified diff, where it is one.
+        note: What is to be known of it besides, in one sentence, such as along which axis it works.
     """
 
     change: str
@@ -31,6 +32,7 @@ class Treatment:
     healed: bool
     code: str = ""
     diff: str = ""
+    note: str = ""
 
 
 @dataclass
@@ -105,7 +107,7 @@ def of_classes(found: Iterable[Finding], codes: Iterable[str]) -> list[Finding]:
     kept: dict[Any, list[Finding]] = {}
     for finding in found:
         tried = finding.treatment
-        outcome = tried and (tried.change, tried.code, tried.diff, tried.healed)
+        outcome = tried and (tried.change, tried.code, tried.diff, tried.healed, tried.note)
         same = (finding.code, finding.level, finding.message, finding.fix, finding.cause, outcome)
         kept.setdefault(same if finding.code in codes else id(finding), []).append(finding)
     first_of = {}

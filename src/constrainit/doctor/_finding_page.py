@@ -85,6 +85,8 @@ def _body(finding, said):
 
 def _treatment(tried, said):
     yield line(f"tried: {tried.change}: {_measured(tried)}: {_words.outcome(tried)}", "", 2)
+    if _is_new(tried.note, said):
+        yield line(f"note: {tried.note}.", "", 2)
     diff = tried.diff if _is_new(tried.diff, said) else ""
     code = tried.code if tried.healed and _is_new(tried.code, said) else ""
     if diff:

@@ -13,7 +13,7 @@ from constrainit._set import ConstraintSet
 from constrainit.initializers import laws_of_bounds
 from constrainit.initializers._draws import nth_seed
 from constrainit.numerics import largest
-from constrainit.sets.combine import inner_set
+from constrainit.sets.combine import agreed, inner_set
 from constrainit.transforms import Identity, Joined
 
 
@@ -103,7 +103,7 @@ class _Cut(ConstraintSet):
     @property
     def unit_axis(self) -> Any:
         """That of the blocks' sets, where those that have one agree."""
-        return _agreed([one.unit_axis for one in self._sets()])
+        return agreed(one.unit_axis for one in self._sets())
 
     def check_shape(self, shape):
         fits = -len(shape) <= self.axis < len(shape)
@@ -133,7 +133,7 @@ class _Cut(ConstraintSet):
         return tuple(sorted({a % rank for one in self._sets() for a in one._units(rank)}))
 
     def _fed(self, rank):
-        return _agreed([one._fed(rank) for one in self._sets()])
+        return agreed(one._fed(rank) for one in self._sets())
 
     def _nearest(self, w, dtype, where=None):
         return self._joined([one._nearest(block, dtype) for one, block in self._blocks(w)])
@@ -182,12 +182,6 @@ class _Cut(ConstraintSet):
                 own = replace(whole, gain=gain, total=total)
             parts.append(one._draw(block, dtype, nth_seed(seed, index), own, axes))
         return self._joined(parts)
-
-
-def _agreed(values):
-    """The one value that all have who have one, or None."""
-    known = [value for value in values if value is not None]
-    return known[0] if known and all(value == known[0] for value in known) else None
 
 
 class Blocks(_Cut):

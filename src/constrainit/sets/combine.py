@@ -1,6 +1,7 @@
 """One set applied in another way: to the part of a weight under a mask, or by another rule."""
 
 import functools
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -109,6 +110,13 @@ class _Applied(_Wrapping):
 
     def _draw(self, shape, dtype, seed, wanted=None, axes=None, where=None):
         return self.set._draw(shape, dtype, seed, wanted, axes, where)
+
+
+def agreed(axes: Iterable[Any]) -> Any:
+    """The axis, or axes, that all have who have one, or None."""
+    known = [axis for axis in axes if axis is not None]
+    alike = {(axis,) if isinstance(axis, int) else tuple(axis) for axis in known}
+    return known[0] if len(alike) == 1 else None
 
 
 def applied_set(owner: str, x: Any) -> ConstraintSet:

@@ -12,8 +12,8 @@ from constrainit._precision import dtype_of, smallest_normal, tolerance, widened
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws_of_bounds
 from constrainit.numerics import dykstra
-from constrainit.sets.combine import inner_set
-from constrainit.sets.conflicts import check_common, furthest_set, reason
+from constrainit.sets.combine import agreed, inner_set
+from constrainit.sets.conflicts import check_common, furthest_set, peak_of, random_pair, reason
 from constrainit.sets.elementwise import common_bounds, limits_of
 from constrainit.sets.exact import exact_projection
 from constrainit.sets.few import few_of, is_cone_and_norm
@@ -146,6 +146,11 @@ class Intersection(ConstraintSet):
         """Whether any of the sets waits for its axis."""
         return any(one.unresolved for one in self.sets)
 
+    @property
+    def unit_axis(self) -> Any:
+        """That of the sets which have one, where they agree."""
+        return agreed(one.unit_axis for one in self.sets)
+
     def resolve(self, axis):
         """The intersection of the resolved sets."""
         return Intersection([one.resolve(axis) for one in self.sets])
@@ -230,13 +235,13 @@ class Intersection(ConstraintSet):
     def _lacking(self, w):
         if not self.may_lack:
             return ""
-        shape, peak, (line, gap) = tuple(w.shape), _peak(w), furthest_set(self.sets, w)
+        shape, peak, (line, gap) = tuple(w.shape), peak_of(w), furthest_set(self.sets, w)
         if peak < _NOTHING and not gap > _NOTHING:
             return "in all of its sets, but zero" if self._is_zero(shape) else ""
         if not gap > _GAP * peak:
             return ""
         # Sets that drift apart may leave zero, from where nothing is known of other places.
-        if peak < _NOTHING and any(self._is_member(point) for point in _drawn(shape)):
+        if peak < _NOTHING and any(self._is_member(point) for point in random_pair(shape)):
             return ""
         why = reason(self.sets, shape)
         nearest = f"the nearest that was found is {gap:.3g} outside of one ({line})"
@@ -248,12 +253,12 @@ class Intersection(ConstraintSet):
         Else a weight of theirs is nearer to a point than zero is, or to its opposite, unless it is
         at right angles to both, and one that was drawn at random is not.
         """
-        return all(_peak(self.project(point)) < _NOTHING for point in _drawn(shape))
+        return all(peak_of(self.project(point)) < _NOTHING for point in random_pair(shape))
 
     def _is_member(self, point):
         """Whether the projection of a point is in all sets."""
         w = self.project(point)
-        return not furthest_set(self.sets, w)[1] > _GAP * _peak(w)
+        return not furthest_set(self.sets, w)[1] > _GAP * peak_of(w)
 
     def _transform(self):
         return map_onto_all(self, *common_bounds(self.sets))
@@ -282,16 +287,6 @@ class Intersection(ConstraintSet):
     def describe(self):
         """The sets' lines, joined."""
         return " and ".join(one.describe() for one in self.sets)
-
-
-def _drawn(shape):
-    """A random weight and its opposite."""
-    drawn = np.random.default_rng(0).normal(size=shape).astype("float32")
-    return drawn, -drawn
-
-
-def _peak(w):
-    return float(ops.max(ops.abs(widened(ops.convert_to_tensor(w)))))
 
 
 def _by_dykstra(intersection, dtype, shape, w):

@@ -105,7 +105,7 @@ class ConstraintEvidence:
             updates are undone.
         axes: The axes along which a constraint of the user's own takes norms, where these are none
             that the weight has a meaning for.
-        rows: The same, where they have one, and are not those of its units.
+        rows: The same, where they have one, and are not those of its units; or those of its sums.
         held: The axis of its sums or norms, and another one along which the start has the same.
         unfolded: Where it takes a filter's spectral norm along other axes than those that feed a
             unit: that norm, which it gives each weight, and what the norm along those is then.

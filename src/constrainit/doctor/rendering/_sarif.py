@@ -82,6 +82,7 @@ def _result(finding, index, target):
         result["properties"]["treatment"] = {
             "change": tried.change, "healed": tried.healed, "before": tried.before,
             "after": tried.after, "code": tried.code, "diff": tried.diff,
+            "note": tried.note,
         }  # fmt: skip
     return result
 

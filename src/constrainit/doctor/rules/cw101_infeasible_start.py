@@ -41,6 +41,12 @@ def harmless(made):
     return low > 1 / _MILD and high < _MILD
 
 
+def is_outside(made):
+    """Whether the start is outside by more than rounding."""
+    peak = max(abs(made.start.minimum), abs(made.start.maximum))
+    return made.image is not None and made.violation > _ROUNDING * peak
+
+
 def _outside(made):
     """How far it is outside, in the words of what its set is about: entries, units or all of it.
 
@@ -103,8 +109,7 @@ class InfeasibleStart(Rule):
     def find(self, evidence):
         # What loses all but a tenth of its norm comes first.
         for made in sorted(evidence.constraints, key=lambda one: not one.jump > _MOST):
-            peak = max(abs(made.start.minimum), abs(made.start.maximum))
-            if made.image is None or not made.violation > _ROUNDING * peak:
+            if not is_outside(made):
                 continue
             if late(made):
                 yield self._of_late(made)
@@ -147,13 +152,13 @@ class InfeasibleStart(Rule):
 
 
 def _beside_units(made):
-    """Which norms a constraint of the user's own takes, where they are not those of units."""
+    """What a constraint of the user's own runs along, where that is not what feeds a unit."""
     if made.rows is None:
         return ""
     kind, own = type(made.record.layer).__name__, list(made.record.axes)
     return (
-        f". It takes its norms along axis {list(made.rows)}, while a unit of {kind} is fed along "
-        f"{own}: right if that is meant"
+        f". It works along axis {list(made.rows)}, while a unit of {kind} is fed along {own}: "
+        "right if that is meant"
     )
 
 
@@ -172,7 +177,7 @@ def _of_entries(made):
 def _of_units(made):
     if made.rows is None:
         return ""
-    return f"; first, if the norms of units are meant, write axis={list(made.record.axes)}"
+    return f"; first, if it is to hold for each unit, write axis={list(made.record.axes)}"
 
 
 def _fix(made, scaled, trained):

@@ -1,13 +1,17 @@
 """CW301 wrong-axis."""
 
 from constrainit._set import ConstraintSet
+from constrainit.doctor._axes import is_of_one_channel
 from constrainit.doctor._layouts import GATES
 from constrainit.doctor._undone import ENOUGH
 from constrainit.doctor.rules._rule import Rule, percent
-from constrainit.doctor.rules.cw101_infeasible_start import harmless
+from constrainit.doctor.rules.cw101_infeasible_start import harmless, is_outside
 from constrainit.model import wrong_axes
-from constrainit.sets import Blocks, Orthogonal, SpectralNorm
+from constrainit.sets import Blocks, Intersection, Orthogonal, SpectralNorm
 from constrainit.sets.custom import own_name
+
+MEANT = "right if that is meant"
+"""What is said of axes that are no unit's and may be what a person wants."""
 
 
 class WrongAxis(Rule):
@@ -40,17 +44,16 @@ class WrongAxis(Rule):
         There, and of a constraint of the user's own, another `axis` is tried if the constraint
         moves the start much or the loss hardly falls: in small models, up to three others. It is
         reported where the loss falls along the other one, in 100 steps to below a quarter of that
-        along the given one, which stays, or is that of a model that tells nothing of its targets.
-        A constraint of the user's own is also reported where it scales weights along axes that have
-        no meaning for the layer, such as the rows of all filters; not the rows of a `Dense`
-        kernel, nor one channel of a filter, as that may be meant: where the start is outside, CW101
-        says which axes they are. A set of constrainit that was given such an axis is a note where
-        its weight starts inside and moves: that is meant. So are
-        the rows of the last `Dense` kernel of a model whose targets are its inputs, as of a
-        dictionary. A weight that is not trained is a note:
-        no step applies a constraint to it. So is one whose constraint is the argument of a layer
-        that gives it to other weights, too, along whose units it works: attention has one for four
-        kernels.
+        along the given one, which stays, or is that of a model that tells nothing of its targets. A
+        constraint of the user's own is also reported where it scales weights along axes that have
+        no meaning for the layer, such as the rows of all filters; not the rows of a `Dense` kernel,
+        nor one channel of a filter, as that may be meant: the former are a note, and where the
+        start is outside, CW101 says which axes they are. A set of constrainit that was given such
+        an axis is a note where its weight starts inside and moves: that is meant. So are the rows
+        of the last `Dense` kernel of a model whose targets are its inputs, as of a dictionary. A
+        weight that is not trained is a note: no step applies a constraint to it. So is one whose
+        constraint is the argument of a layer that gives it to other weights, too, along whose units
+        it works: attention has one for four kernels.
 
     Source:
         keras-team/keras#474, keras-team/keras#3628 and vlawhern/arl-eegmodels#1; the shapes of the
@@ -79,6 +82,8 @@ class WrongAxis(Rule):
             axes = wrong_axes(made.record)
             if axes is None and made.axes is not None and made.record.axes is not None:
                 axes = made.axes, made.record.axes
+            if axes is None and _is_across(made):
+                yield self._across(made)
             if axes is None:
                 yield from self._of_gates(made)
                 continue
@@ -156,6 +161,17 @@ class WrongAxis(Rule):
             {"axis": used, "unit_axes": right}, level="info",
         )  # fmt: skip
 
+    def _across(self, made):
+        """A note where a constraint of the user's own runs across units, which may be meant."""
+        used, right = list(made.rows), list(made.record.axes)
+        return self.at_weight(
+            made,
+            f"its constraint {_name(made)} works along axis {used}, but a unit of "
+            f"{type(made.record.layer).__name__} is fed along {right}: {MEANT}",
+            f"if it is to hold for each unit, write axis={right}",
+            {"axis": used, "unit_axes": right}, level="info",
+        )  # fmt: skip
+
     def _of_gates(self, made):
         """A note where a set of matrices sees several of them as one."""
         record, name = made.record, _name(made)
@@ -191,8 +207,23 @@ def _from_to(losses):
     return f"{losses[0]:.4g} to {losses[1]:.4g}"
 
 
+def _is_across(made):
+    """Whether a constraint of the user's own runs across units, and CW101 does not say so."""
+    rows = made.rows
+    return rows is not None and not is_outside(made) and not is_of_one_channel(made.record, rows)
+
+
 def _name(made):
-    return own_name(made.record.constraint)
+    constraint = made.record.constraint
+    parts = constraint.sets if isinstance(constraint, Intersection) else [constraint]
+    return " & ".join(map(own_name, parts))
+
+
+def _of_axes(made):
+    """The names of the sets that have axes, of a set that may consist of several."""
+    constraint = made.record.constraint
+    parts = constraint.sets if isinstance(constraint, Intersection) else [constraint]
+    return " and ".join(own_name(one) for one in parts if one.unit_axis is not None)
 
 
 def _does_harm(made):
@@ -211,7 +242,7 @@ def _if_meant(made):
 
 def _harm(made, own, note):
     if note:
-        return "right if that is meant"
+        return MEANT
     if own and (made.undone or 0) >= ENOUGH:
         return f"along its own axis it takes back what each of {made.undone} steps moved"
     if own:
@@ -242,7 +273,7 @@ def _fix(made, own, right):
         )
     if own:
         return (
-            f"if it is to hold for each unit, leave `axis` out of {_name(made)}, which finds the "
-            f"axes itself{_if_meant(made)}"
+            f"if it is to hold for each unit, leave `axis` out of {_of_axes(made)}, which finds "
+            f"the axes itself{_if_meant(made)}"
         )
     return f"write axis={right}, or use a set of constrainit, which finds the axes itself"

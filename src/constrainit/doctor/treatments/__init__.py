@@ -8,6 +8,7 @@ from constrainit.doctor.treatments import training
 from constrainit.doctor.treatments._apart import by_constraint
 from constrainit.doctor.treatments._budget import Budget
 from constrainit.doctor.treatments._chain import Attempt, Chains
+from constrainit.doctor.treatments._either import told_beside
 from constrainit.doctor.treatments._farther import Farther
 from constrainit.doctor.treatments._lasting import LATER, SLOWER, confirmed
 from constrainit.doctor.treatments._remedies import REMEDIES
@@ -47,6 +48,7 @@ def _treat(problem, evidence, found):
         if not write(wanted, after, found, brings=remedy.brings):
             attempts.append(Attempt(((remedy, evidence, wanted),), after))
             continue
+        told_beside(remedy, farther, wanted, found)
         healings.append(Healing(remedy, wanted, after.changed.change))
         cause = next(f for f in wanted if f.treatment is not None and f.treatment.healed)
         # What fails in the user's own code is named there, whatever else makes up for it.

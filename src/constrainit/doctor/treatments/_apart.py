@@ -39,6 +39,7 @@ def for_each_constraint(apply: Any) -> Any:
     return changed
 
 
-def each_constraint(codes: tuple[str, ...], make: Any, **more: Any) -> Remedy:
+def each_constraint(codes: tuple[str, ...], make: Any, beside: Any = None, **more: Any) -> Remedy:
     """What is tried for all constraints, and where that does not heal all, for each by itself."""
-    return Remedy(codes, for_each_constraint(make), apart=True, **more)
+    other = beside and for_each_constraint(beside)
+    return Remedy(codes, for_each_constraint(make), apart=True, beside=other, **more)

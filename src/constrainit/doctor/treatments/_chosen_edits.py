@@ -169,6 +169,9 @@ def _first_of(*edits):
 
 _of_its_shape = _first_of(keeps_dimensions, matrices_transposed)
 
+KEEPING = (_of_its_shape, keeps_dimensions)
+"""Edits by which a reduction keeps its axis, whichever that is."""
+
 EDITS = {
     "CW206": call_as_dunder,
     "CW208": saved,

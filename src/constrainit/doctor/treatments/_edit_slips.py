@@ -2,8 +2,15 @@
 
 import ast
 import re
+from typing import Any
 
-from constrainit.doctor.treatments._edits import all_replaced, method_calls
+from constrainit.doctor.treatments._edits import (
+    REDUCTIONS,
+    all_replaced,
+    keeps_dimensions,
+    method_calls,
+    numbers_of,
+)
 
 _LOW = re.compile(r"(^|\.|_)(lo|low|lower|min|minimum|minval|bottom|floor|start|left|a)(_|$)")
 _LIMITS = {"minimum": "maximum", "maximum": "minimum"}
@@ -36,6 +43,37 @@ def bounds_in_order(text: str) -> tuple[str, str] | None:
 
 def _is_call_of(node, name):
     return isinstance(node, ast.Call) and getattr(node.func, "attr", "") == name
+
+
+def along_each_unit(axes: tuple[int, ...], rank: int) -> Any:
+    """An edit: sums and norms along other axes than those of a unit run along these, and keep them.
+
+    Args:
+        axes: The axes that feed one unit.
+        rank: The rank of the weight.
+    """
+    right = str(axes[0] if len(axes) == 1 else axes)
+
+    def is_other(node):
+        named = numbers_of(node)
+        known = named and all(isinstance(axis, int) for axis in named)
+        return known and {axis % rank for axis in named} != set(axes)
+
+    def edit(text):
+        others = [
+            word.value
+            for node in method_calls(text)
+            for word in node.keywords
+            if node.func.attr in REDUCTIONS and word.arg == "axis" and is_other(word.value)
+        ]
+        new = all_replaced(text, [(node, right) for node in others])
+        kept = keeps_dimensions(new) if others else None
+        return kept and (
+            f"reductions run along axis={right}, as a unit does, and keep it",
+            kept[1],
+        )
+
+    return edit
 
 
 def matrices_transposed(text: str) -> tuple[str, str] | None:

@@ -9,7 +9,7 @@ import keras
 from constrainit.doctor._code import called_of
 from constrainit.doctor._straight import swapped
 
-_REDUCTIONS = ("sum", "mean", "max", "min", "norm", "sqrt")
+REDUCTIONS = ("sum", "mean", "max", "min", "norm", "sqrt")
 
 
 def call_as_dunder(text):
@@ -24,7 +24,7 @@ def keeps_dimensions(text):
 
     def reduces(node):
         along = any(word.arg == "axis" for word in node.keywords)
-        return along and node.func.attr in _REDUCTIONS
+        return along and node.func.attr in REDUCTIONS
 
     new = _with_argument(text, "keepdims", "True", reduces)
     return new and ("reductions keep their axis (keepdims=True)", new)
@@ -70,7 +70,7 @@ def along(used, right, or_used=None):
             word.value
             for node in ast.walk(ast.parse(text))
             for word in getattr(node, "keywords", ())
-            if word.arg == "axis" and _numbers(word.value) in (used, or_used or used)
+            if word.arg == "axis" and numbers_of(word.value) in (used, or_used or used)
         ]
         new = all_replaced(text, [(node, str(right)) for node in found])
         return (f"reductions run along axis={right}, as a unit does", new) if found else None
@@ -78,7 +78,7 @@ def along(used, right, or_used=None):
     return edit
 
 
-def _numbers(node):
+def numbers_of(node):
     """The axes that an expression names, in order; None if it is no number or list of them."""
     try:
         value = ast.literal_eval(node)
@@ -201,9 +201,9 @@ def _stepped(node: Any) -> Any:
         or not isinstance(node.args[0], ast.Compare)
     ):
         return None
-    are_numbers = [_numbers(choice) is not None for choice in node.args[1:]]
+    are_numbers = [numbers_of(choice) is not None for choice in node.args[1:]]
     compared = node.args[0].left
-    return compared if all(are_numbers) and _numbers(compared) is None else None
+    return compared if all(are_numbers) and numbers_of(compared) is None else None
 
 
 def _largest_of(node: Any) -> Any:
@@ -211,7 +211,7 @@ def _largest_of(node: Any) -> Any:
     if not isinstance(node, ast.Call) or getattr(node.func, "attr", "") != "argmax":
         return None
     axes = [*node.args[1:2], *(one.value for one in node.keywords if one.arg == "axis")]
-    return node.args[0] if node.args and [_numbers(one) for one in axes] == [[-1]] else None
+    return node.args[0] if node.args and [numbers_of(one) for one in axes] == [[-1]] else None
 
 
 def method_calls(text) -> list[Any]:

@@ -80,6 +80,12 @@ REMEDIES = (
     each_constraint(("CW201", "CW202"), source.with_a_fitting_constant, saved=False),
     each_constraint(("CW201", "CW202"), copies.for_each_gate),
     each_constraint(
+        ("CW201", "CW202", "CW204", "CW205"),
+        source.along_each_unit,
+        beside=source.edited,
+        saved=False,
+    ),
+    each_constraint(
         (*_CONSTRAINT, "CW206", "CW212"), source.edited, brings=("CW208",), saved=False
     ),
     each_constraint(("CW208",), source.edited, saved=False),

@@ -14,6 +14,7 @@ from constrainit.doctor._state import borrowed
 from constrainit.doctor.rules import findings
 from constrainit.doctor.rules._following import BY_JUMP
 from constrainit.doctor.rules.cw208_not_saved import NotSaved
+from constrainit.doctor.rules.cw301_wrong_axis import MEANT, WrongAxis
 from constrainit.doctor.rules.cw705_layer_not_saved import LayerNotSaved
 from constrainit.doctor.rules.cw706_state_not_saved import StateNotSaved
 from constrainit.doctor.treatments._compared import compared
@@ -49,6 +50,10 @@ class Changed:
         """What was done for a weight: all of it, where it has no part of its own."""
         return self.parts.get(weight, self)
 
+    def leaves_out(self, weight: str) -> bool:
+        """Whether each weight has a part of its own, and this one has none."""
+        return bool(self.parts) and weight not in self.parts
+
 
 @dataclass(frozen=True)
 class Remedy:
@@ -66,6 +71,7 @@ class Remedy:
         factor: By how much it makes the steps of training shorter.
         apart: Whether it mends constraints, and may mend those of one class by themselves.
         trains: Whether it is no cure unless the loss falls then.
+        beside: What is told besides where it heals as well, as either may be meant.
     """
 
     codes: tuple[str, ...]
@@ -78,6 +84,7 @@ class Remedy:
     factor: float = 1.0
     apart: bool = False
     trains: bool = False
+    beside: Callable[[Problem, Evidence, list[Finding]], Changed | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -114,8 +121,12 @@ class Look:
 
     def doubted(self, doubt: str) -> "Look":
         """The same, with the reason why it is no cure."""
-        change = f"{self.changed.change} ({doubt})"
-        return replace(self, changed=replace(self.changed, change=change, parts={}), doubt=doubt)
+
+        def told(changed):
+            return replace(changed, change=f"{changed.change} ({doubt})")
+
+        parts = {weight: told(part) for weight, part in self.changed.parts.items()}
+        return replace(self, changed=replace(told(self.changed), parts=parts), doubt=doubt)
 
 
 def look(
@@ -173,6 +184,9 @@ def write(
         good = is_good([finding], after, found, alone, brings)
         if finding.treatment is not None and (finding.treatment.healed or not good):
             continue
+        # Nothing was tried for it: the changes are those of the others.
+        if not good and after.changed.leaves_out(finding.weight):
+            continue
         healed |= good
         gone = not good and place not in now and not after.doubt
         there = [*_news(after, found, brings), *_left_of(finding, after, found)]
@@ -181,8 +195,23 @@ def write(
         still = now[place] if not good and place in now else None
         before, numbers = compared(finding, still, after.before, after.evidence)
         change = f"{own.change}{came}"
-        finding.treatment = Treatment(change, before, numbers, good, own.code, own.diff)
+        note = _noted(finding, after, found) if good else ""
+        finding.treatment = Treatment(change, before, numbers, good, own.code, own.diff, note)
     return healed
+
+
+def _noted(finding, after, found):
+    """That what heals works across the units of the layer, if that was not told before."""
+    told = {f.weight for f in found if f.code == WrongAxis.code}
+    if MEANT in finding.message or finding.weight in told:
+        return ""
+    return "; ".join(f"{note.message}; {note.fix}" for note in notes_of_axes(finding, after))
+
+
+def notes_of_axes(finding: Finding, after: Look) -> list[Finding]:
+    """The notes of a look that the weight of a finding has a constraint across units."""
+    notes = [f for f in after.found if f.code == WrongAxis.code and not f.counts]
+    return [f for f in notes if f.weight == finding.weight]
 
 
 def is_good(

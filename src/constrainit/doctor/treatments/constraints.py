@@ -24,7 +24,6 @@ from constrainit.sets import (
     Symmetric,
     as_set,
 )
-from constrainit.sets.combine import _Wrapping
 
 _MARGIN = 1e-2
 _NORMALIZATIONS = (
@@ -105,9 +104,16 @@ def along_the_right_axes(problem, evidence, found):
 
 
 def _along(a_set, axis):
-    """The same set along other axes, or what applies it."""
+    """The same set along other axes, or what applies it, or consists of such sets."""
+    if a_set is None or a_set.unit_axis is None:
+        return a_set
     arguments = a_set._arguments()
-    new = {"set": _along(a_set.set, axis)} if isinstance(a_set, _Wrapping) else {"axis": axis}
+    if isinstance(arguments.get("set"), ConstraintSet):
+        new = {"set": _along(a_set.set, axis)}
+    elif "sets" in arguments:
+        new = {"sets": [_along(one, axis) for one in a_set.sets]}
+    else:
+        new = {"axis": axis}
     return type(a_set)(**{**arguments, **new})
 
 

@@ -9,9 +9,10 @@ from constrainit.doctor._misfits import fitted
 from constrainit.doctor._recording import is_custom, own_function
 from constrainit.doctor.rules.cw201_constraint_raises import misfit
 from constrainit.doctor.treatments import _at_each_call, _edits, _in_steps
-from constrainit.doctor.treatments._chosen_edits import edit_for
+from constrainit.doctor.treatments._chosen_edits import KEEPING, edit_for
 from constrainit.doctor.treatments._config_edits import with_layer_config
 from constrainit.doctor.treatments._edit_losses import adds_less, unrounded
+from constrainit.doctor.treatments._edit_slips import along_each_unit as along_inputs_of
 from constrainit.doctor.treatments._losses import code_of_loss, with_losses
 from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.doctor.treatments._rewriting import (
@@ -31,6 +32,19 @@ def edited(problem, evidence, found):
 def along_inputs(problem, evidence, found):
     """The class of a constraint with its reductions along the inputs of a unit."""
     return _edited(problem, evidence, found, lambda *_: _edits.along_inputs)
+
+
+def along_each_unit(problem, evidence, found):
+    """The class of a constraint whose reductions lose an axis, along the inputs of a unit."""
+    records = {made.record.path: made.record for made in evidence.constraints}
+
+    def choose(finding, kind):
+        record = records.get(finding.weight)
+        if record is None or record.axes is None or edit_for(finding, kind) not in KEEPING:
+            return None
+        return along_inputs_of(record.axes, len(record.shape))
+
+    return _edited(problem, evidence, found, choose)
 
 
 def along_units(problem, evidence, found):
