@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from constrainit._constrained import given_set
+from constrainit._idle import warn_if_idle
 from constrainit._joint import Group, Joint, Member
 from constrainit._measure import lacking
 from constrainit._savable import give, unsaved, warn_of_lost
@@ -69,11 +70,22 @@ def constrain(model: keras.Model, sets: Mapping[str, Any]) -> dict[str, Constrai
         model.make_train_function(force=True)
     new = {record.path for record, _, resolved in chosen.values() if resolved}
     warn_of_lost(lost, removal=not new & {*lost})
+    _warn_of_idle(chosen)
     return {
         record.path: resolved.group.set if isinstance(resolved, Member) else resolved
         for record, _, resolved in chosen.values()
         if resolved
     }
+
+
+def _warn_of_idle(chosen):
+    """Warns of what holds nothing back, of several weights together once."""
+    groups = (r.group for _, _, r in chosen.values() if isinstance(r, Member))
+    for group in dict.fromkeys(groups):
+        warn_if_idle(group.set, group.size, group.path)
+    for record, _, resolved in chosen.values():
+        if resolved is not None and not isinstance(resolved, Member):
+            warn_if_idle(resolved, record.shape, record.path)
 
 
 def _together(records, patterns, joint):
