@@ -5,6 +5,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
+from conftest import array
 from keras import layers
 
 import constrainit as ci
@@ -47,11 +48,31 @@ OF_ONE = {
 }  # fmt: skip
 
 
+UP, DOWN = ci.Monotone(), ci.Monotone("decreasing")
+LITTLE = {
+    "up and down": (UP & DOWN, "only weights that are all equal along axis 0 are increasing and "
+                    "decreasing as well. Leave one of them out"),
+    "with a third": (ci.MaxNorm(1.0) & UP & DOWN, "all equal along axis 0"),
+    "peak and valley": (ci.Unimodal(at=2) & ci.Unimodal("valley", at=-3), "all equal along axis 0"),
+    "peak at an end": (UP & ci.Unimodal(at=0), "all equal along axis 0"),
+    "valley at an end": (DOWN & ci.Unimodal("valley", at=0), "all equal along axis 0"),
+    "zero": (ci.NonNegative() & ci.Box(upper=0.0), "the bounds leave 0 for each weight"),
+    "a number": (ci.Box(1, 2) & ci.Box(2, 3), "the bounds leave 2 for each weight"),
+    "of entries": (ci.Box([[0.0, 1.0]], 2) & ci.Box(-1, [[0.0, 1.0]]), "leave one number"),
+}  # fmt: skip
+MUCH = [
+    ci.Convex() & ci.Concave(), UP & ci.Monotone("decreasing", axis=1), UP & ci.Unimodal(at=4),
+    ci.Unimodal(at=2) & ci.Unimodal("valley", at=3), DOWN & ci.Unimodal(at=0),
+    ci.NonNegative() & ci.Box(-1.0, 1.0), ci.Box([[0.0, 1.0]], 2) & ci.Box(-1, [[0.0, 2.0]]),
+    ci.Simplex() & UP,
+]  # fmt: skip
+
+
 def told(make):
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always")
         make()
-    return [str(one.message) for one in found if "holds less back" in str(one.message)]
+    return [str(one.message) for one in found if "may not be what is meant" in str(one.message)]
 
 
 def built(a_set, shape=(5, 2)):
@@ -63,9 +84,33 @@ def test_told_where_the_weight_is_made(name):
     """With what to write; the set that is written instead says something, and nothing is told."""
     idle, words, less = IDLE[name]
     (said,) = told(lambda: built(idle))
-    assert said.startswith("The constraint of 'd/kernel' (5, 2) holds less back than it says: ")
+    assert said.startswith("The constraint of 'd/kernel' (5, 2) may not be what is meant: ")
     assert words in said
     assert not told(lambda: built(less))
+
+
+@pytest.mark.parametrize("name", LITTLE)
+def test_told_where_sets_leave_nearly_nothing(name):
+    """They are joined, as what they leave are weights: constants, or a number for each."""
+    a_set, words = LITTLE[name]
+    (said,) = told(lambda: built(a_set))
+    assert words in said
+    first, second = (array(a_set.project(np.full((5, 2), start, "float32"))) for start in (-3, 3))
+    constant = np.ptp(first, axis=0).max() < 1e-5
+    assert constant or np.array_equal(first, second)
+
+
+@pytest.mark.parametrize("a_set", MUCH, ids=repr)
+def test_nothing_is_told_where_they_leave_more(a_set):
+    """Lines, orders along other axes, the same order twice, a few entries that are given."""
+    assert not told(lambda: built(a_set))
+
+
+def test_equal_weights_as_it_is_told():
+    """What is written instead of two orders."""
+    equal = ci.Affine(np.diff(np.eye(5), axis=0), axis=0)
+    w = np.random.default_rng(0).normal(size=(5, 2)).astype("float32")
+    np.testing.assert_allclose(array(equal.project(w)), np.tile(w.mean(axis=0), (5, 1)), atol=1e-6)
 
 
 @pytest.mark.parametrize("name", OF_ONE)
@@ -92,7 +137,8 @@ def test_told_of_weights_of_a_built_model_and_seen_through_a_map():
     """Once for each weight; a larger one of the same pattern has something to hold."""
     model = keras.Sequential([keras.Input((9,)), layers.Dense(5), layers.Dense(2)])
     made = told(lambda: ci.constrain(model, {"*/kernel": ci.TopK(5)}))
-    assert len(made) == 1 and repr(model.layers[1].kernel.path) in made[0]
+    assert len(made) == 1
+    assert repr(model.layers[1].kernel.path) in made[0]
     joint = {tuple(one.path for one in model.weights[2:]): ci.Joint(ci.TopK(6))}
     (said,) = told(lambda: ci.constrain(model, joint))
     assert "a unit has 6 weights" in said

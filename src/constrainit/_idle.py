@@ -1,4 +1,4 @@
-"""Sets that hold nothing back of a weight of some shape, which is smaller than was thought."""
+"""Sets that hold nothing back of a weight of some shape, or that leave nearly nothing of it."""
 
 import math
 from collections.abc import Iterator
@@ -27,23 +27,26 @@ from constrainit.sets import (
     Triangular,
     Unimodal,
 )
+from constrainit.sets.conflicts import rest
 
 _BENDS, _PAIR = 3, 2
 """So many neighbours can turn or bend, and be in order."""
 
 
 def warn_if_idle(a_set: Any, shape: tuple[int, ...], path: str) -> None:
-    """Warns, at the user's line, of what holds nothing back of a weight.
+    """Warns, at the user's line, of what holds nothing back of a weight, or leaves nearly nothing.
 
     It is no error: the set has the meaning that it has in a larger weight, and a pattern may give
     it to weights of all sizes.
     """
     for said in dict.fromkeys(idle(a_set, tuple(shape))):
-        warn(f"The constraint of {path!r} {tuple(shape)} holds less back than it says: {said}")
+        warn(f"The constraint of {path!r} {tuple(shape)} may not be what is meant: {said}")
 
 
 def idle(a_set: Any, shape: tuple[int, ...], where: Any = True) -> Iterator[str]:
-    """What in a set allows every weight of a shape, each with what to write instead.
+    """What in a set allows every weight of a shape, or with another one hardly any.
+
+    Each with what to write instead.
 
     Args:
         a_set: A set whose axes are known.
@@ -61,6 +64,7 @@ def idle(a_set: Any, shape: tuple[int, ...], where: Any = True) -> Iterator[str]
     elif isinstance(a_set, Intersection):
         for one in a_set.sets:
             yield from idle(one, shape, where)
+        yield from filter(None, [rest(a_set.sets, shape)])
     elif hasattr(a_set, "_pieces"):
         for one, size in a_set._pieces(shape[a_set.axis]):
             yield from idle(one, a_set._block(shape, size))

@@ -183,8 +183,9 @@ class Masked(_Wrapping):
         if not np.any(self.mask):
             raise ValueError(
                 "`mask` of `Masked` must keep at least one entry. Received: a mask of shape "
-                f"{np.shape(self.mask)} that is False everywhere. For a weight that stays zero write "
-                "Fixed(1, 0.0); a mask of what is left out is turned around by np.logical_not(mask)."
+                f"{np.shape(self.mask)} that is False everywhere. For a weight that stays zero "
+                "write Fixed(1, 0.0); a mask of what is left out is turned around by "
+                "np.logical_not(mask)."
             )
 
     @property
