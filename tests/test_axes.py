@@ -124,7 +124,7 @@ def test_attention(make):
     [
         (ci.Simplex(), lambda s: s.axis),
         (ci.Orthogonal(), lambda s: s.axis),
-        (ci.Masked(ci.SumTo(1.0), np.ones((3, 3, 4, 2))), lambda s: s.set.axis),
+        (ci.Masked(ci.SumTo(1.0), np.eye(4, 2) == 0), lambda s: s.set.axis),
         (ci.Blocks(ci.MaxNorm(1.0), 2), lambda s: s.set.axis),
         (ci.NonNegative() & ci.UnitNorm(), lambda s: s.sets[1].axis),
     ],

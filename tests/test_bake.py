@@ -341,6 +341,7 @@ UNREGISTERED = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:Keras can not save the constraint")
 @pytest.mark.parametrize("name", UNREGISTERED)
 def test_what_is_not_registered_is_copied_as_well(name):
     """A copy in the same process needs no file: the classes and functions are at hand."""
@@ -352,6 +353,7 @@ def test_what_is_not_registered_is_copied_as_well(name):
         assert type(same(one, x).layers[0]) is type(model.layers[0])
 
 
+@pytest.mark.filterwarnings("ignore:Keras can not save the constraint")
 @pytest.mark.in_turns
 @pytest.mark.parametrize("pattern", ["*", "*/w", "last/*"])
 def test_layers_behind_one_of_unknown_shape(pattern):

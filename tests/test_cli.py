@@ -271,7 +271,12 @@ def test_target_that_can_not_be_had(folder):
     """A missing file, module or function, and what is no model, are one sentence each."""
     (folder / "exported").mkdir()
     (folder / "exported" / "saved_model.pb").touch()
+    (folder / "folder.keras").mkdir()
+    (folder / "unpacked.keras").mkdir()
+    (folder / "unpacked.keras" / "config.json").touch()
     for target, words in {
+        "folder.keras": "'folder.keras' is a folder, and must be a file.",
+        "unpacked.keras": "is a folder, and must be a file. It holds what a .keras file does",
         "gone.py:make": "There is no file 'gone.py'",
         "gone:make": "There is no module 'gone'",
         "gone.keras": "There is no file 'gone.keras'",

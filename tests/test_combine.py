@@ -412,3 +412,13 @@ def test_constrain_refuses_what_no_weights_obey_together():
         ci.constrain(made, {("*/kernel", "*/bias"): joint})
     wide = keras.Sequential([keras.Input((4,)), layers.Dense(2)])
     ci.constrain(wide, {("*/kernel", "*/bias"): joint})
+
+
+def test_a_set_is_true():
+    """Keras asks a constraint for its truth where it enables LoRA, and says what it then says."""
+    for a_set in (ci.NonNegative(), ci.NonNegative() & ci.MaxNorm(1.0), ci.Joint(ci.Simplex())):
+        assert bool(a_set)
+    layer = layers.Dense(4, kernel_constraint=ci.NonNegative())
+    layer.build((None, 3))
+    with pytest.raises(ValueError, match="incompatible with kernel constraints"):
+        layer.enable_lora(2)

@@ -62,7 +62,7 @@ WRONG = [
     (lambda: ci.Sparse(2, 4.0), least("Sparse", "m", 1, "4.0")),
     (lambda: ci.Sparse(4, 4), "`n` of `Sparse` must be below m=4. Received: n=4."),
     (lambda: ci.Sparse(1, 4).project(W),
-     r"`Sparse` must cut axis 0 of the weight into groups of 4. Received: shape=\(2, 3\)."),
+     r"`Sparse` must cut axis 0 of the weight into groups of 4. Received: shape=\(2, 3\). Write m=2."),
     (lambda: ci.Sparse(1, 2, axis=5).project(W), "`axis` of `Sparse` must name different axes of the weight. .*"),
     (lambda: ci.Circulant().project(W),
      r"`Circulant` needs a weight whose last two axes have one size. Received: shape=\(2, 3\)."),

@@ -107,6 +107,26 @@ def test_what_would_mend_is_said(rng, others):
     assert ('KeepFeasible("repair")' in str(found.value)) == others
 
 
+@pytest.mark.parametrize("mode", ["repair", "warn", "raise"])
+def test_a_model_without_a_constraint_is_told_once(mode, rng):
+    """The callback would do nothing, and nobody would know; weights that are seen always obey."""
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="d")], name="plain")
+    model.compile("sgd", "mse")
+    keep, batch = ci.KeepFeasible(mode), data(rng)
+    with pytest.warns(UserWarning, match="has nothing to keep: no weight of 'plain' has a") as told:
+        model.fit(*batch, epochs=3, verbose=0, callbacks=[keep])
+    assert sum("nothing to keep" in str(one.message) for one in told) == 1
+    model.predict(batch[0], verbose=0, callbacks=[keep])
+    ci.constrain(model, {"*/kernel": ci.NonNegative()})
+    ci.project(model)
+    model.fit(*batch, verbose=0, callbacks=[ci.KeepFeasible(mode)])
+    seen = keras.Sequential([
+        keras.Input((4,)), ci.Reparametrized(layers.Dense(3), kernel=ci.Box(0.1, 1.0))
+    ])  # fmt: skip
+    seen.compile("sgd", "mse")
+    seen.fit(*batch, verbose=0, callbacks=[ci.KeepFeasible(mode)])
+
+
 def test_what_is_not_finite_is_told_once(rng):
     """Not at every moment of a training; anew once it was finite in between, or in another one."""
     x, y = data(rng)

@@ -19,6 +19,7 @@ import keras
 from constrainit import _checks
 from constrainit._average import ending_inside, of_members
 from constrainit._axes import RECURRENT, resolve, unit_axes
+from constrainit._idle import warn_if_idle
 from constrainit._joint import Joint, act, group_of
 from constrainit._measure import lacking
 from constrainit._seen import trained_of
@@ -54,6 +55,7 @@ def _knows_its_layer(add_weight):
             resolved = _at_home(initializer, where)
             if isinstance(a_set, ConstraintSet):
                 kwargs["constraint"] = a_set = resolve(a_set, *where)
+                warn_if_idle(a_set, where[2], where[3])
             if isinstance(a_set, Joint):
                 return _joined(add_weight, group_of(self, a_set), where, args, kwargs)
             if isinstance(a_set, SelfStarting):

@@ -10,9 +10,8 @@ from constrainit._absorbed import absorbed, told, without_scale, without_starts
 from constrainit._carried import carry_adapted, carry_constraints
 from constrainit._own_parts import own_parts_known, why_not_anew
 from constrainit._reparametrize import weights_by_layer, weights_in_order
-from constrainit._seen import trained_of
 from constrainit._words import with_article
-from constrainit.model import check_built, walk
+from constrainit.model import check_built
 
 _REPARAMETRIZED = "constrainit>Reparametrized"
 _MADE_UP = re.compile(r"reparametrized(_\d+)?")
@@ -34,7 +33,8 @@ def bake(model: keras.Model) -> keras.Model:
     own does is not known: these, and quantized layers, keep their `OutputScale`.
 
     The copy keeps its weights and no initializer of this library, but Keras' own. Keras saves the
-    constraint of a layer that has an argument for it, and loading that needs `import constrainit`;
+    constraint of a layer that has an argument for it (a warning says where it has none), and
+    loading that needs `import constrainit`;
     `constrain(copy, {"*": None})` takes constraints off, and the file loads without this library.
 
     Args:
@@ -72,19 +72,7 @@ def bake(model: keras.Model) -> keras.Model:
         target.assign(value)
     carry_adapted(model, plain)
     carry_constraints(plain, [pair for pair in pairs if id(pair[0]) not in factors])
-    _obey_what_was_seen(plain, [pair for pair in pairs if id(pair[0]) not in factors])
     return plain
-
-
-def _obey_what_was_seen(plain, pairs):
-    """A weight that was seen in a set obeys it, whatever constraint its layer has besides."""
-    seen = {id(target): one.set for one, target in pairs if trained_of(one) is not one}
-    for record in walk(plain):
-        a_set, own = seen.get(id(record.variable)), record.constraint
-        if a_set is not None and (own is None or repr(record.resolved(own)) != repr(a_set)):
-            record.variable.constraint = a_set
-            if hasattr(record.layer, f"{record.argument}_constraint"):
-                setattr(record.layer, f"{record.argument}_constraint", a_set)
 
 
 def _copied(model):

@@ -4,9 +4,13 @@ import tempfile
 from collections.abc import Iterable
 from typing import Any
 
+import keras
 import numpy as np
 
 from constrainit._joint import Group, Member
+from constrainit._savable import give, unsaved, warn_of_lost
+from constrainit._seen import trained_of
+from constrainit._set import ConstraintSet
 from constrainit.model import walk
 
 
@@ -33,7 +37,10 @@ def _adapts(layer):
 
 
 def carry_constraints(copy: Any, pairs: Iterable[tuple[Any, Any]]) -> None:
-    """Gives weights of a copy the constraints that no config holds.
+    """Gives weights of a copy the constraints of a model that its config gives otherwise, or not.
+
+    A weight that was seen in a set obeys that, whatever constraint its layer has besides. What the
+    copy can not be saved with is told.
 
     Args:
         copy: The copy, a built model.
@@ -41,15 +48,36 @@ def carry_constraints(copy: Any, pairs: Iterable[tuple[Any, Any]]) -> None:
     """
     groups: dict[int, Group] = {}
     records = {id(record.variable): record for record in walk(copy)}
+    given, lost = [], []
     for variable, target in pairs:
-        constraint = getattr(variable, "constraint", None)
+        seen = trained_of(variable) is not variable
+        constraint = variable.set if seen else getattr(variable, "constraint", None)
         record = records.get(id(target))
-        if constraint is None or record is None or target.constraint is not None:
+        if record is None or _is_same(record, constraint):
             continue
         if not isinstance(constraint, Member):
-            target.constraint = constraint
+            give(record, constraint, constraint)
+            given.append(record)
             continue
         group = groups.setdefault(id(constraint.group), Group(constraint.group.joint))
         member = group.member(record.layer, target.name, record.shape, record.path)
         group.bind(member, target)
-        target.constraint = member
+        give(record, member, None)
+        lost.append(record.path)
+    warn_of_lost([*lost, *unsaved(copy, [one for one in given if one.constraint])])
+    warn_of_lost(unsaved(copy, [one for one in given if not one.constraint]), removal=True)
+
+
+def _is_same(record, constraint):
+    """Whether a weight has this constraint already, or one that does the same."""
+    own = record.constraint
+    if own is constraint or own is None or constraint is None:
+        return own is constraint
+    if isinstance(own, Member) or isinstance(constraint, Member):
+        both = isinstance(own, Member) and isinstance(constraint, Member)
+        return both and repr(own.group.joint) == repr(constraint.group.joint)
+    if isinstance(constraint, ConstraintSet):
+        return record.resolved(own) == constraint
+    # Of Keras or of the user's own: an object is what it holds, a function is itself.
+    held = isinstance(own, keras.constraints.Constraint) and type(own) is type(constraint)
+    return held and repr(vars(own)) == repr(vars(constraint))

@@ -1,16 +1,15 @@
 """Giving the weights of a built model their constraints."""
 
-import uuid
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import keras
 
 from constrainit._constrained import given_set
-from constrainit._effective import computed_weight
+from constrainit._idle import warn_if_idle
 from constrainit._joint import Group, Joint, Member
 from constrainit._measure import lacking
+from constrainit._savable import give, unsaved, warn_of_lost
 from constrainit._set import ConstraintSet
 from constrainit.model import WeightRecord, matching, walk
 
@@ -61,29 +60,32 @@ def constrain(model: keras.Model, sets: Mapping[str, Any]) -> dict[str, Constrai
         _check_members(record, resolved)
     # A weight that has no constraint and gets none has nothing to lose.
     told = [one for one, _, new in chosen.values() if new or one.variable.constraint]
-    lost = _unsaved(model, told)
+    lost = unsaved(model, told)
     apart = _apart(chosen, lost)
     for record, wanted, resolved in chosen.values():
-        record.variable.constraint = resolved
         if isinstance(resolved, Member) and resolved.group in apart:
             wanted, lost = None, [*lost, *({record.path} - {*lost})]
-        if _has_argument(record):
-            setattr(record.layer, f"{record.argument}_constraint", wanted)
+        give(record, resolved, wanted)
     if getattr(model, "train_function", None) is not None:
         model.make_train_function(force=True)
-    if lost:
-        new = {record.path for record, _, resolved in chosen.values() if resolved}
-        what = "the constraint" if new & {*lost} else "the removal of the constraint"
-        warnings.warn(
-            f"Keras can not save {what} of {', '.join(map(repr, lost))}: the layer has no "
-            "argument for it, or its config leaves it out. Call `constrain` again after loading.",
-            stacklevel=2,
-        )
+    new = {record.path for record, _, resolved in chosen.values() if resolved}
+    warn_of_lost(lost, removal=not new & {*lost})
+    _warn_of_idle(chosen)
     return {
         record.path: resolved.group.set if isinstance(resolved, Member) else resolved
         for record, _, resolved in chosen.values()
         if resolved
     }
+
+
+def _warn_of_idle(chosen):
+    """Warns of what holds nothing back, of several weights together once."""
+    groups = (r.group for _, _, r in chosen.values() if isinstance(r, Member))
+    for group in dict.fromkeys(groups):
+        warn_if_idle(group.set, group.size, group.path)
+    for record, _, resolved in chosen.values():
+        if resolved is not None and not isinstance(resolved, Member):
+            warn_if_idle(resolved, record.shape, record.path)
 
 
 def _together(records, patterns, joint):
@@ -147,40 +149,3 @@ def _apart(chosen, lost):
     apart = {group for group, layers in homes.items() if len(layers) > 1}
     apart |= {group for groups in namesakes.values() if len(groups) > 1 for group in groups}
     return apart | {member.group for record, member in members if record.path in lost}
-
-
-class _Marker(keras.constraints.Constraint):
-    """Put in a layer for a moment to see whether the model's config would save it."""
-
-    def __init__(self, token: str):
-        self.token = token
-
-    def get_config(self):
-        return {"token": self.token}
-
-
-def _has_argument(record):
-    """Whether the layer takes a constraint for this weight; with LoRA it would not load with it."""
-    adapted = getattr(record.layer, "lora_enabled", False) and computed_weight(record)
-    return hasattr(record.layer, f"{record.argument}_constraint") and not adapted
-
-
-def _unsaved(model, records):
-    """The paths of the weights whose constraint the config of the model would not hold."""
-    marked, lost = [], []
-    for record in records:
-        attribute = f"{record.argument}_constraint"
-        if _has_argument(record):
-            marked.append((record, attribute, getattr(record.layer, attribute), uuid.uuid4().hex))
-        else:
-            lost.append(record.path)
-    try:
-        for record, attribute, _, token in marked:
-            setattr(record.layer, attribute, _Marker(token))
-        config = str(model.get_config())
-    except NotImplementedError:
-        config = ""
-    finally:
-        for record, attribute, before, _ in marked:
-            setattr(record.layer, attribute, before)
-    return lost + [record.path for record, _, _, token in marked if token not in config]

@@ -4,6 +4,7 @@ from typing import Any
 
 from keras import ops
 
+from constrainit._idle import warn_if_idle
 from constrainit._seen import free_of
 from constrainit._set import ConstraintSet
 from constrainit.initializers import Feasible
@@ -54,6 +55,9 @@ def smooth_set(
             f"{a_set!r}, which has none{why}. Use its projection: ci.constrained(...) for the "
             f"layer, or ci.constrain(model, ...).{others}"
         )
+    # `reparametrize` asks before it makes a `Reparametrized`, which asks again.
+    if owner == "Reparametrized":
+        warn_if_idle(resolved, record.shape, record.path)
     return resolved
 
 

@@ -4,7 +4,12 @@ from typing import Any, NoReturn
 
 
 class Together:
-    """A set that may stand on either side of `&`, and of no other operator between sets."""
+    """A set that may stand on either side of `&`, and of no other operator between sets.
+
+    Its truth is True, as that of any constraint. `a and b` is `b` by that, and not a set of both;
+    but Keras itself asks `if self.kernel_constraint:` where it enables LoRA (3.15.1), and layers
+    of the user's own do as it does, so that an error here would come to those.
+    """
 
     def __and__(self, other: Any) -> Any:
         """`a & b`: the weights that are in both sets."""

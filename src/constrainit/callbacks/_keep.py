@@ -8,8 +8,10 @@ import keras
 
 from constrainit import _checks
 from constrainit._average import averages
+from constrainit._effective import effective_records
 from constrainit._obey import measured
 from constrainit._refused import check_compiled
+from constrainit._reparametrized import seen_records
 from constrainit._set import ConstraintSet
 from constrainit._signatures import Told
 from constrainit._warning import warn
@@ -57,6 +59,8 @@ class KeepFeasible(Told, keras.callbacks.Callback):
     `predict` (with averages, which may be swapped, also behind). In between the optimizer does its
     part, so steps cost nothing. Weights that are inside stay as they are, bit for bit.
 
+    Of a model without any constraint it warns, once.
+
     Put it behind callbacks that change weights (`SwapEMAWeights`) and before those that save them
     (`ModelCheckpoint`). Weights of `Relaxed` and `Every`, which may lie outside between steps, are
     looked at when training ends.
@@ -88,7 +92,7 @@ class KeepFeasible(Told, keras.callbacks.Callback):
         self.every = None if every is None else _checks.count("KeepFeasible", "every", every)
         self.repairs: list[Repair] = []
         self._lost: set[str] = set()
-        self._batches = 0
+        self._batches, self._idle = 0, False
         if self.every is not None:
             # Only then: with a hook of batches Keras waits for each step.
             self.on_train_batch_end = self._after_batch
@@ -143,7 +147,10 @@ class KeepFeasible(Told, keras.callbacks.Callback):
         if hasattr(self.model, "jax_state_sync"):
             self.model.jax_state_sync()
         outside, undone = [], self._may_be_undone(moment)
-        for record, a_set, distance, image in measured(self.model):
+        found = measured(self.model)
+        if not found:
+            self._say_idle()
+        for record, a_set, distance, image in found:
             if distance == 0 or (_paced(a_set) and moment != "train end"):
                 continue
             if undone and not math.isfinite(distance) and record.path not in self._lost:
@@ -156,6 +163,17 @@ class KeepFeasible(Told, keras.callbacks.Callback):
         self._say(moment, outside)
         if self.mode == "repair" and moment in ("epoch end", "test begin", "predict begin"):
             _project_averages(self.model.optimizer)
+
+    def _say_idle(self) -> None:
+        """Warns, once, of a model in which no weight obeys anything."""
+        if self._idle or effective_records(self.model) or seen_records(self.model):
+            return
+        self._idle = True
+        warn(
+            f"`KeepFeasible` has nothing to keep: no weight of {self.model.name!r} has a "
+            "constraint. Give a layer one, Dense(64, **constrained(kernel=a_set)), or a built "
+            'model, constrain(model, {"*/kernel": a_set}).'
+        )
 
     def _may_be_undone(self, moment: str) -> bool:
         """Whether a `StopAtFault` has yet to look at the steps of the epoch."""

@@ -187,7 +187,16 @@ def must_exist(path: Path) -> None:
     with contextlib.suppress(OSError):
         if path.is_file():
             return
+        if path.is_dir():
+            raise TargetError(f"{str(path)!r} is a folder, and must be a file.{_unpacked(path)}")
     raise TargetError(f"There is no file {str(path)!r}.")
+
+
+def _unpacked(path):
+    """What to do where a folder is a .keras file that somebody has unpacked."""
+    if not (path / "config.json").is_file():
+        return ""
+    return " It holds what a .keras file does: give the file that it was unpacked from."
 
 
 def one_line(text: str, longest: int = 400) -> str:

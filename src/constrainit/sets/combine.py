@@ -159,7 +159,7 @@ class Masked(_Wrapping):
 
     The set is `{w : w = 0 outside the mask, w in set}`; for sets of bounds the set holds inside
     the mask only. Exact: norms, sums and bounds are taken over the entries in the mask. A
-    unit with no entry in the mask is zero.
+    unit with no entry in the mask is zero, also where no member of the set is.
 
     The initializer draws from the inner set and scales each unit up for the inputs it lost, so
     that its variance is that of the full unit where the set leaves the scale free.
@@ -169,7 +169,8 @@ class Masked(_Wrapping):
         mask: Array or nested list of booleans (or 0 and 1) that broadcasts to the weight.
 
     Raises:
-        ValueError: `mask` holds other values, or the set has no projection under a mask.
+        ValueError: `mask` holds other values or keeps no entry, or the set has no projection under
+            a mask.
 
     >>> import numpy as np
     >>> import constrainit as ci
@@ -187,6 +188,13 @@ class Masked(_Wrapping):
                 "Bounds, norms, sums and Symmetric() have one.",
             )  # fmt: skip
         self.mask = _checks.mask("Masked", mask)
+        if not np.any(self.mask):
+            raise ValueError(
+                "`mask` of `Masked` must keep at least one entry. Received: a mask of shape "
+                f"{np.shape(self.mask)} that is False everywhere. For a weight that stays zero "
+                "write Fixed(1, 0.0); a mask of what is left out is turned around by "
+                "np.logical_not(mask)."
+            )
 
     @property
     def no_map(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]

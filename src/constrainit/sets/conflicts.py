@@ -16,7 +16,7 @@ from constrainit.sets.inequalities import as_sum
 from constrainit.sets.l1 import L1Ball
 from constrainit.sets.linear import Affine, Polyhedron
 from constrainit.sets.norms import is_norm_set
-from constrainit.sets.order import Monotone
+from constrainit.sets.order import Monotone, Unimodal
 from constrainit.sets.sums import Halfspace, is_shares, is_sum
 
 _LOOSE = 1e-3
@@ -160,6 +160,40 @@ def _of_orders(sets, rank=None):
                 f"next and falls by at least {down.gap:g} as well."
             )
     return ""
+
+
+def rest(sets: list[Any], shape: tuple[int, ...]) -> str:
+    """What sets leave that meet in nearly nothing, and what to write for that; else empty.
+
+    They are not refused: what they have in common are weights, too.
+    """
+    courses = [(one, course) for one in sets if (course := _course(one, shape))]
+    for (one, (axis, place, sign)), (other, at) in itertools.combinations(courses, 2):
+        if at == (axis, place, -sign) and not getattr(one, "gap", 0) + getattr(other, "gap", 0):
+            return (
+                f"only weights that are all equal along axis {axis} are {one._phrase()} and "
+                f"{other._phrase()} as well. Leave one of them out; for equal weights, of n "
+                f"inputs, write Affine(np.diff(np.eye(n), axis=0), axis={axis})."
+            )
+    low, high = common_bounds(sets)
+    if low is not None and high is not None and np.all(np.equal(low, high)):
+        each = f"{float(low):g}" if np.ndim(low) == np.ndim(high) == 0 else "one number"
+        return (
+            f"the bounds leave {each} for each weight, and nothing to train. Give them room; for "
+            "given values write Fixed(1, values)."
+        )
+    return ""
+
+
+def _course(one, shape):
+    """The axis of a set of orders, the place of its turn and its direction before that."""
+    if not isinstance(one, Monotone | Unimodal) or getattr(one, "at", 0) is None:
+        return None
+    length = shape[one.axis]
+    # What only goes one way has its turn at the end.
+    place = length - 1 if isinstance(one, Monotone) else one._place(length)
+    at_start = place == 0
+    return one.axis % len(shape), length - 1 if at_start else place, one._sign * (1, -1)[at_start]
 
 
 def _of_two_sums(sets):

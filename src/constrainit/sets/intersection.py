@@ -55,9 +55,9 @@ class Intersection(ConstraintSet):
     The initializer draws from the first set, or from `Monotone` wherever that stands, and projects;
     with `TopK` or `Sparse` from the other one, on random inputs. Bounds that exclude one another,
     a total, a norm or an inner product are refused, and so are opposite orders with a gap; without
-    one they leave constants. That other sets have nothing in common, or
-    zero alone, is seen where a weight is drawn and by `constrain`, which raise, and where a layer
-    is built, which warns; the projection of a weight is then in some of them only, and `violation`
+    one they leave constants, and a built layer warns. That sets have nothing in common, or zero
+    alone, is seen where a weight is drawn and by `constrain`, which raise, and where a layer is
+    built, which warns; the projection of a weight is then in some of them only, and `violation`
     tells how far it is from the one that it is furthest from.
 
     Args:

@@ -118,9 +118,12 @@ class Sparse(_Sparse):
         rank = len(shape)
         axis = max((a % rank for a in self._units(rank)), default=None)
         if axis is None or shape[axis] % self.m:
+            size = 0 if axis is None else shape[axis]
+            whole = [m for m in range(self.n + 1, size + 1) if size % m == 0]
+            near = min(whole, key=lambda m: abs(m - self.m), default=None)
             raise ValueError(
                 f"`Sparse` must cut axis {axis} of the weight into groups of {self.m}. "
-                f"Received: shape={tuple(shape)}."
+                f"Received: shape={tuple(shape)}." + (f" Write m={near}." if near else "")
             )
 
     def _group(self, size):
