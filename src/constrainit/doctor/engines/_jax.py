@@ -29,6 +29,12 @@ def summarize(value, _):
     return value
 
 
+def square(wide):
+    """The sum of the squares of float32 entries, outside of a compiled step, as a scalar."""
+    flat = jnp.reshape(wide, (-1,))
+    return jnp.dot(flat, flat)
+
+
 def transformation() -> Any:
     """What tells apart the transformations, such as `vmap` and `grad`, that code runs inside of."""
     from jax import core

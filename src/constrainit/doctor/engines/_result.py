@@ -1,5 +1,8 @@
 """What the engines give: a step in parts, and what a constraint returned."""
 
+import functools
+import math
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from constrainit.doctor._blocks import move_of, size_of
+from constrainit.doctor.engines import engine
 
 WEIGHT_NUMBERS = ("gradient", "nonfinite", "lost", "moved", "size", "entered")
 """What `weigh` says of a weight: the norm of its gradient and how many entries of that are not
@@ -67,7 +71,7 @@ def norm_of(gradient: Any) -> Any:
 
 def norm_at_once(gradient: Any) -> Any:
     """As `norm_of`, outside of a compiled step: one product, where that tells everything."""
-    square = _square(ops.cast(gradient, "float32"))
+    square = engine().square(ops.cast(gradient, "float32"))
     return ops.sqrt(square) if _told(ops.convert_to_numpy(square)) else norm_of(gradient)
 
 
@@ -89,7 +93,8 @@ def weigh_at_once(value: Any, gradient: Any) -> np.ndarray:
 def weigh_update(numbers: np.ndarray, value: Any, updated: Any) -> None:
     """Completes the numbers of a weight by what an update has made of it."""
     pairs = zip(_blocks(value), _blocks(updated), strict=True)
-    square = float(ops.convert_to_numpy(sum(_square(b - a) for a, b in pairs)))
+    squares = [engine().square(b - a) for a, b in pairs]
+    square = float(ops.convert_to_numpy(functools.reduce(operator.add, squares)))
     moved, lost = np.sqrt(square), 0.0
     if not _told(square):
         wide = ops.cast(updated, "float32")
@@ -107,7 +112,7 @@ def is_finite(value: Any) -> bool:
 def _size(value):
     """The norm of the finite entries, and how many others there are."""
     wide = ops.cast(value, "float32")
-    square = float(ops.convert_to_numpy(_square(wide)))
+    square = float(ops.convert_to_numpy(engine().square(wide)))
     if _told(square):
         return np.sqrt(square), 0.0
     if np.isfinite(square):
@@ -119,14 +124,12 @@ def _size(value):
 
 def _blocks(value):
     """A tensor in float32, in parts that stay in a processor's cache."""
+    if math.prod(value.shape) <= _BLOCK:
+        yield ops.cast(value, "float32")
+        return
     flat = ops.reshape(value, (-1,))
-    for at in range(0, max(flat.shape[0], 1), _BLOCK):
+    for at in range(0, flat.shape[0], _BLOCK):
         yield ops.cast(flat[at : at + _BLOCK], "float32")
-
-
-def _square(wide):
-    flat = ops.reshape(wide, (-1,))
-    return ops.dot(flat, flat)
 
 
 def _told(square):

@@ -4,6 +4,7 @@ import contextlib
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras.src.backend.tensorflow.trainer import TFEpochIterator
 
@@ -22,8 +23,11 @@ from constrainit.doctor.engines._result import as_tensor, norm_at_once
 __all__ = [
     "build_for_fit", "call_constraint", "compile_constraints", "compile_step", "compiled_step",
     "computed_from", "groups", "is_memory_of", "keep_updated", "kept_gradients", "look", "looked",
-    "own_step", "set_aside", "summarize", "trace_own_step", "transformation",
+    "own_step", "set_aside", "square", "summarize", "trace_own_step", "transformation",
 ]  # fmt: skip
+
+# As arrays: a tuple is made a tensor entry by entry, which takes longer than what it is for.
+_ROW, _COLUMN = np.array([1, -1], "int32"), np.array([-1, 1], "int32")
 
 
 def summarize(value, activation):
@@ -37,6 +41,11 @@ def summarize(value, activation):
 def look(value, activation):
     """As `summarize`; None inside of a `tf.function`, where there are no values yet."""
     return summarize(value, activation) if tf.executing_eagerly() else None
+
+
+def square(wide):
+    """As `_jax.square`: the product that `ops.dot` comes to, without what it asks on the way."""
+    return tf.squeeze(tf.matmul(tf.reshape(wide, _ROW), tf.reshape(wide, _COLUMN)))
 
 
 def build_for_fit(model, data):

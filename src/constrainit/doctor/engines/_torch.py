@@ -20,7 +20,7 @@ from constrainit.doctor.engines._result import norm_at_once
 __all__ = [
     "build_for_fit", "call_constraint", "compile_constraints", "compile_step", "compiled_step",
     "computed_from", "groups", "is_memory_of", "keep_updated", "kept_gradients", "look", "looked",
-    "own_step", "set_aside", "summarize", "trace_own_step", "transformation",
+    "own_step", "set_aside", "square", "summarize", "trace_own_step", "transformation",
 ]  # fmt: skip
 
 _SHARED = 1 << 15
@@ -43,6 +43,12 @@ def look(value, activation):
     # Functions such as `torch.func.grad` and `vmap` hand over wrapped tensors.
     except RuntimeError:
         return None
+
+
+def square(wide):
+    """As `_jax.square`."""
+    flat = torch.reshape(wide, (-1,))
+    return torch.dot(flat, flat)
 
 
 def trace_own_step(model, data):
