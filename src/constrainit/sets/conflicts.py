@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from keras import ops
 
 from constrainit import _checks
 from constrainit._folding import Folding
-from constrainit._precision import widened
 from constrainit.sets.elementwise import common_bounds, limits_of
 from constrainit.sets.inequalities import as_sum
 from constrainit.sets.l1 import L1Ball
@@ -48,23 +46,6 @@ def check_common(sets: list[Any]) -> None:
                 f"None{where} is both at least {low[at]:g} ({one.describe()}) and at most "
                 f"{high[at]:g} ({other.describe()}).",
             )  # fmt: skip
-
-
-def furthest_set(sets: list[Any], w: Any) -> tuple[str, float]:
-    """The set that a weight is furthest outside of, in one line, and by how much."""
-    apart = {one.describe(): float(one.violation(w)) for one in sets}
-    return max(apart.items(), key=lambda pair: pair[1])
-
-
-def random_pair(shape: tuple[int, ...]) -> tuple[Any, Any]:
-    """A random weight and its opposite."""
-    drawn = np.random.default_rng(0).normal(size=shape).astype("float32")
-    return drawn, -drawn
-
-
-def peak_of(w: Any) -> float:
-    """The magnitude of its largest entry."""
-    return float(ops.max(ops.abs(widened(ops.convert_to_tensor(w)))))
 
 
 def bounds_together(sets: list[Any]) -> tuple[Any, Any]:

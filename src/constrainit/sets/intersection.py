@@ -12,8 +12,9 @@ from constrainit._precision import dtype_of, smallest_normal, tolerance, widened
 from constrainit._set import ConstraintSet
 from constrainit.initializers import laws_of_bounds
 from constrainit.numerics import dykstra
+from constrainit.sets._apart import furthest_set, peak_of, random_pair
 from constrainit.sets.combine import agreed, inner_set
-from constrainit.sets.conflicts import check_common, furthest_set, peak_of, random_pair, reason
+from constrainit.sets.conflicts import check_common, reason
 from constrainit.sets.elementwise import common_bounds, limits_of
 from constrainit.sets.exact import exact_projection
 from constrainit.sets.few import few_of, is_cone_and_norm

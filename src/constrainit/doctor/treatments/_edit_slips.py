@@ -57,7 +57,7 @@ def along_each_unit(axes: tuple[int, ...], rank: int) -> Any:
     def is_other(node):
         named = numbers_of(node)
         known = named and all(isinstance(axis, int) for axis in named)
-        return known and {axis % rank for axis in named} != set(axes)
+        return known and {axis % rank for axis in named or ()} != set(axes)
 
     def edit(text):
         others = [
