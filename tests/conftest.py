@@ -21,7 +21,6 @@ import numpy as np
 import pytest
 from keras import ops
 
-
 def as_stored(values, dtype):
     """`values` rounded to `dtype`, as NumPy float64."""
     import ml_dtypes
@@ -131,14 +130,18 @@ def _dealt(items, backend):
 
     For what no compiler has a part in, or has the same part in for each parameter: PyTorch, which
     compiles nothing, sees all. Of the parameters of a test the other two see one in `every` each,
-    one at least and not the same; a test without parameters is seen by one of the two.
+    one at least and not the same; a test without parameters is seen by one of the two. What is
+    skipped somewhere is in no turn: it may be skipped where it would be.
     """
     dealt, functions = set(), {}
     for item in items:
         functions.setdefault((item.path, item.cls, item.originalname), []).append(item)
     places = {}
     for (path, *_), tests in functions.items():
-        marks = [test.get_closest_marker("in_turns") for test in tests]
+        marks = [
+            None if test.get_closest_marker("skipif") else test.get_closest_marker("in_turns")
+            for test in tests
+        ]
         marked = [test for test, mark in zip(tests, marks, strict=True) if mark]
         dealt |= {test.nodeid for test, mark in zip(tests, marks, strict=True) if not mark}
         if not marked:
