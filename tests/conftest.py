@@ -1,11 +1,14 @@
 """What every test needs: tensors of any dtype from NumPy and back, on any backend."""
 
 import contextlib
+import functools
 import gc
 import logging
 import os
 import re
+import sys
 import tempfile
+import typing
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -20,6 +23,12 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+
+if sys.version_info < (3, 12):
+    # Whether a value is of a protocol is asked at each operation of TensorFlow, and what the
+    # protocol consists of was found out each time: a third of the time of a small operation.
+    typing._get_protocol_attrs = functools.cache(typing._get_protocol_attrs)
+
 
 def as_stored(values, dtype):
     """`values` rounded to `dtype`, as NumPy float64."""
