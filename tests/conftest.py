@@ -1,11 +1,14 @@
 """What every test needs: tensors of any dtype from NumPy and back, on any backend."""
 
 import contextlib
+import functools
 import gc
 import logging
 import os
 import re
+import sys
 import tempfile
+import typing
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -20,6 +23,11 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+
+if sys.version_info < (3, 12):
+    # Whether a value is of a protocol is asked at each operation of TensorFlow, and what the
+    # protocol consists of was found out each time: a third of the time of a small operation.
+    typing._get_protocol_attrs = functools.cache(typing._get_protocol_attrs)
 
 
 def as_stored(values, dtype):
@@ -131,14 +139,18 @@ def _dealt(items, backend):
 
     For what no compiler has a part in, or has the same part in for each parameter: PyTorch, which
     compiles nothing, sees all. Of the parameters of a test the other two see one in `every` each,
-    one at least and not the same; a test without parameters is seen by one of the two.
+    one at least and not the same; a test without parameters is seen by one of the two. What is
+    skipped somewhere is in no turn: it may be skipped where it would be.
     """
     dealt, functions = set(), {}
     for item in items:
         functions.setdefault((item.path, item.cls, item.originalname), []).append(item)
     places = {}
     for (path, *_), tests in functions.items():
-        marks = [test.get_closest_marker("in_turns") for test in tests]
+        marks = [
+            None if test.get_closest_marker("skipif") else test.get_closest_marker("in_turns")
+            for test in tests
+        ]
         marked = [test for test, mark in zip(tests, marks, strict=True) if mark]
         dealt |= {test.nodeid for test, mark in zip(tests, marks, strict=True) if not mark}
         if not marked:

@@ -7,6 +7,8 @@ from keras import layers
 
 import constrainit as ci
 
+pytestmark = pytest.mark.in_turns
+
 DRAWS = np.random.default_rng(0)
 FIRST, GAP = DRAWS.integers(0, 4, size=64), DRAWS.integers(1, 6, size=64)
 PULSES = np.zeros((64, 10, 1), "float32")

@@ -7,6 +7,8 @@ from keras import layers, ops
 
 import constrainit as ci
 
+pytestmark = pytest.mark.in_turns
+
 
 class Bank:
     """An object of no class of Keras."""

@@ -16,7 +16,8 @@ import constrainit as ci
 from constrainit.numerics import softplus
 from constrainit.numerics._softplus import _log_of_one_plus
 
-# A map is compiled for each: JAX sees the first two, and TensorFlow the first and the last.
+# A map is compiled for each: JAX sees the first two, and TensorFlow the first and the last; what is
+# in turns each of them sees of every map in one of its two.
 DTYPES = {
     "torch": ("float32", "bfloat16", "float16"),
     "jax": ("float32", "bfloat16"),
@@ -127,6 +128,7 @@ def free_values(shape, dtype, rng):
     return {name: as_stored(v, dtype) for name, v in values.items()}
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_lands_inside_with_a_finite_gradient(subject, dtype, rng):
     """Every finite free value stands for a member, and its gradient is finite."""
@@ -150,6 +152,7 @@ def test_doubly_stochastic_of_huge_free_values(size, rng):
     np.testing.assert_allclose(w.sum(1), 1, rtol=1e-6)
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_right_inverse(subject, dtype, rng):
     """The free value of a member, corners included, stands for that member."""
@@ -160,6 +163,7 @@ def test_right_inverse(subject, dtype, rng):
         assert np.linalg.norm(back - w) <= loose + subject.case.accuracy * np.linalg.norm(w)
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_start_is_near(subject, dtype):
     """The start of a draw stands for a member near it."""

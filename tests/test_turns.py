@@ -6,12 +6,17 @@ import pytest
 from conftest import _dealt
 
 
+def _marker(name, mark):
+    wanted = name in mark if name == "skipif" else True
+    return types.SimpleNamespace(kwargs=mark) if wanted else None
+
+
 def items(**functions):
     """Tests of a module: of each function as many as it has parameters, in turns or not."""
     return [
         types.SimpleNamespace(
             path="module", cls=None, originalname=name, nodeid=f"{name}[{number}]",
-            get_closest_marker=lambda _, mark=mark: mark and types.SimpleNamespace(kwargs=mark),
+            get_closest_marker=lambda name, mark=mark: mark and _marker(name, mark),
         )
         for name, (count, mark) in functions.items()
         for number in range(count)
@@ -37,3 +42,10 @@ def test_what_is_not_in_turns_is_on_both():
     always = {"always[0]", "always[1]", "always[2]"}
     assert _dealt(given, "jax") == {*always, "one[0]"}
     assert _dealt(given, "tensorflow") == {*always, "other[0]"}
+
+
+def test_what_is_skipped_somewhere_is_on_both():
+    """Where it is not skipped may be where it would not be in turn."""
+    given = items(here=(1, {"skipif": True}), there=(1, {"every": 2}))
+    assert _dealt(given, "jax") == {"here[0]", "there[0]"}
+    assert _dealt(given, "tensorflow") == {"here[0]"}
