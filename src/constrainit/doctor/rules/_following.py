@@ -2,7 +2,12 @@
 
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding
-from constrainit.doctor.rules._following_roots import BROKEN, follow_explosion, follow_picked
+from constrainit.doctor.rules._following_roots import (
+    BROKEN,
+    follow_explosion,
+    follow_picked,
+    follow_shares,
+)
 from constrainit.doctor.rules.cw001_model_fails import ModelFails
 from constrainit.doctor.rules.cw101_infeasible_start import InfeasibleStart
 from constrainit.doctor.rules.cw102_start_jump import StartJump
@@ -67,6 +72,7 @@ def follow(found: list[Finding], evidence: Evidence) -> None:
     _follow_zeros(found, evidence)
     _follow_stuck(found)
     follow_explosion(found)
+    follow_shares(found)
     _follow_constraint(found)
     _follow_axes(found)
     _follow_undone(found)

@@ -2,13 +2,16 @@
 
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding
+from constrainit.doctor.rules.cw101_infeasible_start import InfeasibleStart
 from constrainit.doctor.rules.cw105_identical_units import IdenticalUnits
 from constrainit.doctor.rules.cw401_nonfinite_forward import NonfiniteForward
 from constrainit.doctor.rules.cw404_exploding_signal import ExplodingSignal
 from constrainit.doctor.rules.cw501_nonfinite_gradient import NonfiniteGradient
 from constrainit.doctor.rules.cw502_nonfinite_loss import NonfiniteLoss
 from constrainit.doctor.rules.cw503_no_gradient import NoGradient
+from constrainit.doctor.rules.cw603_wrong_loss import WrongLoss
 
+_NOT_HELD = ("CW201", "CW202", "CW206", "CW209", InfeasibleStart.code)
 BROKEN = (NonfiniteForward.code, NonfiniteGradient.code, NonfiniteLoss.code)
 
 
@@ -26,6 +29,17 @@ def follow_picked(found: list[Finding], evidence: Evidence) -> None:
         zeros = finding.code == IdenticalUnits.code and "zeros" in finding.evidence
         if zeros and finding.weight == own.weight:
             finding.cause = f"{own.code} {own.weight}"
+
+
+def follow_shares(found: list[Finding]) -> None:
+    """Shares below zero follow from a weight of their layer that its constraint does not hold."""
+    for finding in found:
+        if finding.code != WrongLoss.code or "shares" not in finding.evidence:
+            continue
+        own = (f for f in found if f.code in _NOT_HELD and f.counts and f.layer == finding.layer)
+        first = next(own, None)
+        if first is not None:
+            finding.cause = first.cause or f"{first.code} {first.weight}"
 
 
 def follow_explosion(found: list[Finding]) -> None:

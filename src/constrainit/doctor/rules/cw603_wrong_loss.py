@@ -7,6 +7,9 @@ from constrainit.doctor.rules._rule import Rule
 
 _BOUNDED = ("sigmoid", "softmax", "hard_sigmoid")
 
+_ONE = 1e-5
+"""By how much a sum of one may differ from it by rounding."""
+
 
 class WrongLoss(Rule):
     """A loss takes something else than what it is given.
@@ -43,17 +46,19 @@ class WrongLoss(Rule):
 
     Known limits:
         Of losses of the user's own only the names of their arguments are read, and whether it
-        matters which comes first. A linear output is reported only if it has been
-        outside [0, 1] on the batch. One target for several units is reported also where it is
-        meant, as for the members of an ensemble: give each of them its own column. So are several
-        columns for one unit, as of measurements that were repeated: give it their mean.
+        matters which comes first. A linear output is reported only if it has been outside [0, 1] on
+        the batch; where it adds up to one, as differences of cut points do that are not in order,
+        logits are not meant, and a constraint of its layer that fails, or starts outside, is the
+        cause. One target for several units is reported also where it is meant, as for the members
+        of an ensemble: give each of them its own column. So are several columns for one unit, as of
+        measurements that were repeated: give it their mean.
 
     Source:
         `keras.losses`, argument `from_logits`; the missing softmax of UMLAUT (Schoop et al., 2021).
     """
 
     code, name, level, stage = "CW603", "wrong-loss", "warning", "loss"
-    numbers = ("pairs", "loss", "loss_turned", "units", "columns", "classes", "single")
+    numbers = ("pairs", "loss", "loss_turned", "units", "columns", "classes", "single", "shares")
 
     def find(self, evidence):
         own = evidence.own if evidence.own is not None and evidence.own.pairs else None
@@ -138,6 +143,9 @@ class WrongLoss(Rule):
                     f"passed {made.activation} already"
                 )
                 fix = f"take {made.activation} off the last layer, or write from_logits=False"
+            elif made.logits is False and _outside(made) and adds_up(made):
+                yield self._of_shares(made)
+                continue
             elif made.logits is False and made.activation not in _BOUNDED and _outside(made):
                 assert made.predicted is not None
                 message = (
@@ -152,6 +160,17 @@ class WrongLoss(Rule):
             numbers = {"columns": made.columns} if made.columns > 1 else numbers
             numbers = {"pairs": math.prod(made.layout)} if made.layout else numbers
             yield self.made(message, fix, numbers, layer=layer)
+
+    def _of_shares(self, made):
+        """Differences that add up to one, some of which are below zero."""
+        return self.made(
+            f"the loss {made.name} takes probabilities, and the output adds up to one, but some of "
+            f"it is below zero: it lies in [{made.predicted.lowest:.3g}, "
+            f"{made.predicted.highest:.3g}]",
+            "keep in order what they are the differences of, such as cut points that rise, with "
+            "constrainit.Monotone() and a start inside of it",
+            {"shares": made.classes}, layer=made.layer,
+        )  # fmt: skip
 
     def _of_one(self, made):
         """A share of one between classes, for a single unit."""
@@ -194,6 +213,13 @@ class WrongLoss(Rule):
             message, f"take {other}, or write the labels as {turned}",
             {"classes": made.numbered or made.spread}, level="error", layer=made.layer,
         )  # fmt: skip
+
+
+def adds_up(made):
+    """Whether what is predicted of the classes seems to add up to one, as its mean tells."""
+    if not made.classes or made.predicted is None:
+        return False
+    return abs(made.predicted.mean * made.classes - 1) < _ONE
 
 
 def _learns(evidence):

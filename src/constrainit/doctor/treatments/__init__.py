@@ -7,7 +7,7 @@ from constrainit.doctor.rules import in_order, rules_of
 from constrainit.doctor.treatments import training
 from constrainit.doctor.treatments._apart import by_constraint
 from constrainit.doctor.treatments._budget import Budget
-from constrainit.doctor.treatments._chain import Attempt, Chains
+from constrainit.doctor.treatments._chain import Attempt, Chains, taken_away
 from constrainit.doctor.treatments._either import told_beside
 from constrainit.doctor.treatments._farther import Farther
 from constrainit.doctor.treatments._lasting import LATER, SLOWER, confirmed
@@ -103,10 +103,9 @@ def _in_turn(farther, found, attempts):
 
 
 def _taken_away(attempt):
-    """The findings that are gone after the first step of an attempt."""
+    """The findings that are gone, or others, after the first step of an attempt."""
     ((remedy, _, before),) = attempt.steps
-    there = {key(f) for f in attempt.after.found if f.counts}
-    return [] if remedy.trial else [f for f in before if key(f) not in there]
+    return [] if remedy.trial else taken_away(before, attempt.after)
 
 
 def _without_lesser(healings, by_rate):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from constrainit.doctor.treatments._edits import end_of, replaced
+from constrainit.doctor.treatments._edits import all_replaced, end_of, replaced
 from constrainit.doctor.treatments._rewriting import source_of
 
 
@@ -24,6 +24,57 @@ def with_argument(
         new: What it becomes.
         most: Of more calls than that it is not known which one is meant.
     """
+
+    def change(text, node):
+        return _changed(text, node, made, name, new)
+
+    return _with_calls(kinds, made, lambda node: _has(node, made, name, is_old), change, most)
+
+
+def with_swapped(kinds: Iterable[Any], made: Any, values: dict[str, Any], most: int) -> str:
+    """The diff of a file in which a class is made with two arguments the other way round.
+
+    Empty if no call is found that gives both. Arguments as for `with_argument`.
+
+    Args:
+        kinds: Classes of the user's own.
+        made: The class that is made.
+        values: The two arguments, and what they are.
+        most: Of more calls than that it is not known which one is meant.
+    """
+
+    def both(node) -> list[Any]:
+        return [_node(node, made, name) for name in values]
+
+    def change(text, node):
+        first, second = both(node)
+        return all_replaced(text, [(first, ast.unparse(second)), (second, ast.unparse(first))])
+
+    def is_meant(node):
+        nodes = both(node)
+        known = [
+            _value(one, made, value) for one, value in zip(nodes, values.values(), strict=True)
+        ]
+        return known == list(values.values())
+
+    return _with_calls(kinds, made, is_meant, change, most)
+
+
+def _value(node, made, otherwise):
+    """What an expression stands for, where it is a literal or a name of the file; None if left out.
+
+    Of another expression that is not known.
+    """
+    if isinstance(node, ast.Name):
+        return vars(inspect.getmodule(made)).get(node.id, otherwise)  # pyright: ignore[reportArgumentType]
+    try:
+        return None if node is None else ast.literal_eval(node)
+    except ValueError:
+        return otherwise
+
+
+def _with_calls(kinds, made, is_meant, change, most):
+    """The diff of the first file, or source, that has calls which are meant, with all of them."""
     sources = [found for kind in kinds if (found := source_of(kind)) is not None]
     parts = [(whole, path, first, first + len(lines)) for lines, first, path, whole in sources]
     parts += [(whole, path, 1, len(whole) + 1) for _, _, path, whole in sources]
@@ -35,11 +86,11 @@ def with_argument(
             if isinstance(node, ast.Call)
             and first <= node.lineno < last
             and ast.unparse(node.func).split(".")[-1] == made.__name__
-            and _has(node, made, name, is_old)
+            and is_meant(node)
         ]
         if 0 < len(calls) <= most:
             for node in sorted(calls, key=end_of, reverse=True):
-                text = _changed(text, node, made, name, new)
+                text = change(text, node)
             file, after = Path(path).name, text.splitlines(keepends=True)
             return "".join(difflib.unified_diff(whole, after, file, file, n=2))
     return ""

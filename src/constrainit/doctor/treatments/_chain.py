@@ -7,12 +7,16 @@ from typing import Any
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding
 from constrainit.doctor._problem import Problem
+from constrainit.doctor.rules.cw201_constraint_raises import ConstraintRaises
 from constrainit.doctor.treatments._budget import Budget
 from constrainit.doctor.treatments._remedy import Changed, Look, Remedy, key, look
 from constrainit.doctor.treatments.starts import DRAWN, MOVED
 
 _LONGEST = 3
 _MOST_LOOKS = 8
+
+_OF_ERRORS = (ConstraintRaises.code,)
+"""What may be found of the next line where an edit has mended one."""
 
 
 @dataclass(frozen=True)
@@ -118,8 +122,10 @@ class Chains:
             news = _left(one.after, wanted, known, one.remedy())
             for remedy in self.remedies:
                 asked = [f for f in one.after.found if f.code in remedy.codes and f.counts]
-                # What is for the first finding, too, was tried for it alone.
-                repeats = any(f.code in remedy.codes for f in wanted) and not remedy.again
+                # What is for the first finding, too, was tried for it alone; another edit of a
+                # constraint that is another one now was not.
+                may_repeat = remedy.again or remedy.apart
+                repeats = any(f.code in remedy.codes for f in wanted) and not may_repeat
                 if not any(f in asked for f in news) or repeats or self.left <= 0:
                     continue
                 if self.budget.is_spent:
@@ -135,10 +141,19 @@ class Chains:
                 if not _left(after, wanted, known, whole):
                     asked = frozenset(key(f) for _, _, these in longer.steps for f in these)
                     return Chain(whole, asked), after
-                gone = not {key(f) for f in after.found if f.counts} & {key(f) for f in wanted}
+                gone = len(taken_away(wanted, after)) == len(wanted)
                 if gone and len(longer.steps) < _LONGEST and _moves(one, after):
                     todo.append(Attempt(longer.steps, after))
         return None
+
+
+def taken_away(wanted: list[Finding], after: Look) -> list[Finding]:
+    """The findings that are gone after a change, or are of another error than before."""
+    there = {key(f): f.message for f in after.found if f.counts}
+    return [
+        f for f in wanted
+        if key(f) not in there or (f.code in _OF_ERRORS and f.message != there[key(f)])
+    ]  # fmt: skip
 
 
 def _left(after: Look, wanted: list[Finding], known: set[str], remedy: Remedy) -> list[Any]:
@@ -152,5 +167,6 @@ def _left(after: Look, wanted: list[Finding], known: set[str], remedy: Remedy) -
 
 
 def _moves(before: Attempt, after: Look) -> bool:
-    """Whether a step changed which findings there are."""
-    return {key(f) for f in before.after.found} != {key(f) for f in after.found}
+    """Whether a step changed which findings there are, or of which errors they are."""
+    changed = len(taken_away(before.after.found, after)) > 0
+    return changed or {key(f) for f in before.after.found} != {key(f) for f in after.found}

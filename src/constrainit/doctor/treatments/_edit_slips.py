@@ -55,9 +55,9 @@ def along_each_unit(axes: tuple[int, ...], rank: int) -> Any:
     right = str(axes[0] if len(axes) == 1 else axes)
 
     def is_other(node):
-        named = numbers_of(node)
-        known = named and all(isinstance(axis, int) for axis in named)
-        return known and {axis % rank for axis in named or ()} != set(axes)
+        named = numbers_of(node) or []
+        known = bool(named) and all(isinstance(axis, int) for axis in named)
+        return known and {axis % rank for axis in named} != set(axes)
 
     def edit(text):
         others = [

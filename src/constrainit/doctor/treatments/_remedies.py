@@ -37,6 +37,7 @@ from constrainit.doctor.treatments import (
     states,
     steps,
     stored,
+    swapped,
     training,
     wide_starts,
     wider,
@@ -88,6 +89,7 @@ REMEDIES = (
     each_constraint(
         (*_CONSTRAINT, "CW206", "CW212"), source.edited, brings=("CW208",), saved=False
     ),
+    each_constraint(("CW212",), swapped.bounds_swapped),
     each_constraint(("CW208",), source.edited, saved=False),
     each_constraint((*_CONSTRAINT, "CW208", "CW212"), constraints.exact_set),
     each_constraint(("CW211",), one_sign.of_one_sign, moves=True),

@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from constrainit.doctor._turned import function_of
+from constrainit.doctor.rules.cw603_wrong_loss import adds_up
 from constrainit.doctor.trace._limits import NEGATIVE_BASE
 from constrainit.doctor.treatments._layers import changed_layers
 from constrainit.doctor.treatments._losses import pasted, with_losses
@@ -53,7 +54,7 @@ def other_logits(problem, evidence, found):
     for place, made in enumerate(evidence.losses_of):
         # Whatever the loss was given as: only its name tells which one it is.
         kind = _CROSS_ENTROPIES.get(str(getattr(losses[place], "name", "")))
-        if kind is not None and made.layer in layers and not made.single:
+        if kind is not None and made.layer in layers and not (made.single or adds_up(made)):
             losses[place] = kind(from_logits=not made.logits)
             changed[place] = f"keras.losses.{kind.__name__}(from_logits={not made.logits})"
     if not changed:
