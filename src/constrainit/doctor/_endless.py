@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from constrainit.doctor._losses_at import loss_now
 from constrainit.doctor._state import snapshot
 from constrainit.doctor._statistics import to_numpy
 from constrainit.model import WeightRecord
@@ -60,7 +61,7 @@ def _losses(problem, record, own, factors):
     try:
         for factor in factors:
             record.assign(ops.cast(factor * own, record.dtype))
-            found.append(problem.loss_now())
+            found.append(loss_now(problem))
     finally:
         record.variable.assign(held)
     return found

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from constrainit.doctor._axes import norm_axes
+from constrainit.doctor._losses_at import loss_now
 from constrainit.doctor._statistics import to_numpy
 from constrainit.model import WeightRecord
 
@@ -101,7 +102,7 @@ def _falls_by_a_shift(problem):
 
             return keras.tree.map_structure(moved, predictions)
 
-        return problem.loss_now(change)
+        return loss_now(problem, change)
 
     loss = shifted(0.0)
     return any(not shifted(way) >= loss - abs(loss) for way in (1.0, -1.0))

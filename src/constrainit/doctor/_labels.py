@@ -40,7 +40,7 @@ def are_goals(loss: Any, targets: Any, spec: Any, low: float, high: float) -> bo
     nearest = np.clip(goal, low, high)
     inside = np.mean(_ends(low, high))
     guesses = [np.where(nearest == goal, inside, g) for g in (nearest, goal, 2 * goal - nearest)]
-    within, at, beyond = (_loss_of(loss, targets, guess) for guess in guesses)
+    within, at, beyond = (loss_of_guess(loss, targets, guess) for guess in guesses)
     return bool(at < within and at < beyond)
 
 
@@ -55,7 +55,7 @@ def classes_that_count(loss: Any, targets: Any, spec: Any) -> Any:
     if is_own(loss) and callable(loss) and outside.any() and fits:
         flat = np.full((outside.size, classes), 1 / classes)
         bent = np.where(outside.reshape(-1, 1), np.linspace(0.5, 1.5, classes) / classes, flat)
-        before, after = (_loss_of(loss, targets, g.reshape(spec.shape)) for g in (flat, bent))
+        before, after = (loss_of_guess(loss, targets, g.reshape(spec.shape)) for g in (flat, bent))
         return labels[~outside] if before == after else labels
     return labels
 
@@ -88,10 +88,10 @@ def passed_over(loss: Any, targets: Any, spec: Any) -> float:
 
 def _values(loss, targets, where, grid, other):
     """The loss for predictions that differ in some places only, and are one number in others."""
-    return [_loss_of(loss, targets, np.where(where, guess, other)) for guess in grid]
+    return [loss_of_guess(loss, targets, np.where(where, guess, other)) for guess in grid]
 
 
-def _loss_of(loss, targets, predictions):
+def loss_of_guess(loss: Any, targets: Any, predictions: Any) -> float:
     """The mean loss of predictions; NaN if it is not computed for such."""
     try:
         guess = ops.convert_to_tensor(np.asarray(predictions, "float32"))

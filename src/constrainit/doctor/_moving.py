@@ -8,6 +8,7 @@ import numpy as np
 
 from constrainit.doctor._dropping import dropping_nothing
 from constrainit.doctor._evidence import MovingEvidence, NormEvidence
+from constrainit.doctor._losses_at import loss_now
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import as_it_is
 from constrainit.doctor._state import attribute, borrowed
@@ -39,12 +40,12 @@ def _measured(problem, norms, put_back):
             stack.enter_context(attribute(layer, "call", _noting(layer, seen)))
         training, _ = problem.loss(problem.x, problem.y, as_it_is)
     put_back()
-    now = problem.loss_now()
+    now = loss_now(problem)
     found = [_of(layer, seen[id(layer)]) for layer in norms if id(layer) in seen]
     for layer, one in zip((n for n in norms if id(n) in seen), found, strict=True):
         layer.moving_mean.assign(one.settled[0])
         layer.moving_variance.assign(one.settled[1])
-    losses = float(to_numpy(training)), now, problem.loss_now()
+    losses = float(to_numpy(training)), now, loss_now(problem)
     return MovingEvidence(found, losses) if found and np.isfinite(losses).all() else None
 
 

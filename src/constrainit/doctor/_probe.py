@@ -28,12 +28,14 @@ from constrainit.doctor._halves import values_of
 from constrainit.doctor._hidden import hidden_weights
 from constrainit.doctor._indices import cut_indices
 from constrainit.doctor._late import late
+from constrainit.doctor._losses_at import looked
 from constrainit.doctor._lost_constraints import lost_constraints
 from constrainit.doctor._lost_starts import lost_starts
 from constrainit.doctor._mapped import note_mapped
 from constrainit.doctor._masking import masked
 from constrainit.doctor._monotone import falling
 from constrainit.doctor._moving import moving
+from constrainit.doctor._of_the_batch import of_the_batch
 from constrainit.doctor._one_argument import note_one_argument
 from constrainit.doctor._own_copies import note_own_copies
 from constrainit.doctor._own_optimizer import has_stepped
@@ -146,15 +148,22 @@ def _usual(problem, constraints, evidence):
     evidence.twice = bounded_twice(evidence, constraints.known)
     if evidence.faults or evidence.fault_step == 0:
         evidence.beyond = beyond(problem)
-    evidence.losses_of = describe_losses(problem, evidence)
+    both = problem, evidence
+    evidence.losses_of = looked(problem, "the least loss", describe_losses, *both, otherwise=[])
     evidence.severed = severed(problem, evidence)
-    evidence.padded = padded(problem, evidence)
-    evidence.masked = masked(problem, evidence)
+    evidence.padded = looked(problem, "padding", padded, *both)
+    evidence.masked = looked(problem, "hidden steps", masked, *both)
     evidence.pairs = own_loss_compares_all(problem)
+    if evidence.fault_step is None:
+        of_batch = looked(problem, "numbers of the batch", of_the_batch, *both, otherwise=set())
+        evidence.of_batch = of_batch
     if evidence.fault_step is None and not evidence.faults:
-        evidence.turned = turned(problem)
-        evidence.endless = endless(problem, constraints) if evidence.losses else None
-        evidence.moving = moving(problem) if evidence.losses else None
+        evidence.turned = looked(problem, "turned losses", turned, problem, otherwise=[])
+        if evidence.losses:
+            evidence.endless = looked(
+                problem, "a loss without an end", endless, problem, constraints
+            )
+            evidence.moving = moving(problem)
         evidence.falling = falling(problem, evidence, start)
         evidence.end = ends_early(problem, evidence, start)
         evidence.slow = too_slow(problem, evidence, start)

@@ -201,20 +201,6 @@ class Problem:
             found = self._step(self)
         return found
 
-    def loss_anew(self) -> float:
-        """The loss at the present weights, by code that nothing is kept of."""
-        given = self.given_loss, self.given_optimizer, self.seed
-        other = Problem(self.model, self.x, self.y, *given, steps=1)
-        other.loss_weights = self.loss_weights
-        other.set_loss()
-        return float(other.step().loss)
-
-    def loss_now(self, change: Callable = as_it_is) -> float:
-        """The loss at the present weights of changed predictions, op by op."""
-        with attribute(self.model, "_compile_loss", self.compiled_loss):
-            predictions = change(self.model(self.x, training=False))
-            return float(ops.stop_gradient(loss_of(self.model, self.x, self.y, predictions)))
-
     def advance(self, stepped: Stepped) -> None:
         """Keeps what a step left in the optimizer and in the model's other variables."""
         pairs = []

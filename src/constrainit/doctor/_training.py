@@ -13,6 +13,7 @@ from constrainit.doctor._corners import corners, is_inside, passed, small_weight
 from constrainit.doctor._evidence import EntryEvidence, Evidence, GradientEvidence
 from constrainit.doctor._far_points import bounds_the_loss
 from constrainit.doctor._kinks import kinks
+from constrainit.doctor._losses_at import looked, loss_anew
 from constrainit.doctor._mapped import note_first_step
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._statistics import as_output, to_numpy
@@ -105,7 +106,7 @@ class Training:
         evidence.averages = _own_optimizer.averages_outside(problem, self.constraints, self.records)
         self.constraints.end(index)
         if evidence.fault_step is None:
-            ask_for_use(problem, evidence)
+            looked(problem, "weights without a use", ask_for_use, problem, evidence)
             evidence.zeros = left_at_zero(evidence)
         # What has moved already needs no further update, which takes time.
         if any(made.still for made in evidence.gradients):
@@ -114,7 +115,7 @@ class Training:
             self._lossy()
             self._doubts(small)
             self._weigh_penalties()
-            _penalty.measure(problem, evidence, began)
+            looked(problem, "penalties", _penalty.measure, problem, evidence, began)
 
     def _weigh_penalties(self):
         found = _penalty.total(self.problem)
@@ -126,20 +127,27 @@ class Training:
         evidence.corners += passed(problem, small)
         if not problem.is_small:
             return
-        evidence.switches = switches(problem, self.constraints, evidence, small)
-        evidence.rounding = _beyond.rounding(problem, evidence)
+        held = (problem, self.constraints, evidence, small)
+        evidence.switches = looked(problem, "weights of the loss", switches, *held, otherwise=[])
+        evidence.rounding = looked(problem, "rounding", _beyond.rounding, problem, evidence)
         if _beyond.hardly_falls(evidence.losses):
-            evidence.kinks = kinks(problem, evidence, problem.loss_anew)
-        held = (problem, self.constraints, evidence.weights)
-        if _beyond.falls_away(evidence.losses) and not bounds_the_loss(*held):
-            below = _penalty.below_zero(problem)
-            losses = _beyond.further(problem, self.constraints, problem.step(looking=False))
-            evidence.further, evidence.added = losses, _beyond.added(problem)
-            # Of weights that have overflowed nothing is told.
-            below = _penalty.below_zero(problem) if math.isfinite(losses[-1]) else below
-            evidence.falling_penalties = {
-                r.path: below[id(r.variable)] for r in evidence.weights if id(r.variable) in below
-            }
+            evidence.kinks = kinks(problem, evidence, lambda: loss_anew(problem))
+        if _beyond.falls_away(evidence.losses):
+            looked(problem, "a loss that falls without end", self._further)
+
+    def _further(self):
+        """Takes more steps where nothing keeps a loss from falling without end."""
+        problem, evidence = self.problem, self.evidence
+        if bounds_the_loss(problem, self.constraints, evidence.weights):
+            return
+        below = _penalty.below_zero(problem)
+        losses = _beyond.further(problem, self.constraints, problem.step(looking=False))
+        evidence.further, evidence.added = losses, _beyond.added(problem)
+        # Of weights that have overflowed nothing is told.
+        below = _penalty.below_zero(problem) if math.isfinite(losses[-1]) else below
+        evidence.falling_penalties = {
+            r.path: below[id(r.variable)] for r in evidence.weights if id(r.variable) in below
+        }
 
     def _lossy(self):
         """The operations that lose what they are given, where something was lost."""
@@ -159,21 +167,20 @@ class Training:
         evidence.losses = [evidence.loss]
         evidence.outputs = self._outputs(stepped)
         evidence.entries = self._entries(stepped)
-        for record, numbers_of, connected in zip(
-            self.records, weights, stepped.connected, strict=True
-        ):
+        seen = zip(self.records, weights, stepped.connected, strict=True)
+        for record, numbers_of, connected in seen:
             if record is None:
                 continue
             norm = numbers_of[_AT["gradient"]] if connected else None
-            lost = int(numbers_of[_AT["nonfinite"]])
-            evidence.gradients.append(GradientEvidence(record, norm, lost))
+            made = GradientEvidence(record, norm, int(numbers_of[_AT["nonfinite"]]))
+            evidence.gradients.append(made)
         return weights
 
     def _update(self, stepped, first=False):
         """Lets the optimizer step, and notes what moves."""
         stepped.update()
-        weights = self._numbers(stepped)
-        known = [w for r, w in zip(self.records, weights, strict=True) if r is not None]
+        pairs = zip(self.records, self._numbers(stepped), strict=True)
+        known = [w for r, w in pairs if r is not None]
         for made, numbers_of in zip(self.evidence.gradients, known, strict=True):
             moved, size = numbers_of[_AT["moved"]], numbers_of[_AT["size"]]
             if first:
@@ -235,13 +242,12 @@ class Training:
         """The operation in the constraint that made a finite weight something else."""
         if before is None:
             return None
-        lost = [_AT["lost"], _AT["entered"]]
         for variable, value, then, now in zip(
             self.problem.trainable, before.updated, before.weights, weights, strict=True
         ):
             constraint = self.constraints.of(variable)
-            clean = float(np.asarray(ops.convert_to_numpy(then))[lost[0]]) == 0
-            if constraint is not None and clean and now[lost[1]] > 0:
+            clean = float(np.asarray(ops.convert_to_numpy(then))[_AT["lost"]]) == 0
+            if constraint is not None and clean and now[_AT["entered"]] > 0:
                 return locate_constraint(constraint, variable, value)
         return None
 

@@ -6,6 +6,7 @@ import numpy as np
 from keras import ops
 
 from constrainit.doctor._evidence import Evidence, GradientEvidence
+from constrainit.doctor._losses_at import loss_of_step
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._randomness import undisturbed
 from constrainit.doctor._state import snapshot
@@ -132,7 +133,7 @@ def _loss_with(problem, moved):
         record.assign(ops.cast(value, record.dtype))
     try:
         with undisturbed():
-            return float(problem.step(looking=False).loss)
+            return loss_of_step(problem)
     finally:
         for owner, value in (*held, *others):
             owner.assign(value)

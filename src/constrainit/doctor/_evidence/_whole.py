@@ -133,6 +133,7 @@ class Evidence:
         plain: Tensors that layers compute with and that are no weights.
         hidden: Trainable weights that layers compute with and the model does not know.
         pairs: Whether its own `compute_loss` compares each target with the predictions of all.
+        of_batch: Last layers that give a number of the batch, whose loss reads no targets.
         computed: Tensors that layers have computed once from weights to train.
         graph_constants: Tensors that were computed so, in the graph of a functional model.
         reloaded: Layers of the user's own that come back from their config with other arguments.
@@ -231,6 +232,7 @@ class Evidence:
     plain: list[PlainEvidence] = field(default_factory=list)
     hidden: list[HiddenEvidence] = field(default_factory=list)
     pairs: bool = False
+    of_batch: set[str] = field(default_factory=set)
     computed: list[ComputedEvidence] = field(default_factory=list)
     graph_constants: list[GraphConstantEvidence] = field(default_factory=list)
     reloaded: list[Any] = field(default_factory=list)

@@ -2,6 +2,7 @@
 
 from constrainit.doctor.rules._rule import Rule, last_source
 from constrainit.doctor.rules.cw306_computed_once import is_freed, is_moved
+from constrainit.doctor.rules.cw401_nonfinite_forward import NOT_DEFINITE
 
 _INSTEAD = {
     "build": "a layer could not make its weights: compare its arguments with its input",
@@ -89,6 +90,8 @@ def _fix(stage, fault, later):
         return f"mend the line above: {_NUMPY}" if fault.sources else _NUMPY
     if fault.kind.startswith("Tracer") and fault.sources:
         return _COMPILED
+    if "cholesky" in fault.message.lower() and fault.sources and not later:
+        return f"of the matrix in the line above: {NOT_DEFINITE}"
     if later:
         return _LATER.format(what="the line above" if fault.sources else "what raises")
     fix = _BEYOND if fault.kind == "IndexError" else _INSTEAD[stage]

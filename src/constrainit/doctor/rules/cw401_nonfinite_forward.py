@@ -8,6 +8,13 @@ from constrainit.doctor.trace._limits import NEGATIVE_BASE
 
 _ROUNDING = 1e-3
 
+NOT_DEFINITE = (
+    "add a little to its diagonal, such as 1e-4 * keras.ops.eye(n) in float32: what is definite in "
+    "exact numbers may miss it by rounding; or keep the weights by a set such as "
+    "PositiveSemidefinite(1e-2)"
+)
+"""What to do about a matrix that has no Cholesky factor."""
+
 
 class NonfiniteForward(Rule):
     """A layer's output is NaN or infinite, in the first forward pass or after the first step.
@@ -122,11 +129,7 @@ def _fix(evidence, operation):
             " 0.0), such as for a node without neighbours"
         )
     if limit.startswith("Cholesky"):
-        return (
-            "add a little to its diagonal, such as 1e-4 * keras.ops.eye(n) in float32: what is "
-            "definite in exact numbers may miss it by rounding; or keep the weights by a set such "
-            "as PositiveSemidefinite(1e-2)"
-        )
+        return NOT_DEFINITE
     if "outside of [-1, 1]" in limit and _is_by_rounding(operation.operands[0].numbers):
         return (
             "keep what goes in a little inside: rounding takes a cosine of 1 beyond it, and there "

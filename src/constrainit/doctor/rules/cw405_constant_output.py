@@ -40,7 +40,9 @@ class ConstantOutput(Rule):
         at the start and 1e-4 after the steps, whose rounding a normalization enlarges.
         Outputs that are all zero, and change within the steps that are looked at, are a start that
         some layers mean to have. A batch of equal examples is not reported, nor a layer that is
-        called several times, if what it gives varies in one of them.
+        called several times, if what it gives varies in one of them. Nor is a number of the whole
+        batch, such as its likelihood, where another batch has another one and the loss, of the
+        user's own, reads no targets.
         Named as the cause are: a normalization whose scale is zero and gets no gradient; a weight
         of the layer whose gradient a line of the user's own code cuts off; padding without a mask
         in front of a recurrence; a mask that hides steps between others, or whole sequences. Else
@@ -58,6 +60,8 @@ class ConstantOutput(Rule):
             return
         # A step without a derivative that gives one value to all is told by its own rule.
         cut = {e.layer for e in evidence.entries if e.leaves and not e.gradient}
+        # One number of the whole batch that is its own loss, as a likelihood, is no prediction.
+        cut |= evidence.of_batch
         # A layer that is called several times may be given the state that a loop begins with.
         moves = {o.layer for o in evidence.outputs if not _still(o, _ROUNDING)}
         last = {(o.layer, i): o for i, o in enumerate(evidence.outputs_last)}

@@ -7,6 +7,7 @@ from typing import Any
 
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding, Treatment
+from constrainit.doctor._losses_at import looked
 from constrainit.doctor._own_step import has_own_step
 from constrainit.doctor._probe import probe
 from constrainit.doctor._problem import Problem
@@ -137,7 +138,9 @@ def look(
         changed = made(remedy, problem, evidence, wanted)
         if changed is None or _loses_its_step(evidence, changed):
             return None
-        return replace(seen(changed, changed.problem or problem), before=evidence)
+        other = changed.problem or problem
+        after = looked(problem, f"what becomes of it where {changed.change}", seen, changed, other)
+        return after and replace(after, before=evidence)
 
 
 def made(

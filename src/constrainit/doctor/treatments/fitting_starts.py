@@ -3,6 +3,7 @@
 import numpy as np
 from keras import ops
 
+from constrainit.doctor._losses_at import loss_now
 from constrainit.doctor._recording import given_in_prediction, is_custom
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._remedy import Changed
@@ -44,7 +45,7 @@ def bias_for_the_targets(problem, evidence, found):
         losses = {}
         for shift in [sign * size for size in _SHIFTS for sign in (1, -1)]:
             last.assign(ops.cast(_shifted(start, unit, shift), last.dtype))
-            loss = problem.loss_now()
+            loss = loss_now(problem)
             if np.isfinite(loss):
                 losses[shift] = loss
         if losses:
@@ -87,7 +88,7 @@ def scaled_down(problem, evidence, found):
     for factor in reversed(_FACTORS):
         for record, start in zip(kernels, starts, strict=True):
             start_at(record, start * factor)
-        losses[factor] = problem.loss_now()
+        losses[factor] = loss_now(problem)
         if not losses[factor] <= _LIKE_SMALL * losses[_FACTORS[-1]]:
             break
     good = [f for f, loss in losses.items() if loss <= _LIKE_SMALL * losses[_FACTORS[-1]]]

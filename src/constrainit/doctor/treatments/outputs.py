@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from constrainit.doctor._losses_at import loss_anew
 from constrainit.doctor._turned import function_of
 from constrainit.doctor.rules.cw603_wrong_loss import adds_up
 from constrainit.doctor.trace._limits import NEGATIVE_BASE
@@ -208,7 +209,7 @@ def softplus_for_the_loss(problem, evidence, found):
         f"as the loss takes the {_FROM_ZERO[operation.name]} of what it gives and no target is "
         "negative",
     )  # fmt: skip
-    return changed if changed is not None and np.isfinite(problem.loss_anew()) else None
+    return changed if changed is not None and np.isfinite(loss_anew(problem)) else None
 
 
 def _is_linear(layer, names):
@@ -249,7 +250,7 @@ def softplus_under_a_power(problem, evidence, found):
     if last is None:
         return None
     changed_layers(problem, lambda layer: layer is last, activation=keras.activations.softplus)
-    if not np.isfinite(problem.loss_anew()):
+    if not np.isfinite(loss_anew(problem)):
         return None
     units = getattr(last, "units", "...")
     return Changed(

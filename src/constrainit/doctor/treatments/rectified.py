@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from constrainit.doctor._losses_at import loss_anew
 from constrainit.doctor.treatments._layers import changed_layers
 from constrainit.doctor.treatments._remedy import Changed, with_other
 
@@ -24,7 +25,7 @@ def softplus_for_zeros(problem, evidence, found):
         lambda layer: any(layer is one for one in ends),
         activation=keras.activations.softplus,
     )
-    if not changed or not np.isfinite(problem.loss_anew()):
+    if not changed or not np.isfinite(loss_anew(problem)):
         return None
     names = " and ".join(repr(one.name) for one in ends)
     return Changed(

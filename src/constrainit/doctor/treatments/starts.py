@@ -10,6 +10,7 @@ from keras import ops
 from constrainit._calibrate import calibrate
 from constrainit._obey import measured, move, prepare, project, redraw
 from constrainit.doctor._finding import Finding
+from constrainit.doctor._losses_at import loss_anew
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor._set_code import drawn_from
@@ -164,7 +165,7 @@ def spread(problem, evidence, found):
         if record.constraint is not None:
             apart = record.resolved(record.constraint).project(apart)
         record.assign(apart)
-        if np.isfinite(problem.loss_anew()):
+        if np.isfinite(loss_anew(problem)):
             return Changed(
                 f"{record.path} starts with its entries apart",
                 code=f"# {record.variable.name} of {record.layer.name!r}\nself.add_weight(..., "
@@ -187,7 +188,7 @@ def off_zero(problem, evidence, found):
         if not own or start.ndim > 1 or start.any():
             continue
         start_at(record, np.full(start.shape, _OFF))
-        if np.isfinite(problem.loss_anew()):
+        if np.isfinite(loss_anew(problem)):
             value = float(to_numpy(record.variable).flat[0])
             return Changed(
                 f"{record.path} starts at {value:g} in place of 0",
