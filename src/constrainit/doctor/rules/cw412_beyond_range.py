@@ -1,6 +1,7 @@
 """CW412 beyond-range."""
 
 from constrainit.doctor.rules._rule import Rule, told
+from constrainit.doctor.trace._limits import CUT_OFF
 
 
 class BeyondRange(Rule):
@@ -52,8 +53,9 @@ class BeyondRange(Rule):
         layers = {record.layer.name for record in never}
         still = {o.layer for o in evidence.outputs if o.spread <= 1e-6 * o.peak}
         for operation in evidence.lossy:
-            # That signals saturate has a rule of its own.
-            if "saturated" in operation.limit and any(one.data for one in operation.operands):
+            # That signals saturate, or all lie beyond bounds, have rules of their own.
+            data = any(one.data for one in operation.operands)
+            if operation.limit.startswith(CUT_OFF) or ("saturated" in operation.limit and data):
                 continue
             entered = {path for one in operation.operands for path in one.weights}
             at = {operation.layer} & (layers | still)

@@ -1,6 +1,7 @@
 """CW602 unscaled-data."""
 
 from constrainit.doctor.rules._rule import Rule
+from constrainit.doctor.trace._limits import CUT_OFF
 
 
 class UnscaledData(Rule):
@@ -57,12 +58,18 @@ class UnscaledData(Rule):
                 f"{d.name} [{d.low:.3g}, {d.high:.3g}]" for d in evidence.data if not d.integer
             )
             then = trial.evidence.losses
+            lines = [
+                f"; or let the bounds in line {one.source.line} reach as far as the data does"
+                for one in evidence.lossy
+                if one.source and one.limit.startswith(CUT_OFF)
+            ]
             usual = trial.change.startswith("the data")
             how = "mean zero and deviation one" if usual else trial.change
             yield self.made(
                 f"the data is not scaled ({named}); with {how} the same "
                 f"model trains: the loss goes from {then[0]:.4g} to {then[-1]:.4g}",
                 "scale the data, for example with a Normalization layer adapted to it as the first "
-                "layer (Rescaling(1/255) for pixels), and the targets likewise",
+                "layer (Rescaling(1/255) for pixels), and the targets likewise"
+                + "".join(lines[:1]),
                 {"size": max(abs(d.mean) + d.deviation for d in evidence.data if not d.integer)},
             )

@@ -50,13 +50,22 @@ def limit_of(
 flattens = {
     "exp": (0.0,), "square": (0.0,), "multiply": (0.0,), "power": (0.0,), "product": (0.0,),
     "cast": (0.0,), "sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "erf": (-1.0, 1.0),
+    "clip": (), "maximum": (), "minimum": (),
 }  # fmt: skip
-"""Operations, and the numbers that rounding may make of all of their results."""
+"""Operations, and the numbers that rounding may make of all of their results.
+
+None where these are bounds that it was given.
+"""
+
+CUT_OFF = "cut off"
+"""How words begin for numbers that all lie beyond bounds."""
 
 
 def loses_all(name: str, operands: Sequence[np.ndarray], result: np.ndarray, dtype: str) -> str:
     """What is lost where every result is a limit that no operand lies at, or an empty text."""
     limits = flattens[name]
+    if not limits:
+        return _cut_off(operands, result)
     given = all(np.isfinite(operand).all() for operand in operands)
     # Of a product with zero nothing is lost.
     if not given or not result.size or not np.isin(result, limits).all():
@@ -66,6 +75,18 @@ def loses_all(name: str, operands: Sequence[np.ndarray], result: np.ndarray, dty
     if name != "exp" and any((operand == 0).any() for operand in operands):
         return ""
     return f"underflow of {dtype}: every result is 0"
+
+
+def _cut_off(operands, result):
+    """What is lost where bounds leave every example the same, of numbers that differ."""
+    given = max(operands, key=np.size)
+    if given.shape != result.shape or result.ndim < 2 or len(result) < 2:
+        return ""
+    if not np.ptp(given, axis=0).any() or np.ptp(result, axis=0).any():
+        return ""
+    return (
+        f"{CUT_OFF} as what comes in, {given.min():.3g} to {given.max():.3g}, is all beyond bounds"
+    )
 
 
 def _named(result):

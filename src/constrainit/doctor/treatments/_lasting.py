@@ -76,7 +76,7 @@ def confirmed(
     doubt = _of_penalty(remedy, evidence) or _muted(evidence, after) or _unlearnt(wanted, after)
     doubt = doubt or _far_above(problem, evidence, after)
     now = after.evidence.losses
-    doubt = doubt or _taken_back(wanted, after)
+    doubt = doubt or _taken_back(wanted, after) or _hardly_varies(wanted, after)
     if not doubt and remedy.trains and not _falls_to_its_end(after.evidence):
         doubt = "the loss does not fall"
     if not doubt and remedy.moves:
@@ -85,7 +85,8 @@ def confirmed(
     asks = remedy.moves or remedy.factor < 1 or any(f.code in _OF_LOSS for f in wanted)
     if not doubt and asks and not _revived(evidence, after.evidence):
         doubt = _no_better(remedy, farther, wanted, now)
-    if not doubt and remedy.trial == "rate":
+    compared = remedy.trial == "data" and _has_same_loss(problem, after.changed.problem or problem)
+    if not doubt and (remedy.trial == "rate" or compared):
         doubt = _slower(remedy, farther, wanted, now)
     if not doubt and after.changed.problem is not None and any(f.code in _BY_LOSS for f in wanted):
         doubt = _as_before(remedy, farther, wanted, now, _takes_more)
@@ -156,12 +157,19 @@ def _taken_back(wanted, after):
     return ""
 
 
+def _hardly_varies(wanted, after):
+    """Whether a constant output varies by more than rounding, and by no more than that matters."""
+    layers = {finding.layer for finding in wanted if finding.code == "CW405"}
+    seen = [*after.evidence.outputs, *after.evidence.outputs_last]
+    shares = [one.spread / max(one.peak, 1e-30) for one in seen if one.layer in layers]
+    most = max(shares, default=1.0)
+    return f"it varies by {most:.2g} of its size" if most < _MUTED else ""
+
+
 def _far_above(problem, evidence, after):
     """Whether the same loss of the same data is larger by orders of magnitude."""
     other = after.changed.problem or problem
-    parts = [keras.tree.flatten(one.y) for one in (problem, other)]
-    same = all(a is b for a, b in zip(*parts, strict=False))
-    if not same or other.given_loss is not problem.given_loss:
+    if not _has_same_loss(problem, other):
         return ""
     before, now = evidence.losses[:1], after.evidence.losses
     if not (before and now and np.isfinite([before[0], now[0], now[-1]]).all()):
@@ -171,6 +179,13 @@ def _far_above(problem, evidence, after):
         if loss > most:
             return f"the loss {said} at {loss:.3g}, where it was {before[0]:.3g}"
     return ""
+
+
+def _has_same_loss(problem, other):
+    """Whether two problems have the same targets and loss, so that their losses can be compared."""
+    parts = [keras.tree.flatten(one.y) for one in (problem, other)]
+    same = all(a is b for a, b in zip(*parts, strict=False))
+    return same and other.given_loss is problem.given_loss
 
 
 def _worse(before, now, factor):
@@ -209,6 +224,8 @@ def _as_before(remedy, farther, wanted, now, better):
 def _slower(remedy, farther, wanted, now):
     """Whether a rate that trains ends higher after it was made lower, in more steps, too.
 
+    So is whether data that trains does after it was scaled, the targets being the same.
+
     What rises at first may fall later: only what fails or grows without bound is not asked again.
     """
     problem, evidence = farther.problem, farther.evidence
@@ -222,7 +239,8 @@ def _slower(remedy, farther, wanted, now):
         further = farther.treated(remedy, wanted, steps) if falls else None
         ends = (given.losses[-1], further.evidence.losses[-1]) if further else ends
     slower = falls and not ends[1] < ends[0]
-    return f"{SLOWER}to {ends[0]:.4g} in place of {ends[1]:.4g}" if slower else ""
+    said = SLOWER if remedy.trial == "rate" else "the loss falls farther with the data as it is, "
+    return f"{said}to {ends[0]:.4g} in place of {ends[1]:.4g}" if slower else ""
 
 
 def _falls_to_its_end(evidence):

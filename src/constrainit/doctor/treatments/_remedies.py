@@ -195,6 +195,7 @@ REMEDIES = (
     Remedy(("CW404",), by_fan_in.drawn_by_fan_in, moves=True, trains=True),
     Remedy(("CW404", "CW504"), rescaled.to_unit_size, moves=True, trains=True),
     Remedy((*_BROKEN, *_SIGNAL, *_TRAINING), data.scaled_data, trial="data", saved=False),
+    Remedy(("CW405",), data.between_zero_and_one, trial="data", saved=False, trains=True),
     Remedy((*_BROKEN, *_TRAINING), data.divided_targets, trial="data", saved=False, trains=True),
     Remedy(("CW502",), fitting_starts.bias_for_the_targets, ("CW302",), moves=True, trains=True),
     Remedy(

@@ -29,6 +29,20 @@ def scaled_data(problem, evidence, found):
     )
 
 
+def between_zero_and_one(problem, evidence, found):
+    """Inputs whose least is zero and whose largest is one, for what cuts them off at these."""
+    if not any(d.name.startswith("x") for d in _far(evidence)) or keras.tree.is_nested(problem.x):
+        return None
+    x = to_numpy(problem.x)
+    low, high = x.min(axis=0), x.max(axis=0)
+    scaled = (x - low) / np.where(high > low, high - low, 1.0)
+    return Changed(
+        "inputs brought to between zero and one",
+        with_other(problem, x=ops.cast(scaled, problem.x.dtype)),
+        "x = (x - x.min(axis=0)) / (x.max(axis=0) - x.min(axis=0))",
+    )
+
+
 def scaling(x):
     """The code that brings inputs to mean zero and deviation one, however they are held."""
     if not keras.tree.is_nested(x):
