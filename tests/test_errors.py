@@ -17,6 +17,8 @@ POSITIVE = "must be positive and finite. Received:"
 AXIS = "must be None, an integer, or a list of different integers. Received:"
 AXIS_HINT = r" `None` means: the axes that feed one unit of the layer\."
 NAN, INF = float("nan"), float("inf")
+DENSE = keras.layers.Dense(2)
+DENSE.build((None, 3))
 
 
 class NoCall(keras.constraints.Constraint):
@@ -303,6 +305,20 @@ def test_project_of_no_array():
         (lambda: ci.Blocks(3, ci.Orthogonal()), "`set` of `Blocks` is no constraint."),
         (lambda: ci.Masked(np.eye(2), ci.Simplex()), "`set` of `Masked` is no constraint."),
         (lambda: ci.NonNegative() & 3, "`sets` of `Intersection` is no constraint."),
+        (lambda: ci.Every(3, 2), "`set` of `Every` is no constraint. `x` of `as_set` must be a set"),
+        (lambda: ci.Joint(ci.MaxNorm), "`set` of `Joint` is no constraint."),
+        (lambda: ci.Joint(ci.Simplex(), np.ones(2)), "`axis` of `Joint` must be 0 or 1. Received: "),
+        (lambda: ci.plan("unitnorm", 8), "`set` of `plan` is no constraint."),
+        (lambda: ci.plan(ci.UnitNorm(), 8, depth=[3]),
+         "`depth` of `plan` must be an integer of at least 1. Received: depth=[3]."),
+        (lambda: ci.plan(ci.UnitNorm(), 8, bias=[1]),
+         "`bias` of `plan` must be True or False. Received: bias=[1]."),
+        (lambda: ci.plan(ci.UnitNorm(), 8, output_scale={}), "`output_scale` of `plan` must be"),
+        (lambda: ci.OutputScale("rleu"),
+         "`activation` of `OutputScale` must be the name of an activation of Keras, a callable or None. Received: activation='rleu'."),
+        (lambda: ci.held(3, []), "`model` must be a Keras model or layer. Received: model=3."),
+        (lambda: ci.held(DENSE, 3),
+         "`values` of `held` must be a list with a tensor for each of `model.trainable_variables`. Received: values=3."),
         (lambda: ci.plan(ci.UnitNorm(), 8, activation="sigmod"),
          "`activation` of `plan` must be the name of an activation of Keras, or a callable. Received: activation='sigmod'. Write activation='sigmoid' instead."),
         (lambda: ci.WeightLog("run.db", sinks=[3]),
@@ -333,6 +349,11 @@ def test_what_to_write_instead(make, words):
         (lambda: ci.KeepFeasible(modus="warn"), "Write mode='warn'."),
         (lambda: ci.WeightLog(), "`WeightLog` must be given `path`."),
         (lambda: ci.StopAtFault(rollbacks=1), "Write roll_backs=1."),
+        (lambda: ci.plan(ci.UnitNorm()), "`plan` must be given `fan_in`. Its arguments are (set, fan_in, "),
+        (lambda: ci.constrain(DENSE), "`constrain` must be given `sets`. Its arguments are (model, sets)."),
+        (lambda: ci.diagnose(DENSE, optimiser="sgd"), "Write optimizer='sgd'."),
+        (lambda: ci.calibrate(DENSE, 1, 2), "`calibrate` can not be called with (<Dense"),
+        (lambda: ci.project(layer=DENSE), "`project` has no argument `layer`."),
     ],
 )  # fmt: skip
 def test_names_of_arguments(make, words):
@@ -352,6 +373,20 @@ def test_a_union_of_sets(other):
     with pytest.raises(TypeError, match=said) as raised:
         _ = other | ci.NonNegative()
     assert f"Received: {other!r} | NonNegative()." in str(raised.value)
+
+
+FUNCTIONS = [n for n in ci.__all__ if n[0].islower() and n != "constrained"]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_names_of_arguments_of_functions(name):
+    """Each says what it must be given, and has no other argument."""
+    function = getattr(ci, name)
+    first, *_ = [p.name for p in inspect.signature(function).parameters.values()]
+    with pytest.raises(TypeError, match=rf"^`{name}` must be given `{first}`. Its arguments are"):
+        function()
+    with pytest.raises(TypeError, match=rf"^`{name}` has no argument `other`. Received: other=1"):
+        function(other=1)
 
 
 def test_names_of_arguments_of_an_own_set():

@@ -10,6 +10,7 @@ from constrainit._absorbed import absorbed, told, without_scale, without_starts
 from constrainit._carried import carry_adapted, carry_constraints
 from constrainit._own_parts import own_parts_known, why_not_anew
 from constrainit._reparametrize import weights_by_layer, weights_in_order
+from constrainit._signatures import explaining
 from constrainit._words import with_article
 from constrainit.model import check_built
 
@@ -18,6 +19,7 @@ _MADE_UP = re.compile(r"reparametrized(_\d+)?")
 """How Keras names such a layer that is given no name."""
 
 
+@explaining
 def bake(model: keras.Model) -> keras.Model:
     """A copy of the model, for export, with the activations' `OutputScale` in the kernels.
 

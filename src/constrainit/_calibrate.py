@@ -13,6 +13,7 @@ from constrainit._joint import Member
 from constrainit._measure import measure
 from constrainit._shapes import compared, input_specs, misfits, shapes_of
 from constrainit._shown import Lines
+from constrainit._signatures import explaining
 from constrainit._watched import Calibrated, Watched
 from constrainit.model import WeightRecord, walk
 
@@ -20,6 +21,7 @@ _CELLS = (keras.layers.LSTMCell, keras.layers.GRUCell, keras.layers.SimpleRNNCel
 _PASSES, _SETTLED = 12, 0.02
 
 
+@explaining
 def calibrate(model: keras.Model, x: Any) -> list[Calibrated]:
     """Fits the scale and the bias of every layer with a constrained kernel to one batch.
 

@@ -14,6 +14,7 @@ from constrainit._measure import measure
 from constrainit._reparametrized import seen_records
 from constrainit._set import ConstraintSet
 from constrainit._shown import Shown
+from constrainit._signatures import explaining
 from constrainit.model import matching, walk, wrong_axes
 from constrainit.sets.custom import own_name
 
@@ -91,6 +92,7 @@ class Check(Shown):
         return Grid(header, lines, unwrapped=("shape", "outside by"), paths=header[:1])
 
 
+@explaining
 def check(model: keras.Model, constrained: str | Iterable[str] = ()) -> Check:
     """Whether each constrained weight of a model obeys, found without changing anything.
 

@@ -70,6 +70,13 @@ def bounds(owner: str, name: str, value: Any, side: int) -> Any:
     return plain.tolist()
 
 
+def switch(owner: str, name: str, value: Any) -> bool:
+    """True or False."""
+    if not isinstance(value, bool):
+        raise fail(owner, name, "be True or False", value)
+    return value
+
+
 def choice(
     owner: str,
     name: str,

@@ -11,9 +11,11 @@ from constrainit._joint import Group, Joint, Member
 from constrainit._measure import lacking
 from constrainit._savable import give, unsaved, warn_of_lost
 from constrainit._set import ConstraintSet
+from constrainit._signatures import explaining
 from constrainit.model import WeightRecord, matching, walk
 
 
+@explaining
 def constrain(model: keras.Model, sets: Mapping[str, Any]) -> dict[str, ConstraintSet]:
     """Constrains any weights of a built model, whoever wrote it.
 

@@ -4,13 +4,16 @@ from typing import Any
 
 import keras
 
+from constrainit import _checks
 from constrainit._effective import LoraRecord, QuantizedRecord, effective_records
 from constrainit._refused import refusal
 from constrainit._set import ConstraintSet
+from constrainit._signatures import explaining
 from constrainit._words import with_article
-from constrainit.model import GroupRecord, WeightRecord, constrained_records
+from constrainit.model import GroupRecord, WeightRecord, check_built, constrained_records
 
 
+@explaining
 def hold(model: keras.Model) -> None:
     """Applies the constraint of every weight, as a Keras optimizer does after its step.
 
@@ -49,6 +52,7 @@ def _settle(record: WeightRecord) -> None:
     record.assign(image)
 
 
+@explaining
 def held(model: keras.Model, values: Any) -> list[Any]:
     """The trainable weights of a model after their constraints, as values: for JAX.
 
@@ -63,8 +67,12 @@ def held(model: keras.Model, values: Any) -> list[Any]:
         The tensors, those of constrained weights inside of their sets.
 
     Raises:
-        ValueError: The number of values is not that of the trainable weights.
+        ValueError: The values are no list, or their number is not that of the trainable weights.
     """
+    check_built(model)
+    if not isinstance(values, (list, tuple)):
+        must = "be a list with a tensor for each of `model.trainable_variables`"
+        raise _checks.fail("held", "values", must, values)
     variables, values = list(model.trainable_variables), list(values)
     if len(values) != len(variables):
         raise ValueError(
@@ -83,6 +91,7 @@ def _variables(record: WeightRecord) -> list[Any]:
     return record.variable.variables if isinstance(record, GroupRecord) else [record.variable]
 
 
+@explaining
 def hold_after(optimizer: Any, model: keras.Model) -> Any:
     """Lets a `torch.optim` optimizer apply constraints after each of its steps.
 
@@ -125,6 +134,7 @@ def hold_after(optimizer: Any, model: keras.Model) -> Any:
     return optimizer.register_step_post_hook(settle)
 
 
+@explaining
 def optax_hold(sets: Any) -> Any:
     """A gradient transformation for optax that keeps parameters in their sets; it goes last.
 

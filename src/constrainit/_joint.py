@@ -60,7 +60,7 @@ class Joint(Told, keras.constraints.Constraint):
 
     def __init__(self, set: Any, axis: int = 0):
         self.set = applied_set("Joint", set)
-        if isinstance(axis, bool) or axis not in (0, 1):
+        if not isinstance(axis, int) or isinstance(axis, bool) or axis not in (0, 1):
             raise _checks.fail("Joint", "axis", "be 0 or 1", axis)
         self.axis = axis
 

@@ -15,6 +15,7 @@ from constrainit._effective import EffectiveRecord, effective_records
 from constrainit._measure import measure
 from constrainit._set import ConstraintSet
 from constrainit._shown import Lines, Shown
+from constrainit._signatures import explaining
 from constrainit._words import counted
 from constrainit.initializers import Feasible
 from constrainit.layers import OutputScale
@@ -59,6 +60,7 @@ def _measured_alone(record, a_set):
         ) from (None if found.sources else raised)
 
 
+@explaining
 def project(model: keras.Model) -> dict[str, float]:
     """Moves every constrained weight to the nearest allowed one.
 
@@ -204,6 +206,7 @@ def redraw(model: keras.Model, paths: Container[str], seed: int) -> list[str]:
     return [record.path for record, _, _ in changes]
 
 
+@explaining
 def prepare(
     model: keras.Model, x: Any = None, seed: int | None = None
 ) -> list[Redrawn | Calibrated]:

@@ -12,11 +12,13 @@ from constrainit._carried import carry_adapted, carry_constraints
 from constrainit._mappable import is_trained, smooth_set, trained
 from constrainit._own_parts import own_parts_known, why_not_anew
 from constrainit._reparametrized import Reparametrized, refuse_seen
+from constrainit._signatures import explaining
 from constrainit._words import with_article
 from constrainit.model import GroupRecord, constrained_records, matching, walk
 from constrainit.sets import as_set
 
 
+@explaining
 def reparametrize(
     model: keras.Model, sets: Mapping[str, Any] | None = None, *, skip_unmappable: bool = False
 ) -> keras.Model:

@@ -49,8 +49,7 @@ class Reparametrized(keras.layers.Wrapper):
         sets: For each weight that is to be seen through a map its set, or anything that `as_set`
             takes. A weight is named as in the layer, `kernel`, `recurrent_kernel`, `gamma`, or as
             its argument, `recurrent`, or by a glob pattern on its path inside of the layer:
-            `**{"forward_*/kernel": a_set}`.
-            All weights that match are taken.
+            `**{"forward_*/kernel": a_set}`. All weights that match are taken.
         name: As for any layer, and so are `dtype` and `trainable`.
 
     Raises:

@@ -4,10 +4,13 @@ import difflib
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar, cast
 
 NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 """The kinds of parameters that can be given by name."""
+
+
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 
 def signed(function: Callable[..., Any], as_this: Callable[..., Any], **more: Any) -> Any:
@@ -55,6 +58,23 @@ _ALIKE = (
 """What other libraries, or other sets, call the same."""
 
 
+def explaining(function: _F) -> _F:
+    """A function that says what its arguments are called, where it was given others."""
+    owner = function.__name__
+
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        try:
+            return function(*args, **kwargs)
+        except TypeError:
+            said = _misfit(owner, function, args, kwargs)
+            if not said:
+                raise
+            raise TypeError(said) from None
+
+    return cast(_F, wrapper)
+
+
 def _telling(init: Any) -> Any:
     """A constructor that says what its arguments are called, where it was given others."""
 
@@ -66,7 +86,7 @@ def _telling(init: Any) -> Any:
             # A function that was made elsewhere has no class in its name.
             inside = None if type(self).__init__ is wrapper else _class_of(init)
             owner = inside or type(self).__name__
-            said = _misfit(owner, init, args, kwargs)
+            said = _misfit(owner, init, (self, *args), kwargs)
             if not said:
                 raise
             raise TypeError(said) from None
@@ -93,16 +113,18 @@ class Told:
             cls.__init__ = _telling(cls.__init__)
 
 
-def _misfit(owner, init, args, kwargs):
-    """Why arguments are not those of a constructor; empty if they are."""
-    signature = inspect.signature(init)
+def _misfit(owner, function, args, kwargs):
+    """Why arguments are not those of a function or constructor; empty if they are."""
+    signature = inspect.signature(function)
     try:
-        signature.bind(None, *args, **kwargs)
+        signature.bind(*args, **kwargs)
     except TypeError as fault:
         reason = str(fault)
     else:
         return ""
-    known = [p for p in list(signature.parameters.values())[1:] if p.kind is not p.VAR_KEYWORD]
+    known = [p for p in signature.parameters.values() if p.kind in NAMED]
+    if known and known[0].name == "self":
+        known, args = known[1:], args[1:]
     shown = ", ".join(p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in known)
     its = f"Its arguments are ({shown})." if known else "It takes none."
     names = [p.name for p in known]
@@ -116,7 +138,8 @@ def _misfit(owner, init, args, kwargs):
     if needed:
         return f"`{owner}` must be given `{needed[0]}`. {its}"
     given = ", ".join([*map(repr, args), *(f"{name}={value!r}" for name, value in kwargs.items())])
-    return f"`{owner}` can not be made of ({given}): {reason}. {its}"
+    way = "made of" if owner[:1].isupper() else "called with"
+    return f"`{owner}` can not be {way} ({given}): {reason}. {its}"
 
 
 def _alike(name, names):

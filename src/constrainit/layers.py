@@ -26,7 +26,8 @@ class OutputScale(keras.layers.Layer):
         trainable: Whether the scale is trained.
 
     Raises:
-        ValueError: `scale` is 0 or not finite, or at the first call still None.
+        ValueError: `activation` is unknown, `scale` is 0 or not finite, or at the first call still
+            None.
     """
 
     def __init__(
@@ -34,7 +35,11 @@ class OutputScale(keras.layers.Layer):
         **kwargs: Any,
     ):  # fmt: skip
         super().__init__(trainable=trainable, **kwargs)
-        self.activation = keras.activations.get(activation)
+        try:
+            self.activation = keras.activations.get(activation)
+        except ValueError:
+            must = "be the name of an activation of Keras, a callable or None"
+            raise _checks.fail("OutputScale", "activation", must, activation) from None
         self._initial = None if scale is None else _checks.number("OutputScale", "scale", scale)
         if scale == 0:
             raise _checks.fail("OutputScale", "scale", "not be 0: no signal would pass", scale)

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from constrainit._signatures import explaining
 from constrainit.doctor import _arguments, _batch
 from constrainit.doctor._dying import outlived
 from constrainit.doctor._evidence import Evidence
@@ -38,6 +39,7 @@ _MOST_NAMES = 10
 _BUILT = ("built for this look, as it has no weights yet: call model(x) before what is pasted",)
 
 
+@explaining
 def diagnose(
     model: keras.Model,
     x: Any = None,

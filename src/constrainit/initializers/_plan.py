@@ -8,6 +8,7 @@ import keras
 
 from constrainit import _checks
 from constrainit._shown import Shown
+from constrainit._signatures import explaining
 from constrainit._warning import warn
 from constrainit.initializers._feasible import Feasible
 from constrainit.initializers._forecast import (
@@ -150,6 +151,7 @@ class InitPlan(Shown):
         return page(self)
 
 
+@explaining
 def plan(
     set: Any,
     fan_in: int,
@@ -189,9 +191,9 @@ def plan(
     >>> print(f"{found.output_scale:.2f} {min(found.deviations):.2f} {found.gradient_ratio:.2f}")
     1.12 0.37 1.27
     """
-    from constrainit.sets import as_set
+    from constrainit.sets.combine import given
 
-    a_set = as_set(set)
+    a_set = given("plan", "set", set)
     fan_in = _checks.count("plan", "fan_in", fan_in)
     if isinstance(fan_out, str):
         hint = f"Write activation={fan_out!r}."
@@ -201,6 +203,9 @@ def plan(
         wanted = "be the name of an activation, a callable or None"
         raise _checks.fail("plan", "activation", wanted, activation)
     check_activation("plan", activation)
+    _checks.count("plan", "depth", depth)
+    _checks.switch("plan", "bias", bias)
+    _checks.switch("plan", "output_scale", output_scale)
     check_inputs("plan", inputs)
     rms = _checks.positive("plan", "input_rms", input_rms)
     correlation = _checks.number("plan", "input_correlation", input_correlation)

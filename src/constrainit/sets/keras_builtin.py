@@ -6,11 +6,13 @@ from typing import Any
 import keras
 
 from constrainit._set import ConstraintSet
+from constrainit._signatures import explaining
 from constrainit.sets.custom import Custom
 from constrainit.sets.elementwise import NonNegative
 from constrainit.sets.norms import MaxNorm, NormRange, UnitNorm
 
 
+@explaining
 def as_set(x: Any) -> ConstraintSet:
     """Anything that Keras accepts as a constraint, as a `ConstraintSet`.
 
