@@ -37,8 +37,9 @@ class DeadStart(Rule):
         behind a codebook of which one code is taken: that is not told. Where the steps wake more
         than half of the units, it is a note. Where a third is left, and the loss falls by a third
         in the steps that are looked at, it is one, too: behind inputs that are not negative half of
-        the units of a sound layer may be zero. Where they die only in these steps, the loss has two
-        hundred steps for it.
+        the units of a sound layer may be zero. Where they die only in these steps, or less than a
+        third is left, the loss has two hundred steps for it, and what the model gives must be
+        nearer to its targets than to those of other examples.
 
     Source:
         Half of the units is the threshold of SageMaker Debugger's `DeadRelu`.
@@ -52,7 +53,7 @@ class DeadStart(Rule):
             dead = [o for o in outputs if o.dead is not None and o.dead >= _most(evidence, o)]
             for output in dead:
                 by_chance = (output.dead or 0) <= BY_CHANCE and _trains(evidence)
-                by_chance = by_chance or _woke(evidence, output)
+                by_chance = by_chance or _woke(evidence, output) or _suffice(evidence, output)
                 yield self.made(
                     f"{percent(output.dead)} of the units of {output.kind} {output.layer!r} are "
                     "zero for the whole batch: no gradient passes through them",
@@ -88,6 +89,12 @@ def _trains(evidence):
         return False
     left = losses[-1] / losses[0] if evidence.outlived is None else evidence.outlived
     return left <= LEFT
+
+
+def _suffice(evidence, output):
+    """Whether the few units that are left learn from the targets, in two hundred steps."""
+    left = evidence.outlived
+    return (output.dead or 0) < 1 and left is not None and left <= LEFT
 
 
 def _fix(evidence, layer):
