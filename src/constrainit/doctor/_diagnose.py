@@ -1,7 +1,6 @@
 """`diagnose`: probe, judge, treat, report."""
 
 import contextlib
-import inspect
 import platform
 import warnings
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding, of_classes
 from constrainit.doctor._fitted import faint
 from constrainit.doctor._frames import fault
+from constrainit.doctor._misbuilt import misbuilt
 from constrainit.doctor._of_keras_2 import in_place, keras_ops_for, missing_names, names_of
 from constrainit.doctor._other_axes import other_axes
 from constrainit.doctor._own_step import has_own_step
@@ -25,13 +25,15 @@ from constrainit.doctor._probe import probe
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._randomness import undisturbed
 from constrainit.doctor._report import Report
-from constrainit.doctor._state import borrowed, built_meanwhile, collecting_only_new, compiled_as
+from constrainit.doctor._state import borrowed, built_meanwhile, collecting_only_new
 from constrainit.doctor._swamped import swamped
 from constrainit.doctor._tight import tight
+from constrainit.doctor._twin import twin_of
 from constrainit.doctor._whole_norms import whole_norms
 from constrainit.doctor.rules import OF_CLASSES, findings, in_order
 from constrainit.doctor.treatments import treat
 from constrainit.doctor.treatments._remedy import Changed, seen, write
+from constrainit.doctor.treatments.built_anew import built_anew
 from constrainit.model import is_built
 
 _MOST_NAMES = 10
@@ -80,21 +82,33 @@ def diagnose(
     _arguments.check(model, loss, optimizer, seed, steps)
     _arguments.as_many(x, y)
     with undisturbed(), contextlib.ExitStack() as stack:
-        twin, said = model if is_built(model) else _twin(model), ()
+        twin, said = model if is_built(model) else twin_of(model), ()
         if twin is None:
             stack.enter_context(built_meanwhile(model))
             twin, said = model, _BUILT
-        return examine(twin, x, y, loss, optimizer, seed, steps=steps, said=said)
+        return examine(twin, x, y, loss, optimizer, seed, steps=steps, said=said, another=model)
 
 
 def examine(
-    model, x, y, loss, optimizer, seed, shapes=None, steps=None, target="", mend=None, said=()
+    model,
+    x,
+    y,
+    loss,
+    optimizer,
+    seed,
+    shapes=None,
+    steps=None,
+    target="",
+    mend=None,
+    said=(),
+    another=None,
 ) -> Report:
     """As `diagnose`, for a model that may be built in place.
 
     `shapes` are those of one sample, `target` is the file that the model came from, `mend` is
     called at the end with the problem, its evidence, and what healed, while the model is borrowed,
-    and `said` is what is known already of what was assumed.
+    `said` is what is known already of what was assumed, and `another` is a model like it that
+    nothing has tried to build.
     """
     _arguments.apart(model, x, y)
     _arguments.arrays("x", x)
@@ -112,7 +126,11 @@ def examine(
         except Exception as exception:
             if not was_built:
                 evidence = Evidence(faults={"build": fault(exception)})
-                return _report(model, x, evidence, seed, said, target=target)
+                evidence.misbuilt = misbuilt(model, exception)
+                found = findings(evidence)
+                like = model if another is None else another
+                built_anew(evidence.misbuilt, like, found, (x, y, loss, optimizer, seed, steps))
+                return _report(model, x, evidence, seed, said, found, target=target)
     problem = Problem(model, x, y, loss, optimizer, seed, steps)
     problem.of_file = target.endswith(".keras")
     now = {layer.name for layer in model._flatten_layers() if layer.built and layer.variables}
@@ -183,46 +201,6 @@ def _with_keras_ops(problem, evidence, found, names):
             found.append(finding)
     found[:] = in_order(found)
     return again
-
-
-def _twin(model: keras.Model) -> keras.Model | None:
-    """A model like one that is not built, so that the original stays as it is; None if none is.
-
-    The constraints are the original objects: their configs may leave arguments out.
-    """
-    custom = {}
-    for layer in model._flatten_layers():
-        for part in (layer, *vars(layer).values()):
-            custom[type(part).__name__] = type(part)
-    try:
-        with keras.saving.custom_object_scope(custom):
-            twin = _from_config(type(model), model.get_config())
-    # A user's `get_config` may raise anything, or not exist.
-    except Exception:
-        return None
-    for original, copy in zip(model._flatten_layers(), twin._flatten_layers(), strict=True):
-        copy.name = original.name
-        for name, value in vars(original).items():
-            if name.endswith("_constraint") and value is not None:
-                setattr(copy, name, value)
-    # What `compile` of a model's own has set, too.
-    others = {name: value for name, value in vars(model).items() if name not in vars(twin)}
-    vars(twin).update(others)
-    compiled_as(model, twin)
-    twin.optimizer = getattr(model, "optimizer", None)
-    return twin
-
-
-def _from_config(kind, config):
-    try:
-        return kind.from_config(config)
-    except TypeError:
-        # Keras puts these into the config of a model whose `__init__` may not take them.
-        taken = inspect.signature(kind.__init__).parameters
-        lost = {name for name in ("name", "trainable", "dtype") if name not in taken}
-        if not lost & set(config):
-            raise
-        return kind.from_config({k: v for k, v in config.items() if k not in lost})
 
 
 def _report(

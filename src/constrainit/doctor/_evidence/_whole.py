@@ -46,6 +46,7 @@ from constrainit.doctor._evidence._weights import (
 )
 from constrainit.doctor._frames import Cut, Fault, Source
 from constrainit.doctor._lost_starts import LostStart
+from constrainit.doctor._misbuilt import Misbuilt
 from constrainit.doctor._statistics import Output
 from constrainit.doctor.trace import Operation
 from constrainit.model import WeightRecord
@@ -148,6 +149,7 @@ class Evidence:
         mixed: The layer that makes an example depend on the others of its batch, and by how much.
         falling_penalties: Penalties on weights that are below zero after those steps, by path.
         tight: Weights whose bound keeps the model from training; asked once, as these are.
+        misbuilt: A weight that is made for another axis than the last, in a layer that raises.
         whole_norms: Those of which that is one for all singular values together.
         faint: What is learnt where a signal fades by depth, and where it is brought back; asked
             once, of the model as it came.
@@ -255,6 +257,7 @@ class Evidence:
     masked: Any = None
     stuck: list[StuckEvidence] = field(default_factory=list)
     stretches: list[list[str]] = field(default_factory=list)
+    misbuilt: Misbuilt | None = None
     trials: dict[str, "Trial"] = field(default_factory=dict)
 
     @property

@@ -67,6 +67,11 @@ _WIDTH = (
     "width {0}"
 )
 
+_LAST = (
+    "make the weight in build for the last axis of the shape that it is given, input_shape[-1] in "
+    "place of input_shape[{0}]; or transpose what it is multiplied with"
+)
+
 _LATER = (
     "the start is defined, and what the steps make of the weights is not: keep them, by a "
     "constraint, where {what} is defined"
@@ -118,7 +123,9 @@ class ModelFails(Rule):
 
     Known limits:
         Only the first error is seen. A training step of the model's own (`train_step`) is run as
-        `fit` runs it, first as it is, then traced as it would be compiled.
+        `fit` runs it, first as it is, then traced as it would be compiled. A weight that `build`
+        makes for another axis of the input than the last is told where that axis has its size, and
+        the edit is tried of models that can be made once more.
 
     Source:
         What Keras raises is shown as it is, with the user's own lines.
@@ -140,8 +147,10 @@ class ModelFails(Rule):
             if fault.widths:
                 given, taken = fault.widths
                 first = f"the batch has inputs of width {given}, and the model takes {taken}: "
+            ill = evidence.misbuilt if stage == "build" else None
+            at = {"layer": ill.layer.name, "weight": ill.path} if ill else {"layer": fault.layer}
             yield self.made(
-                f"{first}{where} raises {fault}",
-                _fix(stage, fault, later), {"exception": fault.kind}, stage=stage,
-                layer=fault.layer, source=last_source(fault.sources),
+                f"{first}{where} raises {fault}{f'. {ill}' if ill else ''}",
+                _LAST.format(ill.axis) if ill else _fix(stage, fault, later),
+                {"exception": fault.kind}, stage=stage, source=last_source(fault.sources), **at,
             )  # fmt: skip
