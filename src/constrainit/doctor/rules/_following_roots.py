@@ -43,9 +43,15 @@ def follow_shares(found: list[Finding]) -> None:
 
 
 def follow_explosion(found: list[Finding]) -> None:
-    """A loss overflows by outputs that have grown; what it computes of them is sound."""
+    """A loss overflows by outputs that have grown; what it computes of them is sound.
+
+    So do the outputs themselves after the steps, where they were far too large at the start.
+    """
     grown = [finding for finding in found if finding.code == ExplodingSignal.code]
     for finding in found if grown else []:
-        late = grown[0].stage == finding.stage == "training" and finding.code in BROKEN
-        if late or (finding.code == NonfiniteLoss.code and "overflow of" in finding.message):
+        late = grown[0].stage == finding.stage == "training"
+        over = "overflow of" in finding.message and (
+            finding.code == NonfiniteLoss.code or finding.stage != grown[0].stage == "forward"
+        )
+        if finding.code in BROKEN and (late or over):
             finding.cause = f"{grown[0].code} {grown[0].weight or grown[0].layer}"

@@ -7,6 +7,8 @@ import numpy as np
 from keras import ops
 
 from constrainit.doctor._planned import NUMBERS, by_depth, deviations, growth, planned
+from constrainit.doctor._recording import is_custom
+from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.rules._rule import Rule
 from constrainit.doctor.rules._symptoms import breaks_later, leaps
 
@@ -30,6 +32,9 @@ _BY_FAN_IN = "take an initializer that knows the fan-in: he_normal for relu, glo
 
 _WITHOUT_MEASURE = 100.0
 """How many times as large as inputs and targets outputs are that are never meant."""
+
+_FEW = 2**20
+"""So many numbers the singular values of matrices are soon found of."""
 
 _BEYOND = 10.0
 """How many times as large as the targets numbers may be that a model gives on its way to them."""
@@ -263,6 +268,18 @@ def feeds_back_without_bound(cell: Any) -> bool:
 
 
 def _kernel(evidence, layer):
-    """The first weight of a layer that has several units, by path."""
-    own = [r.path for r in evidence.weights if r.layer.name == layer and len(r.shape) > 1]
-    return own[0] if own else ""
+    """The first weight of a layer that has several units, by path.
+
+    Of a layer of the user's own the one that can make a signal the largest, if that is not costly.
+    """
+    own = [r for r in evidence.weights if r.layer.name == layer and len(r.shape) > 1]
+    if len(own) > 1 and is_custom(own[0].layer) and sum(math.prod(r.shape) for r in own) <= _FEW:
+        return max(own, key=_norm).path
+    return own[0].path if own else ""
+
+
+def _norm(record):
+    """The largest singular value of a weight, finite or not."""
+    value = to_numpy(record.variable).astype("float64")
+    matrix = value.reshape(-1, value.shape[-1])
+    return np.linalg.norm(matrix, 2) if np.isfinite(matrix).all() else np.inf
