@@ -1043,7 +1043,7 @@ def test_numbers_are_told_plainly():
     unit = layers.Dense(4, kernel_constraint="unit_norm", kernel_initializer=constant(2.0))
     report = ci.diagnose(sequential(unit, layers.Dense(1, "sigmoid")), X, 5 * Y, steps=1)
     told = {f.code: f.message for f in report.findings}
-    assert told["CW101"].endswith("it only scales each unit by 0.25")
+    assert told["CW101"].endswith("this start it only scales, each unit by 0.25")
     assert told["CW605"].endswith("the activation sigmoid gives only numbers between 0 and 1")
     calm = sequential(layers.Dense(4, **ci.constrained(kernel=ci.UnitNorm())))
     text = " ".join(str(ci.diagnose(calm, X, X, steps=1)).split())

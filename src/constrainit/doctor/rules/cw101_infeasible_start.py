@@ -115,7 +115,7 @@ class InfeasibleStart(Rule):
                 yield self._of_late(made)
                 continue
             low, high = made.rescaled or (0.0, 0.0)
-            more = f"; it only scales each unit by {span(low, high)}" if high else ""
+            more = f"; this start it only scales, each unit by {span(low, high)}" if high else ""
             if made.stuck > _ROUNDING and not made.lacking:
                 more = ", and when it does it can not move a zero vector, which stays outside"
             yield self.at_weight(
