@@ -1033,7 +1033,9 @@ def test_explain_prints_a_page_by_code_and_by_name():
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        ("CW999", "There is no finding 'CW999'. Near to it: CW"),
+        ("CW999", "There is no finding 'CW999'. `constrainit explain` lists them."),
+        ("CW20", "Near to it: CW201 constraint-raises, CW202 wrong-shape, CW203 wrong-dtype; `"),
+        ("CW1019", "Near to it: CW101 infeasible-start; `constrainit explain` lists them."),
         ("infeasable-start", "Near to it: CW101 infeasible-start"),
         ("xyz", "There is no finding 'xyz'. `constrainit explain` lists them."),
     ],

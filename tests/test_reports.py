@@ -53,6 +53,22 @@ def test_text_lists_consequences_under_their_cause():
     assert str(healthy()).endswith("\nhealthy: nothing found")
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [("is it so", "is it so."), ("is it so?", "is it so?"), ("and so on...", "and so on...")],
+)
+@pytest.mark.parametrize("form", ["text", "html", "sarif"])
+def test_a_sentence_has_one_end(form, said, shown):
+    """A question, or what is left open, gets no full stop behind it."""
+    report = sick()
+    for finding in report.findings:
+        finding.message, finding.fix = f"one {said}", f"two {said}"
+    text = report.rendered(form)
+    for number in ("one", "two"):
+        assert f"{number} {shown}" in text
+        assert f"{number} {shown}." not in text
+
+
 @pytest.mark.parametrize("width", [40, 50, 60, 80, 100])
 def test_text_fits(width):
     """No line of a table or paragraph is longer than the terminal is wide."""

@@ -13,6 +13,11 @@ def counted(count: int, what: str, many: str = "") -> str:
     return f"{count} {what if count == 1 else many or f'{what}s'}"
 
 
+def ended(text: str) -> str:
+    """A text as a sentence: with a full stop, unless it has an end of its own."""
+    return text if text.endswith((".", "?", "!", "\u2026")) else f"{text}."
+
+
 def span(low: float, high: float) -> str:
     """Two ends in three digits, or one number where both read the same."""
     ends = [f"{end:.3g}" for end in (low, high)]

@@ -1,12 +1,15 @@
 """The pages of the rules, for a terminal and for the docs."""
 
 import difflib
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from constrainit import _text
 from constrainit.doctor.rules import RULES
 from constrainit.doctor.rules._rule import Rule
+
+_OF_CODES, _FIRST_DIGIT = re.compile(r"cw\d"), 2
 
 _HEAD = """# Findings
 
@@ -30,10 +33,19 @@ def find(text: str) -> Rule:
     wanted = text.strip().lower()
     if wanted in known:
         return known[wanted]
-    near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.5)
-    shown = dict.fromkeys(f"{known[key].code} {known[key].name}" for key in near)
-    hint = f"Near to it: {', '.join(shown)}" if near else "`constrainit explain` lists them"
-    raise ValueError(f"There is no finding {text!r}. {hint}.")
+    shown = dict.fromkeys(f"{known[key].code} {known[key].name}" for key in _near(wanted, known))
+    hint = f"Near to it: {', '.join(shown)}; `" if shown else "`"
+    raise ValueError(f"There is no finding {text!r}. {hint}constrainit explain` lists them.")
+
+
+def _near(wanted, known):
+    """The keys that are most like another one: codes by how they begin, names by their letters."""
+    if not _OF_CODES.match(wanted):
+        return difflib.get_close_matches(wanted, known, n=3, cutoff=0.5)
+    # The first digit is the kind of a fault: of another kind nothing is near.
+    begun = [wanted[:end] for end in range(len(wanted), _FIRST_DIGIT, -1)]
+    alike = next(filter(None, ([k for k in known if k.startswith(part)] for part in begun)), [])
+    return alike[:3]
 
 
 def page_parts(rule: Rule) -> Iterator[Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from constrainit import _text
+from constrainit._words import ended
 from constrainit.doctor._finding import grouped
 from constrainit.doctor.rendering import _words
 
@@ -74,11 +75,11 @@ def _heading(finding, indent=0):
 
 
 def _body(finding, said):
-    yield line(f"{finding.message}.", "", 2)
+    yield line(ended(finding.message), "", 2)
     if finding.source is not None:
         yield line(f"at {finding.source}", "", 2)
     if _is_new(finding.fix, said):
-        yield line(f"fix: {finding.fix}.", "", 2)
+        yield line(f"fix: {ended(finding.fix)}", "", 2)
     if finding.treatment is not None:
         yield from _treatment(finding.treatment, said)
 
@@ -86,7 +87,7 @@ def _body(finding, said):
 def _treatment(tried, said):
     yield line(f"tried: {tried.change}: {_measured(tried)}: {_words.outcome(tried)}", "", 2)
     if _is_new(tried.note, said):
-        yield line(f"note: {tried.note}.", "", 2)
+        yield line(f"note: {ended(tried.note)}", "", 2)
     diff = tried.diff if _is_new(tried.diff, said) else ""
     code = tried.code if tried.healed and _is_new(tried.code, said) else ""
     if diff:
@@ -114,7 +115,7 @@ def _consequences(cause, following):
         yield line(f"what follows from it{gone}:", "", 2)
     for finding, more in _shortened(following, lambda one: one.code):
         yield _heading(finding, 4)
-        yield line(f"{finding.message}.", "", 6)
+        yield line(ended(finding.message), "", 6)
         if finding.treatment is not None:
             yield line(f"then: {_measured(finding.treatment)}", "", 6)
         if more:

@@ -89,7 +89,7 @@ def _result(finding, index, target):
 
 def _sentence(finding, place):
     """What is wrong and what mends it; a name in it makes no link and no placeholder."""
-    text = f"{place}: {finding.message}. Fix: {finding.fix}."
+    text = f"{place}: {_words.ended(finding.message)} Fix: {_words.ended(finding.fix)}"
     if finding.treatment is not None:
         text += f" Tried: {finding.treatment.change}: {_words.outcome(finding.treatment)}."
     return visible(text).replace("](", "] (").replace("{", "{{").replace("}", "}}")

@@ -6,6 +6,7 @@ from typing import Any
 
 from constrainit._text import WIDTH, cut
 from constrainit._words import beside
+from constrainit._words import ended as ended
 from constrainit.doctor._finding import LEVELS, Finding, Treatment
 
 SYMBOLS = {"error": "✕", "warning": "▲", "info": "i", "fine": "✓"}

@@ -2,6 +2,7 @@
 
 import re
 
+from constrainit._words import ended
 from constrainit.doctor._layouts import layout
 from constrainit.doctor._misfits import fitted
 from constrainit.doctor._own_copies import argument_of, as_made
@@ -64,9 +65,9 @@ class ConstraintRaises(Rule):
             if made.fault is not None:
                 yield self.at_weight(
                     made,
-                    f"its constraint {made.text} raises {made.fault}{shapes(made)}. You would "
-                    "meet this at the first optimizer step: build, the first forward pass, compile "
-                    "and predict do not run a constraint",
+                    ended(f"its constraint {made.text} raises {made.fault}{shapes(made)}")
+                    + " You would meet this at the first optimizer step: build, the first forward "
+                    "pass, compile and predict do not run a constraint",
                     fix_of_shapes(made) or fix_for(made.fault),
                     {"exception": made.fault.kind},
                     source=last_source(made.fault.sources),
