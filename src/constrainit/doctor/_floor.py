@@ -55,7 +55,9 @@ def _bound_of(problem, layer, logits, place):
     All weights that no constraint holds are made large, so that what is still small is so by its
     construction: cosines, the outputs of a bounded activation. Of a dense layer the norms of its
     inputs and of its columns then bound the logits; of others the logits themselves are looked at,
-    and what was seen is doubled.
+    and what was seen is doubled. It is two at least, as the cosines of random directions are far
+    smaller than those of trained ones: by the root of as many inputs as there are. What is smaller
+    by more than that is so by its sets, as conductances are.
     """
     variables = problem.model.trainable_variables
     held = [(variable, snapshot(variable)) for variable in variables]
@@ -109,7 +111,14 @@ def _apart(problem, layer, logits, place):
         scores = scores if logits else np.log(scores)
     if not np.isfinite(scores).all():
         return math.inf
-    return max(2.0, 2 * float(np.ptp(scores, axis=-1).max()))
+    most = 2 * float(np.ptp(scores, axis=-1).max())
+    return min(max(2.0, most), most * _aligned(problem))
+
+
+def _aligned(problem):
+    """How many times as large sums may be whose terms, random so far, all have one sign."""
+    kernels = [v for v in problem.model.trainable_variables if len(v.shape) > 1]
+    return math.prod(math.sqrt(math.prod(kernel.shape[:-1])) for kernel in kernels)
 
 
 def _gives_shares(layer):

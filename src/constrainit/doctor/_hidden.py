@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from constrainit.doctor._evidence import HiddenEvidence
+from constrainit.doctor._held_by_functions import functions_of, held_by, weights_of
 from constrainit.doctor._plain import custom_layers, differ, outputs_of
 from constrainit.doctor._state import snapshot
 
@@ -21,17 +22,27 @@ _NO_HOLDERS = (types.ModuleType, types.FunctionType, types.MethodType, type, str
 def hidden_weights(problem: Any) -> list[HiddenEvidence]:
     """The trainable weights that a layer of the user's own computes with and Keras knows not of."""
     known, found = {id(variable) for variable in problem.model.variables}, []
-    for layer in custom_layers(problem.model):
-        for name, value, seen in _unseen(layer):
-            parts = list({id(part): part for part, _ in seen}.values())
-            lost = [v for part in parts for v in _weights(part) if id(v) not in known]
-            if lost and problem.is_small and _matter(problem, lost):
-                places = list(dict.fromkeys(place for _, place in seen))
-                numbers = sum(math.prod(v.shape) for v in lost)
-                found.append(
-                    HiddenEvidence(layer, name, type(value).__name__, parts, places, numbers)
-                )
+    for layer, name, value, seen, function in _candidates(problem.model):
+        parts = list({id(part): part for part, _ in seen}.values())
+        lost = [v for part in parts for v in weights_of(part) if id(v) not in known]
+        if lost and problem.is_small and _matter(problem, lost):
+            places = list(dict.fromkeys(place for _, place in seen))
+            numbers = sum(math.prod(v.shape) for v in lost)
+            kind = type(value).__name__
+            found.append(HiddenEvidence(layer, name, kind, parts, places, numbers, function))
+            # Several functions may read the same.
+            known |= {id(v) for v in lost}
     return found
+
+
+def _candidates(model):
+    for layer in custom_layers(model):
+        for name, value, seen in _unseen(layer):
+            yield layer, name, value, seen, ""
+    for layer in {id(one): one for one in model._flatten_layers()}.values():
+        for function in functions_of(layer):
+            for name, value in held_by(function).items():
+                yield layer, name, value, list(_parts(value, name, 1)), function.__name__
 
 
 def _unseen(layer: Any) -> Iterator[tuple[str, Any, list[tuple[Any, str]]]]:
@@ -61,12 +72,6 @@ def _parts(value: Any, place: str, deep: int) -> Iterator[tuple[Any, str]]:
             held = ((part, f"{place}.{name}") for name, part in own.items())
         for part, where in itertools.islice(held, _MOST):
             yield from _parts(part, where, deep - 1)
-
-
-def _weights(part):
-    if isinstance(part, keras.Variable):
-        return [part] if part.trainable else []
-    return part.trainable_variables
 
 
 def _matter(problem, variables):

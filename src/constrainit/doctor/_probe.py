@@ -25,6 +25,7 @@ from constrainit.doctor._frozen import all_frozen, frozen_above
 from constrainit.doctor._gains import gains
 from constrainit.doctor._graph_constants import graph_constants
 from constrainit.doctor._halves import values_of
+from constrainit.doctor._held_by_functions import with_trainings
 from constrainit.doctor._hidden import hidden_weights
 from constrainit.doctor._indices import cut_indices
 from constrainit.doctor._late import late
@@ -37,6 +38,7 @@ from constrainit.doctor._monotone import falling
 from constrainit.doctor._moving import moving
 from constrainit.doctor._of_the_batch import of_the_batch
 from constrainit.doctor._one_argument import note_one_argument
+from constrainit.doctor._overwritten import overwritten
 from constrainit.doctor._own_copies import note_own_copies
 from constrainit.doctor._own_optimizer import has_stepped
 from constrainit.doctor._own_step import has_own_step
@@ -57,6 +59,7 @@ from constrainit.doctor._training import Training
 from constrainit.doctor._turned import turned
 from constrainit.doctor._twice import bounded_twice
 from constrainit.doctor._unfit_batch import widths
+from constrainit.doctor._wide_steps import wide_steps
 from constrainit.doctor._written_over import written_over
 from constrainit.model import walk
 
@@ -172,6 +175,9 @@ def _usual(problem, constraints, evidence):
         evidence.slow = None if evidence.far_targets else evidence.slow
         evidence.alike = alike(problem, evidence, start)
         evidence.drops = drops_most(problem, start)
+        evidence.hidden = with_trainings(problem, evidence.hidden, start)
+        evidence.wide_steps = wide_steps(problem, constraints, evidence, start)
+        evidence.overwrites = overwritten(problem, evidence, start)
 
 
 def _called(problem, evidence, trace):

@@ -4,7 +4,6 @@ from constrainit.doctor._evidence._constraints import (
     ConstraintEvidence,
     CornerEvidence,
     LagEvidence,
-    OverwriteEvidence,
     ServedEvidence,
     SumEvidence,
     SwitchEvidence,
@@ -27,6 +26,7 @@ from constrainit.doctor._evidence._trainings import (
     AxisEvidence,
     DropEvidence,
     EndEvidence,
+    OverwriteEvidence,
     SlowEvidence,
     WholeNormEvidence,
 )

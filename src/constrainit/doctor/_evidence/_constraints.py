@@ -250,21 +250,6 @@ class CornerEvidence:
 
 
 @dataclass(frozen=True)
-class OverwriteEvidence:
-    """An average that the optimizer puts in place of the weights again and again.
-
-    Attributes:
-        every: After how many steps.
-        momentum: The share of the average that each step keeps.
-        left: The share that is left of a steady movement of the weights.
-    """
-
-    every: int
-    momentum: float
-    left: float
-
-
-@dataclass(frozen=True)
 class SwitchEvidence:
     """A weight that changes the loss, and nothing that the model predicts.
 

@@ -148,3 +148,22 @@ class WholeNormEvidence:
     loss: tuple[float, float]
     loss_bounded: tuple[float, float]
     steps: int
+
+
+@dataclass(frozen=True)
+class OverwriteEvidence:
+    """An average that the optimizer puts in place of the weights again and again.
+
+    Attributes:
+        every: After how many steps.
+        momentum: The share of the average that each step keeps.
+        left: The share that is left of a steady movement of the weights.
+        steps: How many steps were taken with it and without; 0 where that was not asked.
+        losses: The loss at the start, after steps with it, and after as many without; or None.
+    """
+
+    every: int
+    momentum: float
+    left: float
+    steps: int = 0
+    losses: tuple[float, float, float] | None = None

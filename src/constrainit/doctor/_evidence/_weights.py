@@ -111,6 +111,9 @@ class HiddenEvidence:
         parts: The layers and variables in it.
         places: Where these are, as expressions for the items of a list.
         numbers: How many numbers these weights are.
+        function: What reads it from outside of the layer; empty where the layer itself holds it.
+        steps: How many steps were taken without them and with; 0 where that was not asked.
+        losses: The loss at the start, after steps that leave them, and that move them; or None.
     """
 
     holder: Any
@@ -119,6 +122,9 @@ class HiddenEvidence:
     parts: list[Any]
     places: list[str]
     numbers: int
+    function: str = ""
+    steps: int = 0
+    losses: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)

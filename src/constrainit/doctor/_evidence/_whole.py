@@ -6,7 +6,6 @@ from typing import Any
 from constrainit.doctor._evidence._constraints import (
     ConstraintEvidence,
     CornerEvidence,
-    OverwriteEvidence,
     SwitchEvidence,
     TwiceEvidence,
 )
@@ -26,6 +25,7 @@ from constrainit.doctor._evidence._trainings import (
     AxisEvidence,
     DropEvidence,
     EndEvidence,
+    OverwriteEvidence,
     SlowEvidence,
     WholeNormEvidence,
 )
@@ -102,6 +102,7 @@ class Evidence:
         slow: The weight that moves least, where only a higher rate trains.
         far_targets: The targets, where only scaled ones are learnt.
         drops: What layers that drop most of what they are given make of it, where there are some.
+        wide_steps: A weight whose steps are as long as its set is wide, where shorter ones train.
         moving: What moving statistics make of the loss, where there are some.
         unknown: Weights to train that the optimizer was not built for, where it was built.
         late: Constraints that the step which `fit` has compiled does not run.
@@ -206,6 +207,7 @@ class Evidence:
     slow: SlowEvidence | None = None
     far_targets: Any = None
     drops: DropEvidence | None = None
+    wide_steps: Any = None
     moving: MovingEvidence | None = None
     unknown: list[WeightRecord] = field(default_factory=list)
     late: list[Any] = field(default_factory=list)

@@ -1,8 +1,8 @@
 """CW305 average-overwrites."""
 
+from constrainit.doctor._overwritten import LITTLE, holds_back
 from constrainit.doctor.rules._rule import Rule, percent
 
-_LITTLE = 0.2
 _STILL = 0.7
 
 
@@ -28,7 +28,9 @@ class AverageOverwrites(Rule):
 
     Known limits:
         Reported where less than a fifth is left of a steady movement, and the steps take less than
-        a third off the loss; otherwise a rate that makes up for it may be meant, and it is a note.
+        a third off the loss, or a hundred steps on half of the batch miss a third or more of what
+        as many without the overwriting take off the loss of the other half; otherwise a rate that
+        makes up for it may be meant, and it is a note.
         Keras' momentum of 0.99 with an overwrite every hundred steps leaves 37 %. Where the
         overwrite is further away than the steps that are taken, the arithmetic alone tells it.
 
@@ -43,16 +45,28 @@ class AverageOverwrites(Rule):
 
     def find(self, evidence):
         seen, losses = evidence.overwrites, evidence.losses
-        if seen is None or not seen.left < _LITTLE:
+        if seen is None or not seen.left < LITTLE:
             return
         unseen = seen.every >= len(losses)
         slow = len(losses) > 1 and losses[-1] > losses[0] - (1 - _STILL) * abs(losses[0])
+        back = holds_back(seen)
+        shown = _shown(seen) if back else ""
         steps = "after every step" if seen.every == 1 else f"every {seen.every} steps"
         yield self.made(
             f"the optimizer puts the average of the weights (momentum {seen.momentum:.4g}) in "
-            f"their place {steps}: {percent(seen.left)} is left of what the steps move",
+            f"their place {steps}: {percent(seen.left)} is left of what the "
+            f"steps move{shown}",
             "leave ema_overwrite_frequency=None: the average then takes the place of the weights "
             "at the end of fit only; or take far more steps in between",
             {"left": seen.left, "loss_after": losses[-1] if losses else None},
-            level="warning" if unseen or slow else "info",
+            level="warning" if unseen or slow or back else "info",
         )  # fmt: skip
+
+
+def _shown(seen):
+    """What was seen without it, at the end of the sentence."""
+    first, given, free = seen.losses
+    return (
+        f". In {seen.steps} steps on half of the batch the loss of the other half goes from "
+        f"{first:.4g} to {given:.4g}, and to {free:.4g} where it does not"
+    )

@@ -1,5 +1,6 @@
 """CW413 hidden-weights."""
 
+from constrainit.doctor._held_by_functions import is_missed
 from constrainit.doctor.rules._rule import Rule
 
 
@@ -7,9 +8,10 @@ class HiddenWeights(Rule):
     """A layer keeps weights in an object that Keras does not look into, and computes with them.
 
     Keras follows the attributes of a layer that are layers, variables, or lists, tuples,
-    dictionaries and sets of them. What an object of another class holds it does not see: no step
-    trains these weights, no constraint holds for them, `summary()` does not count them, no file
-    holds them, and a model that is loaded has other numbers there.
+    dictionaries and sets of them. What an object of another class holds it does not see, nor what a
+    function reads from outside, as that of a `Lambda` or an activation may: no step trains these
+    weights, no constraint holds for them, `summary()` does not count them, no file holds them, and
+    a model that is loaded has other numbers there.
 
     Example:
         class Bank:
@@ -37,7 +39,10 @@ class HiddenWeights(Rule):
 
     Known limits:
         Looked at are public attributes of the user's own layers and models, and three levels of
-        what these hold, in models whose steps are cheap. Weights that are not trainable, such as a
+        what these hold, and what functions read from a closure, a global or a default, in models
+        whose steps are cheap. What functions read may be meant to stay: it is a note unless a
+        hundred steps on half of the batch that train it, too, take a tenth more off the loss of
+        the other half. Weights that are not trainable, such as a
         frozen teacher that is kept out of the files, are not reported.
 
     Source:
@@ -50,6 +55,9 @@ class HiddenWeights(Rule):
 
     def find(self, evidence):
         for made in evidence.hidden:
+            if made.function:
+                yield self._of_function(made)
+                continue
             yield self.made(
                 f"its {made.name!r} is of class {made.kind}, into which Keras does not look, and "
                 f"holds {made.numbers} numbers of weights that the outputs depend on: no step "
@@ -58,3 +66,23 @@ class HiddenWeights(Rule):
                 f"make {made.kind} a keras.layers.Layer",
                 {"numbers": made.numbers}, layer=made.holder.name,
             )  # fmt: skip
+
+    def _of_function(self, made):
+        """A finding of weights that a function reads from outside of its layer."""
+        missed, shown = is_missed(made), ""
+        if missed:
+            first, given, moved = made.losses
+            shown = (
+                f". In {made.steps} steps on half of the batch the loss of the other half goes "
+                f"from {first:.4g} to {given:.4g}, and to {moved:.4g} where they are trained, too"
+            )
+        of = "weight" if made.numbers == 1 else "weights"
+        return self.made(
+            f"its function {made.function!r} reads {made.name!r} from outside, where Keras does "
+            f"not look, {made.numbers} {of} that the outputs depend on: no step trains them, no "
+            f"constraint holds for them, and no file has them{shown}",
+            f"write a layer of your own in its place, with self.{made.name} = "
+            "self.add_weight(...) in build; or trainable=False for what is to stay",
+            {"numbers": made.numbers}, layer=made.holder.name,
+            level="warning" if missed else "info",
+        )  # fmt: skip

@@ -79,7 +79,8 @@ class TargetOutOfReach(Rule):
         their range are not reported. The losses of a margin, such as hinge, are left out, and those
         of the user's own that cost no more at the end of the range than at the targets, or have
         targets of another shape: they may read something else from them, such as advantages, or
-        times and events. Of labels those do not count that a loss does not look at. Bounded logits
+        times and events. Of labels those do not count that a loss does not look at. Bounded logits,
+        be it as cosines or as their weights are kept small,
         are looked for by a pass with large weights, in models whose steps are cheap, and reported
         where a hard label among several classes costs at least half a nat.
 

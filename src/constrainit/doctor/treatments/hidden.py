@@ -2,6 +2,7 @@
 
 import keras
 
+from constrainit.doctor._held_by_functions import take_in
 from constrainit.doctor.treatments._remedy import Changed, with_other
 
 
@@ -11,16 +12,32 @@ def weights_of_the_layer(problem, evidence, found):
     for made in evidence.hidden:
         if made.holder.name not in names:
             continue
-        for part in made.parts:
-            # Not through the layer, which takes no more of them once it is built.
-            is_layer = isinstance(part, keras.layers.Layer)
-            list.append(made.holder._layers if is_layer else made.holder._trainable_variables, part)
+        take_in(made)
+        if made.function:
+            lines.append(_as_a_layer(made))
+            continue
         kept = f"self.{made.name}_parts = [{', '.join(made.places)}]"
         lines.append(f"{kept}  # in __init__ of {type(made.holder).__name__}")
     if not lines:
         return None
     return Changed(
-        f"what {', '.join(made.name for made in evidence.hidden)} holds as attributes of its layer",
+        f"what {', '.join(made.name for made in evidence.hidden)} holds as weights of its layer",
         with_other(problem),
         "\n".join(lines),
+    )
+
+
+def _as_a_layer(made):
+    """A layer of the user's own in place of one that calls a function."""
+    name, (part, *others) = made.name, made.parts
+    if others or not isinstance(part, keras.Variable):
+        made_in_init = f"    self.{name} = ...  # in __init__, and built in build(self, shape)"
+        return f"class Own(keras.layers.Layer):\n{made_in_init}"
+    shape = tuple(part.shape)
+    return (
+        f"class Own(keras.layers.Layer):  # in place of {made.holder.name!r}\n"
+        "    def build(self, shape):\n"
+        f"        self.{name} = self.add_weight(shape={shape}, initializer=..., name={name!r})\n"
+        "    def call(self, x):\n"
+        f"        ...  # what {made.function} computes, with self.{name}"
     )

@@ -7,7 +7,6 @@ from constrainit._carried import carry_adapted
 from constrainit._obey import prepare
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._state import compiled_as
-from constrainit.doctor.rules.cw605_target_out_of_reach import scale_for
 from constrainit.doctor.treatments._configs import config_of, each
 from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.layers import OutputScale
@@ -121,29 +120,6 @@ def with_derivatives(problem, evidence, found):
     return Changed(
         f"tanh as the activation of {_listed(layers)}", with_other(problem),
         'keras.layers.Dense(..., activation="tanh")',
-    )  # fmt: skip
-
-
-def scaled_logits(problem, evidence, found):
-    """A scale in front of the softmax of logits that are bounded."""
-    wanted = {f.layer: scale_for(f.evidence["apart"]) for f in found if "apart" in f.evidence}
-    config, changed = config_of(problem.model), []
-
-    def edit(part):
-        own = part["config"]
-        if own.get("name") in wanted and isinstance(own.get("activation"), str):
-            scale = wanted[own["name"]]
-            scaled = OutputScale(own["activation"], scale=scale)
-            own["activation"] = keras.saving.serialize_keras_object(scaled)
-            changed.append((own["name"], own["activation"], scale))
-
-    each(config, edit)
-    if not changed:
-        return None
-    name, _, scale = changed[0]
-    return Changed(
-        f"the logits of {name} times {scale:g}", made_from(problem, config, exact=True),
-        f"keras.layers.Dense(..., activation=ci.OutputScale('softmax', scale={scale:g}))",
     )  # fmt: skip
 
 

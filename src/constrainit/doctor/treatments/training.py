@@ -40,6 +40,12 @@ def lower_rate(factor):
     return apply
 
 
+def within_the_set(problem, evidence, found):
+    """The learning rate with which a step goes a hundredth of the width of a set."""
+    seen = evidence.wide_steps
+    return seen and lower_rate(seen.lower / seen.rate)(problem, evidence, found)
+
+
 def far_lower_rate(factor):
     """As `lower_rate`, where with a thousandth of the rate a step would still be a large one."""
     lower = lower_rate(factor)
