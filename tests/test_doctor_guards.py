@@ -142,6 +142,9 @@ LINES = {
     "bfloat16": (
         "ops.log1p(x)", "log1p", "bfloat16", "ops.log1p(ops.maximum(x, -1 + 1e-2))",
     ),
+    "a divisor in half precision": (
+        "x / y", "divide", "float16", "x / keras.ops.maximum(y, 1e-3)",
+    ),
     "named bounds": (
         "ops.arcsin(ops.clip(x, x_min=-1, x_max=1))", "arcsin", "float32",
         "ops.arcsin(ops.clip(x, x_min=-1 + 1e-6, x_max=1 - 1e-6))",
@@ -341,3 +344,32 @@ def test_an_angle_between_layers_is_kept_inside():
     assert "ops.clip(x, -1 + 1e-6, 1 - 1e-6)" in first.treatment.code
     after = [dict(vars(one)) for one in model._operations if not isinstance(one, keras.Layer)]
     assert [one.keys() for one in before] == [one.keys() for one in after]
+
+
+class Kept(layers.Layer):
+    """Attention to what is not padding."""
+
+    def build(self, shape):
+        self.by = self.add_weight(shape=(1,), initializer="ones", name="by")
+
+    def call(self, x):
+        scores = ops.where(ops.not_equal(x, 0), x * self.by, float("-inf"))
+        shares = ops.softmax(scores, axis=-1)
+        return ops.sum(shares * x, axis=-1, keepdims=True)
+
+
+@pytest.mark.parametrize("empty", [False, True])
+def test_a_row_that_is_masked_in_full(empty):
+    """The softmax gets a floor, whatever the backend makes it of."""
+    x = np.abs(X) + 0.1
+    x[:, 2] = 0.0
+    x[3] = 0.0 if empty else x[3]
+    model = keras.Sequential([keras.Input((4,)), Kept(name="kept"), layers.Dense(1)])
+    model.compile("adam", "mse")
+    report = ci.diagnose(model, x, Y)
+    assert report.ok != empty, str(report)
+    if empty:
+        first = report.findings[0]
+        assert (first.code, first.layer) == ("CW401", "kept")
+        assert first.treatment.healed, str(report)
+        assert "ops.softmax(ops.maximum(scores, -1e4), axis=-1)" in first.treatment.diff

@@ -7,13 +7,15 @@ from constrainit.doctor.trace._limits import NEGATIVE_BASE
 _SHARES = ("log", "log2", "log10", "sqrt", "rsqrt")
 """What is taken of chances and variances; a power is taken of what layers give, too."""
 
+_OF_ROWS = ("softmax", "log_softmax", "logsumexp")
+
 GUARDED = (*_SHARES, "log1p", "power")
 _WITH_FLOOR = {
     **dict.fromkeys((*GUARDED, "divide"), "1e-6"),
     "log1p": "-1 + {margin}",
     "arccosh": "1 + {margin}",
     # An entry that is masked keeps no share, and float16 holds it.
-    **dict.fromkeys(("softmax", "log_softmax", "logsumexp"), "-1e4"),
+    **dict.fromkeys(_OF_ROWS, "-1e4"),
 }
 BETWEEN = ("arccos", "arcsin", "arctanh", "erfinv")
 """What has no slope, or no value, at -1 and 1."""
@@ -84,6 +86,8 @@ def bounded(operation, dtype):
         names = [operation.name]
         # What made the operand infinite, harmless by itself, may stand on the same line.
         names += GUARDED if has_infinite_operand(operation) else ()
+        # The difference that JAX's softmax takes is one of its parts.
+        names += _OF_ROWS if operation.limit.startswith("inf - inf") else ()
         for name in names:
             for written in _WRITTEN.get(name, (name,)):
                 pieces = [
@@ -123,7 +127,14 @@ def _sentence(written, name, margin):
         return f"the root of a sum of squares and {_under_root(margin)} in place of norm"
     if name in BETWEEN:
         return f"the operand of {name} stays {margin} inside of -1 and 1"
-    return f"a floor of {_WITH_FLOOR[name].format(margin=margin)} under the operand of {name}"
+    return f"a floor of {_floor(name, margin)} under the operand of {name}"
+
+
+def _floor(name, margin):
+    """What an operand is kept above; the smallest numbers of float16 some backends take for 0."""
+    floor = _WITH_FLOOR[name].format(margin=margin)
+    is_lost = floor == "1e-6" and margin == MARGINS["float16"]
+    return margin if is_lost else floor
 
 
 def _under_root(margin):
@@ -171,7 +182,7 @@ def _is_natural(exponent):
 def _around(operand, module, name, margin):
     if name not in BETWEEN:
         if name in _WITH_FLOOR:
-            floor = _WITH_FLOOR[name].format(margin=margin)
+            floor = _floor(name, margin)
             yield _start(operand), _start(operand), f"{module}.maximum("
             yield _end(operand), _end(operand), f", {floor})"
         return
