@@ -170,3 +170,24 @@ def test_equal_arguments_make_equal_sets():
     assert ci.Box(0, 1) != ci.Box(0, 2)
     assert ci.UnitNorm() != ci.UnitNorm(axis=0)
     assert ci.UnitNorm() != "unit_norm"
+
+
+@pytest.mark.parametrize("kind", ["factor", "centre", "short", "signs"])
+def test_rounding_of_ones_own_constraint_is_no_violation(kind):
+    """A factorization gives other last digits for what it gave; what is moved truly counts."""
+
+    def own(w):
+        if kind == "factor":
+            q, r = keras.ops.qr(w)
+            return q * keras.ops.sign(keras.ops.diagonal(r))
+        if kind == "centre":
+            return w - keras.ops.mean(w, axis=0)
+        return w * 0.9999 if kind == "short" else keras.ops.maximum(w, 0.0)
+
+    a_set, rng = ci.Custom(own), np.random.default_rng(0)
+    for _ in range(8):
+        image = a_set.project(rng.normal(size=(8, 8)).astype("float32"))
+        assert (float(a_set.violation(image)) > 0) == (kind == "short")
+    almost = np.array([[-1e-9, 1.0], [2.0, 3.0]], "float32")
+    if kind == "signs":
+        assert float(a_set.violation(almost)) > 0

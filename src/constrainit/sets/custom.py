@@ -6,15 +6,24 @@ from typing import Any
 import keras
 from keras import ops
 
+from constrainit._precision import dtype_of, tolerance, widened
 from constrainit._set import ConstraintSet
+from constrainit.numerics import largest
+
+_CALLS = 4.0
+"""Several times what one call moves: the next moves something else."""
+
+_ROUNDING = 4.0
+"""So many tolerances of the largest entry are no rounding any more."""
 
 
 class Custom(ConstraintSet):
     """The weights that a constraint of your own leaves as they are.
 
-    The set is `{w : function(w) = w}`, entry by entry within the tolerance of the dtype. Whether
-    `function` is a projection (idempotent, nearest, deterministic) is up to it; `diagnose` measures
-    that, and `violation` is the largest move of an entry.
+    The set is `{w : function(w) = w}`, entry by entry within the tolerance of the dtype, and within
+    what a second call moves by rounding. Whether `function` is a projection (idempotent, nearest,
+    deterministic) is up to it; `diagnose` measures that, and `violation` is the largest move of an
+    entry.
     `project` calls it with a tensor in the dtype of the arithmetic, never with a Variable.
 
     The initializer draws Glorot-uniform weights and calls `function` on them.
@@ -80,6 +89,13 @@ class Custom(ConstraintSet):
 
     def _units(self, rank):
         return ()
+
+    def _outside(self, w, image):
+        moved, wide = super()._outside(w, image), widened(image)
+        # A factorization or a sum gives other last digits for what it has given itself.
+        again = ops.abs(widened(self._nearest(wide, dtype_of(image))) - wide)
+        most = _ROUNDING * tolerance(dtype_of(image)) * largest(wide)
+        return ops.where(ops.abs(moved) <= ops.minimum(_CALLS * largest(again), most), 0.0, moved)
 
     def _usable(self, w):
         return ops.logical_not(ops.isnan(w))
