@@ -17,6 +17,7 @@ _LARGE = 1e9
 """By how much all layers together are made larger."""
 
 _ALIKE = 1e-3
+_NOTHING = 1e-5
 
 _MOST = 20.0
 """Logits that reach so far apart leave no loss worth the name."""
@@ -112,13 +113,16 @@ def _apart(problem, layer, logits, place):
     if not np.isfinite(scores).all():
         return math.inf
     most = 2 * float(np.ptp(scores, axis=-1).max())
-    return min(max(2.0, most), most * _aligned(problem))
+    # What is the same for all classes, up to rounding, is so for other reasons.
+    most_aligned = most * _aligned(problem) if most > _NOTHING else math.inf
+    return min(max(2.0, most), most_aligned)
 
 
 def _aligned(problem):
     """How many times as large sums may be whose terms, random so far, all have one sign."""
     kernels = [v for v in problem.model.trainable_variables if len(v.shape) > 1]
-    return math.prod(math.sqrt(math.prod(kernel.shape[:-1])) for kernel in kernels)
+    sizes = [math.sqrt(math.prod(kernel.shape[:-1])) for kernel in kernels]
+    return math.prod(sizes) if sizes else math.inf
 
 
 def _gives_shares(layer):

@@ -9,12 +9,14 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from constrainit.doctor._evidence import HiddenEvidence
 from constrainit.doctor._halves import Halves, Values, can_be_halved, tried
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import is_custom, own_function
 from constrainit.doctor._state import snapshot
+from constrainit.doctor._statistics import to_numpy
 
 _STEPS = 100
 _TRAINS, _MISSED = 0.2, 0.1
@@ -75,7 +77,11 @@ def _tried(problem, made, start):
             halves = Halves(problem, start)
             first, given = halves.loss(), halves.train(_STEPS)
             take_in(made)
-            moved = Halves(problem, [*start, *held]).train(_STEPS)
+            # A number of Python's is of a weak type, for which JAX traces a step once more.
+            strong = [(v, ops.convert_to_tensor(to_numpy(value))) for v, value in held]
+            for variable, value in strong:
+                variable.assign(value)
+            moved = Halves(problem, [*start, *strong]).train(_STEPS)
             return replace(made, steps=_STEPS, losses=(first, given, moved))
     finally:
         for variable, value in held:

@@ -20,8 +20,8 @@ def config_of(model: keras.Model) -> Any:
         warnings.filterwarnings("error", message=_LAMBDA)
         try:
             return copy.deepcopy(keras.saving.serialize_keras_object(model))
-        # Of a lambda without a source Keras can not even warn.
-        except (UserWarning, OSError, NotImplementedError) as reason:
+        # Of a lambda without a source Keras can not even warn, nor write what it closes over.
+        except (UserWarning, OSError, NotImplementedError, TypeError) as reason:
             raise ValueError(f"{model.name!r} can not be made anew: {reason}") from None
 
 

@@ -33,19 +33,21 @@ def scaled_logits(problem, evidence, found):
 
 
 def _scaled_in_call(problem, wanted):
-    """The same in the `call` of the last layers, of the user's own, that give logits."""
-    last = [one for one in problem.model._flatten_layers() if one.name in wanted]
-    for layer in last:
-        vars(layer)["call"] = _times(layer.call, wanted[layer.name])
-    if not last:
+    """The same in front of a `Softmax`, or behind the `call` of a last layer that gives logits."""
+    last = next((o for o in problem.model._flatten_layers() if o.name in wanted), None)
+    if last is None:
         return None
-    name, scale = last[0].name, wanted[last[0].name]
-    code = f"return {scale:g} * logits  # in call of {type(last[0]).__name__}"
-    return Changed(f"the logits of {name} times {scale:g}", with_other(problem), code)
+    scale, kind = wanted[last.name], type(last).__name__
+    if isinstance(last, keras.layers.Softmax):
+        before, behind, code = scale, 1.0, f"keras.layers.Rescaling({scale:g})  # before Softmax"
+    else:
+        before, behind, code = 1.0, scale, f"return {scale:g} * logits  # in call of {kind}"
+    vars(last)["call"] = _scaling(last.call, before, behind)
+    return Changed(f"the logits of {last.name} times {scale:g}", with_other(problem), code)
 
 
-def _times(call, scale):
+def _scaling(call, before, behind):
     def scaled(inputs, *args, **kwargs):
-        return scale * call(inputs, *args, **kwargs)
+        return behind * call(before * inputs, *args, **kwargs)
 
     return scaled
