@@ -32,6 +32,7 @@ from constrainit.doctor.treatments import (
     recurrences,
     rescaled,
     rounding,
+    shrunk,
     single_norms,
     source,
     starts,
@@ -173,6 +174,8 @@ REMEDIES = (
     # How far targets are is not known of a model that breaks.
     Remedy(_BROKEN, kept_in.in_their_domain, brings=("CW602",)),
     Remedy(("CW401",), masks.floored_counts, saved=False),
+    Remedy(("CW401",), shrunk.smaller, ("CW302",), moves=True, trains=True),
+    Remedy(("CW401",), shrunk.smaller_and_held, ("CW302",), moves=True, trains=True),
     Remedy(_BROKEN, guards.log_of_sums, saved=False, trains=True),
     Remedy(_BROKEN, guards.normalized_logarithms, saved=False, trains=True),
     Remedy(_BROKEN, guards.normalized_in_each_step, saved=False, trains=True),
