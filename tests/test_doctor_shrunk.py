@@ -63,3 +63,12 @@ def test_a_slope_below_zero():
 def test_a_slope_above_zero():
     """Nothing is said of a flow whose slopes stay positive."""
     assert flow(0.3).ok
+
+
+def test_a_slope_that_training_takes_below_zero():
+    """Where a smaller start does not last, the norms are bounded so that it stays positive."""
+    first = flow(1.0, sign=1).findings[0]
+    assert first.code == "CW401"
+    assert first.treatment.healed, first.treatment.change
+    assert "and no larger norm than" in first.treatment.change
+    assert "ci.MaxNorm(radius=" in first.treatment.code
