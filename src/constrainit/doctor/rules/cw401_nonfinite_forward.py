@@ -135,9 +135,26 @@ def _fix(evidence, operation):
             "keep what goes in a little inside: rounding takes a cosine of 1 beyond it, and there "
             "is no slope at the ends: ops.clip(x, -1 + 1e-6, 1 - 1e-6)"
         )
+    negative = _below_zero(operation) if operation else ""
+    if negative:
+        return negative
     return (
         "look at the domain of its operations: a logarithm, root, power or quotient of a weight "
         "that its set allows to reach the bound"
+    )
+
+
+def _below_zero(operation):
+    """What has to hold of the operand of a logarithm or root that its weights take below zero."""
+    weights = [path for one in operation.operands for path in one.weights]
+    if "a negative number" not in operation.limit or not weights:
+        return ""
+    low = min(one.numbers.minimum for one in operation.operands)
+    return (
+        f"what it is taken of goes down to {low:.3g}, and has to stay above 0 for whatever values "
+        f"training gives {', '.join(dict.fromkeys(weights))}: compute it so that it does, as by a "
+        "softplus or a sum of positive numbers, or keep these weights where it does; a floor under "
+        "it would only hide the fault"
     )
 
 

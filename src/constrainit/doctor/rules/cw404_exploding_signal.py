@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from constrainit.doctor._each_time import each_time
 from constrainit.doctor._planned import NUMBERS, by_depth, deviations, growth, planned
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor._statistics import to_numpy
@@ -71,8 +72,10 @@ class ExplodingSignal(Rule):
         kernels before it whose deviation times the root of their fan-in is above three, and whose
         mean is near zero, are named, in models whose steps are cheap. So are they where the outputs
         start ten times beyond the targets, and the loss then becomes a thousand times as large, or
-        a hundred times beyond targets and inputs: then from a deviation of two on. A recurrence
-        without a bound is reported, too, where a step makes the loss a million times as large.
+        a hundred times beyond targets and inputs: then from a deviation of two on. Where none is
+        too large, layers of one class of the user's own are named that each make the signal three
+        times as large or more. A recurrence without a bound is reported, too, where a step makes
+        the loss a million times as large.
         Where the kernel that is named is a free one and far too large for its fan-in, all free
         kernels that are too large are meant with it. Where the loss overflows from it, it is an
         error. Beside what was measured stands what constrainit.plan has for the same set, fan-in,
@@ -135,6 +138,7 @@ class ExplodingSignal(Rule):
             # What a constraint makes of a weight no initializer mends.
             large = _free(evidence, large)
         if not large:
+            yield from self._multiplied(evidence) if far else ()
             return
         large.sort(key=lambda one: order.index(one.record.layer.name))
         told = ", ".join(f"{one.gain:.3g} in {one.record.layer.name!r}" for one in large[:4])
@@ -155,6 +159,30 @@ class ExplodingSignal(Rule):
                 "kernels": [one.record.path for one in large], **(start.numbers if start else {}),
             },
             layer=first.layer.name, weight=first.path,
+        )  # fmt: skip
+
+    def _multiplied(self, evidence):
+        """Layers of one class that each multiply the signal, by kernels of the usual size.
+
+        As where a kernel gives the weights that others are multiplied with.
+        """
+        made = each_time(evidence)
+        if made is None:
+            return
+        first, last = made.outputs[0], made.outputs[-1]
+        yield self.made(
+            f"each {first.kind} multiplies the signal, by {made.factor:.3g} on average: it grows "
+            f"from {first.peak:.3g} in {first.layer!r} to {last.peak:.3g} in {last.layer!r}, and "
+            + _gone(evidence),
+            "start the kernels from which these layers compute what they multiply with smaller, so "
+            "that what each gives is about as large as what it is given: a weight that another "
+            "layer generates needs the deviation that an initializer by its own fan-in has",
+            {
+                "gain": made.factor, "peak": last.peak,
+                "within": made.kernels, "layers": [output.layer for output in made.outputs],
+            },
+            layer=first.layer, weight=made.kernels[0],
+            level="error" if breaks_later(evidence) else self.level,
         )  # fmt: skip
 
     def _fed_back(self, evidence):

@@ -41,6 +41,9 @@ _BY_LOSS = ("CW212", "CW610")
 _FALLS = 0.02
 """A training that takes more than this share off its loss in a look is one."""
 
+_FAR_LOWER = 1e-4
+"""Rates that are lower by this may only leave the weights in place."""
+
 _BETTER = 1.5
 """How many times as much a loss has to fall where it falls by less."""
 
@@ -87,7 +90,7 @@ def confirmed(
         doubt = _no_better(remedy, farther, wanted, now)
     compared = remedy.trial == "data" and _has_same_loss(problem, after.changed.problem or problem)
     if not doubt and (remedy.trial == "rate" or compared):
-        doubt = _slower(remedy, farther, wanted, now)
+        doubt = _slower(remedy, farther, wanted, now) or _still(remedy, farther, wanted, now)
     if not doubt and after.changed.problem is not None and any(f.code in _BY_LOSS for f in wanted):
         doubt = _as_before(remedy, farther, wanted, now, _takes_more)
     if not doubt and _is_asked(remedy, wanted) and problem.is_small:
@@ -241,6 +244,22 @@ def _slower(remedy, farther, wanted, now):
     slower = falls and not ends[1] < ends[0]
     said = SLOWER if remedy.trial == "rate" else "the loss falls farther with the data as it is, "
     return f"{said}to {ends[0]:.4g} in place of {ends[1]:.4g}" if slower else ""
+
+
+def _still(remedy, farther, wanted, now):
+    """Whether a rate far below the given one keeps the weights finite by leaving them in place."""
+    if remedy.factor > _FAR_LOWER or not farther.problem.is_small or _takes_off(now):
+        return ""
+    steps = farther.budget.longer(_MOST_STEPS)
+    further = farther.treated(remedy, wanted, steps)
+    if further is None or _takes_off(further.evidence.losses):
+        return ""
+    fallen = _fallen(further.evidence.losses)
+    return f"the loss falls by {fallen:.1%} in {steps} steps: nothing is trained"
+
+
+def _takes_off(losses):
+    return len(losses) > 1 and np.isfinite(losses).all() and _fallen(losses) > _FALLS
 
 
 def _falls_to_its_end(evidence):

@@ -14,6 +14,7 @@ from constrainit.doctor.treatments._remedy import Changed
 from constrainit.doctor.treatments.starts import start_at
 from constrainit.model import walk
 
+_ROUNDS = 4
 _SAME = 1.2
 """A factor that is nearer to one is left out."""
 
@@ -52,6 +53,42 @@ def to_unit_size(problem, evidence, found):
     how = f"scaled so that what goes into each activation {how}"
     how = f"centered and {how}" if centers else how
     return Changed(f"kernels {how}: {told}{more}", code=_code(problem, factors, centers))
+
+
+def to_kept_size(problem, evidence, found):
+    """The kernels in layers that each multiply the signal, so that what each gives is about one.
+
+    One layer after the other, and again where what it gives does not go with its kernels.
+    """
+    paths = {path for finding in found for path in finding.evidence.get("within", ())}
+    # What these hold is run before they give something.
+    order = [name for finding in found for name in finding.evidence.get("layers", ())]
+    within = {}
+    for record in [one for one in walk(problem.model) if one.path in paths]:
+        name = next(name for name in order if f"/{name}/" in f"/{record.path}")
+        within.setdefault(name, []).append(record)
+    if not within or not problem.is_small:
+        return None
+    factors = []
+    for name in sorted(within, key=order.index):
+        layer = next(one for one in problem.model._flatten_layers() if one.name == name)
+        starts, factor = [to_numpy(record.variable) for record in within[name]], 1.0
+        for _ in range(_ROUNDS):
+            size = size_before_activation(problem, layer, False)
+            if not size > 0 or not np.isfinite(size):
+                return None
+            if 1 / _SAME < size < _SAME:
+                break
+            factor = float(f"{factor / size ** (1 / len(starts)):.3g}")
+            for record, start in zip(within[name], starts, strict=True):
+                start_at(record, factor * start)
+        factors += [(record, factor) for record in within[name]]
+    told = ", ".join(f"{record.path} times {factor:g}" for record, factor in factors[:3])
+    more = f", and {len(factors) - 3} more" if len(factors) > 3 else ""
+    return Changed(
+        f"kernels scaled so that what each layer gives is about one: {told}{more}",
+        code=_code(problem, factors, False),
+    )
 
 
 def _code(problem, factors, centers):
