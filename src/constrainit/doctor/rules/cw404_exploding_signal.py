@@ -7,9 +7,8 @@ import numpy as np
 from keras import ops
 
 from constrainit.doctor._each_time import each_time
+from constrainit.doctor._enlarging import enlarging_kernel
 from constrainit.doctor._planned import NUMBERS, by_depth, deviations, growth, planned
-from constrainit.doctor._recording import is_custom
-from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.rules._rule import Rule
 from constrainit.doctor.rules._symptoms import breaks_later, leaps
 
@@ -33,9 +32,6 @@ _BY_FAN_IN = "take an initializer that knows the fan-in: he_normal for relu, glo
 
 _WITHOUT_MEASURE = 100.0
 """How many times as large as inputs and targets outputs are that are never meant."""
-
-_FEW = 2**20
-"""So many numbers the singular values of matrices are soon found of."""
 
 _BEYOND = 10.0
 """How many times as large as the targets numbers may be that a model gives on its way to them."""
@@ -106,7 +102,7 @@ class ExplodingSignal(Rule):
         first = next((o for o in growing if o.layer in bounded), None) or next(
             (o for o in growing if o.peak > 10 * base), most
         )
-        kernel = _kernel(evidence, first.layer)
+        kernel = enlarging_kernel(evidence, first.layer)
         start, free = planned(evidence, kernel), _too_large(evidence, kernel)
         begin = f"from {first.peak:.3g} in {first.layer!r} " if first is not most else ""
         yield self.made(
@@ -293,21 +289,3 @@ def feeds_back_without_bound(cell: Any) -> bool:
     # An activation of the user's own may want another shape.
     except Exception:
         return False
-
-
-def _kernel(evidence, layer):
-    """The first weight of a layer that has several units, by path.
-
-    Of a layer of the user's own the one that can make a signal the largest, if that is not costly.
-    """
-    own = [r for r in evidence.weights if r.layer.name == layer and len(r.shape) > 1]
-    if len(own) > 1 and is_custom(own[0].layer) and sum(math.prod(r.shape) for r in own) <= _FEW:
-        return max(own, key=_norm).path
-    return own[0].path if own else ""
-
-
-def _norm(record):
-    """The largest singular value of a weight, finite or not."""
-    value = to_numpy(record.variable).astype("float64")
-    matrix = value.reshape(-1, value.shape[-1])
-    return np.linalg.norm(matrix, 2) if np.isfinite(matrix).all() else np.inf

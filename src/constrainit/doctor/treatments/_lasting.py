@@ -11,6 +11,13 @@ from constrainit.doctor._finding import Finding
 from constrainit.doctor._penalty import falls
 from constrainit.doctor._undone import ENOUGH
 from constrainit.doctor.rules._symptoms import diverges
+from constrainit.doctor.treatments._falling import (
+    fallen_by,
+    falls_to_its_end,
+    takes_more,
+    takes_off,
+    trains,
+)
 from constrainit.doctor.treatments._farther import Farther
 from constrainit.doctor.treatments._remedy import Look, Remedy, is_good, key
 
@@ -38,14 +45,8 @@ _UNMOVED, _BEGINNING = ("CW212", "CW506"), 3
 _BY_LOSS = ("CW212", "CW610")
 """What leaves a training that falls well short of what another set lets it reach."""
 
-_FALLS = 0.02
-"""A training that takes more than this share off its loss in a look is one."""
-
 _FAR_LOWER = 1e-4
 """Rates that are lower by this may only leave the weights in place."""
-
-_BETTER = 1.5
-"""How many times as much a loss has to fall where it falls by less."""
 
 _HIGHER = 10.0
 
@@ -80,7 +81,7 @@ def confirmed(
     doubt = doubt or _far_above(problem, evidence, after)
     now = after.evidence.losses
     doubt = doubt or _taken_back(wanted, after) or _hardly_varies(wanted, after)
-    if not doubt and remedy.trains and not _falls_to_its_end(after.evidence):
+    if not doubt and remedy.trains and not falls_to_its_end(after.evidence):
         doubt = "the loss does not fall"
     if not doubt and remedy.moves:
         given = any(finding.weight.endswith("/bias") for finding in wanted)
@@ -92,7 +93,7 @@ def confirmed(
     if not doubt and (remedy.trial == "rate" or compared):
         doubt = _slower(remedy, farther, wanted, now) or _still(remedy, farther, wanted, now)
     if not doubt and after.changed.problem is not None and any(f.code in _BY_LOSS for f in wanted):
-        doubt = _as_before(remedy, farther, wanted, now, _takes_more)
+        doubt = _as_before(remedy, farther, wanted, now, takes_more)
     if not doubt and _is_asked(remedy, wanted) and problem.is_small:
         doubt = _later(remedy, farther, wanted)
     return after.doubted(doubt) if doubt else after
@@ -209,7 +210,7 @@ def _revived(evidence, after):
 def _no_better(remedy, farther, wanted, now):
     """Whether a signal is there again that the loss falls no better with, in more steps, too."""
     signal = all(finding.code in (*_OF_SIGNAL, *_OF_LOSS) for finding in wanted)
-    return _as_before(remedy, farther, wanted, now, _trains) if signal else ""
+    return _as_before(remedy, farther, wanted, now, trains) if signal else ""
 
 
 def _as_before(remedy, farther, wanted, now, better):
@@ -221,7 +222,7 @@ def _as_before(remedy, farther, wanted, now, better):
     untreated, further = farther.untreated(steps), farther.treated(remedy, wanted, steps)
     if further is None or better(untreated.losses, further.evidence.losses):
         return ""
-    return f"the loss falls by {_fallen(further.evidence.losses):.1%} in {steps} steps, as before"
+    return f"the loss falls by {fallen_by(further.evidence.losses):.1%} in {steps} steps, as before"
 
 
 def _slower(remedy, farther, wanted, now):
@@ -232,13 +233,13 @@ def _slower(remedy, farther, wanted, now):
     What rises at first may fall later: only what fails or grows without bound is not asked again.
     """
     problem, evidence = farther.problem, farther.evidence
-    falls, ends = _falls_to_its_end(evidence), (evidence.losses[-1], now[-1])
+    falls, ends = falls_to_its_end(evidence), (evidence.losses[-1], now[-1])
     if evidence.fault_step is not None or diverges(evidence) or (falls and ends[1] < ends[0]):
         return ""
     if problem.is_small:
         steps = _more_steps(remedy, farther)
         given = farther.untreated(steps)
-        falls = _falls_to_its_end(given)
+        falls = falls_to_its_end(given)
         further = farther.treated(remedy, wanted, steps) if falls else None
         ends = (given.losses[-1], further.evidence.losses[-1]) if further else ends
     slower = falls and not ends[1] < ends[0]
@@ -248,52 +249,20 @@ def _slower(remedy, farther, wanted, now):
 
 def _still(remedy, farther, wanted, now):
     """Whether a rate far below the given one keeps the weights finite by leaving them in place."""
-    if remedy.factor > _FAR_LOWER or not farther.problem.is_small or _takes_off(now):
+    if remedy.factor > _FAR_LOWER or not farther.problem.is_small or takes_off(now):
         return ""
     steps = farther.budget.longer(_MOST_STEPS)
     further = farther.treated(remedy, wanted, steps)
-    if further is None or _takes_off(further.evidence.losses):
+    if further is None or takes_off(further.evidence.losses):
         return ""
-    fallen = _fallen(further.evidence.losses)
+    fallen = fallen_by(further.evidence.losses)
     return f"the loss falls by {fallen:.1%} in {steps} steps: nothing is trained"
-
-
-def _takes_off(losses):
-    return len(losses) > 1 and np.isfinite(losses).all() and _fallen(losses) > _FALLS
-
-
-def _falls_to_its_end(evidence):
-    """Whether a training stays finite and ends below its start."""
-    losses = evidence.losses
-    whole = evidence.fault_step is None and len(losses) > 1 and bool(np.isfinite(losses).all())
-    return whole and losses[-1] < losses[0]
 
 
 def _more_steps(remedy, farther):
     """So many that they go as far where each of them is shorter."""
     steps = int(farther.problem.steps * max(_FARTHER, 1 / remedy.factor))
     return farther.budget.longer(min(steps, _MOST_STEPS))
-
-
-def _trains(before, now):
-    """Whether a loss falls, and not only as before."""
-    if not np.isfinite([*before, *now]).all():
-        return True
-    fallen, falls = (_fallen(losses) for losses in (before, now))
-    return falls > _FALLS or falls > _BETTER * fallen
-
-
-def _takes_more(before, now):
-    """Whether a loss falls well farther than before, where other weights made it fall, too."""
-    if not np.isfinite([*before, *now]).all():
-        return False
-    fallen, falls = (_fallen(losses) for losses in (before, now))
-    farther = falls > _BETTER * fallen or _BETTER * (1 - falls) < 1 - fallen
-    return farther and falls > _FALLS
-
-
-def _fallen(losses):
-    return (losses[0] - min(losses)) / max(abs(losses[0]), 1e-30)
 
 
 def _muted(evidence, after):

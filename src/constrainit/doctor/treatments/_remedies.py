@@ -35,6 +35,7 @@ from constrainit.doctor.treatments import (
     rounding,
     shrunk,
     single_norms,
+    softplus,
     source,
     starts,
     states,
@@ -167,10 +168,10 @@ REMEDIES = (
         Remedy(("CW405",), source.smoothed(sharpness), saved=False, trains=True)
         for sharpness in (10.0, 1.0)
     ),
-    Remedy(("CW616",), outputs.softplus_for_the_sign),
-    Remedy(("CW502",), outputs.softplus_at_the_end),
-    Remedy(("CW502",), outputs.softplus_for_the_loss, trains=True),
-    Remedy(("CW401", "CW502"), outputs.softplus_under_a_power, trains=True),
+    Remedy(("CW616",), softplus.softplus_for_the_sign),
+    Remedy(("CW502",), softplus.softplus_at_the_end),
+    Remedy(("CW502",), softplus.softplus_for_the_loss, trains=True),
+    Remedy(("CW401", "CW502"), softplus.softplus_under_a_power, trains=True),
     Remedy(("CW404",), recurrences.bounded_recurrence),
     Remedy(("CW412",), models.in_float32),
     Remedy(("CW412",), data.scaled_data, saved=False),
