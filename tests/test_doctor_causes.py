@@ -17,7 +17,8 @@ from constrainit.doctor.rules._following import follow
 from constrainit.doctor.rules.cw404_exploding_signal import ExplodingSignal
 from constrainit.doctor.rules.cw505_loss_grows import LossGrows
 from constrainit.doctor.rules.cw606_unbounded_loss import _falls_on
-from constrainit.doctor.treatments._lasting import _is_delayed, _takes_more
+from constrainit.doctor.treatments._falling import takes_more
+from constrainit.doctor.treatments._lasting import _is_delayed
 from constrainit.doctor.treatments.rounding import meant_grid
 from constrainit.model import walk
 
@@ -290,10 +291,10 @@ def test_a_start_inside_is_no_cure_where_it_begins_at_the_harm():
 
 
 @pytest.mark.in_turns
-@pytest.mark.parametrize(("rate", "heals"), [(1e-9, False), (0.01, True)])
-def test_a_signal_that_the_loss_does_not_use_is_no_cure(rate, heals):
+@pytest.mark.parametrize(("shut", "rate", "heals"), [(6, 1e-9, False), (8, 0.01, True)])
+def test_a_signal_that_the_loss_does_not_use_is_no_cure(shut, rate, heals):
     """Units that live again heal if the loss then falls, and falls better."""
-    some = np.repeat([[-1.0, 1.0]], [6, 2], axis=1) * np.ones((8, 1))
+    some = np.repeat([[-1.0, 1.0]], [shut, 8 - shut], axis=1) * np.ones((8, 1))
     dead = layers.Dense(8, "relu", kernel_initializer=keras.initializers.Constant(some))
     optimizer = keras.optimizers.SGD(rate)
     model = sequential(layers.Dense(8, "relu"), dead, layers.Dense(1), optimizer=optimizer)
@@ -556,7 +557,7 @@ def test_floats_that_are_not_moved_either_do_not_heal():
 )  # fmt: skip
 def test_a_loss_that_falls_farther(before, now, more):
     """By half as much again, or to two thirds of what was left."""
-    assert _takes_more(before, now) == more
+    assert takes_more(before, now) == more
 
 
 @pytest.mark.in_turns

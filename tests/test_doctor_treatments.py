@@ -11,7 +11,7 @@ import constrainit as ci
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding
 from constrainit.doctor._problem import Problem
-from constrainit.doctor.treatments import constraints, data, models, outputs, source
+from constrainit.doctor.treatments import constraints, data, models, outputs, softplus, source
 from constrainit.doctor.treatments._remedy import Changed, Look, follow, write
 
 # What the rules say follows from numbers and from the user's Python, on any backend.
@@ -145,7 +145,7 @@ def test_healthy_models_are_left_alone():
     problem = Problem(model, X, KINDS % 2, None, None, 0)
     report = ci.diagnose(model, X, KINDS % 2)
     for remedy in (
-        data.labels_from_zero, outputs.sigmoid_of_one, outputs.softplus_at_the_end,
+        data.labels_from_zero, outputs.sigmoid_of_one, softplus.softplus_at_the_end,
         outputs.other_logits, models.bias_at_the_end, models.unit_for_each_class,
         models.scaled_outputs, constraints.along_an_axis_that_exists, source.with_a_gradient,
         source.along_inputs,

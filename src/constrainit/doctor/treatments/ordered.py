@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from constrainit.doctor._losses_at import loss_now
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor._set_code import written
 from constrainit.doctor._statistics import to_numpy
@@ -77,7 +78,7 @@ def _decides(problem, record, start):
 
 def _is_finite(problem, record, value):
     start_at(record, value)
-    return bool(np.isfinite(problem.loss_now()))
+    return bool(np.isfinite(loss_now(problem)))
 
 
 def _sorted(value, up):

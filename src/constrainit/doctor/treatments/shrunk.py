@@ -3,6 +3,7 @@
 import numpy as np
 
 from constrainit.doctor._code import kind_of_layer
+from constrainit.doctor._losses_at import loss_now
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor._set_code import written
 from constrainit.doctor._statistics import to_numpy
@@ -137,7 +138,7 @@ def _largest(problem, records, ways):
 def _is_finite(problem, records, values):
     for record, value in zip(records, values, strict=True):
         start_at(record, value)
-    return bool(np.isfinite(problem.loss_now()))
+    return bool(np.isfinite(loss_now(problem)))
 
 
 def _listed(records):
