@@ -108,7 +108,7 @@ def reparametrize(
         made.__dict__["places"] = places
         return made
 
-    with _taken_as_not_compiled(model), own_parts_known(model):
+    with taken_as_not_compiled(model), own_parts_known(model):
         copy = keras.models.clone_model(model, clone_function=copied, recursive=True)
         _built_as(made_of)
     pairs = list(zip(weights_in_order(model), weights_in_order(copy), strict=True))
@@ -146,7 +146,7 @@ def _built_as(made_of):
 
 
 @contextlib.contextmanager
-def _taken_as_not_compiled(model: keras.Model) -> Iterator[None]:
+def taken_as_not_compiled(model: keras.Model) -> Iterator[None]:
     """A copy would be compiled from the config of a loss, which one of the user's own lacks."""
     compiled = [one for one in model._flatten_layers() if vars(one).get("compiled")]
     for one in compiled:
