@@ -708,7 +708,20 @@ def joined():
     return constrained_by(joint, bias=joint)
 
 
+def smooth_one():
+    """A model whose kernels are computed."""
+    return ci.reparametrize(stack((4,), layers.Dense(3, name="d")), {"*/kernel": ci.MaxNorm(9.0)})
+
+
 WRONG = [
+    (
+        lambda: ci.constrain(smooth_one(), {"*/kernel": ci.NonNegative()}),
+        r"`\*/kernel` of `constrain`.*'[^']*d/kernel', which .*free value already.*ci\.bake",
+    ),
+    (
+        lambda: ci.constrain(smooth_one(), {("d/bias", "d/kernel"): ci.Joint(ci.MaxNorm(1.0))}),
+        "`d/kernel` of `constrain`.*free value already.*ci.bake",
+    ),
     (
         lambda: ci.reparametrize(joined(), {"*/kernel": ci.Box(-1, 1)}),
         r"`\*/kernel` of `reparametrize` must not name.*Received: '[^']*d/kernel' of .*Joint\(set="
