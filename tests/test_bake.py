@@ -367,6 +367,54 @@ def test_layers_behind_one_of_unknown_shape(pattern):
     np.testing.assert_allclose(array(ci.bake(smooth)(x)), array(expected), atol=1e-5)
 
 
+def of_shared(shared, last=None):
+    """Of an inner and of the outer model, which share a layer."""
+    outside = keras.Input((4,))
+    inner = keras.Sequential([keras.Input((4,)), shared])
+    both = layers.Add()([shared(outside), 2.0 * inner(outside)])
+    return keras.Model(outside, (last or layers.Dense(4))(both))
+
+
+@pytest.mark.parametrize("around", [False, True])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: of_shared(layers.Dense(4, activation=scaled(), name="own")),
+        lambda: of_shared(over(layers.Dense(4, name="own"), kernel=ci.Box(-1, 1))),
+        lambda: ci.reparametrize(
+            of_shared(layers.Dense(4, name="own")), {"own/kernel": ci.Box(-1, 1)}
+        ),
+    ],
+)
+def test_a_layer_that_an_inner_and_the_outer_model_share(make, around):
+    """It is one in the copy, too, by itself and in a Sequential around it."""
+    model = keras.Sequential([keras.Input((4,)), make()]) if around else make()
+    model.compile("sgd", "mse")
+    plain, x = ci.bake(model), batch(5, 4)
+    np.testing.assert_allclose(array(plain(x)), array(model(x)), rtol=1e-5, atol=1e-5)
+    (own,) = {layer for layer in plain._flatten_layers() if layer.name == "own"}
+    assert isinstance(own, layers.Dense)
+    assert len(plain.weights) == 4
+    assert not plain.compiled
+    assert not scales(plain)
+
+
+@keras.saving.register_keras_serializable("bake")
+class Around(layers.Wrapper):
+    """A layer of the user's own around another."""
+
+    def call(self, inputs):
+        return self.layer(inputs)
+
+
+def test_a_layer_that_is_shared_where_no_copy_can_share_it():
+    """It is named."""
+    own = layers.Dense(4, name="own")
+    words = "Received: '.*', a Functional that has 'own' in several of its parts"
+    with pytest.raises(ValueError, match=words):
+        ci.bake(of_shared(own, Around(own)))
+
+
 @pytest.mark.filterwarnings("ignore:The object being serialized includes a `lambda`")
 @pytest.mark.parametrize("copied", [ci.bake, lambda m: ci.reparametrize(m, {"*": ci.MaxAbs(2)})])
 def test_functions_that_a_copy_can_not_have(copied):

@@ -516,6 +516,40 @@ def test_every_loop_has_its_line():
     assert len(LOOPS) == 8
 
 
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="of torch.optim")
+def test_hold_after_twice_is_once():
+    """The second takes the place of the first for the same model, and of no other."""
+    import torch
+
+    calls = []
+
+    def counted(name):
+        def constraint(w):
+            calls.append(name)
+            return w
+
+        return constraint
+
+    model, other = one_layer(a_set=counted("a"), inside=False), one_layer(
+        a_set=counted("b"), inside=False
+    )  # fmt: skip
+    optimizer = torch.optim.SGD([*model.parameters(), *other.parameters()], lr=0.1)
+    first = ci.hold_after(optimizer, model)
+    ci.hold_after(optimizer, other)
+    again = ci.hold_after(optimizer, model)
+    optimizer.step()
+    assert sorted(calls) == ["a", "b"]
+    first.remove()
+    optimizer.step()
+    assert sorted(calls) == ["a", "a", "b", "b"]
+    again.remove()
+    optimizer.step()
+    assert sorted(calls) == ["a", "a", "b", "b", "b"]
+    ci.hold_after(optimizer, model)
+    optimizer.step()
+    assert calls.count("a") == 3
+
+
 WRONG = [
     (lambda: ci.KeepFeasible("mend"),
      r"`mode` of `KeepFeasible` must be 'repair', 'warn' or 'raise'. Received: mode='m.*"),

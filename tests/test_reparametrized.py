@@ -1,5 +1,8 @@
 """Weights seen through smooth maps: in any layer, trained, saved, loaded, converted."""
 
+import re
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -547,7 +550,10 @@ def test_a_baked_weight_obeys_what_it_was_seen_in():
     """The layer's own constraint would move it, and change the function."""
     own = ci.constrained(kernel=ci.UnitNorm())
     model = keras.Sequential([keras.Input((4,)), layers.Dense(3, **own)])
-    with pytest.warns(UserWarning, match="outside of its set"):
+    with (
+        pytest.warns(UserWarning, match="outside of its set"),
+        pytest.warns(UserWarning, match="had UnitNorm.* and is seen in Box"),
+    ):
         plain = ci.bake(ci.reparametrize(model, {"*/kernel": ci.Box(0.5, 1.0)}))
     assert ci.check(plain).ok
     copy = keras.Sequential.from_config(plain.get_config())
@@ -658,7 +664,69 @@ def test_weights_outside_go_to_the_nearest_member():
     assert array(seen(smooth)[0]).min() >= 0
 
 
+def constrained_by(a_set, **more):
+    """A model of a layer whose kernel has a set, and is in it."""
+    return stack((4,), layers.Dense(3, name="d", **ci.constrained(kernel=a_set, **more)))
+
+
+@pytest.mark.parametrize(
+    ("own", "new", "is_told"),
+    [
+        (ci.NonNegative(), ci.Box(-1, 1), True),
+        (ci.NonNegative(), ci.NonNegative(), False),
+        (ci.UnitNorm(), ci.UnitNorm(axis=0), False),
+        (ci.NonNegative(), ci.NonNegative() & ci.MaxNorm(2.0), False),
+        (ci.NonNegative() & ci.MaxNorm(2.0), ci.NonNegative() & ci.MaxNorm(2.0, axis=0), False),
+        (ci.UnitNorm(axis=1), ci.UnitNorm(), True),
+    ],
+)
+def test_a_set_that_is_lost_is_told(own, new, is_told):
+    """In one warning, by its name and that of the new one; none where it is not lost."""
+    model = constrained_by(own)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        ci.reparametrize(model, {"*/kernel": new})
+    told = [str(one.message) for one in told if "in the place of" in str(one.message)]
+    assert len(told) == is_told
+    for one in told:
+        assert re.search(r"'[^']*d/kernel' had .*\) and is seen in ", one)
+
+
+def test_the_way_out_of_a_joint():
+    """What the error says to write works."""
+    model = stack((4,), layers.Dense(3, name="d"))
+    ci.constrain(model, {("d/kernel", "d/bias"): ci.Joint(ci.MaxNorm(0.5))})
+    with pytest.raises(ValueError, match="take that off first") as refused:
+        ci.reparametrize(model, {"d/kernel": ci.Box(-1, 1)})
+    eval(str(refused.value).split("first: ")[1].rstrip("."), {"ci": ci, "model": model})
+    assert ci.check(ci.reparametrize(model, {"d/kernel": ci.Box(-1, 1)})).ok
+
+
+def joined():
+    """A model of two weights under one set."""
+    joint = ci.Joint(ci.MaxNorm(0.5))
+    return constrained_by(joint, bias=joint)
+
+
+def smooth_one():
+    """A model whose kernels are computed."""
+    return ci.reparametrize(stack((4,), layers.Dense(3, name="d")), {"*/kernel": ci.MaxNorm(9.0)})
+
+
 WRONG = [
+    (
+        lambda: ci.constrain(smooth_one(), {"*/kernel": ci.NonNegative()}),
+        r"`\*/kernel` of `constrain`.*'[^']*d/kernel', which .*free value already.*ci\.bake",
+    ),
+    (
+        lambda: ci.constrain(smooth_one(), {("d/bias", "d/kernel"): ci.Joint(ci.MaxNorm(1.0))}),
+        "`d/kernel` of `constrain`.*free value already.*ci.bake",
+    ),
+    (
+        lambda: ci.reparametrize(joined(), {"*/kernel": ci.Box(-1, 1)}),
+        r"`\*/kernel` of `reparametrize` must not name.*Received: '[^']*d/kernel' of .*Joint\(set="
+        r".*ci\.constrain\(model, \{'[^']*d/kernel': None, '[^']*d/bias': None\}\)",
+    ),
     (lambda: ci.Reparametrized("x", kernel=ci.NonNegative()), "`layer`.*must be a Keras layer"),
     (lambda: ci.Reparametrized(layers.Dense(2)), "set of at least one weight"),
     (

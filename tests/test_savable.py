@@ -93,7 +93,10 @@ def test_what_is_taken_off_stays_off_in_a_copy(own):
 def test_baking_says_what_a_file_would_not_hold(own, tmp_path):
     """Loaded, the weight obeys what its layer makes: the set that it was seen in is lost."""
     model = model_of(own())
-    with pytest.warns(UserWarning, match="outside of its set"):
+    with (
+        pytest.warns(UserWarning, match="outside of its set"),
+        pytest.warns(UserWarning, match="had NonNegative.* and is seen in Box"),
+    ):
         smooth = ci.reparametrize(model, {model.weights[-1].path: ci.Box(0.1, 1.0)})
     with pytest.warns(UserWarning, match="can not save the constraint of '[^']*kernel'") as told:
         baked = ci.bake(smooth)

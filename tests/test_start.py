@@ -986,3 +986,16 @@ def test_what_is_meant_to_be_zero_is_printed_so(a_set, activation):
     assert beside(1e-9, 1.0, digits=4) == "1e-09"
     assert beside(float("nan"), 1.0) == "nan"
     assert beside(1.0, float("inf")) == "1"
+
+
+@pytest.mark.filterwarnings("ignore:Explicitly requested dtype float64")
+@pytest.mark.parametrize(
+    "a_set", [ci.Simplex(), ci.Simplex() & ci.Box(upper=0.3), ci.Simplex(2.0), ci.MaxNorm(0.5)]
+)
+def test_float64_where_the_backend_may_not_have_it(a_set):
+    """JAX holds it as float32 unless it is let: what is drawn is a member in what is held."""
+    dense = layers.Dense(4, dtype="float64", **ci.constrained(kernel=a_set))
+    keras.Sequential([keras.Input((8,)), dense])
+    held = keras.ops.convert_to_tensor(dense.kernel)
+    assert array(a_set.violation(held)) == 0
+    assert np.ptp(array(held)) > 0

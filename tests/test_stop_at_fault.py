@@ -654,6 +654,38 @@ def test_wrong_arguments(arguments, rate, message):
         model(rate=rate).fit(*data(), verbose=0, callbacks=[ci.StopAtFault(**arguments)])
 
 
+def test_a_file_of_something_else_is_not_replaced(tmp_path):
+    """It is refused where it is named and where training begins; an earlier step is replaced."""
+    path = tmp_path / "fault.npz"
+
+    def refused():
+        held = path.read_bytes()
+        with pytest.raises(ValueError, match="is no file of `StopAtFault` and is left as it is"):
+            ci.StopAtFault(path)
+        path.unlink()
+        stop = ci.StopAtFault(path)
+        path.write_bytes(held)
+        with pytest.raises(ValueError, match="is no file of `StopAtFault` and is left as it is"):
+            model().fit(*data(), verbose=0, callbacks=[stop])
+        assert path.read_bytes() == held
+
+    for arrays in (
+        {"x": np.ones(3)},
+        {"fault": np.ones(3)},
+        {"fault": np.frombuffer(b"[1]", "uint8")},
+        {"fault": np.frombuffer(b'{"format": "another"}', "uint8")},
+        {"fault": np.array([{}], dtype=object)},
+    ):
+        np.savez(path, **arrays)
+        refused()
+    path.write_text("notes")
+    refused()
+    path.write_bytes(b"")
+    ci.StopAtFault(path)
+    _fault_file.write(path, {"step": 1}, (np.ones((2, 3), "float32"), None), model())
+    model().fit(*data(), verbose=0, callbacks=[ci.StopAtFault(path)])
+
+
 def test_a_file_that_is_something_else_is_refused(tmp_path):
     """Damaged, hostile, of a newer version, of another model: one sentence each, nothing run."""
     sound, path = model(), tmp_path / "fault.npz"

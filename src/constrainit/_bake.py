@@ -9,7 +9,7 @@ import keras
 from constrainit._absorbed import absorbed, told, without_scale, without_starts
 from constrainit._carried import carry_adapted, carry_constraints
 from constrainit._own_parts import own_parts_known, why_not_anew
-from constrainit._reparametrize import weights_by_layer, weights_in_order
+from constrainit._reparametrize import taken_as_not_compiled, weights_by_layer, weights_in_order
 from constrainit._signatures import explaining
 from constrainit._words import with_article
 from constrainit.model import check_built
@@ -54,13 +54,21 @@ def bake(model: keras.Model) -> keras.Model:
     factors, gone = found.factors, {id(one.scale) for one in found.scales}
     kept = [variable for variable in weights_in_order(model) if id(variable) not in gone]
     with told(found), own_parts_known(model):
-        plain = _copied(model)
-    shapes = [tuple(v.shape) for v in kept], [tuple(v.shape) for v in plain.weights]
-    if shapes[0] != shapes[1]:
+        plain, shared = _copied(model, _of_config), _shared(model)
+        # In a config each model holds a layer of its own in the place of one that several share.
+        listed = isinstance(model, keras.Sequential) or hasattr(model, "operations")
+        if shared and listed and _shapes(plain.weights) != _shapes(kept):
+            plain = _copied(model, _layer_by_layer)
+    if _shapes(plain.weights) != _shapes(kept):
+        why = (
+            f"has {shared!r} in several of its parts, which its config does not tell to be one"
+            if shared
+            else "makes its layers in its own code"
+        )
         raise ValueError(
             f"`model` of `bake` must hold its layers in its config, as Sequential and Functional "
-            f"models do. Received: {model.name!r}, {with_article(type(model).__name__)} that makes "
-            "its layers in its own code."
+            f"models do. Received: {model.name!r}, {with_article(type(model).__name__)} that "
+            f"{why}."
         )
     pairs = list(zip(kept, plain.weights, strict=True))
     for variable, target in pairs:
@@ -77,18 +85,51 @@ def bake(model: keras.Model) -> keras.Model:
     return plain
 
 
-def _copied(model):
+def _shapes(variables):
+    return [tuple(variable.shape) for variable in variables]
+
+
+def _shared(model):
+    """The name of the first layer with weights that several parts of a model hold, or nothing."""
+    holders: dict[int, Any] = {}
+    for holder in dict.fromkeys(model._flatten_layers()):
+        for layer in holder._layers:
+            if layer.variables and holders.setdefault(id(layer), holder) is not holder:
+                return layer.name
+    return ""
+
+
+def _of_config(model):
+    plain = type(model).from_config(_plain(copy.deepcopy(model.get_config())))
+    if not plain.built:
+        plain.build_from_config(model.get_build_config())
+    return plain
+
+
+def _layer_by_layer(model):
+    """A copy of a Functional or Sequential model in which what is one layer there is one."""
+    models = [one for one in model._flatten_layers() if isinstance(one, keras.Model)]
+    taken = {one.name for each in models for one in getattr(each, "operations", each.layers)}
+
+    def anew(layer):
+        if not isinstance(layer, keras.layers.Layer):
+            return type(layer).from_config(layer.get_config())
+        config = copy.deepcopy(keras.saving.serialize_keras_object(layer))
+        return keras.saving.deserialize_keras_object(_plain(config, taken))
+
+    with taken_as_not_compiled(model):
+        return keras.models.clone_model(model, clone_function=anew, recursive=True)
+
+
+def _copied(model, way):
     try:
-        plain = type(model).from_config(_plain(copy.deepcopy(model.get_config())))
-        if not plain.built:
-            plain.build_from_config(model.get_build_config())
+        return way(model)
     # Whatever a class of the user's own does when it is made anew.
     except Exception as fault:
         raise ValueError(
             f"`model` of `bake` must be copyable from its config: {model.name!r} is not. "
             f"{why_not_anew(model, fault)}"
         ) from fault
-    return plain
 
 
 def _plain(config: Any, taken: set[str] | None = None) -> Any:

@@ -9,10 +9,11 @@ from constrainit._constrained import given_set
 from constrainit._idle import warn_if_idle
 from constrainit._joint import Group, Joint, Member
 from constrainit._measure import lacking
+from constrainit._reparametrized import refuse_seen
 from constrainit._savable import give, unsaved, warn_of_lost
 from constrainit._set import ConstraintSet
 from constrainit._signatures import explaining
-from constrainit.model import WeightRecord, matching, walk
+from constrainit.model import WeightRecord, matches, matching, walk
 
 
 @explaining
@@ -37,8 +38,9 @@ def constrain(model: keras.Model, sets: Mapping[str, Any]) -> dict[str, Constrai
         The sets by the path of the weight, with their axes resolved.
 
     Raises:
-        ValueError: A pattern matches no weight, a set does not fit one, or sets that are joined
-            have no weight of its shape in common; nothing is changed.
+        ValueError: A pattern matches no weight, or only such as a `Reparametrized` computes, a set
+            does not fit one, or sets that are joined have no weight of its shape in common; nothing
+            is changed.
     """
     if not isinstance(sets, Mapping) or not sets:
         raise ValueError(
@@ -49,10 +51,10 @@ def constrain(model: keras.Model, sets: Mapping[str, Any]) -> dict[str, Constrai
     chosen: dict[int, tuple[WeightRecord, Any, ConstraintSet | None]] = {}
     for pattern, value in sets.items():
         if isinstance(value, Joint) or isinstance(pattern, tuple):
-            for record, member in _together(records, pattern, value):
+            for record, member in _together(model, records, pattern, value):
                 chosen[id(record.variable)] = record, value, member
             continue
-        for record in matching("constrain", records, pattern):
+        for record in _matching(model, records, pattern):
             wanted = None if value is None else given_set(value, f"{pattern!r} of `constrain`")
             chosen[id(record.variable)] = (
                 record, wanted, None if wanted is None else record.resolved(wanted)
@@ -90,7 +92,14 @@ def _warn_of_idle(chosen):
             warn_if_idle(resolved, record.shape, record.path)
 
 
-def _together(records, patterns, joint):
+def _matching(model, records, pattern):
+    """The records that a pattern matches; of weights that are computed it says what to do."""
+    if isinstance(pattern, str) and not any(matches(record, pattern) for record in records):
+        refuse_seen("constrain", model, pattern)
+    return matching("constrain", records, pattern)
+
+
+def _together(model, records, patterns, joint):
     """The members of a new group, in the order of the layers that made them."""
     if not isinstance(joint, Joint) or not isinstance(patterns, tuple):
         raise ValueError(
@@ -98,9 +107,7 @@ def _together(records, patterns, joint):
             f'Received: {patterns!r}: {joint!r}. Write {{("dense/kernel", "dense/bias"): '
             "Joint(...)}."
         )
-    found = {
-        id(r.variable) for pattern in patterns for r in matching("constrain", records, pattern)
-    }
+    found = {id(r.variable) for pattern in patterns for r in _matching(model, records, pattern)}
     group, members = Group(joint), []
     for record in records:
         if id(record.variable) in found:

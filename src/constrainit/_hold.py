@@ -1,5 +1,6 @@
 """Constraints in loops that no Keras optimizer steps: tensors in, tensors out, no report."""
 
+import weakref
 from typing import Any
 
 import keras
@@ -11,6 +12,9 @@ from constrainit._set import ConstraintSet
 from constrainit._signatures import explaining
 from constrainit._words import with_article
 from constrainit.model import GroupRecord, WeightRecord, check_built, constrained_records
+
+_HOOKS = "_constrainit_hooks"
+"""Where a `torch.optim` optimizer keeps the handles of its hooks, by their models."""
 
 
 @explaining
@@ -96,7 +100,7 @@ def hold_after(optimizer: Any, model: keras.Model) -> Any:
     """Lets a `torch.optim` optimizer apply constraints after each of its steps.
 
     `ci.hold_after(optimizer, model)`, once, before the loop, whoever runs the loop: the hook goes
-    with the optimizer.
+    with the optimizer. Called again for the same model it takes the place of the first.
 
     Args:
         optimizer: A `torch.optim.Optimizer`.
@@ -127,11 +131,16 @@ def hold_after(optimizer: Any, model: keras.Model) -> Any:
             "model.parameters(), and the model its constraints first."
         )
 
+    hooks = vars(optimizer).setdefault(_HOOKS, weakref.WeakKeyDictionary())
+    if model in hooks:
+        hooks[model].remove()
+
     def settle(*_: Any) -> None:
         for record in records:
             _settle(record)
 
-    return optimizer.register_step_post_hook(settle)
+    hooks[model] = optimizer.register_step_post_hook(settle)
+    return hooks[model]
 
 
 @explaining

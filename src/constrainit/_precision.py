@@ -58,6 +58,15 @@ def wide_dtype(dtype: str) -> str:
     return "float64" if dtype == "float64" else "float32"
 
 
+def stored_dtype(dtype: str) -> str:
+    """The dtype that the backend holds `dtype` in: JAX has float64 only where it is let."""
+    if keras.backend.backend() != "jax":
+        return dtype
+    import jax
+
+    return keras.backend.standardize_dtype(jax.dtypes.canonicalize_dtype(dtype))
+
+
 @functools.cache
 def tolerance(dtype: str) -> float:
     """Relative distance from a set within which weights stored as `dtype` count as inside."""

@@ -1,6 +1,8 @@
 """`reparametrize`: a whole model whose weights are seen through smooth maps."""
 
 import contextlib
+import glob
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,13 +11,15 @@ from keras import ops
 
 from constrainit import _checks
 from constrainit._carried import carry_adapted, carry_constraints
+from constrainit._joint import Member
 from constrainit._mappable import is_trained, smooth_set, trained
 from constrainit._own_parts import own_parts_known, why_not_anew
 from constrainit._reparametrized import Reparametrized, refuse_seen
 from constrainit._signatures import explaining
+from constrainit._warning import warn
 from constrainit._words import with_article
 from constrainit.model import GroupRecord, constrained_records, matching, walk
-from constrainit.sets import as_set
+from constrainit.sets import Intersection, as_set
 
 
 @explaining
@@ -35,7 +39,8 @@ def reparametrize(
         sets: From glob patterns to sets, or anything that `as_set` takes. A pattern matches a
             weight's path, its place in the model, or the end of either, as for `constrain`. None:
             every weight that has a constraint, through the smooth map of its own set; what was
-            cut off after each step is then never reached.
+            cut off after each step is then never reached. A set takes the place of the constraint
+            that a weight had, with a warning where that was another one; `A & B` keeps both.
         skip_unmappable: Where `sets` is None, whether weights whose set has no smooth map, and
             those that obey one set together, keep their constraint, in place of an error.
 
@@ -45,10 +50,10 @@ def reparametrize(
 
     Raises:
         ValueError: The model makes its layers in its own code (such models may be parts of it, or
-            stand in a `Reparametrized` as a whole), a pattern matches no weight, no weight has a
-            constraint where `sets` is None, a set does not fit or has no smooth map, or a layer
-            can not be made anew from its config, such as a `Lambda` of a Python lambda. Classes and
-            functions of your own need not be registered.
+            stand in a `Reparametrized` as a whole), a pattern matches no weight, or one that obeys
+            a `Joint` with others, no weight has a constraint where `sets` is None, a set does not
+            fit or has no smooth map, or a layer can not be made anew from its config, such as a
+            `Lambda` of a Python lambda. Classes and functions of your own need not be registered.
 
     >>> import constrainit as ci
     >>> import keras
@@ -81,6 +86,8 @@ def reparametrize(
         refuse_seen("reparametrize", model, pattern)
         found = matching("reparametrize", records, pattern)
         for record in trained("reparametrize", found, pattern):
+            if isinstance(record.constraint, Member):
+                raise _of_a_joint(record, pattern)
             chosen[id(record.variable)] = as_set(one)
     for record in records:
         if id(record.variable) in chosen:
@@ -108,7 +115,7 @@ def reparametrize(
         made.__dict__["places"] = places
         return made
 
-    with _taken_as_not_compiled(model), own_parts_known(model):
+    with taken_as_not_compiled(model), own_parts_known(model):
         copy = keras.models.clone_model(model, clone_function=copied, recursive=True)
         _built_as(made_of)
     pairs = list(zip(weights_in_order(model), weights_in_order(copy), strict=True))
@@ -120,7 +127,50 @@ def reparametrize(
             target.assign(value)
     carry_adapted(model, copy)
     carry_constraints(copy, pairs)
+    _warn_of_dropped([(one, chosen[id(one.variable)]) for one in records
+                      if id(one.variable) in chosen])  # fmt: skip
     return copy
+
+
+def _of_a_joint(record, pattern):
+    """The error for a weight that others obey a set with."""
+    group = record.constraint.group
+    off = ", ".join(f"{glob.escape(member.variable.path)!r}: None" for member in group.members)
+    return ValueError(
+        f"`{pattern}` of `reparametrize` must not name a weight that obeys a set together with "
+        f"others. Received: {record.path!r} of {group.path!r}, which obey {group.joint!r}. Name "
+        f"other weights, or take that off first: ci.constrain(model, {{{off}}})."
+    )
+
+
+def _warn_of_dropped(pairs):
+    """Warns of weights that had another set than that which they are seen in, all at once."""
+    lost = []
+    for record, a_set in pairs:
+        if record.constraint is None:
+            continue
+        new = record.resolved(a_set)
+        try:
+            own, shown = record.resolved(record.constraint), as_set(record.constraint)
+        # What can not be read as a set is none of those that the weight is seen in.
+        except ValueError:
+            own = shown = record.constraint
+        if not _parts(own, record) <= _parts(new, record):
+            lost.append(f"{record.path!r} had {shown!r} and is seen in {a_set!r}")
+    if lost:
+        more = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
+        warn(
+            f"`reparametrize` puts its sets in the place of others: {lost[0]}{more}. Write a & b "
+            "for weights in both, or take the first off before: ci.constrain(model, "
+            '{"*/kernel": None}).'
+        )
+
+
+def _parts(a_set, record):
+    """The sets that a weight must be in, with a single axis written in one way."""
+    parts = a_set.sets if isinstance(a_set, Intersection) else [a_set]
+    axis, rank = re.compile(r"axis=\[?(-?\d+)\]?(?=[,)])"), max(len(record.shape), 1)
+    return {axis.sub(lambda found: f"axis={int(found[1]) % rank}", repr(part)) for part in parts}
 
 
 def _built_as(made_of):
@@ -146,7 +196,7 @@ def _built_as(made_of):
 
 
 @contextlib.contextmanager
-def _taken_as_not_compiled(model: keras.Model) -> Iterator[None]:
+def taken_as_not_compiled(model: keras.Model) -> Iterator[None]:
     """A copy would be compiled from the config of a loss, which one of the user's own lacks."""
     compiled = [one for one in model._flatten_layers() if vars(one).get("compiled")]
     for one in compiled:

@@ -47,7 +47,7 @@ class StopAtFault(Told, keras.callbacks.Callback):
     Put it before callbacks that save weights, and behind `KeepFeasible` and `WeightLog`.
 
     Args:
-        path: The file for the step, which is replaced if it exists. None keeps none.
+        path: The file for the step, which is replaced if it holds an earlier one. None keeps none.
         every: After how many batches it looks; so many are kept in memory, up to 256 MiB.
         roll_backs: How often it goes on from before the step, without the batch that failed and
             with a lower learning rate. Then it stops.
@@ -58,9 +58,9 @@ class StopAtFault(Told, keras.callbacks.Callback):
         faults: What was found, in order, as `Fault`.
 
     Raises:
-        ValueError: An argument is not of its kind, or there is no folder for the file; at the start
-            of `fit`: the model is not compiled or not built, or the learning rate, which
-            `roll_backs` lowers, is neither a number nor a schedule of Keras.
+        ValueError: An argument is not of its kind, there is no folder for the file, or it is that
+            of something else; at the start of `fit`: the model is not compiled or not built, or the
+            learning rate, which `roll_backs` lowers, is neither a number nor a schedule of Keras.
     """
 
     def __init__(
@@ -73,8 +73,7 @@ class StopAtFault(Told, keras.callbacks.Callback):
         super().__init__()
         must = "be the path of a file, or None"
         self.path = None if path is None else _checks.file_path("StopAtFault", "path", path, must)
-        if self.path is not None:
-            _checks.in_folder("StopAtFault", "path", self.path)
+        self._check_path()
         self.every = _checks.count("StopAtFault", "every", every)
         self.roll_backs = _checks.count("StopAtFault", "roll_backs", roll_backs, least=0)
         if not 0 < _checks.number("StopAtFault", "factor", factor) < 1:
@@ -85,14 +84,26 @@ class StopAtFault(Told, keras.callbacks.Callback):
         self._function: Any = None
         self._logs: dict[str, Any] = {}
 
+    def _check_path(self):
+        if self.path is None:
+            return
+        _checks.in_folder("StopAtFault", "path", self.path)
+        if self.path.exists():
+            from constrainit.doctor import _fault_file
+
+            if not _fault_file.may_replace(self.path):
+                raise ValueError(
+                    f"{str(self.path)!r} is no file of `StopAtFault` and is left as it is. Give "
+                    "another path."
+                )
+
     def on_train_begin(self, logs: Any = None) -> None:
         """Reaches into the optimizer."""
         self.close()
         optimizer = getattr(self.model, "optimizer", None)
         if optimizer is None or not is_built(self.model):
             raise ValueError("`StopAtFault` needs a model that is built and compiled.")
-        if self.path is not None:
-            _checks.in_folder("StopAtFault", "path", self.path)
+        self._check_path()
         if not optimizer.built:
             optimizer.build(self.model.trainable_variables)
         self.faults, self._left, self._logs = [], self.roll_backs, {}

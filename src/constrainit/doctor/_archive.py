@@ -47,7 +47,7 @@ FOREIGN = {
     "TorchModuleWrapper": "a pickled PyTorch module",
 }
 
-_DAMAGED = (
+DAMAGED = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError,
     NotImplementedError, RuntimeError, OverflowError, MemoryError,
 )  # fmt: skip
@@ -83,7 +83,7 @@ def read_arrays(path: Path, max_size: int = MAX_SIZE) -> dict[str, np.ndarray]:
             with archive.open(name) as stream:
                 try:
                     found[name.removesuffix(".npy")] = np.lib.format.read_array(stream)
-                except _DAMAGED as reason:
+                except DAMAGED as reason:
                     refuse(f"is damaged: {name!r} can not be read ({brief(reason)})")
         return found
 
@@ -92,7 +92,7 @@ def read_arrays(path: Path, max_size: int = MAX_SIZE) -> dict[str, np.ndarray]:
 def _opened(path, kind, max_size):
     try:
         archive = zipfile.ZipFile(path)
-    except _DAMAGED:
+    except DAMAGED:
         refuse(f"is no {kind}: it is damaged, cut short, or of another kind")
     with archive:
         _check_members(archive.infolist(), max_size, path.stat().st_size)
@@ -154,7 +154,7 @@ def _read(archive, name, limit):
         refuse(f"has a {name} of {shown(size)}, more than {shown(limit)}")
     try:
         return archive.read(name)
-    except _DAMAGED as reason:
+    except DAMAGED as reason:
         refuse(f"is damaged: {name!r} can not be read ({brief(reason)})")
 
 

@@ -6,6 +6,7 @@ It is read through `_archive.py`, as every file from elsewhere, and runs nothing
 import json
 import os
 import tempfile
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import keras
 import numpy as np
 from keras import ops, tree
 
-from constrainit.doctor._archive import read_arrays
+from constrainit.doctor._archive import DAMAGED, read_arrays
 from constrainit.doctor._limits import CONFIG, MAX_SIZE, brief, refuse
 from constrainit.model import is_built
 
@@ -41,6 +42,28 @@ class Kept:
 def is_own(variable: Any) -> bool:
     """Whether a variable of an optimizer belongs to a callback of this library."""
     return variable.name.startswith("constrainit_")
+
+
+def may_replace(path: Path) -> bool:
+    """Whether nothing but an earlier step would be lost by keeping one in a file.
+
+    Raises:
+        PermissionError: There is a file that can not be read.
+    """
+    if not path.is_file() or path.stat().st_size == 0:
+        return True
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.getinfo("fault.npy").file_size > 2 * CONFIG:
+                return False
+            with archive.open("fault.npy") as stream:
+                told = json.loads(np.lib.format.read_array(stream, allow_pickle=False).tobytes())
+        return told["format"] == FORMAT
+    except PermissionError:
+        raise
+    # What the standard library and NumPy raise for something else, or for what is damaged.
+    except (*DAMAGED, KeyError, TypeError, RecursionError):
+        return False
 
 
 def write(path: Path, about: dict[str, Any], data: Any, model: keras.Model) -> None:

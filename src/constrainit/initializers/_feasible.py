@@ -10,7 +10,7 @@ from keras import ops
 
 from constrainit import _checks
 from constrainit._compile import compiled_draw
-from constrainit._precision import STORAGE_DTYPES, wide_dtype
+from constrainit._precision import STORAGE_DTYPES, stored_dtype, wide_dtype
 from constrainit._set import ConstraintSet
 from constrainit._warning import warn
 from constrainit.initializers._draws import PassedSeed
@@ -97,6 +97,8 @@ class Feasible(keras.initializers.Initializer):
         """
         shape, dtype = tuple(shape), keras.backend.standardize_dtype(dtype or keras.config.floatx())
         _checks.choice(self._owner, "dtype", dtype, STORAGE_DTYPES)
+        # What is rounded for one dtype is no member in another.
+        dtype = stored_dtype(dtype)
         _checks.not_empty(self._owner, "shape", shape)
         self.set.check_shape(shape)
         begun = None if self.activation is None else self.start(shape)
