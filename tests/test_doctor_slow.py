@@ -170,7 +170,7 @@ def test_a_higher_rate_that_is_too_high_later_is_no_cure(scale, good, outside):
     """
     signs = np.array([[1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]]).T
     x = (np.repeat(signs, 16, axis=0) * [0.01, scale, 0.01]).astype("float32")
-    start = keras.initializers.Constant([[100.0], [1.0], [-100.0 if outside else 0.0]])
+    start = keras.initializers.Constant([[100.0], [1.0], [-100.0 if outside else 1.0]])
     dense = layers.Dense(1, kernel_initializer=start, use_bias=False, kernel_constraint=FarFloor())
     report = diagnosed(dense, x, x @ [[0.0], [1.001], [0.0]], keras.optimizers.SGD(0.4))
     tried = [f.treatment for f in report.findings if f.treatment]
