@@ -110,10 +110,10 @@ MEANT = {
 }  # fmt: skip
 
 
-def record_of(constraint, start="glorot_uniform"):
+def record_of(constraint, start="glorot_uniform", shape=(4, 4)):
     keras.utils.set_random_seed(0)
-    dense = layers.Dense(4, kernel_initializer=start, kernel_constraint=constraint)
-    model = keras.Sequential([keras.Input((4,)), dense])
+    dense = layers.Dense(shape[1], kernel_initializer=start, kernel_constraint=constraint)
+    model = keras.Sequential([keras.Input(shape[:1]), dense])
     return next(record for record in walk(model) if record.constraint is not None)
 
 
@@ -138,6 +138,25 @@ def test_the_set_that_is_meant(name):
     """It is no wider than what the constraint leaves alone."""
     function, expected = MEANT[name]
     assert meant_set(record_of(as_tensor(function))) == expected
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((2, 10), 0), ((2, 1), 0), ((10, 2), 1), ((3, 1), 0)])
+def test_an_order_of_two_is_no_chance_where_many_pairs_have_it(shape, axis):
+    """Of what adds up along the short axis nothing weaker is meant; what has no order has none."""
+
+    def added(w):
+        return ops.cumsum(ops.relu(w), axis=axis)
+
+    def taken_off(w):
+        return ops.flip(added(w), axis)
+
+    for function, expected in (
+        (added, ci.NonNegative() & ci.Monotone(axis=axis)),
+        (taken_off, ci.NonNegative() & ci.Monotone("decreasing", axis=axis)),
+        (lambda w: ops.sort(w, axis=axis), ci.Monotone(axis=axis)),
+        (ops.relu, ci.NonNegative()),
+    ):
+        assert meant_set(record_of(as_tensor(function), shape=shape)) == expected
 
 
 def test_a_start_without_negative_numbers_is_no_share():

@@ -55,6 +55,12 @@ class Symmetrical(keras.constraints.Constraint):
         return 0.5 * (w + ops.transpose(w))
 
 
+@keras.saving.register_keras_serializable("slow")
+class FarFloor(keras.constraints.Constraint):
+    def __call__(self, w):
+        return ops.maximum(w, -50.0)
+
+
 class Whitening(layers.Layer):
     """Whitens what it is given by the factor of a covariance that is learnt."""
 
@@ -153,6 +159,26 @@ def test_a_start_that_is_near_by_chance_knows_nothing():
     assert slow.code == "CW615"
     assert slow.treatment.change == "clipnorm left out"
     assert slow.treatment.healed
+
+
+@pytest.mark.parametrize("outside", [False, True], ids=["inside", "outside"])
+@pytest.mark.parametrize(("scale", "good"), [(0.02, True), (0.17, False)], ids=["flat", "steep"])
+def test_a_higher_rate_that_is_too_high_later_is_no_cure(scale, good, outside):
+    """Along a steep direction the loss grows from next to nothing, which the look does not see.
+
+    That the steps are slow may be seen only once the weights start inside of their set.
+    """
+    signs = np.array([[1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]]).T
+    x = (np.repeat(signs, 16, axis=0) * [0.01, scale, 0.01]).astype("float32")
+    start = keras.initializers.Constant([[100.0], [1.0], [-100.0 if outside else 1.0]])
+    dense = layers.Dense(1, kernel_initializer=start, use_bias=False, kernel_constraint=FarFloor())
+    report = diagnosed(dense, x, x @ [[0.0], [1.001], [0.0]], keras.optimizers.SGD(0.4))
+    tried = [f.treatment for f in report.findings if f.treatment]
+    healed = [one.change for one in tried if one.healed]
+    assert bool(healed) == good, str(report)
+    assert all("a learning rate of 40" in change for change in healed)
+    if not good and not outside:
+        assert "in 200 steps the loss falls farther with the steps as they are" in tried[0].change
 
 
 def test_a_loss_that_no_rate_lowers_is_not_blamed_on_the_rate():

@@ -28,8 +28,8 @@ NEAR = 1e-3
 """What is no further apart, relative to itself, is taken for the same."""
 
 _OFTEN = 0.05
-_LONG = 3
-"""Of two entries one is the larger one anyway."""
+_LONG, _MANY_PAIRS = 3, 16
+"""Of two entries one is the larger one anyway: only many such pairs tell of an order."""
 _ROUND = 2e-4
 
 
@@ -46,6 +46,16 @@ def shortest(number: float, apart: float = NEAR) -> float:
     """The number of the fewest digits that is no further away, relative to it."""
     written = (float(f"{number:.{digits}g}") for digits in range(1, 17))
     return next(one for one in written if abs(one - number) <= apart * abs(number))
+
+
+def ordered_axes(images: Sequence[np.ndarray]) -> list[int]:
+    """The axes along which an order of all images is none by chance."""
+    numbers = sum(image.size for image in images)
+    return [
+        axis
+        for axis, size in enumerate(images[0].shape)
+        if size >= _LONG or (size == 2 and numbers >= 2 * _MANY_PAIRS)
+    ]
 
 
 def _count(shape, axis):
@@ -97,11 +107,12 @@ def _of_sums(axis, images, others, low, record):
 
 def _of_orders(images, low):
     """Orders along an axis that all images have, and that chance does not give."""
-    for axis, size in enumerate(images[0].shape):
+    for axis in ordered_axes(images):
         steps = [np.diff(image, axis=axis) for image in images]
         for direction, sign in (("increasing", 1), ("decreasing", -1)):
             ordered = all((sign * step >= 0).all() for step in steps)
-            if size < _LONG or not ordered or not all(step.any() for step in steps):
+            # Of a short one some images are the same everywhere, as of what is all below zero.
+            if not ordered or 2 * sum(step.any() for step in steps) < len(steps):
                 continue
             order = Monotone(direction, axis=axis)
             if low >= 0:

@@ -58,6 +58,7 @@ class Attempt:
             apply,
             brings=tuple(code for remedy in remedies for code in remedy.brings),
             saved=all(remedy.saved for remedy in remedies),
+            longer=any(remedy.longer for remedy in remedies),
         )
 
 

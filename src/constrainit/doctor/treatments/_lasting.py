@@ -19,6 +19,7 @@ from constrainit.doctor.treatments._falling import (
     trains,
 )
 from constrainit.doctor.treatments._farther import Farther
+from constrainit.doctor.treatments._longer_steps import outrun
 from constrainit.doctor.treatments._remedy import Look, Remedy, is_good, key
 
 _FARTHER = 5
@@ -94,6 +95,9 @@ def confirmed(
         doubt = _slower(remedy, farther, wanted, now) or _still(remedy, farther, wanted, now)
     if not doubt and after.changed.problem is not None and any(f.code in _BY_LOSS for f in wanted):
         doubt = _as_before(remedy, farther, wanted, now, takes_more)
+    if not doubt and remedy.longer:
+        other = after.changed.problem or problem
+        doubt = outrun(remedy, farther, wanted, _has_same_loss(problem, other))
     if not doubt and _is_asked(remedy, wanted) and problem.is_small:
         doubt = _later(remedy, farther, wanted)
     return after.doubted(doubt) if doubt else after

@@ -152,7 +152,7 @@ REMEDIES = (
     Remedy(("CW608",), training.steady_rate),
     Remedy(("CW613",), training.longer_schedule),
     Remedy(("CW602",), data.scaled_targets, saved=False, trains=True),
-    Remedy(("CW615",), training.higher_rate),
+    Remedy(("CW615",), training.higher_rate, longer=True),
     Remedy(("CW614",), dropouts.what_is_kept),
     Remedy(("CW408",), models.more_rows),
     Remedy(("CW509",), models.with_derivatives),

@@ -72,6 +72,7 @@ class Remedy:
         factor: By how much it makes the steps of training shorter.
         apart: Whether it mends constraints, and may mend those of one class by themselves.
         trains: Whether it is no cure unless the loss falls then.
+        longer: Whether it makes the steps longer, so that they may go wrong later.
         beside: What is told besides where it heals as well, as either may be meant.
     """
 
@@ -85,6 +86,7 @@ class Remedy:
     factor: float = 1.0
     apart: bool = False
     trains: bool = False
+    longer: bool = False
     beside: Callable[[Problem, Evidence, list[Finding]], Changed | None] | None = None
 
 
@@ -233,8 +235,7 @@ def is_good(
 
 def _left_of(finding, after, found):
     """The codes of what overflows or grows still, though it was to follow from a finding."""
-    now = {key(f) for f in after.found if f.counts}
-    name = f"{finding.code} {finding.weight}"
+    name, now = f"{finding.code} {finding.weight}", {key(f) for f in after.found if f.counts}
     return sorted(
         {f.code for f in found if f.cause == name and f.code in BY_JUMP and key(f) in now}
     )

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from constrainit.doctor._statistics import to_numpy
+from constrainit.doctor.treatments._candidates import ordered_axes
 
 _ROUNDING = 1e-5
 _LARGER = 2.0
@@ -29,9 +30,10 @@ def is_wider(
     members = [to_numpy(a_set.project(value.astype("float32"))) for value in values]
     if any(_of_one_sign(images, sign) > _of_one_sign(members, sign) for sign in (1, -1)):
         return True
-    long = [axis for axis, size in enumerate(images[0].shape) if size > 2]
     steps = [
-        ([np.diff(one, axis=axis) for one in part]) for axis in long for part in (images, members)
+        ([np.diff(one, axis=axis) for one in part])
+        for axis in ordered_axes(images)
+        for part in (images, members)
     ]
     for given, had in zip(steps[::2], steps[1::2], strict=True):
         if any(_of_one_sign(given, sign) > _of_one_sign(had, sign) for sign in (1, -1)):
