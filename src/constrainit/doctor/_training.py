@@ -132,14 +132,16 @@ class Training:
         evidence.rounding = looked(problem, "rounding", _beyond.rounding, problem, evidence)
         if _beyond.hardly_falls(evidence.losses):
             evidence.kinks = kinks(problem, evidence, lambda: loss_anew(problem))
-        if _beyond.falls_away(evidence.losses):
-            looked(problem, "a loss that falls without end", self._further)
+        held = (problem, self.constraints, evidence.weights)
+        # What raises at the steps that follow is a fault of the training.
+        if _beyond.falls_away(evidence.losses) and not looked(
+            problem, "a bound of the loss", bounds_the_loss, *held
+        ):
+            self._further()
 
     def _further(self):
         """Takes more steps where nothing keeps a loss from falling without end."""
         problem, evidence = self.problem, self.evidence
-        if bounds_the_loss(problem, self.constraints, evidence.weights):
-            return
         below = _penalty.below_zero(problem)
         losses = _beyond.further(problem, self.constraints, problem.step(looking=False))
         evidence.further, evidence.added = losses, _beyond.added(problem)
