@@ -142,6 +142,7 @@ WIDE = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.*may not be what is meant")
 @pytest.mark.parametrize("name", WIDE)
 def test_a_set_that_leaves_every_weight_as_it_is(name):
     """It is a note, as it may be meant against what runs away."""
