@@ -6,7 +6,7 @@ import pytest
 from keras import layers, ops
 
 import constrainit as ci
-from constrainit.doctor.treatments import outputs
+from constrainit.doctor.treatments import softplus
 
 # What the rules say follows from numbers and from the user's Python, on any backend.
 pytestmark = pytest.mark.in_turns
@@ -76,7 +76,7 @@ def test_what_a_power_is_taken_of_is_made_positive():
 
 def test_else_the_power_gets_a_floor(monkeypatch):
     """In the user's own line."""
-    monkeypatch.setattr(outputs, "NEGATIVE_BASE", "nothing")
+    monkeypatch.setattr(softplus, "NEGATIVE_BASE", "nothing")
     y = np.abs(X[:, :1]) + 0.5
     report = diagnosed([layers.Dense(8, activation="tanh"), layers.Dense(1), Power()], y)
     tried = [f.treatment for f in report.findings if f.code == "CW401"]
