@@ -1,11 +1,13 @@
 """What is looked at only where there is reason to: further steps, rounding, indices, schedules."""
 
+import math
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from constrainit.doctor import _penalty
 from constrainit.doctor._entering import note_in_prediction
 from constrainit.doctor._evidence import (
     BeyondEvidence,
@@ -91,7 +93,19 @@ def is_nothing(loss: float, evidence: Evidence) -> bool:
     return abs(loss) <= _NOTHING * min([1.0, *(one for one in kept if one > 0)])
 
 
-def further(problem: Any, constraints: Any, stepped: Any) -> list[float]:
+def fall_on(problem: Any, constraints: Any, evidence: Evidence) -> None:
+    """Takes more steps where nothing keeps a loss from falling without end."""
+    below = _penalty.below_zero(problem)
+    losses = _further(problem, constraints, problem.step(looking=False))
+    evidence.further, evidence.added = losses, added(problem)
+    # Of weights that have overflowed nothing is told.
+    below = _penalty.below_zero(problem) if math.isfinite(losses[-1]) else below
+    evidence.falling_penalties = {
+        r.path: below[id(r.variable)] for r in evidence.weights if id(r.variable) in below
+    }
+
+
+def _further(problem, constraints, stepped):
     """The losses of more steps, up to the first that is not finite."""
     losses: list[float] = []
     while len(losses) < _FURTHER:

@@ -15,9 +15,9 @@ from constrainit._constrain import constrain
 from constrainit.doctor._frames import fault
 from constrainit.doctor._probe import probe
 from constrainit.doctor._state import borrowed
+from constrainit.doctor._twin import own_classes
 from constrainit.doctor.rules import findings
 from constrainit.doctor.treatments._remedy import with_other
-from constrainit.doctor.treatments.models import own_classes
 from constrainit.model import GroupRecord, constrained_records
 from constrainit.sets import Custom
 

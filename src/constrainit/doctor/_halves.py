@@ -17,6 +17,8 @@ from constrainit.doctor._statistics import to_numpy
 _FEWEST = 8
 """Examples of which a half tells something."""
 
+_TRAINS = 0.2
+
 Values = list[tuple[Any, Any]]
 """Variables, each with a value."""
 
@@ -25,6 +27,20 @@ def can_be_halved(problem: Problem) -> bool:
     """Whether the examples are the user's own and enough, and a step is cheap."""
     given = problem.given_y is not None and not problem.drawn
     return given and problem.is_small and keras.tree.flatten(problem.x)[0].shape[0] >= _FEWEST
+
+
+def misses(losses: tuple[float, float, float], share: float) -> bool:
+    """Whether a training misses so much of what another one takes off the loss.
+
+    That is a fifth of it at least. A training that is not finite misses all.
+
+    Args:
+        losses: The loss at the start, after the one and after the other.
+        share: The share that is missed.
+    """
+    first, given, other = losses
+    gain = first - other
+    return bool(gain > _TRAINS * abs(first) and not given - other <= share * gain)
 
 
 class Halves:

@@ -12,15 +12,15 @@ import numpy as np
 from keras import ops
 
 from constrainit.doctor._evidence import HiddenEvidence
-from constrainit.doctor._halves import Halves, Values, can_be_halved, tried
+from constrainit.doctor._halves import Halves, Values, can_be_halved, misses, tried
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import is_custom, own_function
-from constrainit.doctor._state import snapshot
+from constrainit.doctor._state import snapshot, take_in
 from constrainit.doctor._statistics import to_numpy
 
 _STEPS = 100
-_TRAINS, _MISSED = 0.2, 0.1
-"""What a training that moves them takes off the loss, and the share that one without misses."""
+_MISSED = 0.1
+"""The share of what a training that moves them takes off the loss that one without misses."""
 
 
 def functions_of(layer: Any) -> Iterator[Any]:
@@ -76,7 +76,8 @@ def _tried(problem, made, start):
         with tried(problem, "weights that functions hold are"):
             halves = Halves(problem, start)
             first, given = halves.loss(), halves.train(_STEPS)
-            take_in(made)
+            for part in made.parts:
+                take_in(made.holder, part)
             # A number of Python's is of a weak type, for which JAX traces a step once more.
             strong = [(v, ops.convert_to_tensor(to_numpy(value))) for v, value in held]
             for variable, value in strong:
@@ -96,20 +97,10 @@ def weights_of(part: Any) -> list[Any]:
     return part.trainable_variables
 
 
-def take_in(made: HiddenEvidence) -> None:
-    """Gives the layer that computes with hidden weights these as its own."""
-    for part in made.parts:
-        # Not through the layer, which takes no more of them once it is built.
-        is_layer = isinstance(part, keras.layers.Layer)
-        list.append(made.holder._layers if is_layer else made.holder._trainable_variables, part)
-
-
 def is_missed(made: HiddenEvidence) -> bool:
     """Whether the loss falls farther where hidden weights are trained, too."""
     if not made.function:
         return True
     if made.losses is None or not np.isfinite(made.losses).all():
         return False
-    first, given, moved = made.losses
-    gain = first - moved
-    return gain > _TRAINS * abs(first) and given - moved > _MISSED * gain
+    return misses(made.losses, _MISSED)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from constrainit.doctor._evidence import Evidence, OverwriteEvidence
-from constrainit.doctor._halves import Halves, Values, can_be_halved, tried
+from constrainit.doctor._halves import Halves, Values, can_be_halved, misses, tried
 from constrainit.doctor._own_optimizer import inner_of
 from constrainit.doctor._problem import Problem
 
@@ -13,11 +13,8 @@ LITTLE = 0.2
 """Where more is left of a steady movement the average is no hindrance."""
 
 _STEPS = 100
-_TRAINS = 0.2
-"""A training takes at least this share off the loss, ..."""
-
 _MISSED = 1 / 3
-"""... of which the overwritten one misses so much, where the average is to be at fault."""
+"""The overwritten training misses so much where the average is to be at fault."""
 
 
 def overwritten(problem: Problem, evidence: Evidence, start: Values) -> OverwriteEvidence | None:
@@ -45,6 +42,4 @@ def holds_back(seen: OverwriteEvidence) -> bool:
     """Whether the loss falls well farther where the average does not overwrite the weights."""
     if seen.losses is None or not np.isfinite(seen.losses).all():
         return False
-    first, given, free = seen.losses
-    gain = first - free
-    return gain > _TRAINS * abs(first) and given - free > _MISSED * gain
+    return misses(seen.losses, _MISSED)

@@ -150,6 +150,13 @@ _COMPILED = (
 """What a model knows of how it was compiled, but for the optimizer."""
 
 
+def take_in(layer: Any, part: Any) -> None:
+    """Gives a layer that is built a weight to train, or a layer, until the model is put back."""
+    # Not through the layer, which takes no more of them then.
+    is_layer = isinstance(part, keras.layers.Layer)
+    list.append(layer._layers if is_layer else layer._trainable_variables, part)
+
+
 def compiled_as(model: Any, other: Any) -> None:
     """Gives another model what `compile` has set in the first one, but for the optimizer."""
     held = vars(model)

@@ -137,19 +137,7 @@ class Training:
         if _beyond.falls_away(evidence.losses) and not looked(
             problem, "a bound of the loss", bounds_the_loss, *held
         ):
-            self._further()
-
-    def _further(self):
-        """Takes more steps where nothing keeps a loss from falling without end."""
-        problem, evidence = self.problem, self.evidence
-        below = _penalty.below_zero(problem)
-        losses = _beyond.further(problem, self.constraints, problem.step(looking=False))
-        evidence.further, evidence.added = losses, _beyond.added(problem)
-        # Of weights that have overflowed nothing is told.
-        below = _penalty.below_zero(problem) if math.isfinite(losses[-1]) else below
-        evidence.falling_penalties = {
-            r.path: below[id(r.variable)] for r in evidence.weights if id(r.variable) in below
-        }
+            _beyond.fall_on(problem, self.constraints, evidence)
 
     def _lossy(self):
         """The operations that lose what they are given, where something was lost."""

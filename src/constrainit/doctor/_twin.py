@@ -1,4 +1,4 @@
-"""A model like one that is not built."""
+"""A model like one that is not built, and the classes that models are made of."""
 
 import inspect
 
@@ -12,12 +12,8 @@ def twin_of(model: keras.Model) -> keras.Model | None:
 
     The constraints are the original objects: their configs may leave arguments out.
     """
-    custom = {}
-    for layer in model._flatten_layers():
-        for part in (layer, *vars(layer).values()):
-            custom[type(part).__name__] = type(part)
     try:
-        with keras.saving.custom_object_scope(custom):
+        with keras.saving.custom_object_scope(own_classes(model)):
             twin = _from_config(type(model), model.get_config())
     # A user's `get_config` may raise anything, or not exist.
     except Exception:
@@ -33,6 +29,13 @@ def twin_of(model: keras.Model) -> keras.Model | None:
     compiled_as(model, twin)
     twin.optimizer = getattr(model, "optimizer", None)
     return twin
+
+
+def own_classes(model: keras.Model) -> dict[str, type]:
+    """The classes of the parts of a model by name, for a model that is made like it."""
+    parts = [part for layer in model._flatten_layers() for part in (layer, *vars(layer).values())]
+    parts += [getattr(variable, "constraint", None) for variable in model.variables]
+    return {type(part).__name__: type(part) for part in parts}
 
 
 def _from_config(kind, config):

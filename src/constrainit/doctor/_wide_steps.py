@@ -6,7 +6,7 @@ import numpy as np
 
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._far_points import far_image
-from constrainit.doctor._halves import Halves, Values, can_be_halved, tried
+from constrainit.doctor._halves import Halves, Values, can_be_halved, misses, tried
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._schedules import schedule_of
 from constrainit.doctor._statistics import to_numpy
@@ -19,8 +19,8 @@ _SMALL = 0.01
 """The share of it that a step should go."""
 
 _STEPS = 100
-_TRAINS, _MISSED = 0.2, 1 / 3
-"""What shorter steps take off the loss at least, and the share of it that the own ones miss."""
+_MISSED = 1 / 3
+"""The share of what shorter steps take off the loss that the own ones miss."""
 
 
 class WideSteps(NamedTuple):
@@ -74,10 +74,8 @@ def wide_steps(
         halves = Halves(problem, start)
         first, given = halves.loss(), halves.train(_STEPS)
         halves.begin()
-        short = halves.train(_STEPS, [lower] * _STEPS)
-        gain = first - short
-        if gain > _TRAINS * abs(first) and not given - short <= _MISSED * gain:
-            losses = (first, given, short)
+        losses = first, given, halves.train(_STEPS, [lower] * _STEPS)
+        if misses(losses, _MISSED):
             return WideSteps(made.record, made.stride, low, high, rate, lower, _STEPS, losses)
     return None
 

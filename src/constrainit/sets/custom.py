@@ -94,7 +94,7 @@ class Custom(ConstraintSet):
         moved, wide = super()._outside(w, image), widened(image)
         # A factorization or a sum gives other last digits for what it has given itself.
         again = ops.abs(widened(self._nearest(wide, dtype_of(image))) - wide)
-        most = _ROUNDING * tolerance(dtype_of(image)) * largest(wide)
+        most = _ROUNDING * tolerance(dtype_of(image)) * largest(ops.abs(wide))
         return ops.where(ops.abs(moved) <= ops.minimum(_CALLS * largest(again), most), 0.0, moved)
 
     def _usable(self, w):

@@ -12,6 +12,7 @@ from constrainit.doctor._frames import Cut, Source
 from constrainit.doctor._statistics import Output
 from constrainit.doctor.rules._sections import Page, page_of
 from constrainit.doctor.trace import Operation
+from constrainit.doctor.trace._limits import CUT_OFF
 
 
 class Rule(ABC):
@@ -83,6 +84,11 @@ def at_operation(evidence: Evidence, stage: str) -> tuple[str, dict[str, Any]]:
         return "", {}
     text, where = told(operation)
     return f"; the operation is {text}", where
+
+
+def beyond_bounds(evidence: Any) -> list[Operation]:
+    """The operations whose bounds cut off all of what comes in."""
+    return [one for one in evidence.lossy if one.limit.startswith(CUT_OFF)]
 
 
 def told(operation: Operation) -> tuple[str, dict[str, Any]]:

@@ -7,8 +7,7 @@ import numpy as np
 
 from constrainit.doctor._masking import MaskedEvidence
 from constrainit.doctor._statistics import to_numpy
-from constrainit.doctor.rules._rule import Rule, cut_at, is_cut_behind, percent
-from constrainit.doctor.trace._limits import CUT_OFF
+from constrainit.doctor.rules._rule import Rule, beyond_bounds, cut_at, is_cut_behind, percent
 
 _ROUNDING, _LATER = 1e-6, 1e-4
 
@@ -61,7 +60,7 @@ class ConstantOutput(Rule):
             return
         # A step without a derivative that gives one value to all is told by its own rule.
         cut = {e.layer for e in evidence.entries if e.leaves and not e.gradient}
-        cut -= {one.layer for one in evidence.lossy if one.limit.startswith(CUT_OFF)}
+        cut -= {one.layer for one in beyond_bounds(evidence)}
         # One number of the whole batch that is its own loss, as a likelihood, is no prediction.
         cut |= evidence.of_batch
         # A layer that is called several times may be given the state that a loop begins with.
@@ -110,18 +109,14 @@ def _cause(evidence, output):
     masked = evidence.masked
     if masked is not None and _is_behind(evidence, output, [masked.layer.name]):
         return _of_mask(masked)
-    bounds = next(
-        (one for one in evidence.lossy
-         if one.layer == output.layer and one.source and one.limit.startswith(CUT_OFF)),
-        None,
-    )  # fmt: skip
-    if bounds is not None:
-        return (
-            f", {bounds.limit} in line {bounds.source.line}",
-            "let the bounds reach as far as what comes there, such as keypoints over the range of "
-            "the feature, or scale the inputs to lie between them",
-            {"source": bounds.source},
-        )
+    for bounds in [one for one in beyond_bounds(evidence) if one.layer == output.layer]:
+        if bounds.source is not None:
+            return (
+                f", {bounds.limit} in line {bounds.source.line}",
+                "let the bounds reach as far as what comes there, such as keypoints over the range "
+                "of the feature, or scale the inputs to lie between them",
+                {"source": bounds.source},
+            )
     padded = evidence.padded
     if padded is not None and _is_behind(evidence, output, padded.recurrences):
         return (

@@ -1,7 +1,6 @@
 """CW412 beyond-range."""
 
-from constrainit.doctor.rules._rule import Rule, told
-from constrainit.doctor.trace._limits import CUT_OFF
+from constrainit.doctor.rules._rule import Rule, beyond_bounds, told
 
 
 class BeyondRange(Rule):
@@ -52,10 +51,11 @@ class BeyondRange(Rule):
         paths = {record.path for record in never}
         layers = {record.layer.name for record in never}
         still = {o.layer for o in evidence.outputs if o.spread <= 1e-6 * o.peak}
+        cut_off = beyond_bounds(evidence)
         for operation in evidence.lossy:
             # That signals saturate, or all lie beyond bounds, have rules of their own.
             data = any(one.data for one in operation.operands)
-            if operation.limit.startswith(CUT_OFF) or ("saturated" in operation.limit and data):
+            if operation in cut_off or ("saturated" in operation.limit and data):
                 continue
             entered = {path for one in operation.operands for path in one.weights}
             at = {operation.layer} & (layers | still)

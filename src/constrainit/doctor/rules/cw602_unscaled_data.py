@@ -1,7 +1,6 @@
 """CW602 unscaled-data."""
 
-from constrainit.doctor.rules._rule import Rule
-from constrainit.doctor.trace._limits import CUT_OFF
+from constrainit.doctor.rules._rule import Rule, beyond_bounds
 
 
 class UnscaledData(Rule):
@@ -60,8 +59,8 @@ class UnscaledData(Rule):
             then = trial.evidence.losses
             lines = [
                 f"; or let the bounds in line {one.source.line} reach as far as the data does"
-                for one in evidence.lossy
-                if one.source and one.limit.startswith(CUT_OFF)
+                for one in beyond_bounds(evidence)
+                if one.source
             ]
             usual = trial.change.startswith("the data")
             how = "mean zero and deviation one" if usual else trial.change

@@ -16,6 +16,9 @@ from constrainit.doctor.treatments._edits import all_replaced
 from constrainit.doctor.treatments._remedy import Changed, seen, write
 from constrainit.doctor.treatments._rewriting import registered_as_before, rewritten
 
+_MOST = 4
+"""So many places are edited one by one."""
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -97,9 +100,6 @@ def _last_axis(misbuilt):
         return edit
 
     return [edit_at(None), *(edit_at({place}) for place in range(_MOST))]
-
-
-_MOST = 4
 
 
 def _indices(text, axes):

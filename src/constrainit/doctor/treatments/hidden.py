@@ -2,7 +2,7 @@
 
 import keras
 
-from constrainit.doctor._held_by_functions import take_in
+from constrainit.doctor._state import take_in
 from constrainit.doctor.treatments._remedy import Changed, with_other
 
 
@@ -12,7 +12,8 @@ def weights_of_the_layer(problem, evidence, found):
     for made in evidence.hidden:
         if made.holder.name not in names:
             continue
-        take_in(made)
+        for part in made.parts:
+            take_in(made.holder, part)
         if made.function:
             lines.append(_as_a_layer(made))
             continue

@@ -10,6 +10,7 @@ import keras
 
 from constrainit.doctor._code import kind_of_layer
 from constrainit.doctor._recording import is_custom
+from constrainit.doctor._state import take_in
 from constrainit.doctor.treatments._edits import all_replaced
 from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.doctor.treatments._rewriting import become, rewritten, scope_of
@@ -77,8 +78,7 @@ class _Edit:
         """Gives a layer the attributes, as its constructor would have."""
         for name, expression in self.made.items():
             inner = eval(expression, {**self.scope, "self": layer})
-            # Not through the layer, which takes no more of them once it is built.
-            list.append(layer._layers, inner)
+            take_in(layer, inner)
             vars(layer)[name] = inner
 
     def _constructions(self, call):

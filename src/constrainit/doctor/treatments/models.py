@@ -6,7 +6,8 @@ from constrainit._calibrate import calibrate, can_be_fitted
 from constrainit._carried import carry_adapted
 from constrainit._obey import prepare
 from constrainit.doctor._problem import Problem
-from constrainit.doctor._state import compiled_as
+from constrainit.doctor._state import compiled_as, take_in
+from constrainit.doctor._twin import own_classes
 from constrainit.doctor.treatments._configs import config_of, each
 from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.layers import OutputScale
@@ -201,8 +202,7 @@ def made_weights(problem, evidence, found):
     for made in evidence.plain:
         if made.holder.name in names:
             weight = keras.Variable(made.value, name=made.name)
-            # Not through the layer, which takes no more weights once it is built.
-            list.append(made.holder._trainable_variables, weight)
+            take_in(made.holder, weight)
             vars(made.holder)[made.name] = weight
             shape = f"self.add_weight(shape={made.shape}, name={made.name!r}, initializer=...)"
             lines.append(f"self.{made.name} = {shape}  # in build of {type(made.holder).__name__}")
@@ -218,13 +218,6 @@ def made_weights(problem, evidence, found):
 def _listed(names):
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return f"{', '.join(map(str, names[:3]))}{more}"
-
-
-def own_classes(model: keras.Model) -> dict[str, type]:
-    """The classes of the parts of a model by name, for a model that is made like it."""
-    parts = [part for layer in model._flatten_layers() for part in (layer, *vars(layer).values())]
-    parts += [getattr(variable, "constraint", None) for variable in model.variables]
-    return {type(part).__name__: type(part) for part in parts}
 
 
 def made_from(problem: Problem, config: dict, exact: bool = True) -> Problem:
