@@ -5,6 +5,7 @@ from dataclasses import replace
 import keras
 
 from constrainit.doctor._own_optimizer import inner_of
+from constrainit.doctor._replayed import begin
 from constrainit.doctor._schedules import schedule_of
 from constrainit.doctor.rules._symptoms import diverges
 from constrainit.doctor.treatments._remedy import Changed, with_other
@@ -44,6 +45,17 @@ def within_the_set(problem, evidence, found):
     """The learning rate with which a step goes a hundredth of the width of a set."""
     seen = evidence.wide_steps
     return seen and lower_rate(seen.lower / seen.rate)(problem, evidence, found)
+
+
+def from_the_start(problem, evidence, found):
+    """The lower rate with which a model trains whose steps have failed, from where they began."""
+    trial = evidence.trials.get("start")
+    if trial is None:
+        return None
+    rate = trial.numbers["rate"]
+    other = begin(problem, rate)
+    code = f"model.optimizer.learning_rate = {rate:.3g}"
+    return Changed(f"training from the start with {trial.change}", other, code)
 
 
 def far_lower_rate(factor):
