@@ -98,17 +98,17 @@ def test_a_sound_model_of_two_outputs():
     assert "CW603" not in [f.code for f in ci.diagnose(model, X, y, steps=5).findings]
 
 
-def test_code_of_a_single_loss_is_that_argument():
+def test_code_of_a_loss_is_a_whole_call():
     model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
     problem = Problem(model, X, SIZES, None, None, 0)
     problem.set_loss()
-    assert pasted(problem, {0: '"mae"'}) == 'loss="mae"'
+    assert pasted(problem, {0: '"mae"'}) == ('model.compile(optimizer=model.optimizer, loss="mae")')
     model.compile("sgd", "mse", metrics=["mae"], steps_per_execution=2)
     problem = Problem(model, X, SIZES, None, None, 0)
     problem.set_loss()
     assert pasted(problem, {0: '"mae"'}) == (
-        "model.compile(optimizer=model.optimizer, loss=\"mae\", metrics=['mae'], "
+        'model.compile(optimizer=model.optimizer, loss="mae", metrics=["mae"], '
         "steps_per_execution=2)"
     )
 
