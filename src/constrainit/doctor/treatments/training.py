@@ -125,7 +125,9 @@ def longer_schedule(problem, evidence, found):
     )
     own = inner_of(problem.optimizer)
     try:
-        counted = made_with(schedule, **{name: _written(value) for name, value in counts.items()})
+        counted = made_with(
+            schedule, (), **{name: _written(value) for name, value in counts.items()}
+        )
         stepped = Written(made_with(own, (), learning_rate=Written("schedule")))
     except UnwritableError:
         return made
