@@ -114,7 +114,7 @@ def _further(model):
 
 
 def _chosen(model, given):
-    return False if given["run_eagerly"] else model._resolve_auto_jit_compile()
+    return False if given.get("run_eagerly") else model._resolve_auto_jit_compile()
 
 
 def _dotted(value):
