@@ -133,6 +133,7 @@ def examine(
                 like = model if another is None else another
                 built_anew(evidence.misbuilt, like, found, (x, y, loss, optimizer, seed, steps))
                 return _report(model, x, evidence, seed, said, found, target=target)
+    _arguments.targets(model, y, loss)
     problem = Problem(model, x, y, loss, optimizer, seed, steps)
     problem.of_file, problem.start = target.endswith(".keras"), start
     now = {layer.name for layer in model._flatten_layers() if layer.built and layer.variables}
