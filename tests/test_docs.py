@@ -112,6 +112,16 @@ def test_the_code_of_the_readme_runs_from_top_to_bottom(tmp_path, monkeypatch):
     assert names["ci"].check(names["plain"]).ok
 
 
+@pytest.mark.filterwarnings("ignore:.*rounding:UserWarning")
+def test_the_first_code_of_the_page_of_smooth_maps_runs():
+    """By itself, as a newcomer pastes it."""
+    [block, *_] = re.findall(r"```python\n(.*?)```", (DOCS / "smooth.md").read_text(), re.DOTALL)
+    names: dict = {}
+    exec(block, names)
+    kernel = names["plain"].layers[0].kernel
+    np.testing.assert_allclose(array(kernel) * 16, np.round(array(kernel) * 16), atol=1e-6)
+
+
 def test_our_column_of_the_page_of_other_libraries_can_be_pasted():
     """Every piece of our code there makes what it says."""
     layer = keras.layers.Dense(3)

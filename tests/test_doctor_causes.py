@@ -912,7 +912,7 @@ def test_a_recurrence_that_feeds_back_without_bound(activation, codes):
     if codes:
         assert found[0].layer == "recurrence"
         assert found[0].treatment.healed
-        assert 'SimpleRNN(..., activation="tanh")' in found[0].treatment.code
+        assert 'SimpleRNN(4, activation="tanh", ' in found[0].treatment.code
         assert all(f.cause for f in found[1:])
 
 

@@ -98,17 +98,17 @@ def test_a_sound_model_of_two_outputs():
     assert "CW603" not in [f.code for f in ci.diagnose(model, X, y, steps=5).findings]
 
 
-def test_code_of_a_single_loss_is_that_argument():
+def test_code_of_a_loss_is_a_whole_call():
     model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
     problem = Problem(model, X, SIZES, None, None, 0)
     problem.set_loss()
-    assert pasted(problem, {0: '"mae"'}) == 'loss="mae"'
+    assert pasted(problem, {0: '"mae"'}) == ('model.compile(optimizer=model.optimizer, loss="mae")')
     model.compile("sgd", "mse", metrics=["mae"], steps_per_execution=2)
     problem = Problem(model, X, SIZES, None, None, 0)
     problem.set_loss()
     assert pasted(problem, {0: '"mae"'}) == (
-        "model.compile(optimizer=model.optimizer, loss=\"mae\", metrics=['mae'], "
+        'model.compile(optimizer=model.optimizer, loss="mae", metrics=["mae"], '
         "steps_per_execution=2)"
     )
 
@@ -155,3 +155,25 @@ def test_the_file_of_a_fix_is_compiled_as_the_model_was(tmp_path):
         assert held[name] == was[name]
     assert held["loss"]["size"] == "mse"
     assert held["loss"]["kind"]["config"]["from_logits"]
+
+
+def test_an_output_without_targets_is_named():
+    """Keras would speak of a path in its loss; an output that has no loss needs none."""
+    model, y = of_two("mse", of_logits(True), "named")
+    del y["kind"]
+    with pytest.raises(ValueError, match=r"'size', 'kind'.*Received: targets for 'size'\. Missing"):
+        ci.diagnose(model, X, y)
+    with pytest.raises(ValueError, match=r"Received: one array\. Missing: 'kind'"):
+        ci.diagnose(model, X, SIZES)
+    model.compile("sgd", {"size": "mse"})
+    assert "CW001" not in [f.code for f in ci.diagnose(model, X, y, steps=2).findings]
+
+
+def test_names_that_are_nearly_right_are_told():
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(1)])
+    with pytest.raises(ValueError, match=r"loss='mes'\. Did you mean 'mse'"):
+        ci.diagnose(model, X, SIZES, loss="mes")
+    with pytest.raises(ValueError, match=r"Did you mean .*'adam'"):
+        ci.diagnose(model, X, SIZES, optimizer="adma")
+    with pytest.raises(ValueError, match=r"Received: loss='\?\?\?'\.$"):
+        ci.diagnose(model, X, SIZES, loss="???")

@@ -32,11 +32,18 @@ OF_NUMBERS, OF_COLUMNS = (
     logits(keras.losses.SparseCategoricalCrossentropy),
     logits(keras.losses.CategoricalCrossentropy),
 )
+
+
+def compiled(loss):
+    """What is pasted to train with another loss."""
+    return f"model.compile(optimizer=model.optimizer, loss={loss})"
+
+
 PASTED = {
-    NUMBERS: f'loss="{NUMBERS}"',
-    COLUMNS: f'loss="{COLUMNS}"',
-    OF_NUMBERS: "loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True)",
-    OF_COLUMNS: "loss=keras.losses.CategoricalCrossentropy(from_logits=True)",
+    NUMBERS: compiled(f'"{NUMBERS}"'),
+    COLUMNS: compiled(f'"{COLUMNS}"'),
+    OF_NUMBERS: compiled("keras.losses.SparseCategoricalCrossentropy(from_logits=True)"),
+    OF_COLUMNS: compiled("keras.losses.CategoricalCrossentropy(from_logits=True)"),
 }
 
 
@@ -72,12 +79,12 @@ def test_the_other_cross_entropy_takes_the_labels(loss, y, last, heals):
         (NUMBERS, (CLASSES + 1)[:, None], "CW605", "y = y - 1"),
         (NUMBERS, (CLASSES + 1).astype("float32"), "CW605", "y = y - 1"),
         (NUMBERS, CLASSES - 1, "CW605", "y = y + 1"),
-        (COLUMNS, CLASSES + 1, "CW603", f'loss="{NUMBERS}"\ny = y - 1'),
+        (COLUMNS, CLASSES + 1, "CW603", f"{PASTED[NUMBERS]}\ny = y - 1"),
         (
             COLUMNS,
             (CLASSES + 1)[:, None].astype("float32"),
             "CW603",
-            f'loss="{NUMBERS}"\ny = y - 1',
+            f"{PASTED[NUMBERS]}\ny = y - 1",
         ),
         (COLUMNS, np.eye(4, dtype="float32")[CLASSES + 1], "CW605", "y = y[..., 1:]"),
     ],
@@ -142,7 +149,7 @@ def test_one_of_two_outputs():
     first = ci.diagnose(model, X, [CLASSES, CLASSES], steps=3).findings[0]
     assert (first.code, first.layer) == ("CW603", "two")
     assert first.treatment.healed
-    assert first.treatment.code == f'loss=["{NUMBERS}", "{NUMBERS}"]'
+    assert first.treatment.code == compiled(f'["{NUMBERS}", "{NUMBERS}"]')
 
 
 @pytest.mark.parametrize(
@@ -214,9 +221,9 @@ def test_a_share_of_one_for_a_single_unit(loss, last):
     assert (first.code, first.level, first.layer) == ("CW603", "error", "last"), str(report)
     assert "a single unit" in first.message
     assert first.treatment.healed, str(report)
-    binary = 'loss="binary_crossentropy"', "loss=keras.losses.BinaryCrossentropy(from_logits=True)"
+    binary = '"binary_crossentropy"', "keras.losses.BinaryCrossentropy(from_logits=True)"
     sigmoid = 'keras.layers.Dense(1, activation="sigmoid")\n' * (last == "softmax")
-    assert first.treatment.code == sigmoid + binary[last is None]
+    assert first.treatment.code == sigmoid + compiled(binary[last is None])
     assert all(finding.cause == "CW603 last" for finding in others), str(report)
 
 

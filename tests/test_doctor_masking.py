@@ -32,7 +32,7 @@ def test_a_mask_of_real_zeros():
     within = float(np.mean((GAP - 1).sum() / (GAP + 1).sum()))
     assert f"{100 * within:.3g} % of those between the first and the last" in first.message
     assert first.treatment.healed, str(report)
-    assert first.treatment.code == "keras.layers.Masking(mask_value=-10.0)"
+    assert first.treatment.code.startswith("keras.layers.Masking(mask_value=-10.0")
     assert not others, str(report)
 
 
@@ -42,7 +42,7 @@ def test_a_table_that_masks_a_word():
     report = diagnosed([table], PULSES[..., 0].astype("int32"))
     first = next(finding for finding in report.findings if finding.counts)
     assert (first.code, first.layer) == ("CW405", "table"), str(report)
-    assert first.treatment.code == "keras.layers.Embedding(..., mask_zero=False)", str(report)
+    assert "mask_zero=False" in first.treatment.code, str(report)
 
 
 @pytest.mark.parametrize("number", [0.0, -10.0])

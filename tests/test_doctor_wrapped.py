@@ -69,12 +69,12 @@ def test_the_source_of_an_attached_constraint_is_read():
 
 @pytest.mark.parametrize("name", [None, "first"])
 def test_why_a_weight_is_named_by_its_place_is_said(name):
-    """Where Keras made up the name of its layer; what is pasted runs either way."""
+    """Where Keras may have made up the name of its layer; what is pasted runs either way."""
     model = two_layers(name)
     ci.constrain(model, {f"{model.layers[0].name}/kernel": Square()})
     found = ci.diagnose(model, X, X[:, :1]).findings
     code = next(f.treatment.code for f in found if f.code == "CW205" and f.treatment)
-    assert ("# by place: Keras made up the name" in code) == (name is None)
+    assert ("# by place: unless you gave it" in code) == (name is None)
     assert ("model.layers[0].kernel.path" in code) == (name is None)
     exec(code, {"ci": ci, "model": model})
 

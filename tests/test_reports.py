@@ -16,6 +16,7 @@ from rich.console import Console
 from sarif_kit.validate import validation_errors
 
 from constrainit import _text, _words
+from constrainit._words import share
 from constrainit.doctor import _finding_page
 from constrainit.doctor._choice import chosen, codes_of, fails
 from constrainit.doctor._finding import Finding, Treatment
@@ -367,3 +368,20 @@ def test_bins_count_what_is_finite(size):
     assert bins.min() > 0.9 * bins.max() - 1
     assert numbers(np.zeros((2, 2)), binned=True).bins[0] == 4
     assert numbers(value).bins == ()
+
+
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        (0.638, "63.8 % of its norm"),
+        (1.004, "100 % of its norm"),
+        (9.5, "950 % of its norm"),
+        (16.1, "16 times its norm"),
+        (16100.0, "16,100 times its norm"),
+        (3e9, "3e+09 times its norm"),
+        (float("inf"), "inf of its norm"),
+    ],
+)
+def test_a_large_share_is_told_as_a_multiple(part, told):
+    assert share(part, "its norm") == told
+    assert share(part) == told.removesuffix(" its norm").removesuffix(" of")

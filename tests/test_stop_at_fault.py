@@ -115,7 +115,7 @@ def test_a_fault_is_named_and_its_step_kept(tmp_path, stage):
     kept, fresh = _fault_file.read(path), make()
     assert kept.about["stage"] == stage
     np.testing.assert_array_equal(kept.data[0], x[rows])
-    assert _fault_file.restore(fresh, kept, kept.data[0]) == []
+    assert _fault_file.restore(fresh, kept, kept.data[0])[0] == []
     for one, other in zip(
         [*fresh.variables, *fresh.optimizer.variables],
         [*sick.variables, *sick.optimizer.variables],
@@ -256,6 +256,7 @@ def test_the_doctor_replays_the_step(tmp_path, monkeypatch):
     assert found.exit_code == 1, found.output
     assert "replayed from fault.npz: At step 3 the output of 'root'" in found.output
     assert "CW401" in found.output
+    assert "CW601" not in found.output
     for wrong, message in (
         (["--replay", "no.npz"], "There is no file 'no.npz'"),
         (["--replay", "fault.npz", "--input-shape", "3"], "--replay brings its own batch"),
@@ -263,6 +264,30 @@ def test_the_doctor_replays_the_step(tmp_path, monkeypatch):
         found = CliRunner().invoke(cli, ["doctor", "m.keras", *wrong])
         assert found.exit_code == 2
         assert message in found.stderr
+
+
+@pytest.mark.parametrize(
+    "make_rate", [float, lambda r: keras.optimizers.schedules.CosineDecay(r, 999)]
+)
+def test_a_replayed_step_names_the_rate_that_has_led_to_it(tmp_path, monkeypatch, make_rate):
+    """No rate mends what has grown to overflow: it is told by training from the start."""
+    monkeypatch.chdir(tmp_path)
+    x = np.random.default_rng(0).normal(size=(64, 8)).astype("float32")
+    hidden = keras.layers.Dense(8, kernel_constraint=ci.NonNegative())
+    sick = keras.Sequential([keras.Input((8,)), hidden, keras.layers.Dense(1)])
+    sick.compile(keras.optimizers.SGD(make_rate(2.0)), "mse")
+    sick.save("m.keras")
+    fit = {"batch_size": 16, "epochs": 30, "verbose": 0}
+    with pytest.warns(UserWarning, match="not finite"):
+        sick.fit(x, x.sum(1, keepdims=True), callbacks=[ci.StopAtFault()], **fit)
+    found = CliRunner().invoke(
+        cli, ["doctor", "m.keras", "--replay", "fault.npz", "--format", "json"]
+    )
+    first, *others = json.loads(found.stdout)["findings"]
+    assert first["code"] == "CW601", found.output
+    assert first["treatment"]["healed"]
+    assert first["evidence"]["lower_rate"] <= 0.2
+    assert all(other["cause"] == "CW601" for other in others if other["level"] == "error")
 
 
 def test_training_goes_on_with_a_lower_rate(tmp_path):

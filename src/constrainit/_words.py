@@ -24,6 +24,25 @@ def span(low: float, high: float) -> str:
     return " to ".join(dict.fromkeys(ends))
 
 
+_MANY = 10.0
+"""From so many times a thing on nobody reads percent."""
+
+
+def share(part: float, whole: str = "") -> str:
+    """A share as people read it: 0.4 %, 71 %, 640 %, and from ten times the whole on 16 times.
+
+    Args:
+        part: The share, one for all of it.
+        whole: What it is a share of, such as "its norm", if the text goes on with that.
+    """
+    if not math.isfinite(part):
+        return f"{part} of {whole}" if whole else str(part)
+    if abs(part) < _MANY:
+        return f"{100 * part:.3g} %{f' of {whole}' if whole else ''}"
+    count = f"{part:,.0f}" if abs(part) < 1e6 else f"{part:.0e}"
+    return f"{count} times{f' {whole}' if whole else ''}"
+
+
 def beside(number: float, size: float, rounding: float = 1e-12, digits: int = 3) -> str:
     """A number beside one of its own kind: 0 where it is but the rounding of that, or minus zero.
 

@@ -1,5 +1,6 @@
 """Checks of what `diagnose` is called with."""
 
+import difflib
 import re
 import reprlib
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 
 from constrainit._shapes import input_specs, misfits
 from constrainit._words import counted
+from constrainit.doctor._own_step import has_own_step
 
 OF_BACKEND = re.compile(r"keras\.src\.backend\.(\w+)\.optimizers")
 """The module of an optimizer that only one backend has."""
@@ -149,4 +151,67 @@ def _known(name, value, get):
     except Exception:
         raise ValueError(
             f"`{name}` of `diagnose` must be what `compile` takes. Received: {name}={value!r}."
+            f"{_near(value, _NAMES[name])}"
         ) from None
+
+
+_NAMES = {
+    "loss": keras.src.losses.ALL_OBJECTS_DICT,
+    "optimizer": keras.src.optimizers.ALL_OBJECTS_DICT,
+}
+
+
+def _near(value, names):
+    """The names that one that is not known may be meant for, as a sentence."""
+    near = difflib.get_close_matches(str(value).lower(), [n for n in names if n.islower()])
+    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+
+def targets(model: Any, y: Any, loss: Any) -> None:
+    """Raises ValueError where an output that has a loss was given no target.
+
+    Asked of models that know their outputs, of a loss that Keras hands out to them.
+
+    Args:
+        model: A model that is built.
+        y: What was given as targets.
+        loss: In place of the loss that the model was compiled with.
+    """
+    outputs = getattr(model, "_outputs_struct", None)
+    own = type(model).compute_loss is not keras.Model.compute_loss or has_own_step(model)
+    if y is None or own or len(keras.tree.flatten(outputs)) < 2:
+        return
+    names = list(outputs) if isinstance(outputs, dict) else list(model.output_names)
+    loss = getattr(model, "loss", None) if loss is None else loss
+    asked = [name for name in names if _has_loss(loss, name, names)]
+    given = _given_names(y, names)
+    missing = [name for name in asked if name not in given]
+    if missing:
+        raise ValueError(
+            f"`y` of `diagnose` must hold targets for each output that has a loss: "
+            f"{', '.join(map(repr, asked))}. Received: {_told(y, given)}. Missing: "
+            f"{', '.join(map(repr, missing))}."
+        )
+
+
+def _has_loss(loss, name, names):
+    if isinstance(loss, dict):
+        return loss.get(name) is not None
+    if isinstance(loss, (list, tuple)):
+        return names.index(name) < len(loss) and loss[names.index(name)] is not None
+    return loss is not None
+
+
+def _given_names(y, names):
+    if isinstance(y, dict):
+        return [name for name in y if y[name] is not None]
+    if isinstance(y, (list, tuple)):
+        return [name for name, part in zip(names, y, strict=False) if part is not None]
+    return names[:1]
+
+
+def _told(y, given):
+    if isinstance(y, dict):
+        return f"targets for {', '.join(map(repr, given)) or 'none of them'}"
+    nested = isinstance(y, (list, tuple))
+    return f"a {type(y).__name__} of {len(y)}" if nested else "one array"

@@ -68,9 +68,9 @@ def run(
         raise TargetError("--replay brings its own batch: leave out --data and --input-shape.")
     _seed(seed)
     model, module = load_target(target, imports, max_size * 2**20)
-    x, y, said = None, None, []
+    x, y, said, start = None, None, [], None
     if replay is not None:
-        x, y, said = load_fault(model, replay, max_size * 2**20)
+        x, y, said, start = load_fault(model, replay, max_size * 2**20)
     elif data is not None or not sizes:
         x, y = load_batch(model, module, data, max_size * 2**20)
     if x is not None:
@@ -83,7 +83,8 @@ def run(
             _arguments.as_many(x, y)
         with running("Diagnosing the model", only_ends=True):
             report = _diagnose.examine(
-                model, x, y, None, None, seed, sizes, steps, source, mended and mended.write, said
+                model, x, y, None, None, seed, sizes, steps, source, mended and mended.write, said,
+                start=start,
             )  # fmt: skip
         report = _choice.chosen(report, only, ignored, thresholds)
     except ValueError as reason:

@@ -12,6 +12,7 @@ import numpy as np
 
 from constrainit._signatures import explaining
 from constrainit.doctor import _arguments, _batch
+from constrainit.doctor._before_replay import note_rate
 from constrainit.doctor._dying import outlived
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding, of_classes
@@ -102,13 +103,14 @@ def examine(
     mend=None,
     said=(),
     another=None,
+    start=None,
 ) -> Report:
     """As `diagnose`, for a model that may be built in place.
 
     `shapes` are those of one sample, `target` is the file that the model came from, `mend` is
     called at the end with the problem, its evidence, and what healed, while the model is borrowed,
-    `said` is what is known already of what was assumed, and `another` is a model like it that
-    nothing has tried to build.
+    `said` is what is known already of what was assumed, `another` is a model like it that nothing
+    has tried to build, and `start` is where the model was before a kept step was put in place.
     """
     _arguments.apart(model, x, y)
     _arguments.arrays("x", x)
@@ -131,8 +133,9 @@ def examine(
                 like = model if another is None else another
                 built_anew(evidence.misbuilt, like, found, (x, y, loss, optimizer, seed, steps))
                 return _report(model, x, evidence, seed, said, found, target=target)
+    _arguments.targets(model, y, loss)
     problem = Problem(model, x, y, loss, optimizer, seed, steps)
-    problem.of_file = target.endswith(".keras")
+    problem.of_file, problem.start = target.endswith(".keras"), start
     now = {layer.name for layer in model._flatten_layers() if layer.built and layer.variables}
     late = [name for name in unbuilt if name in now]
     if was_built and late:
@@ -150,6 +153,7 @@ def examine(
         evidence.faint = problem.faint = faint(problem, evidence)
         evidence.swamped = swamped(problem, evidence)
         evidence.outlived = outlived(problem, evidence)
+        note_rate(problem, evidence)
         found = findings(evidence)
         names = missing_names(evidence)
         if names:

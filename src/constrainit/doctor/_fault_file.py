@@ -17,6 +17,8 @@ from keras import ops, tree
 
 from constrainit.doctor._archive import DAMAGED, read_arrays
 from constrainit.doctor._limits import CONFIG, MAX_SIZE, brief, refuse
+from constrainit.doctor._replayed import Start
+from constrainit.doctor._statistics import to_numpy
 from constrainit.model import is_built
 
 FORMAT, VERSION = "constrainit fault", 1
@@ -186,8 +188,8 @@ def parts(data: Any) -> tuple[Any, Any, Any]:
     return keras.utils.unpack_x_y_sample_weight(data)
 
 
-def restore(model: keras.Model, kept: Kept, x: Any) -> list[str]:
-    """Puts a model where it was before the step; gives sentences about what was left out.
+def restore(model: keras.Model, kept: Kept, x: Any) -> tuple[list[str], Start]:
+    """Puts a model where it was before the step; gives what was left out, and where it was.
 
     Args:
         model: Built or not.
@@ -203,14 +205,19 @@ def restore(model: keras.Model, kept: Kept, x: Any) -> list[str]:
         # Whatever a layer raises for inputs of another shape.
         except Exception as reason:
             refuse(f"is of another model: this one can not be built on its batch ({brief(reason)})")
+    values = [to_numpy(v) for v in model.variables]
+    step = kept.about.get("step")
+    step = step if isinstance(step, int) else 0
     _assign("weights", model.variables, kept.model)
     optimizer = getattr(model, "optimizer", None)
     if optimizer is None:
-        return ["the optimizer's state of the file is left out, as the model is not compiled"]
+        left_out = "the optimizer's state of the file is left out, as the model is not compiled"
+        return [left_out], Start(values, [], step)
     if not optimizer.built:
         optimizer.build(model.trainable_variables)
+    states = [to_numpy(v) for v in optimizer.variables]
     _assign("variables of the optimizer", optimizer.variables, kept.optimizer)
-    return []
+    return [], Start(values, states, step)
 
 
 def _assign(what, variables, values):

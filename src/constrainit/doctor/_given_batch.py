@@ -13,6 +13,7 @@ from constrainit.doctor import _fault_file
 from constrainit.doctor._archive import read_arrays
 from constrainit.doctor._factories import BATCH_MAKER
 from constrainit.doctor._limits import MAX_SIZE, ArchiveError
+from constrainit.doctor._replayed import Start
 from constrainit.doctor._target import TargetError, must_exist, one_line, running
 
 SHAPES = "--input-shape"
@@ -106,8 +107,8 @@ def _besides(model, names, targets, taken, others):
 
 def load_fault(
     model: keras.Model, file: str, max_size: int = MAX_SIZE
-) -> tuple[Any, Any, list[str]]:
-    """Puts a model where a file of `StopAtFault` says; the batch, and sentences about both.
+) -> tuple[Any, Any, list[str], Start]:
+    """Puts a model where a file of `StopAtFault` says; the batch, what to say, where it was.
 
     Raises:
         TargetError: The file can not be read, or is of another model.
@@ -118,12 +119,12 @@ def load_fault(
         kept = _fault_file.read(path, max_size)
         x, y, weights = _fault_file.parts(kept.data)
         said = [one_line(f"replayed from {file}: {kept.about.get('text')}")]
-        said += _fault_file.restore(model, kept, x)
+        left_out, start = _fault_file.restore(model, kept, x)
     except ArchiveError as reason:
         raise TargetError(f"{file!r} is not read: it {reason}.") from None
     if weights is not None:
-        said.append("the weights of samples are left out")
-    return x, y, said
+        left_out.append("the weights of samples are left out")
+    return x, y, said + left_out, start
 
 
 def check_batch(model: keras.Model, x: Any, source: str) -> None:

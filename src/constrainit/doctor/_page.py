@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from constrainit import _text
-from constrainit._words import span
+from constrainit._words import share, span
 from constrainit.doctor import _finding_page
 from constrainit.doctor._finding_page import SAME_CODE, line
 from constrainit.doctor.rendering import _words
@@ -65,7 +65,7 @@ def _range(numbers):
 
 
 def _percent(value):
-    return "" if value is None else _words.percent(value)
+    return "" if value is None else share(value)
 
 
 def _calm(constraints, found):

@@ -3,7 +3,7 @@
 import math
 import textwrap
 
-from constrainit._words import beside
+from constrainit._words import beside, share
 
 _WIDTH = 100
 
@@ -46,7 +46,7 @@ def page(plan) -> str:
         "overflow " + _by_dtype(plan.overflow_depth, "from layer", "none", "never"),
         "compare  "
         + (
-            f"a Glorot draw that is projected would jump by {100 * plan.jump:.3g} % of its norm"
+            f"a Glorot draw that is projected would jump by {share(plan.jump, 'its norm')}"
             if math.isfinite(plan.jump)
             else "how far a projected Glorot draw would jump is not known"
         ),

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from constrainit import _text
+from constrainit._words import share
 from constrainit.log._storage import Digest, Run, Weight
 
 
@@ -66,4 +67,4 @@ def _said(number):
 
 
 def _share(number):
-    return "" if number is None else f"{100 * number:.3g} %"
+    return "" if number is None else share(number)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from constrainit._words import share
 from constrainit.doctor._finding import Finding, grouped
 from constrainit.doctor.rendering import _charts, _words
 
@@ -75,7 +76,7 @@ def strip(report: Any, found: list[Entry]) -> list[Block]:
         first = next((one.number for one in own if one.finding.level == level), None)
         numbers = f"mean {_words.mean(output)}, sd {output.deviation:.3g}"
         if output.nonfinite:
-            numbers += f", {_words.percent(output.nonfinite)} not finite"
+            numbers += f", {share(output.nonfinite)} not finite"
         blocks.append(Block(output.layer, output.kind, level, first, numbers))
     return blocks
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from constrainit._text import WIDTH, cut
-from constrainit._words import beside
+from constrainit._words import beside, share
 from constrainit._words import ended as ended
 from constrainit.doctor._finding import LEVELS, Finding, Treatment
 
@@ -66,13 +66,8 @@ def shown(name: str, value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return str(value)
     if isinstance(value, float) and "share" in name and math.isfinite(value):
-        return percent(value)
+        return share(value)
     return f"{value:.3g}" if isinstance(value, float) else f"{value:,}"
-
-
-def percent(share: float) -> str:
-    """A share as people read it."""
-    return f"{100 * share:.3g} %" if math.isfinite(share) else str(share)
 
 
 def mean(output: Any) -> str:

@@ -7,6 +7,7 @@ from constrainit.doctor.rules._following_roots import (
     follow_explosion,
     follow_picked,
     follow_shares,
+    follow_the_rate,
 )
 from constrainit.doctor.rules.cw001_model_fails import ModelFails
 from constrainit.doctor.rules.cw101_infeasible_start import InfeasibleStart
@@ -82,6 +83,7 @@ def follow(found: list[Finding], evidence: Evidence) -> None:
     _follow_gradient(found)
     _follow_training(found)
     _follow_config(found)
+    follow_the_rate(found, evidence)
 
 
 def _follow_start(found, order):

@@ -9,6 +9,7 @@ from constrainit.doctor.rules.cw404_exploding_signal import ExplodingSignal
 from constrainit.doctor.rules.cw501_nonfinite_gradient import NonfiniteGradient
 from constrainit.doctor.rules.cw502_nonfinite_loss import NonfiniteLoss
 from constrainit.doctor.rules.cw503_no_gradient import NoGradient
+from constrainit.doctor.rules.cw601_learning_rate_too_high import LearningRateTooHigh
 from constrainit.doctor.rules.cw603_wrong_loss import WrongLoss
 
 _NOT_HELD = ("CW201", "CW202", "CW206", "CW209", InfeasibleStart.code)
@@ -55,3 +56,10 @@ def follow_explosion(found: list[Finding]) -> None:
         )
         if finding.code in BROKEN and (late or over):
             finding.cause = f"{grown[0].code} {grown[0].weight or grown[0].layer}"
+
+
+def follow_the_rate(found: list[Finding], evidence: Evidence) -> None:
+    """What a kept step shows follows from the rate of those before it, where that is known."""
+    for finding in found if "start" in evidence.trials else []:
+        if finding.code.startswith(("CW4", "CW5")) and finding.counts:
+            finding.cause = LearningRateTooHigh.code

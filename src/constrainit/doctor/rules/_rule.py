@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
+from constrainit._words import share
 from constrainit.doctor._evidence import ConstraintEvidence, Evidence
 from constrainit.doctor._finding import Finding
 from constrainit.doctor._frames import Cut, Source
@@ -138,8 +139,6 @@ def is_cut_behind(evidence: Evidence, output: Output) -> bool:
     return not output.gradient and any(c is not None and c.layer for c in known)
 
 
-def percent(share: float | None) -> str:
-    """A share as people read it: 0.4 %, 71 %, 5e6 %; empty if it was not measured."""
-    if share is None:
-        return ""
-    return f"{100 * share:.3g} %"
+def percent(part: float | None, whole: str = "") -> str:
+    """A share as people read it: 0.4 %, 71 %, 16 times; empty if it was not measured."""
+    return "" if part is None else share(part, whole)

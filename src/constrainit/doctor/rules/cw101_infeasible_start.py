@@ -141,7 +141,7 @@ class InfeasibleStart(Rule):
             made,
             f"starts far outside its set ({made.text}) and stays there: its constraint {kind} goes "
             f"{percent(lag.rate)} of the way at each step. After {lag.taken} steps it is outside "
-            f"by {percent(lag.outside)} of its norm, and by the constraint alone it takes "
+            f"by {percent(lag.outside, 'its norm')}, and by the constraint alone it takes "
             f"{lag.left} more to come within 1 %",
             "start inside: give the layer **constrainit.constrained(...) or call "
             "constrainit.prepare(model); or let the constraint go all the way at each step, as "

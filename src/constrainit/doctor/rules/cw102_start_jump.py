@@ -40,7 +40,7 @@ class StartJump(Rule):
             if made.step > max(NOTICEABLE, 3 * made.update) and made.jump > NOTICEABLE:
                 yield self.at_weight(
                     made,
-                    f"the first step moves it by {percent(made.step)} of its norm, of which the "
+                    f"the first step moves it by {percent(made.step, 'its norm')}, of which the "
                     f"gradient explains {percent(made.update)}: the rest is the constraint",
                     "start inside the set, see CW101",
                     {"step": made.step, "gradient_part": made.update},

@@ -48,17 +48,18 @@ class NotAProjection(Rule):
             if made.again > _NOTICEABLE:
                 yield self.at_weight(
                     made,
-                    f"its constraint {made.text} moves its own result by {percent(made.again)} of "
-                    f"its norm when it is called again{_whither(made)}",
+                    f"its constraint {made.text} moves its own result by "
+                    f"{percent(made.again, 'its norm')} when it is called again{_whither(made)}",
                     _fix(made),
                     {"moved_again": made.again},
                 )
             elif made.later > _LATER:
                 yield self.at_weight(
                     made,
-                    f"its constraint {made.text} moves its own result by {percent(made.later)} of "
-                    "its norm when it is called again on the weight after the steps, though not at "
-                    "the start: what it does last undoes what it did first",
+                    f"its constraint {made.text} moves its own result by "
+                    f"{percent(made.later, 'its norm')} when it is called again on the weight "
+                    "after the steps, though not at the start: what it does last undoes what it "
+                    "did first",
                     "return a member of the set, for which the constraint changes nothing: two "
                     "sets one after the other are not both obeyed, such as a sum and then bounds; "
                     "constrainit.Simplex() & constrainit.Box(...) are",

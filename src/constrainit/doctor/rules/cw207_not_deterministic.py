@@ -60,7 +60,7 @@ class NotDeterministic(Rule):
                 yield self.at_weight(
                     made,
                     f"two calls of its constraint {made.text} on the same weight differ by "
-                    f"{percent(made.repeat)} of its norm",
+                    f"{percent(made.repeat, 'its norm')}",
                     "take random numbers and counters out of the constraint",
                     {"differ_by": made.repeat},
                 )
@@ -81,7 +81,7 @@ class NotDeterministic(Rule):
             "each call: "
             + (
                 "the compiled step on JAX throws that away, so that each step begins with what it "
-                f"was at first; two calls in a row differ by {percent(made.repeat)} of the weight"
+                f"was at first; two calls in a row differ by {percent(made.repeat, 'the weight')}"
                 if on_jax
                 else "no saved model holds that, and a step on JAX would throw it away"
             ),
@@ -94,7 +94,7 @@ class NotDeterministic(Rule):
         one = made.shared
         return self.at_weight(
             made,
-            f"its constraint {made.text} gives {percent(one.apart)} of its norm besides what an "
+            f"its constraint {made.text} gives {percent(one.apart, 'its norm')} besides what an "
             f"object of its own gives: the same object is the constraint of {one.first}, and keeps "
             f"{one.name}, which it made of that weight",
             fix_of_sharing(made),

@@ -143,7 +143,7 @@ def _why(made, axis):
             f"of a random movement as large it leaves {percent(made.shrinks)}, and less "
             "each time that it is called: it pulls every weight to the same one"
         )
-    return f"an update of {percent(made.update)} of its norm is less than what it rounds away"
+    return f"an update of {percent(made.update, 'its norm')} is less than what it rounds away"
 
 
 def _fix(made, axis):

@@ -44,9 +44,9 @@ class LeapingConstraint(Rule):
                 continue
             yield self.at_weight(
                 made,
-                f"beside this weight its constraint {made.text} leaps by {percent(made.leap)} of "
-                "its norm, however small the step, to a member that is farther away: it does not "
-                "give the nearest one",
+                f"beside this weight its constraint {made.text} leaps by "
+                f"{percent(made.leap, 'its norm')}, however small the step, to a member "
+                "that is farther away: it does not give the nearest one",
                 _fix(made),
                 {"leap": made.leap},
             )

@@ -74,7 +74,7 @@ def _taken_back(made):
     """What the constraint took back of the doctor's steps, in words."""
     if not made.taken_back > _ROUNDING:
         return ""
-    return f": a step leaves it {percent(made.taken_back)} of its size outside"
+    return f": a step leaves it {percent(made.taken_back, 'its size')} outside"
 
 
 def _left(own, made):

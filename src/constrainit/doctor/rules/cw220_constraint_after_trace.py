@@ -52,7 +52,7 @@ class ConstraintAfterTrace(Rule):
                 made,
                 f"its constraint {made.text} was attached after fit had compiled its step for "
                 f"{one.size} example{'s' * (one.size > 1)}, which does not run it: such a step "
-                f"leaves a weight {percent(one.left)} of its size outside{others}",
+                f"leaves a weight {percent(one.left, 'its size')} outside{others}",
                 "have the step compiled again once constraints are attached, by model.compile(...) "
                 "or model.make_train_function(force=True), as constrainit.constrain(model, ...) "
                 "does",

@@ -132,7 +132,7 @@ class WrongAxis(Rule):
             made,
             f"its constraint {_name(made)} works along axis {used}, but as it starts it has along "
             f"axis {right} exactly the sums, or norms, that the constraint gives along axis "
-            f"{used}: the first step moves it by {percent(made.jump)} of its norm, away from there",
+            f"{used}: the first step moves it by {percent(made.jump, 'its norm')}, away from there",
             f"write axis={right} in place of axis={used}",
             {"axis": [used], "unit_axes": [right], "jump": made.jump},
         )
@@ -248,7 +248,7 @@ def _harm(made, own, note):
     if own:
         return (
             f"along its own axis the start is not inside, and the first step moves it by "
-            f"{percent(made.jump)} of its norm"
+            f"{percent(made.jump, 'its norm')}"
         )
     largest = made.units.get("largest unit norm")
     shown = "" if largest is None else f" (now up to {largest:.3g})"

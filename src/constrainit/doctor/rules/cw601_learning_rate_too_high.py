@@ -21,6 +21,8 @@ class LearningRateTooHigh(Rule):
         ci.diagnose(model, np.eye(4), np.ones((4, 1)))
 
     Known limits:
+        Of a step that is replayed the same is asked from the start that TARGET has, where the loss
+        grows tenfold before it fails.
         Tried are a tenth, a hundredth and a thousandth of the rate, and a 10^5th, 10^7th and
         10^9th of one whose first step moves a weight by thirty times its norm; and only where
         nothing else that was found explains the fault. Steps across a set are told where an update
@@ -39,6 +41,9 @@ class LearningRateTooHigh(Rule):
     def find(self, evidence):
         if evidence.wide_steps is not None:
             yield self._across(evidence.wide_steps)
+        before = evidence.trials.get("start")
+        if before is not None:
+            yield self._from_the_start(before, evidence)
         trial = evidence.trials.get("rate")
         if trial is not None:
             rate = trial.numbers["rate"]
@@ -50,6 +55,18 @@ class LearningRateTooHigh(Rule):
                 f"lower the learning rate to {rate:.3g}",
                 {"rate": evidence.rate, "lower_rate": rate},
             )
+
+    def _from_the_start(self, trial, evidence):
+        """A finding of a kept step, which no rate mends any more."""
+        now, then, rate = trial.numbers, trial.evidence.losses, trial.numbers["rate"]
+        return self.made(
+            f"the steps before this one went too far: from the start that TARGET has, with the "
+            f"batch of this step, a learning rate of {evidence.rate:.3g} takes the loss from "
+            f"{now['first']:.4g} to {now['last']:.4g} in {now['steps']:.0f} steps, and one of "
+            f"{rate:.3g} to {then[-1]:.4g} in {len(then) - 1}",
+            f"lower the learning rate to {rate:.3g}, and begin anew",
+            {"rate": evidence.rate, "lower_rate": rate},
+        )
 
     def _across(self, seen):
         """A finding of steps from one bound of a set to the other."""

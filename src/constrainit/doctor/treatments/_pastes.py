@@ -1,11 +1,12 @@
 """Weights and sets as they are written in code to paste."""
 
+import keras
 from keras.src.utils.naming import to_snake_case
 
 from constrainit.doctor._problem import Problem
 from constrainit.model import WeightRecord, walk
 
-_BY_PLACE = "  # by place: Keras made up the name, and makes up another next time"
+_BY_PLACE = "  # by place: unless you gave it, Keras makes up another name next time"
 
 
 def given(problem: Problem, sets: dict[str, str], function: str = "ci.constrain") -> str:
@@ -36,7 +37,7 @@ def told(problem: Problem, sets: dict[str, str], between: str = "; ") -> str:
 
 
 def _key(problem, path):
-    """A weight as an expression, by its path; by its place, and that it is, where Keras made it up.
+    """A weight as an expression, by its path; by its place, and that it is, where that may change.
 
     A layer without a name of its own gets another one when the model is made once more.
     """
@@ -57,10 +58,10 @@ def holder(problem: Problem, record: WeightRecord) -> str:
 
 
 def _held(problem, record):
-    """A weight of one of the model's own layers as an expression, and whether Keras named that."""
+    """A weight of one of the model's layers as an expression, and whether its name may change."""
     holder, name = record.layer, record.variable.name
     for index, layer in enumerate(problem.model.layers):
-        made_up = _is_made_up(layer)
+        made_up = may_be_made_up(layer)
         found = f"model.layers[{index}]" if made_up else f"model.get_layer({layer.name!r})"
         is_cell = getattr(layer, "cell", None) is holder
         if (layer is holder or is_cell) and getattr(holder, name, None) is record.variable:
@@ -83,8 +84,8 @@ def variable(problem: Problem, record: WeightRecord) -> str:
     return found or f"next(v for v in model.variables if v.path.endswith({end!r}))"
 
 
-def _is_made_up(layer):
-    """Whether a layer has the name that Keras gives to one without."""
+def may_be_made_up(layer: keras.Layer) -> bool:
+    """Whether a layer has a name as Keras gives to one without: a person may write the same."""
     kind = to_snake_case(type(layer).__name__)
     first, _, number = layer.name.rpartition("_")
     return layer.name == kind or (first == kind and number.isdecimal())

@@ -137,6 +137,7 @@ REMEDIES = (
     Remedy(("CW612",), penalties.fixed_weight, saved=False),
     Remedy(("CW305",), training.average_at_the_end),
     Remedy(("CW601",), training.within_the_set, factor=0.01, trains=True),
+    Remedy(("CW601",), training.from_the_start, ("CW101", "CW102", "CW104"), trains=True),
     Remedy(("CW303",), training.projected_averages, saved=False),
     Remedy(("CW605",), data.targets_in_other_order, saved=False),
     Remedy(("CW605",), data.labels_from_zero, saved=False),

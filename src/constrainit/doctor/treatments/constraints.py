@@ -12,6 +12,7 @@ from constrainit.doctor.treatments._meaning import meant_set, stretched_to
 from constrainit.doctor.treatments._pastes import given, given_and_projected, told
 from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.doctor.treatments._shares import bounds_note
+from constrainit.doctor.treatments._written import layer_code
 from constrainit.doctor.treatments.starts import may_be_of_weights, start_inside
 from constrainit.model import walk, wrong_axes
 from constrainit.sets import (
@@ -173,13 +174,14 @@ def _without(problem, paths, is_meant):
             continue
         if is_meant(record):
             variable.constraint = vars(layer)[f"{record.argument}_constraint"] = None
-            named[record.path] = f"keras.layers.{type(layer).__name__}(...)  # without "
-            named[record.path] += f"{record.argument}_constraint"
+            usual = f"keras.layers.{type(layer).__name__}(...)  # no {record.argument}_constraint"
+            named[record.path] = layer_code(layer, usual)
     if not named:
         return None
     more = f" and {len(named) - 3} more" if len(named) > 3 else ""
     return Changed(
-        f"no constraint on {', '.join(list(named)[:3])}{more}", code=next(iter(named.values()))
+        f"no constraint on {', '.join(list(named)[:3])}{more}",
+        code="\n".join(dict.fromkeys(named.values())),
     )
 
 
@@ -193,9 +195,9 @@ def free_from_the_inputs(problem, evidence, found):
         if not fed or record.constraint is None or len(record.shape) < 2:
             continue
         record.variable.constraint = vars(record.layer)[f"{record.argument}_constraint"] = None
-        named[record.path] = (
-            f"keras.layers.{type(record.layer).__name__}(...)  # {record.layer.name!r}, without "
-            f"{record.argument}_constraint"
+        named[record.path] = layer_code(
+            record.layer,
+            f"keras.layers.{type(record.layer).__name__}(...)  # no {record.argument}_constraint",
         )
     if not named:
         return None

@@ -1,6 +1,7 @@
 """Remedies for layers that drop most of what they are given."""
 
 from constrainit.doctor.treatments._remedy import Changed, with_other
+from constrainit.doctor.treatments._written import layer_code
 
 
 def what_is_kept(problem, evidence, found):
@@ -13,7 +14,7 @@ def what_is_kept(problem, evidence, found):
         own = kind.__module__.split(".")[0] != "keras"
         written = kind.__name__ if own else f"keras.layers.{kind.__name__}"
         given = f"{rate:g}" if one.argument == "rate" else f"..., {one.argument}={rate:g}"
-        codes.append(f"{written}({given})")
+        codes.append(layer_code(one.layer, f"{written}({given})"))
     rates = sorted({f"{1 - one.rate:.3g}" for one in evidence.drops.places})
     return Changed(
         f"a rate of {' and '.join(rates)}, what was kept",

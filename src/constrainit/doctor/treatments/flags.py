@@ -2,6 +2,7 @@
 
 from constrainit.doctor.treatments._layers import changed_layers
 from constrainit.doctor.treatments._remedy import Changed, with_other
+from constrainit.doctor.treatments._written import layers_code
 
 
 def model_switched_on(problem, evidence, found):
@@ -45,7 +46,7 @@ def statistics_sooner(problem, evidence, found):
     return Changed(
         f"momentum={_USUAL} in {changed}",
         with_other(problem),
-        f"keras.layers.BatchNormalization(momentum={_USUAL})",
+        layers_code(problem.model, slow, f"keras.layers.BatchNormalization(momentum={_USUAL})"),
     )
 
 

@@ -5,6 +5,7 @@ import keras
 from constrainit.doctor.rules.cw605_target_out_of_reach import scale_for
 from constrainit.doctor.treatments._configs import config_of, each
 from constrainit.doctor.treatments._remedy import Changed, with_other
+from constrainit.doctor.treatments._written import layers_code
 from constrainit.doctor.treatments.models import made_from
 from constrainit.layers import OutputScale
 
@@ -26,10 +27,10 @@ def scaled_logits(problem, evidence, found):
     if not changed:
         return _scaled_in_call(problem, wanted)
     name, _, scale = changed[0]
-    return Changed(
-        f"the logits of {name} times {scale:g}", made_from(problem, config, exact=True),
-        f"keras.layers.Dense(..., activation=ci.OutputScale('softmax', scale={scale:g}))",
-    )  # fmt: skip
+    made = made_from(problem, config, exact=True)
+    usual = f"keras.layers.Dense(..., activation=ci.OutputScale('softmax', scale={scale:g}))"
+    code = layers_code(made.model, [one for one, *_ in changed], usual)
+    return Changed(f"the logits of {name} times {scale:g}", made, code)
 
 
 def _scaled_in_call(problem, wanted):

@@ -10,11 +10,13 @@ from constrainit.doctor._state import compiled_as, take_in
 from constrainit.doctor._twin import own_classes
 from constrainit.doctor.treatments._configs import config_of, each
 from constrainit.doctor.treatments._remedy import Changed, with_other
+from constrainit.doctor.treatments._written import layers_code
 from constrainit.layers import OutputScale
 from constrainit.model import walk
 from constrainit.sets import SpectralNorm
 
 _HALF = ("float16", "bfloat16")
+_SCALED = "keras.layers.Dense(..., activation=ci.OutputScale(activation, scale=1.0))"
 _BOUNDED = "ci.constrained(kernel=ci.SpectralNorm(1.0))"
 
 
@@ -50,8 +52,9 @@ def _with_policy(problem, found, wrong, name, said):
         return None
     kind = kinds[next((f.layer for f in found if f.layer in kinds), changed[0])]
     module = "keras.layers." if hasattr(keras.layers, kind) else ""
-    said = f"{_listed(changed)} {said}"
-    return Changed(said, made_from(problem, config), f'{module}{kind}(..., dtype="{name}")')
+    said, made = f"{_listed(changed)} {said}", made_from(problem, config)
+    code = layers_code(made.model, changed, f'{module}{kind}(..., dtype="{name}")')
+    return Changed(said, made, code)
 
 
 def spectral_constraint(problem, evidence, found):
@@ -75,10 +78,11 @@ def spectral_constraint(problem, evidence, found):
         return None
     other = made_from(problem, config, exact=False)
     prepare(other.model, seed=problem.seed)
+    usual = "\n".join(f"keras.layers.{kind}(..., **{_BOUNDED})" for kind in sorted(kinds))
     return Changed(
         f"a constraint SpectralNorm(1.0), not SpectralNormalization around {_listed(changed)}",
         other,
-        "\n".join(f"keras.layers.{kind}(..., **{_BOUNDED})" for kind in sorted(kinds)),
+        f"{layers_code(other.model, changed, usual)}\nci.prepare(model)  # once the model is built",
     )
 
 
@@ -107,7 +111,7 @@ def scaled_outputs(problem, evidence, found):
     return Changed(
         f"an output scale around the activation of {_listed(changed)}, fitted to the batch",
         other,
-        "keras.layers.Dense(..., activation=ci.OutputScale(activation, scale=1.0))\n"
+        f"{layers_code(other.model, changed, _SCALED)}\n"
         "ci.calibrate(model, x)  # once the model is built",
     )
 
@@ -120,7 +124,7 @@ def with_derivatives(problem, evidence, found):
             layer.activation = keras.activations.tanh
     return Changed(
         f"tanh as the activation of {_listed(layers)}", with_other(problem),
-        'keras.layers.Dense(..., activation="tanh")',
+        layers_code(problem.model, layers, 'keras.layers.Dense(..., activation="tanh")'),
     )  # fmt: skip
 
 
@@ -147,6 +151,7 @@ def bias_at_the_end(problem, evidence, found):
             if variable.name == "bias":
                 variable.constraint = None
     code = f"keras.layers.{kinds[-1]}(..., use_bias=True, bias_constraint=None)" if kinds else ""
+    code = layers_code(made.model, changed, code)
     text = f"{_listed(changed)} with a bias that is free"
     return Changed(text, made, code) if changed else None
 
@@ -167,11 +172,9 @@ def unit_for_each_class(problem, evidence, found):
     each(config, edit)
     if not changed or low < 0:
         return None
-    units = wanted[changed[0]]
-    return Changed(
-        f"{_listed(changed)} with {units} units", made_from(problem, config),
-        f"keras.layers.Dense({units}, ...)",
-    )  # fmt: skip
+    units, made = wanted[changed[0]], made_from(problem, config)
+    code = layers_code(made.model, changed, f"keras.layers.Dense({units}, ...)")
+    return Changed(f"{_listed(changed)} with {units} units", made, code)
 
 
 def more_rows(problem, evidence, found):
@@ -189,11 +192,9 @@ def more_rows(problem, evidence, found):
     each(config, edit)
     if not changed:
         return None
-    rows = wanted[changed[0]]
-    return Changed(
-        f"{_listed(changed)} with {rows} rows", made_from(problem, config),
-        f"keras.layers.Embedding({rows}, ...)",
-    )  # fmt: skip
+    rows, made = wanted[changed[0]], made_from(problem, config)
+    code = layers_code(made.model, changed, f"keras.layers.Embedding({rows}, ...)")
+    return Changed(f"{_listed(changed)} with {rows} rows", made, code)
 
 
 def made_weights(problem, evidence, found):

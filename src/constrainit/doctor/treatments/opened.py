@@ -6,6 +6,7 @@ import numpy as np
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.rules.cw405_constant_output import beyond
 from constrainit.doctor.treatments._remedy import Changed, with_other
+from constrainit.doctor.treatments._written import layer_code
 from constrainit.doctor.treatments.starts import start_at
 
 
@@ -42,12 +43,12 @@ def shown(problem, evidence, found):
     layer, kind = hides.layer, type(hides.layer).__name__
     if isinstance(layer, keras.layers.Embedding):
         vars(layer)["mask_zero"] = vars(layer)["_supports_masking"] = False
-        change, code = f"{layer.name} masks nothing", f"keras.layers.{kind}(..., mask_zero=False)"
+        change, usual = f"{layer.name} masks nothing", f"keras.layers.{kind}(..., mask_zero=False)"
     else:
         number = vars(layer)["mask_value"] = beyond(hides)
         change = f"{layer.name} masks {number:g}, which no step is"
-        code = f"keras.layers.{kind}(mask_value={number})"
-    return Changed(change, with_other(problem), code)
+        usual = f"keras.layers.{kind}(mask_value={number})"
+    return Changed(change, with_other(problem), layer_code(layer, usual, ("mask_zero",)))
 
 
 def masked(problem, evidence, found):
@@ -61,5 +62,5 @@ def masked(problem, evidence, found):
     return Changed(
         f"{table.name} masks the zeros",
         with_other(problem),
-        "keras.layers.Embedding(..., mask_zero=True)",
+        layer_code(table, "keras.layers.Embedding(..., mask_zero=True)"),
     )

@@ -4,6 +4,7 @@ import keras
 
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor.treatments._remedy import Changed, with_other
+from constrainit.doctor.treatments._written import layer_code
 from constrainit.model import WeightRecord, walk
 
 _KNOWN = (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2)
@@ -62,4 +63,5 @@ def weaken(record: WeightRecord, scale: float) -> str:
         vars(layer)[name] = weaker
     kind = type(layer).__name__ if is_custom(layer) else f"keras.layers.{type(layer).__name__}"
     numbers = ", ".join(f"{key}={value:.3g}" for key, value in config.items())
-    return f"{kind}(..., {name}=keras.regularizers.{type(penalty).__name__}({numbers}))"
+    usual = f"{kind}(..., {name}=keras.regularizers.{type(penalty).__name__}({numbers}))"
+    return layer_code(layer, usual) if name in vars(layer) else usual

@@ -8,6 +8,7 @@ import numpy as np
 from constrainit.doctor._losses_at import loss_anew
 from constrainit.doctor.treatments._layers import changed_layers
 from constrainit.doctor.treatments._remedy import Changed, with_other
+from constrainit.doctor.treatments._written import layers_code
 
 _AT_ZERO = ("log of 0", "division by 0", "0/0", "reciprocal square root of 0", "divisor of 0")
 
@@ -31,7 +32,11 @@ def softplus_for_zeros(problem, evidence, found):
     return Changed(
         f"{changed} with a softplus in place of its relu, which gives zeros",
         with_other(problem),
-        f'keras.layers.Dense(..., activation="softplus")  # {names}',
+        layers_code(
+            problem.model,
+            [one.name for one in ends],
+            f'keras.layers.Dense(..., activation="softplus")  # {names}',
+        ),
     )
 
 

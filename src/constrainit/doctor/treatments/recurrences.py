@@ -4,6 +4,7 @@ import keras
 
 from constrainit.doctor.rules.cw404_exploding_signal import feeds_back_without_bound
 from constrainit.doctor.treatments._remedy import Changed, with_other
+from constrainit.doctor.treatments._written import layer_code
 
 
 def bounded_recurrence(problem, evidence, found):
@@ -14,7 +15,8 @@ def bounded_recurrence(problem, evidence, found):
         cell = getattr(layer, "cell", None)
         if feeds_back_without_bound(cell):
             vars(cell)["activation"] = keras.activations.tanh
-            changed[layer.name] = f'keras.layers.{type(layer).__name__}(..., activation="tanh")'
+            usual = f'keras.layers.{type(layer).__name__}(..., activation="tanh")'
+            changed[layer.name] = layer_code(layer, usual, ("activation",))
     if not changed:
         return None
     return Changed(

@@ -7,6 +7,7 @@ from constrainit.doctor._losses_at import loss_anew
 from constrainit.doctor.trace._limits import NEGATIVE_BASE
 from constrainit.doctor.treatments._layers import changed_layers
 from constrainit.doctor.treatments._remedy import Changed, with_other
+from constrainit.doctor.treatments._written import layer_code, layers_code
 
 _OF_RATES = ("poisson", "mean_squared_logarithmic_error", "kl_divergence")
 _FROM_ZERO = {
@@ -64,13 +65,14 @@ def softplus_for_the_sign(problem, evidence, found):
 
 
 def _with_softplus(problem, is_meant, why):
+    names = {layer.name for layer in problem.model._flatten_layers() if is_meant(layer)}
     changed = changed_layers(problem, is_meant, activation=keras.activations.softplus)
     if not changed:
         return None
     return Changed(
         f"{changed} with a softplus, {why}",
         with_other(problem),
-        'keras.layers.Dense(..., activation="softplus")',
+        layers_code(problem.model, names, 'keras.layers.Dense(..., activation="softplus")'),
     )
 
 
@@ -97,7 +99,7 @@ def softplus_under_a_power(problem, evidence, found):
     return Changed(
         f"{last.name} with a softplus, as a power is taken of its output",
         with_other(problem),
-        f'keras.layers.{type(last).__name__}({units}, activation="softplus")  # {last.name!r}',
+        layer_code(last, f'keras.layers.{type(last).__name__}({units}, activation="softplus")'),
     )
 
 

@@ -5,9 +5,11 @@ from dataclasses import replace
 import keras
 
 from constrainit.doctor._own_optimizer import inner_of
+from constrainit.doctor._replayed import begin
 from constrainit.doctor._schedules import schedule_of
 from constrainit.doctor.rules._symptoms import diverges
 from constrainit.doctor.treatments._remedy import Changed, with_other
+from constrainit.doctor.treatments._written import UnwritableError, Written, compile_code, made_with
 
 _EPSILON = 1e-3
 
@@ -31,11 +33,11 @@ def lower_rate(factor):
         if evidence.own is not None and not evidence.own.as_usual:
             other = with_other(problem)
             other.factor_of_own = factor
-            return _of_rate(rate, factor, other)
+            return _of_rate(problem, rate, factor, other)
         # Another model, made by a remedy before this one, has none yet.
         if problem.optimizer is None:
             problem.set_optimizer()
-        return _of_rate(rate, factor, problem.with_rate(rate * factor))
+        return _of_rate(problem, rate, factor, problem.with_rate(rate * factor))
 
     return apply
 
@@ -44,6 +46,17 @@ def within_the_set(problem, evidence, found):
     """The learning rate with which a step goes a hundredth of the width of a set."""
     seen = evidence.wide_steps
     return seen and lower_rate(seen.lower / seen.rate)(problem, evidence, found)
+
+
+def from_the_start(problem, evidence, found):
+    """The lower rate with which a model trains whose steps have failed, from where they began."""
+    trial = evidence.trials.get("start")
+    if trial is None:
+        return None
+    rate = trial.numbers["rate"]
+    other = begin(problem, rate)
+    said = f"training from the start with {trial.change}"
+    return Changed(said, other, _at_rate(problem, rate))
 
 
 def far_lower_rate(factor):
@@ -66,12 +79,9 @@ def higher_rate(problem, evidence, found):
     return lower_rate(evidence.slow.factor)(problem, evidence, found)
 
 
-def _of_rate(rate, factor, other):
-    return Changed(
-        f"a learning rate of {rate * factor:.3g} in place of {rate:.3g}",
-        other,
-        code=f"model.optimizer.learning_rate = {rate * factor:.3g}",
-    )
+def _of_rate(problem, rate, factor, other):
+    said = f"a learning rate of {rate * factor:.3g} in place of {rate:.3g}"
+    return Changed(said, other, _at_rate(problem, rate * factor))
 
 
 def along_the_gradient(problem, evidence, found):
@@ -79,10 +89,11 @@ def along_the_gradient(problem, evidence, found):
     if evidence.alike is None:
         return None
     rate = evidence.alike.rate
+    other = _scaling_as(problem.optimizer, keras.optimizers.SGD(rate))
     return Changed(
         f"steps of SGD of the same length, with a rate of {rate:g}",
-        with_other(problem, optimizer=_scaling_as(problem.optimizer, keras.optimizers.SGD(rate))),
-        f"model.compile(optimizer=keras.optimizers.SGD({rate:g}), ...)",
+        with_other(problem, optimizer=other),
+        compile_code(problem, other),
     )
 
 
@@ -92,7 +103,7 @@ def steady_rate(problem, evidence, found):
     return Changed(
         f"a learning rate of {peak:.3g} at every step",
         problem.with_rate(peak),
-        f"model.compile(optimizer=...({peak:.3g}), ...)  # or a schedule with more decay_steps",
+        f"{_at_rate(problem, peak)}  # or a schedule with more decay_steps",
     )
 
 
@@ -105,29 +116,35 @@ def longer_schedule(problem, evidence, found):
         return Changed(
             f"a learning rate of {peak:.3g} at every step",
             problem.with_rate(peak),
-            f"model.compile(optimizer=...({peak:.3g}), ...)",
+            _at_rate(problem, peak),
         )
     longer = {name: _times(value, _BATCHES) for name, value in counts.items()}
     other = type(schedule).from_config({**config, **longer})
-    written = ", ".join(f"{name}={_written(value)}" for name, value in counts.items())
-    kind = schedule_name(schedule)
     made = _other_optimizer(
         problem, f"{', '.join(counts)} {_BATCHES} times as large", learning_rate=other
     )
-    own = type(inner_of(problem.optimizer)).__name__
+    own = inner_of(problem.optimizer)
+    try:
+        counted = made_with(
+            schedule, (), **{name: _written(value) for name, value in counts.items()}
+        )
+        stepped = Written(made_with(own, (), learning_rate=Written("schedule")))
+    except UnwritableError:
+        return made
     code = (
-        "batches = -(-len(x) // batch_size)  # those of an epoch\n"
-        f"schedule = {kind}(..., {written})\n"
-        f"model.compile(optimizer=keras.optimizers.{own}(schedule), ...)"
+        "batches = -(-len(x) // 32)  # those of an epoch, by the batch_size of fit\n"
+        f"schedule = {counted}\n{compile_code(problem, stepped)}"
     )
     return replace(made, code=code)
 
 
-def schedule_name(schedule):
-    """The class of a schedule as it is written."""
-    kind = type(schedule)
-    known = kind.__module__.split(".")[0] == "keras"
-    return f"keras.optimizers.schedules.{kind.__name__}" if known else kind.__name__
+def _at_rate(problem, rate):
+    """What gives the optimizer of a problem a rate: a schedule can not be set."""
+    if schedule_of(problem.optimizer) is None:
+        return f"model.optimizer.learning_rate = {rate:.3g}"
+    own = inner_of(problem.optimizer)
+    config = {**own.get_config(), "learning_rate": float(f"{rate:.3g}")}
+    return compile_code(problem, type(own).from_config(config))
 
 
 def _times(count, factor):
@@ -136,8 +153,8 @@ def _times(count, factor):
 
 def _written(count):
     if isinstance(count, (list, tuple)):
-        return f"[batches * epoch for epoch in {list(count)}]"
-    return f"batches * {count}"
+        return Written(f"[batches * epoch for epoch in {list(count)}]")
+    return Written(f"batches * {count}")
 
 
 def larger_epsilon(problem, evidence, found):
@@ -178,7 +195,7 @@ def running_constraints(problem, evidence, found):
     return Changed(
         f"the constraints are run when {base} has stepped",
         with_other(problem, optimizer=other),
-        f"{text}\nmodel.compile(optimizer=Kept(...), ...)",
+        compile_code(problem, other, f"{text}\n"),
     )
 
 
@@ -188,9 +205,7 @@ def _other_optimizer(problem, said, **changed):
         problem.set_optimizer()
     own = inner_of(problem.optimizer)
     other = _scaling_as(problem.optimizer, type(own).from_config({**own.get_config(), **changed}))
-    written = ", ".join(["...", *(f"{name}={value!r}" for name, value in changed.items())])
-    code = f"model.compile(optimizer=keras.optimizers.{type(own).__name__}({written}), ...)"
-    return Changed(said, with_other(problem, optimizer=other), code)
+    return Changed(said, with_other(problem, optimizer=other), compile_code(problem, other))
 
 
 def _scaling_as(optimizer, other):
