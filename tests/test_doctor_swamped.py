@@ -118,3 +118,44 @@ def test_penalties_are_not_blamed_where_nothing_is_learnt_without_them():
     """As by a rate that is far too low."""
     report = penalised(0.1, rate=1e-6)
     assert "CW609" not in {finding.code for finding in report.findings}, str(report)
+
+
+def on_directions(optimizer, penalty=keras.regularizers.L2, strength=0.5, **given):
+    """Kernels whose units have a norm of one, with penalties on them, or on the last one alone."""
+    keras.utils.set_random_seed(0)
+    given = given or {
+        "kernel_constraint": keras.constraints.UnitNorm(axis=0),
+        "kernel_regularizer": penalty(strength),
+    }
+    model = keras.Sequential([keras.Input((16,))])
+    model.add(layers.Dense(48, "relu", name="directions", **given))
+    model.add(layers.Dense(48, "relu", name="mix", **given))
+    model.add(layers.Dense(1))
+    model.compile(optimizer, "mse")
+    draws = np.random.default_rng(0)
+    x = draws.normal(size=(128, 16)).astype("float32")
+    y = np.abs(x[:, :1]) + x[:, 1:2] * x[:, 2:3]
+    return ci.diagnose(model, x, y - y.mean())
+
+
+def test_a_penalty_that_the_constraint_keeps_as_it_is():
+    """The square of a norm of one: nothing makes it smaller, and Adam divides by its gradient."""
+    report = on_directions(keras.optimizers.Adam(3e-3))
+    first = next(finding for finding in report.findings if finding.counts)
+    assert (first.code, first.layer) == ("CW609", "mix"), str(report)
+    assert "the constraint keeps them as they are" in first.message
+    assert first.treatment.healed, str(report)
+    assert "regularizer" not in first.treatment.code
+    assert 'kernel_constraint=keras.constraints.UnitNorm(axis=0), name="mix")' in (
+        first.treatment.code
+    )
+    assert first.evidence["data_loss_alone"] < 0.5 * first.evidence["data_loss_after"]
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "strength"), [(keras.optimizers.SGD, 0.5), (keras.optimizers.Adam, 1e-5)]
+)
+def test_a_penalty_that_is_kept_and_does_no_harm(optimizer, strength):
+    """A step of SGD along the norm is taken back as a whole; a faint one is nothing to Adam."""
+    report = on_directions(optimizer(3e-3), strength=strength)
+    assert "CW609" not in {finding.code for finding in report.findings}, str(report)

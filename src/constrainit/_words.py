@@ -1,6 +1,7 @@
 """Numbers and names as parts of a sentence."""
 
 import math
+from collections.abc import Sequence
 
 
 def with_article(name: str) -> str:
@@ -11,6 +12,12 @@ def with_article(name: str) -> str:
 def counted(count: int, what: str, many: str = "") -> str:
     """A number of things, in the singular where it is one."""
     return f"{count} {what if count == 1 else many or f'{what}s'}"
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """The first names, and how many more there are: "a, b, c and 2 more"."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def ended(text: str) -> str:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
+from keras import ops
 
 from constrainit.doctor._beyond import added
 from constrainit.doctor._courses import Course, constraints_of, is_finite, taken
@@ -18,12 +20,19 @@ from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._penalty import of_data, penalised, shares
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._state import attribute, borrowed
+from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments.penalties import can_be_weakened, weaken
 
 _SHARE, _SHARE_OF_PENALTIES = 0.25, 0.1
 _STEPS = 100
 _TRAINS = 0.7
 """What is left at most of the loss of the data, where it trains."""
+
+_TRAINS_BETTER = 0.5
+"""What is left at most of the loss of the data, where it was learnt with penalties as well."""
+
+_MOST, _SAME = 0.9, 1e-3
+"""The share of the penalties that sets hold, and by how much of itself such a one may differ."""
 
 _SCALES = (0.1, 1e-2, 1e-3, 1e-4)
 
@@ -45,6 +54,7 @@ class SwampedEvidence:
         scale: By what these, or what such a layer adds, can be multiplied so that the data is
             learnt; None if not known.
         weaker: The last loss of the data then.
+        held: Whether the sets of these weights leave what their penalties add as it is.
     """
 
     layer: str
@@ -55,6 +65,7 @@ class SwampedEvidence:
     weights: tuple[str, ...] = ()
     scale: float | None = None
     weaker: float | None = None
+    held: bool = False
 
 
 def swamped(problem: Problem, evidence: Evidence) -> SwampedEvidence | None:
@@ -102,34 +113,55 @@ def _of_weights(problem, evidence):
     share = evidence.penalties[0] / evidence.losses[0] if evidence.penalties else 0.0
     if not _SHARE_OF_PENALTIES < share < 1:
         return None
-    found = _compared(problem, _without_penalties)
-    if found is None:
-        return None
-    after, alone = found
     with borrowed(problem.model):
         sizes = shares(problem)
     known = [r for r in evidence.weights if id(r.variable) in sizes]
     known.sort(key=lambda record: -sizes[id(record.variable)])
-    scale, weaker = _weakened(problem, known, after)
-    paths = tuple(record.path for record in known)
+    kept = [record for record in known if _is_held(record.variable)]
+    held = sum(sizes[id(r.variable)] for r in kept) > _MOST * sum(sizes.values())
+    found = _compared(problem, _without_penalties, _TRAINS_BETTER if held else None)
+    if found is None:
+        return None
+    after, alone = found
+    scale, weaker = (None, None) if held else _weakened(problem, known, after)
+    paths = tuple(record.path for record in (kept if held else known))
     losses = (of_data(evidence)[0], after)
-    return SwampedEvidence("", share, _STEPS, losses, alone, paths, scale, weaker)
+    return SwampedEvidence("", share, _STEPS, losses, alone, paths, scale, weaker, held)
+
+
+def _is_held(variable: keras.Variable) -> bool:
+    """Whether all that the constraint of a weight gives has the same penalty, which is not zero.
+
+    As a square of weights has whose norm is one.
+    """
+    if variable.constraint is None:
+        return False
+    draws = np.random.default_rng(0)
+    size = float(np.std(to_numpy(variable))) or 1.0
+    others = [size * draws.normal(size=variable.shape) for _ in range(2)]
+    given = [variable.value, *(ops.convert_to_tensor(w, variable.dtype) for w in others)]
+    values = [float(ops.sum(variable.regularizer(variable.constraint(w)))) for w in given]
+    return min(values) > 0 and max(values) - min(values) <= _SAME * max(values)
 
 
 def _compared(
-    problem: Problem, without: Callable[[Problem], AbstractContextManager[None]]
+    problem: Problem,
+    without: Callable[[Problem], AbstractContextManager[None]],
+    better: float | None = None,
 ) -> tuple[float, float] | None:
     """The last loss of the data with what is added, and without; None where the data is learnt.
 
-    None, too, where it is not learnt without it either.
+    None, too, where it is not learnt without it either. With `better` it may be learnt in both,
+    and this share of the loss is left at most without.
     """
     with borrowed(problem.model), problem.keeping_optimizer():
         given = _of_data_after(problem, without)
-    if given is None or not given.is_blind:
+    if given is None or not (better or given.is_blind):
         return None
     with borrowed(problem.model), problem.keeping_optimizer(), without(problem):
         alone = taken(problem.afresh(), constraints_of(problem), _STEPS)
-    if not is_finite(alone) or alone.is_blind or alone.losses[-1] > _TRAINS * given.losses[-1]:
+    left = (better or _TRAINS) * given.losses[-1]
+    if not is_finite(alone) or alone.is_blind or alone.losses[-1] > left:
         return None
     return given.losses[-1], alone.losses[-1]
 

@@ -1,13 +1,28 @@
-"""Weaker penalties on weights, and weights that are no part of a loss."""
+"""Weaker penalties on weights, or none, and weights that are no part of a loss."""
 
 import keras
 
+from constrainit._words import listed
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.doctor.treatments._written import layer_code
 from constrainit.model import WeightRecord, walk
 
 _KNOWN = (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2)
+
+
+def no_penalty(problem, evidence, found):
+    """No penalty on weights whose constraints leave it as it is."""
+    tried = evidence.swamped
+    if tried is None or not tried.held or evidence.outweighed:
+        return None
+    records = [record for record in walk(problem.model) if record.path in tried.weights]
+    changed = [_given(record, None, "None") for record in records]
+    return Changed(
+        f"no penalty on {listed(tried.weights)}",
+        with_other(problem),
+        "\n".join(dict.fromkeys(changed)),
+    )
 
 
 def weaker_penalty(problem, evidence, found):
@@ -54,14 +69,20 @@ def can_be_weakened(record: WeightRecord) -> bool:
 
 def weaken(record: WeightRecord, scale: float) -> str:
     """Scales the penalty on a weight; gives what to write."""
-    penalty, layer = record.variable.regularizer, record.layer
+    penalty = record.variable.regularizer
     config = {name: scale * float(value) for name, value in penalty.get_config().items()}
-    weaker = record.variable.regularizer = type(penalty).from_config(config)
-    name = f"{record.argument}_regularizer"
+    numbers = ", ".join(f"{key}={value:.3g}" for key, value in config.items())
+    text = f"keras.regularizers.{type(penalty).__name__}({numbers})"
+    return _given(record, type(penalty).from_config(config), text)
+
+
+def _given(record, penalty, text):
+    """Gives a weight another penalty, of which this is the Python; gives what to write."""
+    layer, name = record.layer, f"{record.argument}_regularizer"
+    record.variable.regularizer = penalty
     # What a saved model is made from.
     if name in vars(layer):
-        vars(layer)[name] = weaker
+        vars(layer)[name] = penalty
     kind = type(layer).__name__ if is_custom(layer) else f"keras.layers.{type(layer).__name__}"
-    numbers = ", ".join(f"{key}={value:.3g}" for key, value in config.items())
-    usual = f"{kind}(..., {name}=keras.regularizers.{type(penalty).__name__}({numbers}))"
+    usual = f"{kind}(..., {name}={text})"
     return layer_code(layer, usual) if name in vars(layer) else usual
