@@ -13,6 +13,7 @@ from keras import layers, ops
 
 import constrainit as ci
 from constrainit._effective import effective_records
+from constrainit.testing import assert_feasible
 
 ROOT = Path(__file__).parents[1]
 MOMENTS_PAGE = ROOT / "docs" / "moments.md"
@@ -75,6 +76,28 @@ def test_other_modes_change_nothing(rng):
         with expected:
             model.predict(x, verbose=0, callbacks=[ci.KeepFeasible(mode)])
         assert (array(model.layers[0].kernel) == -1).all()
+
+
+def test_a_violation_is_warned_of_once(rng):
+    """Of a frozen weight that stays as it is once in a `fit`, and again when it is another one."""
+    x, y = data(rng)
+    model = one_layer()
+    model.add(layers.Dense(3))
+    model.layers[0].trainable = False
+    model.compile("sgd", "mse")
+    model.layers[0].kernel.assign(-np.ones((4, 3), "f4"))
+    keep = ci.KeepFeasible("warn")
+
+    class Further(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1:
+                self.model.layers[0].kernel.assign(-2 * np.ones((4, 3), "f4"))
+
+    with pytest.warns(UserWarning, match="is outside of its set") as told:
+        model.fit(x, y, epochs=4, verbose=0, callbacks=[Further(), keep])
+    text = [str(one.message) for one in told if "outside" in str(one.message)]
+    assert [line.partition(":")[0] for line in text] == ["At train begin", "At epoch end"]
+    assert len(keep.repairs) == 10
 
 
 def test_what_is_not_finite_is_told_and_not_hidden(rng):
@@ -155,6 +178,35 @@ def test_paced_sets_keep_their_pace(rng):
         model.fit(x, -abs(y), epochs=2, verbose=0, callbacks=[keep])
         assert ci.check(model).ok
     assert [repair.moment for repair in keep.repairs] == 2 * ["train end"]
+
+
+@pytest.mark.parametrize(
+    ("a_set", "paced"),
+    [
+        (ci.Every(ci.NonNegative(), 50), True),
+        (ci.Relaxed(ci.NonNegative(), 0.5), True),
+        (ci.Braked(ci.Every(ci.NonNegative(), 50)), True),
+        (ci.Relaxed(ci.NonNegative(), 1.0), False),
+        (ci.Every(ci.NonNegative(), 1), False),
+    ],
+)
+def test_outside_by_its_pace_is_said_to_be(a_set, paced, rng):
+    """Outside is outside, with the reason where it is by design; `project` takes it in."""
+    x, y = data(rng)
+    model = one_layer(keras.optimizers.SGD(5.0), a_set)
+    model.fit(x, -abs(y), epochs=2, verbose=0)
+    table = ci.check(model)
+    assert [(row.ok, row.paced) for row in table.rows] == [(not paced, paced)]
+    said = "outside, as its constraint takes its time" if paced else "ok"
+    assert table.rows[0].verdict.startswith(said)
+    if not paced:
+        return
+    with pytest.raises(
+        AssertionError, match=r"outside by .*takes its time.*project\(model\) takes"
+    ):
+        assert_feasible(model)
+    ci.project(model)
+    assert [row.verdict for row in ci.check(model).rows] == ["ok"]
 
 
 def test_no_hook_of_batches_unless_asked(rng):

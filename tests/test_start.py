@@ -899,6 +899,16 @@ def test_wrong_arguments(index):
         call()
 
 
+@pytest.mark.parametrize("a_set", [ci.UnitNorm(), ci.Box(-0.5, 0.5), ci.Simplex()])
+def test_what_a_layer_makes_of_its_initializer_is_inside(a_set):
+    """An LSTM opens its forget gates by ones, whatever its bias is to be drawn from."""
+    model = keras.Sequential([keras.Input((3, 2)), layers.LSTM(2, **ci.constrained(bias=a_set))])
+    assert ci.check(model).ok
+    opened = layers.LSTM(2, **ci.constrained(bias=ci.Box(-2.0, 2.0)))
+    opened.build((None, 3, 2))
+    assert array(opened.cell.bias)[2:4].tolist() == [1, 1]
+
+
 def test_bias_without_a_kernel():
     """The matching bias says where it belongs."""
     from constrainit.initializers import MatchingBias

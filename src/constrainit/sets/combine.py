@@ -84,6 +84,11 @@ class _Applied(_Wrapping):
     def check_shape(self, shape):
         self.set.check_shape(shape)
 
+    @property
+    def paced(self):
+        """Whether the set in this one may leave a weight outside."""
+        return self.set.paced
+
     def _nearest(self, w, dtype, where=None):
         return self.set._nearest(w, dtype, where)
 
