@@ -425,6 +425,41 @@ def test_lora(rng, tmp_path):
     np.testing.assert_allclose(array(loaded.layers[0].kernel), kernel, rtol=1e-6)
 
 
+UNIT = ci.constrained(kernel=ci.UnitNorm())
+
+
+def with_lora(rng):
+    """A model whose kernel and adaptation together have columns of norm one."""
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="d")])
+    model.layers[0].enable_lora(2)
+    model.layers[0].lora_kernel_b.assign(rng.normal(size=(2, 3)))
+    with pytest.warns(UserWarning, match="can not save the constraint of '.*d/kernel'"):
+        ci.constrain(model, {"d/kernel": ci.UnitNorm()})
+    ci.project(model)
+    return model
+
+
+def test_lora_that_is_quantized_or_merged(rng, tmp_path):
+    """The sum obeys when it is quantized, and where it is one kernel; no map is put under it."""
+    model = with_lora(rng)
+    with pytest.raises(ValueError, match=r"without low-rank adapters.*d/kernel'.*`load_weights`"):
+        ci.reparametrize(model)
+    with pytest.raises(ValueError, match=r"`kernel` of `Reparametrized` must .* without low-rank"):
+        ci.Reparametrized(model.layers[0], kernel=ci.UnitNorm()).build((None, 4))
+    kernel = array(model.layers[0].kernel)
+    model.save_weights(tmp_path / "adapted.weights.h5")
+    merged = keras.Sequential([keras.Input((4,)), layers.Dense(3, **UNIT, name="d")])
+    merged.load_weights(tmp_path / "adapted.weights.h5")
+    assert ci.check(merged).ok
+    np.testing.assert_allclose(array(merged.layers[0].kernel), kernel, rtol=1e-6)
+    model.layers[0].quantize("int8")
+    assert [row.set for row in ci.check(model).rows] == ["each unit's norm exactly 1"]
+    (record,) = effective_records(model)
+    ci.project(model)
+    np.testing.assert_allclose(np.linalg.norm(array(record.value), axis=0), 1, atol=1e-4)
+    np.testing.assert_allclose(array(record.value), kernel, atol=2e-2)
+
+
 @pytest.mark.in_turns
 @pytest.mark.parametrize("mode", ["int8", "int4", "float8"])
 def test_quantized(mode):
