@@ -646,6 +646,6 @@ WRONG = [
      "`optimizer` of `hold_after` must be a torch.optim.Optimizer. Received: SGD. .*"),
     (lambda: ci.held(one_layer(), []),
      "`values` of `held` must hold one tensor for each of .*, 2 in number. Received: 0."),
-    (lambda: ci.hold(3), "`model` must be a Keras model or layer. Received: model=3."),
+    (lambda: ci.hold(3), "`model` of `hold` must be a Keras model or layer. Received: model=3."),
 ]  # fmt: skip
 test_message = whole_messages(WRONG)

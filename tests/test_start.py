@@ -859,7 +859,7 @@ WRONG_ARGUMENTS = [
     ),
     (lambda: ci.constrained(kernel="non_neg", depth=2.0), "`depth` of `constrained` must be"),
     (lambda: recurrent(), "Received: a LSTMCell, whose gates have their own"),
-    (lambda: ci.plan("no_set", 4), "`x` of `as_set` must be"),
+    (lambda: ci.plan("no_set", 4), "`set` of `plan` must be a set"),
     (
         lambda: Feasible(ci.UnitNorm(), activation="relu", depth=2)((0, 4)),
         "must hold at least one weight",
@@ -885,7 +885,7 @@ WRONG_ARGUMENTS = [
     (lambda: ci.L1Ball(1).project(np.zeros((0, 3), "float32")), "`w` of `L1Ball` must hold at"),
     (lambda: ci.plan(ci.ConvSpectralNorm(), 27, 8), r"shape=\(27, 8\)\. For a matrix use Spectral"),
     (lambda: ci.SelfStarting("non_neg", jump=0), "`jump` of `SelfStarting` must be positive"),
-    (lambda: ci.calibrate(object(), None), "`model` must be a Keras model"),
+    (lambda: ci.calibrate(object(), None), "`model` of `calibrate` must be a Keras model"),
     (lambda: ci.bake(keras.Sequential([layers.Dense(2)])), "must be built"),
 ]
 

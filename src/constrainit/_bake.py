@@ -49,7 +49,7 @@ def bake(model: keras.Model) -> keras.Model:
     Raises:
         ValueError: The model can not be copied from its config.
     """
-    check_built(model)
+    check_built(model, "bake")
     found = absorbed(weights_by_layer(model))
     factors, gone = found.factors, {id(one.scale) for one in found.scales}
     kept = [variable for variable in weights_in_order(model) if id(variable) not in gone]

@@ -15,7 +15,7 @@ from constrainit._reparametrized import seen_records
 from constrainit._set import ConstraintSet
 from constrainit._shown import Shown
 from constrainit._signatures import explaining
-from constrainit.model import matching, walk, wrong_axes
+from constrainit.model import check_built, matching, walk, wrong_axes
 from constrainit.sets.custom import own_name
 
 PACED = (
@@ -120,6 +120,7 @@ def check(model: keras.Model, constrained: str | Iterable[str] = ()) -> Check:
     Raises:
         ValueError: A pattern matches no weight.
     """
+    check_built(model, "check")
     rows = [_check_row(record) for record in effective_records(model)]
     seen = [_seen_row(record.variable) for record in seen_records(model)]
     return Check((*rows, *seen, *map(_free_row, _without(model, constrained))))
@@ -135,7 +136,7 @@ def _without(model, patterns):
     if not isinstance(patterns, (str, list, tuple, set, frozenset)):
         raise _checks.fail("check", "constrained", "be a pattern or a list of patterns", patterns)
     for pattern in [patterns] if isinstance(patterns, str) else patterns:
-        found.update((id(one.variable), one) for one in matching("constrained", weights, pattern))
+        found.update((id(one.variable), one) for one in matching("check", weights, pattern))
     return [one for key, one in found.items() if one.constraint is None and key not in obey]
 
 

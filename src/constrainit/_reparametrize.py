@@ -18,8 +18,9 @@ from constrainit._reparametrized import Reparametrized, refuse_seen
 from constrainit._signatures import explaining
 from constrainit._warning import warn
 from constrainit._words import with_article
-from constrainit.model import GroupRecord, constrained_records, matching, walk
+from constrainit.model import GroupRecord, check_built, constrained_records, matching, walk
 from constrainit.sets import Intersection, as_set
+from constrainit.sets.keras_builtin import set_of
 
 
 @explaining
@@ -62,6 +63,7 @@ def reparametrize(
     >>> [weight.name for weight in smooth.trainable_weights]
     ['kernel_free']
     """
+    check_built(model, "reparametrize")
     records = walk(model)
     if not isinstance(model, keras.Sequential) and not hasattr(model, "operations"):
         raise ValueError(
@@ -88,7 +90,7 @@ def reparametrize(
         for record in trained("reparametrize", found, pattern):
             if isinstance(record.constraint, Member):
                 raise _of_a_joint(record, pattern)
-            chosen[id(record.variable)] = as_set(one)
+            chosen[id(record.variable)] = set_of("reparametrize", pattern, one)
     for record in records:
         if id(record.variable) in chosen:
             smooth_set(record, chosen[id(record.variable)], record.path, "reparametrize")
