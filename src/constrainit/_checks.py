@@ -221,7 +221,7 @@ def sizes(owner: str, value: Any) -> tuple[int, ...]:
     try:
         found = tuple(value)
     except TypeError:
-        found = (None,)
+        raise fail(owner, "shape", "be a list of integers", value) from None
     if not all(isinstance(one, numbers.Integral) for one in found):
         raise fail(owner, "shape", "be a list of integers", value)
     return found
