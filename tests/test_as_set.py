@@ -151,7 +151,9 @@ def test_constraints_of_keras_on_either_side(keras_own):
     assert before.sets == after.sets[::-1] == [ci.MaxNorm(2.0, axis=0), ci.NonNegative()]
     w = np.float32([[3.0, -1.0], [4.0, 1.0]])
     np.testing.assert_array_equal(array(before.project(w)), array(after.project(w)))
-    with pytest.raises(ValueError, match=r"is no constraint.*Received: x=3"):
+    with pytest.raises(
+        ValueError, match=r"`sets` of `Intersection` must be a set.*Received: sets=3"
+    ):
         _ = 3 & ci.NonNegative()
     with pytest.raises(ValueError, match=r"inside of one `Joint`.*Write Joint\(a & b\)"):
         _ = keras_own & ci.Joint(ci.NonNegative())

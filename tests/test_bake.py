@@ -408,11 +408,19 @@ class Around(layers.Wrapper):
 
 
 def test_a_layer_that_is_shared_where_no_copy_can_share_it():
-    """It is named."""
-    own = layers.Dense(4, name="own")
+    """It is named; what the error of `reparametrize` says to write keeps it one."""
+    own, sets = layers.Dense(4, name="own"), {"*/kernel": ci.MaxAbs(9.0)}
+    model, x = of_shared(own, Around(own)), batch(5, 4)
     words = "Received: '.*', a Functional that has 'own' in several of its parts"
     with pytest.raises(ValueError, match=words):
-        ci.bake(of_shared(own, Around(own)))
+        ci.bake(model)
+    words = "Received: '.*', which has 'own' in several of its parts"
+    with pytest.raises(ValueError, match=words):
+        ci.reparametrize(model, sets)
+    expected = array(model(x))
+    smooth = keras.Sequential([keras.Input((4,)), over(model, **sets)])
+    assert len(smooth.trainable_weights) == 2
+    np.testing.assert_allclose(array(smooth(x)), expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.filterwarnings("ignore:The object being serialized includes a `lambda`")

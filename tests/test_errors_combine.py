@@ -34,7 +34,7 @@ WRONG = [
     (lambda: ci.Product([None, None]),
      r"`sets` of `Product` must hold a set for one block at least. Received: sets=\[None, None\]."),
     (lambda: ci.Product(ci.UnitNorm()), "`sets` of `Product` must be a list of sets, .* Received: sets=UnitNorm.*"),
-    (lambda: ci.Product([3]), "`sets` of `Product` is no constraint. `x` of `as_set` must be .*"),
+    (lambda: ci.Product([3]), "`sets` of `Product` must be .*"),
     (lambda: ci.Product([None, "non_neg"], [1]),
      r"`sizes` of `Product` must be None, or a list of 2 integers, one for each set. Received: sizes=\[1\]."),
     (lambda: ci.Product([ci.UnitNorm()], 3), "`sizes` of `Product` must be None, or a list of 1 integers, .* sizes=3."),
@@ -60,7 +60,7 @@ WRONG = [
     (lambda: ci.Relaxed(ci.UnitNorm(), 0), f"`rate` of `Relaxed` {POSITIVE} rate=0."),
     (lambda: ci.Relaxed(ci.UnitNorm(), 1.1), "`rate` of `Relaxed` must be at most 1. Received: rate=1.1."),
     (lambda: ci.Relaxed(ci.UnitNorm(), NAN), "`rate` of `Relaxed` must be a finite number. Received: rate=nan."),
-    (lambda: ci.Relaxed(None, 0.5), "`set` of `Relaxed` is no constraint. `x` of `as_set` must be .*"),
+    (lambda: ci.Relaxed(None, 0.5), "`set` of `Relaxed` must be .*"),
     (lambda: ci.Every(ci.UnitNorm(), 0), "`steps` of `Every` must be an integer of at least 1. Received: steps=0."),
     (lambda: ci.Every(ci.UnitNorm(), 2.5), "`steps` of `Every` must be an integer of at least 1. Received: steps=2.5."),
     (lambda: ci.Every(ci.Braked(ci.UnitNorm()), 2),
@@ -68,7 +68,7 @@ WRONG = [
      r"set=Braked\(.*\). Put `Braked` around `Every`."),
     (lambda: ci.Braked(ci.Braked(ci.UnitNorm())), "`set` of `Braked` must be a set other than `Braked`, .*"),
     (lambda: ci.Joint(ci.Braked(ci.UnitNorm())), "`set` of `Joint` must be a set other than `Braked`, .*"),
-    (lambda: ci.Braked(3), "`set` of `Braked` is no constraint. `x` of `as_set` must be .*"),
+    (lambda: ci.Braked(3), "`set` of `Braked` must be .*"),
     (lambda: ci.Every(ci.UnitNorm(axis=3), 2)(W), "`axis` of `UnitNorm` must name different axes .*"),
 ]  # fmt: skip
 

@@ -13,6 +13,7 @@ from keras import layers, ops
 
 import constrainit as ci
 from constrainit._effective import effective_records
+from constrainit.testing import assert_feasible
 
 ROOT = Path(__file__).parents[1]
 MOMENTS_PAGE = ROOT / "docs" / "moments.md"
@@ -75,6 +76,28 @@ def test_other_modes_change_nothing(rng):
         with expected:
             model.predict(x, verbose=0, callbacks=[ci.KeepFeasible(mode)])
         assert (array(model.layers[0].kernel) == -1).all()
+
+
+def test_a_violation_is_warned_of_once(rng):
+    """Of a frozen weight that stays as it is once in a `fit`, and again when it is another one."""
+    x, y = data(rng)
+    model = one_layer()
+    model.add(layers.Dense(3))
+    model.layers[0].trainable = False
+    model.compile("sgd", "mse")
+    model.layers[0].kernel.assign(-np.ones((4, 3), "f4"))
+    keep = ci.KeepFeasible("warn")
+
+    class Further(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1:
+                self.model.layers[0].kernel.assign(-2 * np.ones((4, 3), "f4"))
+
+    with pytest.warns(UserWarning, match="is outside of its set") as told:
+        model.fit(x, y, epochs=4, verbose=0, callbacks=[Further(), keep])
+    text = [str(one.message) for one in told if "outside" in str(one.message)]
+    assert [line.partition(":")[0] for line in text] == ["At train begin", "At epoch end"]
+    assert len(keep.repairs) == 10
 
 
 def test_what_is_not_finite_is_told_and_not_hidden(rng):
@@ -155,6 +178,35 @@ def test_paced_sets_keep_their_pace(rng):
         model.fit(x, -abs(y), epochs=2, verbose=0, callbacks=[keep])
         assert ci.check(model).ok
     assert [repair.moment for repair in keep.repairs] == 2 * ["train end"]
+
+
+@pytest.mark.parametrize(
+    ("a_set", "paced"),
+    [
+        (ci.Every(ci.NonNegative(), 50), True),
+        (ci.Relaxed(ci.NonNegative(), 0.5), True),
+        (ci.Braked(ci.Every(ci.NonNegative(), 50)), True),
+        (ci.Relaxed(ci.NonNegative(), 1.0), False),
+        (ci.Every(ci.NonNegative(), 1), False),
+    ],
+)
+def test_outside_by_its_pace_is_said_to_be(a_set, paced, rng):
+    """Outside is outside, with the reason where it is by design; `project` takes it in."""
+    x, y = data(rng)
+    model = one_layer(keras.optimizers.SGD(5.0), a_set)
+    model.fit(x, -abs(y), epochs=2, verbose=0)
+    table = ci.check(model)
+    assert [(row.ok, row.paced) for row in table.rows] == [(not paced, paced)]
+    said = "outside, as its constraint takes its time" if paced else "ok"
+    assert table.rows[0].verdict.startswith(said)
+    if not paced:
+        return
+    with pytest.raises(
+        AssertionError, match=r"outside by .*takes its time.*project\(model\) takes"
+    ):
+        assert_feasible(model)
+    ci.project(model)
+    assert [row.verdict for row in ci.check(model).rows] == ["ok"]
 
 
 def test_no_hook_of_batches_unless_asked(rng):
@@ -373,6 +425,41 @@ def test_lora(rng, tmp_path):
     np.testing.assert_allclose(array(loaded.layers[0].kernel), kernel, rtol=1e-6)
 
 
+UNIT = ci.constrained(kernel=ci.UnitNorm())
+
+
+def with_lora(rng):
+    """A model whose kernel and adaptation together have columns of norm one."""
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="d")])
+    model.layers[0].enable_lora(2)
+    model.layers[0].lora_kernel_b.assign(rng.normal(size=(2, 3)))
+    with pytest.warns(UserWarning, match="can not save the constraint of '.*d/kernel'"):
+        ci.constrain(model, {"d/kernel": ci.UnitNorm()})
+    ci.project(model)
+    return model
+
+
+def test_lora_that_is_quantized_or_merged(rng, tmp_path):
+    """The sum obeys when it is quantized, and where it is one kernel; no map is put under it."""
+    model = with_lora(rng)
+    with pytest.raises(ValueError, match=r"without low-rank adapters.*d/kernel'.*`load_weights`"):
+        ci.reparametrize(model)
+    with pytest.raises(ValueError, match=r"`kernel` of `Reparametrized` must .* without low-rank"):
+        ci.Reparametrized(model.layers[0], kernel=ci.UnitNorm()).build((None, 4))
+    kernel = array(model.layers[0].kernel)
+    model.save_weights(tmp_path / "adapted.weights.h5")
+    merged = keras.Sequential([keras.Input((4,)), layers.Dense(3, **UNIT, name="d")])
+    merged.load_weights(tmp_path / "adapted.weights.h5")
+    assert ci.check(merged).ok
+    np.testing.assert_allclose(array(merged.layers[0].kernel), kernel, rtol=1e-6)
+    model.layers[0].quantize("int8")
+    assert [row.set for row in ci.check(model).rows] == ["each unit's norm exactly 1"]
+    (record,) = effective_records(model)
+    ci.project(model)
+    np.testing.assert_allclose(np.linalg.norm(array(record.value), axis=0), 1, atol=1e-4)
+    np.testing.assert_allclose(array(record.value), kernel, atol=2e-2)
+
+
 @pytest.mark.in_turns
 @pytest.mark.parametrize("mode", ["int8", "int4", "float8"])
 def test_quantized(mode):
@@ -559,6 +646,6 @@ WRONG = [
      "`optimizer` of `hold_after` must be a torch.optim.Optimizer. Received: SGD. .*"),
     (lambda: ci.held(one_layer(), []),
      "`values` of `held` must hold one tensor for each of .*, 2 in number. Received: 0."),
-    (lambda: ci.hold(3), "`model` must be a Keras model or layer. Received: model=3."),
+    (lambda: ci.hold(3), "`model` of `hold` must be a Keras model or layer. Received: model=3."),
 ]  # fmt: skip
 test_message = whole_messages(WRONG)

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import itertools
 import os
 import shutil
 import signal
@@ -225,6 +226,61 @@ def test_saved_models_and_training_are_as_without_a_log(tmp_path, is_scaled):
         np.testing.assert_array_equal(left, right)
     steps = WeightLog.read(tmp_path / "run.db")["step"]
     assert sorted(set(steps)) == [0, 3, 6, 8, 9, 12, 15, 16]
+
+
+class Kernels(keras.callbacks.Callback):
+    """The first kernel after each batch."""
+
+    def on_train_begin(self, logs=None):
+        self.seen = [array(self.model.layers[0].kernel)]
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.seen.append(array(self.model.layers[0].kernel))
+
+    def moved(self):
+        return [not np.array_equal(a, b) for a, b in itertools.pairwise(self.seen)]
+
+
+@pytest.mark.parametrize("accumulated", [None, 2])
+def test_steps_that_are_skipped_are_no_steps(tmp_path, accumulated):
+    """Of float16: rows are of the steps that moved a weight, and of as many."""
+    x, y = _data()
+    inner = keras.optimizers.SGD(1e-6, gradient_accumulation_steps=accumulated)
+    model = _model(dtype="mixed_float16")
+    model.compile(keras.optimizers.LossScaleOptimizer(inner, initial_scale=2.0**20), "mse")
+    ci.project(model)
+    log, kernels = WeightLog(tmp_path / "run.db", every=1, weights="*/kernel"), Kernels()
+    model.fit(x, y, batch_size=2, epochs=3, verbose=0, callbacks=[log, kernels])
+    moved = kernels.moved()
+    assert 0 < sum(moved) < len(moved) // (accumulated or 1)
+    frame = WeightLog.read(tmp_path / "run.db")
+    first = frame[frame["weight"] == _place(model, 0)]
+    assert first["step"].tolist() == list(range(sum(moved) + 1))
+    assert (first["gradient_norm"][1:] > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "dtype", "why"),
+    [
+        (
+            lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(), 1e30),
+            "mixed_float16",
+            "Each was skipped, as gradients were not finite in float16: the scale of the loss has",
+        ),
+        (
+            lambda: keras.optimizers.SGD(gradient_accumulation_steps=9),
+            "float32",
+            r"9 batches make one \(gradient_accumulation_steps\)",
+        ),
+    ],
+)
+def test_why_there_was_no_step(tmp_path, optimizer, dtype, why):
+    """The log has the start only, and is told why."""
+    model = _model(dtype=dtype)
+    model.compile(optimizer(), "mse")
+    with pytest.warns(UserWarning, match=f"has made no step: the log .* {why}"):
+        _fit(model, tmp_path / "run.db", every=1)
+    assert set(WeightLog.read(tmp_path / "run.db")["step"]) == {0}
 
 
 def test_training_that_goes_on_adds_no_step_twice(tmp_path):

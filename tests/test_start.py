@@ -206,6 +206,46 @@ def test_law_against_monte_carlo(a_set, wanted):
         np.testing.assert_allclose(effective.mean(), law.effective_inputs, rtol=0.03)
 
 
+ONE = [
+    ci.MaxNorm(2.0),
+    ci.MaxNorm(0.1),
+    ci.L1Ball(2.0),
+    ci.L1Ball(0.1),
+    ci.NormRange(0.1, 2.0),
+    ci.Monotone(),
+    ci.Convex(),
+    ci.Unimodal(),
+    ci.TopK(1),
+    ci.NonNegative(),
+    ci.MaxAbs(0.3),
+]
+TWO = [
+    *ONE,
+    ci.Monotone("decreasing", 0.1),
+    ci.SumTo(1.0),
+    ci.ZeroMean(),
+    ci.Sparse(1, 2),
+    ci.Halfspace([1.0, 2.0], 1.0),
+    ci.Affine([[1.0, 2.0]], 1.0),
+    ci.Box(-0.1, 0.3),
+    ci.Monotone() & ci.Box(-1.0, 1.0),
+    ci.Fixed([[1], [0]], 0.5),
+    ci.Masked(ci.MaxNorm(2.0), [[1], [0]]),
+]
+
+
+@pytest.mark.in_turns(every=4)
+@pytest.mark.parametrize(("a_set", "size"), [(s, 1) for s in ONE] + [(s, 2) for s in TWO])
+def test_units_of_few_inputs_differ(a_set, size):
+    """Units that begin alike stay alike: where a set leaves a choice, each has its own weights."""
+    w = array(a_set.resolve((0,)).initializer(seed=3)((size, 24)))
+    assert len(np.unique(w, axis=1).T) > 20
+    law = a_set.resolve((0,))._law_of((size, 4000), (0,), Wanted())
+    many = array(drawn(a_set.resolve((0,)), (size, 4000), "float32", 1, Wanted(), (0,)))
+    if law is not None and law.exact:
+        np.testing.assert_allclose(np.square(many).sum(axis=0).mean(), law.norm**2, rtol=0.1)
+
+
 @pytest.mark.in_turns
 @pytest.mark.parametrize("a_set", [ci.NonNegative(), ci.Simplex(), ci.UnitNorm(), ci.Orthogonal()])
 def test_even_sums(a_set):
@@ -859,7 +899,7 @@ WRONG_ARGUMENTS = [
     ),
     (lambda: ci.constrained(kernel="non_neg", depth=2.0), "`depth` of `constrained` must be"),
     (lambda: recurrent(), "Received: a LSTMCell, whose gates have their own"),
-    (lambda: ci.plan("no_set", 4), "`x` of `as_set` must be"),
+    (lambda: ci.plan("no_set", 4), "`set` of `plan` must be a set"),
     (
         lambda: Feasible(ci.UnitNorm(), activation="relu", depth=2)((0, 4)),
         "must hold at least one weight",
@@ -885,7 +925,7 @@ WRONG_ARGUMENTS = [
     (lambda: ci.L1Ball(1).project(np.zeros((0, 3), "float32")), "`w` of `L1Ball` must hold at"),
     (lambda: ci.plan(ci.ConvSpectralNorm(), 27, 8), r"shape=\(27, 8\)\. For a matrix use Spectral"),
     (lambda: ci.SelfStarting("non_neg", jump=0), "`jump` of `SelfStarting` must be positive"),
-    (lambda: ci.calibrate(object(), None), "`model` must be a Keras model"),
+    (lambda: ci.calibrate(object(), None), "`model` of `calibrate` must be a Keras model"),
     (lambda: ci.bake(keras.Sequential([layers.Dense(2)])), "must be built"),
 ]
 
@@ -897,6 +937,16 @@ def test_wrong_arguments(index):
     call, message = WRONG_ARGUMENTS[index]
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("a_set", [ci.UnitNorm(), ci.Box(-0.5, 0.5), ci.Simplex()])
+def test_what_a_layer_makes_of_its_initializer_is_inside(a_set):
+    """An LSTM opens its forget gates by ones, whatever its bias is to be drawn from."""
+    model = keras.Sequential([keras.Input((3, 2)), layers.LSTM(2, **ci.constrained(bias=a_set))])
+    assert ci.check(model).ok
+    opened = layers.LSTM(2, **ci.constrained(bias=ci.Box(-2.0, 2.0)))
+    opened.build((None, 3, 2))
+    assert array(opened.cell.bias)[2:4].tolist() == [1, 1]
 
 
 def test_bias_without_a_kernel():

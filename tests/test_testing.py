@@ -31,7 +31,7 @@ def test_a_constraint_that_was_lost():
         assert_feasible(made, constrained=["kernel", "bias"])
     rows = ci.check(made, "*").rows
     assert [(row.set, row.error, row.ok) for row in rows][1:] == [("", "no constraint", False)]
-    with pytest.raises(ValueError, match="pattern of `constrained` must match a weight"):
+    with pytest.raises(ValueError, match="pattern of `check` must match a weight"):
         assert_feasible(made, "gamma")
 
 
@@ -73,5 +73,5 @@ def test_what_is_not_finite_and_what_raises():
 
 def test_bad_argument():
     """What is no model is refused as everywhere."""
-    with pytest.raises(ValueError, match="`model` must be"):
+    with pytest.raises(ValueError, match="`model` of `check` must be"):
         assert_feasible("a model")

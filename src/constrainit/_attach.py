@@ -95,7 +95,15 @@ def _at_home(initializer, where):
         a_set = None if initializer.set is None else resolve(initializer.set, *where)
         start = layer.__dict__.get(_START)
         return initializer if start is None else initializer.at(start.bias, a_set)
+    given = vars(layer).get(f"{name}_initializer")
+    if isinstance(given, Feasible) and callable(initializer):
+        return _put_inside(initializer, resolve(given.set, *where))
     return initializer
+
+
+def _put_inside(initializer, a_set):
+    """What a layer makes of its initializer, such as an LSTM that opens its forget gates."""
+    return lambda shape, dtype=None: a_set.project(initializer(shape, dtype=dtype))
 
 
 def _check_activated(layer):

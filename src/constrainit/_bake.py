@@ -8,7 +8,7 @@ import keras
 
 from constrainit._absorbed import absorbed, told, without_scale, without_starts
 from constrainit._carried import carry_adapted, carry_constraints
-from constrainit._own_parts import own_parts_known, why_not_anew
+from constrainit._own_parts import own_parts_known, shared_by_parts, why_not_anew
 from constrainit._reparametrize import taken_as_not_compiled, weights_by_layer, weights_in_order
 from constrainit._signatures import explaining
 from constrainit._words import with_article
@@ -49,12 +49,12 @@ def bake(model: keras.Model) -> keras.Model:
     Raises:
         ValueError: The model can not be copied from its config.
     """
-    check_built(model)
+    check_built(model, "bake")
     found = absorbed(weights_by_layer(model))
     factors, gone = found.factors, {id(one.scale) for one in found.scales}
     kept = [variable for variable in weights_in_order(model) if id(variable) not in gone]
     with told(found), own_parts_known(model):
-        plain, shared = _copied(model, _of_config), _shared(model)
+        plain, shared = _copied(model, _of_config), shared_by_parts(model)
         # In a config each model holds a layer of its own in the place of one that several share.
         listed = isinstance(model, keras.Sequential) or hasattr(model, "operations")
         if shared and listed and _shapes(plain.weights) != _shapes(kept):
@@ -87,16 +87,6 @@ def bake(model: keras.Model) -> keras.Model:
 
 def _shapes(variables):
     return [tuple(variable.shape) for variable in variables]
-
-
-def _shared(model):
-    """The name of the first layer with weights that several parts of a model hold, or nothing."""
-    holders: dict[int, Any] = {}
-    for holder in dict.fromkeys(model._flatten_layers()):
-        for layer in holder._layers:
-            if layer.variables and holders.setdefault(id(layer), holder) is not holder:
-                return layer.name
-    return ""
 
 
 def _of_config(model):

@@ -15,7 +15,7 @@ from constrainit._shapes import compared, input_specs, misfits, shapes_of
 from constrainit._shown import Lines
 from constrainit._signatures import explaining
 from constrainit._watched import Calibrated, Watched
-from constrainit.model import WeightRecord, walk
+from constrainit.model import WeightRecord, check_built, walk
 
 _CELLS = (keras.layers.LSTMCell, keras.layers.GRUCell, keras.layers.SimpleRNNCell)
 _PASSES, _SETTLED = 12, 0.02
@@ -53,6 +53,7 @@ def calibrate(model: keras.Model, x: Any) -> list[Calibrated]:
 def fitted_to(model: keras.Model, x: Any, owner: str) -> list[Calibrated]:
     """What `calibrate` does, for a function that the user knows by another name."""
     x = _as_batch(x)
+    check_built(model, owner)
     records = [record for record in walk(model) if can_be_fitted(record)]
     _check_batch(x, owner)
     variables = model.variables

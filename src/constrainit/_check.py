@@ -15,8 +15,13 @@ from constrainit._reparametrized import seen_records
 from constrainit._set import ConstraintSet
 from constrainit._shown import Shown
 from constrainit._signatures import explaining
-from constrainit.model import matching, walk, wrong_axes
+from constrainit.model import check_built, matching, walk, wrong_axes
 from constrainit.sets.custom import own_name
+
+PACED = (
+    "outside, as its constraint takes its time (Every, Relaxed): project(model) takes it inside, "
+    "KeepFeasible() does where fit ends"
+)
 
 NOTHING = "no weight of the model has a constraint: nothing was checked"
 
@@ -36,6 +41,8 @@ class CheckRow:
             if they do not, or if it is a set of this library, which was told its axes.
         error: What the constraint raised on a copy of the weight, or that there is none where one
             must be, or an empty string.
+        paced: Whether its constraint takes its time, as `Every` and `Relaxed` do: it may be
+            outside after any step.
     """
 
     weight: str
@@ -46,11 +53,19 @@ class CheckRow:
     finite: bool
     axis: str
     error: str
+    paced: bool = False
 
     @property
     def ok(self) -> bool:
         """Whether the weight is finite and inside, along the right axes."""
         return self.finite and not self.error and not self.axis and self.violation == 0
+
+    @property
+    def verdict(self) -> str:
+        """`"ok"`, or what is wrong, in words."""
+        faults = [self.error, self.axis, "" if self.finite else "not finite"]
+        told = "; ".join(fault for fault in faults if fault)
+        return told or ("ok" if self.ok else PACED if self.paced else "outside")
 
 
 @dataclass(frozen=True)
@@ -83,11 +98,8 @@ class Check(Shown):
         for row in self.rows:
             unknown = "unknown" if row.set else ""
             outside = unknown if row.violation is None else f"{row.violation:.3g}"
-            faults = [row.error, row.axis, "" if row.finite else "not finite"]
-            verdict = "; ".join(fault for fault in faults if fault) or (
-                "ok" if row.ok else "outside"
-            )
-            lines.append((row.weight, "x".join(map(str, row.shape)), row.set, outside, verdict))
+            shape = "x".join(map(str, row.shape))
+            lines.append((row.weight, shape, row.set, outside, row.verdict))
         header = ("weight", "shape", "set", "outside by", "verdict")
         return Grid(header, lines, unwrapped=("shape", "outside by"), paths=header[:1])
 
@@ -96,7 +108,9 @@ class Check(Shown):
 def check(model: keras.Model, constrained: str | Iterable[str] = ()) -> Check:
     """Whether each constrained weight of a model obeys, found without changing anything.
 
-    Weights that a `Reparametrized` computes are looked at, too.
+    Weights that a `Reparametrized` computes are looked at, too. A weight under `Every` or `Relaxed`
+    may well be outside after `fit`: it is called outside, with the reason, and `project` takes it
+    in.
 
     Args:
         model: A built Keras model or layer.
@@ -106,6 +120,7 @@ def check(model: keras.Model, constrained: str | Iterable[str] = ()) -> Check:
     Raises:
         ValueError: A pattern matches no weight.
     """
+    check_built(model, "check")
     rows = [_check_row(record) for record in effective_records(model)]
     seen = [_seen_row(record.variable) for record in seen_records(model)]
     return Check((*rows, *seen, *map(_free_row, _without(model, constrained))))
@@ -121,7 +136,7 @@ def _without(model, patterns):
     if not isinstance(patterns, (str, list, tuple, set, frozenset)):
         raise _checks.fail("check", "constrained", "be a pattern or a list of patterns", patterns)
     for pattern in [patterns] if isinstance(patterns, str) else patterns:
-        found.update((id(one.variable), one) for one in matching("constrained", weights, pattern))
+        found.update((id(one.variable), one) for one in matching("check", weights, pattern))
     return [one for key, one in found.items() if one.constraint is None and key not in obey]
 
 
@@ -151,11 +166,11 @@ def _check_row(record):
         dtype = keras.backend.standardize_dtype(record.variable.dtype)
         return CheckRow(record.path, text, shape, dtype, None, True, "", record.hidden)
     value = record.value
-    text, violation, error = own_name(record.constraint), None, ""
+    text, violation, error, paced = own_name(record.constraint), None, "", False
     # A constraint of the user's own may raise anything; the table has to show what.
     try:
         a_set = record.resolved(record.constraint)
-        text = a_set.describe()
+        text, paced = a_set.describe(), a_set.paced
         outside = measure([a_set], [value])[0][0]
         violation = outside if math.isfinite(outside) else None
     except Exception as fault:
@@ -165,4 +180,5 @@ def _check_row(record):
     axes = None if error or given else wrong_axes(record)
     axis = f"works along {axes[0]}, a unit is fed along {axes[1]}" if axes else ""
     finite = bool(ops.all(ops.isfinite(value)))
-    return CheckRow(record.path, text, record.shape, record.dtype, violation, finite, axis, error)
+    dtype = record.dtype
+    return CheckRow(record.path, text, record.shape, dtype, violation, finite, axis, error, paced)

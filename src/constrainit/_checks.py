@@ -144,7 +144,7 @@ def rows(owner: str, name: str, value: Any) -> list[Any]:
 
 def for_each_row(owner: str, name: str, value: Any, count: int) -> Any:
     """A finite number, or a list with one for each row of a matrix."""
-    if np.ndim(value) == 0:
+    if not isinstance(value, (list, tuple)) and np.ndim(value) == 0:
         return number(owner, name, value)
     found = numbers_of(owner, name, value)
     if len(found) != count:
@@ -214,6 +214,17 @@ def broadcasts(owner: str, name: str, value: Any, shape: tuple[int, ...]) -> Non
             f"`{name}` of `{owner}` must broadcast to the weight. Received: shape {own} for a "
             f"weight of shape {tuple(shape)}."
         )
+
+
+def sizes(owner: str, value: Any) -> tuple[int, ...]:
+    """`shape`: integers in a list, tuple or what an array has for a shape."""
+    try:
+        found = tuple(value)
+    except TypeError:
+        raise fail(owner, "shape", "be a list of integers", value) from None
+    if not all(isinstance(one, numbers.Integral) for one in found):
+        raise fail(owner, "shape", "be a list of integers", value)
+    return found
 
 
 def not_empty(owner: str, name: str, shape: tuple[int, ...]) -> None:

@@ -5,7 +5,6 @@ from typing import Any
 
 import keras
 
-from constrainit._constrained import given_set
 from constrainit._idle import warn_if_idle
 from constrainit._joint import Group, Joint, Member
 from constrainit._measure import lacking
@@ -13,7 +12,8 @@ from constrainit._reparametrized import refuse_seen
 from constrainit._savable import give, unsaved, warn_of_lost
 from constrainit._set import ConstraintSet
 from constrainit._signatures import explaining
-from constrainit.model import WeightRecord, matches, matching, walk
+from constrainit.model import WeightRecord, check_built, matches, matching, walk
+from constrainit.sets.keras_builtin import set_of
 
 
 @explaining
@@ -47,6 +47,7 @@ def constrain(model: keras.Model, sets: Mapping[str, Any]) -> dict[str, Constrai
             f"`sets` of `constrain` must map patterns to sets. Received: sets={sets!r}. "
             'Write {"*/kernel": UnitNorm()}.'
         )
+    check_built(model, "constrain")
     records = walk(model)
     chosen: dict[int, tuple[WeightRecord, Any, ConstraintSet | None]] = {}
     for pattern, value in sets.items():
@@ -55,7 +56,7 @@ def constrain(model: keras.Model, sets: Mapping[str, Any]) -> dict[str, Constrai
                 chosen[id(record.variable)] = record, value, member
             continue
         for record in _matching(model, records, pattern):
-            wanted = None if value is None else given_set(value, f"{pattern!r} of `constrain`")
+            wanted = None if value is None else set_of("constrain", pattern, value)
             chosen[id(record.variable)] = (
                 record, wanted, None if wanted is None else record.resolved(wanted)
             )  # fmt: skip

@@ -11,7 +11,7 @@ from constrainit.initializers import Feasible, MatchingBias
 from constrainit.initializers._names import check_activation, check_inputs
 from constrainit.layers import OutputScale
 from constrainit.model import STARTS, argument_of
-from constrainit.sets import as_set
+from constrainit.sets.keras_builtin import set_of
 
 _NAMES = (
     "kernel", "bias", "recurrent", "depthwise", "pointwise", "embeddings", "gamma", "beta", "alpha",
@@ -84,7 +84,7 @@ def constrained(
             arguments[f"{name}_constraint"] = value
             arguments[f"{name}_initializer"] = STARTS.get(name) or Feasible(value.set)
             continue
-        a_set = given_set(value, f"`{name}` of `constrained`")
+        a_set = set_of("constrained", name, value)
         arguments[f"{name}_constraint"] = a_set
         if name == kernel:
             start = Feasible(a_set, activation=activation, depth=depth, inputs=inputs)
@@ -181,15 +181,3 @@ def _planned_kernel(sets, activation, depth, inputs):
         f"activation={activation!r} with sets for {', '.join(sets) or 'nothing'}. Write "
         "kernel=..., or give the activation to the layer itself."
     )
-
-
-def given_set(value: Any, where: str) -> Any:
-    """The set that a user gave.
-
-    Raises:
-        ValueError: It is no constraint; the message begins with `where`.
-    """
-    try:
-        return as_set(value)
-    except ValueError as reason:
-        raise ValueError(f"{where} is no constraint. {reason}") from None

@@ -14,6 +14,8 @@ from constrainit import _quantized
 from constrainit.model import WeightRecord, constrained_records, walk
 
 _ROUNDS = 20
+_GIVEN = "_constrainit_given"
+"""Where a layer with LoRA has the set of its sum, which its config can not hold."""
 
 
 def effective_records(model: keras.Model) -> list[WeightRecord]:
@@ -26,18 +28,29 @@ def effective_records(model: keras.Model) -> list[WeightRecord]:
 def _computed(model):
     """The weights that stand for a base of LoRA or a quantized kernel.
 
-    Weights that were quantized have their constraint from the layer's argument.
+    Weights that were quantized have their constraint from the layer's argument, or from `remember`.
     """
     for record in walk(model):
         layer, name = record.layer, computed_weight(record)
         if getattr(layer, "quantization_mode", None) in _quantized.MODES:
             kind, given = QuantizedRecord, getattr(layer, f"{name}_constraint", None)
+            given = vars(layer).get(_GIVEN, given)
         else:
             kind, given = LoraRecord, record.constraint
         if not name or (kind is LoraRecord and not getattr(layer, "lora_enabled", False)):
             continue
         if given is not None and not getattr(given, "of_several", False):
             yield kind(record.path, record.place, layer, record.variable, record.axes, given)
+
+
+def remember(record: WeightRecord, constraint: Any) -> None:
+    """Keeps the set of a weight with LoRA, whose variable is another one once it is quantized."""
+    record.layer.__dict__[_GIVEN] = constraint
+
+
+def is_adapted(record: WeightRecord) -> bool:
+    """Whether a layer adds a product of low rank to this weight."""
+    return bool(getattr(record.layer, "lora_enabled", False) and computed_weight(record))
 
 
 def computed_weight(record: WeightRecord) -> str:

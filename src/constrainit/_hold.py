@@ -38,6 +38,7 @@ def hold(model: keras.Model) -> None:
     >>> print(layer.get_weights()[0].tolist())
     [[1.0, 0.0], [0.0, 4.0]]
     """
+    check_built(model, "hold")
     for record in effective_records(model):
         if not isinstance(record, QuantizedRecord):
             _settle(record)
@@ -73,7 +74,7 @@ def held(model: keras.Model, values: Any) -> list[Any]:
     Raises:
         ValueError: The values are no list, or their number is not that of the trainable weights.
     """
-    check_built(model)
+    check_built(model, "held")
     if not isinstance(values, (list, tuple)):
         must = "be a list with a tensor for each of `model.trainable_variables`"
         raise _checks.fail("held", "values", must, values)
@@ -83,6 +84,14 @@ def held(model: keras.Model, values: Any) -> list[Any]:
             f"`values` of `held` must hold one tensor for each of `model.trainable_variables`, "
             f"{len(variables)} in number. Received: {len(values)}."
         )
+    for variable, value in zip(variables, values, strict=True):
+        shape = getattr(value, "shape", None)
+        if shape is None or tuple(shape) != tuple(variable.shape):
+            came = repr(value) if shape is None else f"one of shape {tuple(shape)}"
+            raise ValueError(
+                "`values` of `held` must hold a tensor of the shape of each weight. Received: "
+                f"{came} for {variable.path!r}, of shape {tuple(variable.shape)}."
+            )
     trained = {id(variable) for variable in variables}
     with keras.StatelessScope(list(zip(variables, values, strict=True))) as scope:
         for record in constrained_records(model):
@@ -119,6 +128,7 @@ def hold_after(optimizer: Any, model: keras.Model) -> Any:
             f"{type(optimizer).__name__}. A Keras optimizer applies constraints by itself; after "
             "others call constrainit.hold(model)."
         )
+    check_built(model, "hold_after")
     trained = {id(p) for group in optimizer.param_groups for p in group["params"]}
     records = [
         record for record in constrained_records(model)

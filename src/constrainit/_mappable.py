@@ -4,6 +4,7 @@ from typing import Any
 
 from keras import ops
 
+from constrainit._effective import is_adapted
 from constrainit._idle import warn_if_idle
 from constrainit._seen import free_of
 from constrainit._set import ConstraintSet
@@ -37,8 +38,14 @@ def smooth_set(
     """The set of a weight, resolved for it, which has a smooth map.
 
     Raises:
-        ValueError: It has none.
+        ValueError: It has none, or the layer adds something else to the weight.
     """
+    if is_adapted(record):
+        raise ValueError(
+            f"`{name}` of `{owner}` must name a weight without low-rank adapters. Received: "
+            f"{record.path!r}, to which its layer adds them, out of the set. To merge them, call "
+            "`save_weights`, and `load_weights` in the same model made without `enable_lora`."
+        )
     resolved = record.resolved(a_set)
     if resolved.transform is None:
         why = f": {resolved.no_map}" if resolved.no_map else ""

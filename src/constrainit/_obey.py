@@ -19,7 +19,7 @@ from constrainit._signatures import explaining
 from constrainit._words import counted
 from constrainit.initializers import Feasible
 from constrainit.layers import OutputScale
-from constrainit.model import STARTS, GroupRecord, constrained_records
+from constrainit.model import STARTS, GroupRecord, check_built, constrained_records
 from constrainit.sets import Custom
 from constrainit.sets.custom import own_name
 
@@ -78,6 +78,7 @@ def project(model: keras.Model) -> dict[str, float]:
         ValueError: A constraint can not be applied to its weight, or no weight is in all of its
             sets; no weight is changed.
     """
+    check_built(model, "project")
     return move(measured(model))
 
 
@@ -237,6 +238,7 @@ def prepare(
     seed = _checks.seed("prepare", seed)
     if not (seed is None or isinstance(seed, int)):
         raise _checks.fail("prepare", "seed", "be None or an integer", seed)
+    check_built(model, "prepare")
     changes = _anew(model, measured(model), seed, fitted=x is not None)
     kept = [ops.copy(record.value) for record, _, _ in changes]
     for record, value, _ in changes:

@@ -43,6 +43,16 @@ def own_parts_known(model: Any) -> Iterator[None]:
         yield
 
 
+def shared_by_parts(model: Any) -> str:
+    """The name of the first layer with weights that several parts of a model hold, or nothing."""
+    holders: dict[int, Any] = {}
+    for holder in dict.fromkeys(model._flatten_layers()):
+        for layer in holder._layers:
+            if layer.variables and holders.setdefault(id(layer), holder) is not holder:
+                return layer.name
+    return ""
+
+
 def why_not_anew(model: Any, fault: Exception) -> str:
     """Why a model, or a layer, can not be made anew from its config, and what to write instead.
 

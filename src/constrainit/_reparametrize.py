@@ -13,13 +13,14 @@ from constrainit import _checks
 from constrainit._carried import carry_adapted, carry_constraints
 from constrainit._joint import Member
 from constrainit._mappable import is_trained, smooth_set, trained
-from constrainit._own_parts import own_parts_known, why_not_anew
+from constrainit._own_parts import own_parts_known, shared_by_parts, why_not_anew
 from constrainit._reparametrized import Reparametrized, refuse_seen
 from constrainit._signatures import explaining
 from constrainit._warning import warn
 from constrainit._words import with_article
-from constrainit.model import GroupRecord, constrained_records, matching, walk
+from constrainit.model import GroupRecord, check_built, constrained_records, matching, walk
 from constrainit.sets import Intersection, as_set
+from constrainit.sets.keras_builtin import set_of
 
 
 @explaining
@@ -62,6 +63,7 @@ def reparametrize(
     >>> [weight.name for weight in smooth.trainable_weights]
     ['kernel_free']
     """
+    check_built(model, "reparametrize")
     records = walk(model)
     if not isinstance(model, keras.Sequential) and not hasattr(model, "operations"):
         raise ValueError(
@@ -88,7 +90,7 @@ def reparametrize(
         for record in trained("reparametrize", found, pattern):
             if isinstance(record.constraint, Member):
                 raise _of_a_joint(record, pattern)
-            chosen[id(record.variable)] = as_set(one)
+            chosen[id(record.variable)] = set_of("reparametrize", pattern, one)
     for record in records:
         if id(record.variable) in chosen:
             smooth_set(record, chosen[id(record.variable)], record.path, "reparametrize")
@@ -118,7 +120,10 @@ def reparametrize(
     with taken_as_not_compiled(model), own_parts_known(model):
         copy = keras.models.clone_model(model, clone_function=copied, recursive=True)
         _built_as(made_of)
-    pairs = list(zip(weights_in_order(model), weights_in_order(copy), strict=True))
+    own, anew = weights_in_order(model), weights_in_order(copy)
+    if len(own) != len(anew) and (name := shared_by_parts(model)):
+        raise _of_a_shared_layer(model, name)
+    pairs = list(zip(own, anew, strict=True))
     for variable, target in pairs:
         value = ops.stop_gradient(ops.copy(ops.convert_to_tensor(variable)))
         if hasattr(target, "take"):
@@ -130,6 +135,16 @@ def reparametrize(
     _warn_of_dropped([(one, chosen[id(one.variable)]) for one in records
                       if id(one.variable) in chosen])  # fmt: skip
     return copy
+
+
+def _of_a_shared_layer(model, name):
+    """The error for a layer that is one in the model, and two in any copy of it."""
+    return ValueError(
+        f"`model` of `reparametrize` must hold its layers in its config. Received: {model.name!r}, "
+        f"which has {name!r} in several of its parts; a config does not tell them to be one inside "
+        "of a layer of your own. Put all of it into one: keras.Sequential([keras.Input(shape), "
+        'Reparametrized(model, **{"*/kernel": a_set})]).'
+    )
 
 
 def _of_a_joint(record, pattern):

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from constrainit._effective import computed_weight
+from constrainit._effective import is_adapted, remember
 from constrainit._warning import warn
 from constrainit.model import WeightRecord
 
@@ -22,12 +22,13 @@ def give(record: WeightRecord, constraint: Any, argument: Any) -> None:
     record.variable.constraint = constraint
     if _has_argument(record):
         setattr(record.layer, f"{record.argument}_constraint", argument)
+    elif is_adapted(record):
+        remember(record, argument)
 
 
 def _has_argument(record):
     """Whether the layer takes a constraint for this weight; with LoRA it would not load with it."""
-    adapted = getattr(record.layer, "lora_enabled", False) and computed_weight(record)
-    return hasattr(record.layer, f"{record.argument}_constraint") and not adapted
+    return hasattr(record.layer, f"{record.argument}_constraint") and not is_adapted(record)
 
 
 class _Marker(keras.constraints.Constraint):

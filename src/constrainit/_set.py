@@ -71,6 +71,9 @@ class ConstraintSet(Starting, Told, Together, keras.constraints.Constraint):
     maskable = True
     """Whether `_nearest` honours `where`, so that `Masked` can hold the set."""
 
+    paced = False
+    """Whether the constraint may leave a weight outside after a step, as `Every` does."""
+
     may_lack = False
     """Whether the set may have no weight of a shape that `check_shape` allows, see `_lacking`."""
 

@@ -37,7 +37,7 @@ class OutputScale(keras.layers.Layer):
         super().__init__(trainable=trainable, **kwargs)
         try:
             self.activation = keras.activations.get(activation)
-        except ValueError:
+        except (TypeError, ValueError):
             must = "be the name of an activation of Keras, a callable or None"
             raise _checks.fail("OutputScale", "activation", must, activation) from None
         self._initial = None if scale is None else _checks.number("OutputScale", "scale", scale)

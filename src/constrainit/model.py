@@ -188,14 +188,16 @@ def is_built(model: keras.layers.Layer) -> bool:
     return parts or (model.built and (bool(model.variables) or whole))
 
 
-def check_built(model: Any) -> None:
+def check_built(model: Any, owner: str = "") -> None:
     """Raises ValueError: `model` is no Keras model or layer, or is not built."""
+    its = f" of `{owner}`" if owner else ""
     if not isinstance(model, keras.layers.Layer):
-        raise ValueError(f"`model` must be a Keras model or layer. Received: model={model!r}.")
+        raise ValueError(f"`model`{its} must be a Keras model or layer. Received: model={model!r}.")
     if not is_built(model):
         raise ValueError(
-            f"`model` must be built: {model.name!r} has no weights yet. Call it once on a batch, "
-            "`model(x)`, call `model.build(input_shape)`, or begin with `keras.Input(shape)`."
+            f"`model`{its} must be built: {model.name!r} has no weights yet. Call it once on a "
+            "batch, `model(x)`, call `model.build(input_shape)`, or begin with "
+            "`keras.Input(shape)`."
         )
 
 

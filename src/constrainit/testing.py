@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from constrainit._check import NOTHING, CheckRow, check
+from constrainit._check import NOTHING, PACED, CheckRow, check
 from constrainit.model import constrained_records
 
 
@@ -54,7 +54,8 @@ def _fault(row: CheckRow, record: Any) -> str:
     if row.axis:
         return f"the constraint {row.axis} ({row.set})"
     entry = "" if record is None else f"; the worst entry is {_worst(record)}"
-    return f"outside by {row.violation:.3g}: {row.set}{entry}"
+    why = PACED.replace("outside,", ";", 1) if row.paced else ""
+    return f"outside by {row.violation:.3g}: {row.set}{entry}{why}"
 
 
 def _worst(record: Any) -> str:

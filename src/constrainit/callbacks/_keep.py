@@ -17,7 +17,7 @@ from constrainit._signatures import Told
 from constrainit._warning import warn
 from constrainit.callbacks._train_function import Through
 from constrainit.model import constrained_records, is_built
-from constrainit.sets import Braked, Custom, Every, Relaxed, SelfStarting, as_set
+from constrainit.sets import Custom, as_set
 
 MODES = ("repair", "warn", "raise")
 
@@ -71,8 +71,8 @@ class KeepFeasible(Told, keras.callbacks.Callback):
     training ends.
 
     Args:
-        mode: `"repair"` projects what is outside, `"warn"` warns and changes nothing, `"raise"`
-            raises RuntimeError.
+        mode: `"repair"` projects what is outside, `"warn"` warns and changes nothing, once for a
+            weight that stays as far outside as it was, `"raise"` raises RuntimeError.
         every: None, or a number of batches (of executions, with `steps_per_execution`) after which
             it looks as well: for LoRA, and for a `train_step` that changes weights without a Keras
             optimizer.
@@ -91,7 +91,7 @@ class KeepFeasible(Told, keras.callbacks.Callback):
         self.mode = _checks.choice("KeepFeasible", "mode", mode, MODES)
         self.every = None if every is None else _checks.count("KeepFeasible", "every", every)
         self.repairs: list[Repair] = []
-        self._lost: set[str] = set()
+        self._told: dict[str, float] = {}
         self._batches, self._idle = 0, False
         if self.every is not None:
             # Only then: with a hook of batches Keras waits for each step.
@@ -99,7 +99,7 @@ class KeepFeasible(Told, keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Looks at the start, a set or a loaded one."""
-        self._lost = set()
+        self._told = {}
         self._look("train begin")
         if is_built(self.model):
             own = [r for r in constrained_records(self.model) if _is_own(r.constraint)]
@@ -151,9 +151,10 @@ class KeepFeasible(Told, keras.callbacks.Callback):
         if not found:
             self._say_idle()
         for record, a_set, distance, image in found:
-            if distance == 0 or (_paced(a_set) and moment != "train end"):
+            if distance == 0 or (a_set.paced and moment != "train end"):
                 continue
-            if undone and not math.isfinite(distance) and record.path not in self._lost:
+            new = math.isfinite(self._told.get(record.path, 0.0))
+            if undone and new and not math.isfinite(distance):
                 continue
             outside.append(Repair(moment, record.path, distance))
             # A weight that is not finite has no nearest allowed one.
@@ -183,11 +184,12 @@ class KeepFeasible(Told, keras.callbacks.Callback):
 
     def _say(self, moment: str, outside: list[Repair]) -> None:
         lost = {one.weight for one in outside if not math.isfinite(one.violation)}
-        # Nothing mends a weight that is not finite: it would be told at every moment.
-        known, self._lost = (set() if self.mode == "raise" else self._lost), lost
+        # What stays as it was would be told at every moment; nothing mends what is not finite.
+        known = {} if self.mode == "raise" else self._told
+        self._told = {one.weight: one.violation for one in outside}
         told = [
             one for one in outside
-            if (one.weight not in known if one.weight in lost else self.mode != "repair")
+            if (self.mode != "repair" or one.weight in lost) and not _is_known(one, known)
         ]  # fmt: skip
         if not told:
             return
@@ -195,6 +197,12 @@ class KeepFeasible(Told, keras.callbacks.Callback):
         if self.mode == "raise":
             raise RuntimeError(f"{text} {' '.join(_mends(told, lost))}")
         warn(text)
+
+
+def _is_known(one, known):
+    """Whether a weight was found like this at the last look."""
+    before = known.get(one.weight, 0.0)
+    return before == one.violation or not (math.isfinite(before) or math.isfinite(one.violation))
 
 
 def _mends(told, lost):
@@ -215,13 +223,7 @@ def _is_own(constraint: Any) -> bool:
     return isinstance(as_set(constraint), Custom)
 
 
-def _paced(a_set: ConstraintSet) -> bool:
-    if isinstance(a_set, (Relaxed, Every)):
-        return True
-    return isinstance(a_set, (Braked, SelfStarting)) and _paced(a_set.set)
-
-
 def _project_averages(optimizer: Any) -> None:
     for variable, average in averages(optimizer):
-        if isinstance(variable.constraint, ConstraintSet) and not _paced(variable.constraint):
+        if isinstance(variable.constraint, ConstraintSet) and not variable.constraint.paced:
             average.assign(variable.constraint.project(average))

@@ -237,11 +237,10 @@ class WeightLog(Told, Reach):
     # What is new
 
     def _say_nothing_was_logged(self):
-        name = type(self._optimizer()).__name__
         warn(
-            f"{name}, the optimizer that the model was compiled with, has made no step: the log "
-            f"{str(self.path)!r} holds no more than the start. Steps of another optimizer, such as "
-            "one that a `train_step` of its own keeps, are not seen."
+            f"{type(self._optimizer()).__name__}, the optimizer that the model was compiled with, "
+            f"has made no step: the log {str(self.path)!r} holds no more than the start. "
+            f"{self._why_no_step()}"
         )
 
     def _flush(self):

@@ -85,6 +85,23 @@ class Reach(keras.callbacks.Callback):
     def _optimizer(self) -> Any:
         return inner_optimizers(self.model.optimizer)[0]
 
+    def _why_no_step(self) -> str:
+        """What kept the optimizer from a step, as far as it can be told."""
+        own = self.model.optimizer
+        if isinstance(own, keras.optimizers.LossScaleOptimizer):
+            scale, begun = float(on_host(own.dynamic_scale)), own.initial_scale
+            if scale < begun:
+                return (
+                    f"Each was skipped, as gradients were not finite in float16: the scale of the "
+                    f"loss has gone from {begun:g} down to {scale:g}, and goes on with more steps."
+                )
+        if self._micro() > 1:
+            return f"{self._micro()} batches make one (gradient_accumulation_steps)."
+        return (
+            "Steps of another optimizer, such as one that a `train_step` of its own keeps, are not "
+            "seen."
+        )
+
     def _micro(self) -> int:
         return self._optimizer().gradient_accumulation_steps or 1
 

@@ -165,7 +165,7 @@ def _named(function):
         return "linear", keras.activations.linear
     try:
         call = keras.activations.get(function)
-    except ValueError:
+    except (TypeError, ValueError):
         raise _checks.fail(
             "plan", "activation", "be a name that keras.activations.get knows or a callable",
             function,

@@ -115,10 +115,30 @@ def sphere(height, width, dtype, seed, where=None, *, least):
 
     A column of sum zero passes on nothing of a level that all inputs have in common, so that a
     constant bias puts every unit where it should be.
+
+    Columns that have no direction but a sign would be alike: their norms differ, with a mean square
+    of one.
     """
     w = centred(normal((height, width), dtype, seed), where, least)
     norm = ops.sqrt(ops.sum(ops.square(w), axis=0, keepdims=True))
-    return w / ops.where(norm > 0, norm, ops.ones_like(norm))
+    w = w / ops.where(norm > 0, norm, ops.ones_like(norm))
+    if where is None:
+        return w * own_norms(width, dtype, seed) if height - (height >= least) < 2 else w
+    count = ops.sum(ops.cast(where, "int32"), axis=0, keepdims=True)
+    signs = count - ops.cast(count >= min(least, height + 1), "int32") < 2
+    return w * ops.where(signs, own_norms(width, dtype, seed), ops.ones_like(norm))
+
+
+_SQUARES, _OF_NORMS = (0.7, 1.3), 97
+LARGEST = math.sqrt(_SQUARES[1])
+"""What `own_norms` stays below."""
+
+
+def own_norms(width, dtype, seed):
+    """A norm for each column, of mean square one."""
+    least, most = _SQUARES
+    share = uniform((1, width), dtype, nth_seed(seed, _OF_NORMS))
+    return ops.sqrt(least + (most - least) * share)
 
 
 def sparse_sphere(height, width, dtype, seed, where=None, *, count, least):
@@ -143,7 +163,8 @@ def sphere_beside(height, width, dtype, seed, basis):
     basis = ops.convert_to_tensor(basis, dtype=w.dtype)
     for _ in range(2):
         w = w - basis @ (ops.transpose(basis) @ w)
-    return w / ops.sqrt(ops.sum(ops.square(w), axis=0, keepdims=True))
+    w = w / ops.sqrt(ops.sum(ops.square(w), axis=0, keepdims=True))
+    return w * own_norms(width, dtype, seed) if height - basis.shape[1] < 2 else w
 
 
 def exponential(height, width, dtype, seed, where=None):
@@ -217,12 +238,27 @@ def permuted(height, width, dtype, seed, where=None, *, values):
     return ops.take(ops.convert_to_tensor(values, dtype=wide_dtype(dtype)), orders)
 
 
-def two_sided(height, width, dtype, seed, where=None, *, left, right, ends):
+_MANY = 16
+"""Of so many entries at one of two ends hardly two columns are alike."""
+
+
+def edge_of(count):
+    """How far before an end a column of so many entries ends at most, see `two_sided`."""
+    return 0.25 if count < _MANY else 0.0
+
+
+def spread(ends, edge):
+    """The variance of `two_sided`, relative to `left * right`."""
+    return (1 + ends * (3 * (1 - edge + edge**2 / 3) - 1)) / 3
+
+
+def two_sided(height, width, dtype, seed, where=None, *, left, right, ends, edge=0.0):
     """Mean zero on `[-left, right]`: uniform on each side, the sides weighted to cancel.
 
     A share `ends` of the weights sits at the two ends. The variance is
-    `left * right * (1 + 2 * ends) / 3`.
+    `left * right * (1 + 2 * ends) / 3`. Columns of few entries, all at ends, would be alike: with
+    `edge` they end up to that share of a side before it, see `spread`.
     """
     side, at_end, within = uniform((3, height, width), dtype, seed)
-    size = ops.where(at_end < ends, ops.ones_like(within), within)
+    size = ops.where(at_end < ends, 1.0 - edge * within, within)
     return only(ops.where(side < left / (left + right), right * size, -left * size), where)

@@ -95,7 +95,8 @@ class Feasible(keras.initializers.Initializer):
         Raises:
             ValueError: The set has no members of this shape, or none was found.
         """
-        shape, dtype = tuple(shape), keras.backend.standardize_dtype(dtype or keras.config.floatx())
+        shape = _checks.sizes(self._owner, shape)
+        dtype = keras.backend.standardize_dtype(dtype or keras.config.floatx())
         _checks.choice(self._owner, "dtype", dtype, STORAGE_DTYPES)
         # What is rounded for one dtype is no member in another.
         dtype = stored_dtype(dtype)

@@ -14,7 +14,7 @@ def check_activation(owner: str, given: Any) -> None:
     """Raises ValueError for a name that no layer could take."""
     try:
         keras.activations.get(given)
-    except ValueError:
+    except (TypeError, ValueError):
         raise _checks.fail(
             owner, "activation", "be the name of an activation of Keras, or a callable",
             given, _like("activation", given),

@@ -191,9 +191,9 @@ def plan(
     >>> print(f"{found.output_scale:.2f} {min(found.deviations):.2f} {found.gradient_ratio:.2f}")
     1.12 0.37 1.27
     """
-    from constrainit.sets.combine import given
+    from constrainit.sets.keras_builtin import set_of
 
-    a_set = given("plan", "set", set)
+    a_set = set_of("plan", "set", set)
     fan_in = _checks.count("plan", "fan_in", fan_in)
     if isinstance(fan_out, str):
         hint = f"Write activation={fan_out!r}."

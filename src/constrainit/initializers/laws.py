@@ -87,7 +87,12 @@ class Law:
 
 
 def direction(
-    fan_in: int, fan_out: int, norm: float, wanted: Wanted, count: int | None = None
+    fan_in: int,
+    fan_out: int,
+    norm: float,
+    wanted: Wanted,
+    count: int | None = None,
+    most: float = math.inf,
 ) -> Law:
     """Weights of a given norm in uniform directions; orthogonal ones in deep stacks.
 
@@ -97,7 +102,11 @@ def direction(
         norm: The norm of a unit's weights.
         wanted: What a plan asks for.
         count: How many weights of a unit are other than zero; None for all.
+        most: The largest norm that the set lets a unit have, where norms may differ.
     """
+    if min(fan_in, count or fan_in) == 1:
+        # A single weight has no direction: the sizes differ, and all must fit.
+        norm = min(norm, most / _draws.LARGEST)
     if count is not None and count < fan_in:
         least = 2 if wanted.even else math.inf
         draw = _draws.scaled(partial(_draws.sparse_sphere, count=count, least=least), norm)

@@ -113,13 +113,14 @@ def _between(lower, upper, fan_in, wanted):
 
 def _two_sided(left, right, fan_in, wanted):
     left, right, ends = map(float, sides(left, right, wanted.gain**2 / fan_in))
-    reached = left * right * (1 + 2 * ends) / 3
+    edge = _draws.edge_of(fan_in)
+    reached = left * right * _draws.spread(ends, edge)
     text = f"weights of mean 0 between {-left:.4g} and {right:.4g}"
     if ends:
         text += f", {ends:.0%} of them at the ends"
     if wanted.even and not wanted.masked and fan_in > 2:
         return _permutations(text, _balanced(fan_in, left, right, ends), False)
-    draw = partial(_draws.two_sided, left=left, right=right, ends=ends)
+    draw = partial(_draws.two_sided, left=left, right=right, ends=ends, edge=edge)
     return Law(text, fan_in, 0.0, math.sqrt(fan_in * reached), draw)
 
 

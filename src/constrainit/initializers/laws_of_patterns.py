@@ -112,6 +112,7 @@ def within(low: np.ndarray, high: np.ndarray, used: np.ndarray, wanted: Wanted) 
     left, right, ends = laws_of_bounds.sides(
         np.where(both, -low, 1.0), np.where(both, high, 1.0), variance
     )
+    edge = _draws.edge_of(height)
     alone = plus | minus
     sign = np.where(plus, 1.0, -1.0) * alone
     base = np.where(plus, low, np.where(minus, -high, 0.0))
@@ -125,13 +126,14 @@ def within(low: np.ndarray, high: np.ndarray, used: np.ndarray, wanted: Wanted) 
         parts = [_tensor(one, dtype) for one in (left, right, ends, sign, sign * base, size)]
         left_, right_, ends_, sign_, base_, size_ = parts
         free = _draws.two_sided(
-            height, width, dtype, _draws.nth_seed(seed, 0), left=left_, right=right_, ends=ends_
-        )
+            height, width, dtype, _draws.nth_seed(seed, 0), left=left_, right=right_, ends=ends_,
+            edge=edge,
+        )  # fmt: skip
         share = _draws.uniform((height, width), dtype, _draws.nth_seed(seed, 1))
         return _draws.only(free, both) + base_ + sign_ * size_ * share
 
     means = sign * (base + size / 2)
-    squares = np.where(both, left * right * (1 + 2 * ends) / 3, means**2 + size**2 / 12)
+    squares = np.where(both, left * right * _draws.spread(ends, edge), means**2 + size**2 / 12)
     norm = math.sqrt(float(squares.sum(axis=0).mean()))
     total = float(means.sum(axis=0).mean())
     positive = bool(ups.all() or downs.all())

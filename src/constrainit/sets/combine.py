@@ -9,7 +9,7 @@ from keras import ops
 
 from constrainit import _checks
 from constrainit._set import ConstraintSet
-from constrainit.sets.keras_builtin import as_set
+from constrainit.sets.keras_builtin import set_of
 from constrainit.transforms import UnderMask
 
 
@@ -84,6 +84,11 @@ class _Applied(_Wrapping):
     def check_shape(self, shape):
         self.set.check_shape(shape)
 
+    @property
+    def paced(self):
+        """Whether the set in this one may leave a weight outside."""
+        return self.set.paced
+
     def _nearest(self, w, dtype, where=None):
         return self.set._nearest(w, dtype, where)
 
@@ -125,25 +130,13 @@ def applied_set(owner: str, x: Any) -> ConstraintSet:
     Raises:
         ValueError: `x` is no set, or one that must be the outermost.
     """
-    a_set = given(owner, "set", x)
+    a_set = set_of(owner, "set", x)
     if getattr(a_set, "outermost", False):
         kind = type(a_set).__name__
         must = f"be a set other than `{kind}`, which must see the weight's variable"
         instead = "" if owner in (kind, "Joint") else f"Put `{kind}` around `{owner}`."
         raise _checks.fail(owner, "set", must, x, instead)
     return a_set
-
-
-def given(owner: str, name: str, x: Any) -> ConstraintSet:
-    """`as_set(x)`.
-
-    Raises:
-        ValueError: `x` is no set; the message begins with the argument that the user gave.
-    """
-    try:
-        return as_set(x)
-    except ValueError as reason:
-        raise ValueError(f"`{name}` of `{owner}` is no constraint. {reason}") from None
 
 
 def inner_set(owner: str, name: str, x: Any) -> ConstraintSet:
@@ -153,7 +146,7 @@ def inner_set(owner: str, name: str, x: Any) -> ConstraintSet:
         ValueError: `x` is no set, or one whose constraint does more than project, which would be
             lost inside of another set.
     """
-    a_set = given(owner, name, x)
+    a_set = set_of(owner, name, x)
     if type(a_set).__call__ is not ConstraintSet.__call__:
         kind = type(a_set).__name__
         raise _checks.fail(

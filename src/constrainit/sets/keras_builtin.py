@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from constrainit import _checks
 from constrainit._set import ConstraintSet
 from constrainit._signatures import explaining
 from constrainit.sets.custom import Custom
@@ -29,28 +30,39 @@ def as_set(x: Any) -> ConstraintSet:
     >>> ci.as_set("non_neg").describe()
     'every weight at least 0 (exact counterpart of keras.constraints.NonNeg)'
     """
+    return set_of("as_set", "x", x)
+
+
+def set_of(owner: str, name: str, x: Any) -> ConstraintSet:
+    """`as_set(x)` for an argument of a function or class.
+
+    Raises:
+        ValueError: `x` is no constraint; the message names the argument that the user gave.
+    """
     if isinstance(x, ConstraintSet):
         return x
+    must = "be a set, a constraint of Keras or its name, or a callable"
     if isinstance(x, str):
         try:
             x = keras.constraints.get(x)
         except ValueError as unknown:
-            raise ValueError(
-                "`x` of `as_set` must be a set, a constraint of Keras or its name, or a callable. "
-                f"Received: x={x!r}. The names of Keras are 'non_neg', 'max_norm', 'unit_norm' and "
-                f"'min_max_norm'.{_hint(x)}"
-            ) from unknown
+            names = "The names of Keras are 'non_neg', 'max_norm', 'unit_norm' and 'min_max_norm'."
+            raise _checks.fail(owner, name, must, x, f"{names}{_hint(x)}") from unknown
     if getattr(x, "of_several", False):
-        raise ValueError(
-            f"`x` of `as_set` must be a set of single weights. Received: x={x!r}. Put the sets "
-            "inside of `Joint`."
-        )
-    if isinstance(x, type) or not callable(x):
-        raise ValueError(
-            "`x` of `as_set` must be a set, a constraint of Keras or its name, or a callable. "
-            f"Received: x={x!r}.{_hint(x)}"
-        )
+        instead = "Put the sets inside of `Joint`."
+        raise _checks.fail(owner, name, "be a set of single weights", x, instead)
+    if isinstance(x, type) or not callable(x) or _is_something_else(x):
+        raise _checks.fail(owner, name, must, x, _hint(x).strip())
     return _counterpart(x) or Custom(x)
+
+
+_OTHERS = (keras.regularizers.Regularizer, keras.initializers.Initializer, keras.Loss)
+
+
+def _is_something_else(x):
+    """Whether what can be called is another part of Keras, which makes no weight of a weight."""
+    layer = isinstance(x, keras.layers.Layer) and (not x.built or bool(x.variables))
+    return layer or isinstance(x, _OTHERS)
 
 
 def _hint(x: Any) -> str:

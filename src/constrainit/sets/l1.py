@@ -52,7 +52,8 @@ class L1Ball(ConstraintSet):
     def _law(self, fan_in, fan_out, wanted):
         room = min(self.radius / wanted.gain, fan_in**0.5)
         count = max(math.floor(room**2 * (1 + 1e-6)), 1)
-        return laws.direction(fan_in, fan_out, min(wanted.gain, self.radius), wanted, count)
+        norm, most = min(wanted.gain, self.radius), self.radius
+        return laws.direction(fan_in, fan_out, norm, wanted, count, most)
 
     def _phrase(self):
         return f"each unit's magnitudes of sum at most {self.radius:g}"
@@ -163,7 +164,8 @@ class GroupL1Ball(ConstraintSet):
         return DiamondOfNorms(self)
 
     def _law(self, fan_in, fan_out, wanted):
-        return laws.direction(fan_in, fan_out, min(wanted.gain, self.radius / fan_out), wanted)
+        most = self.radius / fan_out
+        return laws.direction(fan_in, fan_out, min(wanted.gain, most), wanted, most=most)
 
     def _phrase(self):
         return f"norms of groups that add up to at most {self.radius:g}"

@@ -1,5 +1,6 @@
 """Sets of norms: each unit's incoming weights as one vector."""
 
+import math
 from typing import Any
 
 from keras import ops
@@ -104,7 +105,9 @@ class _Norms(ConstraintSet):
 
     def _law(self, fan_in, fan_out, wanted):
         lower, upper = self._range()
-        return laws.direction(fan_in, fan_out, min(max(wanted.gain, lower), upper), wanted)
+        most = math.inf if lower == upper else upper
+        norm = min(max(wanted.gain, lower), upper)
+        return laws.direction(fan_in, fan_out, norm, wanted, most=most)
 
 
 class MaxNorm(_Norms):

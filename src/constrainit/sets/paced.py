@@ -17,9 +17,11 @@ class Relaxed(_Applied):
     The set of allowed weights, the projection, the violation and the initializer are those of the
     inner set. As a constraint it gives `w + rate * (project(w) - w)`: the distance from the set
     shrinks to the share `1 - rate` at each optimizer step, and what is inside stays bit for bit.
-    With gradient accumulation it moves only with the weights. Between steps weights may lie
-    outside; `project(model)` takes them in. In half precision a move smaller than the rounding of
-    the weight is lost.
+    With gradient accumulation it moves only with the weights. In half precision a move smaller
+    than the rounding of the weight is lost.
+
+    Weights may lie outside between steps, and when `fit` ends: `check` then calls them outside and
+    says why. `project(model)` takes them in, and `KeepFeasible()` does so at the end of `fit`.
 
     Args:
         set: The set; anything that `as_set` takes.
@@ -40,6 +42,11 @@ class Relaxed(_Applied):
         self.rate = _checks.positive("Relaxed", "rate", rate)
         if self.rate > 1:
             raise _checks.fail("Relaxed", "rate", "be at most 1", rate)
+
+    @property
+    def paced(self):
+        """Whether a step goes less than all of the way."""
+        return self.rate < 1 or self.set.paced
 
     def __call__(self, w: Any) -> Any:
         """Part of the way to the projection, where the optimizer changes the weights."""
@@ -65,10 +72,13 @@ class Every(_Applied):
     """Another set, whose constraint acts at every so many optimizer steps only.
 
     The set of allowed weights, the projection, the violation and the initializer are those of the
-    inner set. Between its turns the constraint leaves the weight as it is, inside or not;
-    `project(model)` takes it in at the end. The steps are those of the optimizer, which saves
-    their count: training that is resumed goes on counting, a new optimizer begins anew. With
-    gradient accumulation a step is a change of the weights. Called outside of an optimizer it acts.
+    inner set. Between its turns the constraint leaves the weight as it is, inside or not. The steps
+    are those of the optimizer, which saves their count: training that is resumed goes on counting,
+    a new optimizer begins anew. With gradient accumulation a step is a change of the weights.
+    Called outside of an optimizer it acts.
+
+    Weights may lie outside between its turns, and when `fit` ends: `check` then calls them outside
+    and says why. `project(model)` takes them in, and `KeepFeasible()` does so at the end of `fit`.
 
     Args:
         set: The set; anything that `as_set` takes.
@@ -94,6 +104,11 @@ class Every(_Applied):
     def __init__(self, set: Any, steps: int):
         self.set = applied_set("Every", set)
         self.steps = _checks.count("Every", "steps", steps)
+
+    @property
+    def paced(self):
+        """Whether there is a step at which it does not act."""
+        return self.steps > 1 or self.set.paced
 
     def __call__(self, w: Any) -> Any:
         """The inner constraint at its turn, else the weight."""

@@ -144,7 +144,10 @@ class Fixed(_Entries):
 
     def __init__(self, mask: Any, values: Any = 0.0):
         self.mask = _checks.mask("Fixed", mask)
-        numbers = np.asarray(values)
+        try:
+            numbers = np.asarray(values)
+        except ValueError:
+            numbers = np.asarray(None)
         if numbers.size == 0 or numbers.dtype.kind not in "fiu" or not np.isfinite(numbers).all():
             raise _checks.fail("Fixed", "values", "be finite numbers", values)
         self.values = numbers.astype("float64").tolist()
