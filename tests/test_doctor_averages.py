@@ -10,6 +10,9 @@ from click.testing import CliRunner
 import constrainit as ci
 from constrainit.cli import cli
 
+# What the rules say follows from numbers and from the user's Python, on any backend.
+pytestmark = pytest.mark.in_turns
+
 X = np.random.default_rng(0).normal(size=(32, 4)).astype("float32")
 Y = np.random.default_rng(1).normal(size=(32, 8)).astype("float32")
 

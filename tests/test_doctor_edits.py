@@ -15,6 +15,9 @@ import constrainit as ci
 from constrainit.doctor.treatments import _chosen_edits, _edits
 from constrainit.doctor.treatments._rewriting import registered_as_before, rewritten, source_of
 
+# What the rules say follows from numbers and from the user's Python, on any backend.
+pytestmark = pytest.mark.in_turns
+
 EDITS = {
     "item by index": (
         _edits.without_item_assignment,

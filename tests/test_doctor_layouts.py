@@ -13,6 +13,9 @@ from constrainit.doctor._layouts import layout
 from constrainit.doctor._misfits import Constant, fitted, misfits
 from constrainit.model import walk
 
+# What the rules say follows from numbers and from the user's Python, on any backend.
+pytestmark = pytest.mark.in_turns
+
 DRAWS = np.random.default_rng(0)
 
 

@@ -7,6 +7,9 @@ from keras import layers
 
 import constrainit as ci
 
+# What the rules say follows from numbers and from the user's Python, on any backend.
+pytestmark = pytest.mark.in_turns
+
 
 @keras.saving.register_keras_serializable("made_once")
 class Encode(layers.Layer):

@@ -10,6 +10,9 @@ from keras import layers, ops
 import constrainit as ci
 from constrainit.doctor._straight import swapped
 
+# What the rules say follows from numbers and from the user's Python, on any backend.
+pytestmark = pytest.mark.in_turns
+
 DRAWS = np.random.default_rng(0)
 X = DRAWS.normal(size=(32, 4)).astype("float32")
 Y = (X[:, :1] - X[:, 1:2]).astype("float32")

@@ -8,6 +8,9 @@ from keras import layers, ops
 import constrainit as ci
 from constrainit.doctor._problem import Problem
 
+# What the rules say follows from numbers and from the user's Python, on any backend.
+pytestmark = pytest.mark.in_turns
+
 DRAWS = np.random.default_rng(0)
 POINTS = 24
 X = np.repeat(DRAWS.uniform(-3, 3, (POINTS // 2, 1)), 2, axis=0)

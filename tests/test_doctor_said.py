@@ -15,6 +15,9 @@ from constrainit.doctor._frames import Fault, fault
 from constrainit.doctor._limits import brief
 from constrainit.doctor._target import one_line
 
+# What the rules say follows from numbers and from the user's Python, on any backend.
+pytestmark = pytest.mark.in_turns
+
 LONG = "every word of this is whole, " * 40
 
 

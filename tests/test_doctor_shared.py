@@ -10,6 +10,9 @@ from keras import layers, ops
 import constrainit as ci
 from constrainit.doctor._own_copies import as_made
 
+# What the rules say follows from numbers and from the user's Python, on any backend.
+pytestmark = pytest.mark.in_turns
+
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(64, 6)).astype("float32")
 Y = X.sum(1, keepdims=True)

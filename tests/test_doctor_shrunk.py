@@ -2,9 +2,13 @@
 
 import keras
 import numpy as np
+import pytest
 from keras import layers, ops
 
 import constrainit as ci
+
+# What the rules say follows from numbers and from the user's Python, on any backend.
+pytestmark = pytest.mark.in_turns
 
 
 class Bend(layers.Layer):

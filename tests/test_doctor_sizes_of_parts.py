@@ -10,6 +10,9 @@ from keras import layers, ops
 import constrainit as ci
 from constrainit.doctor.treatments._lasting import _still
 
+# What the rules say follows from numbers and from the user's Python, on any backend.
+pytestmark = pytest.mark.in_turns
+
 
 class Generated(layers.Layer):
     """A product with weights that another layer gives."""

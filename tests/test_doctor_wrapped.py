@@ -7,6 +7,9 @@ from keras import layers, ops
 
 import constrainit as ci
 
+# What the rules say follows from numbers and from the user's Python, on any backend.
+pytestmark = pytest.mark.in_turns
+
 X = np.random.default_rng(0).normal(size=(32, 6)).astype("float32")
 
 

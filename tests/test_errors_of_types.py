@@ -9,6 +9,9 @@ from keras import layers
 
 import constrainit as ci
 
+# No compiler has a part in it.
+pytestmark = pytest.mark.in_turns
+
 RESULTS = {"Calibrated", "Check", "Finding", "InitPlan", "Report", "Treatment"}
 """What functions return; and `optax_hold` is for JAX only, `ConstraintSet` is for subclasses."""
 

@@ -14,6 +14,9 @@ import constrainit as ci
 from constrainit.cli import cli
 from constrainit.log import _command
 
+# No compiler has a part in it.
+pytestmark = pytest.mark.in_turns
+
 DOCS = Path(__file__).parents[1] / "docs"
 SINKS = ("tensorboard", "wandb", "mlflow")
 MAKE = """

@@ -8,6 +8,9 @@ from keras import layers
 import constrainit as ci
 from constrainit.doctor.treatments._written import UnwritableError, compile_code, shown
 
+# No compiler has a part in it.
+pytestmark = pytest.mark.in_turns
+
 X = np.random.default_rng(0).normal(size=(32, 6)).astype("float32")
 SCHEDULE = keras.optimizers.schedules.CosineDecay(0.1, 100)
 MADE = (

@@ -10,6 +10,9 @@ from keras import layers
 
 import constrainit as ci
 
+# No compiler has a part in it.
+pytestmark = pytest.mark.in_turns
+
 
 @keras.saving.register_keras_serializable("savable")
 class Own(layers.Layer):
