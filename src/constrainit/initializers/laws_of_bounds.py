@@ -112,24 +112,28 @@ def _between(lower, upper, fan_in, wanted):
 
 
 def _two_sided(left, right, fan_in, wanted):
-    left, right, ends = map(float, sides(left, right, wanted.gain**2 / fan_in))
-    edge = _draws.edge_of(fan_in)
+    permuted = wanted.even and not wanted.masked and fan_in > 2
+    edge = 0.0 if permuted else _draws.edge_of(fan_in)
+    left, right, ends = map(float, sides(left, right, wanted.gain**2 / fan_in, edge))
     reached = left * right * _draws.spread(ends, edge)
     text = f"weights of mean 0 between {-left:.4g} and {right:.4g}"
     if ends:
         text += f", {ends:.0%} of them at the ends"
-    if wanted.even and not wanted.masked and fan_in > 2:
+    if permuted:
         return _permutations(text, _balanced(fan_in, left, right, ends), False)
     draw = partial(_draws.two_sided, left=left, right=right, ends=ends, edge=edge)
     return Law(text, fan_in, 0.0, math.sqrt(fan_in * reached), draw)
 
 
-def sides(left, right, variance):
+def sides(left, right, variance, edge):
     """How far a law of mean zero goes to both sides, and its share at the ends, see `two_sided`."""
     near = np.minimum(left, np.sqrt(3.0 * variance))
     right = np.minimum(right, 3.0 * variance / near)
     left = np.minimum(left, 3.0 * variance / right)
-    return left, right, np.clip((3.0 * variance / (left * right) - 1.0) / 2.0, 0.0, 1.0)
+    missing = (variance / (left * right) - _draws.spread(0.0, edge)) / (
+        _draws.spread(1.0, edge) - _draws.spread(0.0, edge)
+    )
+    return left, right, np.clip(missing, 0.0, 1.0)
 
 
 def _permutations(text, values, positive):

@@ -109,10 +109,10 @@ def within(low: np.ndarray, high: np.ndarray, used: np.ndarray, wanted: Wanted) 
     height = low.shape[0]
     variance = wanted.gain**2 / np.maximum(used.sum(axis=0), 1)
     both, plus, minus = used & (low < 0) & (high > 0), used & (low >= 0), used & (high <= 0)
-    left, right, ends = laws_of_bounds.sides(
-        np.where(both, -low, 1.0), np.where(both, high, 1.0), variance
-    )
     edge = _draws.edge_of(height)
+    left, right, ends = laws_of_bounds.sides(
+        np.where(both, -low, 1.0), np.where(both, high, 1.0), variance, edge
+    )
     alone = plus | minus
     sign = np.where(plus, 1.0, -1.0) * alone
     base = np.where(plus, low, np.where(minus, -high, 0.0))
