@@ -136,7 +136,7 @@ def _without(model, patterns):
     if not isinstance(patterns, (str, list, tuple, set, frozenset)):
         raise _checks.fail("check", "constrained", "be a pattern or a list of patterns", patterns)
     for pattern in [patterns] if isinstance(patterns, str) else patterns:
-        found.update((id(one.variable), one) for one in matching("check", weights, pattern))
+        found.update((id(one.variable), one) for one in matching("constrained", weights, pattern))
     return [one for key, one in found.items() if one.constraint is None and key not in obey]
 
 
