@@ -775,7 +775,7 @@ def test_check_of_what_lost_its_constraint(folder):
     said = checked(healthy, "--constrained", "kernel", "--constrained", "bias", exit_code=1).stdout
     assert said.rstrip().endswith("no constraint")
     said = checked(healthy, "--constrained", "gamma", exit_code=2).stderr
-    assert re.search(r"healthy.keras: .* `constrained` must match a weight", said)
+    assert re.search(r"healthy.keras: .* `constrained` of `check` must match a weight", said)
 
 
 class _Terminal(io.StringIO):

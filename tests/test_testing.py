@@ -31,7 +31,7 @@ def test_a_constraint_that_was_lost():
         assert_feasible(made, constrained=["kernel", "bias"])
     rows = ci.check(made, "*").rows
     assert [(row.set, row.error, row.ok) for row in rows][1:] == [("", "no constraint", False)]
-    with pytest.raises(ValueError, match="pattern of `constrained` must match a weight"):
+    with pytest.raises(ValueError, match="pattern of `constrained` of `check` must match a weight"):
         assert_feasible(made, "gamma")
 
 

@@ -136,7 +136,8 @@ def _without(model, patterns):
     if not isinstance(patterns, (str, list, tuple, set, frozenset)):
         raise _checks.fail("check", "constrained", "be a pattern or a list of patterns", patterns)
     for pattern in [patterns] if isinstance(patterns, str) else patterns:
-        found.update((id(one.variable), one) for one in matching("constrained", weights, pattern))
+        matched = matching("check", weights, pattern, "constrained")
+        found.update((id(one.variable), one) for one in matched)
     return [one for key, one in found.items() if one.constraint is None and key not in obey]
 
 

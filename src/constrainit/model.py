@@ -131,19 +131,22 @@ def matches(record: WeightRecord, pattern: str) -> bool:
     return ends_as(record.path, pattern) or ends_as(record.place, pattern)
 
 
-def matching(owner: str, records: list[WeightRecord], pattern: Any) -> list[WeightRecord]:
-    """The records that a pattern matches.
+def matching(
+    owner: str, records: list[WeightRecord], pattern: Any, argument: str = ""
+) -> list[WeightRecord]:
+    """The records that a pattern matches, which `argument` of the public `owner` was given.
 
     Raises:
         ValueError: It is no string, or matches none.
     """
+    where = f"`{argument}` of `{owner}`" if argument else f"`{owner}`"
     if not isinstance(pattern, str):
         hint = " Write an entry for each." if isinstance(pattern, tuple) else ""
-        raise ValueError(f"A pattern of `{owner}` must be a string. Received: {pattern!r}.{hint}")
+        raise ValueError(f"A pattern of {where} must be a string. Received: {pattern!r}.{hint}")
     found = [record for record in records if matches(record, pattern)]
     if not found:
         raise ValueError(
-            f"A pattern of `{owner}` must match a weight. Received: {pattern!r}. "
+            f"A pattern of {where} must match a weight. Received: {pattern!r}. "
             f"{_paths_like(pattern, records)}{_written(_patterns_like(pattern, records))}"
         )
     return found
