@@ -58,6 +58,7 @@ from constrainit.doctor._stretches import stretches
 from constrainit.doctor._training import Training
 from constrainit.doctor._turned import turned
 from constrainit.doctor._twice import bounded_twice
+from constrainit.doctor._uncounted import uncounted
 from constrainit.doctor._unfit_batch import widths
 from constrainit.doctor._wide_steps import wide_steps
 from constrainit.doctor._written_over import written_over
@@ -156,6 +157,7 @@ def _usual(problem, constraints, evidence):
     evidence.severed = severed(problem, evidence)
     evidence.padded = looked(problem, "padding", padded, *both)
     evidence.masked = looked(problem, "hidden steps", masked, *both)
+    evidence.uncounted = looked(problem, "losses that do not count", uncounted, *both, otherwise=[])
     evidence.pairs = own_loss_compares_all(problem)
     if evidence.fault_step is None:
         of_batch = looked(problem, "numbers of the batch", of_the_batch, *both, otherwise=set())

@@ -30,6 +30,7 @@ from constrainit.doctor._evidence._trainings import (
     SlowEvidence,
     WholeNormEvidence,
 )
+from constrainit.doctor._evidence._trial import Trial
 from constrainit.doctor._evidence._weights import (
     AddedEvidence,
     ComputedEvidence,
@@ -45,7 +46,7 @@ from constrainit.doctor._evidence._weights import (
     TightEvidence,
     WrittenOverEvidence,
 )
-from constrainit.doctor._evidence._whole import Evidence, Trial
+from constrainit.doctor._evidence._whole import Evidence
 
 STAGES = (
     "build", "forward", "loss", "gradients", "constraints", "first step", "second forward",

@@ -29,6 +29,7 @@ from constrainit.doctor._evidence._trainings import (
     SlowEvidence,
     WholeNormEvidence,
 )
+from constrainit.doctor._evidence._trial import Trial
 from constrainit.doctor._evidence._weights import (
     AddedEvidence,
     ComputedEvidence,
@@ -161,6 +162,9 @@ class Evidence:
         padded: A table whose sequences end in padding without a mask, where an output is constant.
         masked: A layer whose mask hides steps of the data, where an output is constant.
         stuck: Weights at their bounds without any gradient, where the output has become constant.
+        uncounted: Outputs whose loss counts for nothing, with weights that it alone would train.
+        overruled: A loss that is not learnt beside that of another output, and alone is; asked
+            once.
         stretches: The names of layers that follow one another and feed nothing else.
         trials: What the same look found after a change that asks for a cause, by its name.
     """
@@ -258,9 +262,11 @@ class Evidence:
     padded: Any = None
     masked: Any = None
     stuck: list[StuckEvidence] = field(default_factory=list)
+    uncounted: list[Any] = field(default_factory=list)
+    overruled: Any = None
     stretches: list[list[str]] = field(default_factory=list)
     misbuilt: Misbuilt | None = None
-    trials: dict[str, "Trial"] = field(default_factory=dict)
+    trials: dict[str, Trial] = field(default_factory=dict)
 
     @property
     def layers(self) -> list[Output]:
@@ -283,18 +289,3 @@ class Evidence:
         if len(self.losses) > 2 or (not self.losses and self.outputs_after):
             found.append(("training", self.outputs_last, last))
         return found
-
-
-@dataclass
-class Trial:
-    """A change of the training, not of the model, and what the same look found then.
-
-    Attributes:
-        change: The change in one sentence.
-        evidence: What was found.
-        numbers: What was changed, in numbers.
-    """
-
-    change: str
-    evidence: Evidence
-    numbers: dict[str, float]

@@ -36,7 +36,7 @@ def code_of_loss(loss: Any) -> Any:
     return getattr(loss, "fn", loss)
 
 
-def pasted(problem: Problem, written: Mapping[int, str]) -> str:
+def pasted(problem: Problem, written: Mapping[int, str], **other: Any) -> str:
     """The arguments of `compile` with other losses, as they are written.
 
     What is changed alone, where nothing else was given: of several losses all are told, and so is
@@ -45,12 +45,13 @@ def pasted(problem: Problem, written: Mapping[int, str]) -> str:
     Args:
         problem: The problem before the change.
         written: The losses that are changed, by their places.
+        other: Further arguments of `compile` that are changed.
     """
     losses = [written.get(at) or _named(one) for at, one in enumerate(problem.losses())]
     loss, _ = as_given(problem.compiled_loss, [_Written(one) for one in losses], problem.specs)
     kept = getattr(problem.model, "_compile_config", None)
     given = {} if kept is None else kept.config
-    more = {n: given[n] for n, usual in _DEFAULTS.items() if given.get(n, usual) != usual}
+    more = {n: given[n] for n, usual in _DEFAULTS.items() if given.get(n, usual) != usual} | other
     # Keras keeps what "auto" has become.
     if given.get("jit_compile") not in (None, _chosen(problem.model, given)):
         more["jit_compile"] = given["jit_compile"]

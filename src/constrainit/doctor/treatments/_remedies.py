@@ -43,6 +43,7 @@ from constrainit.doctor.treatments import (
     stored,
     swapped,
     training,
+    weighed,
     wide_starts,
     wider,
 )  # fmt: skip
@@ -100,6 +101,9 @@ REMEDIES = (
     each_constraint(("CW204",), constraints.bounds_of_its_images),
     each_constraint(("CW204",), source.along_inputs, brings=("CW208",), saved=False),
     Remedy(("CW617",), flags.model_switched_on, trains=True),
+    Remedy(("CW618",), weighed.counted, saved=False, trains=True),
+    Remedy(("CW511",), weighed.scaled_beside, saved=False, trains=True),
+    Remedy(("CW511",), weighed.weaker_beside, saved=False, trains=True),
     Remedy(("CW222",), flags.statistics_sooner),
     Remedy(("CW223",), adapted.to_the_batch),
     Remedy(("CW103",), finite_starts.finite_entries),
