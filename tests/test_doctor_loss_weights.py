@@ -16,14 +16,14 @@ STEER, BRAKE = X[:, :1] - X[:, 1:2], (X[:, 2:3] > 0).astype("float32")
 LOSSES = {"steer": "mse", "brake": "binary_crossentropy"}
 
 
-def made(weights, losses=None, named=True, frozen=False, shares=False, scale=1.0):
+def made(weights, losses=None, named=True, frozen=False, shares=False, scale=1.0, linear=False):
     """A model of two outputs, as dictionaries or lists, and its batch."""
     keras.utils.set_random_seed(0)
     inputs = keras.Input((4,))
     bounded = {"activation": "tanh", "kernel_constraint": keras.constraints.MaxNorm(3.0)}
     h = layers.Dense(8, **bounded)(layers.Dense(8, **bounded)(inputs))
     steer = layers.Dense(1, name="steer")
-    head = layers.Dense(1, "sigmoid", name="brake", trainable=not frozen)
+    head = layers.Dense(1, None if linear else "sigmoid", name="brake", trainable=not frozen)
     outputs = {"steer": steer(h)}
     outputs["brake"] = layers.Activation("sigmoid", name="brake")(h[:, :1]) if shares else head(h)
     y, losses = {"steer": scale * STEER, "brake": BRAKE}, losses or LOSSES
@@ -128,3 +128,55 @@ def test_outputs_that_share_nothing():
     model = keras.Model(inputs, heads)
     model.compile(keras.optimizers.Adam(0.01), ["mse", "binary_crossentropy"])
     assert not told("CW511", model, X, [1e5 * STEER + 3e5, BRAKE])[0]
+
+
+def of_columns(y, p):
+    return ops.mean(y[:, 1:] * ops.square(y[:, :1] - p), axis=-1)
+
+
+class OfColumns(keras.losses.Loss):
+    def call(self, y_true, y_pred):
+        weights = y_true[:, 1:]
+        error = ops.square(y_true[:, :1] - y_pred)
+        return ops.mean(ops.multiply(error, weights), axis=-1)
+
+
+def unbounded(loss, weights):
+    keras.utils.set_random_seed(0)
+    inner = layers.Dense(16, "relu", kernel_constraint=keras.constraints.MaxNorm(3.0))
+    model = keras.Sequential([keras.Input((4,)), inner, layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(0.01), loss)
+    return told("CW606", model, X, np.concatenate([STEER, weights], axis=1))
+
+
+@pytest.mark.parametrize("loss", [of_columns, OfColumns()], ids=["function", "class"])
+def test_examples_that_count_negatively(loss):
+    """The line and the range of what multiplies the errors are told; none below zero heals."""
+    weights = np.random.default_rng(1).gamma(2.0, 1.0, size=(64, 1)).astype("float32")
+    assert not unbounded(loss, weights)[0]
+    (one,), report = unbounded(loss, weights - 2 * weights.mean())
+    assert "The loss multiplies errors in [" in one.message
+    assert one.source.text in (
+        "return ops.mean(y[:, 1:] * ops.square(y[:, :1] - p), axis=-1)",
+        "return ops.mean(ops.multiply(error, weights), axis=-1)",
+    )
+    assert one.treatment.healed, str(report)
+    assert "keras.ops.maximum(" in one.treatment.diff or "ops.maximum(" in one.treatment.diff
+
+
+def test_a_loss_weight_below_zero():
+    """It is named, and tried with the other sign."""
+    losses = {"steer": "mse", "brake": "mse"}
+    (one,), report = told("CW606", *made({"steer": 1.0, "brake": -2.0}, losses, linear=True))
+    assert "Of the loss weights that of 'brake' is -2" in one.message
+    assert one.treatment.healed, str(report)
+
+
+def test_a_loss_without_a_minus_has_no_such_product():
+    """What falls without end for another reason is told as before."""
+
+    def turned(y, p):
+        return -ops.mean(ops.square(y[:, :1] - p))
+
+    (one,), _ = unbounded(turned, np.ones((64, 1), "float32"))
+    assert "multiplies" not in one.message

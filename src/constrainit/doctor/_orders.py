@@ -45,7 +45,7 @@ def as_given(compiled: Any, losses: list[Any], outputs: Any) -> tuple[Any, Any]:
     if len({path for path, _ in pairs}) < len(pairs):
         raise ValueError("Losses can not be replaced where an output has several of them.")
     given, weights = compiled._user_loss, compiled._user_loss_weights
-    names = list(compiled.output_names or ())
+    names: list[str] = [*(compiled.output_names or ())]
     if not keras.tree.is_nested(given):
         if len(losses) == 1:
             return losses[0], weights

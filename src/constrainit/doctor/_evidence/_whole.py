@@ -16,6 +16,7 @@ from constrainit.doctor._evidence._losses import (
     KinkEvidence,
     LossEvidence,
     MovingEvidence,
+    NegatedEvidence,
     OwnEvidence,
     RoundingEvidence,
 )
@@ -82,6 +83,7 @@ class Evidence:
         fault_weights: The trainable weights whose gradient or value is not finite then, by path,
             from the loss backwards.
         operation: The operation that first gave NaN or infinity, where it was found.
+        constants: Those of the user's own code that are not finite, where that is not.
         corners: Weights that their sets allow to be where a layer is not finite.
         assigned: Trainable weights that the forward pass assigns to.
         summed: Weights in their set whose sum with trained ones is outside of it.
@@ -116,6 +118,8 @@ class Evidence:
         outweighed: Weights with a penalty, where only penalties fall and are most of the loss.
         overwrites: The average that the optimizer puts in place of the weights, if it does.
         further: The losses of more steps, where the loss falls below zero faster and faster.
+        negated: A product in the loss of errors with negative numbers, where the loss falls so.
+        negative: The loss weights below zero, by the names of their outputs, where it does.
         added: What layers add to the loss, after those steps.
         lossy: Operations that lose what they are given, where a weight gets no gradient or an
             output is the same for all examples.
@@ -190,6 +194,7 @@ class Evidence:
     fault_step: int | None = None
     fault_weights: list[str] = field(default_factory=list)
     operation: Operation | None = None
+    constants: list[Any] = field(default_factory=list)
     corners: list[CornerEvidence] = field(default_factory=list)
     assigned: list[WeightRecord] = field(default_factory=list)
     summed: list[AddedEvidence] = field(default_factory=list)
@@ -223,6 +228,8 @@ class Evidence:
     penalties: list[float] = field(default_factory=list)
     outweighed: list[PenaltyEvidence] = field(default_factory=list)
     further: list[float] = field(default_factory=list)
+    negated: NegatedEvidence | None = None
+    negative: dict[str, float] = field(default_factory=dict)
     added: dict[str, float] = field(default_factory=dict)
     lossy: list[Operation] = field(default_factory=list)
     severed: dict[str, Cut] = field(default_factory=dict)

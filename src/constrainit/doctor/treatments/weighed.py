@@ -1,6 +1,6 @@
 """Remedies for what the losses of several outputs count: other weights, and scaled targets."""
 
-from constrainit.doctor._loss_weights import weighed, with_scaled
+from constrainit.doctor._loss_weights import parts_of, weighed, with_scaled
 from constrainit.doctor.treatments._losses import pasted
 from constrainit.doctor.treatments._remedy import Changed, with_other
 
@@ -13,6 +13,15 @@ def counted(problem, evidence, found):
     names = [repr(one.name) for one in evidence.uncounted if one.path in left_out]
     weights = "a loss weight of 1" if len(names) == 1 else "loss weights of 1"
     return _with_weights(problem, f"{weights} for {', '.join(names)}", left_out)
+
+
+def counted_positively(problem, evidence, found):
+    """Loss weights below zero with the other sign."""
+    below = {p.path: -p.weight for p in parts_of(problem) if p.weight is not None and p.weight < 0}
+    if not below:
+        return None
+    names = ", ".join(repr(name) for name in evidence.negative)
+    return _with_weights(problem, f"the loss weight of {names} with the other sign", below)
 
 
 def scaled_beside(problem, evidence, found):
