@@ -21,6 +21,7 @@ from constrainit.doctor._frames import fault
 from constrainit.doctor._misbuilt import misbuilt
 from constrainit.doctor._of_keras_2 import in_place, keras_ops_for, missing_names, names_of
 from constrainit.doctor._other_axes import other_axes
+from constrainit.doctor._overruled import overruled
 from constrainit.doctor._own_step import has_own_step
 from constrainit.doctor._probe import probe
 from constrainit.doctor._problem import Problem
@@ -154,6 +155,7 @@ def examine(
         evidence.swamped = swamped(problem, evidence)
         evidence.outlived = outlived(problem, evidence)
         note_rate(problem, evidence)
+        evidence.overruled = overruled(problem, evidence)
         found = findings(evidence)
         names = missing_names(evidence)
         if names:

@@ -45,7 +45,7 @@ def as_given(compiled: Any, losses: list[Any], outputs: Any) -> tuple[Any, Any]:
     if len({path for path, _ in pairs}) < len(pairs):
         raise ValueError("Losses can not be replaced where an output has several of them.")
     given, weights = compiled._user_loss, compiled._user_loss_weights
-    names = list(compiled.output_names or ())
+    names: list[str] = [*(compiled.output_names or ())]
     if not keras.tree.is_nested(given):
         if len(losses) == 1:
             return losses[0], weights
@@ -55,11 +55,11 @@ def as_given(compiled: Any, losses: list[Any], outputs: Any) -> tuple[Any, Any]:
         same = weights is None or keras.tree.is_nested(weights)
         return each, weights if same else keras.tree.map_structure(lambda _: weights, each)
     for (path, made), loss in zip(pairs, losses, strict=True):
-        given = given if loss is made else _replaced(given, path, loss, names)
+        given = given if loss is made else replaced(given, path, loss, names)
     return given, weights
 
 
-def _replaced(given, path, loss, names):
+def replaced(given: Any, path: tuple[Any, ...], loss: Any, names: list[str]) -> Any:
     """A structure with another leaf, which may be told by the place of an output, or its name."""
     if not path:
         # A model of one output may have a list or dictionary of one loss.
@@ -69,13 +69,12 @@ def _replaced(given, path, loss, names):
     key = path[0]
     if isinstance(given, dict):
         key = names[key] if isinstance(key, int) else key
-        return {**given, key: _replaced(given[key], path[1:], loss, names)}
+        return {**given, key: replaced(given[key], path[1:], loss, names)}
     if not isinstance(given, (list, tuple)):
         return loss
     place = names.index(key) if isinstance(key, str) else key
     return [
-        _replaced(one, path[1:], loss, names) if at == place else one
-        for at, one in enumerate(given)
+        replaced(one, path[1:], loss, names) if at == place else one for at, one in enumerate(given)
     ]
 
 

@@ -7,13 +7,11 @@ import numpy as np
 from keras import ops
 
 from constrainit.doctor._evidence import Evidence, PenaltyEvidence
+from constrainit.doctor._loss_weights import gradient_norms
 from constrainit.doctor._statistics import to_numpy
-from constrainit.doctor.engines._result import WEIGHT_NUMBERS
 
 FELL = 0.02
 """A loss of the data that loses less than this share of itself does not fall."""
-
-_GRADIENT = WEIGHT_NUMBERS.index("gradient")
 
 
 def total(problem: Any) -> float | None:
@@ -96,11 +94,7 @@ def _gradients_of_data(problem):
     for variable, _ in held:
         variable.regularizer = None
     try:
-        other = problem.afresh()
-        stepped = other.step()
-        scale = other.loss_scale
+        return gradient_norms(problem.afresh())
     finally:
         for variable, penalty in held:
             variable.regularizer = penalty
-    norms = [float(ops.convert_to_numpy(w)[_GRADIENT]) / scale for w in stepped.weights]
-    return {id(v): norm for v, norm in zip(other.trainable, norms, strict=True)}

@@ -10,6 +10,7 @@ from constrainit.doctor._atoms import note_atoms
 from constrainit.doctor._attached import misplaced, quantized, unattached
 from constrainit.doctor._beyond import beyond
 from constrainit.doctor._computed import computed_once
+from constrainit.doctor._constants import nonfinite_constants
 from constrainit.doctor._constraints import Constraints
 from constrainit.doctor._copies import copies, kept_behind, kept_copies, left_behind
 from constrainit.doctor._data import describe_data, describe_losses
@@ -58,6 +59,7 @@ from constrainit.doctor._stretches import stretches
 from constrainit.doctor._training import Training
 from constrainit.doctor._turned import turned
 from constrainit.doctor._twice import bounded_twice
+from constrainit.doctor._uncounted import uncounted
 from constrainit.doctor._unfit_batch import widths
 from constrainit.doctor._wide_steps import wide_steps
 from constrainit.doctor._written_over import written_over
@@ -143,19 +145,20 @@ def _usual(problem, constraints, evidence):
     pairs, start = copies(evidence.weights), values_of(problem.model) if problem.is_small else []
     evidence.stretches = stretches(problem.model)
     evidence.gains = gains(evidence.weights) if problem.is_small else []
-    training = Training(problem, constraints, evidence)
+    training, both = Training(problem, constraints, evidence), (problem, evidence)
     _stage(problem, evidence, "gradients", training.run)
+    evidence.constants = looked(problem, "constants", nonfinite_constants, *both, otherwise=[])
     evidence.lost_constraints = lost_constraints(problem, evidence)
     evidence.copied, evidence.kept_copies = left_behind(pairs), kept_behind(kept)
     evidence.summed = leaves_by_a_sum(evidence)
     evidence.twice = bounded_twice(evidence, constraints.known)
     if evidence.faults or evidence.fault_step == 0:
         evidence.beyond = beyond(problem)
-    both = problem, evidence
     evidence.losses_of = looked(problem, "the least loss", describe_losses, *both, otherwise=[])
     evidence.severed = severed(problem, evidence)
     evidence.padded = looked(problem, "padding", padded, *both)
     evidence.masked = looked(problem, "hidden steps", masked, *both)
+    evidence.uncounted = looked(problem, "losses that do not count", uncounted, *both, otherwise=[])
     evidence.pairs = own_loss_compares_all(problem)
     if evidence.fault_step is None:
         of_batch = looked(problem, "numbers of the batch", of_the_batch, *both, otherwise=set())

@@ -10,9 +10,10 @@ from keras import ops
 from constrainit.doctor import _beyond, _own_optimizer, _penalty
 from constrainit.doctor._constraints import Constraints
 from constrainit.doctor._corners import corners, is_inside, passed, small_weights
-from constrainit.doctor._evidence import EntryEvidence, Evidence, GradientEvidence
+from constrainit.doctor._evidence import EntryEvidence, Evidence, GradientEvidence, NegatedEvidence
 from constrainit.doctor._far_points import bounds_the_loss
 from constrainit.doctor._kinks import kinks
+from constrainit.doctor._loss_weights import parts_of
 from constrainit.doctor._losses_at import looked, loss_anew
 from constrainit.doctor._mapped import note_first_step
 from constrainit.doctor._problem import Problem
@@ -22,7 +23,7 @@ from constrainit.doctor._switches import switches
 from constrainit.doctor._units import identical, still_twins, twins
 from constrainit.doctor._use import ask_for_use, left_at_zero
 from constrainit.doctor.engines._result import WEIGHT_NUMBERS
-from constrainit.doctor.trace import locate, locate_constraint, lossy
+from constrainit.doctor.trace import locate, locate_constraint, lossy, negated
 
 _GROWN = 10.0
 _STILL = 1e-6
@@ -137,6 +138,11 @@ class Training:
         if _beyond.falls_away(evidence.losses) and not looked(
             problem, "a bound of the loss", bounds_the_loss, *held
         ):
+            evidence.negative = {
+                p.name: p.weight for p in parts_of(problem) if p.weight is not None and p.weight < 0
+            }
+            found = looked(problem, "negative weights", negated, problem)
+            evidence.negated = None if found is None else NegatedEvidence(*found)
             _beyond.fall_on(problem, self.constraints, evidence)
 
     def _lossy(self):

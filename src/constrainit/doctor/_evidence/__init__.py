@@ -16,6 +16,7 @@ from constrainit.doctor._evidence._losses import (
     KinkEvidence,
     LossEvidence,
     MovingEvidence,
+    NegatedEvidence,
     NormEvidence,
     OwnEvidence,
     RoundingEvidence,
@@ -30,6 +31,7 @@ from constrainit.doctor._evidence._trainings import (
     SlowEvidence,
     WholeNormEvidence,
 )
+from constrainit.doctor._evidence._trial import Trial
 from constrainit.doctor._evidence._weights import (
     AddedEvidence,
     ComputedEvidence,
@@ -45,7 +47,7 @@ from constrainit.doctor._evidence._weights import (
     TightEvidence,
     WrittenOverEvidence,
 )
-from constrainit.doctor._evidence._whole import Evidence, Trial
+from constrainit.doctor._evidence._whole import Evidence
 
 STAGES = (
     "build", "forward", "loss", "gradients", "constraints", "first step", "second forward",
@@ -77,6 +79,7 @@ __all__ = [
     "LossEvidence",
     "MadeEvidence",
     "MovingEvidence",
+    "NegatedEvidence",
     "NormEvidence",
     "OverwriteEvidence",
     "OwnEvidence",

@@ -5,6 +5,7 @@ from typing import Any
 
 from constrainit.doctor._frames import Source
 from constrainit.doctor._statistics import Output
+from constrainit.doctor.trace import Operation
 from constrainit.model import WeightRecord
 
 
@@ -138,6 +139,19 @@ class FallingEvidence:
     record: WeightRecord
     share: float
     pairs: int
+
+
+@dataclass(frozen=True)
+class NegatedEvidence:
+    """A product in the loss of errors with numbers that are partly negative.
+
+    Attributes:
+        operation: The product.
+        index: The place of these numbers among its operands.
+    """
+
+    operation: Operation
+    index: int
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from constrainit.doctor._evidence._losses import (
     KinkEvidence,
     LossEvidence,
     MovingEvidence,
+    NegatedEvidence,
     OwnEvidence,
     RoundingEvidence,
 )
@@ -29,6 +30,7 @@ from constrainit.doctor._evidence._trainings import (
     SlowEvidence,
     WholeNormEvidence,
 )
+from constrainit.doctor._evidence._trial import Trial
 from constrainit.doctor._evidence._weights import (
     AddedEvidence,
     ComputedEvidence,
@@ -81,6 +83,7 @@ class Evidence:
         fault_weights: The trainable weights whose gradient or value is not finite then, by path,
             from the loss backwards.
         operation: The operation that first gave NaN or infinity, where it was found.
+        constants: Those of the user's own code that are not finite, where that is not.
         corners: Weights that their sets allow to be where a layer is not finite.
         assigned: Trainable weights that the forward pass assigns to.
         summed: Weights in their set whose sum with trained ones is outside of it.
@@ -115,6 +118,8 @@ class Evidence:
         outweighed: Weights with a penalty, where only penalties fall and are most of the loss.
         overwrites: The average that the optimizer puts in place of the weights, if it does.
         further: The losses of more steps, where the loss falls below zero faster and faster.
+        negated: A product in the loss of errors with negative numbers, where the loss falls so.
+        negative: The loss weights below zero, by the names of their outputs, where it does.
         added: What layers add to the loss, after those steps.
         lossy: Operations that lose what they are given, where a weight gets no gradient or an
             output is the same for all examples.
@@ -161,6 +166,9 @@ class Evidence:
         padded: A table whose sequences end in padding without a mask, where an output is constant.
         masked: A layer whose mask hides steps of the data, where an output is constant.
         stuck: Weights at their bounds without any gradient, where the output has become constant.
+        uncounted: Outputs whose loss counts for nothing, with weights that it alone would train.
+        overruled: A loss that is not learnt beside that of another output, and alone is; asked
+            once.
         stretches: The names of layers that follow one another and feed nothing else.
         trials: What the same look found after a change that asks for a cause, by its name.
     """
@@ -186,6 +194,7 @@ class Evidence:
     fault_step: int | None = None
     fault_weights: list[str] = field(default_factory=list)
     operation: Operation | None = None
+    constants: list[Any] = field(default_factory=list)
     corners: list[CornerEvidence] = field(default_factory=list)
     assigned: list[WeightRecord] = field(default_factory=list)
     summed: list[AddedEvidence] = field(default_factory=list)
@@ -219,6 +228,8 @@ class Evidence:
     penalties: list[float] = field(default_factory=list)
     outweighed: list[PenaltyEvidence] = field(default_factory=list)
     further: list[float] = field(default_factory=list)
+    negated: NegatedEvidence | None = None
+    negative: dict[str, float] = field(default_factory=dict)
     added: dict[str, float] = field(default_factory=dict)
     lossy: list[Operation] = field(default_factory=list)
     severed: dict[str, Cut] = field(default_factory=dict)
@@ -258,9 +269,11 @@ class Evidence:
     padded: Any = None
     masked: Any = None
     stuck: list[StuckEvidence] = field(default_factory=list)
+    uncounted: list[Any] = field(default_factory=list)
+    overruled: Any = None
     stretches: list[list[str]] = field(default_factory=list)
     misbuilt: Misbuilt | None = None
-    trials: dict[str, "Trial"] = field(default_factory=dict)
+    trials: dict[str, Trial] = field(default_factory=dict)
 
     @property
     def layers(self) -> list[Output]:
@@ -283,18 +296,3 @@ class Evidence:
         if len(self.losses) > 2 or (not self.losses and self.outputs_after):
             found.append(("training", self.outputs_last, last))
         return found
-
-
-@dataclass
-class Trial:
-    """A change of the training, not of the model, and what the same look found then.
-
-    Attributes:
-        change: The change in one sentence.
-        evidence: What was found.
-        numbers: What was changed, in numbers.
-    """
-
-    change: str
-    evidence: Evidence
-    numbers: dict[str, float]

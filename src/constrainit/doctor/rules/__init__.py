@@ -71,6 +71,7 @@ from constrainit.doctor.rules.cw507_rounding import Rounding
 from constrainit.doctor.rules.cw508_epsilon_underflows import EpsilonUnderflows
 from constrainit.doctor.rules.cw509_no_second_derivative import NoSecondDerivative
 from constrainit.doctor.rules.cw510_stuck_at_bound import StuckAtBound
+from constrainit.doctor.rules.cw511_loss_outweighed import LossOutweighed
 from constrainit.doctor.rules.cw601_learning_rate_too_high import LearningRateTooHigh
 from constrainit.doctor.rules.cw602_unscaled_data import UnscaledData
 from constrainit.doctor.rules.cw603_wrong_loss import WrongLoss
@@ -88,6 +89,7 @@ from constrainit.doctor.rules.cw614_dropout_rate import DropoutRate
 from constrainit.doctor.rules.cw615_learning_rate_too_low import LearningRateTooLow
 from constrainit.doctor.rules.cw616_sum_below_zero import SumBelowZero
 from constrainit.doctor.rules.cw617_frozen_above import FrozenAbove
+from constrainit.doctor.rules.cw618_loss_left_out import LossLeftOut
 from constrainit.doctor.rules.cw701_own_step_breaks import OwnStepBreaks
 from constrainit.doctor.rules.cw702_step_trains_nothing import StepTrainsNothing
 from constrainit.doctor.rules.cw703_step_leaves_set import StepLeavesSet
@@ -108,15 +110,15 @@ RULES = (
     MadeInCall(), WrittenOver(),
     ComputedOnce(), NotAVariable(),
     HiddenWeights(), CopiedNotTied(), IndexBeyondTable(),
-    FractionalIndex(), FrozenAbove(), UnfitNormalization(), ExamplesMixed(), WrongAxis(),
-    BindsOneUnit(),
+    FractionalIndex(), FrozenAbove(), LossLeftOut(), UnfitNormalization(), ExamplesMixed(),
+    WrongAxis(), BindsOneUnit(),
     BindsNothing(), WrongLoss(), TargetOutOfReach(), SumBelowZero(), TargetFalls(),
     BoundedTwice(), RelativeToZero(), UnboundedLoss(), UndefinedAtBound(), EpsilonUnderflows(),
     LearningRateTooLow(), SumLeavesSet(),
-    BeyondRange(), PenaltyOutweighs(), LossSwitchedOff(), AverageOverwrites(), UnscaledData(),
-    LearningRateTooHigh(), FadingRate(), ScheduleEndsEarly(), DropoutRate(), Rounding(),
-    NoSecondDerivative(), AssignedInCall(), SharedStatistics(), GradientsAddUp(), MutedSignal(),
-    StepLeavesSet(),
+    BeyondRange(), PenaltyOutweighs(), LossOutweighed(), LossSwitchedOff(), AverageOverwrites(),
+    UnscaledData(), LearningRateTooHigh(), FadingRate(), ScheduleEndsEarly(), DropoutRate(),
+    Rounding(), NoSecondDerivative(), AssignedInCall(), SharedStatistics(), GradientsAddUp(),
+    MutedSignal(), StepLeavesSet(),
     AverageOutside(), InfeasibleStart(), IdenticalUnits(), IdenticalWeights(), LostHalf(),
     StartJump(),
     ModelFails(), NonfiniteForward(), NonfiniteGradient(), NonfiniteLoss(), OwnStepBreaks(),

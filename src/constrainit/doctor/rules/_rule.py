@@ -87,6 +87,18 @@ def at_operation(evidence: Evidence, stage: str) -> tuple[str, dict[str, Any]]:
     return f"; the operation is {text}", where
 
 
+def of_constants(evidence: Evidence, in_layers: bool) -> tuple[str, str]:
+    """The constants that it comes from, as the end of a sentence, and what to do about them."""
+    own = [made for made in evidence.constants if bool(made.layer) == in_layers]
+    if not own:
+        return "", ""
+    return "".join(f"; {made}" for made in own[:2]), (
+        f"make {own[0].name} finite where it is computed: a number by a count is infinite, or NaN, "
+        "where the count is 0, such as the weight of a class that is not there: divide by "
+        "np.maximum(count, 1), or put 0 for it"
+    )
+
+
 def beyond_bounds(evidence: Any) -> list[Operation]:
     """The operations whose bounds cut off all of what comes in."""
     return [one for one in evidence.lossy if one.limit.startswith(CUT_OFF)]

@@ -3,7 +3,7 @@
 from constrainit.doctor._out_of_domain import free_weights
 from constrainit.doctor._products import product_of
 from constrainit.doctor.rules._beyond_dtype import constant_beyond
-from constrainit.doctor.rules._rule import Rule, at_operation, percent
+from constrainit.doctor.rules._rule import Rule, at_operation, of_constants, percent
 from constrainit.doctor.trace._limits import NEGATIVE_BASE
 
 _ROUNDING = 1e-3
@@ -55,14 +55,16 @@ class NonfiniteForward(Rule):
 
     def find(self, evidence):
         more, where = at_operation(evidence, "forward")
+        constants, instead = of_constants(evidence, in_layers=True)
         for stage, outputs, _ in evidence.moments:
             for output in outputs:
                 if output.nonfinite > 0:
                     yield self.made(
                         f"the output of {output.kind} {output.layer!r} is the first that is not "
                         f"finite: {percent(output.nonfinite)} of its entries are NaN or infinite"
-                        + more,
-                        _fix(evidence, evidence.operation if more else None),
+                        + more
+                        + constants,
+                        instead or _fix(evidence, evidence.operation if more else None),
                         {"nonfinite_share": output.nonfinite},
                         **{"stage": stage, **where, "layer": _place(outputs, output, where)},
                     )

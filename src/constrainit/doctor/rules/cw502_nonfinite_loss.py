@@ -2,7 +2,7 @@
 
 import math
 
-from constrainit.doctor.rules._rule import Rule, at_operation
+from constrainit.doctor.rules._rule import Rule, at_operation, of_constants
 
 
 class NonfiniteLoss(Rule):
@@ -36,12 +36,13 @@ class NonfiniteLoss(Rule):
         found = [at_operation(evidence, stage) for stage in ("loss", "forward")]
         more, where = next((pair for pair in found if pair[0]), found[0])
         where = where | _penalized(evidence)
+        constants, instead = of_constants(evidence, in_layers=False)
         for stage, outputs, loss in evidence.moments:
             if loss is None or math.isfinite(loss) or any(o.nonfinite for o in outputs):
                 continue
             yield self.made(
-                f"the loss is {loss} although every output is finite" + more,
-                _fix(evidence.operation if more else None, where),
+                f"the loss is {loss} although every output is finite" + more + constants,
+                instead or _fix(evidence.operation if more else None, where),
                 {"loss": str(loss)},
                 **{"stage": "loss" if stage == "forward" else stage, **where},
             )

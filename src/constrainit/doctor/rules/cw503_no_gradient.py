@@ -45,7 +45,8 @@ class NoGradient(Rule):
         entry, which gives 1 whatever it is given, was called behind it. Dead and saturated units
         that cut off a whole layer have their own rules. Where the loss does not depend on a layer
         at all, or its code says `stop_gradient`, it is a note: that may be meant, unless it is an
-        estimator the wrong way round, `hard + stop_gradient(soft - hard)`. The line is the
+        estimator the wrong way round, `hard + stop_gradient(soft - hard)`. What an output leads to
+        whose loss weight is zero is told by CW618. The line is the
         first of the user's own code, as it is written, at which something computed from the weight,
         or from the inputs, enters a comparison, `sign`, `round` and the like; else a `clip`. That
         of a function in a `Lambda` or an activation is known, too; of an operation that the graph
@@ -62,7 +63,8 @@ class NoGradient(Rule):
     numbers = ("gradient", "gradient_behind")
 
     def find(self, evidence):
-        never = [g for g in evidence.gradients if g.never]
+        left_out = {id(record) for one in evidence.uncounted for record in one.records}
+        never = [g for g in evidence.gradients if g.never and id(g.record) not in left_out]
         # Where a loss is zero nothing moves a weight, and need not.
         if evidence.fault_step is not None or is_nothing(max(evidence.losses, default=1), evidence):
             return

@@ -34,7 +34,10 @@ class UnboundedLoss(Rule):
         lower: that of a critic has a least value then. A likelihood of densities may be negative,
         and slows down; a constrained weight whose set allows any size is named before, if each time
         that it alone is made a hundredfold the loss falls by the same. A part that is still
-        outweighed by another one is not seen, nor are models whose steps are dear.
+        outweighed by another one is not seen, nor are models whose steps are dear. What multiplies
+        errors by negative numbers is named where a product in the loss has one operand that is
+        computed from weights and nowhere below zero, and one that is not and is; so are loss
+        weights below zero. The `sample_weight` and `class_weight` of `fit` are not looked at.
 
     Source:
         pytorch/examples#824 (a divergence without its minus), scikit-learn/scikit-learn#8087 (a
@@ -58,16 +61,22 @@ class UnboundedLoss(Rule):
         if path:
             what = f"the penalty on {path}"
             layer = next(r.layer.name for r in evidence.weights if r.path == path)
+        signs, where = _negative(evidence) if not layer else ("", None)
         then = f" and to {more[-1]:.4g} in {len(more)} more" if more else ""
         yield self.made(
             f"{what} falls without end: the loss goes from {seen[0]:.4g} to {seen[-1]:.4g} in "
-            f"{len(seen) - 1} steps{then}",
-            "sum squares or magnitudes: a penalty needs a least value, and products of both signs "
-            "have none"
+            f"{len(seen) - 1} steps{then}{signs}",
+            "weights of examples, of classes and of losses must not be below zero, or what they "
+            "weigh is made as large as can be: leave them out of what is standardized, or take "
+            "ops.maximum(weight, 0.0)"
+            if signs
+            else "sum squares or magnitudes: a penalty needs a least value, and products of both "
+            "signs have none"
             if path
             else "look at the signs: a distance, a divergence or minus a logarithm of chances must "
             "have a least value; a critic needs its weights bounded",
             {"loss": seen[0], "loss_after": [*seen, *more][-1]}, layer=layer, weight=path,
+            source=where,
         )  # fmt: skip
 
     def _by_size(self, evidence):
@@ -85,6 +94,22 @@ class UnboundedLoss(Rule):
             {"loss": made.losses[0], "loss_after": made.losses[-1]},
             layer=made.record.layer.name, weight=made.record.path,
         )  # fmt: skip
+
+
+def _negative(evidence):
+    """What counts errors negatively in the loss, as the end of a sentence, and the user's line."""
+    if evidence.negative:
+        named = ", ".join(f"that of {name!r} is {w:g}" for name, w in evidence.negative.items())
+        return f". Of the loss weights {named}", None
+    made = evidence.negated
+    if made is None:
+        return "", None
+    factor, errors = (made.operation.operands[at].numbers for at in (made.index, 1 - made.index))
+    ranges = [f"[{one.minimum:.3g}, {one.maximum:.3g}]" for one in (errors, factor)]
+    return (
+        f". The loss multiplies errors in {ranges[0]} by numbers in {ranges[1]} that are "
+        "given, not learnt: errors that count negatively are made as large as can be"
+    ), made.operation.source
 
 
 def _until_it_overflows(further):

@@ -11,12 +11,12 @@ from typing import Any
 
 import keras
 
-from constrainit.doctor.trace._blame import as_operation
+from constrainit.doctor.trace._blame import as_operation, has_weights
 from constrainit.doctor.trace._operation import Operand as Operand
 from constrainit.doctor.trace._operation import Operation as Operation
 from constrainit.doctor.trace._record import Recorder
 
-__all__ = ["Operand", "Operation", "locate", "locate_constraint", "lossy"]
+__all__ = ["Operand", "Operation", "locate", "locate_constraint", "lossy", "negated"]
 
 
 def locate(problem: Any) -> Operation | None:
@@ -51,6 +51,31 @@ def lossy(problem: Any) -> list[Operation]:
     with untouched(problem.model):
         _tracer().forward(problem, recorder)
     return [as_operation(recorder, step) for step in recorder.lost]
+
+
+def negated(problem: Any) -> tuple[Operation, int] | None:
+    """The first product in the loss of errors with numbers of the batch that are partly negative.
+
+    Errors are what is computed from weights and is nowhere below zero; the numbers are computed
+    from none. Also given is their place among the operands.
+
+    Args:
+        problem: As in `locate`.
+    """
+    from constrainit.doctor.trace._run import untouched
+
+    recorder = Recorder(products=True)
+    with untouched(problem.model):
+        _tracer().forward(problem, recorder)
+    for step in recorder.multiplied:
+        learnt = [has_weights(operand) for operand in step.operands]
+        if learnt.count(True) != 1:
+            continue
+        index = learnt.index(False)
+        factor, errors = step.shown[index], step.shown[1 - index]
+        if factor.minimum < 0 <= errors.minimum and errors.maximum > 0:
+            return as_operation(recorder, step), index
+    return None
 
 
 def locate_constraint(constraint: Any, variable: keras.Variable, value: Any) -> Operation | None:

@@ -118,6 +118,19 @@ def _entered(value: Value, step: Step) -> tuple[tuple[str, ...], bool]:
     return tuple(sorted(weights)), data
 
 
+def has_weights(value: Value) -> bool:
+    """Whether a value was computed from a weight of the model, in whichever layer."""
+    seen, todo = set(), [value]
+    while todo:
+        value = todo.pop()
+        if value.weight:
+            return True
+        if id(value) not in seen and value.maker is not None:
+            todo += value.maker.operands
+        seen.add(id(value))
+    return False
+
+
 def _is_inside(maker: Step, inside: tuple[int, int] | None, step: Step) -> bool:
     if inside is not None:
         return inside in maker.place.calls

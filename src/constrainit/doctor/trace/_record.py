@@ -96,10 +96,12 @@ class Recorder:
     Args:
         lossy: Keep in `lost` the steps that leave the range of their dtype, or whose results are
             all zero, or all at a limit, by rounding.
+        products: Keep in `multiplied` the finite products of two in the loss.
     """
 
-    def __init__(self, lossy: bool = False):
+    def __init__(self, lossy: bool = False, products: bool = False):
         self.lossy, self.lost = lossy, []
+        self.products, self.multiplied = products, []
         self.names: list[str] = []
         self.running: list[tuple[int, int]] = []
         self.stage, self.count = "forward", 0
@@ -158,6 +160,9 @@ class Recorder:
             if step.limit:
                 step.shown, step.outcome = tuple(map(numbers, arrays)), numbers(result)
                 self.lost.append(step)
+        elif self.products and name == "multiply" and place.stage == "loss" and len(operands) == 2:
+            step.shown = tuple(numbers(one.array()) for one in seen)
+            self.multiplied.append(step)
         return step
 
     def derivative(

@@ -122,6 +122,41 @@ def with_jitter(line_text):
     return edit
 
 
+def floored_factor(line_text, index):
+    """An edit of a source: one factor of the only product on a line is never below zero.
+
+    Args:
+        line_text: The line.
+        index: The place of the factor, from 0.
+    """
+
+    def edit(text):
+        found = []
+        for node in ast.walk(ast.parse(text)):
+            if not isinstance(node, ast.expr) or _line(text, node.lineno) != line_text:
+                continue
+            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+                found.append((node.left, node.right)[index])
+            elif isinstance(node, ast.Call) and _is_product(node):
+                found.append(node.args[index])
+        if len(found) != 1:
+            return None
+        [factor] = found
+        pieces = [
+            (_start(factor), _start(factor), "keras.ops.maximum("),
+            (_end(factor), _end(factor), ", 0.0)"),
+        ]
+        said = f"{ast.unparse(factor)} is taken for 0 where it is below zero"
+        return said, _with(text, pieces)
+
+    return edit
+
+
+def _is_product(call):
+    named = isinstance(call.func, ast.Attribute) and call.func.attr == "multiply"
+    return named and len(call.args) == 2
+
+
 def _sentence(written, name, margin):
     if written == "norm":
         return f"the root of a sum of squares and {_under_root(margin)} in place of norm"

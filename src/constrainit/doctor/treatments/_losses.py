@@ -29,16 +29,18 @@ def code_of_loss(loss: Any) -> Any:
     return getattr(loss, "fn", loss)
 
 
-def pasted(problem: Problem, written: Mapping[int, str]) -> str:
+def pasted(problem: Problem, written: Mapping[int, str], **other: Any) -> str:
     """The call of `compile` with other losses, as they are written, and all else that was given.
 
     Args:
         problem: The problem before the change.
         written: The losses that are changed, by their places.
+        other: Further arguments of `compile` that are changed.
+        other: Further arguments of `compile` that are changed.
     """
     losses = [written.get(at) or _named(one) for at, one in enumerate(problem.losses())]
     loss, _ = as_given(problem.compiled_loss, [Written(one) for one in losses], problem.specs)
-    return called_compile(problem.model, Written(shown(loss)))
+    return called_compile(problem.model, Written(shown(loss)), **other)
 
 
 def _named(value):

@@ -88,17 +88,20 @@ def compile_code(problem: Problem, optimizer: Any, before: str = "") -> str:
     return f"{before}{called_compile(problem.model, loss, optimizer)}"
 
 
-def called_compile(model: keras.Model, loss: Written, optimizer: Written | None = None) -> str:
+def called_compile(
+    model: keras.Model, loss: Written, optimizer: Written | None = None, **other: Any
+) -> str:
     """The call of `compile` with another loss or optimizer and all else that there was.
 
     Args:
         model: The model as it was compiled.
         loss: Its loss as it is written; "None" where it has none.
         optimizer: Its optimizer as it is written, None for the one that it has.
+        other: Further arguments that are changed.
     """
     own = Written("model.optimizer") if getattr(model, "optimizer", None) else "adam"
     arguments = {"optimizer": own if optimizer is None else optimizer, "loss": loss}
-    arguments = {n: v for n, v in arguments.items() if v != "None"} | _further(model)
+    arguments = {n: v for n, v in arguments.items() if v != "None"} | _further(model) | other
     return f"model.compile({', '.join(f'{n}={_dotted(v)}' for n, v in arguments.items())})"
 
 

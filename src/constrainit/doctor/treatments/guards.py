@@ -14,6 +14,7 @@ from constrainit.doctor.treatments._bounds import (
     MARGINS,
     bounded,
     can_be_bounded,
+    floored_factor,
     with_jitter,
 )
 from constrainit.doctor.treatments._differences import exact_differences
@@ -120,32 +121,40 @@ def _layer_of(problem, operation):
 
 def _with_edit(problem, operation, edit):
     """The class of the layer, or the loss, in which an operation failed, with its source edited."""
-    layer, losses = _layer_of(problem, operation), problem.losses()
-    places = _losses_at(losses, operation.source)
+    layer = _layer_of(problem, operation)
+    if layer is None:
+        of_loss = operation.stage in ("loss", "gradients")
+        return _edited_loss(problem, operation.source, edit) if of_loss else None
     function = getattr(layer, "function", None) if _is_lambda(layer) else None
-    if function is not None:
-        owner: Any = function
-    elif layer is not None:
-        owner = kind_of_layer(layer)
-    elif operation.stage in ("loss", "gradients") and places:
-        owner = code_of_loss(losses[places[0]])
-    else:
-        return None
-    if owner.__module__.split(".")[0] in ("keras", "constrainit", "builtins"):
-        return None
-    made = rewritten(owner, edit)
+    owner: Any = kind_of_layer(layer) if function is None else function
+    made = None if _is_of_library(owner) else rewritten(owner, edit)
     if made is None:
         return None
     new, sentence, diff = made
-    if layer is None:
-        others = [new if code_of_loss(one) is owner else one for one in losses]
-        return Changed(sentence, with_losses(problem, others), diff=diff)
     for other in problem.model._flatten_layers():
         if function is not None and _is_lambda(other) and other.function is owner:
             vars(other)["function"] = new
         elif kind_of_layer(other) is owner:
             become(other, new)
     return Changed(sentence, with_other(problem), diff=diff)
+
+
+def _edited_loss(problem, source, edit):
+    """The loss whose code holds a line, with its source edited."""
+    losses = problem.losses()
+    places = _losses_at(losses, source)
+    owner: Any = code_of_loss(losses[places[0]]) if places else None
+    made = None if owner is None or _is_of_library(owner) else rewritten(kind_of(owner), edit)
+    if made is None:
+        return None
+    new, sentence, diff = made
+    other = new if kind_of(owner) is owner else as_kind(owner, new)
+    others = [other if code_of_loss(one) is owner else one for one in losses]
+    return Changed(sentence, with_losses(problem, others), diff=diff)
+
+
+def _is_of_library(owner):
+    return owner.__module__.split(".")[0] in ("keras", "constrainit", "builtins")
 
 
 def _losses_at(losses, source):
@@ -175,6 +184,9 @@ def jittered(problem, evidence, found):
         places = [(fault.layer, source) for fault in faults for source in fault.sources]
     for name, source in places:
         layer = next((o for o in problem.model._flatten_layers() if o.name == name), None)
+        changed = None if name else _edited_loss(problem, source, with_jitter(source.text))
+        if changed is not None:
+            return changed
         if layer is None or not is_custom(layer):
             continue
         owner = kind_of_layer(layer)
@@ -186,6 +198,15 @@ def jittered(problem, evidence, found):
                     become(other, new)
             return Changed(sentence, with_other(problem), diff=diff)
     return None
+
+
+def without_negative_weights(problem, evidence, found):
+    """What errors are multiplied by in the loss, where it is below zero, as zero."""
+    made = evidence.negated
+    if made is None or made.operation.source is None:
+        return None
+    edit = floored_factor(made.operation.source.text, made.index)
+    return _with_edit(problem, made.operation, edit)
 
 
 def _guarded_penalty(problem, operation):
