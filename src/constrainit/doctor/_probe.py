@@ -52,6 +52,7 @@ from constrainit.doctor._reloaded import lost_by_config
 from constrainit.doctor._scales import unfit
 from constrainit.doctor._schedules import ends_early
 from constrainit.doctor._severed import severed
+from constrainit.doctor._sharp import sharp
 from constrainit.doctor._skipping import skipping
 from constrainit.doctor._slow import too_slow
 from constrainit.doctor._stretches import stretches
@@ -175,6 +176,7 @@ def _usual(problem, constraints, evidence):
         evidence.slow = None if evidence.far_targets else evidence.slow
         evidence.alike = alike(problem, evidence, start)
         evidence.drops = drops_most(problem, start)
+        evidence.sharp = sharp(problem, evidence, start)
         evidence.hidden = with_trainings(problem, evidence.hidden, start)
         evidence.wide_steps = wide_steps(problem, constraints, evidence, start)
         evidence.overwrites = overwritten(problem, evidence, start)

@@ -102,6 +102,7 @@ class Evidence:
         slow: The weight that moves least, where only a higher rate trains.
         far_targets: The targets, where only scaled ones are learnt.
         drops: What layers that drop most of what they are given make of it, where there are some.
+        sharp: The softmax that picks one entry from the start, where only a softer one trains.
         wide_steps: A weight whose steps are as long as its set is wide, where shorter ones train.
         moving: What moving statistics make of the loss, where there are some.
         unknown: Weights to train that the optimizer was not built for, where it was built.
@@ -125,8 +126,7 @@ class Evidence:
         beyond: Tables that are asked for rows that they do not have.
         made: Weights that a call makes anew.
         copied: Weights that were the transpose of a trained one at the start, with that one.
-        to_stay: The layers, by id, and names of tensors that the user's own line says are not
-            trained.
+        to_stay: The layers, by id, and names of tensors that stay, as the user's own line says.
         kept_copies: Tensors that were what a trained weight was at the start, with that one.
         falling: How the targets go against a model that can only rise.
         own: What the steps of the model's own did, None if it has none or they could not be taken.
@@ -139,8 +139,7 @@ class Evidence:
         computed: Tensors that layers have computed once from weights to train.
         graph_constants: Tensors that were computed so, in the graph of a functional model.
         reloaded: Layers of the user's own that come back from their config with other arguments.
-        lost_constraints: Weights without the constraint that their layer takes and leaves out of
-            its config, where the layer is not finite below zero.
+        lost_constraints: Weights whose constraint a config leaves out, with a layer that fails so.
         drawn_anew: Layers of the user's own that come back from a file with other arrays.
         other_axes: Weights whose model trains along other axes of their constraints only; asked
             once, of the model as it came.
@@ -207,6 +206,7 @@ class Evidence:
     slow: SlowEvidence | None = None
     far_targets: Any = None
     drops: DropEvidence | None = None
+    sharp: Any = None
     wide_steps: Any = None
     moving: MovingEvidence | None = None
     unknown: list[WeightRecord] = field(default_factory=list)

@@ -154,6 +154,7 @@ REMEDIES = (
     Remedy(("CW602",), data.scaled_targets, saved=False, trains=True),
     Remedy(("CW615",), training.higher_rate, longer=True),
     Remedy(("CW614",), dropouts.what_is_kept),
+    Remedy(("CW416",), source.softer_softmax, saved=False, trains=True),
     Remedy(("CW408",), models.more_rows),
     Remedy(("CW509",), models.with_derivatives),
     Remedy(("CW605",), logits.scaled_logits),
