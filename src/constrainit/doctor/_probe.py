@@ -7,7 +7,7 @@ from constrainit.doctor._across import mixes_examples
 from constrainit.doctor._added import leaves_by_a_sum
 from constrainit.doctor._alike import alike
 from constrainit.doctor._atoms import note_atoms
-from constrainit.doctor._attached import misplaced, quantized, unattached
+from constrainit.doctor._attached import misplaced, quantized, replaced, unattached
 from constrainit.doctor._beyond import beyond
 from constrainit.doctor._computed import computed_once
 from constrainit.doctor._constraints import Constraints
@@ -71,6 +71,7 @@ def probe(problem: Problem) -> Evidence:
     evidence.trained = has_stepped(problem.model)
     evidence.lost_starts = lost_starts(evidence.weights)
     evidence.unattached = unattached(evidence.weights)
+    evidence.replaced = replaced(evidence.weights)
     evidence.misplaced = misplaced(evidence.weights)
     evidence.dropped = dropped(evidence.weights)
     evidence.quantized = quantized(evidence.weights)

@@ -62,9 +62,9 @@ class Evidence:
         mapped: Those that are seen through smooth maps.
         mapped_starts: What these start as, until the first step is taken.
         unattached: Weights whose layer holds a constraint that never reached the variable.
+        replaced: Weights that leave the set their layer holds, whose place another one has.
         lost_starts: Weights without a constraint that do not start finite.
-        misplaced: Weights whose layer was given a constraint as another argument, its kind and the
-            argument.
+        misplaced: Weights whose layer was given a constraint as another argument; its kind, and it.
         dropped: Weights that were made by `keras.Variable` with a constraint, as it was written.
         outputs: The layers' outputs of the first forward pass, in the order of execution.
         outputs_after: The same after the first step.
@@ -117,8 +117,7 @@ class Evidence:
         overwrites: The average that the optimizer puts in place of the weights, if it does.
         further: The losses of more steps, where the loss falls below zero faster and faster.
         added: What layers add to the loss, after those steps.
-        lossy: Operations that lose what they are given, where a weight gets no gradient or an
-            output is the same for all examples.
+        lossy: Operations that lose what they are given, where a gradient or an output is constant.
         severed: What in the user's own code cuts a gradient off: that of a weight, by its path, of
             what enters a layer, by its name, or of the predictions, by an empty string.
         rounding: What the last bit of the weights does to a loss that does not fall.
@@ -169,6 +168,7 @@ class Evidence:
     mapped: list[ConstraintEvidence] = field(default_factory=list)
     mapped_starts: list[Any] = field(default_factory=list)
     unattached: list[tuple[WeightRecord, str]] = field(default_factory=list)
+    replaced: list[WeightRecord] = field(default_factory=list)
     lost_starts: list[LostStart] = field(default_factory=list)
     misplaced: list[tuple[WeightRecord, str, str]] = field(default_factory=list)
     dropped: list[tuple[WeightRecord, str]] = field(default_factory=list)

@@ -42,6 +42,7 @@ from constrainit.doctor.treatments import (
     steps,
     stored,
     swapped,
+    together,
     training,
     wide_starts,
     wider,
@@ -59,6 +60,7 @@ _CONSTRAINT = (
 REMEDIES = (
     Remedy(("CW206",), constraints.run_call, brings=("CW208",), saved=False),
     Remedy(("CW209",), constraints.attach),
+    Remedy(("CW209",), together.both_at_once),
     Remedy(("CW704",), steps.cleared, saved=False),
     Remedy(("CW220",), steps.compiled_anew, saved=False),
     Remedy(("CW219",), training.running_constraints, saved=False),
