@@ -315,6 +315,26 @@ def test_a_softmax_over_one_unit_runs_over_the_steps_that_it_weighs():
     np.testing.assert_allclose(ops.convert_to_numpy(ops.sum(again(x), axis=1)), 1, rtol=1e-5)
 
 
+class Pooled(layers.Layer):
+    """Weighs steps by a softmax over the single score of each."""
+
+    def build(self, shape):
+        self.score = layers.Dense(1, activation="softmax", name="score")
+        self.score.build(shape)
+
+    def call(self, x):
+        return ops.sum(self.score(x) * x, axis=1)
+
+
+@pytest.mark.filterwarnings("ignore:You are using a softmax over axis")
+def test_a_softmax_over_one_unit_in_a_layer_of_the_users_own():
+    """A layer that is in no graph has no output to ask for its shape."""
+    model = model_of(Pooled(), layers.Dense(1), inputs=(12, 4))
+    x = DRAWS.normal(size=(64, 12, 4)).astype("float32")
+    treatment = healed(ci.diagnose(model, x, x[:, 0, :1]), "CW503")
+    assert "the softmax of score runs along the axis before the last" in treatment.change
+
+
 def test_a_convex_model_is_freed_from_what_its_inputs_come_to():
     """The kernels behind keep their set, with which it is convex."""
     keras.utils.set_random_seed(0)
