@@ -102,6 +102,7 @@ REMEDIES = (
     each_constraint(("CW204",), constraints.bounds_of_its_images),
     each_constraint(("CW204",), source.along_inputs, brings=("CW208",), saved=False),
     Remedy(("CW617",), flags.model_switched_on, trains=True),
+    Remedy(("CW405",), flags.zeros_trained, trains=True),
     Remedy(("CW222",), flags.statistics_sooner),
     Remedy(("CW223",), adapted.to_the_batch),
     Remedy(("CW103",), finite_starts.finite_entries),
