@@ -315,6 +315,57 @@ def test_a_softmax_over_one_unit_runs_over_the_steps_that_it_weighs():
     np.testing.assert_allclose(ops.convert_to_numpy(ops.sum(again(x), axis=1)), 1, rtol=1e-5)
 
 
+def test_a_table_of_zeros_that_is_not_trained():
+    """As one of pretrained vectors of which no word was found: it says so, and tries others."""
+    words = DRAWS.integers(0, 12, (64, 5)).astype("int32")
+    table = layers.Embedding(
+        12, 8, embeddings_initializer="zeros", trainable=False, name="pretrained"
+    )
+    model = model_of(table, layers.Flatten(), layers.Dense(1), inputs=(5,))
+    report = ci.diagnose(model, words, (words[:, :1] > 5).astype("float32"))
+    treatment = healed(report, "CW405")
+    first = report.findings[0]
+    assert first.weight.endswith("pretrained/embeddings")
+    assert "is zero everywhere and is not trained" in first.message
+    assert "model.get_layer('pretrained').trainable = True" in treatment.code
+    assert not table.trainable
+    assert not np.any(ops.convert_to_numpy(table.embeddings))
+
+
+def test_a_frozen_matrix_of_zeros_beside_others_is_meant():
+    """What it leaves is not the same for all examples."""
+
+    class Beside(layers.Layer):
+        def build(self, shape):
+            self.off = self.add_weight(shape=(8, 8), initializer="zeros", trainable=False)
+
+        def call(self, x):
+            return x + ops.matmul(x, self.off)
+
+    report = ci.diagnose(model_of(Beside(), layers.Dense(1)), X, Y)
+    assert not [one for one in report.findings if one.code == "CW405"]
+
+
+class Pooled(layers.Layer):
+    """Weighs steps by a softmax over the single score of each."""
+
+    def build(self, shape):
+        self.score = layers.Dense(1, activation="softmax", name="score")
+        self.score.build(shape)
+
+    def call(self, x):
+        return ops.sum(self.score(x) * x, axis=1)
+
+
+@pytest.mark.filterwarnings("ignore:You are using a softmax over axis")
+def test_a_softmax_over_one_unit_in_a_layer_of_the_users_own():
+    """A layer that is in no graph has no output to ask for its shape."""
+    model = model_of(Pooled(), layers.Dense(1), inputs=(12, 4))
+    x = DRAWS.normal(size=(64, 12, 4)).astype("float32")
+    treatment = healed(ci.diagnose(model, x, x[:, 0, :1]), "CW503")
+    assert "the softmax of score runs along the axis before the last" in treatment.change
+
+
 def test_a_convex_model_is_freed_from_what_its_inputs_come_to():
     """The kernels behind keep their set, with which it is convex."""
     keras.utils.set_random_seed(0)

@@ -370,6 +370,72 @@ def test_a_constraint_for_the_kernel_of_another_layer():
     assert "`kernel`" in found[0].message
 
 
+class Shared(layers.Layer):
+    """Decodes with the kernel of another layer, to which it gives a constraint of its own."""
+
+    def __init__(self, source, constraint, **others):
+        super().__init__(**others)
+        self.source, self.constraint = source, constraint
+
+    def build(self, shape):
+        self.source.kernel.constraint = self.constraint
+
+    def call(self, x):
+        return ops.matmul(x, ops.transpose(self.source.kernel))
+
+
+def sharing(first, second):
+    keras.utils.set_random_seed(0)
+    encoder = layers.Dense(3, name="code", use_bias=False, kernel_constraint=first)
+    model = keras.Sequential([keras.Input((6,)), encoder, Shared(encoder, second)])
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    found = ci.diagnose(model, X, X).findings
+    return [finding for finding in found if finding.code == "CW209"]
+
+
+def test_a_constraint_whose_place_another_one_has_taken():
+    """Both are named, and tried together."""
+    (one,) = sharing("non_neg", keras.constraints.UnitNorm(axis=0))
+    assert (one.layer, one.weight.split("/")[-1], one.level) == ("code", "kernel", "warning")
+    assert "kernel_constraint=ci.NonNegative(), but the weight has another one" in one.message
+    assert one.treatment.healed, one.treatment.change
+    assert "ci.NonNegative() & ci.UnitNorm(axis=0)" in one.treatment.code
+
+
+class Halved(keras.constraints.Constraint):
+    """A constraint of the user's own, for weights of any sign."""
+
+    def __call__(self, w):
+        return ops.clip(w, -0.5, 0.5)
+
+
+def test_a_constraint_whose_place_one_of_the_users_own_has_taken():
+    (one,) = sharing("non_neg", Halved())
+    assert "another one, Halved" in one.message
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (keras.constraints.MaxNorm(2, axis=0), keras.constraints.UnitNorm(axis=0)),
+        ("non_neg", keras.constraints.NonNeg()),
+        ("non_neg", ci.Box(0, 1)),
+        ("non_neg", ci.Relaxed(ci.NonNegative(), rate=0.1)),
+        (None, keras.constraints.NonNeg()),
+    ],
+    ids=["narrower", "same", "bounds", "relaxed", "none"],
+)
+def test_a_constraint_that_keeps_the_first_one_is_healthy(first, second):
+    assert not sharing(first, second)
+
+
+def test_sets_that_are_given_later_are_those_of_the_layer():
+    model = keras.Sequential([keras.Input((6,)), layers.Dense(6, kernel_constraint="non_neg")])
+    ci.constrain(model, {"*/kernel": ci.UnitNorm()})
+    model.compile("adam", "mse")
+    assert not [f for f in ci.diagnose(model, X, X).findings if f.code == "CW209"]
+
+
 RAN = []
 
 

@@ -179,6 +179,25 @@ def test_a_rate_with_which_a_model_trains(rates, units, target):
     assert not found(report, "CW614"), str(report)
 
 
+def test_a_loss_that_falls_amid_noise_is_not_enough():
+    """With nothing dropped it falls, as outputs that were too large do; in training it is noise."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((8,))])
+    for _ in range(3):
+        model.add(layers.Dense(64, "relu", kernel_initializer="he_uniform"))
+        model.add(layers.Dropout(0.95))
+    model.add(layers.Dense(1, kernel_initializer=keras.initializers.RandomNormal(stddev=0.4)))
+    model.compile(keras.optimizers.Adam(3e-3), "mse")
+    report = ci.diagnose(model, X, Y)
+    (one,) = found(report, "CW614")
+    assert one.counts
+    assert one.treatment.healed
+    assert "their noise is far more than the signal" in one.message
+    numbers = one.evidence
+    assert numbers["loss_in_training"] > 3 * numbers["unseen_loss"]
+    assert numbers["unseen_loss_with_the_rest"] < 0.5 * numbers["unseen_loss_at_the_end"]
+
+
 def test_rates_inside_of_other_layers():
     """They are told of the layer that they were given to, each by its argument."""
     steps = keras.Input((5, 4))

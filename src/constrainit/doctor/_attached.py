@@ -8,11 +8,17 @@ import keras
 import numpy as np
 from keras import ops
 
+from constrainit._joint import Member
 from constrainit.doctor._recording import is_custom
+from constrainit.doctor._set_code import written
 from constrainit.model import WeightRecord
+from constrainit.sets import Custom, as_set
 
 PENALTY = "regularizer"
 """The place of a constraint that `add_weight` was given as a penalty."""
+
+_CLEARLY = 0.01
+"""How far outside of a set a weight is that is not inside but for rounding, or an approximation."""
 
 _BATCH = 4
 """Of how many examples the batch is that a penalty on what a layer gives is asked with."""
@@ -22,10 +28,54 @@ def unattached(weights: Sequence[WeightRecord]) -> list[tuple[WeightRecord, str]
     """Weights whose layer was given a constraint that Keras never read, and its kind."""
     found = []
     for record in weights:
-        held = _given(record)
+        held = held_by_layer(record)
         if held is not None and record.constraint is None and not _is_quantized(record.layer):
             found.append((record, type(held).__name__))
     return found + _held_by_layers(weights, {id(r.layer) for r, _ in found})
+
+
+def replaced(weights: Sequence[WeightRecord]) -> list[WeightRecord]:
+    """Weights that leave the set which their layer holds for them, as another one has its place.
+
+    A variable holds one constraint: another layer that shares it may have given it its own.
+    """
+    return [record for record in weights if _leaves(record, held_by_layer(record))]
+
+
+def held_and_other(record: WeightRecord) -> tuple[str, str]:
+    """The set that a layer holds for a weight, and the one that the weight has, as written."""
+    return _named(held_by_layer(record)), _named(record.constraint)
+
+
+def _named(constraint):
+    a_set = as_set(constraint)
+    own = isinstance(a_set, Custom)
+    return getattr(constraint, "__name__", type(constraint).__name__) if own else written(a_set)
+
+
+def _leaves(record, held):
+    """Whether the constraint of a weight lets it out of the set of another one."""
+    constraint = record.constraint
+    if not is_constraint(held) or constraint in (None, held) or isinstance(constraint, Member):
+        return False
+    # An own class may be made of the other one, or of any number of arguments that do not fit.
+    try:
+        a_set = record.resolved(held)
+        value = ops.convert_to_numpy(record.value).astype("float64")
+        size = np.sqrt(np.mean(value**2)) or 1.0
+        away = value + np.random.default_rng(0).normal(size=value.shape) * size
+        image = copy.copy(constraint)(ops.convert_to_tensor(away, record.dtype))
+        peak = float(ops.max(ops.abs(image)))
+        outside = float(a_set.violation(image))
+    except Exception:
+        return False
+    parts = (
+        keras.tree.flatten(list(vars(constraint).values()))
+        if hasattr(constraint, "__dict__")
+        else ()
+    )
+    known = not isinstance(a_set, Custom) and not any(is_constraint(one) for one in parts)
+    return known and outside > _CLEARLY * peak
 
 
 def _held_by_layers(weights, known):
@@ -128,13 +178,13 @@ def quantized(weights: Sequence[WeightRecord]) -> list[tuple[str, str]]:
     """Layers that hold whole numbers in place of a weight that has a constraint, and its kind."""
     found = {}
     for record in weights:
-        held = _given(record)
+        held = held_by_layer(record)
         if held is not None and record.constraint is None and _is_quantized(record.layer):
             found[record.layer.name] = type(held).__name__
     return list(found.items())
 
 
-def _given(record):
+def held_by_layer(record):
     """The constraint that the layer was given for a weight, by the name of its argument."""
     return getattr(record.layer, f"{record.argument}_constraint", None)
 

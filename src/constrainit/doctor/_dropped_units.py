@@ -21,11 +21,19 @@ _ROUNDS = 3
 _TRAINS = 0.5
 """A loss that loses less than this share of itself shows nothing."""
 
+_NEAR_IN_NOISE = 0.5
+"""How far above the other loss one that is learnt out of noise, in more steps, is about as low."""
+
+_NOISE = 3.0
+"""In training, how many times the loss that it began with, with nothing dropped, is noise."""
+
 
 def drops_most(problem: Problem, start: Values) -> DropEvidence | None:
     """What the loss is with rates above a half, and with what they keep as rates.
 
-    None without such rates, where the loss falls with them, and where it does not without.
+    None without such rates, where the loss falls with them, and where it does not without. Where
+    what is dropped makes the loss in training several times what it was before a step with nothing
+    dropped, a loss that falls nonetheless is not enough: the others must not get much farther.
 
     Args:
         problem: The problem.
@@ -37,7 +45,8 @@ def drops_most(problem: Problem, start: Values) -> DropEvidence | None:
     with tried(problem, "other rates of dropout are"):
         as_given = Halves(problem, start)
         first = as_given.loss()
-        if _halved(first, as_given.train(_STEPS)):
+        falls = _halved(first, as_given.train(_STEPS))
+        if falls and not _is_noise(first, as_given.loss_in_training()):
             return None
         with contextlib.ExitStack() as stack:
             for one in places:
@@ -47,10 +56,11 @@ def drops_most(problem: Problem, start: Values) -> DropEvidence | None:
             return None
         as_given.begin()
         for _ in range(_ROUNDS):
-            given = as_given.train(_STEPS)
-            if not np.isfinite(given) or _trains(first, given, kept):
+            given, noise = as_given.train(_STEPS), as_given.loss_in_training()
+            is_noise = _is_noise(first, noise)
+            if not np.isfinite(given) or _trains(first, given, kept, is_noise):
                 return None
-        return DropEvidence(places, _ROUNDS * _STEPS, _STEPS, (first, given, kept))
+        return DropEvidence(places, _ROUNDS * _STEPS, _STEPS, (first, given, kept), noise, is_noise)
     return None
 
 
@@ -58,6 +68,12 @@ def _halved(first, last):
     return np.isfinite([first, last]).all() and first - last > _TRAINS * abs(first)
 
 
-def _trains(first, given, kept):
-    """Whether the loss gets about as far, or takes most of the way."""
-    return given <= kept + abs(kept) or first - given >= _TRAINS * (first - kept)
+def _trains(first, given, kept, is_noise):
+    """Whether the loss gets about as far, or takes most of the way where it is not all noise."""
+    near = given <= kept + abs(kept) * (_NEAR_IN_NOISE if is_noise else 1.0)
+    return near or (not is_noise and first - given >= _TRAINS * (first - kept))
+
+
+def _is_noise(first, noise):
+    """Whether what is dropped makes the loss in training far more than it was at first."""
+    return noise > first + (_NOISE - 1) * abs(first)

@@ -107,6 +107,15 @@ class Halves:
         """The loss of the examples that are not trained on, with nothing dropped."""
         return self._loss(*self._unseen)
 
+    def loss_of_seen(self) -> float:
+        """The loss of the examples that are trained on, with nothing dropped."""
+        return self._loss(self._problem.x, self._problem.y)
+
+    def loss_in_training(self) -> float:
+        """The loss of the examples that are trained on, with what the layers drop at one draw."""
+        found, _ = self._problem.loss(self._problem.x, self._problem.y, as_it_is)
+        return float(to_numpy(found))
+
     def _loss(self, x, y):
         with dropping_nothing(self._problem.model):
             found, _ = self._problem.loss(x, y, as_it_is)

@@ -102,7 +102,7 @@ class OwnTraining:
             made.update = made.step = made.after_step = None
         return Evidence(
             faults=mine.faults, constraints=usual.constraints, mapped=usual.mapped,
-            unattached=usual.unattached,
+            unattached=usual.unattached, replaced=usual.replaced,
             misplaced=usual.misplaced, dropped=usual.dropped, outputs=mine.outputs,
             outputs_after=mine.outputs_after,
             outputs_last=mine.outputs_last, gradients=mine.gradients, loss=mine.loss,

@@ -7,7 +7,7 @@ from constrainit.doctor._across import mixes_examples
 from constrainit.doctor._added import leaves_by_a_sum
 from constrainit.doctor._alike import alike
 from constrainit.doctor._atoms import note_atoms
-from constrainit.doctor._attached import misplaced, quantized, unattached
+from constrainit.doctor._attached import misplaced, quantized, replaced, unattached
 from constrainit.doctor._beyond import beyond
 from constrainit.doctor._computed import computed_once
 from constrainit.doctor._constants import nonfinite_constants
@@ -53,6 +53,7 @@ from constrainit.doctor._reloaded import lost_by_config
 from constrainit.doctor._scales import unfit
 from constrainit.doctor._schedules import ends_early
 from constrainit.doctor._severed import severed
+from constrainit.doctor._sharp import sharp
 from constrainit.doctor._skipping import skipping
 from constrainit.doctor._slow import too_slow
 from constrainit.doctor._stretches import stretches
@@ -72,6 +73,7 @@ def probe(problem: Problem) -> Evidence:
     evidence.trained = has_stepped(problem.model)
     evidence.lost_starts = lost_starts(evidence.weights)
     evidence.unattached = unattached(evidence.weights)
+    evidence.replaced = replaced(evidence.weights)
     evidence.misplaced = misplaced(evidence.weights)
     evidence.dropped = dropped(evidence.weights)
     evidence.quantized = quantized(evidence.weights)
@@ -178,6 +180,7 @@ def _usual(problem, constraints, evidence):
         evidence.slow = None if evidence.far_targets else evidence.slow
         evidence.alike = alike(problem, evidence, start)
         evidence.drops = drops_most(problem, start)
+        evidence.sharp = sharp(problem, evidence, start)
         evidence.hidden = with_trainings(problem, evidence.hidden, start)
         evidence.wide_steps = wide_steps(problem, constraints, evidence, start)
         evidence.overwrites = overwritten(problem, evidence, start)

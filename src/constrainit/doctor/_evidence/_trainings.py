@@ -34,12 +34,16 @@ class DropEvidence:
         steps_kept: How many were taken with what they keep as rates.
         losses: The loss of examples that are not trained on, with nothing dropped: at the start,
             after the steps, and after those with the other rates.
+        noise: The loss of those that are trained on, after the steps, with what is dropped.
+        is_noise: Whether that is far above what the loss began with.
     """
 
     places: list[Any]
     steps: int
     steps_kept: int
     losses: tuple[float, float, float]
+    noise: float
+    is_noise: bool
 
 
 @dataclass(frozen=True)

@@ -64,9 +64,9 @@ class Evidence:
         mapped: Those that are seen through smooth maps.
         mapped_starts: What these start as, until the first step is taken.
         unattached: Weights whose layer holds a constraint that never reached the variable.
+        replaced: Weights that leave the set their layer holds, whose place another one has.
         lost_starts: Weights without a constraint that do not start finite.
-        misplaced: Weights whose layer was given a constraint as another argument, its kind and the
-            argument.
+        misplaced: Weights whose layer was given a constraint as another argument; its kind, and it.
         dropped: Weights that were made by `keras.Variable` with a constraint, as it was written.
         outputs: The layers' outputs of the first forward pass, in the order of execution.
         outputs_after: The same after the first step.
@@ -105,6 +105,7 @@ class Evidence:
         slow: The weight that moves least, where only a higher rate trains.
         far_targets: The targets, where only scaled ones are learnt.
         drops: What layers that drop most of what they are given make of it, where there are some.
+        sharp: The softmax that picks one entry from the start, where only a softer one trains.
         wide_steps: A weight whose steps are as long as its set is wide, where shorter ones train.
         moving: What moving statistics make of the loss, where there are some.
         unknown: Weights to train that the optimizer was not built for, where it was built.
@@ -121,8 +122,7 @@ class Evidence:
         negated: A product in the loss of errors with negative numbers, where the loss falls so.
         negative: The loss weights below zero, by the names of their outputs, where it does.
         added: What layers add to the loss, after those steps.
-        lossy: Operations that lose what they are given, where a weight gets no gradient or an
-            output is the same for all examples.
+        lossy: Operations that lose what they are given, where a gradient or an output is constant.
         severed: What in the user's own code cuts a gradient off: that of a weight, by its path, of
             what enters a layer, by its name, or of the predictions, by an empty string.
         rounding: What the last bit of the weights does to a loss that does not fall.
@@ -130,8 +130,7 @@ class Evidence:
         beyond: Tables that are asked for rows that they do not have.
         made: Weights that a call makes anew.
         copied: Weights that were the transpose of a trained one at the start, with that one.
-        to_stay: The layers, by id, and names of tensors that the user's own line says are not
-            trained.
+        to_stay: The layers, by id, and names of tensors that stay, as the user's own line says.
         kept_copies: Tensors that were what a trained weight was at the start, with that one.
         falling: How the targets go against a model that can only rise.
         own: What the steps of the model's own did, None if it has none or they could not be taken.
@@ -144,8 +143,7 @@ class Evidence:
         computed: Tensors that layers have computed once from weights to train.
         graph_constants: Tensors that were computed so, in the graph of a functional model.
         reloaded: Layers of the user's own that come back from their config with other arguments.
-        lost_constraints: Weights without the constraint that their layer takes and leaves out of
-            its config, where the layer is not finite below zero.
+        lost_constraints: Weights whose constraint a config leaves out, with a layer that fails so.
         drawn_anew: Layers of the user's own that come back from a file with other arrays.
         other_axes: Weights whose model trains along other axes of their constraints only; asked
             once, of the model as it came.
@@ -178,6 +176,7 @@ class Evidence:
     mapped: list[ConstraintEvidence] = field(default_factory=list)
     mapped_starts: list[Any] = field(default_factory=list)
     unattached: list[tuple[WeightRecord, str]] = field(default_factory=list)
+    replaced: list[WeightRecord] = field(default_factory=list)
     lost_starts: list[LostStart] = field(default_factory=list)
     misplaced: list[tuple[WeightRecord, str, str]] = field(default_factory=list)
     dropped: list[tuple[WeightRecord, str]] = field(default_factory=list)
@@ -216,6 +215,7 @@ class Evidence:
     slow: SlowEvidence | None = None
     far_targets: Any = None
     drops: DropEvidence | None = None
+    sharp: Any = None
     wide_steps: Any = None
     moving: MovingEvidence | None = None
     unknown: list[WeightRecord] = field(default_factory=list)

@@ -1,6 +1,6 @@
 """CW209 not-attached."""
 
-from constrainit.doctor._attached import PENALTY, held_for
+from constrainit.doctor._attached import PENALTY, held_and_other, held_for
 from constrainit.doctor.rules._rule import Rule
 
 _INSTEAD = {
@@ -15,7 +15,8 @@ class NotAttached(Rule):
     """A layer holds a constraint that its weight does not have.
 
     Keras reads `layer.kernel_constraint` once, while the layer is built. Set afterwards it does
-    nothing, but it is saved, so that the loaded model behaves in another way. Given as another
+    nothing, but it is saved, so that the loaded model behaves in another way. A weight holds one
+    constraint: that of a layer which shares it takes the place of the first. Given as another
     argument, such as the third of `Dense`, which is `use_bias`, it counts as True.
 
     Example:
@@ -31,7 +32,8 @@ class NotAttached(Rule):
     Known limits:
         Knows the arguments of Keras' layers, `..._constraint`. A constraint that a layer of the
         user's own keeps under another name is not found. A constraint that is given to
-        `keras.Variable`, which drops it, is read off the source of the layer's class.
+        `keras.Variable`, which drops it, is read off the source of the layer's class. That another
+        one has taken its place is told of sets of Keras and of this library that the weight leaves.
 
     Source:
         keras-team/keras#10226 and keras-team/keras#7628.
@@ -52,6 +54,17 @@ class NotAttached(Rule):
                 f'call constrainit.constrain(model, {{"{record.path}": ...}}), or pass the '
                 "constraint to the layer's constructor",
                 {"constraint": kind}, layer=record.layer.name, weight=record.path,
+            )  # fmt: skip
+        for record in evidence.replaced:
+            held, other = held_and_other(record)
+            yield self.made(
+                f"its layer holds {record.argument}_constraint={held}, but the weight has another "
+                f"one, {other}, and leaves the set of the first: a weight holds a single "
+                "constraint, and who sets it again, such as a layer that shares the weight, "
+                "replaces it",
+                f"give both as one where the weight is made: {record.argument}_constraint="
+                f"{held} & {other}, or leave one of them out",
+                {"constraint": held}, layer=record.layer.name, weight=record.path,
             )  # fmt: skip
         for record, kind, place in evidence.misplaced:
             penalty = _INSTEAD[PENALTY] if PENALTY in place else "constrains nothing"

@@ -5,9 +5,11 @@ import math
 import keras
 import numpy as np
 
+from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._masking import MaskedEvidence
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.rules._rule import Rule, beyond_bounds, cut_at, is_cut_behind, percent
+from constrainit.model import WeightRecord
 
 _ROUNDING, _LATER = 1e-6, 1e-4
 
@@ -43,8 +45,9 @@ class ConstantOutput(Rule):
         called several times, if what it gives varies in one of them. Nor is a number of the whole
         batch, such as its likelihood, where another batch has another one and the loss, of the
         user's own, reads no targets.
-        Named as the cause are: a normalization whose scale is zero and gets no gradient; a weight
-        of the layer whose gradient a line of the user's own code cuts off; padding without a mask
+        Named as the cause are: a normalization whose scale is zero and gets no gradient; a matrix
+        of the layer that is all zero and not trained, as a table of pretrained vectors; a weight of
+        the layer whose gradient a line of the user's own code cuts off; padding without a mask
         in front of a recurrence; a mask that hides steps between others, or whole sequences. Else
         it says where to look.
 
@@ -96,6 +99,15 @@ def _cause(evidence, output):
             f'{scale.variable.name}_initializer="ones": it may start at zero only where a shortcut '
             "goes around the block and nothing rectifies what it gives",
             {"weight": scale.path},
+        )
+    zeros = next(iter(frozen_zeros(evidence, output.layer)), None)
+    if zeros is not None:
+        return (
+            f": {zeros.variable.name} is zero everywhere and is not trained, so that it stays so",
+            "look at what fills it: words that are spelled in another way, such as in upper case, "
+            "find no vector in a table of pretrained ones; or draw it at random, and make the "
+            "layer trainable",
+            {"weight": zeros.path},
         )
     cut = next((r for r in never if r.path in evidence.severed), None)
     if cut is not None:
@@ -154,6 +166,15 @@ def _of_mask(masked):
 def beyond(masked: MaskedEvidence) -> float:
     """A number that is far from all that a layer is given."""
     return -float(10 ** max(1, math.ceil(math.log10(max(masked.peak, 1.0))) + 1))
+
+
+def frozen_zeros(evidence: Evidence, layer: str) -> list[WeightRecord]:
+    """The matrices of a layer that are all zero and not trained."""
+    return [
+        record for record in evidence.weights
+        if record.layer.name == layer and len(record.shape) > 1
+        and not record.variable.trainable and not np.any(to_numpy(record.variable))
+    ]  # fmt: skip
 
 
 def _is_shut(record):

@@ -32,7 +32,9 @@ class DropoutRate(Rule):
         steps are cheap, with examples that are given. One half of them is trained on, the other
         tells the loss, with nothing dropped. Reported where what the layers keep, taken as their
         rate, halves the loss in 50 steps, and what they have gets less than half as far in 150, and
-        not below twice that loss. Calls of `keras.random.dropout` are not seen.
+        not below twice that loss. Where what is dropped leaves the loss in training at three times
+        what it began with, with nothing dropped, or more, one and a half times that loss is enough.
+        Calls of `keras.random.dropout` are not seen.
 
     Source:
         `keras.layers.Dropout`; tensorflow/tensorflow#24526 (`keep_prob` became `rate`);
@@ -40,7 +42,10 @@ class DropoutRate(Rule):
     """
 
     code, name, stage = "CW614", "dropout-rate", "training"
-    numbers = ("rate", "unseen_loss", "unseen_loss_at_the_end", "unseen_loss_with_the_rest")
+    numbers = (
+        "rate", "unseen_loss", "unseen_loss_at_the_end", "unseen_loss_with_the_rest",
+        "loss_in_training",
+    )  # fmt: skip
 
     def find(self, evidence):
         made = evidence.drops
@@ -51,13 +56,19 @@ class DropoutRate(Rule):
         names = list(dict.fromkeys(one.layer.name for one in made.places))
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         each = "drops" if len(names) == 1 else "drop up to"
+        noise = (
+            f". With what they drop the loss in training is {made.noise:.4g} then: their noise is "
+            "far more than the signal"
+            if made.is_noise
+            else ""
+        )
         yield self.made(
             f"{', '.join(names[:3])}{more} {each} {percent(worst.rate)} of what they are given "
             f"({worst.argument}={worst.rate:g}): on examples that it is not trained on, the loss "
             f"goes from {first:.4g} to {given:.4g} in {made.steps} steps, and to {kept:.4g} in "
-            f"{made.steps_kept} with {worst.argument}={1 - worst.rate:.3g}",
+            f"{made.steps_kept} with {worst.argument}={1 - worst.rate:.3g}{noise}",
             "the rate is the share that is dropped, not the one that is kept: give 1 - keep_prob",
             {"rate": worst.rate, "unseen_loss": first, "unseen_loss_at_the_end": given,
-             "unseen_loss_with_the_rest": kept},
+             "unseen_loss_with_the_rest": kept, "loss_in_training": made.noise},
             layer=worst.layer.name,
         )  # fmt: skip

@@ -18,7 +18,7 @@ def adds_less(scale: float) -> Callable[[str], tuple[str, str] | None]:
     def edit(text):
         nodes = [one for one in method_calls(text) if one.func.attr == "add_loss"]
         added = [one.args[0] for one in nodes]
-        new = all_replaced(text, [(one, f"{_as_operand(one)} {by}") for one in added])
+        new = all_replaced(text, [(one, f"{as_operand(one)} {by}") for one in added])
         return (f"what it adds to the loss is {said} {by[2:]}", new) if nodes else None
 
     return edit
@@ -36,11 +36,11 @@ def unrounded(text: str) -> tuple[str, str] | None:
         if one.func.attr in _ROUNDED
         and any(isinstance(n, ast.Name) and n.id == predicted for n in ast.walk(one.args[0]))
     ]
-    new = all_replaced(text, [(node, _as_operand(node.args[0])) for node in nodes])
+    new = all_replaced(text, [(node, as_operand(node.args[0])) for node in nodes])
     return ("the loss takes the predictions as they are, not rounded", new) if nodes else None
 
 
-def _as_operand(node):
+def as_operand(node):
     """An expression, in brackets where what stands beside it may ask for them."""
     plain = isinstance(node, (ast.Name, ast.Call, ast.Attribute))
     return ast.unparse(node) if plain else f"({ast.unparse(node)})"

@@ -87,23 +87,6 @@ def numbers_of(node):
     return sorted(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def softmax_along_time(line_text):
-    """An edit: on a line, a softmax along the last axis runs along the one before it."""
-
-    def edit(text):
-        lines = text.splitlines()
-        nodes = [
-            node
-            for node in method_calls(text)
-            if node.func.attr == "softmax" and lines[node.lineno - 1].strip() == line_text
-        ]
-        parts = [(one, ast.unparse(one.func.value), ast.unparse(one.args[0])) for one in nodes]
-        new = all_replaced(text, [(n, f"{ops}.softmax({own}, axis=-2)") for n, ops, own in parts])
-        return ("the softmax runs along the axis before the last", new) if nodes else None
-
-    return edit
-
-
 def laid_out(name, how, expression):
     """An edit: where it is called, a constraint takes a constant as an expression gives it.
 

@@ -36,7 +36,6 @@ def pasted(problem: Problem, written: Mapping[int, str], **other: Any) -> str:
         problem: The problem before the change.
         written: The losses that are changed, by their places.
         other: Further arguments of `compile` that are changed.
-        other: Further arguments of `compile` that are changed.
     """
     losses = [written.get(at) or _named(one) for at, one in enumerate(problem.losses())]
     loss, _ = as_given(problem.compiled_loss, [Written(one) for one in losses], problem.specs)

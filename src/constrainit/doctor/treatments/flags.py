@@ -1,6 +1,11 @@
 """Remedies for flags that keep weights from being trained, and moving statistics from moving."""
 
+import keras
+from keras import ops
+
+from constrainit.doctor.rules.cw405_constant_output import frozen_zeros
 from constrainit.doctor.treatments._layers import changed_layers
+from constrainit.doctor.treatments._pastes import assigned, holder
 from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.doctor.treatments._written import layers_code
 
@@ -32,6 +37,28 @@ def model_switched_on(problem, evidence, found):
         f"{names} {'are' if ', ' in names else 'is'} trainable{were}",
         with_other(problem),
         "\n".join([*codes, "# then model.compile(...) again"]),
+    )
+
+
+def zeros_trained(problem, evidence, found):
+    """Matrices of zeros that are not trained, drawn at random, in layers that are trainable."""
+    layers = {finding.layer for finding in found}
+    zeros = [one for name in layers for one in frozen_zeros(evidence, name)]
+    starts, codes = [], []
+    for index, record in enumerate(zeros):
+        start = keras.initializers.GlorotUniform(problem.seed + index)
+        record.assign(ops.cast(start(record.shape, record.dtype), record.dtype))
+        starts.append((record, f"keras.initializers.GlorotUniform({problem.seed + index})"))
+        record.layer.trainable = True
+        codes.append(f"{holder(problem, record)}.trainable = True")
+    if not zeros:
+        return None
+    names = ", ".join(record.path for record, _ in starts)
+    codes = [*dict.fromkeys(codes), assigned(problem, starts), "# then model.compile(...) again"]
+    return Changed(
+        f"{names} drawn at random, in a layer that is trainable",
+        with_other(problem),
+        "\n".join(codes),
     )
 
 
