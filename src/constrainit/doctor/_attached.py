@@ -34,12 +34,14 @@ def unattached(weights: Sequence[WeightRecord]) -> list[tuple[WeightRecord, str]
     return found + _held_by_layers(weights, {id(r.layer) for r, _ in found})
 
 
-def replaced(weights: Sequence[WeightRecord]) -> list[WeightRecord]:
+def replaced(weights: Sequence[WeightRecord], came_with: dict[int, Any]) -> list[WeightRecord]:
     """Weights that leave the set which their layer holds for them, as another one has its place.
 
-    A variable holds one constraint: another layer that shares it may have given it its own.
+    A variable holds one constraint: another layer that shares it may have given it its own. One
+    that a treatment has put in its place is no fault of the model.
     """
-    return [record for record in weights if _leaves(record, held_by_layer(record))]
+    same = [r for r in weights if came_with.get(id(r.variable)) is r.constraint]
+    return [record for record in same if _leaves(record, held_by_layer(record))]
 
 
 def held_and_other(record: WeightRecord) -> tuple[str, str]:

@@ -73,7 +73,9 @@ def probe(problem: Problem) -> Evidence:
     evidence.trained = has_stepped(problem.model)
     evidence.lost_starts = lost_starts(evidence.weights)
     evidence.unattached = unattached(evidence.weights)
-    evidence.replaced = replaced(evidence.weights)
+    if problem.came_with is None:
+        problem.came_with = {id(r.variable): r.constraint for r in evidence.weights}
+    evidence.replaced = replaced(evidence.weights, problem.came_with)
     evidence.misplaced = misplaced(evidence.weights)
     evidence.dropped = dropped(evidence.weights)
     evidence.quantized = quantized(evidence.weights)
