@@ -134,6 +134,7 @@ REMEDIES = (
     Remedy(("CW413",), hidden.weights_of_the_layer, saved=False),
     Remedy(("CW609",), penalties.weaker_penalty),
     Remedy(("CW609",), penalties.no_penalty),
+    Remedy(("CW609",), penalties.weaker_on_outputs),
     Remedy(("CW609",), source.less_added, saved=False),
     Remedy(("CW612",), penalties.fixed_weight, saved=False),
     Remedy(("CW305",), training.average_at_the_end),
