@@ -31,6 +31,7 @@ from constrainit.doctor._swamped import swamped
 from constrainit.doctor._tight import tight
 from constrainit.doctor._twin import twin_of
 from constrainit.doctor._whole_norms import whole_norms
+from constrainit.doctor._zero_outputs import zero_outputs
 from constrainit.doctor.rules import OF_CLASSES, findings, in_order
 from constrainit.doctor.treatments import treat
 from constrainit.doctor.treatments._remedy import Changed, seen, write
@@ -152,6 +153,7 @@ def examine(
         evidence.whole_norms = whole_norms(problem, evidence)
         evidence.faint = problem.faint = faint(problem, evidence)
         evidence.swamped = swamped(problem, evidence)
+        evidence.zero_outputs = zero_outputs(problem, evidence)
         evidence.outlived = outlived(problem, evidence)
         note_rate(problem, evidence)
         found = findings(evidence)

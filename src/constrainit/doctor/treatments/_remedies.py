@@ -136,6 +136,7 @@ REMEDIES = (
     Remedy(("CW609",), penalties.no_penalty),
     Remedy(("CW609",), penalties.weaker_on_outputs),
     Remedy(("CW609",), source.less_added, saved=False),
+    Remedy(("CW308",), rectified.softplus_for_divisors, trains=True),
     Remedy(("CW612",), penalties.fixed_weight, saved=False),
     Remedy(("CW305",), training.average_at_the_end),
     Remedy(("CW601",), training.within_the_set, factor=0.01, trains=True),
