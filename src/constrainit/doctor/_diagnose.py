@@ -18,6 +18,7 @@ from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding, of_classes
 from constrainit.doctor._fitted import faint
 from constrainit.doctor._frames import fault
+from constrainit.doctor._losses_at import looked
 from constrainit.doctor._misbuilt import misbuilt
 from constrainit.doctor._of_keras_2 import in_place, keras_ops_for, missing_names, names_of
 from constrainit.doctor._other_axes import other_axes
@@ -153,7 +154,8 @@ def examine(
         evidence.whole_norms = whole_norms(problem, evidence)
         evidence.faint = problem.faint = faint(problem, evidence)
         evidence.swamped = swamped(problem, evidence)
-        evidence.zero_outputs = zero_outputs(problem, evidence)
+        zeros = "zeros that the loss divides by"
+        evidence.zero_outputs = looked(problem, zeros, zero_outputs, problem, evidence)
         evidence.outlived = outlived(problem, evidence)
         note_rate(problem, evidence)
         found = findings(evidence)
