@@ -13,6 +13,7 @@ from keras import layers, ops
 
 import constrainit as ci
 from constrainit.doctor.treatments import _chosen_edits, _edits
+from constrainit.doctor.treatments._edit_noise import without_noise
 from constrainit.doctor.treatments._rewriting import registered_as_before, rewritten, source_of
 
 # What the rules say follows from numbers and from the user's Python, on any backend.
@@ -38,6 +39,16 @@ EDITS = {
         _edits.seeded,
         "def __call__(self, w):\n    return w + keras.random.normal(w.shape)\n",
         "keras.random.normal(w.shape, seed=0)",
+    ),
+    "noise": (
+        without_noise,
+        "def __call__(self, w):\n    w = w + keras.random.normal(w.shape)\n    return abs(w)\n",
+        "    w = w\n",
+    ),
+    "noise by a name": (
+        without_noise,
+        "def __call__(self, w):\n    e = keras.random.normal(w.shape)\n    return w * (1 + e)\n",
+        "return w * (1)\n",
     ),
     "axis": (
         _edits.keeps_dimensions,
@@ -146,6 +157,47 @@ def test_what_is_no_tensor_is_left(text):
     """A dictionary of the user's, and a draw that has its seed."""
     assert _edits.without_item_assignment(text) is None
     assert _edits.seeded(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def __call__(self, w):\n    u = keras.random.normal((3,)) + 1e-6\n    return w / u\n",
+        "def __call__(self, w):\n    return w * keras.random.normal(w.shape)\n",
+        "def __call__(self, w, draw=keras.random.SeedGenerator(0)):\n    return w\n",
+    ],
+    ids=["a start", "a factor", "a generator"],
+)
+def test_what_is_not_noise_is_left(text):
+    assert without_noise(text) is None
+    if "Generator" in text:
+        assert _edits.seeded(text) is None
+
+
+class Noisy(keras.constraints.Constraint):
+    """Adds noise at each update, from a generator of its own."""
+
+    def __init__(self):
+        self.draws = keras.random.SeedGenerator(0)
+
+    def __call__(self, w):
+        w = w + 0.5 * keras.random.normal(ops.shape(w), seed=self.draws)
+        return w / (ops.norm(w, axis=0, keepdims=True) + 1e-6)
+
+    def get_config(self):
+        return {}
+
+
+def test_noise_is_taken_out():
+    """A generator has its seed; what it adds is what differs from call to call."""
+    layer = keras.layers.Dense(3, kernel_constraint=Noisy())
+    model = keras.Sequential([keras.Input((4,)), layer])
+    found = {finding.code: finding for finding in ci.diagnose(model).findings}
+    treatment = found["CW207"].treatment
+    assert treatment is not None
+    assert treatment.healed, str(treatment)
+    assert "-        w = w + 0.5 * keras.random.normal(" in treatment.diff
+    assert "SeedGenerator(0, " not in treatment.diff
 
 
 class ByItem(keras.constraints.Constraint):

@@ -159,3 +159,43 @@ def test_a_penalty_that_is_kept_and_does_no_harm(optimizer, strength):
     """A step of SGD along the norm is taken back as a whole; a faint one is nothing to Adam."""
     report = on_directions(optimizer(3e-3), strength=strength)
     assert "CW609" not in {finding.code for finding in report.findings}, str(report)
+
+
+def coded(strength, adding=layers.Dense, noise=0.0, examples=96):
+    """Pictures of few parts and some noise, told by a code that is to be sparse."""
+    keras.utils.set_random_seed(0)
+    sparse = keras.regularizers.L1(strength)
+    given = {"activity_regularizer": sparse} if adding is layers.Dense else {}
+    model = keras.Sequential([keras.Input((32,)), layers.Dense(16, "relu", name="code", **given)])
+    if adding is not layers.Dense:
+        model.add(adding(l1=strength, name="sparse"))
+    model.add(layers.Dense(32, kernel_constraint=keras.constraints.MaxNorm(1.0, axis=1)))
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    draws = np.random.default_rng(0)
+    for kernel in model.trainable_weights[::2]:
+        kernel.assign(draws.uniform(-0.35, 0.35, kernel.shape))
+    parts = draws.gamma(1.0, 1.0, (examples, 6)) * (draws.random((examples, 6)) < 0.4)
+    x = parts @ draws.normal(size=(6, 32)) + noise * draws.normal(size=(examples, 32))
+    return ci.diagnose(model, x / np.std(x), x / np.std(x))
+
+
+@pytest.mark.parametrize("adding", [layers.Dense, layers.ActivityRegularization])
+def test_a_code_that_is_held_so_small_that_little_is_told(adding):
+    """Something is learnt of the data, but far less, also of those that are not trained on."""
+    report = coded(0.16, adding)
+    first = next(finding for finding in report.findings if finding.counts)
+    where = "code" if adding is layers.Dense else "sparse"
+    assert (first.code, first.layer) == ("CW609", where), str(report)
+    assert "is far from learnt" in first.message
+    assert first.treatment.healed, str(report)
+    assert f"1=0.005{')' if adding is layers.Dense else ''}, " in first.treatment.code
+    assert f'name="{where}"' in first.treatment.code
+
+
+@pytest.mark.parametrize(
+    "given", [{"strength": 3e-3}, {"strength": 0.1, "noise": 3.0, "examples": 48}]
+)
+def test_a_code_that_is_sparse_and_tells(given):
+    """Without it, noise would be learnt by heart, which examples that are not trained on show."""
+    report = coded(**given)
+    assert "CW609" not in {finding.code for finding in report.findings}, str(report)

@@ -18,6 +18,7 @@ from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding, of_classes
 from constrainit.doctor._fitted import faint
 from constrainit.doctor._frames import fault
+from constrainit.doctor._losses_at import looked
 from constrainit.doctor._misbuilt import misbuilt
 from constrainit.doctor._of_keras_2 import in_place, keras_ops_for, missing_names, names_of
 from constrainit.doctor._other_axes import other_axes
@@ -32,6 +33,7 @@ from constrainit.doctor._swamped import swamped
 from constrainit.doctor._tight import tight
 from constrainit.doctor._twin import twin_of
 from constrainit.doctor._whole_norms import whole_norms
+from constrainit.doctor._zero_outputs import zero_outputs
 from constrainit.doctor.rules import OF_CLASSES, findings, in_order
 from constrainit.doctor.treatments import treat
 from constrainit.doctor.treatments._remedy import Changed, seen, write
@@ -153,6 +155,8 @@ def examine(
         evidence.whole_norms = whole_norms(problem, evidence)
         evidence.faint = problem.faint = faint(problem, evidence)
         evidence.swamped = swamped(problem, evidence)
+        zeros = "zeros that the loss divides by"
+        evidence.zero_outputs = looked(problem, zeros, zero_outputs, problem, evidence)
         evidence.outlived = outlived(problem, evidence)
         note_rate(problem, evidence)
         evidence.overruled = overruled(problem, evidence)

@@ -54,7 +54,7 @@ class Problem:
         faint: What was found of a signal that fades, in the model as it came; None if nothing was.
         adds_losses: Whether layers add to the loss, as penalties on weights do.
         operations: How many operations a loss takes, as its first step has shown; 0 if not known.
-        came_with: The constraints of the weights as the model came, by variable; None before a look.
+        came_with: The constraints that the model came with, by variable; None before a look.
         start: Where the model was before a kept step was put in place; None if none was.
     """
 

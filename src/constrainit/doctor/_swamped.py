@@ -17,6 +17,7 @@ from keras import ops
 from constrainit.doctor._beyond import added
 from constrainit.doctor._courses import Course, constraints_of, is_finite, taken
 from constrainit.doctor._evidence import Evidence
+from constrainit.doctor._halves import Halves, can_be_halved, tried, values_of
 from constrainit.doctor._penalty import of_data, penalised, shares
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._state import attribute, borrowed
@@ -30,6 +31,15 @@ _TRAINS = 0.7
 
 _TRAINS_BETTER = 0.5
 """What is left at most of the loss of the data, where it was learnt with penalties as well."""
+
+_FAR = 0.25
+"""A loss of at least this share of that with targets of other examples is far from learnt."""
+
+_FAR_BETTER, _BETTER_FOR_OTHERS = 1 / 3, 0.5
+"""What is left at most of such a loss without what layers add; and of examples not trained on."""
+
+_STILL = 0.1
+"""The share of the loss that what layers add is at least at the end."""
 
 _MOST, _SAME = 0.9, 1e-3
 """The share of the penalties that sets hold, and by how much of itself such a one may differ."""
@@ -55,6 +65,7 @@ class SwampedEvidence:
             learnt; None if not known.
         weaker: The last loss of the data then.
         held: Whether the sets of these weights leave what their penalties add as it is.
+        blind: Whether nothing is learnt of the data, and not only far less.
     """
 
     layer: str
@@ -66,6 +77,7 @@ class SwampedEvidence:
     scale: float | None = None
     weaker: float | None = None
     held: bool = False
+    blind: bool = True
 
 
 def swamped(problem: Problem, evidence: Evidence) -> SwampedEvidence | None:
@@ -100,13 +112,37 @@ def _of_layers(problem, evidence):
         return None
     with borrowed(problem.model), _adding_nothing(problem):
         first = problem.afresh().step().loss
-    found = _compared(problem, _adding_nothing)
+    found = _compared(problem, _adding_nothing, _FAR_BETTER, _FAR)
     if found is None:
         return None
+    after, alone, blind = found
+    if not blind and not _hinders_with_others(problem):
+        return None
     layer = max(more, key=lambda name: more[name])
-    scale, weaker = _lessened(problem, layer, found[0])
-    losses = float(first), found[0]
-    return SwampedEvidence(layer, share, _STEPS, losses, found[1], (), scale, weaker)
+    scale, weaker = _lessened(problem, layer, (_TRAINS if blind else _FAR_BETTER) * after)
+    losses = float(first), after
+    return SwampedEvidence(
+        layer, share, _STEPS, losses, alone, scale=scale, weaker=weaker, blind=blind
+    )
+
+
+def _hinders_with_others(problem):
+    """Whether examples that are not trained on are told far better without what is added, too.
+
+    Where it is still a part of their loss at the end. What keeps a model from learning examples by
+    heart does not hinder it.
+    """
+    if not can_be_halved(problem):
+        return False
+    with tried(problem, "the loss without what is added to it is"):
+        start = values_of(problem.model)
+        halves = Halves(problem, start)
+        whole = halves.train(_STEPS)
+        with _adding_nothing(problem):
+            given = halves.loss()
+            alone = Halves(problem, start).train(_STEPS)
+        return alone <= _BETTER_FOR_OTHERS * given and whole - given > _STILL * whole
+    return False
 
 
 def _of_weights(problem, evidence):
@@ -122,11 +158,11 @@ def _of_weights(problem, evidence):
     found = _compared(problem, _without_penalties, _TRAINS_BETTER if held else None)
     if found is None:
         return None
-    after, alone = found
+    after, alone, blind = found
     scale, weaker = (None, None) if held else _weakened(problem, known, after)
     paths = tuple(record.path for record in (kept if held else known))
     losses = (of_data(evidence)[0], after)
-    return SwampedEvidence("", share, _STEPS, losses, alone, paths, scale, weaker, held)
+    return SwampedEvidence("", share, _STEPS, losses, alone, paths, scale, weaker, held, blind)
 
 
 def _is_held(variable: keras.Variable) -> bool:
@@ -148,22 +184,26 @@ def _compared(
     problem: Problem,
     without: Callable[[Problem], AbstractContextManager[None]],
     better: float | None = None,
-) -> tuple[float, float] | None:
+    far: float = 0.0,
+) -> tuple[float, float, bool] | None:
     """The last loss of the data with what is added, and without; None where the data is learnt.
 
-    None, too, where it is not learnt without it either. With `better` it may be learnt in both,
-    and this share of the loss is left at most without.
+    And whether nothing is learnt of the data with it. None, too, where it is not learnt without it
+    either. With `better` it may be learnt in both: this share of the loss is left at most without,
+    and that is at least `far` of the one with targets of other examples.
     """
     with borrowed(problem.model), problem.keeping_optimizer():
         given = _of_data_after(problem, without)
     if given is None or not (better or given.is_blind):
         return None
+    if not given.is_blind and given.losses[-1] < far * given.shuffled:
+        return None
     with borrowed(problem.model), problem.keeping_optimizer(), without(problem):
         alone = taken(problem.afresh(), constraints_of(problem), _STEPS)
-    left = (better or _TRAINS) * given.losses[-1]
+    left = (better if better and not given.is_blind else _TRAINS) * given.losses[-1]
     if not is_finite(alone) or alone.is_blind or alone.losses[-1] > left:
         return None
-    return given.losses[-1], alone.losses[-1]
+    return given.losses[-1], alone.losses[-1], given.is_blind
 
 
 def _of_data_after(
@@ -189,11 +229,11 @@ def _weakened(problem, records, after):
     return None, None
 
 
-def _lessened(problem, name, after):
+def _lessened(problem, name, enough):
     """The largest scale of what layers of a kind add with which the data is learnt, and its loss.
 
-    That of a mean over the targets of an example is asked first, as such a mean beside a sum is
-    what is usually wrong.
+    That loss is `enough` at most. That of a mean over the targets of an example is asked first, as
+    such a mean beside a sum is what is usually wrong.
     """
     y = keras.tree.flatten(problem.y)[0]
     entries = math.prod(y.shape[1:])
@@ -201,7 +241,7 @@ def _lessened(problem, name, after):
     for scale in [*scales, *_SCALES]:
         with borrowed(problem.model), problem.keeping_optimizer(), _adding(problem, name, scale):
             found = _of_data_after(problem.afresh(), _adding_nothing)
-        if found is not None and not found.is_blind and found.losses[-1] <= _TRAINS * after:
+        if found is not None and not found.is_blind and found.losses[-1] <= enough:
             return scale, found.losses[-1]
     return None, None
 

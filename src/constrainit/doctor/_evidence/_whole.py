@@ -155,10 +155,10 @@ class Evidence:
         tight: Weights whose bound keeps the model from training; asked once, as these are.
         misbuilt: A weight that is made for another axis than the last, in a layer that raises.
         whole_norms: Those of which that is one for all singular values together.
-        faint: What is learnt where a signal fades by depth, and where it is brought back; asked
-            once, of the model as it came.
+        faint: What is learnt where a signal fades by depth, and where it is brought back; once.
         outlived: What is left of the loss after more steps in which units die; asked once.
         swamped: What is learnt without what layers add to the loss; asked once, as these are.
+        zero_outputs: What zeros at the end cost, and a softplus does not; asked once.
         turned: Losses that take predictions first, where they are given targets first.
         endless: A weight whose size alone takes the loss down without end, where there is one.
         padded: A table whose sequences end in padding without a mask, where an output is constant.
@@ -264,6 +264,7 @@ class Evidence:
     faint: Any = None
     outlived: float | None = None
     swamped: Any = None
+    zero_outputs: Any = None
     turned: list[Any] = field(default_factory=list)
     endless: Any = None
     padded: Any = None

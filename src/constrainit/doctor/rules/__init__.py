@@ -46,6 +46,7 @@ from constrainit.doctor.rules.cw304_quantized_away import QuantizedAway
 from constrainit.doctor.rules.cw305_average_overwrites import AverageOverwrites
 from constrainit.doctor.rules.cw306_computed_once import ComputedOnce
 from constrainit.doctor.rules.cw307_written_over import WrittenOver
+from constrainit.doctor.rules.cw308_zero_divisor import ZeroDivisor
 from constrainit.doctor.rules.cw401_nonfinite_forward import NonfiniteForward
 from constrainit.doctor.rules.cw402_saturated_start import SaturatedStart
 from constrainit.doctor.rules.cw403_dead_start import DeadStart
@@ -115,7 +116,7 @@ RULES = (
     WrongAxis(), BindsOneUnit(),
     BindsNothing(), WrongLoss(), TargetOutOfReach(), SumBelowZero(), TargetFalls(),
     BoundedTwice(), RelativeToZero(), UnboundedLoss(), UndefinedAtBound(), EpsilonUnderflows(),
-    LearningRateTooLow(), SumLeavesSet(),
+    ZeroDivisor(), LearningRateTooLow(), SumLeavesSet(),
     BeyondRange(), PenaltyOutweighs(), LossOutweighed(), LossSwitchedOff(), AverageOverwrites(),
     UnscaledData(), LearningRateTooHigh(), FadingRate(), ScheduleEndsEarly(), DropoutRate(),
     Rounding(), NoSecondDerivative(), AssignedInCall(), SharedStatistics(), GradientsAddUp(),

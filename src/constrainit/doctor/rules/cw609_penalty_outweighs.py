@@ -47,7 +47,10 @@ class PenaltyOutweighs(Rule):
         is more than a quarter of the loss at the start, and penalties on weights where they are
         more than a tenth: reported is what leaves a model that tells nothing of its targets after
         100 steps, if as many without it take three tenths more off the loss of the data. The loss
-        may fall all the same, from that of a start at random to that of a constant. Where nine
+        may fall all the same, from that of a start at random to that of a constant. What layers
+        add may leave something learnt, too: where the loss of the data is then at least a quarter
+        of that with the targets of other examples, and a third of it at most without, if examples
+        that are not trained on have half the loss without, too. Where nine
         tenths of the penalties are the same for three members of the sets, the data may be learnt
         with them, and has half the loss without. With how much
         less of it the data is learnt is tried in a few steps of size, first divided by the number
@@ -131,11 +134,12 @@ class PenaltyOutweighs(Rule):
         made = evidence.swamped
         before, after = made.losses
         model = evidence.outputs[-1].layer
+        learnt = "the model learns nothing of its targets" if made.blind else "is far from learnt"
         by = f"add {made.scale:.3g} times as much" if made.scale else "weigh what is added"
         return self.made(
             f"what {made.layer!r} adds to the loss is {percent(made.share)} of it. In {made.steps} "
-            f"steps the loss of the data goes from {before:.4g} to {after:.4g} and the model "
-            f"learns nothing of its targets; without what is added it goes to {made.alone:.4g}",
+            f"steps the loss of the data goes from {before:.4g} to {after:.4g} and {learnt}; "
+            f"without what is added it goes to {made.alone:.4g}",
             f"{by}: where it is a sum and the loss of the data a mean, divide it by how many "
             "entries that is a mean of, or by more, and raise its weight slowly; or sum both",
             {

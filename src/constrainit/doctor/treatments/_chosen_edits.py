@@ -9,6 +9,7 @@ from constrainit.doctor._code import called_of
 from constrainit.doctor._constructor import is_registered, kept_arguments, returned
 from constrainit.doctor.rules.cw201_constraint_raises import assigns_entries
 from constrainit.doctor.treatments._edit_branches import without_branches
+from constrainit.doctor.treatments._edit_noise import without_noise
 from constrainit.doctor.treatments._edit_signs import with_signs
 from constrainit.doctor.treatments._edit_slips import bounds_in_order, matrices_transposed
 from constrainit.doctor.treatments._edits import (
@@ -178,7 +179,7 @@ EDITS = {
     "CW202": _of_its_shape,
     "CW205": keeps_dimensions,
     "CW204": keeps_dimensions,
-    "CW207": _first_of(seeded, seeded_numpy, without_a_memory),
+    "CW207": _first_of(without_noise, seeded, seeded_numpy, without_a_memory),
     "CW212": bounds_in_order,
     "CW215": with_signs,
 }

@@ -34,8 +34,8 @@ def seeded(text):
     """Draws of `keras.random` with a seed of their own: without one they need a global state."""
 
     def draws(node):
-        module = ast.unparse(node.func.value)
-        return module in ("keras.random", "random") and hasattr(keras.random, node.func.attr)
+        module, drawn = ast.unparse(node.func.value), getattr(keras.random, node.func.attr, object)
+        return module in ("keras.random", "random") and not isinstance(drawn, type)
 
     new = _with_argument(text, "seed", "0", draws)
     return new and ("random numbers are drawn with a seed", new)

@@ -1,4 +1,4 @@
-"""Weaker penalties on weights, or none, and weights that are no part of a loss."""
+"""Weaker penalties on weights and outputs, or none, and weights that are no part of a loss."""
 
 import keras
 
@@ -47,6 +47,31 @@ def weaker_penalty(problem, evidence, found):
     return Changed(said, with_other(problem), "\n".join(dict.fromkeys(changed)))
 
 
+def weaker_on_outputs(problem, evidence, found):
+    """Penalties of Keras on what layers give, so weak that the data was seen to be learnt."""
+    tried = evidence.swamped
+    if tried is None or not tried.layer or not tried.scale:
+        return None
+    layers = problem.model._flatten_layers()
+    kinds = {type(one) for one in layers if one.name == tried.layer}
+    held = [one for one in layers if type(one) in kinds and one.activity_regularizer is not None]
+    if not held or not all(type(one.activity_regularizer) in _KNOWN for one in held):
+        return None
+    codes = []
+    for layer in held:
+        layer.activity_regularizer, text = _scaled(layer.activity_regularizer, tried.scale)
+        if isinstance(layer, keras.layers.ActivityRegularization):
+            layer.l1, layer.l2 = tried.scale * layer.l1, tried.scale * layer.l2
+        kind = type(layer).__name__ if is_custom(layer) else f"keras.layers.{type(layer).__name__}"
+        codes.append(layer_code(layer, f"{kind}(..., activity_regularizer={text})"))
+    return Changed(
+        f"what is added {tried.scale:.3g} times as strong, with which the loss of the data goes "
+        f"to {tried.weaker:.4g} in {tried.steps} steps",
+        with_other(problem),
+        "\n".join(dict.fromkeys(codes)),
+    )
+
+
 def fixed_weight(problem, evidence, found):
     """Weights that multiply the loss, no longer trained."""
     codes = []
@@ -69,11 +94,15 @@ def can_be_weakened(record: WeightRecord) -> bool:
 
 def weaken(record: WeightRecord, scale: float) -> str:
     """Scales the penalty on a weight; gives what to write."""
-    penalty = record.variable.regularizer
+    return _given(record, *_scaled(record.variable.regularizer, scale))
+
+
+def _scaled(penalty, scale):
+    """A penalty of Keras so many times as strong, and its Python."""
     config = {name: scale * float(value) for name, value in penalty.get_config().items()}
     numbers = ", ".join(f"{key}={value:.3g}" for key, value in config.items())
     text = f"keras.regularizers.{type(penalty).__name__}({numbers})"
-    return _given(record, type(penalty).from_config(config), text)
+    return type(penalty).from_config(config), text
 
 
 def _given(record, penalty, text):

@@ -13,6 +13,21 @@ from constrainit.doctor.treatments._written import layers_code
 _AT_ZERO = ("log of 0", "division by 0", "0/0", "reciprocal square root of 0", "divisor of 0")
 
 
+def softplus_for_divisors(problem, evidence, found):
+    """A softplus for each ReLU at the end whose zeros are nearly all of the loss."""
+    names = evidence.zero_outputs.layers
+    changed = changed_layers(
+        problem, lambda layer: layer.name in names, activation=keras.activations.softplus
+    )
+    if not changed:
+        return None
+    return Changed(
+        f"{changed} with a softplus, which is never zero",
+        with_other(problem),
+        layers_code(problem.model, names, 'keras.layers.Dense(..., activation="softplus")'),
+    )
+
+
 def softplus_for_zeros(problem, evidence, found):
     """A softplus for each ReLU at the end, for a loss that divides by zeros or takes their log."""
     operation = evidence.operation
@@ -20,7 +35,7 @@ def softplus_for_zeros(problem, evidence, found):
         return None
     if not any(operation.limit.endswith(limit) for limit in _AT_ZERO):
         return None
-    ends = _ends(problem.model)
+    ends = rectified_ends(problem.model)
     changed = changed_layers(
         problem,
         lambda layer: any(layer is one for one in ends),
@@ -40,7 +55,7 @@ def softplus_for_zeros(problem, evidence, found):
     )
 
 
-def _ends(model: Any) -> list[Any]:
+def rectified_ends(model: Any) -> list[Any]:
     """The layers with a ReLU whose outputs the model gives, put together or reshaped at most."""
     found, known = [], set()
     todo = list(keras.tree.flatten(getattr(model, "outputs", None) or []))
