@@ -186,7 +186,8 @@ def targets(model: Any, y: Any, loss: Any) -> None:
     asked = [name for name in names if _has_loss(loss, name, names)]
     given = _given_names(y, names)
     missing = [name for name in asked if name not in given]
-    if missing:
+    # Without names Keras hands them out to the losses in their order.
+    if missing and (isinstance(y, dict) or len(given) != len(asked)):
         raise ValueError(
             f"`y` of `diagnose` must hold targets for each output that has a loss: "
             f"{', '.join(map(repr, asked))}. Received: {_told(y, given)}. Missing: "
