@@ -1,6 +1,6 @@
 """CW403 dead-start."""
 
-from constrainit.doctor.rules._rule import Rule, percent
+from constrainit.doctor.rules._rule import Rule, percent, when
 
 HALF = 0.5
 """From which share of dead units on a layer is told of."""
@@ -56,7 +56,8 @@ class DeadStart(Rule):
                 by_chance = by_chance or _woke(evidence, output) or _suffice(evidence, output)
                 yield self.made(
                     f"{percent(output.dead)} of the units of {output.kind} {output.layer!r} are "
-                    "zero for the whole batch: no gradient passes through them",
+                    f"zero for the whole batch{when(stage, evidence)}: no gradient passes through "
+                    "them",
                     _fix(evidence, output.layer),
                     {"dead_share": output.dead}, stage=stage, layer=output.layer,
                     level="info" if by_chance else "warning",
