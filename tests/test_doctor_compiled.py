@@ -169,6 +169,27 @@ def test_an_output_without_targets_is_named():
     assert "CW001" not in [f.code for f in ci.diagnose(model, X, y, steps=2).findings]
 
 
+@pytest.mark.parametrize(
+    ("form", "loss", "y"),
+    [
+        ("named", {"size": "mse", "kind": None}, {"size": SIZES}),
+        ("named", {"size": "mse"}, {"size": SIZES, "kind": None}),
+        ("list", ["mse", None], [SIZES]),
+        ("list", [None, "mse"], SIZES),
+        ("list", [None, "mse"], [None, SIZES]),
+        ("list", {"size": "mse", "kind": None}, {"size": SIZES, "kind": None}),
+    ],
+)
+def test_an_output_without_a_loss_needs_no_targets(form, loss, y):
+    """`fit` takes such targets, and the same are looked at; those of no output are not."""
+    model, _ = of_two("mse", "mse", form)
+    model.compile(keras.optimizers.Adam(0.01), loss)
+    model.evaluate(X, y, verbose=0)
+    report = ci.diagnose(model, X, y, steps=2)
+    assert "CW001" not in {f.code for f in report.findings}, str(report)
+    assert [d.name[0] for d in report.evidence.data] == ["x", "y"]
+
+
 def test_names_that_are_nearly_right_are_told():
     model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(1)])
     with pytest.raises(ValueError, match=r"loss='mes'\. Did you mean 'mse'"):

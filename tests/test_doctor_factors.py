@@ -102,8 +102,10 @@ def test_factors_in_layers_of_their_own():
     for finding in found:
         assert finding.counts
         assert finding.treatment.healed
-        code = 'keras.layers.Dense(..., kernel_initializer="glorot_uniform")  # down'
-        assert finding.treatment.code == code
+        assert finding.treatment.code == (
+            'keras.layers.Dense(2, use_bias=False, kernel_initializer="glorot_uniform", '
+            "name=\"down\")  # in place of 'down'"
+        )
 
 
 def stack(constraint, activation, start="zeros"):

@@ -883,10 +883,17 @@ def test_a_start_that_does_harm_comes_before_what_is_not_saved(best, first):
 
 
 @pytest.mark.in_turns
-@pytest.mark.parametrize(("constrained", "wanted"), [(True, "whose constraint"), (False, "gelu")])
-def test_dead_units_are_mended_by_what_there_is(constrained, wanted):
-    """No constraint is spoken of where there is none."""
-    constraint = "non_neg" if constrained else None
+@pytest.mark.parametrize(
+    ("constraint", "wanted"),
+    [
+        (None, "(he_normal, a bias of 0), or take"),
+        ("non_neg", "weights inside of their set and biases"),
+        (ci.Box(-9, 0), "whose constraint leaves a part of them positive"),
+        (ci.Box(-0.01, 0.02), "bound kernel less tightly: its constraint leaves entries of up to"),
+    ],
+)
+def test_dead_units_are_mended_by_what_there_is(constraint, wanted):
+    """No constraint is spoken of where there is none, and no sign where it takes none."""
     dead = layers.Dense(8, "relu", bias_initializer=constant(-50.0), kernel_constraint=constraint)
     found = ci.diagnose(sequential(dead, layers.Dense(1)), X, Y, steps=1).findings
     assert wanted in next(f for f in found if f.code == "CW403").fix

@@ -18,6 +18,17 @@ from constrainit.doctor._target import one_line
 # What the rules say follows from numbers and from the user's Python, on any backend.
 pytestmark = pytest.mark.in_turns
 
+
+class Least(keras.constraints.Constraint):
+    """Moves all that a step leaves to numbers that are not above a bound."""
+
+    def __init__(self, bound):
+        self.bound = bound
+
+    def __call__(self, w):
+        return ops.minimum(w, self.bound)
+
+
 LONG = "every word of this is whole, " * 40
 
 
@@ -259,3 +270,30 @@ def test_the_start_of_a_weight_that_a_layer_makes_itself(constraint):
     assert written is not None, found.fix
     given = eval(f"dict({written[1]})", {"ci": ci, "own": constraint})
     assert not of(Shared(given["initializer"], given["constraint"]))
+
+
+@pytest.mark.in_turns
+@pytest.mark.parametrize(
+    ("activation", "constraint", "code", "says"),
+    [
+        ("sigmoid", "non_neg", "CW402", "are saturated after the first step (mean"),
+        ("relu", Least(-3.0), "CW403", "zero for the whole batch after the first step: no"),
+        (ops.log1p, Least(-3.0), "CW401", "after the first step the output of Dense 'h' is"),
+    ],
+)
+def test_what_comes_in_the_steps_is_told_so(activation, constraint, code, says):
+    """The table has the share of the start, and the one of the sentence behind it."""
+    keras.utils.set_random_seed(0)
+    x = np.random.default_rng(0).uniform(1, 2, size=(32, 60)).astype("float32")
+    start = {"sigmoid": "glorot_uniform"}.get(str(activation), "ones")
+    hidden = layers.Dense(
+        8, activation, kernel_initializer=start, kernel_constraint=constraint, name="h"
+    )
+    model = keras.Sequential([keras.Input((60,)), hidden, layers.Dense(1)])
+    model.compile("adam", "mse")
+    report = ci.diagnose(model, x, x[:, :1], steps=3)
+    (found,) = [f for f in report.findings if f.code == code]
+    assert says in found.message
+    then = re.search(r"^h .* %, later (\S+) %", str(report), re.MULTILINE)
+    assert then is not None
+    assert f"{then[1]} % of" in found.message

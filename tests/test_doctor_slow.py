@@ -6,6 +6,8 @@ import pytest
 from keras import layers, ops
 
 import constrainit as ci
+from constrainit.doctor._finding import Finding
+from constrainit.doctor.rules.cw615_learning_rate_too_low import without_refused
 
 # What the rules say follows from numbers and from the user's Python, on any backend.
 pytestmark = pytest.mark.in_turns
@@ -179,6 +181,10 @@ def test_a_higher_rate_that_is_too_high_later_is_no_cure(scale, good, outside):
     assert all("a learning rate of 40" in change for change in healed)
     if not good and not outside:
         assert "in 200 steps the loss falls farther with the steps as they are" in tried[0].change
+    # What was tried and is no cure is not told as one.
+    for slow in (f for f in report.findings if f.code == "CW615"):
+        assert ("; or a learning rate of 40" in slow.fix) == good
+        assert slow.fix.endswith("a rate of 40 was tried, and is no cure") != good
 
 
 def test_a_loss_that_no_rate_lowers_is_not_blamed_on_the_rate():
@@ -211,3 +217,15 @@ def test_what_raises_only_after_some_steps():
     assert "targets" not in first.fix
     assert first.treatment.healed, str(report)
     assert "PositiveSemidefinite" in first.treatment.change
+
+
+def test_a_fix_that_was_refused_is_not_told():
+    """Of a rate by itself there is one between; of a clip another one."""
+    numbers = {"moved": 1e-6, "rate": 0.01, "higher_rate": 1.0}
+    parts = ("CW615", "slow", "warning", "training", "d", "d/kernel", "slow")
+    found = Finding(*parts, "a learning rate of 1", numbers)
+    assert without_refused(found) == (
+        "a learning rate between 0.01 and 1, in small steps: a rate of 1 was tried, and is no cure"
+    )
+    found = Finding(*parts, "leave out clipnorm", {"moved": 1e-6, "free": 0.1, "clipnorm": 1e-3})
+    assert without_refused(found).startswith("clip at what the gradients are when they are usual")

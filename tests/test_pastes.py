@@ -104,3 +104,24 @@ def test_all_that_is_to_be_pasted_runs(make):
     for code in codes:
         assert "..." not in code, code
         exec(code, {"keras": keras, "ci": ci, "model": model, "x": X, "y": y})
+
+
+@pytest.mark.in_turns
+def test_scales_of_zeros_are_written_with_ones():
+    """A line for each normalization, with all else that it was made with."""
+    keras.utils.set_random_seed(0)
+    parts = []
+    for name in ("one", "two"):
+        norm = layers.BatchNormalization(momentum=0.9, gamma_initializer="zeros", name=name)
+        parts += [layers.Dense(4), norm, layers.ReLU()]
+    model = keras.Sequential([keras.Input((6,)), *parts, layers.Dense(1)])
+    model.compile("adam", "mse")
+    (first,) = [f for f in ci.diagnose(model, X, X[:, :1], steps=3).findings if f.code == "CW405"]
+    assert first.treatment is not None
+    assert first.treatment.healed
+    lines = first.treatment.code.splitlines()
+    assert len(lines) == 2
+    for line, old in zip(lines, (parts[1], parts[4]), strict=True):
+        made = eval(line, {"keras": keras})
+        assert told(made) == told(old) | {"gamma_initializer": told(made)["gamma_initializer"]}
+        assert isinstance(made.gamma_initializer, keras.initializers.Ones)

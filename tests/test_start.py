@@ -957,6 +957,16 @@ def test_bias_without_a_kernel():
         MatchingBias()((3,))
 
 
+def test_calibrate_a_layer_that_overflows():
+    """More examples would not help; what it was given stays as it is."""
+    kernel = {"kernel_initializer": "ones", "kernel_constraint": ci.Box(0, 9)}
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(1, name="last", **kernel)])
+    x = np.array([[3e38] * 6, [-3e38] * 6], "float32")
+    with pytest.raises(ValueError, match=r"the output of '\w+/last' is not finite, .*diagnose"):
+        ci.calibrate(model, x)
+    np.testing.assert_array_equal(array(model.layers[0].kernel), np.ones((6, 1)))
+
+
 def test_calibrate_in_mixed_precision(rng):
     """What is fitted are the weights in float32, within their sets in float32."""
     x = rng.normal(size=(64, 8)).astype("float32") + 1

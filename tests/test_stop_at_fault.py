@@ -266,6 +266,70 @@ def test_the_doctor_replays_the_step(tmp_path, monkeypatch):
         assert message in found.stderr
 
 
+def test_diagnose_replays_the_step(tmp_path):
+    """As the command does; the model and its optimizer come back as they were."""
+    file = tmp_path / "fault.npz"
+    x, y = data()
+    x[8:12] *= 1e4
+    sick, other, alike = (model(ci.NonNegative(), True) for _ in range(3))
+    for one in (other, alike):
+        one.set_weights(sick.get_weights())
+    ci.prepare(sick)
+    with pytest.warns(UserWarning, match="the output of 'root' is not finite"):
+        sick.fit(x, y, batch_size=BATCH, shuffle=False, verbose=0, callbacks=[ci.StopAtFault(file)])
+    assert "CW401" not in {f.code for f in ci.diagnose(other, x[:4], y[:4], steps=2).findings}
+    report = ci.diagnose(other, replay=file)
+    said = f"replayed from {file}: At step 3 the output of 'root'"
+    assert report.environment["assumed"][0].startswith(said)
+    assert report.findings[0].code == "CW401"
+    for one, as_before in zip(other.variables, alike.variables, strict=True):
+        np.testing.assert_array_equal(array(one), array(as_before))
+    assert not other.optimizer.built
+    losses = [
+        one.fit(x[:8], y[:8], batch_size=BATCH, shuffle=False, verbose=0).history["loss"]
+        for one in (other, alike)
+    ]
+    assert losses[0] == losses[1]
+    report = ci.diagnose(other, replay=file, optimizer="sgd")
+    assert any("left out, as another optimizer" in one for one in report.environment["assumed"])
+
+
+def test_a_model_that_is_not_built_is_replayed(tmp_path):
+    """It takes the weights of the file, and has none again afterwards."""
+    file = tmp_path / "fault.npz"
+
+    def made():
+        fresh = keras.Sequential([keras.layers.Dense(1, kernel_constraint=ci.Box(-1, 1))])
+        fresh.compile("adam", "mse")
+        return fresh
+
+    x, y = np.ones((8, 2), "float32"), np.zeros((8, 1), "float32")
+    x[4:] = np.nan
+    sick = made()
+    sick.build((None, 2))
+    ci.prepare(sick)
+    with pytest.warns(UserWarning, match="batch is not finite"):
+        sick.fit(x, y, batch_size=BATCH, shuffle=False, verbose=0, callbacks=[ci.StopAtFault(file)])
+    other = made()
+    assert ci.diagnose(other, replay=str(file)).findings[0].code == "CW604"
+    assert not other.built
+    assert not other.variables
+    other.fit(x[:4], y[:4], verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"replay": "no.npz"}, "`replay` of `diagnose`: There is no file 'no.npz'"),
+        ({"replay": 3}, "`replay` of `diagnose` must be the path of a file of StopAtFault"),
+        ({"replay": "no.npz", "x": np.ones((4, 3))}, "brings its own batch: leave out `x` and `y`"),
+    ],
+)
+def test_what_can_not_be_replayed(given, message):
+    with pytest.raises(ValueError, match=message):
+        ci.diagnose(model(ci.NonNegative()), **given)
+
+
 @pytest.mark.parametrize(
     "make_rate", [float, lambda r: keras.optimizers.schedules.CosineDecay(r, 999)]
 )

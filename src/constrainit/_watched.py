@@ -105,7 +105,7 @@ class Watched:
                 self.place = next(calls)
             try:
                 # In mixed precision a call sees, and on PyTorch assigns to, casts of its weights.
-                with AutocastScope(None):
+                with AutocastScope(None), np.errstate(invalid="ignore", over="ignore"):
                     z = self._look(z)
             except ValueError as fault:
                 self.trouble = str(fault)
@@ -234,7 +234,13 @@ def _numpy(z):
 def _check_spread(record, free, spread):
     size = float(np.abs(free).max())
     if not math.isfinite(spread) or not spread > 1e-6 * size:
-        what = "is not finite" if not math.isfinite(size) else "is the same for all examples"
+        layer = record.path.rsplit("/", 1)[0]
+        if not math.isfinite(size):
+            raise ValueError(
+                f"`x` of `calibrate` must be a batch for which all layers give finite numbers. "
+                f"Received: one for which the output of {layer!r} is not finite, before its "
+                "activation. constrainit.diagnose(model, x) says what overflows or is undefined."
+            )
         if len(free) == 1:
             raise ValueError(
                 "`x` of `calibrate` must hold several examples. Received: a batch of one. A few "
@@ -242,7 +248,7 @@ def _check_spread(record, free, spread):
             )
         raise ValueError(
             f"`x` of `calibrate` must tell examples apart in every layer. Received: a batch for "
-            f"which the output of {record.path.rsplit('/', 1)[0]!r} {what}. Use more examples. If "
+            f"which the output of {layer!r} is the same for all examples. Use more examples. If "
             "kernels are zero, or layers before it saturated or dead, draw them anew: give the "
             "layers **constrainit.constrained(kernel=..., activation=...)."
         )

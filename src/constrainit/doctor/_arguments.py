@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from constrainit import _checks
 from constrainit._shapes import input_specs, misfits
 from constrainit._words import counted
 from constrainit.doctor._own_step import has_own_step
@@ -38,6 +39,21 @@ def check(model: Any, loss: Any, optimizer: Any, seed: Any, steps: Any) -> None:
         raise ValueError(
             f"`steps` of `diagnose` must be None or a positive integer. Received: steps={steps!r}."
         )
+
+
+def file_of_step(replay: Any, x: Any, y: Any) -> str | None:
+    """The name of the file that is replayed, if there is one.
+
+    Raises:
+        ValueError: It is no path, or there is another batch.
+    """
+    if replay is None:
+        return None
+    must = "be the path of a file of StopAtFault, or None"
+    path = _checks.file_path("diagnose", "replay", replay, must)
+    if x is not None or y is not None:
+        raise ValueError("`replay` of `diagnose` brings its own batch: leave out `x` and `y`.")
+    return str(path)
 
 
 def foreign(optimizer: Any) -> str:
@@ -186,7 +202,8 @@ def targets(model: Any, y: Any, loss: Any) -> None:
     asked = [name for name in names if _has_loss(loss, name, names)]
     given = _given_names(y, names)
     missing = [name for name in asked if name not in given]
-    if missing:
+    # Without names Keras hands them out to the losses in their order.
+    if missing and (isinstance(y, dict) or len(given) != len(asked)):
         raise ValueError(
             f"`y` of `diagnose` must hold targets for each output that has a loss: "
             f"{', '.join(map(repr, asked))}. Received: {_told(y, given)}. Missing: "

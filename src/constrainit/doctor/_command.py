@@ -73,8 +73,8 @@ def run(
         x, y, said, start = load_fault(model, replay, max_size * 2**20)
     elif data is not None or not sizes:
         x, y = load_batch(model, module, data, max_size * 2**20)
-    if x is not None:
-        check_batch(model, x, replay or data or "What make_batch returned")
+    if replay is None and x is not None:
+        check_batch(model, x, data or "What make_batch returned")
     elif sizes is not None:
         check_batch(model, inputs_for(model, sizes, seed), SHAPES)
     source = source or str(getattr(module, "__file__", None) or "")

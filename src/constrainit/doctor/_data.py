@@ -40,7 +40,7 @@ def describe_data(problem: Any) -> list[DataEvidence]:
     found = []
     for name, values in (("x", problem.x), ("y", problem.y)):
         for path, part in keras.tree.flatten_with_path(values):
-            if part is None:
+            if part is None or (name == "y" and path and path[0] in problem.unread):
                 continue
             shown = name + "".join(f"[{place!r}]" for place in path)
             dtype = keras.backend.standardize_dtype(part.dtype)

@@ -1,6 +1,7 @@
 """`diagnose`: probe, judge, treat, report."""
 
 import contextlib
+import os
 import platform
 import warnings
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding, of_classes
 from constrainit.doctor._fitted import faint
 from constrainit.doctor._frames import fault
+from constrainit.doctor._given_batch import replayed
 from constrainit.doctor._losses_at import looked
 from constrainit.doctor._misbuilt import misbuilt
 from constrainit.doctor._of_keras_2 import in_place, keras_ops_for, missing_names, names_of
@@ -55,6 +57,7 @@ def diagnose(
     optimizer: Any = None,
     seed: int = 0,
     steps: int | None = None,
+    replay: str | os.PathLike[str] | None = None,
 ) -> Report:
     """Finds out why a constrained model breaks, or that it does not, and tries what mends it.
 
@@ -75,22 +78,33 @@ def diagnose(
         seed: For what is drawn: batch, targets, treated weights.
         steps: How many optimizer steps are taken; None takes 20, fewer where weights and
             numbers between the layers are more than two million.
+        replay: A file of `StopAtFault`, in place of `x` and `y`: the look begins with the batch,
+            weights and optimizer that it holds. Give the model as it was before training: where
+            the learning rate has led to the fault is told by training from there.
 
     Returns:
         A `Report`: `findings`, `ok`, `str()`, `to_dict()`, `save(path)`.
 
     Raises:
         ValueError: `model` is no Keras model, or says too little to be built or fed; an argument
-            is not what Keras takes; `x` and `y` are not of as many examples, or not two arguments.
+            is not what Keras takes; `x` and `y` are not of as many examples, or not two arguments;
+            the file of `replay` can not be read, or is of another model.
     """
     _arguments.check(model, loss, optimizer, seed, steps)
     _arguments.as_many(x, y)
+    file, start = _arguments.file_of_step(replay, x, y), None
     with undisturbed(), contextlib.ExitStack() as stack:
         twin, said = model if is_built(model) else twin_of(model), ()
         if twin is None:
             stack.enter_context(built_meanwhile(model))
             twin, said = model, _BUILT
-        return examine(twin, x, y, loss, optimizer, seed, steps=steps, said=said, another=model)
+        if file is not None:
+            lent = replayed(twin, file, with_optimizer=optimizer is None)
+            x, y, told, start = stack.enter_context(lent)
+            said = (*told, *said)
+        return examine(
+            twin, x, y, loss, optimizer, seed, steps=steps, said=said, another=model, start=start
+        )
 
 
 def examine(

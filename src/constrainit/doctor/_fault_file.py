@@ -188,13 +188,16 @@ def parts(data: Any) -> tuple[Any, Any, Any]:
     return keras.utils.unpack_x_y_sample_weight(data)
 
 
-def restore(model: keras.Model, kept: Kept, x: Any) -> tuple[list[str], Start]:
+def restore(
+    model: keras.Model, kept: Kept, x: Any, with_optimizer: bool
+) -> tuple[list[str], Start]:
     """Puts a model where it was before the step; gives what was left out, and where it was.
 
     Args:
         model: Built or not.
         kept: The step.
         x: Its inputs, for a model that is not built.
+        with_optimizer: Whether its optimizer is put there, too.
 
     Raises:
         ArchiveError: The file is of another model.
@@ -210,8 +213,9 @@ def restore(model: keras.Model, kept: Kept, x: Any) -> tuple[list[str], Start]:
     step = step if isinstance(step, int) else 0
     _assign("weights", model.variables, kept.model)
     optimizer = getattr(model, "optimizer", None)
-    if optimizer is None:
-        left_out = "the optimizer's state of the file is left out, as the model is not compiled"
+    if optimizer is None or not with_optimizer:
+        why = "another optimizer was given" if optimizer else "the model is not compiled"
+        left_out = f"the optimizer's state of the file is left out, as {why}"
         return [left_out], Start(values, [], step)
     if not optimizer.built:
         optimizer.build(model.trainable_variables)

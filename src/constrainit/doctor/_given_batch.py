@@ -1,5 +1,7 @@
-"""The batch of the command line: from a file or a function to arrays."""
+"""The batch of the command line, from a file or a function to arrays; a step that was kept."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,7 +15,10 @@ from constrainit.doctor import _fault_file
 from constrainit.doctor._archive import read_arrays
 from constrainit.doctor._factories import BATCH_MAKER
 from constrainit.doctor._limits import MAX_SIZE, ArchiveError
+from constrainit.doctor._own_optimizer import inner_of
+from constrainit.doctor._own_step import optimizers_of
 from constrainit.doctor._replayed import Start
+from constrainit.doctor._state import borrowed
 from constrainit.doctor._target import TargetError, must_exist, one_line, running
 
 SHAPES = "--input-shape"
@@ -106,9 +111,15 @@ def _besides(model, names, targets, taken, others):
 
 
 def load_fault(
-    model: keras.Model, file: str, max_size: int = MAX_SIZE
+    model: keras.Model, file: str, max_size: int = MAX_SIZE, *, with_optimizer: bool = True
 ) -> tuple[Any, Any, list[str], Start]:
     """Puts a model where a file of `StopAtFault` says; the batch, what to say, where it was.
+
+    Args:
+        model: Built or not.
+        file: The name of the file.
+        max_size: How many bytes it may unpack to.
+        with_optimizer: Whether the model's optimizer is put there, too.
 
     Raises:
         TargetError: The file can not be read, or is of another model.
@@ -119,12 +130,29 @@ def load_fault(
         kept = _fault_file.read(path, max_size)
         x, y, weights = _fault_file.parts(kept.data)
         said = [one_line(f"replayed from {file}: {kept.about.get('text')}")]
-        left_out, start = _fault_file.restore(model, kept, x)
+        left_out, start = _fault_file.restore(model, kept, x, with_optimizer)
     except ArchiveError as reason:
         raise TargetError(f"{file!r} is not read: it {reason}.") from None
     if weights is not None:
         left_out.append("the weights of samples are left out")
+    check_batch(model, x, file)
     return x, y, said + left_out, start
+
+
+@contextlib.contextmanager
+def replayed(model: keras.Model, file: str, **named: Any) -> Iterator[Any]:
+    """Gives what `load_fault` does; afterwards the model and its optimizers are as they were.
+
+    Raises:
+        ValueError: As the TargetError of `load_fault`.
+    """
+    optimizers = optimizers_of(model)
+    with borrowed(model, [part for one in optimizers for part in (one, inner_of(one))]):
+        try:
+            found = load_fault(model, file, **named)
+        except TargetError as reason:
+            raise ValueError(f"`replay` of `diagnose`: {reason}") from None
+        yield found
 
 
 def check_batch(model: keras.Model, x: Any, source: str) -> None:

@@ -18,6 +18,44 @@ def as_outputs(y: Any, outputs: Any, names: Any) -> Any:
     return [y[name] for name in names] if listed and names and set(names) == set(y) else y
 
 
+def filled(y: Any, loss: Any, outputs: Any) -> tuple[Any, list[Any]]:
+    """Targets with zeros for outputs that have neither a loss nor targets, and the places of these.
+
+    `fit` takes targets that leave such outputs out, or hold None for them, and never reads them.
+    What it does not take comes back as it is.
+
+    Args:
+        y: The targets, as they were given.
+        loss: The losses, as `compile` takes them.
+        outputs: What the model gives, or its shapes.
+    """
+    specs, losses, given = _by_place(outputs), _by_place(loss), _by_place(y)
+    if len(specs) < 2 or not losses or not set(losses) <= set(specs):
+        return y, []
+    asked = [place for place in specs if losses.get(place) is not None]
+    parts = [part for part in given.values() if part is not None]
+    if not isinstance(y, dict) and len(given) < len(specs):
+        if len(parts) != len(asked):
+            return y, []
+        # Keras hands them out to the losses in their order.
+        given = dict(zip(asked, parts, strict=True))
+    lacks = [place for place in specs if given.get(place) is None]
+    if not lacks or not set(given) <= set(specs) or set(lacks) & set(asked):
+        return y, []
+    whole = {
+        place: np.zeros(spec.shape, "float32") if place in lacks else given[place]
+        for place, spec in specs.items()
+    }
+    return whole if isinstance(outputs, dict) else list(whole.values()), lacks
+
+
+def _by_place(values):
+    """The parts of a flat structure by name or number; one part by itself is the first."""
+    if isinstance(values, dict):
+        return values
+    return dict(enumerate(values if isinstance(values, (list, tuple)) else [values]))
+
+
 def losses_of(compiled: Any, outputs: Any) -> list[Any]:
     """The losses that Keras has made of those of `compile`, in the order of the outputs.
 

@@ -68,6 +68,18 @@ def _percent(value):
     return "" if value is None else share(value)
 
 
+def _later(found, layer):
+    """The numbers of findings that a layer has come to in the steps, and not before them."""
+    of = (f for f in found if f.layer == layer and f.stage in ("second forward", "training"))
+    return {name: number for one in of for name, number in one.evidence.items()}
+
+
+def _shares(start, later, *names):
+    """A share before the steps, with what it was seen to be in them."""
+    then = [later[name] for name in names if name in later]
+    return _percent(start) + "".join(f", later {_percent(one)}" for one in then)
+
+
 def _calm(constraints, found):
     """A line for each weight that starts inside: that it does, and by how much."""
     named = {path for finding in found for path in finding.weights}
@@ -104,10 +116,12 @@ def _layers_table(evidence, found, model):
     for output in outputs[:_LAYERS]:
         later = after.get(output.layer)
         flat = output.saturated if output.saturated is not None else output.dead
+        then = _later(found, output.layer)
         rows.append(
             (
-                output.layer, _words.mean(output), f"{output.deviation:.3g}", _percent(flat),
-                _percent(output.nonfinite),
+                output.layer, _words.mean(output), f"{output.deviation:.3g}",
+                _shares(flat, then, "saturated_share", "dead_share"),
+                _shares(output.nonfinite, then, "nonfinite_share"),
                 "" if later is None else _words.mean(later),
                 "" if later is None else f"{later.deviation:.3g}",
             )

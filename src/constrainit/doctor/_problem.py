@@ -13,7 +13,7 @@ from keras.src.trainers.compile_utils import CompileLoss
 
 from constrainit._precision import dtype_of
 from constrainit.doctor import _batch, _own_optimizer
-from constrainit.doctor._orders import as_outputs, losses_of
+from constrainit.doctor._orders import as_outputs, filled, losses_of
 from constrainit.doctor._recording import Recording, as_it_is, count_of, is_float
 from constrainit.doctor._state import attribute
 from constrainit.doctor.engines import engine
@@ -43,6 +43,7 @@ class Problem:
         assigned: The trainable variables that a forward pass assigns to.
         recording: The layers' outputs, as the loss is computed.
         given_y: The targets as they were given, None if none were.
+        unread: The places of targets that were not given, as their outputs have no loss.
         drawn: Whether the inputs were drawn at random.
         compiled_loss: The losses that Keras has made; None before, or where there are none.
         loss_weights: The weights of the losses, where a treatment has given others.
@@ -89,6 +90,7 @@ class Problem:
         self.loss_name = ""
         self.given_steps, self.steps, self.more = steps, steps or 0, 0
         self.given_y = None if y is None else _tensors(y)
+        self.unread: list[Any] = []
         self.drawn = self.of_file = False
         self.before_own: Callable[[], Any] = _nothing
         self.after_own: Callable[[], Any] = _nothing
@@ -185,7 +187,11 @@ class Problem:
             self.y = _batch.targets_for(self.model, outputs, loss, self.seed)
             self.said.append("targets drawn at random, as none were given")
         names = getattr(self.model, "output_names", None)
-        self.y = _tensors(as_outputs(self.y, outputs, names))
+        self.y = as_outputs(self.y, outputs, names)
+        if loss is not None and not overrides:
+            self.y, unread = filled(self.y, loss, outputs)
+            self.unread = self.unread or unread
+        self.y = _tensors(self.y)
         if loss is not None:
             self.compiled_loss = CompileLoss(loss, weights, output_names=names)
             self.compiled_loss.build(self.y, outputs)
@@ -286,4 +292,6 @@ def _nothing() -> None:
 
 
 def _tensors(values):
-    return keras.tree.map_structure(ops.convert_to_tensor, values)
+    return keras.tree.map_structure(
+        lambda part: None if part is None else ops.convert_to_tensor(part), values
+    )

@@ -154,3 +154,11 @@ def is_cut_behind(evidence: Evidence, output: Output) -> bool:
 def percent(part: float | None, whole: str = "") -> str:
     """A share as people read it: 0.4 %, 71 %, 16 times; empty if it was not measured."""
     return "" if part is None else share(part, whole)
+
+
+def when(stage: str, evidence: Evidence) -> str:
+    """When an output was looked at, behind a space; empty before the first step."""
+    if stage == "forward":
+        return ""
+    steps = max(len(evidence.losses) - 1, 1) if stage == "training" else 1
+    return " after the first step" if steps == 1 else f" after {steps} steps"

@@ -3,7 +3,7 @@
 from constrainit.doctor._out_of_domain import free_weights
 from constrainit.doctor._products import product_of
 from constrainit.doctor.rules._beyond_dtype import constant_beyond
-from constrainit.doctor.rules._rule import Rule, at_operation, of_constants, percent
+from constrainit.doctor.rules._rule import Rule, at_operation, of_constants, percent, when
 from constrainit.doctor.trace._limits import NEGATIVE_BASE
 
 _ROUNDING = 1e-3
@@ -59,11 +59,11 @@ class NonfiniteForward(Rule):
         for stage, outputs, _ in evidence.moments:
             for output in outputs:
                 if output.nonfinite > 0:
+                    at = f"{when(stage, evidence)} ".lstrip()
                     yield self.made(
-                        f"the output of {output.kind} {output.layer!r} is the first that is not "
-                        f"finite: {percent(output.nonfinite)} of its entries are NaN or infinite"
-                        + more
-                        + constants,
+                        f"{at}the output of {output.kind} {output.layer!r} is the first that is "
+                        f"not finite: {percent(output.nonfinite)} of its entries are NaN or "
+                        f"infinite{more}{constants}",
                         instead or _fix(evidence, evidence.operation if more else None),
                         {"nonfinite_share": output.nonfinite},
                         **{"stage": stage, **where, "layer": _place(outputs, output, where)},

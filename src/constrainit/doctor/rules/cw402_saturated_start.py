@@ -1,6 +1,6 @@
 """CW402 saturated-start."""
 
-from constrainit.doctor.rules._rule import Rule, percent
+from constrainit.doctor.rules._rule import Rule, percent, when
 
 _MOST = 0.5
 
@@ -43,13 +43,13 @@ class SaturatedStart(Rule):
             for output in flat:
                 says = (
                     f"{percent(output.saturated)} of the outputs of {output.kind} {output.layer!r} "
-                    f"are saturated (mean {output.mean:.3g})"
+                    f"are saturated{when(stage, evidence)} (mean {output.mean:.3g})"
                 )
                 numbers = {"saturated_share": output.saturated, "mean": output.mean}
                 where = {"stage": stage, "layer": output.layer}
                 if _is_sure(evidence, stage, output):
                     yield self.made(
-                        f"{says} after the steps, in which the loss fell from "
+                        f"{says}, in which the loss fell from "
                         f"{evidence.losses[0]:.3g} to {evidence.losses[-1]:.3g}: the model is sure "
                         "of the examples that it was trained on",
                         "leave it as it is; where it should be less sure of its labels, give the "

@@ -1,6 +1,6 @@
 """CW403 dead-start."""
 
-from constrainit.doctor.rules._rule import Rule, percent
+from constrainit.doctor.rules._rule import Rule, percent, when
 
 HALF = 0.5
 """From which share of dead units on a layer is told of."""
@@ -10,6 +10,9 @@ BY_CHANCE = 2 / 3
 
 _ALIKE = 1e-5
 """Outputs that vary by less, relative to the largest, are the same but for rounding."""
+
+_TIGHT = 0.2
+"""A constraint that leaves less than this of the largest entry of a start binds it tightly."""
 
 LEFT = 2 / 3
 """A loss that is at most this share of what it was has fallen with the units that are left."""
@@ -56,7 +59,8 @@ class DeadStart(Rule):
                 by_chance = by_chance or _woke(evidence, output) or _suffice(evidence, output)
                 yield self.made(
                     f"{percent(output.dead)} of the units of {output.kind} {output.layer!r} are "
-                    "zero for the whole batch: no gradient passes through them",
+                    f"zero for the whole batch{when(stage, evidence)}: no gradient passes through "
+                    "them",
                     _fix(evidence, output.layer),
                     {"dead_share": output.dead}, stage=stage, layer=output.layer,
                     level="info" if by_chance else "warning",
@@ -98,9 +102,24 @@ def _suffice(evidence, output):
 
 
 def _fix(evidence, layer):
-    if any(made.record.layer.name == layer for made in evidence.constraints):
+    """What to do, by what the constraints of the layer leave of the start."""
+    made = [one for one in evidence.constraints if one.record.layer.name == layer]
+    left = [(one, one.image) for one in made if one.image is not None]
+    if made and all(image.maximum <= 0 for _, image in left):
         return "start with weights whose constraint leaves a part of them positive"
+    tight = [pair for pair in left if _peak(pair[1]) < _TIGHT * _peak(pair[0].start)]
+    if tight:
+        one, image = tight[0]
+        return (
+            f"bound {one.record.argument or one.record.variable.name} less tightly: its constraint "
+            f"leaves entries of up to {_peak(image):.3g} of a start of up to {_peak(one.start):.3g}"
+        )
+    where, usual = (" inside of their set", "") if made else ("", " (he_normal, a bias of 0)")
     return (
-        "start with weights and biases that leave most units positive for some examples "
-        "(he_normal, a bias of 0), or take an activation without a dead side (leaky_relu, gelu)"
+        f"start with weights{where} and biases that leave most units positive for some examples"
+        f"{usual}, or take an activation without a dead side (leaky_relu, gelu)"
     )
+
+
+def _peak(weights):
+    return max(abs(weights.minimum), abs(weights.maximum))

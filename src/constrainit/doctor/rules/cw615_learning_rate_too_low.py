@@ -1,10 +1,15 @@
 """CW615 learning-rate-too-low."""
 
+from constrainit.doctor._finding import Finding
 from constrainit.doctor._own_optimizer import CLIPS
 from constrainit.doctor.rules._rule import Rule
 
 _LARGE = 10.0
 """Smaller weights are held in units of their own already."""
+
+
+_UNITS = "hold it in units in which it is near one"
+_OTHERS = "as the other weights that are as large or are to be"
 
 
 class LearningRateTooLow(Rule):
@@ -76,10 +81,7 @@ class LearningRateTooLow(Rule):
             return
         higher = f"a learning rate of {slow.factor * slow.rate:.3g}"
         size = float(f"{slow.size:.1g}")
-        units = (
-            f"hold it in units in which it is near one, and multiply by {size:g} in call, as the "
-            f"other weights that are as large or are to be; or {higher}"
-        )
+        units = f"{_UNITS}, and multiply by {size:g} in call, {_OTHERS}; or {higher}"
         yield self.made(
             f"a step moves it by {slow.moved:.2g} of itself: {slow.steps} steps take the loss of "
             f"examples that are not trained on from {before:.4g} to {given:.4g}, and with a rate "
@@ -88,3 +90,20 @@ class LearningRateTooLow(Rule):
             {"moved": slow.moved, "rate": slow.rate, "higher_rate": slow.factor * slow.rate},
             layer=slow.record.layer.name, weight=slow.record.path,
         )  # fmt: skip
+
+
+def without_refused(finding: Finding) -> str:
+    """The fix of a finding without what was tried of it and is no cure."""
+    numbers = finding.evidence
+    if "higher_rate" not in numbers:
+        bound = " and ".join(name for name in CLIPS if name in numbers)
+        return (
+            f"clip at what the gradients are when they are usual, such as {bound}=1.0: to leave "
+            f"{bound} out was tried, and is no cure"
+        )
+    first, _, last = finding.fix.rpartition("; or ")
+    rates = f"a rate of {numbers['higher_rate']:.3g} was tried, and is no cure"
+    if first:
+        return f"{first}; {rates}"
+    between = f"{numbers['rate']:.3g} and {numbers['higher_rate']:.3g}"
+    return f"{last.rpartition(' of ')[0]} between {between}, in small steps: {rates}"

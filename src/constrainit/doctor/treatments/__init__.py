@@ -4,6 +4,10 @@ from constrainit.doctor._evidence import Evidence, Trial
 from constrainit.doctor._finding import Finding
 from constrainit.doctor._problem import Problem
 from constrainit.doctor.rules import in_order, rules_of
+from constrainit.doctor.rules.cw615_learning_rate_too_low import (
+    LearningRateTooLow,
+    without_refused,
+)
 from constrainit.doctor.treatments import training
 from constrainit.doctor.treatments._apart import by_constraint
 from constrainit.doctor.treatments._budget import Budget
@@ -57,6 +61,9 @@ def _treat(problem, evidence, found):
             healings = _without_lesser(healings, by_rate)
         follow(cause, found, after)
     healings += _in_turn(farther, found, attempts)
+    for finding in found:
+        if finding.code == LearningRateTooLow.code and finding.treatment and _open(finding):
+            finding.fix = without_refused(finding)
     budget.say()
     return healings
 

@@ -281,7 +281,7 @@ def with_other(problem: Problem, **changed: Any) -> Problem:
         "optimizer": problem.given_optimizer, "seed": problem.seed, "steps": problem.given_steps,
     }  # fmt: skip
     other = Problem(**{**given, **changed})
-    kept = {"drawn", "of_file", "late", "loss_weights", "given_y", "came_with"}
+    kept = {"drawn", "of_file", "late", "loss_weights", "given_y", "came_with", "unread"}
     for name in kept - {f"given_{one}" for one in changed}:
         setattr(other, name, getattr(problem, name))
     return other

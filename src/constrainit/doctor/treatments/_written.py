@@ -44,16 +44,17 @@ class UnwritableError(ValueError):
     """What has no form in code: a lambda, an array, what has no config."""
 
 
-def layer_code(layer: keras.Layer, otherwise: str, told: tuple[str, ...] = ()) -> str:
-    """The line that makes a layer as it is now, with the name of the one whose place it takes.
+def layer_code(layer: keras.Layer, otherwise: str, told: Any = (), **changed: Any) -> str:
+    """The line that makes a layer, with the name of the one whose place it takes.
 
     Args:
-        layer: Made from another one, or changed in place.
+        layer: As it is now.
         otherwise: What is written where its arguments can not be.
         told: Arguments that are written also where they are what they would be anyway.
+        changed: Arguments in place of its own, which are told.
     """
     try:
-        return f"{made_with(layer, told)}  # in place of {layer.name!r}"
+        return f"{made_with(layer, (*told, *changed), **changed)}  # in place of {layer.name!r}"
     except UnwritableError:
         return otherwise
 

@@ -10,6 +10,7 @@ from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor._use import is_zero
 from constrainit.doctor.engines._result import WEIGHT_NUMBERS
 from constrainit.doctor.treatments._remedy import Changed
+from constrainit.doctor.treatments._written import Written, layer_code
 from constrainit.doctor.treatments.starts import from_its_set
 from constrainit.model import walk
 
@@ -73,8 +74,9 @@ def _code(record, initializer):
             f"self.add_weight(name={record.variable.name!r}, ..., initializer={drawn})"
             f"  # in build of {type(layer).__name__}"
         )
-    name = f"keras.layers.{type(layer).__name__}"
+    name, argument = f"keras.layers.{type(layer).__name__}", f"{record.argument}_initializer"
     if usual:
-        return f'{name}(..., {record.argument}_initializer="glorot_uniform")  # {layer.name}'
-    given = f"{record.argument}={written(initializer.set)}"
-    return f"{name}(..., **ci.constrained({given}))  # {layer.name}"
+        otherwise = f'{name}(..., {argument}="glorot_uniform")'
+        return layer_code(layer, otherwise, **{argument: "glorot_uniform"})
+    otherwise = f"{name}(..., **ci.constrained({record.argument}={written(initializer.set)}))"
+    return layer_code(layer, otherwise, **{argument: Written(drawn_from(initializer.set))})

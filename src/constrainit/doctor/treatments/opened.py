@@ -12,7 +12,7 @@ from constrainit.doctor.treatments.starts import start_at
 
 def scales_of_ones(problem, evidence, found):
     """Ones in place of the zeros of the scales of normalizations that get no gradient."""
-    wanted, named, code = {f.weight for f in found if f.weight}, [], ""
+    wanted, named, codes = {f.weight for f in found if f.weight}, [], []
     for made in evidence.gradients:
         record = made.record
         alike = record.variable.name in {path.split("/")[-1] for path in wanted}
@@ -25,7 +25,10 @@ def scales_of_ones(problem, evidence, found):
             return None
         named.append(record.path)
         kind, name = type(record.layer).__name__, record.variable.name
-        code = f'keras.layers.{kind}(..., {name}_initializer="ones")'
+        argument = f"{name}_initializer"
+        otherwise = f'keras.layers.{kind}(..., {argument}="ones")'
+        codes.append(layer_code(record.layer, otherwise, **{argument: "ones"}))
+    code = "\n".join(dict.fromkeys(codes))
     return Changed(f"{', '.join(named[:3])} starts at one", code=code) if named else None
 
 
