@@ -12,7 +12,8 @@ from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding
 from constrainit.doctor._problem import Problem
 from constrainit.doctor.treatments import constraints, data, models, outputs, softplus, source
-from constrainit.doctor.treatments._remedy import Changed, Look, follow, write
+from constrainit.doctor.treatments._follow import follow
+from constrainit.doctor.treatments._remedy import Changed, Look, write
 
 # What the rules say follows from numbers and from the user's Python, on any backend.
 pytestmark = pytest.mark.in_turns

@@ -6,7 +6,8 @@ import pytest
 from keras import layers
 
 import constrainit as ci
-from constrainit.doctor.treatments._written import UnwritableError, compile_code, shown
+from constrainit.doctor.treatments._compile_code import compile_code
+from constrainit.doctor.treatments._written import UnwritableError, shown
 
 # No compiler has a part in it.
 pytestmark = pytest.mark.in_turns

@@ -8,8 +8,9 @@ from keras.src.losses.losses import LossFunctionWrapper
 
 from constrainit.doctor._orders import as_given
 from constrainit.doctor._problem import Problem
+from constrainit.doctor.treatments._compile_code import called_compile
 from constrainit.doctor.treatments._remedy import with_other
-from constrainit.doctor.treatments._written import UnwritableError, Written, called_compile, shown
+from constrainit.doctor.treatments._written import UnwritableError, Written, shown
 
 
 def with_losses(problem: Problem, losses: list[Any], **changed: Any) -> Problem:

@@ -8,8 +8,9 @@ from constrainit.doctor._own_optimizer import inner_of
 from constrainit.doctor._replayed import begin
 from constrainit.doctor._schedules import schedule_of
 from constrainit.doctor.rules._symptoms import diverges
+from constrainit.doctor.treatments._compile_code import compile_code
 from constrainit.doctor.treatments._remedy import Changed, with_other
-from constrainit.doctor.treatments._written import UnwritableError, Written, compile_code, made_with
+from constrainit.doctor.treatments._written import UnwritableError, Written, made_with
 
 _EPSILON = 1e-3
 
