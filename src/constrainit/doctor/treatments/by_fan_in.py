@@ -2,6 +2,7 @@
 
 import keras
 
+from constrainit._words import listed
 from constrainit.doctor.treatments._pastes import assigned
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.doctor.treatments.starts import start_at
@@ -30,7 +31,10 @@ def drawn_by_fan_in(problem, evidence, found):
         laws.setdefault(law, []).append(record)
     if not starts:
         return None
-    told = "; ".join(f"{_listed(records)} drawn by {law}" for law, records in laws.items())
+    told = "; ".join(
+        f"{listed([record.path for record in records])} drawn by {law}"
+        for law, records in laws.items()
+    )
     lines = [f"# {_layers(records)}\nkernel_initializer={law!r}" for law, records in laws.items()]
     behind = f"# or, of the model as it is\n{assigned(problem, starts)}"
     return Changed(told, code="\n".join([*lines, behind]))
@@ -43,8 +47,3 @@ def _is_one_sided(layer):
 
 def _layers(records):
     return ", ".join(dict.fromkeys(repr(record.layer.name) for record in records))
-
-
-def _listed(records):
-    paths = [record.path for record in records]
-    return ", ".join(paths[:3]) + (f", and {len(paths) - 3} more" if len(paths) > 3 else "")

@@ -5,6 +5,7 @@ import keras
 from constrainit._calibrate import calibrate, can_be_fitted
 from constrainit._carried import carry_adapted
 from constrainit._obey import prepare
+from constrainit._words import listed
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._state import compiled_as, take_in
 from constrainit.doctor._twin import own_classes
@@ -52,7 +53,7 @@ def _with_policy(problem, found, wrong, name, said):
         return None
     kind = kinds[next((f.layer for f in found if f.layer in kinds), changed[0])]
     module = "keras.layers." if hasattr(keras.layers, kind) else ""
-    said, made = f"{_listed(changed)} {said}", made_from(problem, config)
+    said, made = f"{listed(changed)} {said}", made_from(problem, config)
     code = layers_code(made.model, changed, f'{module}{kind}(..., dtype="{name}")')
     return Changed(said, made, code)
 
@@ -80,7 +81,7 @@ def spectral_constraint(problem, evidence, found):
     prepare(other.model, seed=problem.seed)
     usual = "\n".join(f"keras.layers.{kind}(..., **{_BOUNDED})" for kind in sorted(kinds))
     return Changed(
-        f"a constraint SpectralNorm(1.0), not SpectralNormalization around {_listed(changed)}",
+        f"a constraint SpectralNorm(1.0), not SpectralNormalization around {listed(changed)}",
         other,
         f"{layers_code(other.model, changed, usual)}\nci.prepare(model)  # once the model is built",
     )
@@ -109,7 +110,7 @@ def scaled_outputs(problem, evidence, found):
     prepare(other.model, seed=problem.seed)
     calibrate(other.model, other.x)
     return Changed(
-        f"an output scale around the activation of {_listed(changed)}, fitted to the batch",
+        f"an output scale around the activation of {listed(changed)}, fitted to the batch",
         other,
         f"{layers_code(other.model, changed, _SCALED)}\n"
         "ci.calibrate(model, x)  # once the model is built",
@@ -123,7 +124,7 @@ def with_derivatives(problem, evidence, found):
         if layer.name in layers:
             layer.activation = keras.activations.tanh
     return Changed(
-        f"tanh as the activation of {_listed(layers)}", with_other(problem),
+        f"tanh as the activation of {listed(layers)}", with_other(problem),
         layers_code(problem.model, layers, 'keras.layers.Dense(..., activation="tanh")'),
     )  # fmt: skip
 
@@ -152,7 +153,7 @@ def bias_at_the_end(problem, evidence, found):
                 variable.constraint = None
     code = f"keras.layers.{kinds[-1]}(..., use_bias=True, bias_constraint=None)" if kinds else ""
     code = layers_code(made.model, changed, code)
-    text = f"{_listed(changed)} with a bias that is free"
+    text = f"{listed(changed)} with a bias that is free"
     return Changed(text, made, code) if changed else None
 
 
@@ -174,7 +175,7 @@ def unit_for_each_class(problem, evidence, found):
         return None
     units, made = wanted[changed[0]], made_from(problem, config)
     code = layers_code(made.model, changed, f"keras.layers.Dense({units}, ...)")
-    return Changed(f"{_listed(changed)} with {units} units", made, code)
+    return Changed(f"{listed(changed)} with {units} units", made, code)
 
 
 def more_rows(problem, evidence, found):
@@ -194,7 +195,7 @@ def more_rows(problem, evidence, found):
         return None
     rows, made = wanted[changed[0]], made_from(problem, config)
     code = layers_code(made.model, changed, f"keras.layers.Embedding({rows}, ...)")
-    return Changed(f"{_listed(changed)} with {rows} rows", made, code)
+    return Changed(f"{listed(changed)} with {rows} rows", made, code)
 
 
 def made_weights(problem, evidence, found):
@@ -210,15 +211,10 @@ def made_weights(problem, evidence, found):
     if not lines:
         return None
     return Changed(
-        f"weights in place of {_listed([made.name for made in evidence.plain])}",
+        f"weights in place of {listed([made.name for made in evidence.plain])}",
         with_other(problem),
         "\n".join(dict.fromkeys(lines)),
     )
-
-
-def _listed(names):
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"{', '.join(map(str, names[:3]))}{more}"
 
 
 def made_from(problem: Problem, config: dict, exact: bool = True) -> Problem:

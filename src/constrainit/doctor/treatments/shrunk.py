@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from constrainit._words import listed
 from constrainit.doctor._code import kind_of_layer
 from constrainit.doctor._losses_at import loss_now
 from constrainit.doctor._recording import is_custom
@@ -34,8 +35,9 @@ def smaller(problem, evidence, found):
     factor = _largest(problem, records, ways)
     if factor is None:
         return None
+    named = listed([record.path for record in records])
     return Changed(
-        f"a start of {factor:g} times the size for {_listed(records)}",
+        f"a start of {factor:g} times the size for {named}",
         code=_scaled(problem, records, factor),
     )
 
@@ -77,8 +79,9 @@ def smaller_and_held(problem, evidence, found):
         record.variable.constraint = a_set = MaxNorm(radius)
         start_at(record, to_numpy(record.variable))
         texts[record.path] = written(a_set)
+    named = listed([record.path for record in records])
     return Changed(
-        f"a start of {factor:g} times the size for {_listed(records)}, and no larger norm than "
+        f"a start of {factor:g} times the size for {named}, and no larger norm than "
         f"{' or '.join(f'{radius:g}' for radius in dict.fromkeys(radii))} after it",
         code=f"{_scaled(problem, records, factor)}\n{given(problem, texts)}",
     )
@@ -139,11 +142,6 @@ def _is_finite(problem, records, values):
     for record, value in zip(records, values, strict=True):
         start_at(record, value)
     return bool(np.isfinite(loss_now(problem)))
-
-
-def _listed(records):
-    more = f" and {len(records) - 3} more" if len(records) > 3 else ""
-    return f"{', '.join(record.path for record in records[:3])}{more}"
 
 
 def _scaled(problem, records, factor):
