@@ -90,7 +90,7 @@ def confirmed(
         given = any(finding.weight.endswith("/bias") for finding in wanted)
         factor = _TWICE if given else _HIGHER
         doubt = _worse(evidence.losses, now, factor)
-        if doubt and _is_taken_away(evidence.losses, wanted, after, factor):
+        if doubt and not given and _is_taken_away(evidence.losses, wanted, after, factor):
             said = f"{doubt}, which the first step takes to {evidence.losses[1]:.3g}"
             doubt, after = "", after.told(said)
     asks = remedy.moves or remedy.factor < 1 or any(f.code in _OF_LOSS for f in wanted)
