@@ -12,7 +12,7 @@ import pytest
 from keras import layers, ops
 
 import constrainit as ci
-from constrainit.doctor.treatments import _chosen_edits, _edits
+from constrainit.doctor.treatments import _chosen_edits, _edit_softmaxes, _edits
 from constrainit.doctor.treatments._edit_noise import without_noise
 from constrainit.doctor.treatments._rewriting import registered_as_before, rewritten, source_of
 
@@ -86,7 +86,7 @@ EDITS = {
         "ops.norm(w, axis=(0, 1, 2), keepdims=True)",
     ),
     "softmax": (
-        _edits.softmax_along_time("return x * ops.softmax(self.score(x))"),
+        _edit_softmaxes.softmax_along_time("return x * ops.softmax(self.score(x))"),
         "def call(self, x):\n    return x * ops.softmax(self.score(x))\n",
         "return x * ops.softmax(self.score(x), axis=-2)",
     ),

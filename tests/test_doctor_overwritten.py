@@ -32,7 +32,8 @@ def test_a_training_that_it_holds_back_is_warned_of():
     assert finding.level == "warning", finding.message
     assert "where it does not" in finding.message
     assert finding.treatment.healed
-    assert "ema_overwrite_frequency=None" in finding.treatment.code
+    assert "use_ema=True, ema_momentum=0.999)" in finding.treatment.code
+    assert "ema_overwrite_frequency" not in finding.treatment.code
 
 
 def test_a_rate_that_makes_up_for_it_is_no_more_than_noted():

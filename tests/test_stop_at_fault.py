@@ -115,7 +115,7 @@ def test_a_fault_is_named_and_its_step_kept(tmp_path, stage):
     kept, fresh = _fault_file.read(path), make()
     assert kept.about["stage"] == stage
     np.testing.assert_array_equal(kept.data[0], x[rows])
-    assert _fault_file.restore(fresh, kept, kept.data[0])[0] == []
+    assert _fault_file.restore(fresh, kept, kept.data[0], True)[0] == []
     for one, other in zip(
         [*fresh.variables, *fresh.optimizer.variables],
         [*sick.variables, *sick.optimizer.variables],
@@ -807,7 +807,7 @@ def test_a_file_that_is_something_else_is_refused(tmp_path):
     path.write_bytes(whole)
     other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(5)])
     with pytest.raises(ArchiveError, match=r"another model: its weights .* \(3, 5\) here and"):
-        _fault_file.restore(other, _fault_file.read(path), None)
+        _fault_file.restore(other, _fault_file.read(path), None, True)
 
 
 @pytest.mark.parametrize("every", [None, 2])

@@ -18,6 +18,9 @@ _WIDE = 0.5
 _SMALL = 0.01
 """The share of it that a step should go."""
 
+_ROUNDING = 1e-2
+"""By how much of the largest one an entry may be beyond a bound."""
+
 _STEPS = 100
 _MISSED = 1 / 3
 """The share of what shorter steps take off the loss that the own ones miss."""
@@ -81,14 +84,22 @@ def wide_steps(
 
 
 def _ends(constraints, record):
-    """The bounds of an entry of the usual width, where what is far outside is taken to them."""
+    """The bounds of an entry of the usual width, where what is far outside is taken to them.
+
+    None where an entry of the set is beyond them: what is alike all over tells nothing of the width
+    of a set of matrices.
+    """
     if record not in constraints.records:
         return None
-    size = max(float(np.abs(to_numpy(record.variable)).max(initial=0.0)), 1.0)
+    value = to_numpy(record.variable)
+    size = max(float(np.abs(value).max(initial=0.0)), 1.0)
     far = np.full(record.shape, size)
-    ends = [far_image(lambda v: constraints.image(record, v), way * far) for way in (-1.0, 1.0)]
-    if any(end is None or not end.size for end in ends):
+    sides = [far_image(lambda v: constraints.image(record, v), w) for w in (-far, value, far)]
+    if any(side is None or not side.size for side in sides):
         return None
-    low, high = (end.ravel() for end in ends)
+    low, inside, high = (side.ravel() for side in sides)
+    beyond = np.maximum(low - inside, inside - high).max()
+    if beyond > _ROUNDING * np.abs(inside).max():
+        return None
     place = np.argsort(high - low)[low.size // 2]
     return float(low[place]), float(high[place])
