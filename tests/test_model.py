@@ -222,7 +222,7 @@ def test_constrained_rejects_a_name_with_its_suffix():
         ci.constrained(kernel_constraint="non_neg")
     with pytest.raises(ValueError, match=r"`base` belongs to an initializer.*initializer\(base="):
         ci.constrained(kernel="non_neg", base="he_normal")
-    with pytest.raises(ValueError, match="x=3"):
+    with pytest.raises(ValueError, match="kernel=3"):
         ci.constrained(kernel=3)
 
 
