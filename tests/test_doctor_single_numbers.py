@@ -29,7 +29,7 @@ def test_a_norm_of_one_for_a_bias_of_one_number(kind):
     assert (first.code, first.weight[-10:]) == ("CW212", "/last/bias"), str(report)
     assert "the sign" in first.message
     assert first.treatment.healed, str(report)
-    assert "without bias_constraint" in first.treatment.code
+    assert "bias_constraint" not in first.treatment.code
 
 
 def test_a_norm_of_one_for_units_of_one_number():

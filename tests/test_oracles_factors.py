@@ -98,7 +98,7 @@ def test_start_of_factors():
     drawn = array(ci.CholeskyFactor(3.0).initializer(0)((2, 8, 8)))
     norms = np.linalg.norm(drawn, axis=1)
     np.testing.assert_allclose(norms[:, :6], 3.75, rtol=1e-5)
-    # A column with a single weight beside the minimum has no direction but a sign: its size differs.
+    # A column with a single weight beside the minimum has a sign and no direction: sizes differ.
     np.testing.assert_allclose(norms[:, 6:], 3.75, rtol=0.15)
     assert (np.diagonal(drawn, axis1=1, axis2=2) >= 3.0).all()
     drawn = array(ci.Masked(ci.CholeskyFactor(), np.arange(8) != 2).initializer(0)((8, 8)))
