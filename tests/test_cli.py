@@ -14,7 +14,6 @@ import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import array
 from keras import ops
 from keras.src.saving import object_registration
 
@@ -636,24 +635,6 @@ def shares():
 
 
 @pytest.mark.in_turns
-def test_fix_of_a_start_that_fits_its_batch_by_chance(tmp_path):
-    """The first step gives that start up: one inside is a cure, which is written with a note."""
-    keras.utils.set_random_seed(0)
-    x = np.random.default_rng(0).normal(size=(64, 8)).astype("float32")
-    hidden = keras.layers.Dense(16, "tanh", kernel_constraint=ci.NonNegative())
-    model = keras.Sequential([keras.Input((8,)), hidden, keras.layers.Dense(1)])
-    model.compile(keras.optimizers.SGD(0.05), "mse")
-    model.save(tmp_path / "model.keras")
-    noise = 0.1 * np.random.default_rng(1).normal(size=(64, 1))
-    np.savez(tmp_path / "batch.npz", x=x, y=np.asarray(model.predict(x, verbose=0)) + noise)
-    names = [str(tmp_path / name) for name in ("model.keras", "batch.npz", "mended.keras")]
-    done = CliRunner().invoke(cli, ["doctor", names[0], "--data", names[1], "--fix", names[2]])
-    assert "wrote the treated model" in done.stderr, done.output
-    assert "which the first step takes to" in done.stderr
-    kernel = keras.saving.load_model(names[2]).layers[0].kernel
-    assert array(kernel).min() >= 0
-
-
 def test_fix_of_a_layer_whose_name_no_file_holds(folder, unregistered):
     """A config that Keras makes of the arguments leaves the name out: the layer has another one."""
     (folder / "models.py").write_text(MODELS + SHARES)

@@ -37,10 +37,6 @@ _BY_TRAINING = ("CW302", "CW401", "CW501", "CW502", "CW505", "CW508")
 
 _OF_SIGNAL = ("CW402", "CW403", "CW405", "CW504")
 
-_OF_STARTS = ("CW101", "CW102", "CW104")
-
-_AS_HIGH, _CHOSEN = 3.0, 1e-3
-
 _OF_LOSS = ("CW305", "CW409")
 """What is told by a change of the training alone: its cure has to show in the loss."""
 
@@ -92,9 +88,6 @@ def confirmed(
         given = any(finding.weight.endswith("/bias") for finding in wanted)
         factor = _TWICE if given else _HIGHER
         doubt = _worse(evidence.losses, now, factor)
-        if doubt and not given and _is_taken_away(evidence.losses, wanted, after):
-            said = f"{doubt}, which the first step takes to {evidence.losses[1]:.3g}"
-            doubt, after = "", after.told(said)
     asks = remedy.moves or remedy.factor < 1 or any(f.code in _OF_LOSS for f in wanted)
     if not doubt and asks and not _revived(evidence, after.evidence):
         doubt = _no_better(remedy, farther, wanted, now)
@@ -211,17 +204,6 @@ def _worse(before, now, factor):
     if now[0] > factor * abs(before[0]) and now[-1] > before[0]:
         return f"the loss starts at {now[0]:.3g} in place of {before[0]:.3g}"
     return ""
-
-
-def _is_taken_away(before, wanted, after):
-    """Whether a start outside that fits the batch is given up at its first step anyway.
-
-    The one inside begins no higher than the constraint takes that, and the loss falls from there.
-    """
-    starts = all(finding.code in _OF_STARTS for finding in wanted)
-    begins = after.evidence.losses[0] <= _AS_HIGH * before[1]
-    chance = before[0] > _CHOSEN * before[1]
-    return starts and begins and chance and takes_off(after.evidence.losses)
 
 
 def _revived(evidence, after):
