@@ -634,7 +634,6 @@ def shares():
 """
 
 
-@pytest.mark.in_turns
 def test_fix_of_a_layer_whose_name_no_file_holds(folder, unregistered):
     """A config that Keras makes of the arguments leaves the name out: the layer has another one."""
     (folder / "models.py").write_text(MODELS + SHARES)

@@ -109,6 +109,11 @@ EDITED = "_constrainit_edited"
 """The attribute of a layer that holds the edited class that is tried in place of its own."""
 
 
+def is_of_library(module: str) -> bool:
+    """Whether what is of this module is no code of the user's own."""
+    return module.split(".")[0] in ("keras", "constrainit", "builtins")
+
+
 def kind_of_layer(layer: Any) -> Any:
     """The class of a layer, or the edited one that it has the methods of."""
     return vars(layer).get(EDITED, type(layer))

@@ -1,6 +1,8 @@
 """Penalties on weights: what they make of the loss, and of the gradient of a weight."""
 
+import contextlib
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -84,17 +86,24 @@ def penalised(problem: Any) -> list[Any]:
     return [v for v in problem.trainable if getattr(v, "regularizer", None) is not None]
 
 
+@contextlib.contextmanager
+def without_penalties(problem: Any) -> Iterator[None]:
+    """No weight of the model has a penalty for a while."""
+    held = [(v, v.regularizer) for v in penalised(problem)]
+    for variable, _ in held:
+        variable.regularizer = None
+    try:
+        yield
+    finally:
+        for variable, penalty in held:
+            variable.regularizer = penalty
+
+
 def _norm(variable):
     return float(ops.norm(ops.reshape(ops.stop_gradient(variable), (-1,))))
 
 
 def _gradients_of_data(problem):
     """The norm of each weight's gradient without penalties, by the identity of its variable."""
-    held = [(v, v.regularizer) for v in penalised(problem)]
-    for variable, _ in held:
-        variable.regularizer = None
-    try:
+    with without_penalties(problem):
         return gradient_norms(problem.afresh())
-    finally:
-        for variable, penalty in held:
-            variable.regularizer = penalty

@@ -8,7 +8,14 @@ from typing import Any
 
 import keras
 
-from constrainit.doctor._code import Code, code_of, kind_of_layer, lambda_of, of_self
+from constrainit.doctor._code import (
+    Code,
+    code_of,
+    is_of_library,
+    kind_of_layer,
+    lambda_of,
+    of_self,
+)
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._frames import Cut
 from constrainit.doctor._problem import Problem
@@ -127,7 +134,7 @@ def _of_predictions(loss):
 
 
 def _in_function(one, argument):
-    if not inspect.isfunction(one) or _is_of_library(one.__module__):
+    if not inspect.isfunction(one) or is_of_library(one.__module__):
         return None
     code = _code_of_function(one)
     if code is None or isinstance(code.tree, ast.ClassDef):
@@ -147,7 +154,7 @@ def _in_method(kind, name, attributes, inputs, first=1, whole=False):
     which the method takes apart by an assignment.
     """
     owner = next((one for one in kind.__mro__ if name in vars(one)), None)
-    if owner is None or _is_of_library(owner.__module__):
+    if owner is None or is_of_library(owner.__module__):
         return None
     code = code_of(owner)
     methods = [] if code is None else _functions(code, name)
@@ -176,10 +183,6 @@ def _taken_apart(method, arguments, chosen):
 
 def _functions(code, name):
     return [n for n in code.nodes if isinstance(n, ast.FunctionDef) and n.name == name]
-
-
-def _is_of_library(module):
-    return module.split(".")[0] in ("keras", "constrainit", "builtins")
 
 
 @dataclass(frozen=True)
@@ -245,7 +248,7 @@ class _Flow:
         function = self.known.get(node.func.id) if isinstance(node.func, ast.Name) else None
         if not any(given) or not inspect.isfunction(function):
             return None
-        code = None if _is_of_library(function.__module__) else _code_of_function(function)
+        code = None if is_of_library(function.__module__) else _code_of_function(function)
         if code is None or isinstance(code.tree, ast.ClassDef):
             return None
         deeper = _Flow(code, function.__globals__, frozenset(), self.depth + 1)

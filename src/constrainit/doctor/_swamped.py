@@ -8,7 +8,6 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
@@ -18,7 +17,7 @@ from constrainit.doctor._beyond import added
 from constrainit.doctor._courses import Course, constraints_of, is_finite, taken
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._halves import Halves, can_be_halved, tried, values_of
-from constrainit.doctor._penalty import of_data, penalised, shares
+from constrainit.doctor._penalty import of_data, shares, without_penalties
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._state import attribute, borrowed
 from constrainit.doctor._statistics import to_numpy
@@ -155,7 +154,7 @@ def _of_weights(problem, evidence):
     known.sort(key=lambda record: -sizes[id(record.variable)])
     kept = [record for record in known if _is_held(record.variable)]
     held = sum(sizes[id(r.variable)] for r in kept) > _MOST * sum(sizes.values())
-    found = _compared(problem, _without_penalties, _TRAINS_BETTER if held else None)
+    found = _compared(problem, without_penalties, _TRAINS_BETTER if held else None)
     if found is None:
         return None
     after, alone, blind = found
@@ -223,7 +222,7 @@ def _weakened(problem, records, after):
         with borrowed(problem.model), problem.keeping_optimizer():
             for record in records:
                 weaken(record, scale)
-            found = _of_data_after(problem.afresh(), _without_penalties)
+            found = _of_data_after(problem.afresh(), without_penalties)
         if found is not None and not found.is_blind and found.losses[-1] <= _TRAINS * after:
             return scale, found.losses[-1]
     return None, None
@@ -268,16 +267,3 @@ def _adding(problem: Problem, name: str, scale: float) -> Iterator[None]:
         for layer in [one for one in layers if type(one) in kinds]:
             stack.enter_context(attribute(layer, "add_loss", scaled(layer.add_loss)))
         yield
-
-
-@contextlib.contextmanager
-def _without_penalties(problem: Problem) -> Iterator[None]:
-    """No weight of the model has a penalty."""
-    held: list[Any] = [(v, v.regularizer) for v in penalised(problem)]
-    for variable, _ in held:
-        variable.regularizer = None
-    try:
-        yield
-    finally:
-        for variable, penalty in held:
-            variable.regularizer = penalty

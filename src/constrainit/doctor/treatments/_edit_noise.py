@@ -2,10 +2,8 @@
 
 import ast
 
-import keras
-
 from constrainit.doctor._code import called_of, named_once, of_self
-from constrainit.doctor.treatments._edits import all_replaced
+from constrainit.doctor.treatments._edits import all_replaced, draws_by_keras
 
 _MODULES = ("np.random", "numpy.random", "tf.random", "torch")
 _DRAWS = ("randn", "rand", "randn_like", "rand_like", "normal", "uniform", "truncated_normal")
@@ -62,7 +60,5 @@ def _is_drawn(node, noise):
         return node.id in noise
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
         return False
-    module, name = ast.unparse(node.func.value), node.func.attr
-    if module in ("keras.random", "random"):
-        return not isinstance(getattr(keras.random, name, object), type)
-    return module in _MODULES and name in _DRAWS
+    named = ast.unparse(node.func.value) in _MODULES and node.func.attr in _DRAWS
+    return named or draws_by_keras(node)

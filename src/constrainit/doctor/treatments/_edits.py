@@ -32,13 +32,14 @@ def keeps_dimensions(text):
 
 def seeded(text):
     """Draws of `keras.random` with a seed of their own: without one they need a global state."""
-
-    def draws(node):
-        module, drawn = ast.unparse(node.func.value), getattr(keras.random, node.func.attr, object)
-        return module in ("keras.random", "random") and not isinstance(drawn, type)
-
-    new = _with_argument(text, "seed", "0", draws)
+    new = _with_argument(text, "seed", "0", draws_by_keras)
     return new and ("random numbers are drawn with a seed", new)
+
+
+def draws_by_keras(node):
+    """Whether a call of a function of a module is one of `keras.random` that draws numbers."""
+    module, drawn = ast.unparse(node.func.value), getattr(keras.random, node.func.attr, object)
+    return module in ("keras.random", "random") and not isinstance(drawn, type)
 
 
 def seeded_numpy(text):

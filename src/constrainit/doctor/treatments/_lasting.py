@@ -86,8 +86,7 @@ def confirmed(
         doubt = "the loss does not fall"
     if not doubt and remedy.moves:
         given = any(finding.weight.endswith("/bias") for finding in wanted)
-        factor = _TWICE if given else _HIGHER
-        doubt = _worse(evidence.losses, now, factor)
+        doubt = _worse(evidence.losses, now, _TWICE if given else _HIGHER)
     asks = remedy.moves or remedy.factor < 1 or any(f.code in _OF_LOSS for f in wanted)
     if not doubt and asks and not _revived(evidence, after.evidence):
         doubt = _no_better(remedy, farther, wanted, now)

@@ -115,16 +115,12 @@ class Look:
 
     def doubted(self, doubt: str) -> "Look":
         """The same, with the reason why it is no cure."""
-        return replace(self.told(doubt), doubt=doubt)
 
-    def told(self, more: str) -> "Look":
-        """The same, with more to say of the change."""
+        def told(changed):
+            return replace(changed, change=f"{changed.change} ({doubt})")
 
-        def with_more(changed):
-            return replace(changed, change=f"{changed.change} ({more})")
-
-        parts = {weight: with_more(part) for weight, part in self.changed.parts.items()}
-        return replace(self, changed=replace(with_more(self.changed), parts=parts))
+        parts = {weight: told(part) for weight, part in self.changed.parts.items()}
+        return replace(self, changed=replace(told(self.changed), parts=parts), doubt=doubt)
 
 
 def look(

@@ -3,6 +3,7 @@
 import keras
 
 from constrainit._set import ConstraintSet
+from constrainit._words import listed
 from constrainit.doctor._attached import is_constraint
 from constrainit.doctor._constraint_calls import known_set
 from constrainit.doctor._dropped import evaluated
@@ -178,9 +179,8 @@ def _without(problem, paths, is_meant):
             named[record.path] = layer_code(layer, usual)
     if not named:
         return None
-    more = f" and {len(named) - 3} more" if len(named) > 3 else ""
     return Changed(
-        f"no constraint on {', '.join(list(named)[:3])}{more}",
+        f"no constraint on {listed([*named])}",
         code="\n".join(dict.fromkeys(named.values())),
     )
 
@@ -201,9 +201,8 @@ def free_from_the_inputs(problem, evidence, found):
         )
     if not named:
         return None
-    more = f" and {len(named) - 3} more" if len(named) > 3 else ""
     return Changed(
-        f"no constraint on {', '.join(list(named)[:3])}{more}, which the inputs come to: a convex "
+        f"no constraint on {listed([*named])}, which the inputs come to: a convex "
         "model stays so, and need not rise with each of them any more",
         with_other(problem),
         "\n".join(named.values()),

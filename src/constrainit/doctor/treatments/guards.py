@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from constrainit.doctor._code import as_kind, kind_of_layer
+from constrainit.doctor._code import as_kind, is_of_library, kind_of_layer
 from constrainit.doctor._products import LOGS
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor._state import operations_of
@@ -127,7 +127,7 @@ def _with_edit(problem, operation, edit):
         return _edited_loss(problem, operation.source, edit) if of_loss else None
     function = getattr(layer, "function", None) if _is_lambda(layer) else None
     owner: Any = kind_of_layer(layer) if function is None else function
-    made = None if _is_of_library(owner) else rewritten(owner, edit)
+    made = None if is_of_library(owner.__module__) else rewritten(owner, edit)
     if made is None:
         return None
     new, sentence, diff = made
@@ -144,17 +144,17 @@ def _edited_loss(problem, source, edit):
     losses = problem.losses()
     places = _losses_at(losses, source)
     owner: Any = code_of_loss(losses[places[0]]) if places else None
-    made = None if owner is None or _is_of_library(owner) else rewritten(kind_of(owner), edit)
+    made = (
+        None
+        if owner is None or is_of_library(owner.__module__)
+        else rewritten(kind_of(owner), edit)
+    )
     if made is None:
         return None
     new, sentence, diff = made
     other = new if kind_of(owner) is owner else as_kind(owner, new)
     others = [other if code_of_loss(one) is owner else one for one in losses]
     return Changed(sentence, with_losses(problem, others), diff=diff)
-
-
-def _is_of_library(owner):
-    return owner.__module__.split(".")[0] in ("keras", "constrainit", "builtins")
 
 
 def _losses_at(losses, source):

@@ -4,7 +4,7 @@ import contextlib
 from dataclasses import replace
 from functools import partial
 
-from constrainit.doctor._code import as_kind, kind_of_layer
+from constrainit.doctor._code import as_kind, is_of_library, kind_of_layer
 from constrainit.doctor._misfits import fitted
 from constrainit.doctor._recording import is_custom, own_function
 from constrainit.doctor.rules.cw201_constraint_raises import misfit
@@ -90,7 +90,7 @@ def _edited(problem, evidence, found, choose):
         variable = _variable(problem, finding.weight)
         kind = kind_of(getattr(variable, "constraint", None))
         edit = choose(finding, kind)
-        if edit is None or kind.__module__.split(".")[0] in ("keras", "constrainit", "builtins"):
+        if edit is None or is_of_library(kind.__module__):
             continue
         if kind not in kinds:
             made = rewritten(kind, edit)
@@ -279,7 +279,7 @@ def _edited_layer(problem, names, edit):
     layers = problem.model._flatten_layers()
     for layer in [one for name in names for one in layers if one.name == name]:
         owner = kind_of_layer(layer)
-        if owner.__module__.split(".")[0] in ("keras", "constrainit", "builtins"):
+        if is_of_library(owner.__module__):
             changed = _edited_function(problem, layers, own_function(layer), edit)
             if changed is not None:
                 return changed
