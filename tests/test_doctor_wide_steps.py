@@ -6,6 +6,10 @@ import pytest
 from keras import layers, ops
 
 import constrainit as ci
+from constrainit.doctor._constraints import Constraints
+from constrainit.doctor._evidence import Evidence
+from constrainit.doctor._wide_steps import _ends
+from constrainit.model import walk
 
 # What the rules say follows from numbers and from the user's Python, on any backend.
 pytestmark = pytest.mark.in_turns
@@ -57,3 +61,17 @@ def test_a_weight_thrown_from_bound_to_bound_is_named():
 def test_nothing_is_said_of_shorter_steps(high, rate):
     """Of a rate that fits, nor of a set that is wide."""
     assert not [f for f in found_in(Decay(1e-3, high), rate) if f.code == "CW601"]
+
+
+@pytest.mark.parametrize(
+    ("a_set", "ends"),
+    [(ci.Box(-0.1, 0.3), (-0.1, 0.3)), (ci.Orthogonal(), None), (ci.NonNegative(), None)],
+    ids=["box", "matrices", "no end"],
+)
+def test_entries_that_are_alike_tell_the_width_of_a_set_of_entries_alone(a_set, ends):
+    """A matrix whose entries are far out and alike has an image with which others are not met."""
+    layer = layers.Dense(6, **ci.constrained(kernel=a_set))
+    layer.build((None, 6))
+    [record] = [one for one in walk(layer) if one.constraint is not None]
+    found = _ends(Constraints(Evidence(weights=[record])), record)
+    assert found == (ends if ends is None else pytest.approx(ends))
