@@ -214,6 +214,9 @@ def _is_same(value, usual):
         return math.isclose(value, usual, rel_tol=1e-6)
     if isinstance(value, list) and isinstance(usual, tuple):
         return tuple(value) == usual
+    if isinstance(value, (list, tuple)) and isinstance(usual, int):
+        # A layer keeps its strides by axis.
+        return bool(value) and all(one == usual for one in value)
     if usual is None:
         return value in ("linear", keras.config.image_data_format())
     for module in _GETTERS if isinstance(usual, str) else ():
