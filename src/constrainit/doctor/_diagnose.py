@@ -182,6 +182,11 @@ def examine(
             healings = treat(problem, evidence, found)
         if mend is not None:
             mend(problem, evidence, found, healings)
+    if problem.pace.is_dear:
+        problem.said.append(
+            f"not trained for more than {problem.steps} steps, as each takes "
+            f"{problem.pace.seconds:.2g} s"
+        )
     found = of_classes(found, OF_CLASSES)
     assumed = (*said, *problem.said)
     return _report(model, x, evidence, seed, assumed, found, problem.loss_name, target)

@@ -15,6 +15,7 @@ from constrainit._precision import dtype_of
 from constrainit.doctor import _batch, _own_optimizer
 from constrainit.doctor._orders import as_outputs, filled, losses_of
 from constrainit.doctor._recording import Recording, as_it_is, count_of, is_float
+from constrainit.doctor._pace import Pace
 from constrainit.doctor._state import attribute
 from constrainit.doctor.engines import engine
 from constrainit.doctor.engines._result import Stepped
@@ -97,7 +98,7 @@ class Problem:
         self.factor_of_own = 1.0
         self.late: Any = None
         self.faint: Any = None
-        self.operations = 0
+        self.operations, self.pace = 0, Pace()
         self.came_with: dict[int, Any] | None = None
         self.start: Any = None
 
@@ -121,7 +122,7 @@ class Problem:
     @property
     def is_small(self) -> bool:
         """Whether a step is cheap enough for many more of them."""
-        return self.numbers <= _STEPS[0][1]
+        return self.numbers <= _STEPS[0][1] and not self.pace.is_dear
 
     @property
     def numbers(self) -> int:
@@ -203,10 +204,12 @@ class Problem:
         Without `looking`, engines that run op by op leave the layers' outputs out.
         """
         self._looking = looking
-        if self._step is None:
+        is_first = self._step is None
+        if is_first:
             self.set_optimizer()
             self._step = engine().compile_step(self)
-        found = self._step(self)
+        with contextlib.nullcontext() if is_first else self.pace.timing():
+            found = self._step(self)
         while _own_optimizer.would_skip(self.optimizer, found):
             found = self._step(self)
         return found
