@@ -105,7 +105,7 @@ def whole_messages(wrong):
 def pytest_configure(config):
     """The marker of `_dealt`, and a cache of what JAX compiles."""
     config.addinivalue_line(
-        "markers", "in_turns(every=2): on JAX and TensorFlow one of so many, in turns, of each test"
+        "markers", "in_turns(every=2): on JAX and TensorFlow one test of so many each, in turns"
     )
     _cached(config)
 
@@ -138,27 +138,19 @@ def _dealt(items, backend):
     """The tests that JAX or TensorFlow runs: all without the mark, and its own of those with it.
 
     For what no compiler has a part in, or has the same part in for each parameter: PyTorch, which
-    compiles nothing, sees all. Of the parameters of a test the other two see one in `every` each,
-    one at least and not the same; a test without parameters is seen by one of the two. What is
-    skipped somewhere is in no turn: it may be skipped where it would be.
+    compiles nothing, sees all. Of the marked tests of a file the other two see one in `every` each,
+    and not the same. What is skipped somewhere is in no turn: it may be skipped where it would be.
     """
-    dealt, functions = set(), {}
+    dealt, places = set(), {}
     for item in items:
-        functions.setdefault((item.path, item.cls, item.originalname), []).append(item)
-    places = {}
-    for (path, *_), tests in functions.items():
-        marks = [
-            None if test.get_closest_marker("skipif") else test.get_closest_marker("in_turns")
-            for test in tests
-        ]
-        marked = [test for test, mark in zip(tests, marks, strict=True) if mark]
-        dealt |= {test.nodeid for test, mark in zip(tests, marks, strict=True) if not mark}
-        if not marked:
+        mark = None if item.get_closest_marker("skipif") else item.get_closest_marker("in_turns")
+        if mark is None:
+            dealt.add(item.nodeid)
             continue
-        place = places[path] = places.get(path, -1) + 1
-        every = next(mark for mark in marks if mark).kwargs.get("every", 2)
-        turn = place + ["jax", "tensorflow"].index(backend)
-        dealt |= {test.nodeid for test in marked[turn % max(2, min(every, len(marked))) :: every]}
+        every = mark.kwargs.get("every", 2)
+        place = places[item.path, every] = places.get((item.path, every), -1) + 1
+        if place % every == {"jax": 0, "tensorflow": every // 2}[backend]:
+            dealt.add(item.nodeid)
     return dealt
 
 

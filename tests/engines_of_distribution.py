@@ -42,7 +42,7 @@ STEPS, BATCH = 50, 16
 def make():
     """A model whose three kernels are in a norm, a bound with a brake, and a matrix set."""
     sets = [ci.UnitNorm(), ci.Braked(ci.NonNegative()), ci.Orthogonal()]
-    # Keras draws the seeds of its initializers here, and JAX compares what two processes start with.
+    # Keras draws seeds of initializers here, and JAX compares what two processes start with.
     # `set_random_seed` would import TensorFlow on every backend.
     random.seed(0)
     model = keras.Sequential([keras.Input((8,))])

@@ -10,6 +10,8 @@ from keras import layers, ops
 import constrainit as ci
 from constrainit.doctor.treatments import _chosen_edits, _edit_branches, _edit_slips, _edits
 
+pytestmark = pytest.mark.in_turns(every=4)
+
 
 class Largest(keras.constraints.Constraint):
     """Returns from a branch."""

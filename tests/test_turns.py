@@ -26,14 +26,13 @@ def items(**functions):
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 8])
 @pytest.mark.parametrize("every", [2, 3, 5, 9])
 def test_each_backend_has_its_own(count, every):
-    """One in `every` of the parameters on each, none on both; one at least where there are two."""
+    """One in `every` of the tests on each, none on both."""
     given = items(first=(count, {"every": every}), second=(count, {"every": every}))
     dealt = [_dealt(given, backend) for backend in ("jax", "tensorflow")]
     assert not dealt[0] & dealt[1]
-    for name in ("first", "second"):
-        shares = [sum(one.startswith(name) for one in share) for share in dealt]
-        assert all(count // every <= share <= -(-count // every) for share in shares)
-        assert sum(shares) == count if every == 2 or count == 1 else min(shares) >= 1
+    for share in dealt:
+        assert 2 * count // every <= len(share) <= -(-2 * count // every)
+    assert every > 2 or sum(map(len, dealt)) == 2 * count
 
 
 def test_what_is_not_in_turns_is_on_both():
@@ -42,6 +41,13 @@ def test_what_is_not_in_turns_is_on_both():
     always = {"always[0]", "always[1]", "always[2]"}
     assert _dealt(given, "jax") == {*always, "one[0]"}
     assert _dealt(given, "tensorflow") == {*always, "other[0]"}
+
+
+def test_files_and_shares_have_turns_of_their_own():
+    """So that a new test does not deal the tests of another file anew."""
+    given = items(one=(2, {"every": 2}), other=(4, {"every": 4}))
+    assert _dealt(given, "jax") == {"one[0]", "other[0]"}
+    assert _dealt(given, "tensorflow") == {"one[1]", "other[2]"}
 
 
 def test_what_is_skipped_somewhere_is_on_both():

@@ -12,7 +12,7 @@ class Pace:
     """The least time that a step has taken: what else a machine does makes none of them shorter.
 
     Attributes:
-        seconds: That time, of the process or of the clock, whichever is less; 0 while none is known.
+        seconds: The lesser of its time by the clock and of the process; 0 while none is known.
     """
 
     def __init__(self) -> None:

@@ -14,8 +14,8 @@ from keras.src.trainers.compile_utils import CompileLoss
 from constrainit._precision import dtype_of
 from constrainit.doctor import _batch, _own_optimizer
 from constrainit.doctor._orders import as_outputs, filled, losses_of
-from constrainit.doctor._recording import Recording, as_it_is, count_of, is_float
 from constrainit.doctor._pace import Pace
+from constrainit.doctor._recording import Recording, as_it_is, count_of, is_float
 from constrainit.doctor._state import attribute
 from constrainit.doctor.engines import engine
 from constrainit.doctor.engines._result import Stepped
