@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from constrainit._words import listed
 from constrainit.doctor._frames import Source
 
 LEVELS = ("error", "warning", "info")
@@ -115,8 +116,7 @@ def of_classes(found: Iterable[Finding], codes: Iterable[str]) -> list[Finding]:
         if others:
             first.others = tuple(others)
             names = [other.weight or other.layer for other in others]
-            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-            first.message += f"; so it is for {', '.join(names[:_NAMED])}{more}"
+            first.message += f"; so it is for {listed(names, _NAMED)}"
         for other in others:
             first_of[f"{other.code} {other.weight or other.layer}"] = first
     left = [one[0] for one in kept.values()]

@@ -13,7 +13,7 @@ from types import ModuleType
 import keras
 
 from constrainit._text import cut, visible
-from constrainit._words import with_article
+from constrainit._words import listed, with_article
 from constrainit.doctor._archive import check_model
 from constrainit.doctor._arguments import OF_BACKEND, foreign
 from constrainit.doctor._factories import factories, models
@@ -270,8 +270,7 @@ def _own_functions(module):
 
 
 def _listed(names):
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return ", ".join(names[:_MOST_NAMES]) + more or "none"
+    return listed(names, _MOST_NAMES) or "none"
 
 
 def _brief(value):

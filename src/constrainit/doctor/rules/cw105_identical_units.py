@@ -2,6 +2,7 @@
 
 import keras
 
+from constrainit._words import listed
 from constrainit.doctor.rules._rule import Rule
 
 
@@ -54,9 +55,8 @@ class IdenticalUnits(Rule):
 
     def _of_zeros(self, evidence, records):
         first, *others = records
-        more = f", and {len(others) - 3} more" if len(others) > 3 else ""
-        named = ", ".join(record.path for record in others[:3])
-        also = f", as {'do' if others[1:] else 'does'} {named}{more}" if others else ""
+        named = listed([record.path for record in others])
+        also = f", as {'do' if others[1:] else 'does'} {named}" if others else ""
         own = ": each of them keeps the gradient from the others, and" if others else ", so that"
         return self.made(
             f"it starts at zero{_by(first)}{also}; what comes in is lost{own} no gradient has come "

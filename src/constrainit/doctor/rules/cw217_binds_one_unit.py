@@ -1,5 +1,6 @@
 """CW217 binds-one-unit."""
 
+from constrainit._words import listed
 from constrainit.doctor.rules._rule import Rule
 
 _MOST = 3
@@ -44,13 +45,11 @@ class BindsOneUnit(Rule):
             if not made.bound or made.record.layer.name in ends:
                 continue
             inputs, units = made.record.shape
-            first = [str(unit) for unit in made.bound[:_MOST]]
-            more = f" and {len(made.bound) - _MOST} more" if len(made.bound) > _MOST else ""
             yield self.at_weight(
                 made,
                 f"its constraint {made.text} binds all {inputs} weights of unit "
-                f"{', '.join(first)}{more}, and none of the other units, which were drawn alike: a "
-                "rule for an input would hold for a row",
+                f"{listed(made.bound, _MOST)}, and none of the other units, which were drawn "
+                "alike: a rule for an input would hold for a row",
                 "the kernel is (inputs, units): slice rows for an input, w[-1:] for the last, and "
                 "put them together along axis=0",
                 {"units": list(made.bound), "of": units},

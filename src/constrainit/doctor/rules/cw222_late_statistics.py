@@ -2,6 +2,7 @@
 
 import math
 
+from constrainit._words import listed
 from constrainit.doctor.rules._rule import Rule, percent
 
 _LEFT = 0.05
@@ -69,12 +70,11 @@ class LateStatistics(Rule):
         slowest = max(late, key=_needed)
         endless = _needed(slowest) > _ENDLESS and now > _SEVERAL * abs(settled)
         steps = len(evidence.losses) - 1
-        names = ", ".join(repr(one.layer) for one in late[:3])
-        more = f" and {len(late) - 3} more" if len(late) > 3 else ""
+        names = listed([repr(one.layer) for one in late])
         way = 1 - slowest.momentum ** (steps * slowest.calls)
         yield self.made(
             f"after {steps} steps the batch costs {now:.3g} in prediction, and {settled:.3g} once "
-            f"the moving statistics of {names}{more} have settled: with "
+            f"the moving statistics of {names} have settled: with "
             f"momentum={slowest.momentum:g} they have come {percent(way)} of the way, and 95 % "
             f"takes {_needed(slowest)} steps. Until then evaluate and validation tell of them, not "
             "of the weights",

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from constrainit._words import listed
 from constrainit.doctor._each_time import each_time
 from constrainit.doctor._enlarging import enlarging_kernel
 from constrainit.doctor._planned import NUMBERS, by_depth, deviations, growth, planned
@@ -137,14 +138,13 @@ class ExplodingSignal(Rule):
             yield from self._multiplied(evidence) if far else ()
             return
         large.sort(key=lambda one: order.index(one.record.layer.name))
-        told = ", ".join(f"{one.gain:.3g} in {one.record.layer.name!r}" for one in large[:4])
-        more = f" and {len(large) - 4} more" if len(large) > 4 else ""
+        told = listed([f"{one.gain:.3g} in {one.record.layer.name!r}" for one in large], 4)
         peaks = {output.layer: output.peak for output in evidence.outputs}
         first = large[0].record
         start = planned(evidence, first.path)
         yield self.made(
             "its start is too large for its fan-in: the deviation of a kernel times the root of "
-            f"the inputs of a unit, by which it multiplies the signal, is {told}{more}, where "
+            f"the inputs of a unit, by which it multiplies the signal, is {told}, where "
             f"draws of the usual size have about one. {first.layer.name!r} gives up to "
             f"{peaks[first.layer.name]:.3g}, and "
             + (f"{flat[0]!r} is saturated by it" if flat else _gone(evidence))

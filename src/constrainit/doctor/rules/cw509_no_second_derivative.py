@@ -1,5 +1,6 @@
 """CW509 no-second-derivative."""
 
+from constrainit._words import listed
 from constrainit.doctor.rules._rule import Rule, percent
 
 
@@ -55,10 +56,9 @@ class NoSecondDerivative(Rule):
         found = evidence.kinks
         if found is None:
             return
-        named = ", ".join(map(repr, found.layers[:3]))
-        more = f" and {len(found.layers) - 3} more" if len(found.layers) > 3 else ""
+        named = listed([repr(layer) for layer in found.layers])
         yield self.made(
-            f"the loss depends on second derivatives, which the activation of {named}{more} has "
+            f"the loss depends on second derivatives, which the activation of {named} has "
             f"not: round corners change it by {percent(found.rounder)}, and by "
             f"{percent(found.change)} where they are ten times less round",
             "take an activation with as many derivatives as the equation asks for: tanh, softplus, "

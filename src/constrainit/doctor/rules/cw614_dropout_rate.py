@@ -1,5 +1,6 @@
 """CW614 dropout-rate."""
 
+from constrainit._words import listed
 from constrainit.doctor.rules._rule import Rule, percent
 
 
@@ -54,7 +55,6 @@ class DropoutRate(Rule):
         first, given, kept = made.losses
         worst = max(made.places, key=lambda one: one.rate)
         names = list(dict.fromkeys(one.layer.name for one in made.places))
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         each = "drops" if len(names) == 1 else "drop up to"
         noise = (
             f". With what they drop the loss in training is {made.noise:.4g} then: their noise is "
@@ -63,7 +63,7 @@ class DropoutRate(Rule):
             else ""
         )
         yield self.made(
-            f"{', '.join(names[:3])}{more} {each} {percent(worst.rate)} of what they are given "
+            f"{listed(names)} {each} {percent(worst.rate)} of what they are given "
             f"({worst.argument}={worst.rate:g}): on examples that it is not trained on, the loss "
             f"goes from {first:.4g} to {given:.4g} in {made.steps} steps, and to {kept:.4g} in "
             f"{made.steps_kept} with {worst.argument}={1 - worst.rate:.3g}{noise}",

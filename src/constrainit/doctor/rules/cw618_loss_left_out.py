@@ -1,5 +1,6 @@
 """CW618 loss-left-out."""
 
+from constrainit._words import listed
 from constrainit.doctor.rules._rule import Rule
 
 _SHOWN = 3
@@ -44,10 +45,7 @@ class LossLeftOut(Rule):
 
     def find(self, evidence):
         for one in evidence.uncounted:
-            paths = [record.path for record in one.records]
-            named = ", ".join(paths[:_SHOWN])
-            more = len(paths) - _SHOWN
-            named += f" and {more} more" if more > 0 else ""
+            named = listed([record.path for record in one.records], _SHOWN)
             if one.loss is None:
                 said = (
                     f"the output {one.name!r} has targets and no loss: {named} would be trained by "
@@ -69,6 +67,7 @@ class LossLeftOut(Rule):
             yield self.made(
                 said,
                 fix,
-                {"weights": len(paths)} | ({} if one.loss is None else {"own_loss": one.loss}),
+                {"weights": len(one.records)}
+                | ({} if one.loss is None else {"own_loss": one.loss}),
                 layer=one.records[-1].layer.name,
             )

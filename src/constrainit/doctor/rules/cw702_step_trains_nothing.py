@@ -1,5 +1,6 @@
 """CW702 step-trains-nothing."""
 
+from constrainit._words import listed
 from constrainit.doctor.rules._rule import Rule
 
 _FEW = 3
@@ -60,10 +61,9 @@ class StepTrainsNothing(Rule):
             return
         left = [r.path for r in trainable if r.path not in own.moved | own.handed]
         if left:
-            more = f" and {len(left) - _FEW} more" if len(left) > _FEW else ""
             yield self.made(
                 f"its own train_step neither moves nor hands to an optimizer {len(left)} of its "
-                f"{len(trainable)} trainable weights: {', '.join(left[:_FEW])}{more}",
+                f"{len(trainable)} trainable weights: {listed(left, _FEW)}",
                 "right if they are only read; then trainable=False says so. Else add them to the "
                 "weights that gradients are taken of",
                 {"left": len(left), "trainable": len(trainable)}, level="info", source=own.source,

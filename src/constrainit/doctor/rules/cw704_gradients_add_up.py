@@ -1,5 +1,6 @@
 """CW704 gradients-add-up."""
 
+from constrainit._words import listed
 from constrainit.doctor.rules._rule import Rule
 
 
@@ -52,11 +53,9 @@ class GradientsAddUp(Rule):
         own = evidence.own
         if own is None or not own.adding_up:
             return
-        named = ", ".join(own.adding_up[:3])
-        more = f" and {len(own.adding_up) - 3} more" if len(own.adding_up) > 3 else ""
         yield self.made(
             "its own train_step never clears its gradients: taken a second time from the same "
-            f"weights, it gives gradients twice as large for {named}{more}",
+            f"weights, it gives gradients twice as large for {listed(own.adding_up)}",
             "call self.zero_grad() before loss.backward()",
             {"weights": len(own.adding_up), "times": 2.0}, source=own.source,
         )  # fmt: skip

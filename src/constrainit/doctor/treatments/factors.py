@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from constrainit._words import listed
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor._set_code import drawn_from, written
 from constrainit.doctor._statistics import to_numpy
@@ -38,9 +39,8 @@ def one_of_zeros(problem, evidence, found):
         left = [pair for pair in left if id(pair[1].variable) not in reached]
     if not 0 < len(drawn) < len(zeros):
         return None
-    more = f", and {len(drawn) - 3} more" if len(drawn) > 3 else ""
     return Changed(
-        f"{', '.join(drawn[:3])}{more} drawn at random, and the others left at zero",
+        f"{listed(drawn)} drawn at random, and the others left at zero",
         code="\n".join(dict.fromkeys(codes)),
     )
 

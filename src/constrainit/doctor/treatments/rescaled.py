@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from constrainit._words import listed
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import given_in_prediction, is_custom
 from constrainit.doctor._state import attribute
@@ -47,12 +48,11 @@ def to_unit_size(problem, evidence, found):
             factors.append((record, factor))
     if not factors:
         return None
-    told = ", ".join(f"{record.path} times {factor:g}" for record, factor in factors[:3])
-    more = f", and {len(factors) - 3} more" if len(factors) > 3 else ""
+    told = listed([f"{record.path} times {factor:g}" for record, factor in factors])
     how = "varies by about one" if fading else "is about one"
     how = f"scaled so that what goes into each activation {how}"
     how = f"centered and {how}" if centers else how
-    return Changed(f"kernels {how}: {told}{more}", code=_code(problem, factors, centers))
+    return Changed(f"kernels {how}: {told}", code=_code(problem, factors, centers))
 
 
 def to_kept_size(problem, evidence, found):
@@ -83,10 +83,9 @@ def to_kept_size(problem, evidence, found):
             for record, start in zip(within[name], starts, strict=True):
                 start_at(record, factor * start)
         factors += [(record, factor) for record in within[name]]
-    told = ", ".join(f"{record.path} times {factor:g}" for record, factor in factors[:3])
-    more = f", and {len(factors) - 3} more" if len(factors) > 3 else ""
+    told = listed([f"{record.path} times {factor:g}" for record, factor in factors])
     return Changed(
-        f"kernels scaled so that what each layer gives is about one: {told}{more}",
+        f"kernels scaled so that what each layer gives is about one: {told}",
         code=_code(problem, factors, False),
     )
 

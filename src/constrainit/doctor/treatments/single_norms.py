@@ -4,6 +4,7 @@ import math
 
 import keras
 
+from constrainit._words import listed
 from constrainit.doctor.treatments._configs import config_of, each
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.doctor.treatments.models import made_from
@@ -32,9 +33,8 @@ def without_them(problem, evidence, found):
     each(config, edit)
     if not changed:
         return None
-    more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
     return Changed(
-        f"without {', '.join(changed[:3])}{more}, over a single number",
+        f"without {listed(changed)}, over a single number",
         made_from(problem, config),
         f"# without layers.LayerNormalization: {', '.join(changed)}",
     )

@@ -9,6 +9,7 @@ from keras import ops
 
 from constrainit._calibrate import calibrate
 from constrainit._obey import measured, move, prepare, project, redraw
+from constrainit._words import listed
 from constrainit.doctor._finding import Finding
 from constrainit.doctor._losses_at import loss_anew
 from constrainit.doctor._problem import Problem
@@ -142,8 +143,7 @@ def redrawn(problem, evidence, found):
     if not named:
         return None
     return Changed(
-        f"{', '.join(named[:3])} drawn at random"
-        + (f", and {len(named) - 3} more" if len(named) > 3 else ""),
+        f"{listed(named)} drawn at random",
         code=assigned(problem, starts),
     )
 

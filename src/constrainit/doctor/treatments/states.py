@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from constrainit._words import listed
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._pastes import assigned
@@ -31,10 +32,9 @@ def drawn_states(problem, evidence, found):
         draw = keras.initializers.RandomNormal(stddev=1.0, seed=seed)
         record.assign(ops.cast(draw(record.shape, record.dtype), record.dtype))
         starts.append((record, f"keras.initializers.RandomNormal(stddev=1.0, seed={seed})"))
-    named = ", ".join(record.path for record in chosen[:3])
-    more = f", and {len(chosen) - 3} more" if len(chosen) > 3 else ""
+    named = listed([record.path for record in chosen])
     return Changed(
-        f"{named}{more} drawn at random in place of zeros, of which the divisor is computed",
+        f"{named} drawn at random in place of zeros, of which the divisor is computed",
         code=assigned(problem, starts),
     )
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from constrainit._words import listed
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._pastes import variable
@@ -48,11 +49,10 @@ def wide_beside_the_steps(problem, evidence, found):
         factors.append((record, best))
     if not factors:
         return None
-    told = ", ".join(f"{record.path} {factor:g} times" for record, factor in factors[:3])
-    more = f", and {len(factors) - 3} more" if len(factors) > 3 else ""
+    told = listed([f"{record.path} {factor:g} times" for record, factor in factors])
     lines = "".join(f"    ({variable(problem, r)}, {factor:g}),\n" for r, factor in factors)
     return Changed(
         f"a start as wide as the steps that kernels are rounded to, of which nothing was left: "
-        f"{told}{more} as wide",
+        f"{told} as wide",
         code=f"for kernel, factor in [\n{lines}]:\n    kernel.assign(factor * kernel)",
     )
