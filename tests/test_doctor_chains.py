@@ -49,6 +49,7 @@ def test_what_overflows_by_the_first_projection():
     first, *others = report.findings
     assert first.code == "CW101", str(report)
     assert first.weight.endswith("recurrent_kernel"), str(report)
+    assert first.treatment is not None
     assert first.treatment.healed, str(report)
     assert any(other.code == "CW404" for other in others), str(report)
     assert all(cause_of(one, report.findings) is first for one in others), str(report)

@@ -177,6 +177,7 @@ REMEDIES = (
     Remedy(("CW405",), opened.scales_of_ones),
     Remedy(("CW405",), opened.shown, trains=True),
     Remedy(("CW405",), opened.masked, saved=False),
+    Remedy(("CW405",), masks.negated, saved=False, trains=True),
     Remedy(("CW405",), single_norms.without_them, trains=True),
     Remedy(("CW405",), wide_starts.wide_beside_the_steps, moves=True, trains=True),
     *(
