@@ -3,6 +3,7 @@
 from constrainit.doctor.treatments import (
     adapted,
     along_time,
+    as_constraints,
     axes,
     by_fan_in,
     constraints,
@@ -127,6 +128,7 @@ REMEDIES = (
         for f in (0.1, 0.01)
     ),
     Remedy(("CW406",), models.spectral_constraint),
+    Remedy(("CW406",), as_constraints.assigned_by_constraints, brings=("CW208",), saved=False),
     Remedy(("CW406",), stored.as_states_of_their_layers, saved=False),
     Remedy(("CW611",), training.new_optimizer, saved=False),
     Remedy(("CW508",), training.larger_epsilon),
