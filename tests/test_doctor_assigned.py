@@ -36,6 +36,31 @@ class Clipped(layers.Layer):
         return ops.matmul(x, self.kernel)
 
 
+class Scaled(layers.Layer):
+    """Assigns to the weight that it trains, by a number of its own and a name for it."""
+
+    most = 1.0
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(shape[-1], 3), initializer="ones", name="kernel")
+
+    def call(self, x):
+        kernel = self.kernel / ops.maximum(self.most, ops.norm(self.kernel))
+        self.kernel.assign(kernel)
+        return ops.matmul(x, kernel)
+
+
+class Following(layers.Layer):
+    """Assigns to a weight what is computed of the batch, too."""
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(shape[-1],), initializer="ones", name="kernel")
+
+    def call(self, x):
+        self.kernel.assign(0.9 * self.kernel + 0.1 * ops.mean(x, axis=0))
+        return x * self.kernel
+
+
 def first(layer):
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((4,)), layer, layers.Dense(1)])
@@ -61,11 +86,26 @@ def test_a_state_that_is_trained():
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="the assignment is kept")
-def test_a_weight_to_train_is_no_state():
-    """It depends on no other weight, and stays one to train."""
-    found = [f for f in first(Clipped(name="clipped")) if f.code == "CW406"]
+@pytest.mark.parametrize(
+    ("kind", "constraint"),
+    [(Clipped, "keras.constraints.NonNeg()"), (Scaled, "lambda w: w / ops.maximum(self.most, ")],
+)
+def test_a_rule_of_a_weight_to_train_is_a_constraint(kind, constraint):
+    """It depends on no other weight: what the call assigned is done after each step."""
+    found = [f for f in first(kind(name="own")) if f.code == "CW406"]
     assert found
-    assert all(f.treatment is None or not f.treatment.healed for f in found)
+    assert found[0].treatment is not None
+    assert found[0].treatment.healed
+    assert f"constraint={constraint}" in found[0].treatment.diff
+    assert "-        self.kernel.assign" in found[0].treatment.diff
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="the assignment is kept")
+def test_what_is_computed_of_the_batch_is_no_constraint():
+    """No set is known that it could be a member of."""
+    found = [f for f in first(Following(name="own")) if f.code == "CW406"]
+    assert found
+    assert all(f.treatment is None or "constraint" not in f.treatment.change for f in found)
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="the assignment is kept")

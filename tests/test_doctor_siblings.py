@@ -168,3 +168,42 @@ def test_a_bound_that_training_is_far_from_is_not_at_fault():
     assert "matrix.shape[-1]" in first.treatment.diff
     bound = [f for f in report.findings if f.code == "CW302"]
     assert all(f.level != "error" and not f.evidence["reached"] for f in bound)
+
+
+@keras.saving.register_keras_serializable("siblings")
+class Rising(layers.Layer):
+    """Weights that are the softplus of free ones, and a tanh."""
+
+    def __init__(self, units, start=0.0, **named):
+        super().__init__(**named)
+        self.units, self.start, self.activation = units, start, keras.activations.tanh
+
+    def build(self, shape):
+        start = keras.initializers.RandomNormal(self.start, 0.1)
+        self.free = self.add_weight((shape[-1], self.units), start, name="free")
+
+    def call(self, x):
+        return self.activation(ops.matmul(x, ops.softplus(self.free)))
+
+    def compute_output_shape(self, shape):
+        return (*shape[:-1], self.units)
+
+
+@pytest.mark.parametrize("start", [0.0, -3.0])
+def test_positive_weights_of_centered_inputs(start):
+    """What goes to both flat ends varies most of all, and is saturated: each matrix is lowered."""
+    keras.utils.set_random_seed(0)
+    rising = [Rising(48, start, name=name) for name in ("first", "second")]
+    model = keras.Sequential([keras.Input((6,)), *rising, layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    x = np.random.default_rng(0).uniform(-1, 1, size=(64, 6)).astype("float32")
+    found = [f for f in ci.diagnose(model, x, np.tanh(x.sum(axis=1))[:, None]).findings if f.counts]
+    assert bool(found) == (start == 0.0)
+    for first in found[:1]:
+        assert (first.code, first.layer) == ("CW402", "second")
+        assert first.weight.endswith("second/free")
+        assert "first/free" in first.fix
+        assert first.treatment is not None
+        assert first.treatment.healed
+        assert "second/free starts" in first.treatment.change
+        assert "lower" in first.treatment.change

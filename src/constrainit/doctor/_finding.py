@@ -90,12 +90,20 @@ class Finding:
 
 
 def cause_of(finding: Finding, found: Iterable[Finding]) -> Finding | None:
-    """The finding that another one follows from, if it is there and no consequence itself."""
-    if not finding.cause:
-        return None
-    code, _, where = finding.cause.partition(" ")
-    named = (f for f in found if f.code == code and (f.weight or f.layer) == where and not f.cause)
-    return next(named, None)
+    """The finding that another one follows from in the end, if it is there; None in a circle."""
+    found, one, passed = list(found), finding, {id(finding)}
+    while one.cause:
+        code, _, where = one.cause.partition(" ")
+        named = [f for f in found if f.code == code and (f.weight or f.layer) == where]
+        named = [f for f in named if f is not one]
+        if not named:
+            break
+        # Of two of the same rule and place, the one that follows from nothing.
+        one = min(named, key=lambda f: bool(f.cause))
+        if id(one) in passed:
+            return None
+        passed.add(id(one))
+    return None if one is finding else one
 
 
 def of_classes(found: Iterable[Finding], codes: Iterable[str]) -> list[Finding]:

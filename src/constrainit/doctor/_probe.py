@@ -18,6 +18,7 @@ from constrainit.doctor._drawn_anew import drawn_anew
 from constrainit.doctor._dropped import dropped
 from constrainit.doctor._dropped_units import drops_most
 from constrainit.doctor._endless import endless
+from constrainit.doctor._erasing import erasing
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._far_targets import far_targets
 from constrainit.doctor._following_weights import is_to_stay, of_weights, with_live_views
@@ -162,6 +163,7 @@ def _usual(problem, constraints, evidence):
     evidence.severed = severed(problem, evidence)
     evidence.padded = looked(problem, "padding", padded, *both)
     evidence.masked = looked(problem, "hidden steps", masked, *both)
+    evidence.erasing = looked(problem, "what layers let through", erasing, *both, otherwise=[])
     evidence.uncounted = looked(problem, "losses that do not count", uncounted, *both, otherwise=[])
     evidence.pairs = own_loss_compares_all(problem)
     if evidence.fault_step is None:

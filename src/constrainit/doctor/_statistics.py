@@ -172,6 +172,11 @@ def _flat(value, activation):
     return (value < low) | (value > 1 - low)
 
 
+def share_saturated(value: np.ndarray, activation: str) -> float | None:
+    """The share of outputs at the flat ends of a sigmoid or tanh; None for others."""
+    return float(np.mean(_flat(value, activation))) if activation in _BOUNDED else None
+
+
 def as_output(
     layer: str, kind: str, activation: str, found: np.ndarray, gradient: float | None = None
 ) -> Output:

@@ -145,8 +145,7 @@ class Evidence:
         reloaded: Layers of the user's own that come back from their config with other arguments.
         lost_constraints: Weights whose constraint a config leaves out, with a layer that fails so.
         drawn_anew: Layers of the user's own that come back from a file with other arrays.
-        other_axes: Weights whose model trains along other axes of their constraints only; asked
-            once, of the model as it came.
+        other_axes: Weights whose model trains along other axes only; asked once, as it came.
         cut: Tables and inputs that are asked for rows by fractions.
         frozen: Models that are frozen, with layers that are not.
         scales: Normalizations that have not seen the data.
@@ -163,6 +162,7 @@ class Evidence:
         endless: A weight whose size alone takes the loss down without end, where there is one.
         padded: A table whose sequences end in padding without a mask, where an output is constant.
         masked: A layer whose mask hides steps of the data, where an output is constant.
+        erasing: Layers that let next to nothing of what they are given through, and why.
         stuck: Weights at their bounds without any gradient, where the output has become constant.
         uncounted: Outputs whose loss counts for nothing, with weights that it alone would train.
         overruled: A loss that is not learnt beside that of another output, and alone is; asked
@@ -269,6 +269,7 @@ class Evidence:
     endless: Any = None
     padded: Any = None
     masked: Any = None
+    erasing: list[Any] = field(default_factory=list)
     stuck: list[StuckEvidence] = field(default_factory=list)
     uncounted: list[Any] = field(default_factory=list)
     overruled: Any = None

@@ -57,7 +57,7 @@ _OF_TRAINING = (
     UnboundedLoss.code, EpsilonUnderflows.code, Rounding.code, NoSecondDerivative.code,
     GradientsAddUp.code,
 )  # fmt: skip
-_FIRST = ("forward", "loss", "gradients")
+FIRST = ("forward", "loss", "gradients")
 """The stages before a constraint has acted."""
 
 
@@ -111,7 +111,7 @@ def _follow_signal(found, order):
 def _follow_stuck(found):
     """Units that die in the steps, behind weights that are stuck, are dead because of these."""
     for own in _of(found, StuckAtBound):
-        for finding in [f for f in _of(found, DeadStart) if f.stage not in _FIRST]:
+        for finding in [f for f in _of(found, DeadStart) if f.stage not in FIRST]:
             finding.cause = f"{own.code} {own.weight}"
 
 
@@ -198,7 +198,7 @@ def _follow_constraint(found):
     """What is finite until a constraint has made NaN of a weight follows from that."""
     made = next((f for f in found if f.code == ConstraintMakesNan.code), None)
     broken = [f for f in found if f.code in BROKEN]
-    if made is not None and not any(f.stage in _FIRST for f in broken):
+    if made is not None and not any(f.stage in FIRST for f in broken):
         for finding in broken:
             finding.cause = f"{made.code} {made.weight}"
 
@@ -253,7 +253,7 @@ def _follow_jump(found, evidence):
             continue
         for finding in found:
             jump = by_sum is not None and finding in own and finding.code in _BY_START
-            later = finding.code in BY_JUMP and finding.stage not in _FIRST
+            later = finding.code in BY_JUMP and finding.stage not in FIRST
             if (jump or later) and not finding.cause:
                 finding.cause = cause.cause or f"{cause.code} {cause.weight}"
 
@@ -270,7 +270,7 @@ def _follow_gradient(found):
     """What the weights make of the batch once their first gradient was NaN follows from that."""
     lost = [f for f in found if f.code == NonfiniteGradient.code and f.stage == "gradients"]
     for finding in found if lost else []:
-        if finding.code in BROKEN and finding.stage not in _FIRST:
+        if finding.code in BROKEN and finding.stage not in FIRST:
             finding.cause = f"{lost[0].code} {lost[0].weight or lost[0].layer}"
 
 

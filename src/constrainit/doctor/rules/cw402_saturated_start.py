@@ -1,5 +1,7 @@
 """CW402 saturated-start."""
 
+from constrainit._words import listed
+from constrainit.doctor._recording import is_custom
 from constrainit.doctor.rules._rule import Rule, percent, when
 
 _MOST = 0.5
@@ -25,9 +27,9 @@ class SaturatedStart(Rule):
 
     Known limits:
         Counted are outputs of pre-activations beyond 5, in activations that Keras knows by the
-        names sigmoid and tanh. A gate that is meant to be shut looks the same. An output of the
-        model that is saturated after the steps only, while they halve the loss, is sure of what it
-        has learnt: that is a note.
+        names sigmoid and tanh. Of a layer of the user's own its one matrix is named. A gate that is
+        meant to be shut looks the same. An output of the model that is saturated after the steps
+        only, while they halve the loss, is sure of what it has learnt: that is a note.
 
     Source:
         Half of the outputs is the threshold of SageMaker Debugger and of DeepDiagnosis (Wardat et
@@ -57,13 +59,40 @@ class SaturatedStart(Rule):
                         numbers, **where, level="info",
                     )  # fmt: skip
                     continue
+                own = _own_kernel(evidence, output)
                 yield self.made(
                     f"{says}: little gradient gets through",
-                    "start with weights whose sum over the inputs is near one, or center the input",
-                    numbers, **where,
+                    _fix(evidence, own), numbers, **where, weight=own.path if own else "",
                 )  # fmt: skip
             if flat:
                 return
+
+
+def _own_kernel(evidence, output):
+    """The trained matrix of a layer of the user's own, where it has one."""
+    own = [
+        record for record in evidence.weights
+        if record.layer.name == output.layer and is_custom(record.layer)
+        and record.variable.trainable and len(record.shape) > 1
+    ]  # fmt: skip
+    return own[0] if len(own) == 1 else None
+
+
+def _fix(evidence, own):
+    least = "start with weights whose sum over the inputs is near one, or center the input"
+    if own is None:
+        return least
+    alike = [
+        record.path for record in evidence.weights
+        if type(record.layer) is type(own.layer) and record.layer is not own.layer
+        and record.variable.name == own.variable.name
+    ]  # fmt: skip
+    others = f", and that of the other layers of its class, {listed(alike)}" if alike else ""
+    return (
+        f"{least}; where call takes {own.variable.name} through a softplus or an exponential, so "
+        "that all weights are positive and add up over the inputs, start it lower, at the "
+        f"logarithm of about one by their number{others}"
+    )
 
 
 def _is_sure(evidence, stage, output):

@@ -13,6 +13,8 @@ from constrainit.model import WeightRecord
 
 _ROUNDING, _LATER = 1e-6, 1e-4
 
+_OR_BY_BATCHES = ", or over examples by BatchNormalization"
+
 _NORMS = (
     keras.layers.BatchNormalization,
     keras.layers.LayerNormalization,
@@ -48,8 +50,11 @@ class ConstantOutput(Rule):
         Named as the cause are: a normalization whose scale is zero and gets no gradient; a matrix
         of the layer that is all zero and not trained, as a table of pretrained vectors; a weight of
         the layer whose gradient a line of the user's own code cuts off; padding without a mask
-        in front of a recurrence; a mask that hides steps between others, or whole sequences. Else
-        it says where to look.
+        in front of a recurrence; a mask that hides steps between others, or whole sequences; a
+        normalization over a single number, which leaves zero, or the sign where it divides by the
+        size alone; attention of Keras that is given a mask, where the loss hardly falls or an
+        output is the same for all, if what it gives varies over the batch once the mask is negated.
+        Else it says where to look.
 
     Source:
         The rule for layers without variation of theDeepChecker (Ben Braiek and Khomh, 2023).
@@ -69,21 +74,68 @@ class ConstantOutput(Rule):
         # A layer that is called several times may be given the state that a loop begins with.
         moves = {o.layer for o in evidence.outputs if not _still(o, _ROUNDING)}
         last = {(o.layer, i): o for i, o in enumerate(evidence.outputs_last)}
+        erasing = {made.layer.name: made for made in evidence.erasing}
+        # What a layer holds gives its own before it.
+        within = {
+            part.name: (output, erasing[output.layer])
+            for output in evidence.outputs if output.layer in erasing
+            for part in erasing[output.layer].layer._flatten_layers()
+        }  # fmt: skip
         for place, output in enumerate(evidence.outputs):
             later = last.get((output.layer, place))
+            if output.layer in erasing:
+                yield self._erased(output, erasing[output.layer])
+                return
             if later is None or output.layer in cut | moves or is_cut_behind(evidence, output):
                 continue
             if _still(output, _ROUNDING) and _still(later, _LATER):
+                if output.layer in within:
+                    yield self._erased(*within[output.layer])
+                    return
                 why, fix, where = _cause(evidence, output)
                 yield self.made(
-                    f"the output of {output.kind} {output.layer!r} is the same for every example "
-                    f"of the batch (mean {output.mean:.3g}, deviation over the batch "
-                    f"{output.spread:.3g}), before and after the steps{why}",
+                    f"{_same(output)}, before and after the steps{why}",
                     fix,
                     {"spread": output.spread, "mean": output.mean},
                     **{"layer": output.layer, **where},
                 )  # fmt: skip
                 return
+
+    def _erased(self, output, made):
+        """A layer that lets next to nothing of what it is given through."""
+        numbers = {"spread": output.spread, "mean": output.mean}
+        if made.hides is not None:
+            one = made.hides
+            return self.made(
+                f"what {output.kind} {output.layer!r} gives is the same for every example of the "
+                f"batch: its mask shows it {percent(one.shown)} of what it may attend to, in which "
+                "the examples do not differ. With the mask negated it varies by "
+                f"{one.negated:.2g} of its size",
+                "let the mask be True where attention is allowed, as Keras takes it: in PyTorch's "
+                "key_padding_mask True hides. Negate it, keras.ops.logical_not(mask)",
+                {**numbers, "spread": one.spread}, layer=output.layer,
+            )  # fmt: skip
+        if made.signs:
+            return self.made(
+                f"{output.kind} {output.layer!r} normalizes over a single number, which by its own "
+                "size is 1 or -1: of what comes in the sign is left",
+                f"leave it out, or normalize over an axis of several{_OR_BY_BATCHES}",
+                numbers, layer=output.layer,
+            )  # fmt: skip
+        return self.made(
+            f"{_same(output)}: it normalizes over an axis of one entry, which less its own mean is "
+            "zero, whatever comes in",
+            f"{output.layer!r} normalizes over a single number: leave it out, or normalize over an "
+            f"axis of several{_OR_BY_BATCHES}",
+            numbers, layer=output.layer,
+        )  # fmt: skip
+
+
+def _same(output):
+    return (
+        f"the output of {output.kind} {output.layer!r} is the same for every example of the batch "
+        f"(mean {output.mean:.3g}, deviation over the batch {output.spread:.3g})"
+    )
 
 
 def _cause(evidence, output):
@@ -194,13 +246,6 @@ def _fix(evidence, output):
         return (
             f"a softmax in {output.layer!r} runs over a single unit, for which it gives 1 whatever "
             "comes in: take a sigmoid, or one unit for each class"
-        )
-    layers = [record for record in evidence.weights if record.layer.name == output.layer]
-    norm = keras.layers.LayerNormalization
-    if any(isinstance(r.layer, norm) and tuple(r.shape) == (1,) for r in layers):
-        return (
-            f"{output.layer!r} normalizes over a single number, which less its own mean is zero: "
-            "normalize over an axis of several, or over examples by BatchNormalization"
         )
     return (
         "look at what feeds it: a saturated or dead layer, positive weights through many layers "

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -26,13 +27,13 @@ def keeps_dimensions(text):
         along = any(word.arg == "axis" for word in node.keywords)
         return along and node.func.attr in REDUCTIONS
 
-    new = _with_argument(text, "keepdims", "True", reduces)
+    new = with_argument(text, "keepdims", "True", reduces)
     return new and ("reductions keep their axis (keepdims=True)", new)
 
 
 def seeded(text):
     """Draws of `keras.random` with a seed of their own: without one they need a global state."""
-    new = _with_argument(text, "seed", "0", draws_by_keras)
+    new = with_argument(text, "seed", "0", draws_by_keras)
     return new and ("random numbers are drawn with a seed", new)
 
 
@@ -221,7 +222,7 @@ def all_replaced(text, pairs):
     return text
 
 
-def _with_argument(text, name, value, is_meant):
+def with_argument(text: str, name: str, value: str, is_meant: Callable[[Any], bool]) -> str | None:
     """A source in which the calls of methods that are meant get an argument they lack, or None."""
     calls = [
         node for node in ast.walk(ast.parse(text))

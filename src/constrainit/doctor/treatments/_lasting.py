@@ -10,6 +10,8 @@ import numpy as np
 from constrainit.doctor._finding import Finding
 from constrainit.doctor._penalty import falls
 from constrainit.doctor._undone import ENOUGH
+from constrainit.doctor.rules._following import FIRST
+from constrainit.doctor.rules._following_roots import BROKEN
 from constrainit.doctor.rules._symptoms import diverges
 from constrainit.doctor.treatments._falling import (
     fallen_by,
@@ -98,13 +100,20 @@ def confirmed(
     if not doubt and remedy.longer:
         other = after.changed.problem or problem
         doubt = outrun(remedy, farther, wanted, _has_same_loss(problem, other))
-    if not doubt and _is_asked(remedy, wanted) and problem.is_small:
+    asked = _is_asked(remedy, wanted) or _is_whole_again(found, after)
+    if not doubt and asked and problem.is_small:
         doubt = _later(remedy, farther, wanted)
     return after.doubted(doubt) if doubt else after
 
 
 def _is_asked(remedy, wanted):
     return remedy.factor < 1 or any(finding.code in _BY_TRAINING for finding in wanted)
+
+
+def _is_whole_again(found, after):
+    """Whether what is not finite in training without a change is gone with it."""
+    now = {f.code for f in after.found}
+    return any(f.code in BROKEN and f.stage not in FIRST for f in found) and now.isdisjoint(BROKEN)
 
 
 def _later(remedy, farther, wanted):

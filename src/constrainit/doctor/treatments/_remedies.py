@@ -3,6 +3,7 @@
 from constrainit.doctor.treatments import (
     adapted,
     along_time,
+    as_constraints,
     axes,
     by_fan_in,
     constraints,
@@ -10,6 +11,7 @@ from constrainit.doctor.treatments import (
     data,
     drawn_in,
     dropouts,
+    each_example,
     entries,
     factors,
     finite_constants,
@@ -126,6 +128,7 @@ REMEDIES = (
         for f in (0.1, 0.01)
     ),
     Remedy(("CW406",), models.spectral_constraint),
+    Remedy(("CW406",), as_constraints.assigned_by_constraints, brings=("CW208",), saved=False),
     Remedy(("CW406",), stored.as_states_of_their_layers, saved=False),
     Remedy(("CW611",), training.new_optimizer, saved=False),
     Remedy(("CW508",), training.larger_epsilon),
@@ -168,6 +171,7 @@ REMEDIES = (
     Remedy(("CW602",), data.scaled_targets, saved=False, trains=True),
     Remedy(("CW615",), training.higher_rate, longer=True),
     Remedy(("CW614",), dropouts.what_is_kept),
+    *(Remedy(("CW415",), each_example.along(axis), saved=False, trains=True) for axis in (-1, 1)),
     Remedy(("CW416",), source.softer_softmax, saved=False, trains=True),
     Remedy(("CW408",), models.more_rows),
     Remedy(("CW509",), models.with_derivatives),
@@ -177,6 +181,7 @@ REMEDIES = (
     Remedy(("CW405",), opened.scales_of_ones),
     Remedy(("CW405",), opened.shown, trains=True),
     Remedy(("CW405",), opened.masked, saved=False),
+    Remedy(("CW405",), masks.negated, saved=False, trains=True),
     Remedy(("CW405",), single_norms.without_them, trains=True),
     Remedy(("CW405",), wide_starts.wide_beside_the_steps, moves=True, trains=True),
     *(

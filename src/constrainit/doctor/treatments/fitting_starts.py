@@ -5,7 +5,7 @@ from keras import ops
 
 from constrainit.doctor._losses_at import loss_now
 from constrainit.doctor._recording import given_in_prediction, is_custom
-from constrainit.doctor._statistics import to_numpy
+from constrainit.doctor._statistics import activation_of, share_saturated, to_numpy
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.doctor.treatments.starts import start_at
 from constrainit.model import walk
@@ -129,15 +129,18 @@ def _scaled_within(kind, factor):
 def off_the_flat_ends(problem, evidence, found):
     """The kernels of saturated layers of the user's own, where what these give varies most.
 
-    What such a layer makes of a weight is not known: an exponential is made small by moving its
-    weight down, an absolute value by a smaller weight. Both are tried, in the order of the layers.
+    What lies on a flat end does not count: a large signal that goes to both ends varies, too. What
+    such a layer makes of a weight is not known: an exponential is made small by moving its weight
+    down, an absolute value by a smaller weight. Both are tried, in the order of the layers; of two
+    that do about as well the nearer one is taken.
     """
     flat = [finding.layer for finding in found if finding.code == "CW402"]
     layers = [one for one in problem.model._flatten_layers() if one.name in flat and is_custom(one)]
     if not layers or not problem.is_small:
         return None
-    said, code = [], []
-    for layer in layers:
+    order = [output.layer for output in evidence.outputs]
+    said, codes = [], {}
+    for layer in sorted(layers, key=lambda one: order.index(one.name)):
         kernels = [r for r in walk(layer) if r.variable.trainable and len(r.shape) > 1]
         starts = [to_numpy(record.variable) for record in kernels]
 
@@ -157,18 +160,31 @@ def off_the_flat_ends(problem, evidence, found):
             f"initializer(shape, dtype) - {-shift:g}"
         )  # fmt: skip
         said.append(f"{', '.join(record.path for record in kernels)} starts {how}")
-        code.append(
-            f"# {', '.join(record.variable.name for record in kernels)} of {layer.name!r}\n"
-            f"self.add_weight(..., initializer=lambda shape, dtype=None: {made})"
-        )
-    return Changed("; ".join(said), code="\n".join(code)) if said else None
+        names = ", ".join(record.variable.name for record in kernels)
+        codes.setdefault((names, made), []).append(layer.name)
+    code = "\n".join(
+        f"# {names} of {', '.join(map(repr, layers))}\n"
+        f"self.add_weight(..., initializer=lambda shape, dtype=None: {made})"
+        for (names, made), layers in codes.items()
+    )
+    return Changed("; ".join(said), code=code) if said else None
 
 
 def _spread(problem, layer):
-    """By how much what a layer gives varies over the batch, at most; minus one if not finite."""
+    """By how much what a layer gives varies, by the share of it that is off the flat ends.
+
+    Over the batch, and for the unit that varies most; minus one if something is not finite.
+    """
     given = [v for name, v in given_in_prediction(problem.model, problem.x) if name == layer.name]
-    spreads = [value.reshape(-1, value.shape[-1]).std(axis=0).max() for value in given]
+    units = [value.reshape(-1, value.shape[-1]) for value in given]
+    spreads = [_held(layer, value) * value.std(axis=0).max() for value in units]
     return max((float(s) if np.isfinite(s) else -1.0 for s in spreads), default=-1.0)
+
+
+def _held(layer, value):
+    """The share of what a layer gives that is off the flat ends of its activation."""
+    share = share_saturated(value, activation_of(layer))
+    return 1.0 if share is None else 1.0 - share
 
 
 def _shifted(start, unit, shift):

@@ -1,10 +1,12 @@
-"""A remedy for averages over steps, of which a mask may leave none."""
+"""Remedies for masks: averages over steps of which one leaves none, attention that one blinds."""
 
 import types
 
 import keras
 from keras import ops
 
+from constrainit._words import listed
+from constrainit.doctor._hiding import mask_of, with_negated_mask
 from constrainit.doctor.treatments._remedy import Changed, with_other
 
 _CODE = """class MaskedMean(keras.layers.GlobalAveragePooling1D):
@@ -36,6 +38,34 @@ def floored_counts(problem, evidence, found):
         with_other(problem),
         f"{_CODE}\n\n# in place of GlobalAveragePooling1D: {names}",
     )
+
+
+def negated(problem, evidence, found):
+    """Attention that attends to what its mask hides, where it sees the same in all examples."""
+    names = {finding.layer for finding in found}
+    layers = [one.layer for one in evidence.erasing if one.hides is not None]
+    if not names & {layer.name for layer in layers}:
+        return None
+    lines = []
+    for layer in layers:
+        vars(layer)["call"] = _negating(layer, layer.call)
+        argument = mask_of(layer)
+        turned = "keras.ops.logical_not(mask)"
+        turned = turned if argument == "attention_mask" else f"[None, {turned}]"
+        lines.append(f"# where {layer.name!r} is called\n{layer.name}(..., {argument}={turned})")
+    return Changed(
+        f"the mask of {listed([layer.name for layer in layers])} is negated",
+        with_other(problem),
+        "\n".join(lines),
+    )
+
+
+def _negating(layer, call):
+    def run(*args, **kwargs):
+        given = with_negated_mask(layer, call, args, kwargs)
+        return call(*args, **kwargs) if given is None else call(**given)
+
+    return run
 
 
 def _mean(self, inputs, mask=None):

@@ -3,9 +3,11 @@
 import contextlib
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from constrainit.doctor._code import as_kind, is_of_library, kind_of_layer
 from constrainit.doctor._misfits import fitted
+from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import is_custom, own_function
 from constrainit.doctor.rules.cw201_constraint_raises import misfit
 from constrainit.doctor.treatments import _at_each_call, _edits, _in_steps
@@ -125,7 +127,7 @@ def _variable(problem, path):
 def with_a_gradient(problem, evidence, found):
     """The class of a layer that cuts the gradient off, with an operation that lets it through."""
     names = [finding.layer for finding in found]
-    return _edited_layer(problem, names, _edits.with_a_gradient)
+    return edited_layer(problem, names, _edits.with_a_gradient)
 
 
 def unrounded_loss(problem, evidence, found):
@@ -144,7 +146,7 @@ def in_shorter_steps(problem, evidence, found):
     """The class of a layer that adds to its state at each turn of a loop, in shorter steps."""
     layers = problem.model._flatten_layers()
     names = {part for f in found for part in (f.layer, *f.weight.split("/"))}
-    return _edited_layer(
+    return edited_layer(
         problem,
         [one.name for one in layers if one.name in names and is_custom(one)],
         _in_steps.in_shorter_steps,
@@ -153,7 +155,7 @@ def in_shorter_steps(problem, evidence, found):
 
 def turned(problem, evidence, found):
     """The class of a layer with its straight-through estimator the right way round."""
-    return _edited_layer(problem, [finding.layer for finding in found], _edits.turned)
+    return edited_layer(problem, [finding.layer for finding in found], _edits.turned)
 
 
 def smoothed(sharpness):
@@ -164,7 +166,7 @@ def smoothed(sharpness):
         for finding in [one for one in found if one.source is not None]:
             if finding.layer in layers:
                 edit = smooth(finding.source.text, sharpness)
-                made = _edited_layer(problem, [finding.layer], edit)
+                made = edited_layer(problem, [finding.layer], edit)
                 if made is not None:
                     return made
         return None
@@ -178,7 +180,7 @@ def computed_in_call(problem, evidence, found):
     # What the graph of a model holds is in no class.
     if not own:
         return None
-    return _edited_layer(problem, [own[0].holder.name], _at_each_call.computed_in_call(own[0].name))
+    return edited_layer(problem, [own[0].holder.name], _at_each_call.computed_in_call(own[0].name))
 
 
 def tied_in_call(problem, evidence, found):
@@ -187,7 +189,7 @@ def tied_in_call(problem, evidence, found):
         if (kept.layer.name, kept.record.path) == (found[0].layer, found[0].weight):
             own = f"keras.ops.transpose({kept.path})" if kept.turned else kept.path
             edit = _at_each_call.tied_in_call(kept.name, own)
-            return _edited_layer(problem, [kept.layer.name], edit)
+            return edited_layer(problem, [kept.layer.name], edit)
     return None
 
 
@@ -199,7 +201,7 @@ def kept_in_call(problem, evidence, found):
         for record in [r for r in evidence.weights if r.layer is layer]:
             if record.variable.name == made.record.variable.name:
                 vars(layer)[made.name] = record.variable
-    return _edited_layer(problem, [made.record.layer.name], _at_each_call.kept_in_call(made.name))
+    return edited_layer(problem, [made.record.layer.name], _at_each_call.kept_in_call(made.name))
 
 
 def sum_in_its_set(problem, evidence, found):
@@ -207,7 +209,7 @@ def sum_in_its_set(problem, evidence, found):
     made = next(m for m in evidence.summed if m.record.path == found[0].weight)
     layer = made.record.layer
     name = next(name for name, value in vars(layer).items() if value is made.record.variable)
-    return _edited_layer(problem, [layer.name], _at_each_call.through_its_set(made.text, name))
+    return edited_layer(problem, [layer.name], _at_each_call.through_its_set(made.text, name))
 
 
 def less_added(problem, evidence, found):
@@ -215,7 +217,7 @@ def less_added(problem, evidence, found):
     made = evidence.swamped
     if made is None or not made.layer or not made.scale:
         return None
-    changed = _edited_layer(problem, [made.layer], adds_less(made.scale))
+    changed = edited_layer(problem, [made.layer], adds_less(made.scale))
     then = f", with which the loss of the data goes to {made.weaker:.4g} in {made.steps} steps"
     return changed and replace(changed, change=f"{changed.change}{then}")
 
@@ -250,7 +252,7 @@ def softmax_along_time(problem, evidence, found):
     if place is None:
         return None
     name, line = place
-    return _edited_layer(problem, [name], along_time_of(line.text))
+    return edited_layer(problem, [name], along_time_of(line.text))
 
 
 def softer_softmax(problem, evidence, found):
@@ -258,7 +260,7 @@ def softer_softmax(problem, evidence, found):
     made = evidence.sharp
     if made is None or made.source is None:
         return None
-    return _edited_layer(problem, made.layers, scaled_softmax(made.source.text, made.scale))
+    return edited_layer(problem, made.layers, scaled_softmax(made.source.text, made.scale))
 
 
 def _edited_function(problem, layers, function, edit):
@@ -274,7 +276,7 @@ def _edited_function(problem, layers, function, edit):
     return Changed(sentence, with_other(problem), diff=diff)
 
 
-def _edited_layer(problem, names, edit):
+def edited_layer(problem: Problem, names: list[str], edit: Any) -> Changed | None:
     """The first of the named layers whose class can be edited so, with its edited class."""
     layers = problem.model._flatten_layers()
     for layer in [one for name in names for one in layers if one.name == name]:

@@ -1,0 +1,90 @@
+"""What runs along the examples of a batch is tried along an axis of each of them."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import constrainit as ci
+from constrainit.doctor.treatments.each_example import along_an_axis
+
+# What the rules say follows from the user's Python, on any backend.
+pytestmark = pytest.mark.in_turns(every=4)
+
+X = np.random.default_rng(0).normal(size=(64, 6)).astype("float32")
+Y = np.where(X[:, 0] > 0, 2 + X[:, 1], -2 - X[:, 2])[:, None].astype("float32")
+STEPS = np.random.default_rng(1).normal(size=(64, 5, 3)).astype("float32")
+
+
+@keras.saving.register_keras_serializable("each_example")
+class Gates(layers.Layer):
+    """Shares of four experts, by a softmax along the first axis."""
+
+    def build(self, shape):
+        self.kernel = self.add_weight((shape[-1], 4), name="kernel")
+
+    def call(self, x):
+        return ops.softmax(ops.matmul(x, self.kernel), axis=0)
+
+    def compute_output_shape(self, shape):
+        return (shape[0], 4)
+
+
+@keras.saving.register_keras_serializable("each_example")
+class Pool(layers.Layer):
+    """A mean of steps, by a softmax along an axis."""
+
+    def __init__(self, axis, **kwargs):
+        super().__init__(**kwargs)
+        self.axis = axis
+
+    def build(self, shape):
+        self.ask = self.add_weight(shape=(shape[-1], 1), name="ask")
+
+    def call(self, x):
+        return ops.sum(ops.softmax(ops.matmul(x, self.ask), axis=self.axis) * x, axis=1)
+
+    def compute_output_shape(self, shape):
+        return (shape[0], shape[-1])
+
+    def get_config(self):
+        return {**super().get_config(), "axis": self.axis}
+
+
+def treatment_of(model, x, y, layer):
+    model.compile(keras.optimizers.Adam(0.02), "mse")
+    report = ci.diagnose(model, x, y)
+    (first,) = [one for one in report.findings if one.code == "CW415"]
+    assert first.layer == layer, str(report)
+    assert first.treatment is not None, str(report)
+    assert first.treatment.healed, str(report)
+    return first.treatment
+
+
+def test_a_gate_over_the_batch():
+    """The softmax is edited, and the model learns."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((6,))
+    gates = Gates(name="gates")(inputs)
+    experts = layers.Dense(4)(layers.Dense(16, "relu")(inputs))
+    model = keras.Model(inputs, layers.Dot(axes=-1)([gates, experts]))
+    treatment = treatment_of(model, X, Y, "gates")
+    assert "+        return ops.softmax(ops.matmul(x, self.kernel), axis=-1)" in treatment.diff
+
+
+def test_an_axis_that_was_given():
+    """It is another argument; of the axes the one that the model learns with."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((5, 3)), Pool(0, name="pool"), layers.Dense(1)])
+    treatment = treatment_of(model, STEPS, STEPS[:, :, :1].mean(axis=1), "pool")
+    assert treatment.code.startswith("Pool(1)")
+
+
+def test_sums_keep_the_axis():
+    """They are put together with what they are taken of; other axes and calls stay."""
+    done = along_an_axis(-1)("x - ops.mean(x, axis=0)\nops.sum(x, 1)\nops.stack([x], axis=0)\n")
+    assert done is not None
+    assert done[1] == (
+        "x - ops.mean(x, axis=-1, keepdims=True)\nops.sum(x, 1)\nops.stack([x], axis=0)\n"
+    )
+    assert along_an_axis(-1)("ops.softmax(x, axis=1)\n") is None
