@@ -107,6 +107,8 @@ class ConstraintEvidence:
             that the weight has a meaning for.
         rows: The same, where they have one, and are not those of its units; or those of its sums.
         held: The axis of its sums or norms, and another one along which the start has the same.
+        crossing: How far it moves what it makes of a drawn weight, where its sums of rows act on
+            columns; else 0.
         unfolded: Where it takes a filter's spectral norm along other axes than those that feed a
             unit: that norm, which it gives each weight, and what the norm along those is then.
         served: Where it does not work along units: the argument that it comes from, if that is the
@@ -176,6 +178,7 @@ class ConstraintEvidence:
     axes: tuple[int, ...] | None = None
     rows: tuple[int, ...] | None = None
     held: tuple[int, int] | None = None
+    crossing: float = 0.0
     unfolded: tuple[float, float] | None = None
     served: ServedEvidence | None = None
     bound: tuple[int, ...] = ()
