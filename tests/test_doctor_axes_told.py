@@ -219,6 +219,41 @@ class OfSharesAlone(keras.constraints.Constraint):
         return ops.abs(w) / (1e-7 + ops.sum(ops.abs(w), axis=1))
 
 
+@registered
+class BoundLosesItsAxis(keras.constraints.Constraint):
+    """Norms up to two, which the start is far below."""
+
+    def __call__(self, w):
+        norms = ops.sqrt(ops.sum(ops.square(w), axis=1))
+        return w * ops.clip(norms, 0.0, 2.0) / (1e-7 + norms)
+
+
+@registered
+class Symmetric(keras.constraints.Constraint):
+    def __call__(self, w):
+        return 0.5 * (w + ops.transpose(w))
+
+
+def crossing_of(report):
+    return [f for f in report.findings if f.code == "CW205" and "acts on column j" in f.message]
+
+
+@pytest.mark.parametrize("kind", [OfSharesAlone, BoundLosesItsAxis])
+def test_a_start_that_is_alike_hides_a_lost_axis(kind):
+    """It is seen of a drawn weight, and the axis kept is tried; the sets that are right are not."""
+    start = {"kernel_initializer": keras.initializers.Constant(1 / 6)}
+    report = diagnosed(layers.Dense(6, kernel_constraint=kind(), **start))
+    [found] = crossing_of(report)
+    assert found.treatment.healed, str(report)
+    assert "keepdims=True" in found.treatment.diff
+
+
+@pytest.mark.parametrize("right", [Shares(1), Symmetric()])
+def test_sums_of_rows_that_keep_their_axis(right):
+    start = {"kernel_initializer": keras.initializers.Constant(1 / 6)}
+    assert crossing_of(diagnosed(layers.Dense(6, kernel_constraint=right, **start))) == []
+
+
 def changed_lines(treatment):
     rows = treatment.diff.splitlines()
     return [row[1:].strip() for row in rows if row.startswith("+") and row[:3] != "+++"]

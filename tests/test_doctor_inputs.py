@@ -132,6 +132,39 @@ def test_an_example_depends_on_the_others():
     assert not found(report(Pool(1), loss=spread), "CW415")
 
 
+@keras.saving.register_keras_serializable("test_doctor_inputs")
+class Moved(layers.Layer):
+    """Shares that move from state to state, by a matrix that starts the same everywhere."""
+
+    def __init__(self, among=False, **kwargs):
+        super().__init__(**kwargs)
+        self.among = among
+
+    def build(self, shape):
+        size = shape[-1]
+        same = keras.initializers.Constant(1.0 / size)
+        self.matrix = self.add_weight(shape=(size, size), initializer=same, name="matrix")
+
+    def call(self, x):
+        moved = ops.matmul(x, self.matrix)
+        return moved / ops.sum(moved, axis=0, keepdims=True) if self.among else moved
+
+    def get_config(self):
+        return {**super().get_config(), "among": self.among}
+
+
+@pytest.mark.in_turns(every=4)
+@pytest.mark.parametrize("among", [False, True])
+def test_an_output_that_is_the_same_for_all_examples_at_first(among):
+    """What differs there is rounding; after the steps it is told whether examples are mixed."""
+    shares = np.random.default_rng(1).dirichlet(np.full(8, 0.3), size=128).astype("float32")
+    model = keras.Sequential([keras.Input((8,)), Moved(among, name="moved")])
+    model.compile(keras.optimizers.Adam(0.02), "mse")
+    share = shares / shares.sum(axis=0) if among else shares
+    report = ci.diagnose(model, shares, share)
+    assert [f.layer for f in found(report, "CW415")] == ["moved"] * among, str(report)
+
+
 class InTrainingOnly(keras.Model):
     """Calls a layer in training that it does not call in prediction."""
 

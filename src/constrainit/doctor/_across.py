@@ -4,6 +4,7 @@ import inspect
 from typing import Any
 
 import keras
+import ml_dtypes
 import numpy as np
 
 from constrainit.doctor._recording import given_in_prediction, is_custom
@@ -13,6 +14,8 @@ _DIFFERENT = 1e-2
 """From which share of the spread of an output on it is another one, and no rounding."""
 
 _SAME = 1e-6
+_UNITS, _SINGLE = 16, 2.0**-23
+"""Of so many units in the last place sums that are added up in another order may be apart."""
 
 
 def mixes_examples(problem: Any) -> tuple[str, float] | None:
@@ -44,12 +47,38 @@ def mixes_examples(problem: Any) -> tuple[str, float] | None:
         if part is None or value.shape[:1] != (count,) or part.shape != value[: len(part)].shape:
             continue
         spread = float(np.std(value)) if np.isfinite(value).all() else 0.0
-        if not spread > 0 or np.abs(value - other).max() > _SAME * spread:
+        least = _rounding(problem) * float(np.abs(value).max(initial=0.0))
+        if not spread > least or np.abs(value - other).max() > _SAME * spread:
             continue
         apart = float(np.abs(value[: len(part)] - part).max() / spread)
         if apart > _DIFFERENT:
             return name, apart
     return None
+
+
+def mixes_later(problem: Any, evidence: Any) -> tuple[str, float] | None:
+    """The same after the steps, where the start could not tell.
+
+    Weights that are all alike make some layers give all examples the same, so that nothing there
+    depends on any of them.
+    """
+    last = {one.layer: one for one in evidence.outputs_last}
+    written = {one.name for one in problem.model._flatten_layers() if _may_mix(one)}
+    alike = [o for o in evidence.outputs if o.layer in written and _is_alike(problem, o)]
+    after = [last[one.layer] for one in alike if one.peak > 0 and one.layer in last]
+    told = any(not one.nonfinite and not _is_alike(problem, one) for one in after)
+    return mixes_examples(problem) if told else None
+
+
+def _is_alike(problem, output):
+    """Whether an output varies over the batch by no more than the order of its sums may tell."""
+    return not output.spread > _rounding(problem) * output.peak
+
+
+def _rounding(problem):
+    """How far apart two results may be, relative to the largest, that are the same."""
+    dtype = problem.model.compute_dtype or "float32"
+    return _UNITS * max(float(ml_dtypes.finfo(dtype).eps), _SINGLE)
 
 
 def _may_mix(layer):

@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 
 from constrainit.doctor._constraint_calls import called
+from constrainit.doctor._constraint_doubts import moved_again
 
 _MOST = 1_000_000
 _SIZES = (0.03, 1.0, 30.0)
 """Of entries that are nearly alike: what is divided by them, and bounds that they are beyond."""
 
+_LEAST, _WIDEST = 3, 1000
 _CHANGED = 1e-2
 _WHOLE = 0.9
 """How many of the entries along its axes one has to change: shares and norms change them all."""
@@ -32,6 +34,43 @@ def rows_of(made: Any) -> tuple[int, ...] | None:
     axes = coupled_axes(record.shape, lambda value: called(record, value))
     own = [axis for axis in record.axes if record.shape[axis] > 1]
     return None if axes is None or list(axes) == own else axes
+
+
+def crossing(made: Any) -> float:
+    """How far a constraint moves its own result whose sums of rows act on columns; 0 of others.
+
+    That is what a reduction along the last axis of a square weight gives that loses it: its numbers
+    are laid out along the columns then. It is of a drawn weight, as one whose entries are all alike
+    does not show it.
+
+    Args:
+        made: What is known of a constrained weight.
+    """
+    shape = made.record.shape
+    sound = made.fault is None and made.image is not None and not made.repeat and not made.counted
+    if not sound or len(shape) != 2 or shape[0] != shape[1] or not _LEAST <= shape[0] <= _WIDEST:
+        return 0.0
+    draws, moved = np.random.default_rng(3), [0.0]
+    for size in _SIZES:
+        value = size * draws.uniform(0.5, 1.5, size=shape)
+        if _crosses_at(value, made.record):
+            moved.append(moved_again(called, made.record, value))
+    return max(moved)
+
+
+def _crosses_at(value, record):
+    given, size = called(record, value), len(value)
+    for row, column in [(0, size - 1), (size - 1, 0), (size // 2, size - 1)]:
+        other = value.copy()
+        other[row, column] *= 1 + size
+        moved = called(record, other)
+        if given is None or moved is None:
+            return False
+        changed = np.abs(moved - given) > _CHANGED * np.abs(given)
+        changed[row, column] = False
+        if changed[:, row].mean() < _WHOLE or np.delete(changed, row, axis=1).any():
+            return False
+    return True
 
 
 def coupled_axes(

@@ -7,8 +7,10 @@ from constrainit.doctor._axes import along, given_axes
 from constrainit.doctor._beyond import hardly_falls
 from constrainit.doctor._courses import course_with
 from constrainit.doctor._evidence import AxisEvidence, ConstraintEvidence, Evidence
+from constrainit.doctor._ordered_axes import in_order_along, order_axis, start_axis
 from constrainit.doctor._problem import Problem
 from constrainit.doctor.rules.cw101_infeasible_start import harmless
+from constrainit.doctor.treatments._rewriting import kind_of
 from constrainit.model import WeightRecord, wrong_axes
 
 _FARTHER = 5
@@ -28,11 +30,15 @@ def other_axes(problem: Problem, evidence: Evidence) -> list[AxisEvidence]:
     """The weights whose model trains along another axis of their constraint, and not along theirs.
 
     Both start inside. Asked only where a constraint moves the start much, or the loss hardly
-    falls. The model is borrowed.
+    falls, or where a weight starts in order along another axis than its constraint puts it. The
+    model is borrowed.
     """
     own = evidence.own is not None and not evidence.own.as_usual
     if own or evidence.faults or evidence.fault_step is not None or not problem.is_small:
         return []
+    by_start = _of_starts(problem, evidence)
+    if by_start:
+        return by_start
     asked = [made for made in evidence.constraints if _is_asked(made)]
     stays = len(evidence.losses) > 2 and hardly_falls(evidence.losses)
     if not stays and all(harmless(made) for made in asked):
@@ -46,6 +52,47 @@ def other_axes(problem: Problem, evidence: Evidence) -> list[AxisEvidence]:
         parts = [records, *([record] for record in records if len(records) > 1)]
         found += next(filter(None, (_better(problem, evidence, p, given) for p in parts)), [])
     return found
+
+
+def _of_starts(problem, evidence):
+    """Weights that start in order along another axis than that of their constraint, and gain by it.
+
+    The model may train as it is, at a far higher loss.
+    """
+    found, tried = [], {}
+    for made in [one for one in evidence.constraints if _may_be_edited(one)]:
+        record, given = made.record, order_axis(made.record)
+        other = None if given is None else start_axis(record, given)
+        if given is None or other is None:
+            continue
+        if given_axes(record) is None:
+            constraint = in_order_along(record, given, other)
+        else:
+            constraint = along(record.constraint, (other,))
+        if constraint is not None:
+            tried.setdefault((kind_of(record.constraint), given, other), []).append(
+                (record, constraint)
+            )
+    for (_, given, other), pairs in tried.items():
+        steps = _MOST_STEPS // 2
+        own = course_with(problem, evidence, [(r, r.constraint) for r, _ in pairs], steps)
+        along_it = course_with(problem, evidence, pairs, steps)
+        if own is None or along_it is None or along_it.is_blind:
+            continue
+        if along_it.losses[-1] < min(_FAR_LOWER * own.losses[-1], _TRAINS * along_it.losses[0]):
+            ends, ends_along = ((c.losses[0], c.losses[-1]) for c in (own, along_it))
+            given, other = (given,), (other,)
+            found += [
+                AxisEvidence(r, given, other, ends, ends_along, steps, in_order=True)
+                for r, _ in pairs
+            ]
+    return found
+
+
+def _may_be_edited(made):
+    """Whether it is the user's own, and nothing tells which axis of a trained weight is right."""
+    sound = made.fault is None and made.image is not None and made.record.variable.trainable
+    return sound and (made.custom or given_axes(made.record) is not None) and not made.counted
 
 
 def _is_asked(made: ConstraintEvidence) -> bool:

@@ -8,7 +8,7 @@ from constrainit.doctor._constraint_calls import (
     saving_fault,
 )
 from constrainit.doctor._constraint_doubts import is_idle
-from constrainit.doctor._coupled import rows_of
+from constrainit.doctor._coupled import crossing, rows_of
 from constrainit.doctor._evidence import ConstraintEvidence
 
 
@@ -27,6 +27,7 @@ def look_at(made: ConstraintEvidence) -> None:
     made.held = axes_of_start(made)
     if made.axes is None and made.rows is None:
         made.rows = rows_of(made)
+    made.crossing = crossing(made)
     made.bound = units_bound(made)
     still = made.image is not None and not made.share_moved and not made.counted
     made.idle = still and is_idle(made.record)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from constrainit.doctor._across import mixes_examples
+from constrainit.doctor._across import mixes_examples, mixes_later
 from constrainit.doctor._added import leaves_by_a_sum
 from constrainit.doctor._alike import alike
 from constrainit.doctor._atoms import note_atoms
@@ -176,6 +176,8 @@ def _usual(problem, constraints, evidence):
                 problem, "a loss without an end", endless, problem, constraints
             )
             evidence.moving = moving(problem)
+        if evidence.mixed is None:
+            evidence.mixed = looked(problem, "mixed examples", mixes_later, *both)
         evidence.falling = falling(problem, evidence, start)
         evidence.end = ends_early(problem, evidence, start)
         evidence.slow = too_slow(problem, evidence, start)

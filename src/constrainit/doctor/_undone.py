@@ -84,6 +84,7 @@ def note_undone(
             made.undone, made.alike = None, int(wholly(image))
             return
         made.only = made.custom and leads_to_one(image_of, record, before)
+        made.compares = made.custom and compares(image_of, record, before)
     made.undone += 1
 
 
@@ -103,6 +104,23 @@ def leads_to_one(image_of: Callable, record: WeightRecord, before: np.ndarray) -
         if value is None:
             return False
     return True
+
+
+def compares(image_of: Callable, record: WeightRecord, before: np.ndarray) -> bool:
+    """Whether a constraint gives 0 or 1 for each entry by itself, as a comparison of it does."""
+    draws, found = np.random.default_rng(0), []
+    peak = float(np.abs(before).max(initial=0.0)) or 1.0
+    for size in _SIZES:
+        value = (size * peak * draws.normal(size=record.shape)).astype(before.dtype)
+        other = np.where(draws.random(record.shape) < _MOSTLY, value, draws.permutation(-value))
+        images = image_of(record, value), image_of(record, other.astype(before.dtype))
+        if images[0] is None or images[1] is None:
+            return False
+        same = other == value
+        if not np.array_equal(images[0][same], images[1][same]):
+            return False
+        found += images
+    return set(np.unique(found)) == {0.0, 1.0}
 
 
 def gives_signs(a_set: ConstraintSet, record: WeightRecord) -> bool:

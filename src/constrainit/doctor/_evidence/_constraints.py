@@ -107,6 +107,8 @@ class ConstraintEvidence:
             that the weight has a meaning for.
         rows: The same, where they have one, and are not those of its units; or those of its sums.
         held: The axis of its sums or norms, and another one along which the start has the same.
+        crossing: How far it moves what it makes of a drawn weight, where its sums of rows act on
+            columns; else 0.
         unfolded: Where it takes a filter's spectral norm along other axes than those that feed a
             unit: that norm, which it gives each weight, and what the norm along those is then.
         served: Where it does not work along units: the argument that it comes from, if that is the
@@ -132,6 +134,7 @@ class ConstraintEvidence:
             is given.
         signs: Whether it leaves of each weight no more than the sign, as a norm of one number does.
         only: Whether it leads all weights to the same in the end, where updates are undone.
+        compares: Whether it gives 0 or 1 for each entry, as a comparison, where updates are undone.
         by_entry: Whether it gives each entry by itself, where it leaps.
         units: The least and largest norm of a unit at the start, where it is known what a unit is.
         zeroed: Share of the entries that are zero at the start, and after the constraint.
@@ -176,6 +179,7 @@ class ConstraintEvidence:
     axes: tuple[int, ...] | None = None
     rows: tuple[int, ...] | None = None
     held: tuple[int, int] | None = None
+    crossing: float = 0.0
     unfolded: tuple[float, float] | None = None
     served: ServedEvidence | None = None
     bound: tuple[int, ...] = ()
@@ -197,6 +201,7 @@ class ConstraintEvidence:
     atoms: bool = False
     signs: bool = False
     only: bool = False
+    compares: bool = False
     by_entry: bool = False
     units: dict[str, float] = field(default_factory=dict)
     zeroed: tuple[float, float] = (0.0, 0.0)

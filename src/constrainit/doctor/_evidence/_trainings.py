@@ -123,6 +123,7 @@ class AxisEvidence:
         loss: The loss along the given axes, from a start inside, and after the steps.
         loss_along: The same along the others.
         steps: How many steps that were.
+        in_order: Whether the constraint puts numbers in order, which start in order along `other`.
     """
 
     record: WeightRecord
@@ -131,6 +132,7 @@ class AxisEvidence:
     loss: tuple[float, float]
     loss_along: tuple[float, float]
     steps: int
+    in_order: bool = False
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ class NotAProjection(Rule):
     A projection leaves alone what is already inside. A map that does not keeps pulling the weights
     along at every step, whatever the gradient says: they drift, shrink or overflow. Frequent cause:
     a sum or norm without `keepdims=True`, which broadcasts along the wrong axis of a square kernel.
+    That is told of a drawn weight as well, as a start that is the same everywhere hides it.
 
     Example:
         def shares(w):
@@ -49,10 +50,13 @@ class NotAProjection(Rule):
                 yield self.at_weight(
                     made,
                     f"its constraint {made.text} moves its own result by "
-                    f"{percent(made.again, 'its norm')} when it is called again{_whither(made)}",
+                    f"{percent(made.again, 'its norm')} when it is called again{_whither(made)}"
+                    f"{_across(made)}",
                     _fix(made),
                     {"moved_again": made.again},
                 )
+            elif made.crossing > _LATER:
+                yield self._of_rows(made)
             elif made.later > _LATER:
                 yield self.at_weight(
                     made,
@@ -65,6 +69,26 @@ class NotAProjection(Rule):
                     "constrainit.Simplex() & constrainit.Box(...) are",
                     {"moved_again": made.later},
                 )
+
+    def _of_rows(self, made):
+        """A finding that the start hides, as one that is the same everywhere."""
+        return self.at_weight(
+            made,
+            f"its constraint {made.text} moves its own result, of a drawn weight, by "
+            f"{percent(made.crossing, 'its norm')} when it is called again, though not of the "
+            f"start, which hides it{_across(made)}",
+            _fix(made),
+            {"moved_again": made.crossing},
+        )
+
+
+def _across(made):
+    if not made.crossing > 0:
+        return ""
+    return (
+        f": what it computes from row j of the {made.record.shape[0]} acts on column j, as a "
+        "reduction along the last axis does that loses it in a square matrix"
+    )
 
 
 def _towards_zero(made):

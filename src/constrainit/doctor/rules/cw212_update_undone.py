@@ -15,9 +15,9 @@ class UpdateUndone(Rule):
     of the optimizer is smaller than what it rounds away, and the weight never changes. The same is
     true of a sum or norm along an axis of length one, which divides each weight by itself. A
     softmax pulls every weight to equal shares, and leaves a small part of each step. So do bounds
-    that leave one weight only, and a norm of one for a single number, as a bias of one unit: it is
-    1 or -1 and stays so. The gradients are sound, and the other weights learn, so that the loss
-    still falls a little.
+    that leave one weight only, a comparison that is returned in place of the weights times it, and
+    a norm of one for a single number, as a bias of one unit: it is 1 or -1 and stays so. The
+    gradients are sound, and the other weights learn, so that the loss still falls a little.
 
     Adam makes every step as long as the learning rate, however large its gradient is. Where all
     gradients of a unit have one sign, as those of shares of a sum in a penalty do, each weight
@@ -45,7 +45,7 @@ class UpdateUndone(Rule):
     """
 
     code, name, stage = "CW212", "update-undone", "training"
-    numbers = ("pulled", "moved", "update", "signs", "rate")
+    numbers = ("pulled", "moved", "update", "signs", "rate", "compares")
 
     def find(self, evidence):
         for made in evidence.constraints:
@@ -58,12 +58,20 @@ class UpdateUndone(Rule):
             where = {} if axis is None else {"axis": [axis], "unit_axes": _others(made, axis)}
             signs = {"signs": 1} if made.signs else {}
             pulled = {"pulled": made.shrinks} if _pulls(made) else {}
+            compares = {"compares": 1} if made.compares else {}
             yield self.at_weight(
                 made,
                 f"its constraint {made.text} takes back {'most of ' if _pulls(made) else ''}what "
                 f"each of {made.undone} steps moved: {_why(made, axis)}",
                 _fix(made, axis),
-                {"moved": 0.0, "update": made.update or 0.0, **where, **signs, **pulled},
+                {
+                    "moved": 0.0,
+                    "update": made.update or 0.0,
+                    **where,
+                    **signs,
+                    **pulled,
+                    **compares,
+                },
             )
         if evidence.alike is not None:
             yield self._alike(evidence.alike)
@@ -107,7 +115,7 @@ def _narrow(made):
 def _single(made):
     """The axis of a single entry that its sums or norms run along; None if it is not that."""
     alone = [axis for axis, size in enumerate(made.record.shape) if size == 1]
-    if not alone or len(made.record.shape) < 2:
+    if made.compares or not alone or len(made.record.shape) < 2:
         return None
     if made.always:
         return alone[0]
@@ -121,6 +129,11 @@ def _others(made, axis):
 
 
 def _why(made, axis):
+    if made.compares:
+        return (
+            "it gives 0 or 1 for each number, as a comparison does, and nothing of the number "
+            "itself"
+        )
     if axis is not None and not made.always:
         return (
             f"it leaves of each number its sign, as a norm along its axis {axis}, of length 1, "
@@ -147,6 +160,12 @@ def _why(made, axis):
 
 
 def _fix(made, axis):
+    if made.compares:
+        return (
+            "multiply the weight by what is compared, as w * cast(w >= 0), or take the set that is "
+            "meant, such as constrainit.NonNegative(); if 0 and 1 are meant, train a float weight "
+            "and compute with the rounded one, constrainit.Grid(1.0, 0.0, 1.0)"
+        )
     if axis is not None:
         return (
             f"add up along axis={_others(made, axis)[0]}, of which the weights share a sum or norm"

@@ -44,7 +44,9 @@ class WrongAxis(Rule):
         There, and of a constraint of the user's own, another `axis` is tried if the constraint
         moves the start much or the loss hardly falls: in small models, up to three others. It is
         reported where the loss falls along the other one, in 100 steps to below a quarter of that
-        along the given one, which stays, or is that of a model that tells nothing of its targets. A
+        along the given one, which stays, or is that of a model that tells nothing of its targets.
+        It is tried, too, if a weight starts in order along one axis, and its constraint puts it in
+        order along another: reported where the loss is a quarter along the one in 50 steps. A
         constraint of the user's own is also reported where it scales weights along axes that have
         no meaning for the layer, such as the rows of all filters; not the rows of a `Dense` kernel,
         nor one channel of a filter, as that may be meant: the former are a note, and where the
@@ -63,6 +65,7 @@ class WrongAxis(Rule):
     code, name, stage = "CW301", "wrong-axis", "build"
     numbers = (
         "loss_after",
+        "loss_given",
         "loss_along",
         "bound",
         "norm",
@@ -75,7 +78,8 @@ class WrongAxis(Rule):
     def find(self, evidence):
         for seen in evidence.other_axes:
             yield self._by_training(seen)
-        for made in evidence.constraints:
+        ordered = {seen.record.path for seen in evidence.other_axes if seen.in_order}
+        for made in [one for one in evidence.constraints if one.record.path not in ordered]:
             if made.held is not None:
                 yield self._by_start(made)
                 continue
@@ -112,15 +116,22 @@ class WrongAxis(Rule):
         record = seen.record
         name = own_name(record.constraint)
         used, right = _axis(seen.given), _axis(seen.other)
+        works = (
+            f"puts numbers in order along axis {used}, and exchanges them between rows that start "
+            f"in order along axis {right}"
+            if seen.in_order
+            else f"works along axis {used}, and so the model does not train"
+        )
+        inside = "" if seen.in_order else ", and start inside: constrainit.prepare(model)"
         return self.made(
-            f"its constraint {name} works along axis {used}, and so the model does not train: from "
-            f"a start inside its loss goes from {_from_to(seen.loss)} in {seen.steps} steps, along "
-            f"axis {right} from {_from_to(seen.loss_along)}",
-            f"write axis={right} in place of axis={used}, and start inside: "
-            "constrainit.prepare(model)",
+            f"its constraint {name} {works}: from a start inside its loss goes from "
+            f"{_from_to(seen.loss)} in {seen.steps} steps, along axis {right} from "
+            f"{_from_to(seen.loss_along)}",
+            f"write axis={right} in place of axis={used}{inside}",
             {
                 "axis": list(seen.given), "unit_axes": list(seen.other),
-                "loss_after": seen.loss[1], "loss_along": seen.loss_along[1],
+                "loss_given" if seen.in_order else "loss_after": seen.loss[1],
+                "loss_along": seen.loss_along[1],
             },
             layer=record.layer.name, weight=record.path,
         )  # fmt: skip

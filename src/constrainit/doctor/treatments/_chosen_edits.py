@@ -11,7 +11,11 @@ from constrainit.doctor.rules.cw201_constraint_raises import assigns_entries
 from constrainit.doctor.treatments._edit_branches import without_branches
 from constrainit.doctor.treatments._edit_noise import without_noise
 from constrainit.doctor.treatments._edit_signs import with_signs
-from constrainit.doctor.treatments._edit_slips import bounds_in_order, matrices_transposed
+from constrainit.doctor.treatments._edit_slips import (
+    bounds_in_order,
+    matrices_transposed,
+    times_the_weight,
+)
 from constrainit.doctor.treatments._edits import (
     call_as_dunder,
     keeps_dimensions,
@@ -203,6 +207,8 @@ def edit_for(finding, kind):
     # Without its count, a constraint that waits for one waits for ever.
     if finding.code == "CW207" and "changes_by" in finding.evidence:
         return None
+    if finding.code == "CW212" and "compares" in finding.evidence:
+        return times_the_weight
     if finding.code != "CW201":
         return EDITS.get(finding.code)
     if assigns_entries(finding.message, finding.source):

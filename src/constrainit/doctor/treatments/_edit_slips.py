@@ -4,12 +4,14 @@ import ast
 import re
 from typing import Any
 
+from constrainit.doctor._code import called_of
 from constrainit.doctor.treatments._edits import (
     REDUCTIONS,
     all_replaced,
     keeps_dimensions,
     method_calls,
     numbers_of,
+    replaced,
 )
 
 _LOW = re.compile(r"(^|\.|_)(lo|low|lower|min|minimum|minval|bottom|floor|start|left|a)(_|$)")
@@ -74,6 +76,39 @@ def along_each_unit(axes: tuple[int, ...], rank: int) -> Any:
         )
 
     return edit
+
+
+def times_the_weight(text: str) -> tuple[str, str] | None:
+    """What is returned in place of the weight, as a comparison, times the weight."""
+    function, method = called_of(text)
+    if function is None or len(function.args.args) <= bool(method):
+        return None
+    name, nodes = function.args.args[bool(method)].arg, list(ast.walk(function))
+    given = [one.value for one in nodes if isinstance(one, ast.Return) and one.value is not None]
+    if len(given) != 1 or not any(map(_compares, nodes)):
+        return None
+    [made] = given
+    takes = [
+        one for one in nodes
+        if isinstance(one, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.NamedExpr))
+        and name in [ast.unparse(to) for to in getattr(one, "targets", [getattr(one, "target", 0)])]
+    ]  # fmt: skip
+    if isinstance(made, ast.Name) and made.id == name and len(takes) == 1:
+        made = takes[0].value if isinstance(takes[0], ast.Assign) else None
+    elif takes:
+        return None
+    if made is None:
+        return None
+    single = isinstance(made, (ast.Call, ast.Name, ast.Attribute))
+    own = ast.get_source_segment(text, made) or ast.unparse(made)
+    new = f"{name} * {own}" if single else f"{name} * ({own})"
+    return "the weight times what is compared", replaced(text, made, new)
+
+
+def _compares(node):
+    """Whether a part of a source compares numbers."""
+    called = getattr(node.func, "attr", "") if isinstance(node, ast.Call) else ""
+    return isinstance(node, ast.Compare) or called.startswith(("greater", "less"))
 
 
 def matrices_transposed(text: str) -> tuple[str, str] | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from constrainit._set import ConstraintSet
-from constrainit.doctor._axes import along, settled_norm
+from constrainit.doctor._axes import along, given_axes, settled_norm
 from constrainit.doctor._code import kind_of_layer
 from constrainit.doctor._constraint_calls import arguments_of
 from constrainit.doctor._recording import is_custom
@@ -19,7 +19,8 @@ from constrainit.sets import SpectralNorm
 def along_other_axes(problem, evidence, found):
     """The same constraint along the axes with which the model trains, and a start inside."""
     paths = {finding.weight for finding in found}
-    seen = [one for one in evidence.other_axes if one.record.path in paths]
+    known = [one for one in evidence.other_axes if one.record.path in paths]
+    seen = [one for one in known if given_axes(one.record) is not None]
     if not seen:
         return None
     changes, sets, diffs = [], {}, []

@@ -2,6 +2,7 @@
 
 import keras
 
+from constrainit._words import listed
 from constrainit.doctor._erasing import is_of_one
 from constrainit.doctor.treatments._configs import config_of, each
 from constrainit.doctor.treatments._remedy import Changed, with_other
@@ -18,9 +19,8 @@ def without_them(problem, evidence, found):
     if not {finding.layer for finding in found} & set(names):
         return None
     kinds = {layer.name: type(layer).__name__ for layer in layers}
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return Changed(
-        f"without {', '.join(names[:3])}{more}, over a single number",
+        f"without {listed(names)}, over a single number",
         _without(problem, layers, kinds),
         "\n".join(
             f"keras.layers.Identity(name={name!r})  # in place of the {kind} {name!r}"

@@ -7,6 +7,7 @@ from typing import Any
 
 from constrainit.doctor._code import as_kind, is_of_library, kind_of_layer
 from constrainit.doctor._misfits import fitted
+from constrainit.doctor._ordered_axes import ordered_along
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import is_custom, own_function
 from constrainit.doctor.rules.cw201_constraint_raises import misfit
@@ -54,12 +55,12 @@ def along_each_unit(problem, evidence, found):
 def along_units(problem, evidence, found):
     """The class of a constraint with its norms along the axes that feed a unit."""
     numbers = found[0].evidence
-    used, right = numbers["axis"], list(numbers["unit_axes"])
-    shapes = [
-        one.record.shape for one in evidence.constraints if one.record.path == found[0].weight
-    ]
+    used, right, path = numbers["axis"], list(numbers["unit_axes"]), found[0].weight
+    shapes = [one.record.shape for one in evidence.constraints if one.record.path == path]
     from_end = [axis - len(shape) for shape in shapes for axis in used]
     edit = _edits.along(used, tuple(right) if len(right) > 1 else right[0], from_end)
+    if any(one.in_order for one in evidence.other_axes if one.record.path == path):
+        edit = ordered_along(used[0], right[0], len(shapes[0]))
     return _edited(problem, evidence, found, lambda *_: edit)
 
 

@@ -1,0 +1,68 @@
+"""Constraints that compare their weight: what they return, and what they leave of it."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import constrainit as ci
+from constrainit.doctor.treatments._edit_slips import times_the_weight
+
+# What the rules say follows from numbers and from the user's Python, on any backend.
+pytestmark = pytest.mark.in_turns(every=4)
+
+registered = keras.saving.register_keras_serializable("test_doctor_compared")
+
+DRAWS = np.random.default_rng(0)
+X = DRAWS.uniform(size=(64, 5)).astype("float32")
+Y = (X @ np.array([[0.8], [0.5], [0.0], [0.2], [0.0]])).astype("float32")
+
+
+@registered
+def mask_alone(w):
+    keep = ops.cast(w >= 0.0, w.dtype)
+    return keep
+
+
+@registered
+def masked(w):
+    return w * ops.cast(w >= 0.0, w.dtype)
+
+
+def first_of(constraint, start):
+    keras.utils.set_random_seed(0)
+    dense = layers.Dense(1, kernel_constraint=constraint, kernel_initializer=start)
+    model = keras.Sequential([keras.Input((5,)), dense])
+    model.compile(keras.optimizers.Adam(0.05), "mse")
+    report = ci.diagnose(model, X, Y)
+    return [f for f in report.findings if f.code == "CW212"], str(report)
+
+
+UNIFORM = keras.initializers.RandomUniform(0.0, 0.1, seed=1)
+
+
+def test_a_mask_in_place_of_the_weight():
+    """The reason is told, and no division by itself; the weight times the mask is tried."""
+    [found], text = first_of(mask_alone, UNIFORM)
+    assert "0 or 1 for each number, as a comparison" in found.message
+    assert "axis" not in found.evidence
+    assert found.treatment.healed, text
+    assert "+    return w * keep" in found.treatment.diff
+    assert first_of(masked, UNIFORM)[0] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "last"),
+    [
+        ("return ops.cast(ops.greater(w, 0), 'float32')",) * 2,
+        ("return (w > 0) * 1.0", "return w * ((w > 0) * 1.0)"),
+        ("w = ops.cast(w > 0, w.dtype)\n    return w", "w = w * ops.cast(w > 0, w.dtype)"),
+        ("w = ops.abs(w)\n    return ops.cast(w > 0, w.dtype)", None),
+        ("return ops.round(w)", None),
+    ],
+)
+def test_where_the_weight_is_multiplied(body, last):
+    done = times_the_weight(f"def keep(w):\n    {body}\n")
+    if last == body:
+        last = body.replace("return ", "return w * ")
+    assert done is None if last is None else last in done[1]
