@@ -21,6 +21,7 @@ OF_KIND = {
     "bias_by_epsilon": ("CW205",),
     "binds_one_unit": ("CW217",),
     "binds_nothing": ("CW218",),
+    "bound_too_narrow": ("CW224",),
     "bounded_twice": ("CW214",),
     "called_once": ("CW209",),
     "clip": ("CW503",),

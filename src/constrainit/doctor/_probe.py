@@ -47,6 +47,7 @@ from constrainit.doctor._own_training import OwnTraining
 from constrainit.doctor._padded import padded
 from constrainit.doctor._pairs import own_loss_compares_all
 from constrainit.doctor._plain import plain_tensors
+from constrainit.doctor._pressed import pressed
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._rebuilt import note_rebuilt
 from constrainit.doctor._reloaded import lost_by_config
@@ -185,6 +186,7 @@ def _usual(problem, constraints, evidence):
         evidence.sharp = sharp(problem, evidence, start)
         evidence.hidden = with_trainings(problem, evidence.hidden, start)
         evidence.wide_steps = wide_steps(problem, constraints, evidence, start)
+        evidence.pressed = pressed(problem, constraints, evidence, start)
         evidence.overwrites = overwritten(problem, evidence, start)
 
 
