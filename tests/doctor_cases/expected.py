@@ -177,7 +177,6 @@ ANYWHERE = (
 
 # What the doctor does not know, by the number of the case.
 MISSED = {
-    "H136": "the slope that the sets allow is not compared with that of the targets",
     "H152": "a clone has the defaults that its constraint's config leaves out: a note",
     "H156": "which of two paths a convex model needs the constraint on is not known",
     "H178": "that a map gives rotations only is not compared with what the targets need",

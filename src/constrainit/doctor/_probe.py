@@ -19,7 +19,7 @@ from constrainit.doctor._dropped import dropped
 from constrainit.doctor._dropped_units import drops_most
 from constrainit.doctor._endless import endless
 from constrainit.doctor._evidence import Evidence
-from constrainit.doctor._far_targets import far_targets
+from constrainit.doctor._far_targets import far_targets, out_of_reach
 from constrainit.doctor._following_weights import is_to_stay, of_weights, with_live_views
 from constrainit.doctor._frames import fault, layer_in
 from constrainit.doctor._frozen import all_frozen, frozen_above
@@ -178,7 +178,9 @@ def _usual(problem, constraints, evidence):
         evidence.falling = falling(problem, evidence, start)
         evidence.end = ends_early(problem, evidence, start)
         evidence.slow = too_slow(problem, evidence, start)
-        evidence.far_targets = far_targets(problem, evidence, start)
+        evidence.far_targets = far_targets(problem, evidence, start) or out_of_reach(
+            problem, constraints, evidence, start
+        )
         # Of weights that have far to go there, the targets are the cause.
         evidence.slow = None if evidence.far_targets else evidence.slow
         evidence.alike = alike(problem, evidence, start)
