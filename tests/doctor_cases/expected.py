@@ -21,6 +21,7 @@ OF_KIND = {
     "bias_by_epsilon": ("CW205",),
     "binds_one_unit": ("CW217",),
     "binds_nothing": ("CW218",),
+    "bound_too_narrow": ("CW224",),
     "bounded_twice": ("CW214",),
     "called_once": ("CW209",),
     "clip": ("CW503",),
@@ -176,7 +177,6 @@ ANYWHERE = (
 
 # What the doctor does not know, by the number of the case.
 MISSED = {
-    "H136": "the slope that the sets allow is not compared with that of the targets",
     "H152": "a clone has the defaults that its constraint's config leaves out: a note",
     "H156": "which of two paths a convex model needs the constraint on is not known",
     "H178": "that a map gives rotations only is not compared with what the targets need",

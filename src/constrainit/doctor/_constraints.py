@@ -39,7 +39,7 @@ from constrainit.doctor._own_constraints import look_at
 from constrainit.doctor._state import snapshot
 from constrainit.doctor._statistics import as_array, numbers, to_numpy
 from constrainit.doctor._sums import divided_by_sums
-from constrainit.doctor._undone import gives_signs, note_undone
+from constrainit.doctor._undone import gives_signs, note_pressed, note_undone
 from constrainit.doctor.engines import engine
 from constrainit.doctor.engines._result import Stepped
 from constrainit.model import WeightRecord, wrong_axes
@@ -252,7 +252,9 @@ class Constraints:
             before = self._start.pop(id(record.variable), stepped.before[place])
             self._first_step(record, before, value, image if sound else None)
         elif sound:
-            note_undone(made, self.image, *map(as_array, (stepped.before[place], value, image)))
+            arrays = [as_array(one) for one in (stepped.before[place], value, image)]
+            note_undone(made, self.image, *arrays)
+            note_pressed(made, *arrays)
         if sound:
             engine().keep_updated(stepped, place, image)
         record.variable.assign(ops.cast(image, record.dtype) if sound else value)

@@ -24,7 +24,7 @@ _SAME = 1e-3
 _GROWS = 2.0
 """An image that is no more times as large, of a weight a thousand times as far, is bounded."""
 
-_ADDED = ("bias", "beta")
+ADDED = ("bias", "beta")
 """The vectors that layers only add to what they give, of any size."""
 
 _SHIFT = 10.0
@@ -84,11 +84,11 @@ def bounds_the_loss(problem: Any, constraints: Any, records: Sequence[WeightReco
     then the loss must be one that this does not make lower.
     """
     trained = [r for r in records if r.variable.trainable]
-    held = [r for r in trained if len(r.shape) > 1 or r.argument not in _ADDED]
-    if not held or not all(_is_bounded(constraints, record) for record in held):
+    held = [r for r in trained if len(r.shape) > 1 or r.argument not in ADDED]
+    if not held or not all(is_bounded(constraints, record) for record in held):
         return False
     added = [r for r in trained if r not in held]
-    return all(_is_bounded(constraints, r) for r in added) or not _falls_by_a_shift(problem)
+    return all(is_bounded(constraints, r) for r in added) or not _falls_by_a_shift(problem)
 
 
 def _falls_by_a_shift(problem):
@@ -108,7 +108,7 @@ def _falls_by_a_shift(problem):
     return any(not shifted(way) >= loss - abs(loss) for way in (1.0, -1.0))
 
 
-def _is_bounded(constraints, record):
+def is_bounded(constraints, record):
     """Whether the image of a weight grows no more however far outside it is, in a few ways."""
     if record not in constraints.records:
         return False

@@ -20,7 +20,7 @@ from constrainit.doctor._dropped_units import drops_most
 from constrainit.doctor._endless import endless
 from constrainit.doctor._erasing import erasing
 from constrainit.doctor._evidence import Evidence
-from constrainit.doctor._far_targets import far_targets
+from constrainit.doctor._far_targets import far_targets, out_of_reach
 from constrainit.doctor._following_weights import is_to_stay, of_weights, with_live_views
 from constrainit.doctor._frames import fault, layer_in
 from constrainit.doctor._frozen import all_frozen, frozen_above
@@ -48,6 +48,7 @@ from constrainit.doctor._own_training import OwnTraining
 from constrainit.doctor._padded import padded
 from constrainit.doctor._pairs import own_loss_compares_all
 from constrainit.doctor._plain import plain_tensors
+from constrainit.doctor._pressed import pressed
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._rebuilt import note_rebuilt
 from constrainit.doctor._reloaded import lost_by_config
@@ -181,7 +182,9 @@ def _usual(problem, constraints, evidence):
         evidence.falling = falling(problem, evidence, start)
         evidence.end = ends_early(problem, evidence, start)
         evidence.slow = too_slow(problem, evidence, start)
-        evidence.far_targets = far_targets(problem, evidence, start)
+        evidence.far_targets = far_targets(problem, evidence, start) or out_of_reach(
+            problem, constraints, evidence, start
+        )
         # Of weights that have far to go there, the targets are the cause.
         evidence.slow = None if evidence.far_targets else evidence.slow
         evidence.alike = alike(problem, evidence, start)
@@ -189,6 +192,7 @@ def _usual(problem, constraints, evidence):
         evidence.sharp = sharp(problem, evidence, start)
         evidence.hidden = with_trainings(problem, evidence.hidden, start)
         evidence.wide_steps = wide_steps(problem, constraints, evidence, start)
+        evidence.pressed = pressed(problem, constraints, evidence, start)
         evidence.overwrites = overwritten(problem, evidence, start)
 
 

@@ -88,6 +88,24 @@ def note_undone(
     made.undone += 1
 
 
+def note_pressed(
+    made: ConstraintEvidence, before: np.ndarray, updated: np.ndarray, image: np.ndarray
+) -> None:
+    """Counts, for each entry of a vector, the last steps that its constraint has taken back.
+
+    Args:
+        made: The evidence of the weight, which is filled in.
+        before: The weight before a step.
+        updated: The same after the optimizer's step.
+        image: What the constraint has made of that.
+    """
+    if sum(size > 1 for size in np.shape(before)) > 1:
+        return
+    count = np.zeros(np.shape(before), int) if made.pressed is None else made.pressed
+    way = np.where(image == before, np.sign(updated - before), 0)
+    made.pressed = np.where(way * count >= 0, count, 0) * (way != 0) + way.astype(int)
+
+
 def leads_to_one(image_of: Callable, record: WeightRecord, before: np.ndarray) -> bool:
     """Whether a constraint, applied in turn, makes random weights of several sizes a given one."""
     draws = np.random.default_rng(0)

@@ -150,6 +150,8 @@ class ConstraintEvidence:
         always: Whether it gives the same for other weights, too, where updates are undone.
         taken_back: The most that it took back of a step, relative to the weight, where the
             optimizer would not have called it.
+        pressed: For each entry of a number or a vector: how many of the last steps in a row it has
+            put back to where the entry was, those from below it with a minus.
     """
 
     record: WeightRecord
@@ -212,6 +214,7 @@ class ConstraintEvidence:
     alike: int = 0
     always: bool = False
     taken_back: float = 0.0
+    pressed: Any = None
 
     @property
     def blown(self) -> float:

@@ -106,6 +106,7 @@ class Evidence:
         far_targets: The targets, where only scaled ones are learnt.
         drops: What layers that drop most of what they are given make of it, where there are some.
         sharp: The softmax that picks one entry from the start, where only a softer one trains.
+        pressed: Weights at a bound of their set with which the model trains where it is wider.
         wide_steps: A weight whose steps are as long as its set is wide, where shorter ones train.
         moving: What moving statistics make of the loss, where there are some.
         unknown: Weights to train that the optimizer was not built for, where it was built.
@@ -114,8 +115,7 @@ class Evidence:
         trained: Whether the model's own optimizer has taken steps before.
         epsilon: What the optimizer adds to its divisor, None if it has none.
         decays: The factors of the averages that its steps are corrected by, by name.
-        penalties: What penalties on weights add to the loss, at the start and after the steps;
-            empty if there are none.
+        penalties: What penalties on weights add to the loss, at the start and after the steps.
         outweighed: Weights with a penalty, where only penalties fall and are most of the loss.
         overwrites: The average that the optimizer puts in place of the weights, if it does.
         further: The losses of more steps, where the loss falls below zero faster and faster.
@@ -217,6 +217,7 @@ class Evidence:
     drops: DropEvidence | None = None
     sharp: Any = None
     wide_steps: Any = None
+    pressed: list[Any] = field(default_factory=list)
     moving: MovingEvidence | None = None
     unknown: list[WeightRecord] = field(default_factory=list)
     late: list[Any] = field(default_factory=list)

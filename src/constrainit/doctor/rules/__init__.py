@@ -39,6 +39,7 @@ from constrainit.doctor.rules.cw220_constraint_after_trace import ConstraintAfte
 from constrainit.doctor.rules.cw221_shared_statistics import SharedStatistics
 from constrainit.doctor.rules.cw222_late_statistics import LateStatistics
 from constrainit.doctor.rules.cw223_unfit_normalization import UnfitNormalization
+from constrainit.doctor.rules.cw224_bound_too_narrow import BoundTooNarrow
 from constrainit.doctor.rules.cw301_wrong_axis import WrongAxis
 from constrainit.doctor.rules.cw302_undefined_at_bound import UndefinedAtBound
 from constrainit.doctor.rules.cw303_average_outside import AverageOutside
@@ -120,7 +121,7 @@ RULES = (
     BeyondRange(), PenaltyOutweighs(), LossOutweighed(), LossSwitchedOff(), AverageOverwrites(),
     UnscaledData(), LearningRateTooHigh(), FadingRate(), ScheduleEndsEarly(), DropoutRate(),
     Rounding(), NoSecondDerivative(), AssignedInCall(), SharedStatistics(), GradientsAddUp(),
-    SharpSoftmax(), MutedSignal(), StepLeavesSet(),
+    SharpSoftmax(), BoundTooNarrow(), MutedSignal(), StepLeavesSet(),
     AverageOutside(), InfeasibleStart(), IdenticalUnits(), IdenticalWeights(), LostHalf(),
     StartJump(),
     ModelFails(), NonfiniteForward(), NonfiniteGradient(), NonfiniteLoss(), OwnStepBreaks(),
