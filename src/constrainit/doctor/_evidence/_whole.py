@@ -165,8 +165,7 @@ class Evidence:
         erasing: Layers that let next to nothing of what they are given through, and why.
         stuck: Weights at their bounds without any gradient, where the output has become constant.
         uncounted: Outputs whose loss counts for nothing, with weights that it alone would train.
-        overruled: A loss that is not learnt beside that of another output, and alone is; asked
-            once.
+        overruled: A loss that is learnt alone, not beside that of another output; asked once.
         stretches: The names of layers that follow one another and feed nothing else.
         trials: What the same look found after a change that asks for a cause, by its name.
     """

@@ -94,7 +94,7 @@ def _assigned(text, name) -> Any:
     """The statement of `call` that assigns to a weight, what it assigns, and the names there."""
     methods = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.FunctionDef)]
     called = [method for method in methods if method.name == "call"]
-    found = [
+    found: list[Any] = [
         one for method in called for one in method.body
         if isinstance(one, ast.Expr) and isinstance(one.value, ast.Call)
         and isinstance(one.value.func, ast.Attribute) and one.value.func.attr == "assign"
