@@ -66,3 +66,26 @@ def test_where_the_weight_is_multiplied(body, last):
     if last == body:
         last = body.replace("return ", "return w * ")
     assert done is None if last is None else last in done[1]
+
+
+@registered
+class Pruned(keras.constraints.Constraint):
+    """Small weights are zero."""
+
+    def __init__(self, threshold):
+        self.threshold = threshold
+
+    def __call__(self, w):
+        return w * ops.cast(ops.abs(w) > self.threshold, w.dtype)
+
+    def get_config(self):
+        return {"threshold": self.threshold}
+
+
+def test_a_threshold_that_no_weight_is_above():
+    """That all becomes zero is told, and a smaller threshold is tried; one that fits is quiet."""
+    [found], text = first_of(Pruned(0.2), UNIFORM)
+    assert "makes all of its 5 numbers zero at the first step" in found.message
+    assert found.treatment.healed, text
+    assert found.treatment.change.startswith("threshold=0.02 in place of 0.2")
+    assert first_of(Pruned(0.01), UNIFORM)[0] == []

@@ -7,6 +7,9 @@ import numpy as np
 from constrainit.doctor._evidence import SumEvidence
 
 _ALIKE = 1e-3
+NEAR = 0.1
+"""A sum of less than this share of that of the magnitudes is near zero."""
+
 _MOST = 1 << 20
 """Weights of more entries are not looked at along several axes at once."""
 
@@ -16,7 +19,7 @@ def divided_by_sums(value: np.ndarray, image: np.ndarray) -> SumEvidence | None:
 
     Entries may be left out that it sets itself, as the centre of a filter that predicts it. None if
     it is no such constraint, or if all sums are those of magnitudes. Of a single unit it can be
-    said only where it is turned round, and its entries then add up to one.
+    said only where its entries then add up to one, and its sum is near zero or below.
     """
     value, image = np.asarray(value, "float64"), np.asarray(image, "float64")
     if not (np.isfinite(value).all() and np.isfinite(image).all()):
@@ -29,18 +32,19 @@ def divided_by_sums(value: np.ndarray, image: np.ndarray) -> SumEvidence | None:
                 found = _divided(np.where(own, 0, value), np.where(own, 0, image), axes, True)
         if found is not None:
             return found
-    return _turned_round(value, image)
+    return _of_one_unit(value, image)
 
 
-def _turned_round(value, image):
-    """A single unit of which the constraint turns all signs, so that its sum is one."""
+def _of_one_unit(value, image):
+    """A single unit divided by its sum, which is one then, where that is near zero or below."""
     total, size = value.sum(), np.abs(value).sum()
-    if not total < 0 or abs(image.sum() - 1) > _ALIKE:
+    if not 0 != total < NEAR * size or abs(image.sum() - 1) > _ALIKE:
         return None
-    if not is_quotient(value, image, total) or (image * value).sum() > 0:
+    # What is shifted to another sum is no quotient.
+    if not is_quotient(value, image, total) or (image * value).sum() * total < 0:
         return None
     factor = np.abs(image).max() / np.abs(value).max()
-    return SumEvidence(float(-total / size), float(factor), False, 1, 1)
+    return SumEvidence(float(abs(total) / size), float(factor), False, int(total < 0), 1)
 
 
 def _along(value):

@@ -85,6 +85,8 @@ def note_undone(
             return
         made.only = made.custom and leads_to_one(image_of, record, before)
         made.compares = made.custom and compares(image_of, record, before)
+        made.emptied = made.custom and not before.any() and _leaves_larger(made, image_of)
+        made.always = made.always and not made.emptied
     made.undone += 1
 
 
@@ -104,6 +106,14 @@ def note_pressed(
     count = np.zeros(np.shape(before), int) if made.pressed is None else made.pressed
     way = np.where(image == before, np.sign(updated - before), 0)
     made.pressed = np.where(way * count >= 0, count, 0) * (way != 0) + way.astype(int)
+
+
+def _leaves_larger(made, image_of):
+    """Whether a constraint that makes all weights zero leaves those that are far larger."""
+    peak = max(abs(made.start.minimum), abs(made.start.maximum))
+    draw = np.random.default_rng(0).normal(size=made.record.shape)
+    image = image_of(made.record, _SIZES[1] * peak * draw)
+    return image is not None and bool(np.abs(image).max(initial=0.0) > peak > 0)
 
 
 def leads_to_one(image_of: Callable, record: WeightRecord, before: np.ndarray) -> bool:

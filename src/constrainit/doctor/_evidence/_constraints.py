@@ -135,6 +135,7 @@ class ConstraintEvidence:
         signs: Whether it leaves of each weight no more than the sign, as a norm of one number does.
         only: Whether it leads all weights to the same in the end, where updates are undone.
         compares: Whether it gives 0 or 1 for each entry, as a comparison, where updates are undone.
+        emptied: Whether it makes all zero, and would leave larger ones, where updates are undone.
         by_entry: Whether it gives each entry by itself, where it leaps.
         units: The least and largest norm of a unit at the start, where it is known what a unit is.
         zeroed: Share of the entries that are zero at the start, and after the constraint.
@@ -204,6 +205,7 @@ class ConstraintEvidence:
     signs: bool = False
     only: bool = False
     compares: bool = False
+    emptied: bool = False
     by_entry: bool = False
     units: dict[str, float] = field(default_factory=dict)
     zeroed: tuple[float, float] = (0.0, 0.0)

@@ -1,8 +1,7 @@
 """CW211 signed-sum."""
 
+from constrainit.doctor._sums import NEAR
 from constrainit.doctor.rules._rule import Rule, percent
-
-_NEAR = 0.1
 
 _OF_UNITS = (
     "take ci.Simplex() for shares of at least zero, or ci.SumTo(1.0), the nearest weights of that "
@@ -49,17 +48,18 @@ class SignedSum(Rule):
     def find(self, evidence):
         for made in evidence.constraints:
             sums = made.sums
-            if sums is None or not (sums.below or sums.least < _NEAR):
+            if sums is None or not (sums.below or sums.least < NEAR):
                 continue
-            if not sums.least < _NEAR:
+            if not sums.least < NEAR:
                 yield self._of_signs(made, sums)
                 continue
             but = ", but for entries that it sets itself," if sums.sets else ""
+            which, whose = ("a unit", "its") if sums.units == 1 else ("units", "their")
             yield self.at_weight(
                 made,
-                f"its constraint {made.text} divides units of both signs{but} by their sum, which "
-                f"is down to {percent(sums.least)} of the sum of their magnitudes: the largest "
-                f"weight becomes {sums.factor:.3g} times as large",
+                f"its constraint {made.text} divides {which} of both signs{but} by {whose} sum, "
+                f"which is down to {percent(sums.least)} of the sum of their magnitudes: the "
+                f"largest weight becomes {sums.factor:.3g} times as large",
                 _OF_PARTS if sums.sets else _OF_UNITS,
                 {"least_sum_share": sums.least, "times": sums.factor},
             )

@@ -15,9 +15,10 @@ class UpdateUndone(Rule):
     of the optimizer is smaller than what it rounds away, and the weight never changes. The same is
     true of a sum or norm along an axis of length one, which divides each weight by itself. A
     softmax pulls every weight to equal shares, and leaves a small part of each step. So do bounds
-    that leave one weight only, a comparison that is returned in place of the weights times it, and
-    a norm of one for a single number, as a bias of one unit: it is 1 or -1 and stays so. The
-    gradients are sound, and the other weights learn, so that the loss still falls a little.
+    that leave one weight only, a threshold below which all weights are, a comparison that is
+    returned in place of the weights times it, and a norm of one for a single number, as a bias of
+    one unit: it is 1 or -1 and stays so. The gradients are sound, and the other weights learn, so
+    that the loss still falls a little.
 
     Adam makes every step as long as the learning rate, however large its gradient is. Where all
     gradients of a unit have one sign, as those of shares of a sum in a penalty do, each weight
@@ -115,7 +116,7 @@ def _narrow(made):
 def _single(made):
     """The axis of a single entry that its sums or norms run along; None if it is not that."""
     alone = [axis for axis, size in enumerate(made.record.shape) if size == 1]
-    if made.compares or not alone or len(made.record.shape) < 2:
+    if made.compares or made.emptied or not alone or len(made.record.shape) < 2:
         return None
     if made.always:
         return alone[0]
@@ -129,6 +130,12 @@ def _others(made, axis):
 
 
 def _why(made, axis):
+    if made.emptied:
+        largest = max(abs(made.start.minimum), abs(made.start.maximum))
+        return (
+            f"it makes all of its {made.start.size} numbers zero at the first step, of which the "
+            f"largest is {largest:.3g} at the start, and leaves only larger ones"
+        )
     if made.compares:
         return (
             "it gives 0 or 1 for each number, as a comparison does, and nothing of the number "
@@ -160,6 +167,12 @@ def _why(made, axis):
 
 
 def _fix(made, axis):
+    if made.emptied:
+        return (
+            "a threshold below most of the weights as they start, or one that is raised as they "
+            "grow: a kernel of zeros gives the same for all inputs, and what is behind a relu gets "
+            "no gradient"
+        )
     if made.compares:
         return (
             "multiply the weight by what is compared, as w * cast(w >= 0), or take the set that is "
