@@ -133,6 +133,7 @@ class Evidence:
         to_stay: The layers, by id, and names of tensors that stay, as the user's own line says.
         kept_copies: Tensors that were what a trained weight was at the start, with that one.
         falling: How the targets go against a model that can only rise.
+        bending: What a model that can only bend up does not learn of targets that bend down.
         own: What the steps of the model's own did, None if it has none or they could not be taken.
         switches: Weights that multiply the loss, and nothing that the model predicts.
         twice: Weights with a lower bound that their layers take through a positive map.
@@ -145,8 +146,7 @@ class Evidence:
         reloaded: Layers of the user's own that come back from their config with other arguments.
         lost_constraints: Weights whose constraint a config leaves out, with a layer that fails so.
         drawn_anew: Layers of the user's own that come back from a file with other arrays.
-        other_axes: Weights whose model trains along other axes of their constraints only; asked
-            once, of the model as it came.
+        other_axes: Weights whose model trains along other axes only; asked once, as it came.
         cut: Tables and inputs that are asked for rows by fractions.
         frozen: Models that are frozen, with layers that are not.
         scales: Normalizations that have not seen the data.
@@ -165,8 +165,7 @@ class Evidence:
         masked: A layer whose mask hides steps of the data, where an output is constant.
         stuck: Weights at their bounds without any gradient, where the output has become constant.
         uncounted: Outputs whose loss counts for nothing, with weights that it alone would train.
-        overruled: A loss that is not learnt beside that of another output, and alone is; asked
-            once.
+        overruled: A loss that is learnt alone, and not beside another output's; asked once.
         stretches: The names of layers that follow one another and feed nothing else.
         trials: What the same look found after a change that asks for a cause, by its name.
     """
@@ -242,6 +241,7 @@ class Evidence:
     to_stay: set[tuple[int, str]] = field(default_factory=set)
     kept_copies: list[Any] = field(default_factory=list)
     falling: FallingEvidence | None = None
+    bending: Any = None
     own: OwnEvidence | None = None
     switches: list[SwitchEvidence] = field(default_factory=list)
     twice: list[TwiceEvidence] = field(default_factory=list)
