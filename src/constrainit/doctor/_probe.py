@@ -8,6 +8,7 @@ from constrainit.doctor._added import leaves_by_a_sum
 from constrainit.doctor._alike import alike
 from constrainit.doctor._atoms import note_atoms
 from constrainit.doctor._attached import misplaced, quantized, replaced, unattached
+from constrainit.doctor._bending import bending
 from constrainit.doctor._beyond import beyond
 from constrainit.doctor._computed import computed_once
 from constrainit.doctor._constants import nonfinite_constants
@@ -180,6 +181,7 @@ def _usual(problem, constraints, evidence):
         if evidence.mixed is None:
             evidence.mixed = looked(problem, "mixed examples", mixes_later, *both)
         evidence.falling = falling(problem, evidence, start)
+        evidence.bending = bending(problem, evidence, start)
         evidence.end = ends_early(problem, evidence, start)
         evidence.slow = too_slow(problem, evidence, start)
         evidence.far_targets = far_targets(problem, evidence, start) or out_of_reach(

@@ -133,6 +133,7 @@ class Evidence:
         to_stay: The layers, by id, and names of tensors that stay, as the user's own line says.
         kept_copies: Tensors that were what a trained weight was at the start, with that one.
         falling: How the targets go against a model that can only rise.
+        bending: What a model that can only bend up does not learn of targets that bend down.
         own: What the steps of the model's own did, None if it has none or they could not be taken.
         switches: Weights that multiply the loss, and nothing that the model predicts.
         twice: Weights with a lower bound that their layers take through a positive map.
@@ -241,6 +242,7 @@ class Evidence:
     to_stay: set[tuple[int, str]] = field(default_factory=set)
     kept_copies: list[Any] = field(default_factory=list)
     falling: FallingEvidence | None = None
+    bending: Any = None
     own: OwnEvidence | None = None
     switches: list[SwitchEvidence] = field(default_factory=list)
     twice: list[TwiceEvidence] = field(default_factory=list)

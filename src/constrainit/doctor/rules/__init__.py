@@ -93,6 +93,7 @@ from constrainit.doctor.rules.cw615_learning_rate_too_low import LearningRateToo
 from constrainit.doctor.rules.cw616_sum_below_zero import SumBelowZero
 from constrainit.doctor.rules.cw617_frozen_above import FrozenAbove
 from constrainit.doctor.rules.cw618_loss_left_out import LossLeftOut
+from constrainit.doctor.rules.cw619_target_bends_down import TargetBendsDown
 from constrainit.doctor.rules.cw701_own_step_breaks import OwnStepBreaks
 from constrainit.doctor.rules.cw702_step_trains_nothing import StepTrainsNothing
 from constrainit.doctor.rules.cw703_step_leaves_set import StepLeavesSet
@@ -116,6 +117,7 @@ RULES = (
     FractionalIndex(), FrozenAbove(), LossLeftOut(), UnfitNormalization(), ExamplesMixed(),
     WrongAxis(), BindsOneUnit(),
     BindsNothing(), WrongLoss(), TargetOutOfReach(), SumBelowZero(), TargetFalls(),
+    TargetBendsDown(),
     BoundedTwice(), RelativeToZero(), UnboundedLoss(), UndefinedAtBound(), EpsilonUnderflows(),
     ZeroDivisor(), LearningRateTooLow(), SumLeavesSet(),
     BeyondRange(), PenaltyOutweighs(), LossOutweighed(), LossSwitchedOff(), AverageOverwrites(),

@@ -169,6 +169,7 @@ REMEDIES = (
     Remedy(("CW606",), guards.without_negative_weights, saved=False, trains=True),
     Remedy(("CW606",), inside.adding_up_to_one, saved=False, trains=True),
     Remedy(("CW610",), constraints.free_from_the_inputs, trains=True),
+    Remedy(("CW619",), models.bending_both_ways, trains=True),
     Remedy(("CW607",), outputs.absolute_error),
     Remedy(("CW608",), training.steady_rate),
     Remedy(("CW613",), training.longer_schedule),

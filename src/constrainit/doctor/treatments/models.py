@@ -129,6 +129,18 @@ def with_derivatives(problem, evidence, found):
     )  # fmt: skip
 
 
+def bending_both_ways(problem, evidence, found):
+    """The hyperbolic tangent in place of activations that only bend up."""
+    names = evidence.bending.layers
+    for layer in problem.model._flatten_layers():
+        if layer.name in names:
+            layer.activation = keras.activations.tanh
+    return Changed(
+        f"tanh as the activation of {listed(names)}", with_other(problem),
+        layers_code(problem.model, names, 'keras.layers.Dense(..., activation="tanh")'),
+    )  # fmt: skip
+
+
 def bias_at_the_end(problem, evidence, found):
     """A free bias in the last layers, so that their outputs can reach the targets."""
     # Logits that are bounded for each example are told apart no better by what is the same for all.
