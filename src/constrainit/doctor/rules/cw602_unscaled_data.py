@@ -27,7 +27,9 @@ class UnscaledData(Rule):
         where the loss falls by less than 1 % in the steps, 100 of them take a fifth off the loss of
         scaled targets, for examples that are not trained on, and of the given ones not a twentieth
         of that share: without a schedule, in models that were not trained before, whose steps are
-        cheap and whose outputs have no bounds.
+        cheap and whose outputs have no bounds. So they are where a loss of the user's own falls to
+        a fiftieth in the steps, as it begins far off, and 100 steps leave twice as much of it as
+        they do of targets divided by their mean, at best and judged in the same units.
 
     Source:
         Measured: the training is repeated from the same start with the scaled batch. LeCun, Bottou,
@@ -41,12 +43,20 @@ class UnscaledData(Rule):
         far = evidence.far_targets
         if far is not None:
             (first, last), (begin, end) = far.given, far.scaled
+            how = (
+                f"divided by {far.divisor:g}, and what is predicted multiplied by it again,"
+                if far.divisor
+                else "of mean zero and deviation one"
+            )
             yield self.made(
                 f"the targets {far.name} lie in [{far.low:.3g}, {far.high:.3g}], far from what the "
                 f"model gives: {far.steps} steps take the loss of examples that are not trained on "
-                f"from {first:.4g} to {last:.4g}, and with targets of mean zero and deviation one "
+                f"from {first:.4g} to {last:.4g}, and with targets {how} "
                 f"from {begin:.4g} to {end:.4g}",
-                "train on scaled targets and scale the predictions back, or let "
+                f"give the targets in units of {far.divisor:g}, and multiply by it what is "
+                "predicted in their units"
+                if far.divisor
+                else "train on scaled targets and scale the predictions back, or let "
                 "layers.Rescaling(deviation, mean) be the last layer",
                 {"size": max(abs(far.low), abs(far.high)), "loss": last, "loss_scaled": end},
                 stage="training",
