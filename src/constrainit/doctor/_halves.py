@@ -9,9 +9,9 @@ import numpy as np
 from keras import ops
 
 from constrainit.doctor._dropping import dropping_nothing
-from constrainit.doctor._problem import Problem
+from constrainit.doctor._problem import Problem, loss_of
 from constrainit.doctor._recording import as_it_is
-from constrainit.doctor._state import borrowed, snapshot
+from constrainit.doctor._state import attribute, borrowed, snapshot
 from constrainit.doctor._statistics import to_numpy
 
 _FEWEST = 8
@@ -106,6 +106,20 @@ class Halves:
     def loss(self) -> float:
         """The loss of the examples that are not trained on, with nothing dropped."""
         return self._loss(*self._unseen)
+
+    def loss_in_units(self, y: Any, factors: Any) -> float:
+        """The loss of the examples that are not trained on, of predictions times some factors.
+
+        Args:
+            y: The targets of the whole batch, in these units.
+            factors: One for each unit of the last layer.
+        """
+        x, problem = self._unseen[0], self._problem
+        with dropping_nothing(problem.model):
+            given = problem.model(x, training=False) * ops.convert_to_tensor(factors)
+        with attribute(problem.model, "_compile_loss", problem.compiled_loss):
+            found = loss_of(problem.model, x, y[1::2], given)
+        return float(to_numpy(ops.stop_gradient(found)))
 
     def loss_of_seen(self) -> float:
         """The loss of the examples that are trained on, with nothing dropped."""

@@ -21,7 +21,7 @@ from constrainit.doctor._dropped_units import drops_most
 from constrainit.doctor._endless import endless
 from constrainit.doctor._erasing import erasing
 from constrainit.doctor._evidence import Evidence
-from constrainit.doctor._far_targets import far_targets, out_of_reach
+from constrainit.doctor._far_targets import far_targets
 from constrainit.doctor._following_weights import is_to_stay, of_weights, with_live_views
 from constrainit.doctor._frames import fault, layer_in
 from constrainit.doctor._frozen import all_frozen, frozen_above
@@ -41,6 +41,7 @@ from constrainit.doctor._monotone import falling
 from constrainit.doctor._moving import moving
 from constrainit.doctor._of_the_batch import of_the_batch
 from constrainit.doctor._one_argument import note_one_argument
+from constrainit.doctor._out_of_reach import out_of_reach
 from constrainit.doctor._overwritten import overwritten
 from constrainit.doctor._own_copies import note_own_copies
 from constrainit.doctor._own_optimizer import has_stepped

@@ -78,10 +78,8 @@ class Evidence:
         loss_after: The loss after the first step.
         losses: All losses, one for each step and one after the last.
         nonfinite_after: Trainable weights that hold NaN or infinity after the first step, by path.
-        fault_step: The step at which the loss, a gradient or a weight first is not finite,
-            counted from 0; None if it stays finite.
-        fault_weights: The trainable weights whose gradient or value is not finite then, by path,
-            from the loss backwards.
+        fault_step: The step, from 0, at which a loss, gradient or weight first is not finite.
+        fault_weights: The paths of those whose gradient or value is not then, from the loss back.
         operation: The operation that first gave NaN or infinity, where it was found.
         constants: Those of the user's own code that are not finite, where that is not.
         corners: Weights that their sets allow to be where a layer is not finite.

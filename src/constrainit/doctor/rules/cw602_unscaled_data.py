@@ -27,10 +27,13 @@ class UnscaledData(Rule):
         where the loss falls by less than 1 % in the steps, 100 of them take a fifth off the loss of
         scaled targets, for examples that are not trained on, and of the given ones not a twentieth
         of that share: without a schedule, in models that were not trained before, whose steps are
-        cheap and whose outputs have no bounds. Targets of any size are where all weights but biases
-        have bounds, with which the outputs vary by a fifth of what the targets do at most, as where
-        layers of a Lipschitz constant of one are to fit a steeper target: if 100 steps leave half
-        of the loss that the targets of other examples have, and a quarter of that if scaled.
+        cheap and whose outputs have no bounds. So they are where a loss of the user's own falls to
+        a fiftieth in the steps, as it begins far off, and 100 steps leave twice as much of it as
+        they do of targets divided by their mean, at best and judged in the same units. Targets of
+        any size are where all weights but biases have bounds, with which the outputs vary by a
+        fifth of what the targets do at most, as where layers of a Lipschitz constant of one are to
+        fit a steeper target: if 100 steps leave half of the loss that the targets of other examples
+        have, and a quarter of that if scaled.
 
     Source:
         Measured: the training is repeated from the same start with the scaled batch. LeCun, Bottou,
@@ -44,20 +47,28 @@ class UnscaledData(Rule):
         far = evidence.far_targets
         if far is not None:
             (first, last), (begin, end) = far.given, far.scaled
-            given = "far from what the model gives"
+            given, how = "far from what the model gives", "of mean zero and deviation one"
+            fix = (
+                "train on scaled targets and scale the predictions back, or let "
+                "layers.Rescaling(deviation, mean) be the last layer"
+            )
             if far.reach is not None:
                 given = (
                     f"and vary by {far.spread:.3g}: the kernels are all bounded, and as large as "
                     f"they may be what the model gives varies by {far.reach:.2g}"
                 )
+                fix += ", which makes the model steeper by that"
+            if far.divisor:
+                how = f"divided by {far.divisor:g}, and what is predicted multiplied by it again,"
+                fix = (
+                    f"give the targets in units of {far.divisor:g}, and multiply by it what is "
+                    "predicted in their units"
+                )
             yield self.made(
                 f"the targets {far.name} lie in [{far.low:.3g}, {far.high:.3g}], {given}: "
                 f"{far.steps} steps take the loss of examples that are not trained on from "
-                f"{first:.4g} to {last:.4g}, and with targets of mean zero and deviation one from "
-                f"{begin:.4g} to {end:.4g}",
-                "train on scaled targets and scale the predictions back, or let "
-                "layers.Rescaling(deviation, mean) be the last layer"
-                + (", which makes the model steeper by that" if far.reach is not None else ""),
+                f"{first:.4g} to {last:.4g}, and with targets {how} from {begin:.4g} to {end:.4g}",
+                fix,
                 {"size": max(abs(far.low), abs(far.high)), "loss": last, "loss_scaled": end},
                 stage="training",
             )  # fmt: skip

@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from constrainit.doctor._data import needed_steps
-from constrainit.doctor._far_targets import LARGE, as_scaled
+from constrainit.doctor._far_targets import LARGE, as_scaled, divided
 from constrainit.doctor._labels import both_signs
 from constrainit.doctor._statistics import standardized, to_numpy
 from constrainit.doctor.rules.cw605_target_out_of_reach import from_zero_to_one, is_of_two
@@ -58,6 +58,8 @@ def scaled_targets(problem, evidence, found):
     """Targets of mean zero and deviation one, where they are too far for the steps."""
     if evidence.far_targets is None:
         return None
+    if evidence.far_targets.divisor:
+        return divided_targets(problem, evidence, found)
     return Changed(
         "the targets are brought to mean zero and deviation one",
         with_other(problem, y=as_scaled(problem.y)),
@@ -69,24 +71,13 @@ def scaled_targets(problem, evidence, found):
 def divided_targets(problem, evidence, found):
     """Targets that are never below zero, as a loss may need them, divided by their mean."""
     bounded = any(np.isfinite([made.low, made.high]).any() for made in evidence.losses_of)
-    parts = keras.tree.flatten(problem.y)
-    if bounded or len(parts) != 1 or "float" not in keras.backend.standardize_dtype(parts[0].dtype):
+    made = None if bounded else divided(problem.y)
+    if made is None:
         return None
-    value = to_numpy(parts[0])
-    if not value.size or not np.isfinite(value).all():
-        return None
-    columns = value.reshape(-1, value.shape[-1]) if value.ndim > 1 else value[:, None]
-    large = [c for c in range(columns.shape[1]) if not np.isin(columns[:, c], (0, 1)).all()]
-    size = float(f"{columns[:, large].mean():.3g}") if large else 0.0
-    if size <= LARGE or columns[:, large].min() < 0:
-        return None
-    divisors = np.ones(columns.shape[1])
-    divisors[large] = size
-    divided = (columns / divisors).reshape(value.shape)
-    y = keras.tree.pack_sequence_as(problem.y, [ops.cast(divided, parts[0].dtype)])
-    # What is 0 or 1 tells which of the others are known, and the like.
-    every = len(large) == len(divisors)
-    place, which = ("y", "") if every else (f"y[..., {large}]", f" in the columns {large}")
+    y, size = made.y, made.divisor
+    place, which = (
+        ("y", "") if made.every else (f"y[..., {made.columns}]", f" in the columns {made.columns}")
+    )
     scaled = any(d.name.startswith("x") for d in _far(evidence))
     x = _scaled(problem.x) if scaled else problem.x
     return Changed(
