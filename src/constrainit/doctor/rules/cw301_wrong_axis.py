@@ -123,6 +123,7 @@ class WrongAxis(Rule):
             else f"works along axis {used}, and so the model does not train"
         )
         inside = "" if seen.in_order else ", and start inside: constrainit.prepare(model)"
+        given = seen.loss[1]
         return self.made(
             f"its constraint {name} {works}: from a start inside its loss goes from "
             f"{_from_to(seen.loss)} in {seen.steps} steps, along axis {right} from "
@@ -130,8 +131,8 @@ class WrongAxis(Rule):
             f"write axis={right} in place of axis={used}{inside}",
             {
                 "axis": list(seen.given), "unit_axes": list(seen.other),
-                "loss_given" if seen.in_order else "loss_after": seen.loss[1],
                 "loss_along": seen.loss_along[1],
+                **({"loss_given": given} if seen.in_order else {"loss_after": given}),
             },
             layer=record.layer.name, weight=record.path,
         )  # fmt: skip
