@@ -282,7 +282,7 @@ class SumsToOne(keras.constraints.Constraint):
 @pytest.mark.in_turns(every=4)
 def test_a_start_inside_is_no_cure_where_it_begins_at_the_harm():
     """It is as far from the data as the first step would have gone."""
-    near = keras.initializers.Constant(np.array([[0.5], [-0.5], [0.5], [-0.49]]))
+    near = keras.initializers.Constant(np.array([[0.5], [-0.5], [0.5], [-0.25]]))
     dense = layers.Dense(1, kernel_initializer=near, kernel_constraint=SumsToOne())
     first = ci.diagnose(sequential(dense), X, Y, steps=3).findings[0]
     assert first.code == "CW101"
