@@ -25,7 +25,7 @@ def mask_alone(w):
 
 
 @registered
-def masked(w):
+def times_its_mask(w):
     return w * ops.cast(w >= 0.0, w.dtype)
 
 
@@ -48,7 +48,7 @@ def test_a_mask_in_place_of_the_weight():
     assert "axis" not in found.evidence
     assert found.treatment.healed, text
     assert "+    return w * keep" in found.treatment.diff
-    assert first_of(masked, UNIFORM)[0] == []
+    assert first_of(times_its_mask, UNIFORM)[0] == []
 
 
 @pytest.mark.parametrize(
