@@ -5,7 +5,7 @@ from typing import Any
 
 from constrainit._set import ConstraintSet
 from constrainit.doctor._axes import along, given_axes, settled_norm
-from constrainit.doctor._code import kind_of_layer
+from constrainit.doctor._code import is_of_library, kind_of_layer
 from constrainit.doctor._constraint_calls import arguments_of
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor._set_code import written
@@ -65,13 +65,8 @@ def _diff(seen, other, most):
         return known and tuple(sorted({axis % rank for axis in axes})) == seen.given
 
     kinds = [kind_of_layer(record.layer)] if is_custom(record.layer) else []
-    kinds += [] if is_of_library(type(other)) else [type(other)]
+    kinds += [] if is_of_library(type(other).__module__) else [type(other)]
     return with_argument(kinds, type(other), "axis", is_given, other.axis, most)
-
-
-def is_of_library(kind: Any) -> bool:
-    """Whether a class is Keras' or this library's own."""
-    return kind.__module__.split(".")[0] in ("keras", "constrainit")
 
 
 def spectral_norm_of_the_convolution(problem, evidence, found):

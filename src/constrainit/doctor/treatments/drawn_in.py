@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from constrainit._obey import project
-from constrainit.doctor._code import as_kind, kind_of_layer
+from constrainit.doctor._code import as_kind, is_of_library, kind_of_layer
 from constrainit.doctor._constraint_calls import another, arguments_of
 from constrainit.doctor._far_points import far_image
 from constrainit.doctor._recording import is_custom
@@ -23,7 +23,7 @@ from constrainit.doctor.treatments._rewriting import (
     rewritten,
     source_of,
 )
-from constrainit.doctor.treatments.axes import call_of, is_of_library
+from constrainit.doctor.treatments.axes import call_of
 
 _NEAR = 2e-3
 
@@ -33,7 +33,7 @@ def bounds_drawn_in(problem, evidence, found):
     paths, done = {finding.weight for finding in found}, []
     for record in (corner.record for corner in evidence.corners):
         constraint = record.constraint
-        if record.path not in paths or is_of_library(kind_of(constraint)):
+        if record.path not in paths or is_of_library(kind_of(constraint).__module__):
             continue
         changed = _by_argument(problem, record) or _by_source(record)
         if changed is not None:

@@ -2,7 +2,7 @@
 
 import math
 
-from constrainit.doctor._code import kind_of_layer
+from constrainit.doctor._code import is_of_library, kind_of_layer
 from constrainit.doctor._constraint_calls import another, arguments_of
 from constrainit.doctor._pressed import bounds_kept
 from constrainit.doctor._recording import is_custom
@@ -11,7 +11,7 @@ from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._calls import with_argument
 from constrainit.doctor.treatments._pastes import given
 from constrainit.doctor.treatments._remedy import Changed
-from constrainit.doctor.treatments.axes import call_of, is_of_library
+from constrainit.doctor.treatments.axes import call_of
 from constrainit.sets import Box
 
 
@@ -77,7 +77,7 @@ def _is_same(one, other):
 def _diff(record, constraint, name, bound, wide):
     """The change where the user's file makes the constraint; empty if that is not found."""
     kinds = [kind_of_layer(record.layer)] if is_custom(record.layer) else []
-    kinds += [] if is_of_library(type(constraint)) else [type(constraint)]
+    kinds += [] if is_of_library(type(constraint).__module__) else [type(constraint)]
 
     def is_given(value):
         return type(value) in (int, float) and _is_same(value, bound)

@@ -4,13 +4,13 @@ import itertools
 
 import numpy as np
 
-from constrainit.doctor._code import kind_of_layer
+from constrainit.doctor._code import is_of_library, kind_of_layer
 from constrainit.doctor._constraint_calls import another, arguments_of, called
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor.treatments._calls import with_swapped
 from constrainit.doctor.treatments._pastes import given
 from constrainit.doctor.treatments._remedy import Changed
-from constrainit.doctor.treatments.axes import call_of, is_of_library
+from constrainit.doctor.treatments.axes import call_of
 from constrainit.doctor.treatments.starts import start_inside
 from constrainit.model import walk
 
@@ -50,7 +50,7 @@ def bounds_swapped(problem, evidence, found):
 def _swapped(record):
     """Gives a weight the constraint with two numbers swapped; their names, None if none helps."""
     constraint = record.constraint
-    if is_of_library(type(constraint)):
+    if is_of_library(type(constraint).__module__):
         return None
     numbers = {
         name: value for name, value in arguments_of(constraint).items()
