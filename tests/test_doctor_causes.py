@@ -22,6 +22,9 @@ from constrainit.doctor.treatments._lasting import _is_delayed
 from constrainit.doctor.treatments.rounding import meant_grid
 from constrainit.model import walk
 
+# What the rules say follows from numbers and from the user's Python, on any backend.
+pytestmark = pytest.mark.in_turns(every=4)
+
 DRAWS = np.random.default_rng(0)
 X = DRAWS.normal(size=(16, 4)).astype("float32")
 Y = X[:, :1].copy()
@@ -83,7 +86,6 @@ def test_a_divisor_that_training_takes_through_zero(start, codes):
         assert "ci.Positive" in first.treatment.change
 
 
-@pytest.mark.in_turns(every=4)
 @pytest.mark.parametrize(("letters", "codes"), [(2, []), (3, ["CW605"])])
 def test_labels_that_need_more_steps_than_there_are(letters, codes):
     """A letter that comes twice in a row needs one more step."""
@@ -117,7 +119,6 @@ BOUNDED = {
 }
 
 
-@pytest.mark.in_turns(every=4)
 @pytest.mark.parametrize("name", BOUNDED)
 @pytest.mark.parametrize("sparse", [True, False])
 def test_logits_that_are_bounded_whatever_the_weights_are(name, sparse):
@@ -148,7 +149,6 @@ class Added(layers.Layer):
         return x
 
 
-@pytest.mark.in_turns(every=4)
 @pytest.mark.usefixtures("_without_treatments")
 @pytest.mark.parametrize(
     ("sign", "rate", "codes"), [(-3.0, 0.01, ["CW606"]), (-3.0, 9.0, ["CW606"]), (3.0, 0.01, [])]
@@ -164,7 +164,6 @@ def test_a_part_of_the_loss_that_falls_without_end(sign, rate, codes):
     assert not codes or rate > 1 or report.findings[0].layer == "part"
 
 
-@pytest.mark.in_turns(every=4)
 @pytest.mark.usefixtures("_without_treatments")
 def test_a_negative_loss_that_slows_down_is_sound():
     """A likelihood of densities has a least value."""
@@ -204,7 +203,6 @@ CRITICS = {
 }
 
 
-@pytest.mark.in_turns(every=4)
 @pytest.mark.usefixtures("_without_treatments")
 @pytest.mark.parametrize("name", CRITICS)
 def test_the_loss_of_a_critic_is_bounded_by_its_kernels(name):
@@ -234,7 +232,6 @@ class Lasso(keras.regularizers.Regularizer):
         return {}
 
 
-@pytest.mark.in_turns(every=4)
 def test_another_start_is_no_cure_where_a_penalty_pulls_back():
     """What heals is a floor in the penalty, whose objects are as they were afterwards."""
     start = keras.initializers.Constant(np.outer(np.ones(4), [0.0, 1.0, -1.0]))
@@ -260,7 +257,6 @@ class FarLasso(Lasso):
         return 0.01 * ops.sum(root(ops.sum(ops.square(w), axis=0)))
 
 
-@pytest.mark.in_turns(every=4)
 def test_another_start_alone_is_not_claimed_against_a_penalty():
     """Where no floor can be tried, nothing heals."""
     start = keras.initializers.Constant(np.outer(np.ones(4), [0.0, 1.0, -1.0]))
@@ -279,7 +275,6 @@ class SumsToOne(keras.constraints.Constraint):
         return w / ops.sum(w, axis=0, keepdims=True)
 
 
-@pytest.mark.in_turns(every=4)
 def test_a_start_inside_is_no_cure_where_it_begins_at_the_harm():
     """It is as far from the data as the first step would have gone."""
     near = keras.initializers.Constant(np.array([[0.5], [-0.5], [0.5], [-0.25]]))
@@ -290,7 +285,6 @@ def test_a_start_inside_is_no_cure_where_it_begins_at_the_harm():
     assert "the loss starts at" in first.treatment.change
 
 
-@pytest.mark.in_turns(every=4)
 @pytest.mark.parametrize(("shut", "rate", "heals"), [(6, 1e-9, False), (8, 0.01, True)])
 def test_a_signal_that_the_loss_does_not_use_is_no_cure(shut, rate, heals):
     """Units that live again heal if the loss then falls, and falls better."""
@@ -307,7 +301,6 @@ def log_of(y, p):
     return -ops.mean(ops.log(p))
 
 
-@pytest.mark.in_turns(every=4)
 @pytest.mark.parametrize(("low", "heals"), [(-0.5, False), (0.0, True)])
 def test_a_floor_is_no_cure_for_numbers_below_zero(low, heals):
     """It would hide them; zeros it keeps from the logarithm."""
@@ -326,7 +319,6 @@ class Clip(keras.constraints.Constraint):
         return ops.clip(w, -1e-3, 1e-3)
 
 
-@pytest.mark.in_turns(every=4)
 def test_a_start_inside_is_no_cure_where_it_mutes_the_model():
     """The scale of a normalization is better left alone."""
     parts = [layers.Dense(8), layers.BatchNormalization(gamma_constraint=Clip())]
@@ -351,7 +343,6 @@ class ClipTo(keras.constraints.Constraint):
         return {"c": self.c}
 
 
-@pytest.mark.in_turns(every=4)
 def test_a_wider_bound_lets_a_signal_through_again():
     """It is the one argument that bounds the weights, and another object of the same class."""
     clip = ClipTo(0.01)
@@ -374,7 +365,6 @@ class Sinks(layers.Layer):
         return 0.0 * x[:, :1] + ops.sqrt(self.w)
 
 
-@pytest.mark.in_turns(every=4)
 def test_a_lower_rate_is_no_cure_that_only_takes_longer():
     """As many more steps as they are shorter lead to the same place."""
     model = sequential(Sinks(), optimizer=keras.optimizers.SGD(0.01))
@@ -406,7 +396,6 @@ FALLS = {
 }
 
 
-@pytest.mark.in_turns(every=4)
 @pytest.mark.parametrize("name", FALLS)
 def test_what_falls_without_end(name):
     """Ten times lower and faster and faster, or a thousand times lower; from one to minus one."""
@@ -414,7 +403,6 @@ def test_what_falls_without_end(name):
     assert _falls_on([1.0, -1.0], more) == without_end
 
 
-@pytest.mark.in_turns(every=4)
 @pytest.mark.parametrize(
     ("factor", "first", "later", "delayed"),
     [(0.1, 2, 20, True), (0.1, 2, 45, True), (0.1, 2, 3, False), (0.1, 2, 90, False),
@@ -455,7 +443,6 @@ def shares(w):
     return w / (ops.sum(w, axis=1, keepdims=True) + 1e-7)
 
 
-@pytest.mark.in_turns(every=4)
 @pytest.mark.parametrize(
     ("units", "start", "constraint", "codes"),
     [
@@ -489,7 +476,6 @@ def signs(w):
     return ops.where(w >= 0, 1.0, -1.0)
 
 
-@pytest.mark.in_turns(every=4)
 @pytest.mark.parametrize(
     ("constraint", "a_set"),
     [
@@ -510,7 +496,6 @@ def test_the_grid_that_a_constraint_rounds_to(constraint, a_set):
     assert meant_grid(record) == a_set
 
 
-@pytest.mark.in_turns(every=4)
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     ("kind", "start", "built"), [(ternary, "random_normal", False), (eighths, "he_normal", True)]
@@ -533,7 +518,6 @@ def test_floats_beside_rounded_weights_heal(kind, start, built):
     assert dense.kernel_constraint is kind
 
 
-@pytest.mark.in_turns(every=4)
 @pytest.mark.filterwarnings("ignore")
 def test_floats_that_are_not_moved_either_do_not_heal():
     """The finding would be gone, as there is no constraint any more; the loss tells."""
@@ -546,7 +530,6 @@ def test_floats_that_are_not_moved_either_do_not_heal():
     assert "steps, as before" in first.treatment.change
 
 
-@pytest.mark.in_turns(every=4)
 @pytest.mark.parametrize(
     ("before", "now", "more"),
     [
@@ -560,7 +543,6 @@ def test_a_loss_that_falls_farther(before, now, more):
     assert takes_more(before, now) == more
 
 
-@pytest.mark.in_turns(every=4)
 @pytest.mark.parametrize(("most", "codes"), [(0.2, ["CW213"]), (0.3, [])])
 @pytest.mark.filterwarnings("ignore:.*has no weight of shape")
 @pytest.mark.usefixtures("_without_treatments")
@@ -578,7 +560,6 @@ def test_sets_that_have_no_weight_in_common(most, codes):
         assert all(other.cause for other in others if other.weight == first.weight)
 
 
-@pytest.mark.in_turns(every=4)
 @pytest.mark.usefixtures("_without_treatments")
 def test_updates_far_beyond_a_ball_are_not_undone():
     """A weight that is brought back to its ball points elsewhere, whatever share that is."""
@@ -594,7 +575,6 @@ class Shares(keras.constraints.Constraint):
         return w / (ops.sum(w, axis=1, keepdims=True) + 1e-7)
 
 
-@pytest.mark.in_turns(every=4)
 def test_a_sum_along_an_axis_of_one_entry_is_mended_in_the_class():
     """Another axis is tried; a start inside alone would change nothing."""
     start = keras.initializers.Constant(0.25)
@@ -619,7 +599,6 @@ def masked(y, p):
     return ops.mean(ops.where(y == 0, 0.0, ops.square(y - p)))
 
 
-@pytest.mark.in_turns(every=4)
 @pytest.mark.parametrize(
     ("loss", "codes"),
     [(product, ["CW605"]), (half_a_cross_entropy, ["CW605"]), (masked, []), ("mse", [])],
@@ -637,7 +616,6 @@ def test_labels_of_zero_that_a_loss_does_not_look_at(loss, codes):
         assert "-1" in found[0].treatment.code
 
 
-@pytest.mark.in_turns(every=4)
 @pytest.mark.parametrize(
     ("target", "codes"),
     [
@@ -659,7 +637,6 @@ def test_targets_that_fall_where_the_model_only_rises(target, codes):
     assert [f.code for f in found] == codes
 
 
-@pytest.mark.in_turns(every=4)
 def test_a_bias_that_was_chosen_is_not_moved_into_a_set():
     """A start inside would begin where the first step went; the bias needs no constraint."""
     inside = ci.constrained(kernel=ci.NonNegative())
@@ -695,7 +672,6 @@ def test_a_recurrence_of_one_step_has_nothing_to_weigh(name, steps):
         assert finding.fix.startswith("give it sequences of several steps")
 
 
-@pytest.mark.in_turns(every=4)
 @pytest.mark.filterwarnings("ignore:You are using a softmax over axis")
 def test_a_softmax_layer_over_one_entry_runs_along_time():
     """The weight before it is named, and the axis of the layer is what is tried."""
@@ -802,7 +778,6 @@ class Drawn(keras.Model):
         return ops.mean(ops.square(y_pred - y))
 
 
-@pytest.mark.in_turns(every=4)
 @pytest.mark.parametrize("seed", range(3))
 def test_a_loss_that_differs_by_its_draws(seed):
     """That is no second derivative: all losses that are compared are of the same draws."""
@@ -845,7 +820,6 @@ def test_a_layer_that_hands_data_to_numpy():
     assert counted(report) == [], str(report)
 
 
-@pytest.mark.in_turns(every=4)
 def test_units_that_are_left_train():
     """Half of the units of a layer are zero: a note where the loss falls with the others."""
 
@@ -917,7 +891,6 @@ def test_a_recurrence_that_feeds_back_without_bound(activation, codes):
         assert all(f.cause for f in found[1:])
 
 
-@pytest.mark.in_turns(every=4)
 @pytest.mark.parametrize("activation", ["sigmoid", "relu", "softmax"])
 def test_logits_that_nothing_bounds_have_no_floor(activation):
     """Numbers of one sign, and shares that round to zero, say nothing of how far they reach."""
@@ -929,7 +902,6 @@ def test_logits_that_nothing_bounds_have_no_floor(activation):
     assert "CW605" not in {f.code for f in report.findings}
 
 
-@pytest.mark.in_turns(every=4)
 def test_as_many_targets_as_examples():
     """Said at once, with both numbers."""
     with pytest.raises(ValueError, match=r"as many examples.*x=16, y=5"):
@@ -943,7 +915,6 @@ def two_inputs():
     return model
 
 
-@pytest.mark.in_turns(every=4)
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
@@ -963,7 +934,6 @@ def test_inputs_and_targets_are_two_arguments(x, y, message):
         ci.diagnose(sequential(layers.Dense(1)), x, y)
 
 
-@pytest.mark.in_turns(every=4)
 @pytest.mark.parametrize("x", [[X, X], (X, X)])
 def test_two_inputs_are_no_inputs_and_targets(x):
     """Nothing is said of arrays that the model takes, where no targets are given."""
@@ -1002,7 +972,6 @@ class Unread(_Mapped):
 """
 
 
-@pytest.mark.in_turns(every=4)
 @pytest.mark.parametrize(
     ("kind", "name"), [(_Once, "exp"), (_Beside, None), (_Scaled, None), (_Other, None), (0, None)]
 )
@@ -1017,7 +986,6 @@ def test_the_map_of_a_weight_is_read_off_the_code(kind, name):
     assert _map_of(record) == name
 
 
-@pytest.mark.in_turns(every=4)
 @pytest.mark.parametrize(
     ("losses", "leaps"),
     [
@@ -1040,7 +1008,6 @@ def test_a_loss_that_leaps_and_falls_back(losses, leaps):
     assert [stage for _, stage in fed] == ["training"] * leaps
 
 
-@pytest.mark.in_turns(every=4)
 def test_a_recurrence_that_leaps_before_it_breaks():
     """What is not finite behind the leap follows from what feeds back."""
     lstm = keras.layers.LSTM(3, activation="relu", name="fed")
@@ -1071,7 +1038,6 @@ class Codes(layers.Layer):
         return x + ops.stop_gradient(code - x)
 
 
-@pytest.mark.in_turns(every=4)
 @pytest.mark.parametrize("all_dead", [False, True])
 def test_units_behind_one_code(all_dead):
     """Examples that are all the same to a layer tell of its units as little as one example."""
@@ -1114,7 +1080,6 @@ def given_start(value):
     return lambda shape, dtype=None: ops.convert_to_tensor(value, dtype)
 
 
-@pytest.mark.in_turns(every=4)
 def test_a_rate_that_only_keeps_the_loss_finite_is_no_cure(rng):
     """The rate that trains is the finding, and the loss that overflowed follows from it."""
     keras.utils.set_random_seed(3)
@@ -1128,7 +1093,6 @@ def test_a_rate_that_only_keeps_the_loss_finite_is_no_cure(rng):
     assert all(f.cause == "CW601" for f in report.findings if f.code == "CW502"), str(report)
 
 
-@pytest.mark.in_turns(every=4)
 @pytest.mark.parametrize(
     ("bound", "asked", "code"), [(0.2, 0, "CW411"), (0.2, -1, "CW101"), (1.2, 0, None)]
 )
