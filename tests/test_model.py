@@ -453,7 +453,7 @@ def test_what_project_did_is_printed():
     model = sequential(outside)
     outside.kernel.assign(np.full((3, 2), 3.0))
     moved = ci.project(model)
-    assert str(moved) == "model/outside/kernel: was outside by 2, now the nearest member"
+    assert str(moved) == "model/outside/kernel: was outside by 2, now inside"
     assert json.loads(json.dumps(moved)) == {"model/outside/kernel": 2.0}
     assert str(ci.project(model)) == "nothing moved: inside already, 1 constrained weight"
     assert "no constrained weight to look at" in str(ci.project(sequential(layers.Dense(2))))

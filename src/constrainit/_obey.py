@@ -100,8 +100,7 @@ class Moved(Shown, dict[str, float]):
             weights = counted(self.looked_at, "constrained weight")
             return f"nothing moved: inside already, {weights}"
         return "\n".join(
-            f"{path}: was outside by {distance:.3g}, now the nearest member"
-            for path, distance in self.items()
+            f"{path}: was outside by {distance:.3g}, now inside" for path, distance in self.items()
         )
 
 

@@ -30,7 +30,7 @@ def chosen(
     ignore: Sequence[str],
     thresholds: Mapping[str, Mapping[str, float]],
 ) -> Report:
-    """A report with the findings that are asked for by their codes; all else is as it was.
+    """A report with the findings that are asked for by their codes, and what that leaves out.
 
     Raises:
         ValueError: A finding has no number of the name that a threshold has.
@@ -41,7 +41,12 @@ def chosen(
         and f.code not in ignore
         and _is_large(f, thresholds.get(f.code, {}))
     ]  # fmt: skip
-    return replace(report, findings=tuple(kept))
+    codes = sorted({f.code for f in report.findings if not any(f is one for one in kept)})
+    left_out = report.environment.get("left_out", ())
+    if codes:
+        left_out = (*left_out, "what was found of " + ", ".join(codes))
+    environment = {**report.environment, "left_out": left_out}
+    return replace(report, findings=tuple(kept), environment=environment)
 
 
 def fails(report: Report, fail_on: str) -> bool:

@@ -9,6 +9,7 @@ from constrainit._words import share, span
 from constrainit.doctor import _finding_page
 from constrainit.doctor._finding_page import SAME_CODE, line
 from constrainit.doctor.rendering import _words
+from constrainit.doctor.rules.cw101_infeasible_start import harmless
 
 _LAYERS = 12
 _RANGES = ("start", "constrained")
@@ -83,7 +84,9 @@ def _shares(start, later, *names):
 def _calm(constraints, found):
     """A line for each weight that starts inside: that it does, and by how much."""
     named = {path for finding in found for path in finding.weights}
-    calm = [m for m in constraints if m.record.path not in named and m.image is not None]
+    # A finding that is not asked for is left out, and its weight no better for that.
+    kept = [m for m in constraints if m.image is not None and harmless(m)]
+    calm = [m for m in kept if m.record.path not in named]
     for made in calm[:SAME_CODE]:
         low, high = (made.units.get(f"{end} unit norm") for end in ("smallest", "largest"))
         norms = "" if low is None else f"; the {_norms(made.record)} {span(low, high)}"
