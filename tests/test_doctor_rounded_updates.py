@@ -7,6 +7,8 @@ from keras import layers
 
 import constrainit as ci
 
+pytestmark = pytest.mark.in_turns
+
 DRAWS = np.random.default_rng(0)
 X = DRAWS.normal(size=(64, 8)).astype("float32")
 Y = np.abs(X[:, :4]).sum(axis=1, keepdims=True)
