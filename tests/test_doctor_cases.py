@@ -13,7 +13,7 @@ import expected
 
 BACKEND = keras.backend.backend()
 # A diagnosis is compiled: each backend takes a share of the cases, and the quickest one more.
-EVERY, FIRST = {"torch": (4, 0), "tensorflow": (24, 1), "jax": (24, 3)}[BACKEND]
+EVERY, FIRST = {"torch": (4, 0), "tensorflow": (48, 1), "jax": (48, 3)}[BACKEND]
 FAULTY = [
     pytest.param(path, id=path.stem, marks=[
         pytest.mark.xfail(strict=True, reason=reason)
