@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
+from test_doctor_inputs import Pool
 
 import constrainit as ci
 from constrainit.doctor.treatments.each_example import along_an_axis
@@ -28,27 +29,6 @@ class Gates(layers.Layer):
 
     def compute_output_shape(self, shape):
         return (shape[0], 4)
-
-
-@keras.saving.register_keras_serializable("each_example")
-class Pool(layers.Layer):
-    """A mean of steps, by a softmax along an axis."""
-
-    def __init__(self, axis, **kwargs):
-        super().__init__(**kwargs)
-        self.axis = axis
-
-    def build(self, shape):
-        self.ask = self.add_weight(shape=(shape[-1], 1), name="ask")
-
-    def call(self, x):
-        return ops.sum(ops.softmax(ops.matmul(x, self.ask), axis=self.axis) * x, axis=1)
-
-    def compute_output_shape(self, shape):
-        return (shape[0], shape[-1])
-
-    def get_config(self):
-        return {**super().get_config(), "axis": self.axis}
 
 
 def treatment_of(model, x, y, layer):

@@ -8,7 +8,7 @@ import numpy as np
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._halves import Halves, Values, can_be_halved, tried
 from constrainit.doctor._problem import Problem
-from constrainit.doctor._signs import keeps_nonnegative
+from constrainit.doctor._signs import nonnegative_kernels
 from constrainit.doctor._statistics import to_numpy
 from constrainit.model import WeightRecord
 
@@ -57,19 +57,12 @@ def bending(problem: Problem, evidence: Evidence, start: Values) -> BendingEvide
         evidence: What is known of it.
         start: The model's variables, and what they were before any step.
     """
-    x, y = problem.x, problem.y
-    if evidence.trained or keras.tree.is_nested(x) or keras.tree.is_nested(y) or len(x.shape) != 2:
-        return None
-    if "float" not in keras.backend.standardize_dtype(x.dtype) or not can_be_halved(problem):
-        return None
-    made = {id(one.record.variable): one for one in evidence.constraints}
-    kernels = [r for r in evidence.weights if r.variable.trainable and len(r.shape) > 1]
-    known = [made.get(id(record.variable)) for record in kernels]
-    if not known or not all(one is not None and keeps_nonnegative(one) for one in known):
+    kernels = [] if evidence.trained else nonnegative_kernels(problem, evidence)
+    if not kernels or not can_be_halved(problem):
         return None
     curved = _curved(problem.model)
     activation = curved[0].activation.__name__ if curved else ""
-    x, y = (to_numpy(one).astype("float64") for one in (x, y))
+    x, y = (to_numpy(one).astype("float64") for one in (problem.x, problem.y))
     if not curved or y.size != len(x) or not np.isfinite(x).all() or not np.isfinite(y).all():
         return None
     share = _bend(x, y.ravel())

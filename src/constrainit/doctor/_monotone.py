@@ -2,12 +2,11 @@
 
 from typing import Any
 
-import keras
 import numpy as np
 
 from constrainit.doctor._evidence import Evidence, FallingEvidence
 from constrainit.doctor._halves import Values
-from constrainit.doctor._signs import keeps_nonnegative
+from constrainit.doctor._signs import nonnegative_kernels
 from constrainit.doctor._state import snapshot
 from constrainit.doctor._statistics import to_numpy
 
@@ -30,17 +29,10 @@ def falling(problem: Any, evidence: Evidence, start: Values) -> FallingEvidence 
     where the targets depend on the inputs. Pairs are those of which one is at least as large in
     each input that the output rises with, and as small in each that it falls with.
     """
-    x, y = problem.x, problem.y
-    if keras.tree.is_nested(x) or keras.tree.is_nested(y) or len(x.shape) != 2:
+    kernels = nonnegative_kernels(problem, evidence)
+    if not kernels:
         return None
-    if "float" not in keras.backend.standardize_dtype(x.dtype):
-        return None
-    constraints = {id(made.record.variable): made for made in evidence.constraints}
-    kernels = [r for r in evidence.weights if r.variable.trainable and len(r.shape) > 1]
-    known = [constraints.get(id(record.variable)) for record in kernels]
-    if not known or not all(made is not None and keeps_nonnegative(made) for made in known):
-        return None
-    x, y = to_numpy(x)[:_MOST].astype("float64"), to_numpy(y)[:_MOST].astype("float64")
+    x, y = (to_numpy(one)[:_MOST].astype("float64") for one in (problem.x, problem.y))
     if y.ndim > 2 or y.size != len(x) or not np.isfinite(x).all() or not np.isfinite(y).all():
         return None
     y = y.ravel()

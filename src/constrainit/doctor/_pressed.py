@@ -153,27 +153,27 @@ def _given(problem, start):
 def _with_wider(problem, start, asked, given):
     """The weights, where the model trains with wider bounds for all of them; else none."""
     for times in _TIMES:
-        wider = {id(one): one.wider(times) for one in asked}
-        with _held([(one.record, wider[id(one)]) for one in asked]):
-            halves = Halves(problem, start)
-            losses = *given, halves.train(sum(_STEPS))
-        values = {id(one): to_numpy(one.record.variable) for one in asked}
+        wider = [one.wider(times) for one in asked]
+        with _held([(one.record, ends) for one, ends in zip(asked, wider, strict=True)]):
+            losses = *given, Halves(problem, start).train(sum(_STEPS))
+        found = [
+            PressedEvidence(
+                one.record, one.ends, ends, _range(to_numpy(one.record.variable)), sum(_STEPS),
+                losses,
+            )
+            for one, ends in zip(asked, wider, strict=True)
+        ]  # fmt: skip
         is_lower = losses[2] < _LOWER * losses[1] or misses(losses, _MISSED)
-        at_end = [_is_at(values[key], ends) for key, ends in wider.items()]
-        if is_lower and (not any(at_end) or times == _TIMES[-1]):
-            return [
-                PressedEvidence(
-                    one.record, one.ends, wider[id(one)], _range(value), sum(_STEPS), losses
-                )
-                for one, value in ((one, values[id(one)]) for one in asked)
-            ]
-        if not any(at_end):
+        at_end = any(_is_at(to_numpy(one.record.variable), one.wider) for one in found)
+        if is_lower and (not at_end or times == _TIMES[-1]):
+            return found
+        if not at_end:
             break
     return []
 
 
 def _is_at(value, ends):
-    return any(end is not None and (value == np.float32(end)).any() for end in ends if end)
+    return any((value == np.float32(end)).any() for end in ends if end)
 
 
 def _range(value):

@@ -57,6 +57,22 @@ def ends_nonnegative(layer: Any, evidence: Evidence) -> bool:
     return product and bool(given) and all(is_nonnegative(one, evidence) for one in given)
 
 
+def nonnegative_kernels(problem: Any, evidence: Evidence) -> list[Any]:
+    """The trained kernels of a model of one array of numbers, if no entry may be negative.
+
+    None where one of them may, and where there is more than one array of inputs or of targets.
+    """
+    x, y = problem.x, problem.y
+    if keras.tree.is_nested(x) or keras.tree.is_nested(y) or len(x.shape) != 2:
+        return []
+    if "float" not in keras.backend.standardize_dtype(x.dtype):
+        return []
+    made = {id(one.record.variable): one for one in evidence.constraints}
+    kernels = [r for r in evidence.weights if r.variable.trainable and len(r.shape) > 1]
+    known = [made.get(id(record.variable)) for record in kernels]
+    return kernels if all(one is not None and keeps_nonnegative(one) for one in known) else []
+
+
 def keeps_nonnegative(made: Any) -> bool:
     """Whether the constraint of a weight lets no entry below zero."""
     if made.image is None or made.image.minimum < 0:

@@ -119,19 +119,15 @@ def scaled_outputs(problem, evidence, found):
 
 def with_derivatives(problem, evidence, found):
     """The hyperbolic tangent in place of activations of straight pieces."""
-    layers = evidence.kinks.layers
-    for layer in problem.model._flatten_layers():
-        if layer.name in layers:
-            layer.activation = keras.activations.tanh
-    return Changed(
-        f"tanh as the activation of {listed(layers)}", with_other(problem),
-        layers_code(problem.model, layers, 'keras.layers.Dense(..., activation="tanh")'),
-    )  # fmt: skip
+    return _with_tanh(problem, evidence.kinks.layers)
 
 
 def bending_both_ways(problem, evidence, found):
     """The hyperbolic tangent in place of activations that only bend up."""
-    names = evidence.bending.layers
+    return _with_tanh(problem, evidence.bending.layers)
+
+
+def _with_tanh(problem, names):
     for layer in problem.model._flatten_layers():
         if layer.name in names:
             layer.activation = keras.activations.tanh
