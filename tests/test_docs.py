@@ -122,6 +122,18 @@ def test_the_first_code_of_the_page_of_smooth_maps_runs():
     np.testing.assert_allclose(array(kernel) * 16, np.round(array(kernel) * 16), atol=1e-6)
 
 
+def test_the_code_of_the_page_of_own_sets_runs_from_top_to_bottom():
+    """The set that it defines is tested there, too."""
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / "own_sets.md").read_text(), re.DOTALL)
+    names: dict = {}
+    for block in blocks:
+        exec(block, names)
+    assert len(blocks) == 3
+    assert ci.check(names["model"]).ok
+    rule = names["model"].layers[0].kernel.constraint
+    assert rule.sets[0].describe() == names["cone"].describe()
+
+
 def test_our_column_of_the_page_of_other_libraries_can_be_pasted():
     """Every piece of our code there makes what it says."""
     layer = keras.layers.Dense(3)

@@ -61,6 +61,8 @@ def test_a_layer_in_the_place_of_its_arguments():
     message = r"Write Dense\(\.\.\., \*\*constrained\(kernel=\.\.\.\)\), or constrain\(model"
     with pytest.raises(ValueError, match=f"Received: the layer 'd'. {message}"):
         ci.constrained(keras.layers.Dense(2, name="d"), kernel=ci.NonNegative())  # type: ignore
+    with pytest.raises(ValueError, match=f"Received: the class Dense. {message}"):
+        ci.constrained(keras.layers.Dense, 2, kernel=ci.NonNegative())  # type: ignore
 
 
 ENTRIES = "must hold finite numbers, and None where it is open. Received:"

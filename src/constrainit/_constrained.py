@@ -58,12 +58,15 @@ def constrained(
             misspelt, a value is no constraint, the activation is unknown, there is an activation
             or a depth but no kernel, or nothing at all.
     """
-    if unnamed and isinstance(unnamed[0], keras.Layer):
-        raise ValueError(
-            "`constrained` gives the arguments that a layer is made with. Received: the layer "
-            f"{unnamed[0].name!r}. Write {type(unnamed[0]).__name__}(..., **constrained(kernel=...)"
-            '), or constrain(model, {"*/kernel": ...}) for a model that is built.'
-        )
+    for first in unnamed[:1]:
+        kind = first if isinstance(first, type) else type(first)
+        if issubclass(kind, keras.Layer):
+            named = f"class {kind.__name__}" if first is kind else f"layer {first.name!r}"
+            raise ValueError(
+                "`constrained` gives the arguments that a layer is made with. Received: the "
+                f"{named}. Write {kind.__name__}(..., **constrained(kernel=...)), or "
+                'constrain(model, {"*/kernel": ...}) for a model that is built.'
+            )
     _checks.named("constrained", unnamed, "**constrained(kernel={!r})")
     if not sets and activation is None:
         raise ValueError(
