@@ -9,6 +9,7 @@ import re
 import sys
 import tempfile
 import typing
+import zlib
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -90,7 +91,6 @@ def whole_messages(wrong):
         wrong: Pairs of a call and a regular expression.
     """
 
-    @pytest.mark.in_turns
     @pytest.mark.parametrize("index", range(len(wrong)))
     def test_message(index):
         """The error names the argument, says what it must be and what came."""
@@ -103,10 +103,12 @@ def whole_messages(wrong):
 
 
 def pytest_configure(config):
-    """The marker of `_dealt`, and a cache of what JAX compiles."""
-    config.addinivalue_line(
-        "markers", "in_turns(every=2): on JAX and TensorFlow one test of so many each, in turns"
-    )
+    """The markers of `_is_dealt`, and a cache of what JAX compiles."""
+    for marker in (
+        "everywhere: on each backend",
+        "in_turns(every): on one backend, of so many one on JAX and one on TensorFlow",
+    ):
+        config.addinivalue_line("markers", marker)
     _cached(config)
 
 
@@ -125,33 +127,32 @@ def pytest_collection():
 
 
 def pytest_collection_modifyitems(config, items):
-    """Tests that are marked `in_turns` and not dealt to this backend are left out."""
-    if keras.backend.backend() == "torch" or any("::" in given for given in config.args):
+    """Tests that are not dealt to this backend are left out."""
+    if any("::" in given for given in config.args):
         return  # what is named itself is wanted
-    left_out = {item.nodeid for item in items} - _dealt(items, keras.backend.backend())
+    left_out = [item for item in items if not _is_dealt(item, keras.backend.backend())]
     if left_out:
-        config.hook.pytest_deselected(items=[item for item in items if item.nodeid in left_out])
-        items[:] = [item for item in items if item.nodeid not in left_out]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if _is_dealt(item, keras.backend.backend())]
 
 
-def _dealt(items, backend):
-    """The tests that JAX or TensorFlow runs: all without the mark, and its own of those with it.
+def _is_dealt(item, backend):
+    """Whether this backend runs a test.
 
-    For what no compiler has a part in, or has the same part in for each parameter: PyTorch, which
-    compiles nothing, sees all. Of the marked tests of a file the other two see one in `every` each,
-    and not the same. What is skipped somewhere is in no turn: it may be skipped where it would be.
+    PyTorch, which compiles nothing, runs all, and each of the others one half. A test that is
+    marked `everywhere`, for what a step, a loop or an engine of a backend does, is run by all.
+    Of those that are marked `in_turns(every=n)`, for what no compiler has a part in, JAX and
+    TensorFlow run one in `n` each, and PyTorch the others. What is skipped somewhere is in no turn:
+    it may be skipped where it would be.
     """
-    dealt, places = set(), {}
-    for item in items:
-        mark = None if item.get_closest_marker("skipif") else item.get_closest_marker("in_turns")
-        if mark is None:
-            dealt.add(item.nodeid)
-            continue
-        every = mark.kwargs.get("every", 2)
-        place = places[item.path, every] = places.get((item.path, every), -1) + 1
-        if place % every == {"jax": 0, "tensorflow": min(2, every // 2)}[backend]:
-            dealt.add(item.nodeid)
-    return dealt
+    if item.get_closest_marker("everywhere") or item.get_closest_marker("skipif"):
+        return True
+    mark = item.get_closest_marker("in_turns")
+    every = mark.kwargs["every"] if mark else 2
+    # By its name, so that a new test changes nobody's turn.
+    place = zlib.crc32(item.nodeid.encode()) % every
+    turn = {0: "jax", every // 2: "tensorflow"}.get(place, "torch")
+    return turn == backend or (mark is None and backend == "torch")
 
 
 def _cached(config):

@@ -37,7 +37,6 @@ def test_built_in(given, expected):
     assert a_set.describe() == expected.describe() + origin
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize(
     "given", ["max_norm", K.UnitNorm(axis=1), K.MinMaxNorm(0.5, 1.0), K.NonNeg()]
 )

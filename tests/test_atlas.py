@@ -17,8 +17,9 @@ from constrainit.atlas._figure import fate, label
 from constrainit.atlas._grid import DTYPES, SETS, WAYS, applies, cells
 from constrainit.cli import cli
 
+pytestmark = pytest.mark.in_turns(every=4)
+
 # Files, command lines and texts are the same for every backend.
-pytestmark = pytest.mark.in_turns
 
 SMALL = {"width": 16, "batch": 32, "depth": 4}
 OPTIONS = ["--width", 16, "--batch", 32, "--depth", 4, "--jobs", 1]

@@ -172,7 +172,6 @@ def same(model, x, tolerance=1e-5):
     return baked
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("way", ["plain", "around", "reparametrized", "trained"])
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_scale_is_taken_or_left(name, way, tmp_path):
@@ -224,7 +223,6 @@ SMOOTH = [
 ]
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("case", SMOOTH, ids=lambda case: case.name)
 def test_every_set_with_a_map_and_a_scale(case):
     """The same function to 1e-5, the kernel being the scale times the member."""
@@ -354,7 +352,6 @@ def test_what_is_not_registered_is_copied_as_well(name):
 
 
 @pytest.mark.filterwarnings("ignore:Keras can not save the constraint")
-@pytest.mark.in_turns
 @pytest.mark.parametrize("pattern", ["*", "*/w", "last/*"])
 def test_layers_behind_one_of_unknown_shape(pattern):
     """Keras leaves them unbuilt in a copy; built at the first call they would begin anew."""

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.in_turns(every=4)
+
 # Scripts are the same for every backend.
-pytestmark = pytest.mark.in_turns
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "bench_sets.py"
 

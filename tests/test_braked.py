@@ -8,6 +8,8 @@ from keras import layers, ops
 
 import constrainit as ci
 
+pytestmark = pytest.mark.everywhere
+
 OPTIMIZERS = {
     "SGD": lambda: keras.optimizers.SGD(0.1, momentum=0.9),
     "Nesterov": lambda: keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True),

@@ -15,7 +15,6 @@ from constrainit.log._storage import COLUMNS, Weight
 from constrainit.log._writer import Writer
 
 # No compiler has a part in it.
-pytestmark = pytest.mark.in_turns
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 SYSTEM = ("chromium", "chromium-browser", "google-chrome")

@@ -7,6 +7,8 @@ from own_steps import BACKEND, Adversaries, Autoencoder, Regression
 
 import constrainit as ci
 
+pytestmark = pytest.mark.everywhere
+
 X = np.random.default_rng(0).normal(size=(40, 4)).astype("float32")
 Y = X[:, :1].copy()
 MODELS = {"regression": (Regression, Y), "autoencoder": (Autoencoder, None)}

@@ -24,8 +24,9 @@ from constrainit.doctor._fix import _renamed
 from constrainit.doctor.rules import RULES
 from constrainit.doctor.treatments._rewriting import registered_as_before
 
+pytestmark = pytest.mark.in_turns(every=4)
+
 # Files, command lines and texts are the same for every backend.
-pytestmark = pytest.mark.in_turns
 
 MODELS = """
 import constrainit as ci

@@ -261,7 +261,6 @@ def test_doctor_takes_a_paced_set_for_what_it_is(rng):
         assert {finding.code for finding in report.findings} <= {"CW101", "CW102", "CW105"}
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize(
     ("a_set", "said"),
     [
@@ -293,7 +292,6 @@ def test_what_excludes_one_another_is_told_in_numbers(a_set, said):
         a_set.initializer(1)((5, 3))
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize(
     ("make", "said"),
     [
@@ -320,7 +318,6 @@ def test_what_excludes_one_another_whatever_the_shape(make, said):
         make()
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize(
     ("a_set", "member"),
     [
@@ -387,7 +384,6 @@ def test_a_layer_names_the_weight_that_no_set_has():
     layers.Dense(2, kernel_constraint=apart).build((None, 5))
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_constrain_refuses_what_no_weight_obeys(wrapped):
     """Naming the weight; nothing is changed, and where the shape allows it the set is taken."""

@@ -9,8 +9,9 @@ from click.testing import CliRunner
 
 from constrainit.cli import cli
 
+pytestmark = pytest.mark.in_turns(every=4)
+
 # Files, command lines and texts are the same for every backend.
-pytestmark = pytest.mark.in_turns
 
 ROOT = Path(__file__).parents[1]
 WORKFLOW = ROOT / "examples" / "github" / "constrainit.yml"

@@ -82,14 +82,12 @@ def test_every_set_class_is_exported():
     assert public == set(SETS)
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("a_class", SETS, ids=lambda c: c.__name__)
 def test_every_set_has_a_case(a_class):
     """The contract is tested for every set."""
     assert any(type(case.make()) is a_class for case in CASES)
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("a_class", SETS, ids=lambda c: c.__name__)
 def test_docstring(a_class):
     """A fact first, then a sum of the set, all arguments, and an example where numbers say more."""
@@ -105,7 +103,6 @@ def test_docstring(a_class):
     assert ">>> import constrainit as ci" in text or a_class is ci.Custom
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("a_class", SETS, ids=lambda c: c.__name__)
 def test_public_methods_are_documented(a_class):
     """Nothing public is without a docstring, inherited ones included."""

@@ -310,7 +310,6 @@ def test_infinity(subject):
 # The initializer
 
 
-@pytest.mark.in_turns
 def test_draws_are_members(subject):
     """Every draw is a member to the last bit, the same for the same seed, another for another."""
     case, dtype, draws = subject.case, subject.dtype, []

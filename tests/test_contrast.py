@@ -5,8 +5,9 @@ from importlib import resources
 
 import pytest
 
+pytestmark = pytest.mark.in_turns(every=4)
+
 # What is written depends on no backend.
-pytestmark = pytest.mark.in_turns
 
 TEMPLATES = resources.files("constrainit.doctor.rendering") / "templates"
 WORDS, MARKS = ("error", "warning", "info", "fine"), ("start", "after")

@@ -14,6 +14,8 @@ import pytest
 
 import constrainit as ci
 
+pytestmark = pytest.mark.everywhere
+
 SCRIPT = Path(__file__).parent / "engines_of_distribution.py"
 SHARDED = Path(__file__).parents[1] / "benchmarks" / "bench_sharded.py"
 PAGE = Path(__file__).parents[1] / "docs" / "sharding.md"

@@ -155,7 +155,6 @@ def anchors(text):
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
 def test_links_between_pages_lead_somewhere(page):
     """Each file is there, and each heading in it."""
@@ -195,7 +194,6 @@ def test_names_of_other_libraries_are_known():
             assert folded in known or "here ci." in _elsewhere.hint(name, ()), name
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("code", MEANT)
 def test_a_set_is_what_the_other_library_has(code):
     """By a formula of its own: weights from far outside come to be what is meant."""

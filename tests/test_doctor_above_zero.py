@@ -7,7 +7,7 @@ from keras import layers, ops
 
 import constrainit as ci
 
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 X = np.random.default_rng(0).normal(size=(64, 5)).astype("float32")
 Y = 1.5 * X / np.linspace(0.5, 2.0, 5, dtype="float32")

@@ -8,7 +8,7 @@ from keras import layers
 import constrainit as ci
 
 # What the rules say follows from numbers and from the user's Python, on any backend.
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 DRAWS = np.random.default_rng(0)
 X = (DRAWS.normal(size=(64, 5)) @ DRAWS.normal(size=(5, 12)) / 2).astype("float32")

@@ -8,7 +8,7 @@ from keras import layers
 import constrainit as ci
 
 # What the rule says follows from numbers, on any backend.
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 X = np.random.default_rng(0).uniform(-2, 2, (96, 2)).astype("float32")
 SATURATES = 3 * np.tanh(2 * (X[:, :1] + 1)) + X[:, 1:]

@@ -6,7 +6,7 @@ import pytest
 from constrainit.doctor import _blocks
 from constrainit.doctor.engines import _result
 
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 SHAPES = [(), (7,), (100_000,), (300, 400), (3, 60_000), (2, 5, 90, 120)]
 """Among them some of several blocks, of a row longer than a block, and of no axis."""
 

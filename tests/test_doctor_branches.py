@@ -10,7 +10,7 @@ from keras import layers, ops
 import constrainit as ci
 from constrainit.doctor.treatments import _chosen_edits, _edit_branches, _edit_slips, _edits
 
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 
 class Largest(keras.constraints.Constraint):

@@ -10,7 +10,7 @@ import constrainit as ci
 from constrainit.doctor._finding import Finding, cause_of, grouped
 
 # What the rules say follows from numbers, on any backend.
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 
 def finding(code, cause=""):

@@ -8,7 +8,7 @@ from keras import layers
 import constrainit as ci
 from constrainit.doctor._choice import chosen
 
-pytestmark = pytest.mark.in_turns
+pytestmark = pytest.mark.in_turns(every=16)
 
 
 def test_what_is_left_out_is_told():

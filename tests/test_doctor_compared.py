@@ -9,7 +9,7 @@ import constrainit as ci
 from constrainit.doctor.treatments._edit_slips import times_the_weight
 
 # What the rules say follows from numbers and from the user's Python, on any backend.
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 registered = keras.saving.register_keras_serializable("test_doctor_compared")
 

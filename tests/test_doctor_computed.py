@@ -8,7 +8,7 @@ from keras import layers, ops
 import constrainit as ci
 from constrainit.doctor.treatments._at_each_call import computed_in_call
 
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 IS_TORCH = keras.backend.backend() == "torch"
 X = np.random.default_rng(0).normal(size=(32, 4)).astype("float32")
 Y = (0.5 * X[:, :1] - X[:, 1:2]).astype("float32")

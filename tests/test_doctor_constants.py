@@ -9,7 +9,7 @@ from keras import layers, ops
 import constrainit as ci
 
 # What the rules say follows from numbers and from the user's Python, on any backend.
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 X = np.random.default_rng(0).normal(size=(32, 4)).astype("float32")
 LABELS = np.eye(3, dtype="float32")[(X[:, 0] > 0).astype(int)]

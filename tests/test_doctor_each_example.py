@@ -10,7 +10,7 @@ import constrainit as ci
 from constrainit.doctor.treatments.each_example import along_an_axis
 
 # What the rules say follows from the user's Python, on any backend.
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 X = np.random.default_rng(0).normal(size=(64, 6)).astype("float32")
 Y = np.where(X[:, 0] > 0, 2 + X[:, 1], -2 - X[:, 2])[:, None].astype("float32")

@@ -17,7 +17,7 @@ from constrainit.doctor.treatments._edit_noise import without_noise
 from constrainit.doctor.treatments._rewriting import registered_as_before, rewritten, source_of
 
 # What the rules say follows from numbers and from the user's Python, on any backend.
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 EDITS = {
     "item by index": (

@@ -8,7 +8,7 @@ from keras import layers, ops
 import constrainit as ci
 
 # What the rules say follows from shapes, from numbers and from masks, on any backend.
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 DRAWS = np.random.default_rng(0)
 SERIES = DRAWS.normal(size=(48, 8, 1)).astype("float32")

@@ -8,7 +8,7 @@ from keras import layers, ops
 import constrainit as ci
 
 # What the rules say follows from numbers, on any backend.
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 X = np.random.default_rng(0).normal(size=(120, 4)).astype("float32")
 TIMES = np.exp(0.5 * X[:, :1]) * np.random.default_rng(1).weibull(1.5, size=(120, 1))

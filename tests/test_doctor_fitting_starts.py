@@ -9,7 +9,7 @@ import constrainit as ci
 from constrainit.doctor.treatments import softplus
 
 # What the rules say follows from numbers and from the user's Python, on any backend.
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(64, 4)).astype("float32")

@@ -15,7 +15,7 @@ from constrainit.doctor.rules._beyond_dtype import constant_beyond
 from constrainit.doctor.treatments._bounds import bounded
 from constrainit.doctor.treatments._differences import exact_differences
 
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 DRAWS = np.random.default_rng(0)
 X = DRAWS.normal(size=(16, 4)).astype("float32")
 Y = X[:, :1].copy()

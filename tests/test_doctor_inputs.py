@@ -44,7 +44,7 @@ def test_rows_are_asked_for_by_fractions(dtype):
     assert not found(ci.diagnose(looked_up(dtype), whole, whole / 15), "CW414")
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize("scaled", [False, True])
 def test_inputs_are_told_apart_by_their_names(scaled):
     """In whatever order a batch holds them: fractions of another input are none of the words."""
@@ -75,7 +75,7 @@ def test_a_normalization_that_saw_no_data():
     assert not found(ci.diagnose(normalized(layers.Normalization()), X, Y), "CW223")
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize("given", [False, True])
 def test_a_normalization_without_variance(given):
     """Whether it was adapted or given; what did vary keeps its statistics."""
@@ -110,7 +110,7 @@ class Pool(layers.Layer):
         return {**super().get_config(), "axis": self.axis}
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 def test_an_example_depends_on_the_others():
     """Along the first axis; not where the loss alone compares examples, or in training alone."""
     x = DRAWS.normal(size=(32, 3, 4)).astype("float32")
@@ -153,7 +153,7 @@ class Moved(layers.Layer):
         return {**super().get_config(), "among": self.among}
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize("among", [False, True])
 def test_an_output_that_is_the_same_for_all_examples_at_first(among):
     """What differs there is rounding; after the steps it is told whether examples are mixed."""
@@ -208,7 +208,7 @@ def test_a_prediction_that_raises_hides_no_step():
     ), first.message  # fmt: skip
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 def test_a_layer_is_switched_on_in_a_frozen_model():
     """Of the model itself, and of a part; not where all of it is frozen, or nothing is."""
 
@@ -234,7 +234,7 @@ def test_a_layer_is_switched_on_in_a_frozen_model():
     assert not found(ci.diagnose(part, X, X[:, :3]), "CW617")
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize("frozen", [(0, 1), (0,), ()])
 def test_a_model_is_frozen_as_a_whole(frozen):
     """The loop that freezes a backbone takes the head, too; the head alone is switched on again."""
@@ -285,7 +285,7 @@ def test_next_to_nothing_is_trained(learns):
         assert [v.path.split("/")[-1] for v in model.trainable_variables] == ["gain"]
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 def test_a_penalty_without_a_least_value_is_named():
     def overlaps(w):
         gram = ops.matmul(ops.transpose(w), w)
@@ -299,7 +299,7 @@ def test_a_penalty_without_a_least_value_is_named():
     assert told.weight.endswith("filters/kernel")
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 def test_losses_are_followed_down_to_the_lowest_where_they_overflow():
     """What is finite to the end is taken as it is."""
     assert _until_it_overflows([-1.0, -5.0, 1e9, math.inf]) == [-1.0, -5.0]
@@ -307,7 +307,7 @@ def test_losses_are_followed_down_to_the_lowest_where_they_overflow():
     assert _until_it_overflows([math.nan]) == []
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize("bias", [False, True])
 def test_a_product_of_factors_that_are_not_negative(bias):
     """Its sigmoid is at least a half, unless something is added to it."""
@@ -327,7 +327,7 @@ def test_a_product_of_factors_that_are_not_negative(bias):
     assert [finding.layer for finding in told] == ([] if bias else ["click"])
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 def test_kernels_that_falling_targets_have_driven_to_zero():
     inside = {
         "kernel_constraint": "non_neg",
@@ -340,7 +340,7 @@ def test_kernels_that_falling_targets_have_driven_to_zero():
     assert found(ci.diagnose(model, x, -x.sum(axis=1, keepdims=True)), "CW610")
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 def test_a_loss_that_rounds_is_not_said_to_pass_labels_over():
     """No weight gets a gradient, whatever the labels are."""
 

@@ -8,7 +8,7 @@ from keras import layers, ops
 import constrainit as ci
 
 # What is tried is an edit of the user's Python, on any backend.
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 DRAWS = np.random.default_rng(0)
 X = np.round(DRAWS.uniform(0, 6, (24, 1)), 1).astype("float32")

@@ -14,7 +14,7 @@ from constrainit.doctor._misfits import Constant, fitted, misfits
 from constrainit.model import walk
 
 # What the rules say follows from numbers and from the user's Python, on any backend.
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 DRAWS = np.random.default_rng(0)
 
@@ -192,7 +192,7 @@ MENDED = {
 }  # fmt: skip
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize("name", MENDED)
 def test_a_constant_is_laid_out_as_the_weight(name):
     """The shapes and the layout are told; the finding is gone with the constant laid out so."""

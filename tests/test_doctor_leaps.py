@@ -10,7 +10,7 @@ from constrainit.doctor._leaps import leap
 from constrainit.doctor.treatments._edit_signs import with_signs
 
 # What the rules say follows from numbers and from the user's Python, on any backend.
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 X = np.random.default_rng(0).normal(size=(64, 6)).astype("float32")
 

@@ -9,7 +9,7 @@ from keras import layers, ops
 import constrainit as ci
 
 # What the rules say follows from numbers, on any backend.
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 X = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
 STEER, BRAKE = X[:, :1] - X[:, 1:2], (X[:, 2:3] > 0).astype("float32")

@@ -7,7 +7,7 @@ from keras import layers
 
 import constrainit as ci
 
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 DRAWS = np.random.default_rng(0)
 FIRST, GAP = DRAWS.integers(0, 4, size=64), DRAWS.integers(1, 6, size=64)

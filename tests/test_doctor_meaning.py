@@ -11,7 +11,7 @@ from constrainit.doctor.treatments._shares import bounds_note
 from constrainit.model import walk
 
 # What the rules say follows from numbers and from the user's Python, on any backend.
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 
 def norms(w, axis=0):

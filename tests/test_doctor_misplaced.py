@@ -16,7 +16,7 @@ from constrainit.doctor.treatments._at_each_call import kept_in_call
 from constrainit.doctor.treatments._chosen_edits import with_a_result
 from constrainit.model import WeightRecord
 
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(64, 6)).astype("float32")

@@ -10,7 +10,7 @@ from constrainit.doctor._ordered_axes import order_axis, ordered_along
 from constrainit.model import walk
 
 # What the rules say follows from numbers and from the user's Python, on any backend.
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 registered = keras.saving.register_keras_serializable("test_doctor_ordered_axes")
 

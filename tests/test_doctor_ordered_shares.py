@@ -8,7 +8,7 @@ from keras import layers, ops
 import constrainit as ci
 
 # What the rules say follows from numbers and from the user's Python, on any backend.
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 X = np.random.default_rng(0).normal(size=(64, 6)).astype("float32")
 Y = np.digitize(X[:, 0], [-0.7, 0.0, 0.7])

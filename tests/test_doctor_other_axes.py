@@ -9,7 +9,7 @@ import constrainit as ci
 from constrainit.doctor.treatments._calls import with_argument
 
 # What the rules say follows from numbers and from the user's Python, on any backend.
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 registered = keras.saving.register_keras_serializable("test_doctor_other_axes")
 

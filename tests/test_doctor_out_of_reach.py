@@ -8,7 +8,7 @@ from keras import layers
 import constrainit as ci
 
 # What the rule says follows from numbers, on any backend.
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 DRAWS = np.random.default_rng(0)
 X = DRAWS.normal(size=(96, 3)).astype("float32")

@@ -8,7 +8,7 @@ from keras import layers
 import constrainit as ci
 
 # What the rules say follows from numbers and from the user's Python, on any backend.
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 DRAWS = np.random.default_rng(0)
 X = DRAWS.uniform(-1, 1, (64, 3)).astype("float32")

@@ -40,7 +40,7 @@ class Bjorck(keras.constraints.Constraint):
         return w
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize("scale", [4.0, 1.0])
 def test_an_iteration_that_diverges(scale):
     """It is named where the start is too far outside, and the set that it means is tried."""
@@ -77,7 +77,7 @@ class Half(keras.constraints.Constraint):
         return 0.5 * (w + w / norm)
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize(("constraint", "fades"), [(Shrunk(), True), (Half(), False)])
 @pytest.mark.usefixtures("_without_treatments")
 def test_a_weight_that_each_call_makes_smaller(constraint, fades):
@@ -99,7 +99,7 @@ class Allocation(keras.constraints.Constraint):
         return ops.clip(w / ops.sum(w, axis=0, keepdims=True), 0.05, 0.4)
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 def test_two_sets_one_after_the_other():
     """At the start nothing is cut off; after the steps the sum is lost, and both sets are tried."""
     dense = layers.Dense(
@@ -158,7 +158,7 @@ class Capped(keras.constraints.Constraint):
         return w / ops.sum(w, axis=0, keepdims=True)
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 def test_the_cap_of_shares_is_in_the_cure():
     """The paste keeps it, where the constraint itself does not, and the report says so."""
     dense = layers.Dense(3, kernel_initializer="zeros", kernel_constraint=Capped(), name="shares")
@@ -173,7 +173,7 @@ def test_the_cap_of_shares_is_in_the_cure():
     assert np.allclose(kernel.sum(axis=0), 1.0)
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 def test_a_constraint_of_keras_that_takes_its_time():
     """`MinMaxNorm` with a rate is meant to move its own result, at the start and later."""
     band = keras.constraints.MinMaxNorm(0.5, 1.0, rate=0.1)
@@ -184,7 +184,7 @@ def test_a_constraint_of_keras_that_takes_its_time():
     }
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize(
     "band",
     [keras.constraints.MinMaxNorm(0.5, 1.0, rate=0.1), ci.Relaxed(ci.NormRange(0.5, 1.0), 0.1)],
@@ -220,7 +220,7 @@ class ToFirst(keras.constraints.Constraint):
         return w / w[:1]
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 def test_a_quotient_by_sums_that_leaves_the_centre_out():
     """What overflows by the weights that it makes follows from it; a start of one sign mends it."""
     draws = np.random.default_rng(0)
@@ -279,7 +279,7 @@ def test_shares_whose_sum_is_below_zero(units, sign):
     assert {f.cause for f in jumps} == {f"CW211 {first.weight}"}, str(report)
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_what_overflows_follows_from_a_weight_that_is_blown_up(seed):
     """It comes behind the start of that weight, and no rate is blamed for it."""
@@ -326,7 +326,7 @@ LATE = {
 }
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize("name", LATE)
 def test_what_takes_its_time_is_late(name):
     """How far outside it stays, and for how long, is told; the start is what mends it."""
@@ -349,7 +349,7 @@ def test_what_takes_its_time_is_late(name):
         assert "of the way at each step. After" not in soon.message
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 def test_slow_rate_along_other_axes():
     """The axes of a unit are given to the set that the constraint of Keras draws near."""
     conv = layers.Conv2D(6, 3, kernel_constraint=keras.constraints.MinMaxNorm(0.5, 1.0, rate=0.1))
@@ -371,7 +371,7 @@ class Softmax(keras.constraints.Constraint):
         return ops.softmax(w, axis=0)
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize(("constraint", "code"), [(Softmax(), "CW212"), (ci.Simplex(axis=0), None)])
 def test_weights_that_are_pulled_to_the_same_ones(constraint, code):
     """The steps of Adam are all alike here, which a projection takes back without a fault.
@@ -411,7 +411,7 @@ class Wide(keras.constraints.Constraint):
         return ops.clip(w, -9.0, 9.0)
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize(("constraint", "outside"), [(Largest(), True), (Wide(), False)])
 def test_averages_of_what_no_set_is_known_of(constraint, outside):
     """The mean of weights of which one each is not zero has more of them; wide bounds hold it."""
@@ -501,7 +501,7 @@ def test_a_constraint_that_acts_at_each_third_call():
     assert found == [("CW207", level)], str(report)
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.usefixtures("_without_treatments")
 def test_a_class_that_is_at_fault_is_told_of_once():
     """With the first of its weights, the number of the others, and each of them by name."""
@@ -528,7 +528,7 @@ def _without_treatments(monkeypatch):
     monkeypatch.setattr("constrainit.doctor._diagnose.treat", lambda *arguments: None)
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize("trainable", [True, False])
 def test_a_weight_that_was_given_is_projected(trainable):
     """What is not trained can not be learnt again; what is, is drawn for its set."""
@@ -544,7 +544,7 @@ def test_a_weight_that_was_given_is_projected(trainable):
     assert after.min() >= 0
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 def test_a_trained_model_is_moved_and_not_drawn_anew():
     """What it has learnt is in its weights; one that has not been trained is drawn."""
     model = sequential(layers.Dense(3), optimizer=keras.optimizers.SGD(0.01))
@@ -576,7 +576,7 @@ def test_a_weight_is_left_that_would_become_nan():
     assert not ops.convert_to_numpy(model.layers[-1].kernel).any()
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 def test_what_a_constraint_means_that_goes_part_of_the_way():
     """Where it ends tells the set, not what a first call gives."""
     model = sequential(layers.Dense(6, kernel_constraint=Half()))
@@ -624,7 +624,7 @@ def test_a_constraint_that_makes_nan_of_a_later_weight():
     assert all(f.cause for f in others if f.code == "CW401")
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 def test_what_is_to_paste_fits_the_model_under_another_name():
     """The name of a model is another one in each session, and in a file."""
     equal = keras.initializers.Constant(0.25)
@@ -666,7 +666,7 @@ class Kept(Lifted):
         return ops.abs(w) / ops.sqrt(ops.sum(ops.abs(w), 1, keepdims=True))
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize(
     ("constraint", "units", "code", "end"),
     [
@@ -697,7 +697,7 @@ class AlongFirst(keras.constraints.Constraint):
         return {"axis": self.axis}
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 def test_a_start_outside_is_not_mended_where_the_axis_is_wrong():
     """Whatever starts inside of it, the set is not the one that is meant."""
     start = keras.initializers.RandomNormal(stddev=0.5, seed=0)
@@ -717,7 +717,7 @@ def test_a_start_outside_is_not_mended_where_the_axis_is_wrong():
         assert finding.treatment is None
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize("axis", [0, 1])
 def test_norms_of_rows_are_told_where_the_start_is_outside(axis):
     """They may be meant; if not, they are what is to be changed first."""
@@ -786,7 +786,7 @@ class Mixed(layers.Layer):
         return shape[0], shape[2]
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 def test_a_start_that_sums_to_one_along_another_axis_tells_which_is_meant():
     """The sums of a start at random, or of one that is inside, tell nothing."""
 
@@ -823,7 +823,7 @@ class CappedShares(keras.constraints.Constraint):
         return ops.minimum(ops.softmax(w, axis=0), 0.3)
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize("constraint", [Rising, RisingToOne, CappedShares])
 def test_a_set_that_leaves_out_the_point_of_a_constraint_is_no_cure(constraint):
     """Non-negative weights hold all that rise, and bounds all capped shares, but not only these.
@@ -841,7 +841,7 @@ def test_a_set_that_leaves_out_the_point_of_a_constraint_is_no_cure(constraint):
     assert all(meant in code for code in healed), str(report)
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize(
     ("written", "says"),
     [

@@ -11,7 +11,7 @@ from keras import layers
 import constrainit as ci
 from constrainit.doctor import _courses, _pace
 
-pytestmark = pytest.mark.in_turns
+pytestmark = pytest.mark.in_turns(every=16)
 
 
 def test_the_least_time_counts():

@@ -13,7 +13,7 @@ from constrainit.doctor._evidence import Evidence
 from constrainit.model import walk
 
 # What the rules say follows from numbers and from the user's Python, on any backend.
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 DRAWS = np.random.default_rng(0)
 X = DRAWS.normal(size=(64, 64)).astype("float32")

@@ -10,7 +10,7 @@ from constrainit.doctor._pressed import bounds_kept
 from constrainit.model import walk
 
 # What the rule says follows from numbers and from the user's Python, on any backend.
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 DRAWS = np.random.default_rng(0)
 X = DRAWS.normal(size=(64, 3)).astype("float32")

@@ -11,7 +11,7 @@ import constrainit as ci
 from constrainit.doctor._products import product_at
 from constrainit.doctor.treatments._in_logarithms import normalized_in_each_step
 
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 STATES, SYMBOLS, STEPS = 3, 40, 48
 X = np.random.default_rng(0).integers(0, SYMBOLS, size=(16, STEPS)).astype("int32")
 

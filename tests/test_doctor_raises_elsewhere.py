@@ -9,7 +9,7 @@ import constrainit as ci
 from constrainit.doctor._problem import Problem
 
 # What the rules say follows from numbers and from the user's Python, on any backend.
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 DRAWS = np.random.default_rng(0)
 POINTS = 24

@@ -11,7 +11,7 @@ from constrainit.doctor._reloaded import _is_same, names_as_before
 from constrainit.doctor.treatments._config_edits import with_layer_config
 
 # What the rules say follows from numbers and from the user's Python, on any backend.
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 RNG = np.random.default_rng(0)
 X = RNG.uniform(0, 50, size=(64, 1)).astype("float32")

@@ -7,7 +7,7 @@ from keras import layers
 
 import constrainit as ci
 
-pytestmark = pytest.mark.in_turns
+pytestmark = pytest.mark.in_turns(every=16)
 
 DRAWS = np.random.default_rng(0)
 X = DRAWS.normal(size=(64, 8)).astype("float32")

@@ -552,7 +552,7 @@ def test_rule_finds_the_fault_and_where_it_is(code, case):
         assert all(f.evidence["unit_axes"] == units[f.layer] for f in found)
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize("name", HEALTHY)
 def test_healthy_models_are_healthy(name):
     """Models that look suspicious and have nothing wrong get no finding that counts."""
@@ -563,7 +563,7 @@ def test_healthy_models_are_healthy(name):
         assert report.evidence.constraints[0].update > 1
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize("code", FAULTY)
 def test_rule_is_silent_where_the_fault_is_not(code):
     """The healthy model that comes nearest to a fault does not get its finding."""
@@ -571,7 +571,7 @@ def test_rule_is_silent_where_the_fault_is_not(code):
     assert not [f for f in found if f.counts or f.layer == "conv" or code != "CW301"]
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize(
     ("constraint", "start", "share"),
     [
@@ -595,7 +595,7 @@ def test_a_lost_half_is_told_where_a_set_lies_on_one_side(constraint, start, sha
         assert "below 0" in finding.message
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.filterwarnings("ignore:You are using a softmax over axis")
 @pytest.mark.parametrize("axis", [-1, 1])
 def test_a_softmax_of_one_entry_is_named_and_a_bias_that_cancels_is_a_note(axis):
@@ -668,7 +668,7 @@ REPAIRED = {
 }  # fmt: skip
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize("code", REPAIRED)
 def test_repaired_models_are_healthy(code):
     """The mended twin of a faulty model gets no finding that counts."""
@@ -726,7 +726,7 @@ LOSSES = {
 }
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_loss_that_no_weight_is_to_blame_for(name):
     """The first finding names what is wrong with the loss or its targets, if something is."""
@@ -760,7 +760,7 @@ def sparse_crossentropy_of_all(y_true, y_pred):
 IGNORING = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255)
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize(
     ("loss", "instead", "codes"),
     [
@@ -800,7 +800,7 @@ def test_one_target_for_each_step_of_a_series():
     assert series(layers.Dense(1), target=SERIES[..., :1]) == []
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize("loss", ["mse", "mae", keras.losses.Huber()])
 @pytest.mark.parametrize(("columns", "units"), [(1, 3), (3, 3), (1, 1)])
 def test_one_column_of_targets_for_several_units(loss, columns, units):
@@ -848,7 +848,7 @@ def test_a_root_of_zero_that_no_weight_makes():
     assert {f.cause for f in others} == {f"CW501 {first.weight}"}
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 def test_what_harms_training_comes_before_what_is_not_saved():
     """A class that is not registered is no reason why the loss grows."""
     kind = type(local_class())
@@ -862,7 +862,7 @@ def test_what_harms_training_comes_before_what_is_not_saved():
     assert saved.message.endswith("can not be loaded, as it is not registered with Keras")
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize(("best", "first"), [(0.1, "CW101"), (0.8, "CW208")])
 def test_a_start_that_does_harm_comes_before_what_is_not_saved(best, first):
     """It does if the loss rises as its constraint takes it from 0.1 to 0.8."""
@@ -882,7 +882,7 @@ def test_a_start_that_does_harm_comes_before_what_is_not_saved(best, first):
     assert "or load it with custom_objects={'" in saved.fix
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize(
     ("constraint", "wanted"),
     [
@@ -899,7 +899,7 @@ def test_dead_units_are_mended_by_what_there_is(constraint, wanted):
     assert wanted in next(f for f in found if f.code == "CW403").fix
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 def test_an_axis_that_was_given_is_a_note_on_itself():
     """What a set of ours is told to do may be meant; leaving the axis out is the other way."""
     model = sequential(layers.Dense(4, **ci.constrained(kernel=ci.Simplex(axis=1))))
@@ -909,7 +909,7 @@ def test_an_axis_that_was_given_is_a_note_on_itself():
     assert "leave `axis` out of Simplex" in note.fix
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize(
     ("a_set", "units", "why"),
     [
@@ -936,7 +936,7 @@ def test_a_mistaken_axis_comes_first_and_what_it_does_under_it(a_set, units, why
     assert units > 1 or others[0].code == "CW212"
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize("kind", [layers.MultiHeadAttention, layers.GroupQueryAttention])
 def test_an_axis_that_fits_other_kernels_of_the_same_argument_is_a_note(kind):
     """Attention has one argument for four kernels; one of our sets is right for all of them."""
@@ -960,7 +960,7 @@ def test_an_axis_that_fits_other_kernels_of_the_same_argument_is_a_note(kind):
             assert "finds those of each weight itself" in note.fix
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 def test_dead_units_behind_a_constant_follow_from_it():
     """What stands first in the model comes first, with the advice for what it is."""
     dead = layers.Dense(4, "relu", bias_initializer=constant(-1.0), name="dead")
@@ -1060,7 +1060,7 @@ def test_numbers_are_told_plainly():
     assert "the norm of its unit is 1," in text
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize(
     ("activation", "words"), [("relu", "of at least 0"), ("tanh", "between -1 and 1")]
 )
@@ -1071,7 +1071,7 @@ def test_the_range_of_an_activation_in_words(activation, words):
     assert next(f for f in found if f.code == "CW605").message.endswith(f"only numbers {words}")
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize(("kind", "gates"), [(layers.LSTM, 4), (layers.GRU, 3)])
 def test_gates_that_are_orthogonal_together_are_a_note(kind, gates):
     """Each by itself, or a layer with one matrix, are none."""

@@ -16,7 +16,7 @@ from constrainit.doctor._limits import brief
 from constrainit.doctor._target import one_line
 
 # What the rules say follows from numbers and from the user's Python, on any backend.
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 
 class Least(keras.constraints.Constraint):
@@ -272,7 +272,7 @@ def test_the_start_of_a_weight_that_a_layer_makes_itself(constraint):
     assert not of(Shared(given["initializer"], given["constraint"]))
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize(
     ("activation", "constraint", "code", "says"),
     [

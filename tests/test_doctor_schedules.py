@@ -12,7 +12,7 @@ import constrainit as ci
 from constrainit.doctor._dropping import dropping, dropping_nothing
 
 # What the rules say follows from numbers and from the user's Python, on any backend.
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 schedules = keras.optimizers.schedules
 

@@ -11,7 +11,7 @@ from keras import layers, ops
 import constrainit as ci
 from constrainit.doctor.treatments._smooth import smooth
 
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 DRAWS = np.random.default_rng(0)
 X = DRAWS.normal(size=(32, 4)).astype("float32")
 Y = (X[:, :1] - X[:, 1:2]).astype("float32")

@@ -11,7 +11,7 @@ import constrainit as ci
 from constrainit.doctor._own_copies import as_made
 
 # What the rules say follows from numbers and from the user's Python, on any backend.
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(64, 6)).astype("float32")
@@ -164,7 +164,7 @@ def test_an_object_that_keeps_what_it_made_of_the_values_of_another_weight():
     assert found.treatment.healed, str(report)
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize(
     ("constraint", "code", "gates", "layer"),
     [

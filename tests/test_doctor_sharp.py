@@ -8,7 +8,7 @@ from keras import layers, ops
 import constrainit as ci
 
 # Trials of trainings, and an edit of the user's Python, on any backend.
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 X = np.random.default_rng(0).normal(size=(128, 8, 4)).astype("float32")
 Y = np.repeat(X[:, :, :1].mean(axis=1, keepdims=True), 8, axis=1)

@@ -8,7 +8,7 @@ from keras import layers, ops
 import constrainit as ci
 
 # What the rules say follows from numbers and from the user's Python, on any backend.
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 BACKEND = keras.backend.backend()
 
@@ -40,7 +40,7 @@ class Mapped(layers.Layer):
         return (*shape[:-1], self.units)
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize(
     ("positive", "how"),
     [(ops.exp, "lower"), (lambda w: ops.abs(20 * w), "times")],
@@ -81,7 +81,7 @@ class Normalized(keras.constraints.Constraint):
         return {"taps_as_rows": self.taps_as_rows}
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize("taps_as_rows", [True, False])
 def test_a_filter_as_another_matrix(taps_as_rows):
     """Its taps as rows, as in the layout of PyTorch, give another norm than that of its units."""
@@ -155,7 +155,7 @@ class Field(layers.Layer):
         return (shape[0], 1)
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 def test_a_bound_that_training_is_far_from_is_not_at_fault():
     """The matrix is singular by rounding, and gets a little on its diagonal."""
     report = diagnosed(Field(name="field"), shape=(1,), rate=0.02)

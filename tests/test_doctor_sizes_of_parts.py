@@ -11,7 +11,7 @@ import constrainit as ci
 from constrainit.doctor.treatments._lasting import _still
 
 # What the rules say follows from numbers and from the user's Python, on any backend.
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 
 class Generated(layers.Layer):

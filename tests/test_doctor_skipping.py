@@ -8,7 +8,7 @@ from keras import layers, ops
 
 import constrainit as ci
 
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 X = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
 Y = -X.sum(axis=1, keepdims=True)
 BACKEND = keras.backend.backend()

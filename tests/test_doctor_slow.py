@@ -10,7 +10,7 @@ from constrainit.doctor._finding import Finding
 from constrainit.doctor.rules.cw615_learning_rate_too_low import without_refused
 
 # What the rules say follows from numbers and from the user's Python, on any backend.
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(64, 4)).astype("float32")

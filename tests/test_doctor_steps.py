@@ -23,7 +23,7 @@ def counted(report):
     return [finding for finding in report.findings if finding.counts]
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize(
     ("every", "momentum", "rate", "level"),
     [
@@ -59,7 +59,7 @@ def test_an_overwrite_that_is_not_to_blame_is_not_claimed_to_be_cured():
     assert "as before" in found.treatment.change
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize(
     ("dtype", "optimizer", "named"),
     [
@@ -108,7 +108,7 @@ def steep(weight):
     return 0.3 * ops.sum(ops.abs(weight))
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize(
     ("penalty", "named", "heals"),
     [
@@ -135,7 +135,7 @@ def test_a_penalty_that_outweighs_the_data(penalty, named, heals):
     assert named or report.evidence.outweighed == []
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize(
     ("strength", "rate", "named"), [(0.05, 0.02, False), (3.0, 0.02, True), (3.0, 1e-4, False)]
 )
@@ -175,7 +175,7 @@ class Positive(layers.Layer):
         return ops.matmul(x, ops.softplus(self.free)) + self.bias
 
 
-@pytest.mark.in_turns(every=8)
+@pytest.mark.in_turns(every=16)
 @pytest.mark.parametrize(
     ("parts", "levels"),
     [

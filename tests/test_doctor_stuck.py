@@ -7,7 +7,7 @@ from keras import layers, ops
 
 import constrainit as ci
 
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 T = np.linspace(0, 12, 32, dtype="float32")[:, None]
 Y = (0.5 * (1 - np.exp(-0.3 * T))).astype("float32")

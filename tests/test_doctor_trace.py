@@ -9,6 +9,8 @@ from keras import layers, ops
 from constrainit.doctor._problem import Problem
 from constrainit.doctor.trace import locate, locate_constraint
 
+pytestmark = pytest.mark.everywhere
+
 
 class Own(layers.Layer):
     """A layer of the user's: `function(x, weight)`, with a weight of one constant."""

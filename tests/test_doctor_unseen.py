@@ -7,7 +7,7 @@ from keras import layers, ops
 
 import constrainit as ci
 
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 
 class Bank:

@@ -12,7 +12,7 @@ from constrainit.doctor._wide_steps import _ends
 from constrainit.model import walk
 
 # What the rules say follows from numbers and from the user's Python, on any backend.
-pytestmark = pytest.mark.in_turns(every=8)
+pytestmark = pytest.mark.in_turns(every=16)
 
 DRAWS = np.random.default_rng(0)
 HOURS = DRAWS.uniform(0, 40, (96, 1)).astype("float32")

@@ -364,7 +364,6 @@ def test_names_of_arguments(make, words):
         make()
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("other", [ci.MaxNorm(1.0), "non_neg", keras.constraints.NonNeg(), None])
 def test_a_union_of_sets(other):
     """On either side of a set `|` says that there is none, and what to write."""
@@ -474,7 +473,6 @@ def test_a_layer_in_the_place_of_a_weight():
         ci.constrain(alone, {"mix": ci.NonNegative()})
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize(
     ("pattern", "shown", "written"),
     [

@@ -9,8 +9,9 @@ from keras import layers
 
 import constrainit as ci
 
+pytestmark = pytest.mark.in_turns(every=4)
+
 # No compiler has a part in it.
-pytestmark = pytest.mark.in_turns
 
 RESULTS = {"Calibrated", "Check", "Finding", "InitPlan", "Report", "Treatment"}
 """What functions return; and `optax_hold` is for JAX only, `ConstraintSet` is for subclasses."""
@@ -101,7 +102,6 @@ def faults(name, argument, index, kind):
             yield f"{name}({argument}={label}): {type(fault).__name__}: {fault}"
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.filterwarnings("ignore")
 def test_a_wrong_type_is_named(name, tmp_path, monkeypatch):

@@ -15,6 +15,8 @@ import constrainit as ci
 from constrainit._effective import effective_records
 from constrainit.testing import assert_feasible
 
+pytestmark = pytest.mark.everywhere
+
 ROOT = Path(__file__).parents[1]
 MOMENTS_PAGE = ROOT / "docs" / "moments.md"
 LOOPS = re.findall(
@@ -460,7 +462,6 @@ def test_lora_that_is_quantized_or_merged(rng, tmp_path):
     np.testing.assert_allclose(array(record.value), kernel, atol=2e-2)
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("mode", ["int8", "int4", "float8"])
 def test_quantized(mode):
     """Norms are held, by scales of units; an orthogonal matrix as near as the grid."""
@@ -498,7 +499,6 @@ OTHERS = {
 }  # fmt: skip
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("kind", OTHERS)
 @pytest.mark.parametrize("mode", ["int8", "int4"])
 def test_tables_and_kernels_of_any_rank_are_held_when_quantized(mode, kind):

@@ -20,8 +20,9 @@ from reports import healthy
 from constrainit.cli import cli, main
 from constrainit.doctor import _archive, _diagnose, _fault_file
 
+pytestmark = pytest.mark.in_turns(every=4)
+
 # Files, command lines and texts are the same for every backend.
-pytestmark = pytest.mark.in_turns
 
 BACKEND = keras.backend.backend()
 LIMIT = 20

@@ -10,8 +10,9 @@ from keras import layers
 
 import constrainit as ci
 
+pytestmark = pytest.mark.in_turns(every=4)
+
 # No compiler has a part in it.
-pytestmark = pytest.mark.in_turns
 
 FIRST = np.arange(10).reshape(5, 2) < 4
 NONE = np.zeros((5, 2), "bool")

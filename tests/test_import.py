@@ -14,6 +14,8 @@ import pytest
 import constrainit as ci
 from constrainit import _backend, _elsewhere
 
+pytestmark = pytest.mark.everywhere
+
 SETTLED = {
     "ConstraintSet", "NonNegative", "Positive", "Box", "MaxNorm", "UnitNorm", "NormRange",
     "Simplex", "SumTo", "Orthogonal", "Symmetric", "Masked", "Blocks", "Intersection", "as_set",
@@ -31,7 +33,6 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 """
 
 
-@pytest.mark.in_turns
 def test_import_pulls_in_no_reporting_library():
     """`import constrainit` loads nothing for the command line or for reports beside Keras' own."""
     done = subprocess.run(
@@ -62,7 +63,6 @@ def test_public_names_exist():
         _ = ci.no_such_name
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
@@ -84,7 +84,6 @@ def test_names_that_are_not_here(name, hint):
     assert not hasattr(ci, name)
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("name", _elsewhere._PLACES)
 def test_places_that_are_told(name):
     """Where an error says that a name is, it is."""
@@ -94,7 +93,6 @@ def test_places_that_are_told(name):
     assert getattr(importlib.import_module(place[1]), name).__doc__
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize(
     ("configured", "installed", "chosen"),
     [
@@ -155,7 +153,6 @@ assert jax.{way}(total)(jax.numpy.ones((2, 3))) is not None
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize(
     ("argv", "started", "reads"),
     [
@@ -186,7 +183,6 @@ def test_commands_that_compute_nothing(argv, started, reads, monkeypatch):
         assert os.environ["KERAS_BACKEND"] == expected
 
 
-@pytest.mark.in_turns
 @pytest.mark.skipif(not importlib.util.find_spec("jax"), reason="JAX is the one that is quick")
 @pytest.mark.parametrize(("arguments", "status"), [(["log", "none.db"], 2), (["-h"], 0)])
 def test_commands_that_compute_nothing_import_no_slow_backend(arguments, status):

@@ -8,6 +8,8 @@ from keras import layers
 
 import constrainit as ci
 
+pytestmark = pytest.mark.everywhere
+
 BALL = ci.Joint(ci.MaxNorm(1.0))
 
 

@@ -25,6 +25,8 @@ from constrainit.cli import cli
 from constrainit.log._storage import COLUMNS, LogError, Weight, connect
 from constrainit.log._writer import Writer
 
+pytestmark = pytest.mark.everywhere
+
 # TensorFlow takes longer to compile a step than to take some eagerly.
 EAGER = keras.backend.backend() == "tensorflow"
 

@@ -17,8 +17,9 @@ from constrainit.log._reading import frame, opened
 from constrainit.log._storage import COLUMNS, Weight
 from constrainit.log._writer import Writer
 
+pytestmark = pytest.mark.in_turns(every=4)
+
 # Files, command lines and texts are the same for every backend.
-pytestmark = pytest.mark.in_turns
 
 HOSTILE = "<script>alert(1)</script>/kernel"
 ABOUT = {

@@ -11,6 +11,8 @@ from constrainit.callbacks._log_numbers import distance, norm, numbers
 from constrainit.log._storage import COLUMNS
 from constrainit.sets.elementwise import limits_of
 
+pytestmark = pytest.mark.everywhere
+
 PLAIN = np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
 ONE_HUGE, LOST = PLAIN.copy(), PLAIN.copy()
 ONE_HUGE[2, 1] = 1e20
@@ -75,7 +77,6 @@ def at_bound(after, a_set):
     return np.nan
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("a_set", SETS, ids=repr)
 def test_numbers_of_a_weight(a_set):
     """Before and after, and the way between the two."""

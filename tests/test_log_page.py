@@ -14,8 +14,9 @@ import constrainit as ci
 from constrainit.cli import cli
 from constrainit.log import _command
 
+pytestmark = pytest.mark.in_turns(every=4)
+
 # No compiler has a part in it.
-pytestmark = pytest.mark.in_turns
 
 DOCS = Path(__file__).parents[1] / "docs"
 SINKS = ("tensorboard", "wandb", "mlflow")

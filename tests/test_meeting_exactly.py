@@ -86,7 +86,6 @@ def draws(rng, shape):
     return w
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("name", SUMS)
 @QUICK
 @given(w=weights(5, 3), scale=st.sampled_from([1e-3, 1.0, 30.0]))
@@ -103,7 +102,6 @@ def test_a_sum_within_bounds(name, w, scale):
     assert float(make().violation(tensor(found))) <= 1e-6 * size
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("name", SUMS)
 def test_a_sum_within_bounds_of_hard_weights(name, dtype, rng):
@@ -242,7 +240,6 @@ def test_a_calibrator_of_far_weights(length, rng):
     np.testing.assert_allclose(projected(a_set, w), expected, rtol=0, atol=5e-5)
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("length", [2, 3, 9, 256])
 @pytest.mark.parametrize(
     ("order", "bend"),

@@ -14,6 +14,8 @@ import constrainit as ci
 from constrainit._patterns import ends_as
 from constrainit.model import constrained_records, walk
 
+pytestmark = pytest.mark.everywhere
+
 
 class Bare(layers.Layer):
     """A layer with a weight that no argument speaks of."""

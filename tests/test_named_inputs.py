@@ -7,8 +7,9 @@ from keras import layers
 
 import constrainit as ci
 
+pytestmark = pytest.mark.in_turns(every=4)
+
 # No compiler has a part in it.
-pytestmark = pytest.mark.in_turns
 
 
 def model_of_three():

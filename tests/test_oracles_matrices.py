@@ -38,7 +38,6 @@ CONVEX = {
 }  # fmt: skip
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("name", CONVEX)
 @SLOW
 @given(data=st.data())
@@ -52,7 +51,6 @@ def test_convex_sets_of_matrices(name, data):
     np.testing.assert_allclose(projected(make(), w), expected, rtol=0, atol=loose)
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("shape", [(5, 3), (3, 5)])
 @QUICK
 @given(data=st.data())
@@ -63,7 +61,6 @@ def test_values_are_cut(shape, data):
     near_in_norm(projected(ci.SpectralNorm(0.7), w), (u * np.minimum(s, 0.7)) @ v, w)
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("rank", [1, 2])
 @QUICK
 @given(w=weights(4, 3))
@@ -74,7 +71,6 @@ def test_low_rank(rank, w):
     assert np.linalg.norm(w - found) <= np.linalg.norm(s[rank:]) + 4e-6 * s[0]
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("shape", [(5, 3), (3, 5)])
 @QUICK
 @given(data=st.data())
@@ -153,7 +149,6 @@ def _rotations(count):
 ROTATIONS = list(_rotations(500))
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("size", [1, 2, 3, 6, 7, 40])
 def test_sign_of_the_determinant(size):
     """By cosines in pairs as by elimination; with pairs at -1 too."""
@@ -185,7 +180,6 @@ def test_nearest_correlation(w):
 # The polar factor near the set
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("step", [0.0, 1e-4, 1e-3, 3e-3, 3e-2, 1.0])
 @pytest.mark.parametrize("shape", [(96, 96), (128, 64), (64, 128)])
 def test_polar_factor_near_and_far(step, shape):
@@ -234,7 +228,6 @@ def test_no_decomposition_near_the_set(monkeypatch):
 # Bounds from above
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @QUICK
 @given(data=st.data(), shape=st.sampled_from([(4, 3), (3, 6), (1, 5)]))
@@ -257,7 +250,6 @@ def test_spectral_bound_of_large_matrices():
         assert 1.0 <= bound / np.linalg.norm(stored, 2) <= 1.06
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("shape", [(3, 3, 8, 16), (5, 5, 4, 4), (2, 4, 3, 1), (1, 1, 8, 8)])
 def test_convolution_bound(shape):
     """Above the norm at every frequency of a fine grid, and by 6 % at most."""
@@ -267,7 +259,6 @@ def test_convolution_bound(shape):
         assert 1.0 <= bound / convolution_norm(kernel) <= 1.06
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("padding", ["same", "valid"])
 @pytest.mark.parametrize("strides", [1, 2])
 def test_layers_are_lipschitz(padding, strides):
@@ -296,7 +287,6 @@ def test_start_of_a_convolution(seed):
     assert np.count_nonzero(kernel) <= 64
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("shape", [(512, 128), (40, 700), (2000, 20)])
 def test_the_map_reaches_orthonormal_columns(shape, rng):
     """Their upper bound is at most `spectral_slack`, for which the map leaves room."""

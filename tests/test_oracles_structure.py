@@ -43,7 +43,6 @@ def bases(rows, columns):
         yield ci.Circulant(), [(j - i) % rows == d for d in range(rows)]
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("shape", [(4, 4), (5, 3), (2, 6), (1, 4), (3, 1), (1, 1)])
 @SLOW
 @given(data=st.data())
@@ -96,7 +95,6 @@ FEW_IN = {
 }
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("name", FEW_IN)
 @QUICK
 @given(w=weights(6, 2))
@@ -153,7 +151,6 @@ GRIDS = [
 ]
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize(("a_set", "points"), GRIDS, ids=lambda x: repr(x)[:24])
 @SLOW
 @given(w=weights(9))
@@ -166,7 +163,6 @@ def test_grid(a_set, points, w):
     np.testing.assert_allclose(np.abs(w - found), nearest, rtol=1e-6)
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
 def test_every_number_of_a_grid(dtype):
     """Every point stays, every number between two moves, also where the dtype gets coarse."""
@@ -182,7 +178,6 @@ def test_every_number_of_a_grid(dtype):
     assert float(a_set.violation(tensor([just_below]))) > 0
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("dtype", DTYPES[:3])
 def test_grid_of_tenths(dtype):
     """0.1 is no number of any dtype: its multiples as stored are members, and no others."""
@@ -263,7 +258,6 @@ def test_sign(w):
     assert by_unit[:, 1].max() <= 0
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("dtype", DTYPES[:3])
 def test_fixed(dtype):
     """What is held is what the dtype stores of it, also beyond its range; the rest is untouched."""
@@ -277,7 +271,6 @@ def test_fixed(dtype):
     assert same_bits(found[1], array(w)[1])
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("inner", [ci.TopK(2), ci.Sparse(1, 2), ci.Grid(1), ci.Triangular()])
 @QUICK
 @given(w=weights(4, 4))

@@ -29,7 +29,6 @@ from constrainit.numerics import (
 from constrainit.sets.inequalities import as_polyhedron
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("radius", [0.1, 2.0])
 @QUICK
 @given(w=weights(7))
@@ -83,7 +82,6 @@ def test_polyhedron(kind, data):
     np.testing.assert_allclose(expected[:, 0] / peak, solved, atol=1e-4)
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("size", [1e-3, 1.0, 1e3, 1e6])
 def test_polyhedron_from_far_away(size, rng):
     """The result has its digits, in units of the body, where the weight is a million times it."""
@@ -179,7 +177,6 @@ def test_a_polyhedron_far_from_zero_starts_with_units_of_their_own():
         assert 0.4 < np.mean(spread) / math.sqrt(2 * 6 / 56) < 1.3
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize(
     ("rows", "bounds", "ends", "sides"),
     [
@@ -236,7 +233,6 @@ def test_an_empty_polyhedron_is_seen(data):
                 ci.Polyhedron(matrix, bounds)
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("seed", [54, 63])
 def test_polyhedron_of_slabs_that_leave_a_point(seed):
     """More equations than weights, true but for rounding: no row spoils the inverse of others."""
@@ -268,7 +264,6 @@ def test_many_polyhedra_are_inside_after_the_last_round(rng, monkeypatch):
     assert (cut @ matrix.T <= bounds + 1e-5).all()
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("bend", [ci.Convex, ci.Concave])
 def test_the_first_guess_at_active_faces_is_right_near_the_set(bend, rng, monkeypatch):
     """For weights that a step took out of a calibrator, and mostly for any: no face is searched."""
@@ -302,7 +297,6 @@ def test_group_l1_ball(w, radius, axis):
     np.testing.assert_allclose(found / peak, solved, atol=1e-4)
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("axis", [None, 1, [0, 1]])
 def test_groups_that_are_other_balls(axis, rng):
     """One group is the ball of a norm; groups of one weight are that of magnitudes."""
@@ -315,7 +309,6 @@ def test_groups_that_are_other_balls(axis, rng):
     np.testing.assert_allclose(alone, expected, atol=1e-6)
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("size", [1e-30, 1e-6, 1e6, 1e30])
 def test_group_norms_of_any_size(size, rng):
     """Squares that float32 could not hold: the direction of each group is that of the weight."""
@@ -338,7 +331,6 @@ def test_group_l1_ball_switches_off_whole_units_and_inputs(rng):
         np.testing.assert_allclose(norms.sum(), 1, rtol=1e-5)
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("radius", [0.1, 2.0])
 @QUICK
 @given(w=weights(5))
@@ -363,7 +355,6 @@ def on_simplex(w, total):
     return np.maximum(w - root, 0)
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("bound", [0.0, -3.0, 2.0])
 @QUICK
 @given(w=weights(5, 2))
@@ -453,7 +444,6 @@ def test_affine_in_a_model(tmp_path, rng):
         np.testing.assert_allclose(w.sum(axis=0), 1.0, atol=1e-6)
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("direction", ["increasing", "decreasing"])
 @QUICK
 @given(w=weights(7, 2), gap=st.sampled_from([0.0, 0.5]))
@@ -472,7 +462,6 @@ def test_monotone(direction, w, gap):
     np.testing.assert_allclose(found, expected + steps, rtol=0, atol=1e-5 * scale)
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("length", [1, 2, 3, 33, 300])
 def test_isotonic_of_long_columns(length, rng):
     """Walks, noise, falling and rising columns of any length; exactly non-decreasing."""
@@ -503,7 +492,6 @@ def test_peak_at_a_place(w, at, direction):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * scale)
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("direction", ["peak", "valley"])
 @QUICK
 @given(w=weights(8, 3))
@@ -520,7 +508,6 @@ def test_peak_anywhere(direction, w):
         assert (np.diff(image[place:]) <= 0).all()
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("length", [1, 2, 3, 40, 300])
 def test_peaks_of_long_columns(length, rng):
     """Walks, noise and hills with noise, beside a common level too; what has a peak stays."""
@@ -561,7 +548,6 @@ def test_convex(data):
         bends_up(sign * projected(a_set, w), sign * w)
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("length", [64, 200])
 def test_convex_of_long_columns(length, rng):
     """A walk, noise, and nearly convex weights; side by side as alone."""
@@ -628,7 +614,6 @@ def test_transport(shape, size, rng):
             np.testing.assert_allclose(image.sum(0), columns, rtol=1e-5)
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("huge", [1e3, 1e12, 1e30])
 def test_a_huge_entry_hides_no_other(huge, rng):
     """One weight that has run away gets all that its row and column allow, the others their own."""
@@ -658,7 +643,6 @@ def test_transport_of_ones_is_doubly_stochastic(rng):
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("size", [1.0, 1e3, 1e6])
 def test_far_weights_are_assigned(size):
     """Of weights that are far apart the best permutation is found, by trying all."""
@@ -708,7 +692,6 @@ def inside_birkhoff(rng, n):
     return np.mean([np.eye(n)[rng.permutation(n)] for _ in range(64)], axis=0)
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("kind", HARD_PLANS)
 def test_birkhoff_settles(kind, rng, monkeypatch):
     """Sums are held to 1e-6 by the search itself, which ends soon, not by filling what lacks."""

@@ -10,7 +10,6 @@ from constrainit.doctor.treatments._compile_code import compile_code
 from constrainit.doctor.treatments._written import UnwritableError, shown
 
 # No compiler has a part in it.
-pytestmark = pytest.mark.in_turns
 
 X = np.random.default_rng(0).normal(size=(32, 6)).astype("float32")
 SCHEDULE = keras.optimizers.schedules.CosineDecay(0.1, 100)
@@ -107,7 +106,6 @@ def test_all_that_is_to_be_pasted_runs(make):
         exec(code, {"keras": keras, "ci": ci, "model": model, "x": X, "y": y})
 
 
-@pytest.mark.in_turns
 def test_scales_of_zeros_are_written_with_ones():
     """A line for each normalization, with all else that it was made with."""
     keras.utils.set_random_seed(0)

@@ -171,7 +171,6 @@ MODELS = {
 
 
 @pytest.mark.filterwarnings("ignore:Keras can not save the constraint")
-@pytest.mark.in_turns
 @pytest.mark.parametrize("name", MODELS)
 def test_any_layer_is_trained_saved_and_loaded(name, tmp_path):
     """Members at the start and after each epoch; the same function from a file, a copy, baked."""
@@ -221,7 +220,6 @@ def test_a_config_of_what_is_not_built():
     assert float(ci.Simplex().violation(made.layer.kernel)) == 0.0
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("shape", [(6, 6), (9, 4), (4, 9)])
 def test_training_far_from_the_base(shape):
     """It sets a new base, at the same member; inference leaves the base as it is."""
@@ -325,7 +323,6 @@ NAMED = {
 }  # fmt: skip
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("name", NAMED)
 def test_weights_have_their_names_outside_too(name, tmp_path):
     """As of the layer inside: the member, which can be assigned and is saved as ever."""
@@ -841,7 +838,6 @@ WRONG = [
 ]
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("index", range(len(WRONG)))
 def test_wrong_arguments(index):
     """One ValueError that names the argument, what came and the way out."""
@@ -946,7 +942,6 @@ class Scaled(layers.Layer):
         return x * self.scale
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("a_set", [ci.Positive(), ci.Box(0.5, 2), ci.MaxAbs(2), ci.MaxNorm(2)])
 def test_a_weight_of_one_number(a_set, tmp_path):
     """A weight without an axis is seen through a map as any other."""

@@ -22,8 +22,9 @@ from constrainit.doctor._choice import chosen, codes_of, fails
 from constrainit.doctor._finding import Finding, Treatment
 from constrainit.doctor._statistics import numbers
 
+pytestmark = pytest.mark.in_turns(every=4)
+
 # What is written depends on no backend.
-pytestmark = pytest.mark.in_turns
 
 DOCS = Path(__file__).parents[1] / "docs"
 SCHEMA = json.loads((DOCS / "report.schema.json").read_text())

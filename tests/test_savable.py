@@ -10,8 +10,9 @@ from keras import layers
 
 import constrainit as ci
 
+pytestmark = pytest.mark.in_turns(every=4)
+
 # No compiler has a part in it.
-pytestmark = pytest.mark.in_turns
 
 
 @keras.saving.register_keras_serializable("savable")

@@ -156,7 +156,6 @@ FEW = [
 ]  # fmt: skip
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize(("name", "shape", "axis"), FEW)
 @QUIET
 def test_few_shapes(name, shape, axis, rng):
@@ -183,7 +182,6 @@ MISFITS = [
 ]  # fmt: skip
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("index", range(len(MISFITS)))
 def test_misfits(index):
     """A shape that is none of the set's is refused in one sentence by whatever is asked."""

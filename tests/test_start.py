@@ -72,7 +72,6 @@ MOMENTS = {
 }
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("name", MOMENTS)
 def test_moments(name):
     """The moments of an activation are those of the closed form."""
@@ -246,7 +245,6 @@ def test_units_of_few_inputs_differ(a_set, size):
         np.testing.assert_allclose(np.square(many).sum(axis=0).mean(), law.norm**2, rtol=0.1)
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("a_set", [ci.NonNegative(), ci.Simplex(), ci.UnitNorm(), ci.Orthogonal()])
 def test_even_sums(a_set):
     """In a plan all units have the same sum of weights, so that one constant bias serves them."""
@@ -255,7 +253,6 @@ def test_even_sums(a_set):
         assert array(drawn).sum(axis=0).std() < 2e-6 * math.sqrt(shape[0])
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
 def test_simplex_sums_are_exact_in_every_order(dtype):
     """Weights of a simplex sum to the total exactly, forward, backward and in pairs."""
@@ -280,7 +277,6 @@ def test_planned_draws_are_members(case):
     assert case.is_member(array(drawn), "float32")
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize(
     ("fan_in", "dtype"),
     [
@@ -369,7 +365,6 @@ def test_initializer_round_trip():
 # Plans
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("phi", ["relu", "sigmoid"])
 @pytest.mark.parametrize("a_set", DEEP, ids=names(DEEP))
 def test_signal_keeps_its_scale(a_set, phi):
@@ -614,7 +609,6 @@ def test_bake_keeps_the_function():
 # A batch
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("a_set", DEEP, ids=names(DEEP))
 def test_calibrate_reaches_what_is_wanted(a_set):
     """On skewed, correlated data every layer gets the wanted mean and deviation, inside its set."""
@@ -733,7 +727,6 @@ WRONG = [
 ]
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize(("x", "message"), WRONG)
 def test_batch_that_is_of_no_use(x, message):
     """One error that says why; the model is what it was, bit for bit, its layers too."""
@@ -786,7 +779,6 @@ def test_prepare_with_a_batch():
 # A set that starts itself
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("start", ["glorot_uniform", "zeros", "ones", "random_normal"])
 @pytest.mark.parametrize("a_set", [*DEEP, ci.Positive(), ci.MaxNorm(0.1)], ids=repr)
 def test_self_starting_at_build(a_set, start):
@@ -930,7 +922,6 @@ WRONG_ARGUMENTS = [
 ]
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("index", range(len(WRONG_ARGUMENTS)))
 def test_wrong_arguments(index):
     """One ValueError that names the argument."""
@@ -1033,7 +1024,6 @@ def test_calibrate_scales_cones():
         assert float(cone.violation(kernel)) <= 1e-5 * np.abs(array(kernel)).max()
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("a_set", [ci.MaxAbs(0.1), ci.Box(-1, 0), ci.Box(-1, 1), ci.ZeroMean()])
 @pytest.mark.parametrize("activation", ["linear", "gelu", "sigmoid"])
 def test_what_is_meant_to_be_zero_is_printed_so(a_set, activation):

@@ -17,6 +17,8 @@ from constrainit.cli import cli
 from constrainit.doctor import _fault_file
 from constrainit.doctor._limits import ArchiveError
 
+pytestmark = pytest.mark.everywhere
+
 TORCH = keras.backend.backend() == "torch"
 BATCH, BAD, COUNT = 4, 5, 12
 """Rows of a batch, the batch that is at fault, and how many there are."""

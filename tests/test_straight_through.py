@@ -11,12 +11,13 @@ from test_transforms import pulled
 
 import constrainit as ci
 
+pytestmark = pytest.mark.everywhere
+
 TERNARY, BINARY = ci.Grid(1, -1, 1), ci.Grid(2, -1, 1)
 EIGHTHS = ci.Grid(0.125, -1, 1)
 SETS = [TERNARY, BINARY, EIGHTHS, ci.Grid(0.3, -0.15, 0.5), ci.Grid(1)]
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("a_set", SETS, ids=repr)
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 def test_the_map_is_the_projection(a_set, dtype, rng):
@@ -46,7 +47,6 @@ def test_the_gradient_passes_unless_it_leads_away(make, a_set, low, high, rng):
     )
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("a_set", SETS, ids=repr)
 def test_the_free_value_of_a_member_is_the_member(a_set):
     """To the bit; a weight between points stays, too, and one beyond them goes to the last."""
@@ -61,7 +61,6 @@ def test_the_free_value_of_a_member_is_the_member(a_set):
     )
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("a_set", SETS, ids=repr)
 def test_a_start_is_spread_over_what_is_rounded_to_it(a_set):
     """Some weights reach their next point within a hundredth of a step, whatever the gradient."""
@@ -90,7 +89,6 @@ def trained(model, x, y, epochs=20):
     return history.history["loss"]
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("a_set", [TERNARY, BINARY], ids=["ternary", "binary"])
 def test_it_trains_where_the_projection_stays(a_set):
     """The rounded weights of a projection are what they were; through the map the loss falls."""

@@ -16,6 +16,8 @@ from keras import ops
 
 import constrainit as ci
 
+pytestmark = pytest.mark.everywhere
+
 BACKEND = keras.backend.backend()
 CALLBACKS = {
     "log": lambda folder: [ci.WeightLog(folder / "run.db", every=2)],

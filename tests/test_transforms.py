@@ -128,7 +128,6 @@ def free_values(shape, dtype, rng):
     return {name: as_stored(v, dtype) for name, v in values.items()}
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_lands_inside_with_a_finite_gradient(subject, dtype, rng):
     """Every finite free value stands for a member, and its gradient is finite."""
@@ -152,7 +151,6 @@ def test_doubly_stochastic_of_huge_free_values(size, rng):
     np.testing.assert_allclose(w.sum(1), 1, rtol=1e-6)
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_right_inverse(subject, dtype, rng):
     """The free value of a member, corners included, stands for that member."""
@@ -163,7 +161,6 @@ def test_right_inverse(subject, dtype, rng):
         assert np.linalg.norm(back - w) <= loose + subject.case.accuracy * np.linalg.norm(w)
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_start_is_near(subject, dtype):
     """The start of a draw stands for a member near it."""
@@ -275,7 +272,6 @@ def test_terms_of_softplus():
     assert abs(_log_of_one_plus(x) / np.log1p(x) - 1.0).max() <= 5e-9
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("name", ["sigmoid", "tanh"])
 @pytest.mark.parametrize("bounds", [(-1.0, -0.8), (-1.0, 0.2), (-0.7, 0.1), (0.1, 0.3)])
 def test_ends_at_the_bounds(name, bounds):
@@ -421,7 +417,6 @@ CAPPED = {
 }  # fmt: skip
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("name", CAPPED)
 def test_sum_in_bounds(name, rng):
     """In float64 the map is that of another method, in float32 to the rounding of the weights."""
@@ -455,7 +450,6 @@ def test_small_weights_of_one_sum_in_bounds_keep_their_digits():
     np.testing.assert_allclose(w, v - v.mean(), rtol=1e-5)
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("make", [
     ci.Simplex, lambda: ci.Simplex() & ci.Box(upper=1e-3), lambda: ci.Simplex() & ci.Box(upper=0.4),
     lambda: ci.ZeroMean() & ci.MaxAbs(1.0), lambda: ci.SumTo(5e3) & ci.Box(-1.0, 0.5),
@@ -474,7 +468,6 @@ def test_many_weights_of_one_sum(make, rng):
         assert (abs(w.sum(0) - sums.total) <= loose).all()
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_even_weights_of_mean_zero(dtype, rng):
     """What bounds leave of weights that should be zero is rounding, and has mean zero itself."""
@@ -485,7 +478,6 @@ def test_even_weights_of_mean_zero(dtype, rng):
         assert abs(array(w)).max() <= eps("float32")
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("upper", [1 / 3 + 1e-16, 1 / 3 + 1e-12, 1e30])
 def test_almost_no_room_below_a_cap(upper):
     """Nor any bound above: the map is there, and its slope is finite."""
@@ -498,7 +490,6 @@ def test_almost_no_room_below_a_cap(upper):
     assert np.isfinite(slope).all()
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("upper", [0.3, 0.3001])
 def test_a_cap_beside_the_total(upper, dtype):
@@ -513,7 +504,6 @@ def test_a_cap_beside_the_total(upper, dtype):
 BASED = [case for case in SMOOTH if case.make().transform.based]
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("case", BASED, ids=lambda case: case.name)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_around_a_base_lands_inside(case, dtype, rng):
@@ -560,7 +550,6 @@ def test_gradient_around_a_base(case, rng):
         assert abs(np.sum(array(slope) * way) - expected) <= 1e-6 * np.linalg.norm(cotangent)
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("a_set", [ci.Convex(), ci.Concave()], ids=repr)
 def test_long_bent_members_are_kept(a_set, dtype):
@@ -571,7 +560,6 @@ def test_long_bent_members_are_kept(a_set, dtype):
     assert np.linalg.norm(back - stored) <= 16 * eps(dtype) * np.linalg.norm(stored)
 
 
-@pytest.mark.in_turns
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_order_in_bounds_to_the_bit(dtype, rng):
     """The map keeps the order without any tolerance; the projection holds it to its accuracy."""

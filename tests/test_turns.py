@@ -1,57 +1,46 @@
-"""That the suite itself leaves out on JAX and TensorFlow what it may, and no more."""
+"""That the suite itself leaves out what a backend need not run, and no more."""
 
 import types
 
 import pytest
-from conftest import _dealt
+from conftest import _is_dealt
+
+BACKENDS = ("jax", "tensorflow", "torch")
 
 
-def _marker(name, mark):
-    wanted = name in mark if name == "skipif" else True
-    return types.SimpleNamespace(kwargs=mark) if wanted else None
-
-
-def items(**functions):
-    """Tests of a module: of each function as many as it has parameters, in turns or not."""
-    return [
+def dealt(count=2000, **marks):
+    """For each of so many tests with such marks the backends that run it."""
+    items = [
         types.SimpleNamespace(
-            path="module", cls=None, originalname=name, nodeid=f"{name}[{number}]",
-            get_closest_marker=lambda name, mark=mark: mark and _marker(name, mark),
+            nodeid=f"tests/test_this.py::test_that[{number}]",
+            get_closest_marker=lambda name: (
+                types.SimpleNamespace(kwargs=marks[name]) if name in marks else None
+            ),
         )
-        for name, (count, mark) in functions.items()
         for number in range(count)
-    ]  # fmt: skip
+    ]
+    return [{b for b in BACKENDS if _is_dealt(item, b)} for item in items]
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 5, 8])
-@pytest.mark.parametrize("every", [2, 3, 5, 9])
-def test_each_backend_has_its_own(count, every):
-    """One in `every` of the tests on each, none on both."""
-    given = items(first=(count, {"every": every}), second=(count, {"every": every}))
-    dealt = [_dealt(given, backend) for backend in ("jax", "tensorflow")]
-    assert not dealt[0] & dealt[1]
-    for share in dealt:
-        assert 2 * count // every <= len(share) <= -(-2 * count // every)
-    assert every > 2 or sum(map(len, dealt)) == 2 * count
+def test_each_is_on_pytorch_and_on_one_that_compiles():
+    """Half on JAX, half on TensorFlow."""
+    found = dealt()
+    assert all("torch" in one and len(one) == 2 for one in found)
+    assert 800 < sum("jax" in one for one in found) < 1200
 
 
-def test_what_is_not_in_turns_is_on_both():
-    """Of two tests without parameters that are in turns each backend has one."""
-    given = items(always=(3, None), one=(1, {"every": 2}), other=(1, {"every": 2}))
-    always = {"always[0]", "always[1]", "always[2]"}
-    assert _dealt(given, "jax") == {*always, "one[0]"}
-    assert _dealt(given, "tensorflow") == {*always, "other[0]"}
+@pytest.mark.parametrize("every", [3, 5, 16])
+def test_in_turns_each_is_on_one(every):
+    """One in `every` on JAX, one on TensorFlow, the rest on PyTorch."""
+    found = dealt(in_turns={"every": every})
+    assert all(len(one) == 1 for one in found)
+    for backend in ("jax", "tensorflow"):
+        share = sum(backend in one for one in found) / len(found)
+        assert share == pytest.approx(1 / every, rel=0.25)
 
 
-def test_files_and_shares_have_turns_of_their_own():
-    """So that a new test does not deal the tests of another file anew."""
-    given = items(one=(2, {"every": 2}), other=(4, {"every": 4}))
-    assert _dealt(given, "jax") == {"one[0]", "other[0]"}
-    assert _dealt(given, "tensorflow") == {"one[1]", "other[2]"}
-
-
-def test_what_is_skipped_somewhere_is_on_both():
-    """Where it is not skipped may be where it would not be in turn."""
-    given = items(here=(1, {"skipif": True}), there=(1, {"every": 2}))
-    assert _dealt(given, "jax") == {"here[0]", "there[0]"}
-    assert _dealt(given, "tensorflow") == {"here[0]"}
+@pytest.mark.parametrize("mark", ["everywhere", "skipif"])
+@pytest.mark.parametrize("turns", [{}, {"in_turns": {"every": 16}}])
+def test_what_each_backend_has_of_its_own_is_on_all(mark, turns):
+    """What is skipped somewhere may not be skipped where it would be in turn."""
+    assert dealt(20, **turns, **{mark: {}}) == [set(BACKENDS)] * 20
