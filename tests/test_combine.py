@@ -281,14 +281,20 @@ def test_doctor_takes_a_paced_set_for_what_it_is(rng):
          "weights within the bounds have an inner product with [1, 2, 0, -1, 0] of at least -4, which may be -5 at most"),
         (ci.Affine([[1, 1, 0, 0, 0], [0, 1, 1, 1, 1]], [0, 9]) & ci.Box(-1, [[2.0]] * 5),
          "an inner product with [0, 1, 1, 1, 1] of at most 8, which has to be 9"),
-        (ci.Monotone(gap=0.1) & ci.Monotone("decreasing", axis=-2),
-         "Along axis 0 none rises by at least 0.1 from each weight to the next and falls by at least 0"),
         (ci.SpectralNorm(1) & ci.Box(lower=1), "the nearest that was found is 2.87 outside"),
     ],
 )  # fmt: skip
 def test_what_excludes_one_another_is_told_in_numbers(a_set, said):
     """Of a weight of five inputs; where it is not known, how near the nearest that was found is."""
     with pytest.raises(ValueError, match=f"in all of its sets: .*{re.escape(said)}"):
+        a_set.initializer(1)((5, 3))
+
+
+def test_one_axis_by_two_names_is_told_as_soon_as_the_shape_is_known():
+    """And not after a search that finds nothing."""
+    a_set = ci.Monotone(gap=0.1) & ci.Monotone("decreasing", axis=-2)
+    a_set.check_shape((4, 5, 3))
+    with pytest.raises(ValueError, match=r"a weight in common.* Along axis 0 none rises by at"):
         a_set.initializer(1)((5, 3))
 
 

@@ -14,6 +14,9 @@ from kinds import DTYPES, TINY, TOLERANCE, hard_weights, members, slack
 import constrainit as ci
 from constrainit._measure import distances
 
+# What is seen where is said by `grid`.
+pytestmark = pytest.mark.everywhere
+
 # One row of each class, for what does not depend on the arguments of the set.
 TYPICAL = [
     "NonNegative", "Positive_third", "Box", "MaxNorm", "UnitNorm_conv", "NormRange", "Simplex",
@@ -82,23 +85,21 @@ def grid():
     """Every row in every dtype; on JAX and TensorFlow in one dtype, in turns.
 
     They compile a program for each pair, which takes most of their time, and the library rounds in
-    one place for all dtypes: there the first row of each class is seen in float32, too, and of the
-    other rows each backend sees every second. PyTorch sees the whole grid, and
+    one place for all dtypes: there each sees the first row of each class, every second of them in
+    float32, and of the other rows every second. PyTorch sees the whole grid, and
     `test_backends.py` compares every row on all three.
     """
     backend = keras.backend.backend()
     if backend == "torch":
         return [(case, dtype) for case in CASES for dtype in DTYPES]
-    first, of_classes = ["jax", "tensorflow"].index(backend), {c.name for c in FEW}
-    pairs, others = [], 0
-    for i, case in enumerate(CASES):
-        if case.name in of_classes:
-            pairs += [(case, "float32"), (case, DTYPES[1:][(i + first) % 3])]
-            continue
-        others += 1
-        if others % 2 == first:
-            pairs.append((case, DTYPES[others // 2 % 4]))
-    return pairs
+    turn, of_classes = ["jax", "tensorflow"].index(backend), {c.name for c in FEW}
+    firsts = [case for case in CASES if case.name in of_classes]
+    others = [case for case in CASES if case.name not in of_classes][turn::2]
+    pairs = [
+        (case, "float32" if i % 2 == turn else DTYPES[1:][i // 2 % 3])
+        for i, case in enumerate(firsts)
+    ]
+    return pairs + [(case, DTYPES[i % 4]) for i, case in enumerate(others)]
 
 
 @pytest.fixture(

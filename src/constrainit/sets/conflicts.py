@@ -27,7 +27,7 @@ _NUMBERS = 6
 def check_common(sets: list[Any]) -> None:
     """Raises ValueError where two sets exclude one another whatever the shape of the weight."""
     low, high = bounds_together(sets)
-    said = _of_orders(sets) or _of_two_sums(sets) or _of_all_sums(sets, low, high)
+    said = of_orders(sets) or _of_two_sums(sets) or _of_all_sums(sets, low, high)
     if said:
         raise _checks.fail("Intersection", "sets", "have a weight in common", sets, said)
     reaches = [(one, *reach) for one in sets if (reach := _reach(one)) is not None]
@@ -87,7 +87,7 @@ def reason(sets: list[Any], shape: tuple[int, ...]) -> str:
     low, high = common_bounds(sets)
     low = np.broadcast_to(-math.inf if low is None else low, shape)
     high = np.broadcast_to(math.inf if high is None else high, shape)
-    said = _of_orders(sets, len(shape))
+    said = of_orders(sets, len(shape))
     if said:
         return said
     for one in sets:
@@ -129,7 +129,7 @@ def _of_unit(one: Any, sets: list[Any], units: Any, low: Any, high: Any) -> Iter
             )
 
 
-def _of_orders(sets, rank=None):
+def of_orders(sets: list[Any], rank: int | None = None) -> str:
     """Why sets that ask for opposite orders exclude one another; constants are in both."""
     orders = [one for one in sets if isinstance(one, Monotone)]
     for up, down in itertools.permutations(orders, 2):

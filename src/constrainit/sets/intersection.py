@@ -14,7 +14,7 @@ from constrainit.initializers import laws_of_bounds
 from constrainit.numerics import dykstra
 from constrainit.sets._apart import furthest_set, peak_of, random_pair
 from constrainit.sets.combine import agreed, inner_set
-from constrainit.sets.conflicts import check_common, reason
+from constrainit.sets.conflicts import check_common, of_orders, reason
 from constrainit.sets.elementwise import common_bounds, limits_of
 from constrainit.sets.exact import exact_projection
 from constrainit.sets.few import few_of, is_cone_and_norm
@@ -161,6 +161,8 @@ class Intersection(ConstraintSet):
             one.check_shape(shape)
         if self._few:
             self._few.check_axes(len(shape))
+        if said := of_orders(self.sets, len(shape)):
+            raise _checks.fail("Intersection", "sets", "have a weight in common", self.sets, said)
 
     def _units(self, rank):
         return tuple(sorted({a % rank for one in self.sets for a in one._units(rank)}))
