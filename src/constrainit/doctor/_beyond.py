@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from constrainit.doctor import _penalty
+from constrainit.doctor._at_length import losses_after
 from constrainit.doctor._entering import note_in_prediction
 from constrainit.doctor._evidence import (
     BeyondEvidence,
@@ -108,13 +109,9 @@ def fall_on(problem: Any, constraints: Any, evidence: Evidence) -> None:
 def _further(problem, constraints, stepped):
     """The losses of more steps, up to the first that is not finite."""
     losses: list[float] = []
-    while len(losses) < _FURTHER:
-        stepped.update()
-        constraints.move(problem.trainable, stepped, False)
-        problem.advance(stepped)
-        stepped = problem.step(looking=False)
-        losses.append(float(stepped.loss))
-        if not np.isfinite(losses[-1]):
+    for loss in losses_after(problem, constraints, stepped, _FURTHER):
+        losses.append(loss)
+        if not np.isfinite(loss):
             break
     return losses
 

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from constrainit.doctor._at_length import losses_after
 from constrainit.doctor._constraints import Constraints
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._problem import Problem
@@ -78,12 +79,11 @@ def taken(problem: Problem, constraints: Constraints, steps: int) -> Course:
     # What is compiled now gives the outputs, too, which the last step is asked for.
     stepped = problem.step()
     losses = [float(stepped.loss)]
-    while len(losses) <= steps and math.isfinite(losses[-1]):
-        stepped.update()
-        constraints.move(problem.trainable, stepped, False)
-        problem.advance(stepped)
-        stepped = problem.step(looking=False)
-        losses.append(float(stepped.loss))
+    if math.isfinite(losses[0]):
+        for loss in losses_after(problem, constraints, stepped, steps):
+            losses.append(loss)
+            if not math.isfinite(loss):
+                break
     order = np.random.default_rng(0).permutation(len(keras.tree.flatten(problem.y)[0]))
     targets = keras.tree.map_structure(lambda y: ops.take(y, order, axis=0), problem.y)
     with attribute(problem, "y", targets):

@@ -1,18 +1,20 @@
 """Training on one half of a batch, judged by the other: what another training would do."""
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from constrainit.doctor._at_length import WORTH
 from constrainit.doctor._dropping import dropping_nothing
 from constrainit.doctor._problem import Problem, loss_of
 from constrainit.doctor._recording import as_it_is
 from constrainit.doctor._state import attribute, borrowed, snapshot
 from constrainit.doctor._statistics import to_numpy
+from constrainit.doctor.engines import engine
 
 _FEWEST = 8
 """Examples of which a half tells something."""
@@ -63,6 +65,7 @@ class Halves:
         # It makes the optimizer, and compiles what gives the outputs, too.
         self._problem.step()
         self._start = [*start, *values_of(self._problem.optimizer)]
+        self._whole: Callable[[], float] | None = None
         self.begin()
 
     def begin(self) -> None:
@@ -73,10 +76,15 @@ class Halves:
     def train(self, steps: int, rates: Iterable[float] = ()) -> float:
         """Takes steps under the constraints, each at a rate if some are given; gives the loss."""
         rates, problem = iter(rates), self._problem
+        if steps >= WORTH and self._whole is None:
+            self._whole = engine().whole_step(problem)
         for _ in range(steps):
             rate = next(rates, None)
             if rate is not None:
                 problem.optimizer.learning_rate = rate
+            if self._whole is not None:
+                self._whole()
+                continue
             stepped = problem.step(looking=False)
             stepped.update()
             for variable, value in zip(problem.trainable, stepped.updated, strict=True):

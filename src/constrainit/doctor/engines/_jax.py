@@ -282,3 +282,7 @@ def _leaving_nothing(constraints):
                 if isinstance(value, Tracer) and value is not parts.get(name):
                     del vars(owner)[name]
                     vars(owner).update({n: parts[n] for n in (name,) if n in parts})
+
+
+def whole_step(problem, constraints=None):
+    """As `_tensorflow.whole_step`: a step is compiled already."""

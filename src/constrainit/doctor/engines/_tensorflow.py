@@ -1,6 +1,7 @@
 """TensorFlow: an eager step; constraints are also traced, as `fit` would trace them."""
 
 import contextlib
+import warnings
 from typing import Any
 
 import keras
@@ -9,6 +10,7 @@ import tensorflow as tf
 from keras.src.backend.tensorflow.trainer import TFEpochIterator
 
 from constrainit.doctor import _statistics
+from constrainit.doctor._state import attribute
 from constrainit.doctor.engines import _eager
 from constrainit.doctor.engines._eager import (
     call_constraint,
@@ -24,6 +26,7 @@ __all__ = [
     "build_for_fit", "call_constraint", "compile_constraints", "compile_step", "compiled_step",
     "computed_from", "groups", "is_memory_of", "keep_updated", "kept_gradients", "look", "looked",
     "own_step", "set_aside", "square", "summarize", "trace_own_step", "transformation",
+    "whole_step",
 ]  # fmt: skip
 
 # As arrays: a tuple is made a tensor entry by entry, which takes longer than what it is for.
@@ -134,6 +137,45 @@ def _gradients(problem):
     weights = [v.value for v in problem.trainable]
     found: Any = tape.gradient(scaled, [weights, sinks])
     return loss, outputs, *found
+
+
+def whole_step(problem, constraints=None):
+    """A function that takes a step, compiled as `fit` does, and gives the loss before it.
+
+    Operation by operation it takes tens of times as long. None if it can not be compiled: what is
+    the user's own may be made for `run_eagerly`.
+
+    Args:
+        problem: What is trained.
+        constraints: The constraints of weights that do not have them; None where weights have them.
+    """
+    optimizer, trainable = problem.optimizer, problem.trainable
+    trained = {id(variable) for variable in trainable}
+    records = constraints.records if constraints is not None else ()
+    held = [(r, constraints.of(r.variable)) for r in records if id(r.variable) in trained]
+
+    def step():
+        with tf.GradientTape() as tape:
+            loss, _ = problem.loss(problem.x, problem.y, lambda value, place: value)
+            scaled = optimizer.scale_loss(loss)
+        gradients: Any = tape.gradient(scaled, [v.value for v in trainable])
+        if any(gradient is not None for gradient in gradients):
+            optimizer.apply(gradients, trainable)
+        for record, constraint in held:
+            image = as_tensor(constraint(record.variable))
+            record.variable.assign(tf.cast(image, record.dtype))
+        return loss
+
+    if problem.model.run_eagerly:
+        return None
+    try:
+        with attribute(problem, "_looking", False), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Gradients do not exist")
+            program: Any = tf.function(step, autograph=False).get_concrete_function()
+    # The user's own code may raise anything; operation by operation it may not.
+    except Exception:
+        return None
+    return lambda: float(program())
 
 
 def compile_constraints(records):

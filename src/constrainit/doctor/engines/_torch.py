@@ -21,6 +21,7 @@ __all__ = [
     "build_for_fit", "call_constraint", "compile_constraints", "compile_step", "compiled_step",
     "computed_from", "groups", "is_memory_of", "keep_updated", "kept_gradients", "look", "looked",
     "own_step", "set_aside", "square", "summarize", "trace_own_step", "transformation",
+    "whole_step",
 ]  # fmt: skip
 
 _SHARED = 1 << 15
@@ -194,3 +195,7 @@ def call_constraint(record, constraint):
     """As `_jax.call_constraint`."""
     with torch.no_grad():
         _eager.call_constraint(record, constraint)
+
+
+def whole_step(problem, constraints=None):
+    """As `_tensorflow.whole_step`: operation by operation it takes no longer."""
