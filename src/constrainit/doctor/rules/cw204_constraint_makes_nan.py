@@ -1,6 +1,7 @@
 """CW204 constraint-makes-nan."""
 
-from constrainit.doctor.rules._rule import Rule
+from constrainit.doctor._breaking import broken_by
+from constrainit.doctor.rules._rule import Rule, told
 
 
 class ConstraintMakesNan(Rule):
@@ -25,7 +26,8 @@ class ConstraintMakesNan(Rule):
     Known limits:
         Tried on the initial weight, on what it makes of that in six calls if it moves it far, and
         on the weights of the steps. A weight that only later training
-        reaches is not tried.
+        reaches is not tried. The operation is that of a call of the constraint by itself; where
+        it gives something finite then, or can not be run so, none is named.
 
     Source:
         Measured on Keras 3.15.1; a sum to one in this form is the usual answer on forums
@@ -37,25 +39,25 @@ class ConstraintMakesNan(Rule):
 
     def find(self, evidence):
         for made in evidence.constraints:
-            images = (
-                ("start", made.image),
-                ("weight of the first step", made.after_step),
-                ("weight of a later step", made.broken),
-            )
-            lost = [pair for pair in images if pair[1] is not None and pair[1].nonfinite]
+            lost = broken_by(made)
             if made.grown:
                 yield self._grows(made)
-            elif lost and not made.start.nonfinite:
-                yield self._breaks(made, *lost[0])
+            elif lost is not None:
+                yield self._breaks(made, *lost)
 
     def _breaks(self, made, which, image):
+        operation = made.operation
+        if operation is None:
+            at = "; which of its operations does so first could not be located"
+        else:
+            at = f"; the operation is {told(operation)[0]}"
         return self.at_weight(
             made,
             f"its constraint {made.text} makes {image.nonfinite} of {image.size} weights NaN or "
-            f"infinite from a finite {which}",
-            "guard the division or root, or use a set of constrainit, whose image of zero is "
-            "defined",
+            f"infinite from a finite {which}{at}",
+            f"{_guard(operation)}, or use a set of constrainit, whose image of zero is defined",
             {"nonfinite": image.nonfinite, "size": image.size},
+            source=None if operation is None else operation.source,
         )
 
     def _grows(self, made):
@@ -69,3 +71,8 @@ class ConstraintMakesNan(Rule):
             "everywhere, as constrainit.Orthogonal()",
             {"growth": made.grown[1] / made.grown[0]},
         )
+
+
+def _guard(operation):
+    """What to write instead, by what can not be computed."""
+    return "guard the division or root"
