@@ -6,6 +6,7 @@ import pytest
 from keras import layers, ops
 
 import constrainit as ci
+from constrainit.doctor.treatments._safe_divisors import without_zeros
 
 pytestmark = pytest.mark.in_turns(every=8)
 
@@ -20,8 +21,9 @@ def model_of(constraint, start, **arguments):
     dense = layers.Dense(
         3, kernel_constraint=constraint, kernel_initializer=start, name="own", **arguments
     )
+    keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((4,)), dense, layers.Dense(1)])
-    model.compile(keras.optimizers.SGD(0.1), "mse")
+    model.compile(keras.optimizers.SGD(0.01), "mse")
     return model
 
 
@@ -77,7 +79,7 @@ def _untreated(monkeypatch):
          "after = 0.5 * before + ops.sqrt(row)"),
         (Norms(), 0.0, "is divide: 0/0 (operands in [0, 0], [0, 0])",
          "return w / ops.sqrt(ops.sum(ops.square(w)))"),
-        (Rooted(), 0.25, None, None),
+        (Rooted(), 1.0, None, None),
     ],
     ids=["root", "loop", "norm", "healthy"],
 )  # fmt: skip
@@ -139,3 +141,100 @@ def test_nothing_is_located_where_nothing_breaks(monkeypatch):
     monkeypatch.setattr("constrainit.doctor._breaking.locate_constraint", located)
     own, _ = found_in(model_of(Norms(), "glorot_uniform"))
     assert own is None
+
+
+@registered
+class Capped(keras.constraints.Constraint):
+    """The norm of each unit, two at most: of a unit of zeros it is 0/0."""
+
+    def __call__(self, w):
+        norm = ops.sqrt(ops.sum(ops.square(w), axis=0, keepdims=True))
+        return w * ops.minimum(norm, 2.0) / norm
+
+
+@registered
+class Units(keras.constraints.Constraint):
+    """A norm of one, which no unit of zeros has whatever it is divided by."""
+
+    def __call__(self, w):
+        return w / ops.norm(w, axis=0, keepdims=True)
+
+
+@registered
+class Between(keras.constraints.Constraint):
+    """One at most, in logarithms, which no weight below zero has."""
+
+    def __call__(self, w):
+        return ops.exp(ops.minimum(ops.log(w), 0.0))
+
+
+@registered
+class AtLeast(keras.constraints.Constraint):
+    """A norm of two at least, whose squares float16 does not hold."""
+
+    def __call__(self, w):
+        norm = ops.sqrt(ops.sum(ops.square(w), axis=0, keepdims=True))
+        return w * ops.maximum(norm, 2.0) / norm
+
+
+@keras.saving.register_keras_serializable("test_doctor_breaking")
+def one_empty(shape, dtype=None):
+    """Units of random weights, the first of zeros."""
+    drawn = np.random.default_rng(1).normal(size=shape)
+    return ops.convert_to_tensor(drawn * (np.arange(shape[-1]) > 0), dtype=dtype)
+
+
+@pytest.mark.parametrize(
+    ("constraint", "start", "edited"),
+    [
+        (Capped(), one_empty, "/ keras.ops.where(norm == 0, 1.0, norm)"),
+        (Between(), "glorot_uniform", "ops.log(ops.maximum(w, 1e-6))"),
+    ],
+    ids=["divisor", "logarithm"],
+)
+def test_a_guard_in_the_users_own_file(constraint, start, edited):
+    """The smallest change, where what it leaves is what the constraint means."""
+    own, _ = found_in(model_of(constraint, start))
+    assert own is not None
+    assert own.treatment is not None
+    assert "guard" in own.fix
+    assert own.treatment.healed
+    assert edited in own.treatment.diff
+
+
+def test_a_guard_that_leaves_the_set():
+    """Zeros by a small number have no norm of one: the exact set is what heals."""
+    own, _ = found_in(model_of(Units(), one_empty))
+    assert own is not None
+    assert own.treatment is not None
+    assert own.treatment.healed
+    assert own.treatment.diff == ""
+    assert "ci.UnitNorm(" in own.treatment.code
+
+
+def test_squares_that_half_precision_does_not_hold():
+    """The constraint computes in float32, and gives back what it was given."""
+    start = keras.initializers.RandomNormal(stddev=200.0, seed=0)
+    own, _ = found_in(model_of(AtLeast(), start, dtype="float16"))
+    assert own is not None
+    assert own.treatment is not None
+    assert "overflow of float16" in own.message
+    assert "compute it in float32" in own.fix
+    assert 'w = keras.ops.cast(w, "float32")' in own.treatment.diff
+    assert "/ norm, given_dtype)" in own.treatment.diff
+
+
+@pytest.mark.parametrize(
+    ("line", "edited"),
+    [
+        ("return w / ops.norm(w)", "return w / keras.ops.maximum(ops.norm(w), 1e-6)"),
+        ("return w / (ops.abs(w) + 0.0)", "return w / (keras.ops.maximum(ops.abs(w) + 0.0, 1e-6))"),
+        ("return w / ops.sum(w)", "return w / keras.ops.where(ops.sum(w) == 0, 1.0, ops.sum(w))"),
+        ("return w / norm", "return w / keras.ops.where(norm == 0, 1.0, norm)"),
+        ("return w / 2.0", None),
+    ],
+)
+def test_a_floor_only_under_what_is_never_negative(line, edited):
+    """Of another divisor a floor would turn signs."""
+    done = without_zeros(line, floor="1e-6")(f"def own(w):\n    {line}\n")
+    assert (done and done[1]) == (edited and f"def own(w):\n    {edited}\n")

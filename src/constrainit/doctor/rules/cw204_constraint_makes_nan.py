@@ -2,6 +2,7 @@
 
 from constrainit.doctor._breaking import broken_by
 from constrainit.doctor.rules._rule import Rule, told
+from constrainit.doctor.trace._limits import NEGATIVE_BASE
 
 
 class ConstraintMakesNan(Rule):
@@ -75,4 +76,32 @@ class ConstraintMakesNan(Rule):
 
 def _guard(operation):
     """What to write instead, by what can not be computed."""
+    limit = operation.limit if operation else ""
+    if limit.startswith(("overflow of float16", "overflow of bfloat16")):
+        return (
+            'compute it in float32, ops.cast(w, "float32"), and cast what is returned back to '
+            "w.dtype"
+        )
+    if "overflow" in limit and operation.name == "exp":
+        return "subtract the largest before the exponential is taken: ops.exp(w - ops.max(w))"
+    if "overflow" in limit:
+        return f"bound what goes into {operation.name}, such as by ops.clip"
+    if limit in ("0/0", "division by 0"):
+        return (
+            "guard the divisor: ops.where(d == 0, 1.0, d), or ops.maximum(d, 1e-6) if it is never "
+            "below zero, such as a norm"
+        )
+    if "outside of [-1, 1]" in limit:
+        return f"guard what goes into {operation.name}: ops.clip(x, -1 + 1e-6, 1 - 1e-6)"
+    guarded = next((what for words, what in _OF if limit.startswith(words)), "")
+    if guarded:
+        return f"guard what the {guarded} is taken of: ops.maximum(x, 1e-6)"
     return "guard the division or root"
+
+
+_OF = (
+    (("log of", "log1p"), "logarithm"),
+    (("square root", "reciprocal square root"), "root"),
+    (("0 to a negative power", NEGATIVE_BASE), "power"),
+)
+"""How limits begin, and what it is then that has a domain."""

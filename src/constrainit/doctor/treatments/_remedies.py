@@ -5,6 +5,7 @@ from constrainit.doctor.treatments import (
     along_time,
     as_constraints,
     axes,
+    breaking,
     by_fan_in,
     constraints,
     copies,
@@ -102,6 +103,7 @@ REMEDIES = (
     each_constraint(
         (*_CONSTRAINT, "CW206", "CW212"), source.edited, brings=("CW208",), saved=False
     ),
+    each_constraint(("CW204",), breaking.guarded, brings=("CW208",), saved=False, again=True),
     each_constraint(("CW212",), swapped.bounds_swapped),
     each_constraint(("CW208",), source.edited, saved=False),
     each_constraint((*_CONSTRAINT, "CW208", "CW212"), constraints.exact_set),
