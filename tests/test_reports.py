@@ -95,6 +95,32 @@ def test_code_is_not_broken(width):
     assert "  first, the change to your file:" in lines
 
 
+def test_what_was_said_above_is_pointed_to():
+    """The same fix, change or code of a second finding: it says whose it is, and no more."""
+    done = Treatment("a set", {}, {}, True, "ci.prepare(model)", "+new\n")
+    other = Treatment("a set", {}, {}, True, "ci.prepare(other)", "+new\n")
+
+    def lines(*found):
+        return _text.plain(*_finding_page.parts(found), width=100).splitlines()
+
+    def found(name, treatment, fix="do"):
+        return Finding(
+            "CW101", "a", "error", "s", "l", f"m/{name}/kernel", "a", fix, {}, treatment=treatment
+        )
+
+    first, *_ = rows = lines(found("one", done), found("two", done))
+    assert first == ""
+    assert rows[rows.index("CW101 a (error) m/two/kernel") + 2 :] == [
+        "  fix: as for CW101 m/one/kernel.",
+        "  tried: a set: looked at again: healed",
+        "  first, the change to your file: as for CW101 m/one/kernel.",
+        "  then, once the model is made anew, to paste: as for CW101 m/one/kernel.",
+    ]
+    assert "    ci.prepare(other)" in lines(found("one", done), found("two", other))
+    assert "as for" not in "".join(lines(found("one", done)))
+    assert "  fix: undo." in lines(found("one", done), found("two", None, "undo"))
+
+
 def test_a_change_to_a_file_stands_before_the_code_to_paste():
     """On a page, too; alone neither is said to be first."""
     both, code, diff = (

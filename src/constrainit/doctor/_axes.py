@@ -269,16 +269,20 @@ def bounds_of_entries(made: Any) -> tuple[float, float] | None:
 
 def given_axes(record: WeightRecord) -> tuple[int, ...] | None:
     """The axes that were given to the constraint of a weight; None if none were, or all are."""
-    axis = getattr(record.constraint, "axis", None)
     rank = len(record.shape)
-    axes = [axis] if isinstance(axis, int) else axis
+    given = axes_in(getattr(record.constraint, "axis", None), rank)
+    return given if given and len(given) < rank else None
+
+
+def axes_in(value: Any, rank: int) -> tuple[int, ...] | None:
+    """The axes that an argument names, from 0 and in order; None if it names none of so many."""
+    axes = [value] if isinstance(value, int) else value
     if not isinstance(axes, Iterable) or isinstance(axes, str):
         return None
     axes = list(axes)
     if not all(isinstance(one, int) and -rank <= one < rank for one in axes):
         return None
-    given = tuple(sorted({one % rank for one in axes}))
-    return given if 0 < len(given) < rank else None
+    return tuple(sorted({one % rank for one in axes}))
 
 
 def along(constraint: Any, axes: tuple[int, ...]) -> Any:

@@ -11,6 +11,7 @@ from constrainit._joint import Member
 from constrainit._measure import measure
 from constrainit._set import ConstraintSet
 from constrainit.doctor._blocks import change, distance, piled
+from constrainit.doctor._breaking import note_operation
 from constrainit.doctor._constraint_calls import (
     counted,
     counts_held,
@@ -218,6 +219,7 @@ class Constraints:
         made.piled = piled(as_array(value), after)
         if made.custom:
             made.sums = divided_by_sums(as_array(value), after)
+        note_operation(made, self.of(record.variable), value)
 
     def move(self, trainable: list[Any], stepped: Stepped, first: bool) -> None:
         """Gives the variables what a step makes of them, as the constraints that work leave it.
@@ -256,6 +258,7 @@ class Constraints:
             note_undone(made, self.image, *arrays)
             note_pressed(made, *arrays)
         if sound:
+            note_operation(made, self.of(record.variable), value)
             engine().keep_updated(stepped, place, image)
         record.variable.assign(ops.cast(image, record.dtype) if sound else value)
 

@@ -40,7 +40,7 @@ class CodeLine:
 
 def parts(found: Any) -> Iterator[Any]:
     """Findings as parts that rich can print, consequences under their cause."""
-    said: set[str] = set()
+    said: dict[str, Any] = {}
     groups = grouped(found)
     for (finding, following), more in _shortened(groups, lambda group: group[0].code):
         yield ""
@@ -78,25 +78,29 @@ def _body(finding, said):
     yield line(ended(finding.message), "", 2)
     if finding.source is not None:
         yield line(f"at {finding.source}", "", 2)
-    if _is_new(finding.fix, said):
-        yield line(f"fix: {ended(finding.fix)}", "", 2)
+    if finding.fix:
+        yield line(f"fix: {_above(finding.fix, finding, said) or ended(finding.fix)}", "", 2)
     if finding.treatment is not None:
-        yield from _treatment(finding.treatment, said)
+        yield from _treatment(finding, finding.treatment, said)
 
 
-def _treatment(tried, said):
+def _treatment(finding, tried, said):
     yield line(f"tried: {tried.change}: {_measured(tried)}: {_words.outcome(tried)}", "", 2)
-    if _is_new(tried.note, said):
+    if tried.note and not _above(tried.note, finding, said):
         yield line(f"note: {ended(tried.note)}", "", 2)
-    diff = tried.diff if _is_new(tried.diff, said) else ""
-    code = tried.code if tried.healed and _is_new(tried.code, said) else ""
-    if diff:
-        yield line(_words.of_diff(tried, code), "", 2)
-        rows = diff.expandtabs(4).splitlines()
-        yield from (CodeLine(row, _DIFF.get(row[:1], "")) for row in rows)
-    if code:
-        yield line(_words.of_code(diff), "", 2)
-        yield from (CodeLine(row, "bold") for row in code.splitlines())
+    code = tried.code if tried.healed else ""
+    rows = [(row, _DIFF.get(row[:1], "")) for row in tried.diff.expandtabs(4).splitlines()]
+    of_diff, of_code = _words.of_diff(tried, code), _words.of_code(tried.diff)
+    yield from _copied(of_diff, rows, _above(tried.diff, finding, said))
+    rows = [(row, "bold") for row in code.splitlines()]
+    yield from _copied(of_code, rows, _above(code, finding, said))
+
+
+def _copied(title, rows, above):
+    """Lines to be copied under their title, or where they stand in the report already."""
+    if rows:
+        yield line(f"{title} {above}".rstrip(), "", 2)
+        yield from (CodeLine(*row) for row in ([] if above else rows))
 
 
 def _measured(tried):
@@ -122,9 +126,7 @@ def _consequences(cause, following):
             yield line(f"and {more} more of {finding.code}", "", 6)
 
 
-def _is_new(text, said):
-    """Whether a text is to be said, and was not said of another finding."""
-    if not text or text in said:
-        return False
-    said.add(text)
-    return True
+def _above(text, finding, said):
+    """Of which finding above a text was said; empty where this one is the first."""
+    first = said.setdefault(text, finding)
+    return "" if first is finding else f"as for {first.code} {_words.place(first)}."

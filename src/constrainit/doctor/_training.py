@@ -244,7 +244,9 @@ class Training:
             constraint = self.constraints.of(variable)
             clean = float(np.asarray(ops.convert_to_numpy(then))[_AT["lost"]]) == 0
             if constraint is not None and clean and now[_AT["entered"]] > 0:
-                return locate_constraint(constraint, variable, value)
+                made = self.constraints.made.get(id(variable))
+                known = None if made is None else made.operation
+                return known or locate_constraint(constraint, variable, value)
         return None
 
     def _outputs(self, stepped):

@@ -124,6 +124,8 @@ class ConstraintEvidence:
         step: How far the gradient step and the constraint together move the weight.
         after_step: The weight after that step.
         broken: The weight after a later step, where the constraint has made NaN of it.
+        operation: Its operation that does so first, or that makes NaN of the start; None if it is
+            not known, or nothing is lost.
         saving: Why the constraint can not be saved and loaded, or an empty string.
         left_out: The arguments of its class that its config lacks, and what they are.
         rebuilt_by: The wrapper of Keras that has made its layer from a config, or an empty string.
@@ -196,6 +198,7 @@ class ConstraintEvidence:
     step: float | None = None
     after_step: Numbers | None = None
     broken: Numbers | None = None
+    operation: Operation | None = None
     saving: str = ""
     left_out: dict[str, Any] = field(default_factory=dict)
     rebuilt_by: str = ""

@@ -117,6 +117,9 @@ def told(operation: Operation) -> tuple[str, dict[str, Any]]:
     ranges = ", ".join(_range(one.numbers) for one in operation.operands if one.numbers.size)
     in_layer = f" in {operation.layer!r}" if operation.layer else " in the loss"
     from_weight = f", computed from {', '.join(weights)}" if weights else ""
+    # Of what else, and where else, is not asked of a constraint.
+    if operation.stage == "constraint":
+        in_layer = from_weight = ""
     known = f" (operands in {ranges}{from_weight})" if ranges else from_weight
     return f"{operation.name}{in_layer}: {operation.limit}{known}", where
 

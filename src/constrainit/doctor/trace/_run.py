@@ -33,7 +33,7 @@ def user_line(frames: Iterable[tuple[str, int, str]]) -> tuple[Source | None, st
     Args:
         frames: File, line and function, innermost first.
     """
-    own, called, of_this_run = None, "", False
+    own, called, of_this_run, in_loop = None, "", False, False
     for file, line, function in frames:
         # JAX leaves out the frames beyond a loop: the call of a layer is the last one known.
         of_this_run = of_this_run or (file == __file__ and function in _OF_A_RUN)
@@ -41,10 +41,13 @@ def user_line(frames: Iterable[tuple[str, int, str]]) -> tuple[Source | None, st
             break
         if own is None and _is_user_file(file):
             own = Source(file, line, function, linecache.getline(file, line).strip())
+            in_loop = True
         elif own is None:
             called = f"keras.ops.{function}" if file.startswith(_KERAS_OPS) else ""
+        # The stack of what a loop repeats ends there: in functions of the user's own.
+        in_loop = in_loop and function != "<module>" and _is_user_file(file)
     # Else it was traced before this run and kept by the backend: the caller may be another.
-    return (own, called) if own and of_this_run else (None, "")
+    return (own, called) if own and (of_this_run or in_loop) else (None, "")
 
 
 _OF_A_RUN = ("entered", "told")

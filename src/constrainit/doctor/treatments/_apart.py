@@ -43,3 +43,20 @@ def each_constraint(codes: tuple[str, ...], make: Any, beside: Any = None, **mor
     """What is tried for all constraints, and where that does not heal all, for each by itself."""
     other = beside and for_each_constraint(beside)
     return Remedy(codes, for_each_constraint(make), apart=True, beside=other, **more)
+
+
+def for_all_of_a_class(apply: Any) -> Any:
+    """A change of the axes in a class, made only where all weights that have it ask for the same.
+
+    Of the others it would be the wrong one.
+    """
+
+    def changed(problem, evidence, found):
+        paths = {finding.weight for finding in found}
+        held = {v.path: getattr(v, "constraint", None) for v in problem.model.variables}
+        kinds = {kind_of(held.get(path)) for path in paths}
+        alike = {p for p, one in held.items() if one is not None and kind_of(one) in kinds}
+        axes = {tuple(finding.evidence.get("unit_axes", ())) for finding in found}
+        return apply(problem, evidence, found) if alike <= paths and len(axes) == 1 else None
+
+    return changed

@@ -5,6 +5,7 @@ from constrainit.doctor.treatments import (
     along_time,
     as_constraints,
     axes,
+    breaking,
     by_fan_in,
     constraints,
     copies,
@@ -53,7 +54,7 @@ from constrainit.doctor.treatments import (
     wide_starts,
     wider,
 )  # fmt: skip
-from constrainit.doctor.treatments._apart import each_constraint
+from constrainit.doctor.treatments._apart import each_constraint, for_all_of_a_class
 from constrainit.doctor.treatments._remedy import Remedy, both
 
 _BROKEN = ("CW401", "CW501", "CW502")
@@ -82,9 +83,11 @@ REMEDIES = (
     Remedy(("CW603",), data.targets_laid_out, saved=False),
     Remedy(("CW301",), constraints.along_the_right_axes),
     Remedy(("CW301",), axes.along_other_axes),
+    each_constraint(("CW301",), axes.with_the_axes_of_units),
     Remedy(("CW301",), constraints.inside_as_given, moves=True),
     Remedy(("CW207", "CW301"), axes.spectral_norm_of_the_convolution),
-    each_constraint(("CW301",), source.along_units, saved=False),
+    each_constraint(("CW301",), for_all_of_a_class(source.along_units), saved=False),
+    each_constraint(("CW301",), axes.exact_sets_of_units),
     each_constraint(("CW212",), source.along_a_longer_axis, saved=False),
     each_constraint(("CW212",), thresholds.smaller, saved=False),
     Remedy(("CW212",), training.along_the_gradient),
@@ -102,6 +105,7 @@ REMEDIES = (
     each_constraint(
         (*_CONSTRAINT, "CW206", "CW212"), source.edited, brings=("CW208",), saved=False
     ),
+    each_constraint(("CW204",), breaking.guarded, brings=("CW208",), saved=False, again=True),
     each_constraint(("CW212",), swapped.bounds_swapped),
     each_constraint(("CW208",), source.edited, saved=False),
     each_constraint((*_CONSTRAINT, "CW208", "CW212"), constraints.exact_set),

@@ -14,6 +14,7 @@ from constrainit.doctor.treatments._pastes import given, given_and_projected, to
 from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.doctor.treatments._shares import bounds_note
 from constrainit.doctor.treatments._written import layer_code
+from constrainit.doctor.treatments.axes import set_along
 from constrainit.doctor.treatments.starts import may_be_of_weights, start_inside
 from constrainit.model import walk, wrong_axes
 from constrainit.sets import (
@@ -95,7 +96,7 @@ def along_the_right_axes(problem, evidence, found):
     sets, paths = {}, {finding.weight for finding in found}
     for record in walk(problem.model):
         if record.path in paths and wrong_axes(record) is not None:
-            a_set = _along(as_set(record.constraint), list(record.axes or ()))
+            a_set = set_along(as_set(record.constraint), list(record.axes or ()))
             record.variable.constraint = a_set
             sets[record.path] = written(record.variable.constraint)
     if not sets:
@@ -103,20 +104,6 @@ def along_the_right_axes(problem, evidence, found):
     started, code = start_inside(problem, evidence, paths)
     code = f"{given(problem, sets)}{code}"
     return Changed(f"the axes of each unit{started}", code=code)
-
-
-def _along(a_set, axis):
-    """The same set along other axes, or what applies it, or consists of such sets."""
-    if a_set is None or a_set.unit_axis is None:
-        return a_set
-    arguments = a_set._arguments()
-    if isinstance(arguments.get("set"), ConstraintSet):
-        new = {"set": _along(a_set.set, axis)}
-    elif "sets" in arguments:
-        new = {"sets": [_along(one, axis) for one in a_set.sets]}
-    else:
-        new = {"axis": axis}
-    return type(a_set)(**{**arguments, **new})
 
 
 def inside_as_given(problem, evidence, found):

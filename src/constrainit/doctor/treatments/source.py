@@ -31,12 +31,12 @@ from constrainit.doctor.treatments.starts import start_inside
 
 def edited(problem, evidence, found):
     """The smallest edit of the class of a constraint that its findings ask for."""
-    return _edited(problem, evidence, found, edit_for)
+    return with_edits(problem, evidence, found, edit_for)
 
 
 def along_inputs(problem, evidence, found):
     """The class of a constraint with its reductions along the inputs of a unit."""
-    return _edited(problem, evidence, found, lambda *_: _edits.along_inputs)
+    return with_edits(problem, evidence, found, lambda *_: _edits.along_inputs)
 
 
 def along_each_unit(problem, evidence, found):
@@ -49,7 +49,7 @@ def along_each_unit(problem, evidence, found):
             return None
         return along_inputs_of(record.axes, len(record.shape))
 
-    return _edited(problem, evidence, found, choose)
+    return with_edits(problem, evidence, found, choose)
 
 
 def along_units(problem, evidence, found):
@@ -61,7 +61,7 @@ def along_units(problem, evidence, found):
     edit = _edits.along(used, tuple(right) if len(right) > 1 else right[0], from_end)
     if any(one.in_order for one in evidence.other_axes if one.record.path == path):
         edit = ordered_along(used[0], right[0], len(shapes[0]))
-    return _edited(problem, evidence, found, lambda *_: edit)
+    return with_edits(problem, evidence, found, lambda *_: edit)
 
 
 def with_a_fitting_constant(problem, evidence, found):
@@ -72,7 +72,7 @@ def with_a_fitting_constant(problem, evidence, found):
     if constant is None or laid_out is None:
         return None
     edit = _edits.laid_out(constant.name, *laid_out)
-    return _edited(problem, evidence, found, lambda *_: edit)
+    return with_edits(problem, evidence, found, lambda *_: edit)
 
 
 def along_a_longer_axis(problem, evidence, found):
@@ -83,10 +83,10 @@ def along_a_longer_axis(problem, evidence, found):
     [axis], other = numbers["axis"], numbers["unit_axes"][0]
     rank = 1 + len(numbers["unit_axes"])
     edit = _edits.along([axis], other, [axis - rank])
-    return _edited(problem, evidence, found, lambda *_: edit)
+    return with_edits(problem, evidence, found, lambda *_: edit)
 
 
-def _edited(problem, evidence, found, choose):
+def with_edits(problem, evidence, found, choose):
     """The classes of constraints with the edits that are chosen by a finding and a class."""
     kinds, changes, diffs = {}, [], []
     for finding in found:
