@@ -150,9 +150,11 @@ def whole_step(problem, constraints=None):
         constraints: The constraints of weights that do not have them; None where weights have them.
     """
     optimizer, trainable = problem.optimizer, problem.trainable
-    trained = {id(variable) for variable in trainable}
-    records = constraints.records if constraints is not None else ()
-    held = [(r, constraints.of(r.variable)) for r in records if id(r.variable) in trained]
+    held: list[Any] = []
+    if constraints is not None:
+        trained = {id(variable) for variable in trainable}
+        records = [r for r in constraints.records if id(r.variable) in trained]
+        held = [(r, constraints.of(r.variable)) for r in records]
 
     def step():
         with tf.GradientTape() as tape:
