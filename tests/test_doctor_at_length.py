@@ -100,3 +100,32 @@ def test_a_loss_that_is_lost_ends_a_course(monkeypatch):
     assert len(course.losses) == 2
     assert not np.isfinite(course.losses[1])
     assert _at_length.WORTH == 1
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="the others compile nothing here"
+)
+@pytest.mark.parametrize("scaled", [False, True])
+def test_an_update_that_is_compiled_follows_its_optimizer(scaled, monkeypatch):
+    """Its rate, which is a variable, and what is compiled into it."""
+    from constrainit.doctor.engines import _eager, _tensorflow
+
+    optimizer = keras.optimizers.SGD(0.5)
+    variable = keras.Variable([1.0, 2.0])
+    given = keras.optimizers.LossScaleOptimizer(optimizer) if scaled else optimizer
+    given.build([variable])
+    scale = float(given.dynamic_scale) if scaled else 1.0
+    eager, applied = [], _tensorflow._applying()
+    one_by_one = _eager.applied
+    monkeypatch.setattr(
+        _eager, "applied", lambda *arguments: (eager.append(1), one_by_one(*arguments))
+    )
+    seen = []
+    for rate, clip in ((0.5, None), (0.5, None), (0.25, None), (0.25, 0.1), (0.25, 0.1)):
+        optimizer.learning_rate, optimizer.clipvalue = rate, clip
+        before = array(variable)
+        applied(given, [ops.convert_to_tensor([scale, -scale])], [variable])
+        seen.append(array(variable) - before)
+    moves = [0.5, 0.5, 0.25, 0.025, 0.025]
+    np.testing.assert_allclose(seen, [[-one, one] for one in moves], rtol=1e-5)
+    assert len(eager) == 2

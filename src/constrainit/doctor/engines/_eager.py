@@ -16,10 +16,18 @@ from constrainit.doctor.engines._result import (
 )
 
 
-def compile_step(gradients_of, whole=lambda gradient: gradient):
-    """As `_jax.compile_step`; `gradients_of(problem)` gives the backend's gradients.
+def applied(optimizer, gradients, trainable):
+    """Lets an optimizer apply gradients."""
+    optimizer.apply(gradients, trainable)
 
-    `whole` makes a plain tensor of one of them.
+
+def compile_step(gradients_of, whole=lambda gradient: gradient, applied=applied):
+    """As `_jax.compile_step`.
+
+    Args:
+        gradients_of: Of a problem it gives the backend's gradients.
+        whole: Makes a plain tensor of one of them.
+        applied: Lets an optimizer apply gradients to variables.
     """
 
     def step(problem):
@@ -38,20 +46,20 @@ def compile_step(gradients_of, whole=lambda gradient: gradient):
             signals,
             weights,
             connected,
-            apply=lambda stepped: _update(stepped, optimizer, trainable, gradients),
+            apply=lambda stepped: _update(stepped, optimizer, trainable, gradients, applied),
         )
 
     return step
 
 
-def _update(stepped, optimizer, trainable, gradients):
+def _update(stepped, optimizer, trainable, gradients, applied):
     """Lets the optimizer step; the variables then hold what is updated, so that none is copied."""
     stepped.before = [snapshot(variable) for variable in trainable]
     with warnings.catch_warnings():
         # Weights without a gradient are a finding; Keras' warning names them again.
         warnings.filterwarnings("ignore", message="Gradients do not exist")
         if any(stepped.connected):
-            optimizer.apply(list(gradients), trainable)
+            applied(optimizer, list(gradients), trainable)
     gradients.clear()
     stepped.updated = [_value(variable) for variable in trainable]
     for numbers, before, value in zip(

@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras.src.backend.tensorflow.trainer import TFEpochIterator
 
 from constrainit.doctor import _statistics
+from constrainit.doctor._own_optimizer import inner_of
 from constrainit.doctor._state import attribute
 from constrainit.doctor.engines import _eager
 from constrainit.doctor.engines._eager import (
@@ -29,9 +30,6 @@ __all__ = [
     "whole_step",
 ]  # fmt: skip
 
-# As arrays: a tuple is made a tensor entry by entry, which takes longer than what it is for.
-_ROW, _COLUMN = np.array([1, -1], "int32"), np.array([-1, 1], "int32")
-
 
 def summarize(value, activation):
     """The statistics of an output; a layer's own `tf.function` has no values yet."""
@@ -47,8 +45,9 @@ def look(value, activation):
 
 
 def square(wide):
-    """As `_jax.square`: the product that `ops.dot` comes to, without what it asks on the way."""
-    return tf.squeeze(tf.matmul(tf.reshape(wide, _ROW), tf.reshape(wide, _COLUMN)))
+    """As `_jax.square`, by NumPy: TensorFlow takes a hundred times as long to begin a product."""
+    flat = np.ravel(wide.numpy())
+    return np.dot(flat, flat)
 
 
 def build_for_fit(model, data):
@@ -118,7 +117,40 @@ def _tapped(value, sink):
 
 def compile_step(problem):
     """As `_jax.compile_step`; the gradient of a table is its rows, which no NaN is found in."""
-    return _eager.compile_step(_gradients, tf.convert_to_tensor)
+    applied = _eager.applied if problem.model.run_eagerly else _applying()
+    return _eager.compile_step(_gradients, tf.convert_to_tensor, applied)
+
+
+def _applying():
+    """As `_eager.applied`, compiled from the second time on.
+
+    Of the dozen operations that an update takes for each variable, each is begun by itself
+    otherwise.
+    """
+    programs: dict[Any, Any] = {}
+
+    def applied(optimizer, gradients, trainable):
+        given = [pair for pair in zip(gradients, trainable, strict=True) if pair[0] is not None]
+        if len(given) < len(trainable) or any(v.constraint is not None for v in trainable):
+            # Of what is the user's own, and of what Keras warns, nothing is hidden.
+            return _eager.applied(optimizer, gradients, trainable)
+        key = id(optimizer), *_numbers(optimizer), *_numbers(inner_of(optimizer))
+        if key not in programs:
+            programs[key] = None
+            return _eager.applied(optimizer, gradients, trainable)
+        if programs[key] is None:
+            programs[key] = tf.function(
+                lambda found: optimizer.apply(found, trainable), autograph=False
+            )
+        return programs[key](gradients)
+
+    return applied
+
+
+def _numbers(optimizer):
+    """What a compiled update has of an optimizer once and for all."""
+    plain = (bool, int, float, str, type(None))
+    return [one for one in sorted(vars(optimizer).items()) if isinstance(one[1], plain)]
 
 
 def _gradients(problem):
