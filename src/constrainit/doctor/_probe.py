@@ -67,6 +67,7 @@ from constrainit.doctor._twice import bounded_twice
 from constrainit.doctor._uncounted import uncounted
 from constrainit.doctor._unfit_batch import widths
 from constrainit.doctor._wide_steps import wide_steps
+from constrainit.doctor._within_reach import within_reach
 from constrainit.doctor._written_over import written_over
 from constrainit.model import walk
 
@@ -183,6 +184,10 @@ def _usual(problem, constraints, evidence):
             evidence.mixed = looked(problem, "mixed examples", mixes_later, *both)
         evidence.falling = falling(problem, evidence, start)
         evidence.bending = bending(problem, evidence, start)
+        reach = problem, constraints, evidence, start
+        evidence.losses_of = looked(
+            problem, "how far outputs go", within_reach, *reach, otherwise=evidence.losses_of
+        )
         evidence.end = ends_early(problem, evidence, start)
         evidence.slow = too_slow(problem, evidence, start)
         evidence.far_targets = far_targets(problem, evidence, start) or out_of_reach(

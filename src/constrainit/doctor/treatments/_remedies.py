@@ -165,6 +165,8 @@ REMEDIES = (
     Remedy(("CW605",), models.bias_at_the_end),
     Remedy(("CW605",), outputs.no_last_activation),
     Remedy(("CW605",), data.labels_that_fit, saved=False),
+    *(Remedy(("CW605",), wider.wider_bounds(f), saved=False, trains=True) for f in (3, 10)),
+    Remedy(("CW605",), models.scaled_at_the_end, trains=True),
     Remedy(("CW606",), weighed.counted_positively, saved=False, trains=True),
     Remedy(("CW606",), guards.without_negative_weights, saved=False, trains=True),
     Remedy(("CW606",), inside.adding_up_to_one, saved=False, trains=True),
