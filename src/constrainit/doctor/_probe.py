@@ -19,6 +19,7 @@ from constrainit.doctor._drawn_anew import drawn_anew
 from constrainit.doctor._dropped import dropped
 from constrainit.doctor._dropped_units import drops_most
 from constrainit.doctor._endless import endless
+from constrainit.doctor._equal_entries import equal_entries
 from constrainit.doctor._erasing import erasing
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._far_targets import far_targets
@@ -198,6 +199,7 @@ def _usual(problem, constraints, evidence):
         evidence.alike = alike(problem, evidence, start)
         evidence.drops = drops_most(problem, start)
         evidence.sharp = sharp(problem, evidence, start)
+        evidence.equal_entries = equal_entries(problem, evidence, start)
         evidence.hidden = with_trainings(problem, evidence.hidden, start)
         evidence.wide_steps = wide_steps(problem, constraints, evidence, start)
         evidence.pressed = pressed(problem, constraints, evidence, start)
