@@ -169,10 +169,12 @@ def _matters(record, name, values):
     return False
 
 
-def called(record, value):
-    """What a constraint makes of a value, outside of a compiled step."""
+def called(record, value, constraint=None):
+    """What a constraint, that of the weight or another, makes of a value, in no compiled step."""
     try:
-        found = to_numpy(record.constraint(keras.Variable(value, dtype=record.dtype)))
+        found = to_numpy(
+            (constraint or record.constraint)(keras.Variable(value, dtype=record.dtype))
+        )
     # It ran inside the step; that it can not run outside is not what is asked here.
     except Exception:
         return None

@@ -14,6 +14,7 @@ import numpy as np
 from constrainit._signatures import explaining
 from constrainit.doctor import _arguments, _batch
 from constrainit.doctor._before_replay import note_rate
+from constrainit.doctor._contradicting import note_contradictions
 from constrainit.doctor._dying import outlived
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding, of_classes
@@ -164,6 +165,7 @@ def examine(
         evidence = probe(problem)
         put_back()
         quietly()
+        note_contradictions(evidence)
         evidence.other_axes = other_axes(problem, evidence)
         evidence.tight = tight(problem, evidence)
         evidence.whole_norms = whole_norms(problem, evidence)

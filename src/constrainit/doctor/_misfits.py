@@ -47,16 +47,20 @@ def misfits(record: WeightRecord, given: tuple[int, ...] | None = None) -> list[
         given: The shape that the constraint gives, if it is not that of the weight: such constants
             are looked for that make it of the weight's.
     """
-    code = [function_of(function) for function in functions_of(record.constraint)]
-    found = _written(_constants(record.constraint), [tree for tree in code if tree is not None])
     return [
         one
-        for one in found
+        for one in constants_in_use(record.constraint)
         if one.shape
         and 0 not in one.shape
         and not _fits(one.shape, record.shape)
         and (given is None or _together(one.shape, record.shape) == given)
     ]
+
+
+def constants_in_use(constraint: Any) -> list[Constant]:
+    """The constants of a constraint of the user's own, as its code takes them."""
+    code = [function_of(function) for function in functions_of(constraint)]
+    return _written(_constants(constraint), [tree for tree in code if tree is not None])
 
 
 def _together(shape, other):

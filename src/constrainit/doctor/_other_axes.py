@@ -5,6 +5,7 @@ from typing import Any
 
 from constrainit.doctor._axes import along, given_axes
 from constrainit.doctor._beyond import hardly_falls
+from constrainit.doctor._constant_axes import movable_constants, with_constant_along
 from constrainit.doctor._courses import course_with
 from constrainit.doctor._evidence import AxisEvidence, ConstraintEvidence, Evidence
 from constrainit.doctor._ordered_axes import in_order_along, order_axis, start_axis
@@ -30,8 +31,9 @@ def other_axes(problem: Problem, evidence: Evidence) -> list[AxisEvidence]:
     """The weights whose model trains along another axis of their constraint, and not along theirs.
 
     Both start inside. Asked only where a constraint moves the start much, or the loss hardly
-    falls, or where a weight starts in order along another axis than its constraint puts it. The
-    model is borrowed.
+    falls, or where a weight starts in order along another axis than its constraint puts it. So are
+    constants of one number for each entry of an axis, where another axis is as long. The model is
+    borrowed.
     """
     own = evidence.own is not None and not evidence.own.as_usual
     if own or evidence.faults or evidence.fault_step is not None or not problem.is_small:
@@ -41,6 +43,9 @@ def other_axes(problem: Problem, evidence: Evidence) -> list[AxisEvidence]:
         return by_start
     asked = [made for made in evidence.constraints if _is_asked(made)]
     stays = len(evidence.losses) > 2 and hardly_falls(evidence.losses)
+    by_constants = _of_constants(problem, evidence, stays)
+    if by_constants:
+        return by_constants
     if not stays and all(harmless(made) for made in asked):
         return []
     groups: dict[Any, list[WeightRecord]] = {}
@@ -77,16 +82,56 @@ def _of_starts(problem, evidence):
         steps = _MOST_STEPS // 2
         own = course_with(problem, evidence, [(r, r.constraint) for r, _ in pairs], steps)
         along_it = course_with(problem, evidence, pairs, steps)
-        if own is None or along_it is None or along_it.is_blind:
-            continue
-        if along_it.losses[-1] < min(_FAR_LOWER * own.losses[-1], _TRAINS * along_it.losses[0]):
-            ends, ends_along = ((c.losses[0], c.losses[-1]) for c in (own, along_it))
-            given, other = (given,), (other,)
+        if _is_far_lower(own, along_it):
+            ends = _ends(own), _ends(along_it)
             found += [
-                AxisEvidence(r, given, other, ends, ends_along, steps, in_order=True)
-                for r, _ in pairs
+                AxisEvidence(r, (given,), (other,), *ends, steps, in_order=True) for r, _ in pairs
             ]
     return found
+
+
+def _of_constants(problem, evidence, stays):
+    """Weights that train far better with a vector of their constraint along another axis.
+
+    Asked where the loss hardly falls, or what starts outside is moved much: both axes are of the
+    length of the vector, so that nothing else tells.
+    """
+    found, tried = [], {}
+    for made in [one for one in evidence.constraints if one.custom and _may_be_edited(one)]:
+        record = made.record
+        for constant, others in movable_constants(record) if stays or not harmless(made) else ():
+            for axis in others[:_MOST_OTHERS]:
+                constraint = with_constant_along(record, constant, axis)
+                if constraint is not None:
+                    key = kind_of(record.constraint), constant, len(record.shape)
+                    by_axis = tried.setdefault(key, {})
+                    by_axis.setdefault(axis, []).append((record, constraint))
+    for (_, constant, rank), by_axis in tried.items():
+        pairs = next(iter(by_axis.values()))
+        own = [(r, r.constraint) for r, _ in pairs]
+        own = course_with(problem, evidence, own, _MOST_STEPS)
+        seen = {a: course_with(problem, evidence, p, _MOST_STEPS) for a, p in by_axis.items()}
+        better = [
+            (c.losses[-1], axis, c) for axis, c in seen.items() if c and _is_far_lower(own, c)
+        ]
+        for _, axis, course in sorted(better)[:1]:
+            ends = _ends(own), _ends(course)
+            found += [
+                AxisEvidence(r, (rank - 1,), (axis,), *ends, _MOST_STEPS, constant=constant)
+                for r, _ in by_axis[axis]
+            ]
+    return found
+
+
+def _is_far_lower(own, other):
+    """Whether another axis trains a model, to a loss far below that along its own."""
+    if own is None or other is None or other.is_blind:
+        return False
+    return other.losses[-1] < min(_FAR_LOWER * own.losses[-1], _TRAINS * other.losses[0])
+
+
+def _ends(course):
+    return course.losses[0], course.losses[-1]
 
 
 def _may_be_edited(made):
@@ -119,8 +164,8 @@ def _better(problem, evidence, records, given):
         farther = _FARTHER * steps
         later = [_training(problem, evidence, records, a, farther) for a in (given, axes)]
         if _is_at_fault(*later):
-            ends, ends_along = ((each.losses[0], each.losses[-1]) for each in (own, one))
-            return [AxisEvidence(r, given, axes, ends, ends_along, steps) for r in records]
+            ends = _ends(own), _ends(one)
+            return [AxisEvidence(r, given, axes, *ends, steps) for r in records]
     return []
 
 

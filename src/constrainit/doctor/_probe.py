@@ -19,6 +19,7 @@ from constrainit.doctor._drawn_anew import drawn_anew
 from constrainit.doctor._dropped import dropped
 from constrainit.doctor._dropped_units import drops_most
 from constrainit.doctor._endless import endless
+from constrainit.doctor._equal_entries import equal_entries
 from constrainit.doctor._erasing import erasing
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._far_targets import far_targets
@@ -67,6 +68,7 @@ from constrainit.doctor._twice import bounded_twice
 from constrainit.doctor._uncounted import uncounted
 from constrainit.doctor._unfit_batch import widths
 from constrainit.doctor._wide_steps import wide_steps
+from constrainit.doctor._within_reach import within_reach
 from constrainit.doctor._written_over import written_over
 from constrainit.model import walk
 
@@ -183,6 +185,10 @@ def _usual(problem, constraints, evidence):
             evidence.mixed = looked(problem, "mixed examples", mixes_later, *both)
         evidence.falling = falling(problem, evidence, start)
         evidence.bending = bending(problem, evidence, start)
+        reach = problem, constraints, evidence, start
+        evidence.losses_of = looked(
+            problem, "how far outputs go", within_reach, *reach, otherwise=evidence.losses_of
+        )
         evidence.end = ends_early(problem, evidence, start)
         evidence.slow = too_slow(problem, evidence, start)
         evidence.far_targets = far_targets(problem, evidence, start) or out_of_reach(
@@ -193,6 +199,7 @@ def _usual(problem, constraints, evidence):
         evidence.alike = alike(problem, evidence, start)
         evidence.drops = drops_most(problem, start)
         evidence.sharp = sharp(problem, evidence, start)
+        evidence.equal_entries = equal_entries(problem, evidence, start)
         evidence.hidden = with_trainings(problem, evidence.hidden, start)
         evidence.wide_steps = wide_steps(problem, constraints, evidence, start)
         evidence.pressed = pressed(problem, constraints, evidence, start)

@@ -3,9 +3,8 @@
 What layers add to the loss by themselves, and penalties on weights.
 """
 
-import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -13,13 +12,15 @@ import keras
 import numpy as np
 from keras import ops
 
+from constrainit.doctor._additions import adding, adding_nothing
 from constrainit.doctor._beyond import added
 from constrainit.doctor._courses import Course, constraints_of, is_finite, taken
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._halves import Halves, can_be_halved, tried, values_of
 from constrainit.doctor._penalty import of_data, shares, without_penalties
 from constrainit.doctor._problem import Problem
-from constrainit.doctor._state import attribute, borrowed
+from constrainit.doctor._recording import is_custom
+from constrainit.doctor._state import borrowed
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments.penalties import can_be_weakened, weaken
 
@@ -43,6 +44,10 @@ _STILL = 0.1
 _MOST, _SAME = 0.9, 1e-3
 """The share of the penalties that sets hold, and by how much of itself such a one may differ."""
 
+_FAR_OFF, _BLIND = 4.0, 0.9
+"""How many times the first loss of the data that of weights at zero is, where zero is something;
+and the share of the loss with targets of other examples that tells nothing of them."""
+
 _SCALES = (0.1, 1e-2, 1e-3, 1e-4)
 
 _MOST_ENTRIES = 1e5
@@ -65,6 +70,8 @@ class SwampedEvidence:
         weaker: The last loss of the data then.
         held: Whether the sets of these weights leave what their penalties add as it is.
         blind: Whether nothing is learnt of the data, and not only far less.
+        at_zero: The loss of the data with these weights at zero, where that is far above the first
+            and their penalties pull them there; else None.
     """
 
     layer: str
@@ -77,6 +84,7 @@ class SwampedEvidence:
     weaker: float | None = None
     held: bool = False
     blind: bool = True
+    at_zero: float | None = None
 
 
 def swamped(problem: Problem, evidence: Evidence) -> SwampedEvidence | None:
@@ -109,9 +117,9 @@ def _of_layers(problem, evidence):
     share = sum(more.values()) / evidence.losses[0]
     if not _SHARE < share < 1:
         return None
-    with borrowed(problem.model), _adding_nothing(problem):
+    with borrowed(problem.model), adding_nothing(problem):
         first = problem.afresh().step().loss
-    found = _compared(problem, _adding_nothing, _FAR_BETTER, _FAR)
+    found = _compared(problem, adding_nothing, _FAR_BETTER, _FAR)
     if found is None:
         return None
     after, alone, blind = found
@@ -137,7 +145,7 @@ def _hinders_with_others(problem):
         start = values_of(problem.model)
         halves = Halves(problem, start)
         whole = halves.train(_STEPS)
-        with _adding_nothing(problem):
+        with adding_nothing(problem):
             given = halves.loss()
             alone = Halves(problem, start).train(_STEPS)
         return alone <= _BETTER_FOR_OTHERS * given and whole - given > _STILL * whole
@@ -154,14 +162,59 @@ def _of_weights(problem, evidence):
     known.sort(key=lambda record: -sizes[id(record.variable)])
     kept = [record for record in known if _is_held(record.variable)]
     held = sum(sizes[id(r.variable)] for r in kept) > _MOST * sum(sizes.values())
+    first = of_data(evidence)[0]
+    at_zero = None if held else _off_at_zero(problem, known, first)
+    if at_zero:
+        return _of_logarithms(problem, share, known, at_zero)
     found = _compared(problem, without_penalties, _TRAINS_BETTER if held else None)
     if found is None:
         return None
     after, alone, blind = found
     scale, weaker = (None, None) if held else _weakened(problem, known, after)
     paths = tuple(record.path for record in (kept if held else known))
-    losses = (of_data(evidence)[0], after)
-    return SwampedEvidence("", share, _STEPS, losses, alone, paths, scale, weaker, held, blind)
+    ends = first, after
+    return SwampedEvidence("", share, _STEPS, ends, alone, paths, scale, weaker, held, blind)
+
+
+def _off_at_zero(problem, records, first):
+    """The loss of the data with penalised weights at zero, if far above the first; else None.
+
+    The least penalty is no model of nothing then, as where a layer of the user's own takes the
+    exponential of its weight: zero is an effect of one.
+    """
+    own = [record for record in records if is_custom(record.layer)]
+    if not own or not first > 0 or len(own) < len(records):
+        return None
+    with borrowed(problem.model), without_penalties(problem):
+        for record in own:
+            record.assign(ops.zeros_like(record.value))
+        found = float(problem.afresh().step().loss)
+    return found if math.isfinite(found) and found > _FAR_OFF * first else None
+
+
+def _of_logarithms(problem, share, records, at_zero):
+    """Penalties that pull weights to where zero is not nothing, where these hinder.
+
+    Both trainings learn something, so that examples that are not trained on tell.
+    """
+    if not can_be_halved(problem):
+        return None
+    steps = 2 * _STEPS
+    with tried(problem, "the loss without penalties is"):
+        start = values_of(problem.model)
+        with without_penalties(problem):
+            alone = Halves(problem, start)
+            first, left, others = alone.loss(), alone.train(steps), alone.of_others()
+        halves = Halves(problem, start)
+        halves.train(steps)
+        with without_penalties(problem):
+            after = halves.loss()
+        if others is not None and left < _BLIND * others and left <= _TRAINS * after:
+            paths = tuple(record.path for record in records)
+            return SwampedEvidence(
+                "", share, steps, (first, after), left, paths, blind=False, at_zero=at_zero
+            )
+    return None
 
 
 def _is_held(variable: keras.Variable) -> bool:
@@ -238,32 +291,8 @@ def _lessened(problem, name, enough):
     entries = math.prod(y.shape[1:])
     scales = [1 / entries] if 1 < entries < _MOST_ENTRIES else []
     for scale in [*scales, *_SCALES]:
-        with borrowed(problem.model), problem.keeping_optimizer(), _adding(problem, name, scale):
-            found = _of_data_after(problem.afresh(), _adding_nothing)
+        with borrowed(problem.model), problem.keeping_optimizer(), adding(problem, name, scale):
+            found = _of_data_after(problem.afresh(), adding_nothing)
         if found is not None and not found.is_blind and found.losses[-1] <= enough:
             return scale, found.losses[-1]
     return None, None
-
-
-@contextlib.contextmanager
-def _adding_nothing(problem: Problem) -> Iterator[None]:
-    """No layer of the model adds anything to the loss."""
-    with contextlib.ExitStack() as stack:
-        for layer in problem.model._flatten_layers():
-            stack.enter_context(attribute(layer, "add_loss", lambda loss: None))
-        yield
-
-
-@contextlib.contextmanager
-def _adding(problem: Problem, name: str, scale: float) -> Iterator[None]:
-    """The layers of the kind of the one of this name add so many times as much to the loss."""
-    layers = problem.model._flatten_layers()
-    kinds = {type(layer) for layer in layers if layer.name == name}
-
-    def scaled(add_loss):
-        return lambda loss: add_loss(keras.tree.map_structure(lambda one: scale * one, loss))
-
-    with contextlib.ExitStack() as stack:
-        for layer in [one for one in layers if type(one) in kinds]:
-            stack.enter_context(attribute(layer, "add_loss", scaled(layer.add_loss)))
-        yield

@@ -122,7 +122,9 @@ def leads_to_one(image_of: Callable, record: WeightRecord, before: np.ndarray) -
     peak = float(np.abs(before).max(initial=0.0))
     for size in _SIZES:
         value = (size * (peak or 1.0) * draws.normal(size=record.shape)).astype(before.dtype)
-        value = np.abs(value) if image_of(record, value) is None else value
+        image = image_of(record, value)
+        # What gives nothing below zero makes zeros of it, which it may leave as they are.
+        value = np.abs(value) if image is None or image.min(initial=0.0) >= 0 else value
         for _ in range(_IN_TURN):
             value = image_of(record, value)
             if value is None or np.abs(value - before).max() <= _CLOSE * peak:

@@ -80,6 +80,7 @@ class ConstraintEvidence:
         violation: How far outside the start is, in the units of the weight.
         stuck: How far outside the image still is, in the units of the weight.
         lacking: What no weight of this shape seems to be; empty if the set has members.
+        contradicts: A bound in its code and a sum that it gives, where no weight has both.
         share_moved: Share of the entries that the constraint changes at the start.
         jump: How far the constraint moves the start.
         rescaled: The least and largest factor by which the constraint scales a unit of the start,
@@ -165,6 +166,7 @@ class ConstraintEvidence:
     violation: float = 0.0
     stuck: float = 0.0
     lacking: str = ""
+    contradicts: Any = None
     share_moved: float = 0.0
     jump: float = 0.0
     rescaled: tuple[float, float] | None = None

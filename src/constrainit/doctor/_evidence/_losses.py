@@ -74,6 +74,8 @@ class LossEvidence:
         single: Whether it shares one between the classes, and there is one unit only.
         layout: The shape of an example's predictions, where its targets are as many in another one,
             so that each is compared with all of the others.
+        reaches: Whether its ends are as far as it goes however large the weights are.
+        held: The first weight whose constraint bounds it then; empty if there is none.
     """
 
     name: str
@@ -107,6 +109,8 @@ class LossEvidence:
     empty: int = 0
     single: bool = False
     layout: tuple[int, ...] = ()
+    reaches: bool = False
+    held: str = ""
 
 
 @dataclass(frozen=True)

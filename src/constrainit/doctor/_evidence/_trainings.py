@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from constrainit.doctor._misfits import Constant
 from constrainit.model import WeightRecord
 
 
@@ -124,6 +125,8 @@ class AxisEvidence:
         loss_along: The same along the others.
         steps: How many steps that were.
         in_order: Whether the constraint puts numbers in order, which start in order along `other`.
+        constant: What of a constraint has a number for each entry along `other`, and acts along
+            `given`; None where it is not that.
     """
 
     record: WeightRecord
@@ -133,6 +136,7 @@ class AxisEvidence:
     loss_along: tuple[float, float]
     steps: int
     in_order: bool = False
+    constant: Constant | None = None
 
 
 @dataclass(frozen=True)

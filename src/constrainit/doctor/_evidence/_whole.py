@@ -47,8 +47,6 @@ from constrainit.doctor._evidence._weights import (
     WrittenOverEvidence,
 )
 from constrainit.doctor._frames import Cut, Fault, Source
-from constrainit.doctor._lost_starts import LostStart
-from constrainit.doctor._misbuilt import Misbuilt
 from constrainit.doctor._statistics import Output
 from constrainit.doctor.trace import Operation
 from constrainit.model import WeightRecord
@@ -166,6 +164,7 @@ class Evidence:
         uncounted: Outputs whose loss counts for nothing, with weights that it alone would train.
         overruled: A loss that is learnt alone, not beside that of another output; asked once.
         stretches: The names of layers that follow one another and feed nothing else.
+        equal_entries: A weight whose equal entries leave units empty, where spaced ones train.
         trials: What the same look found after a change that asks for a cause, by its name.
     """
 
@@ -175,7 +174,7 @@ class Evidence:
     mapped_starts: list[Any] = field(default_factory=list)
     unattached: list[tuple[WeightRecord, str]] = field(default_factory=list)
     replaced: list[WeightRecord] = field(default_factory=list)
-    lost_starts: list[LostStart] = field(default_factory=list)
+    lost_starts: list[Any] = field(default_factory=list)
     misplaced: list[tuple[WeightRecord, str, str]] = field(default_factory=list)
     dropped: list[tuple[WeightRecord, str]] = field(default_factory=list)
     outputs: list[Output] = field(default_factory=list)
@@ -274,7 +273,8 @@ class Evidence:
     uncounted: list[Any] = field(default_factory=list)
     overruled: Any = None
     stretches: list[list[str]] = field(default_factory=list)
-    misbuilt: Misbuilt | None = None
+    misbuilt: Any = None
+    equal_entries: Any = None
     trials: dict[str, Trial] = field(default_factory=dict)
 
     @property

@@ -12,7 +12,9 @@ class IdenticalUnits(Rule):
     Units with equal weights give equal outputs, get equal gradients and make equal steps: a layer
     of many such units is worth one. It shows only where what follows them is equal, too. Kernels of
     zeros are the worst of them: where several layers have one, or a rectifier is behind it, no
-    gradient comes through, and nothing ever moves.
+    gradient comes through, and nothing ever moves. Equal entries of one weight do harm where a
+    layer takes differences of neighbours, as an ordinal model does of what its thresholds give:
+    what lies between two equal ones is zero, and learns nothing.
 
     Example:
         [
@@ -29,7 +31,9 @@ class IdenticalUnits(Rule):
     Known limits:
         Units that differ at the start, or come apart in the steps that are looked at, are not
         reported. Of kernels of zeros, which a residual branch or a last layer may start from, only
-        those are that get no gradient at any step.
+        those are that get no gradient at any step. Equal entries, of a vector or a table of the
+        user's own layers, are told where units of its layer are zero for all examples and are not
+        with entries apart, in small models that then come to two thirds of the loss in 100 steps.
 
     Source:
         Goodfellow, Bengio and Courville, Deep Learning (2016), section 8.4: initial parameters
@@ -37,7 +41,7 @@ class IdenticalUnits(Rule):
     """
 
     code, name, stage = "CW105", "identical-units", "training"
-    numbers = ("gradient", "units", "steps")
+    numbers = ("gradient", "units", "steps", "loss", "loss_apart")
 
     def find(self, evidence):
         for record in evidence.identical:
@@ -52,6 +56,23 @@ class IdenticalUnits(Rule):
             )  # fmt: skip
         if evidence.zeros:
             yield self._of_zeros(evidence, evidence.zeros)
+        if evidence.equal_entries is not None:
+            yield self._of_entries(evidence.equal_entries)
+
+    def _of_entries(self, seen):
+        """A finding where entries that are alike leave nothing between them."""
+        record, (first, given, apart) = seen.record, seen.losses
+        return self.made(
+            f"its {record.shape[-1]} entries all start at {seen.value:g}, and so {seen.empty} of "
+            f"the {seen.units} units of {record.layer.name!r} are zero for all examples, as what "
+            "lies between two equal numbers is: they learn nothing. The loss of examples that are "
+            f"not trained on goes from {first:.4g} to {given:.4g} in {seen.steps} steps, and to "
+            f"{apart:.4g} with entries that start apart",
+            f"start with entries apart, such as ops.linspace({seen.ends[0]:g}, {seen.ends[1]:g}, "
+            f"{record.shape[-1]})",
+            {"units": seen.empty, "loss": given, "loss_apart": apart},
+            layer=record.layer.name, weight=record.path,
+        )  # fmt: skip
 
     def _of_zeros(self, evidence, records):
         first, *others = records

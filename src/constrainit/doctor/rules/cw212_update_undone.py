@@ -153,6 +153,8 @@ def _why(made, axis):
         )
     if made.always:
         return "it gives the same whatever the weight is"
+    if made.contradicts is not None:
+        return "no weight obeys both of its rules, and it leads each to the same one"
     if _narrow(made):
         return (
             "it leads whatever it is given to the same weights, random ones and a hundred times as "
@@ -188,7 +190,7 @@ def _fix(made, axis):
             "leave the weight free to move inside of a set, or make it trainable=False; bounds "
             "given in the wrong order, the larger one first, leave one number as well"
         )
-    if _narrow(made):
+    if _narrow(made) or made.contradicts is not None:
         return (
             "give its bounds room: least shares that add up to more than the sum, or largest ones "
             "that add up to less, leave equal shares only; and return the nearest weight within "

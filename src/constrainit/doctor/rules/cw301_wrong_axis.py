@@ -5,6 +5,7 @@ from constrainit.doctor._axes import is_of_one_channel
 from constrainit.doctor._layouts import GATES
 from constrainit.doctor._undone import ENOUGH
 from constrainit.doctor.rules._rule import Rule, percent
+from constrainit.doctor.rules._trained_axes import by_training
 from constrainit.doctor.rules.cw101_infeasible_start import harmless, is_outside
 from constrainit.model import wrong_axes
 from constrainit.sets import Blocks, Intersection, Orthogonal, SpectralNorm
@@ -46,7 +47,10 @@ class WrongAxis(Rule):
         reported where the loss falls along the other one, in 100 steps to below a quarter of that
         along the given one, which stays, or is that of a model that tells nothing of its targets.
         It is tried, too, if a weight starts in order along one axis, and its constraint puts it in
-        order along another: reported where the loss is a quarter along the one in 50 steps. A
+        order along another: reported where the loss is a quarter along the one in 50 steps. So is a
+        vector in the code of a constraint, such as a sign for each input, that acts along the last
+        axis of a weight of two equal lengths: where the start is moved much or the loss hardly
+        falls, the vector is tried along the other axis for 100 steps. A
         constraint of the user's own is also reported where it scales weights along axes that have
         no meaning for the layer, such as the rows of all filters; not the rows of a `Dense` kernel,
         nor one channel of a filter, as that may be meant: the former are a note, and where the
@@ -77,9 +81,11 @@ class WrongAxis(Rule):
 
     def find(self, evidence):
         for seen in evidence.other_axes:
-            yield self._by_training(seen)
-        ordered = {seen.record.path for seen in evidence.other_axes if seen.in_order}
-        for made in [one for one in evidence.constraints if one.record.path not in ordered]:
+            record = seen.record
+            yield self.made(*by_training(seen), layer=record.layer.name, weight=record.path)
+        known = [one for one in evidence.other_axes if one.in_order or one.constant is not None]
+        told = {seen.record.path for seen in known}
+        for made in [one for one in evidence.constraints if one.record.path not in told]:
             if made.held is not None:
                 yield self._by_start(made)
                 continue
@@ -110,32 +116,6 @@ class WrongAxis(Rule):
                 {"axis": used, "unit_axes": right, **made.units},
                 level="info" if note or made.served or not trained else "warning",
             )
-
-    def _by_training(self, seen):
-        """A finding where only training tells that other axes are right."""
-        record = seen.record
-        name = own_name(record.constraint)
-        used, right = _axis(seen.given), _axis(seen.other)
-        works = (
-            f"puts numbers in order along axis {used}, and exchanges them between rows that start "
-            f"in order along axis {right}"
-            if seen.in_order
-            else f"works along axis {used}, and so the model does not train"
-        )
-        inside = "" if seen.in_order else ", and start inside: constrainit.prepare(model)"
-        given = seen.loss[1]
-        return self.made(
-            f"its constraint {name} {works}: from a start inside its loss goes from "
-            f"{_from_to(seen.loss)} in {seen.steps} steps, along axis {right} from "
-            f"{_from_to(seen.loss_along)}",
-            f"write axis={right} in place of axis={used}{inside}",
-            {
-                "axis": list(seen.given), "unit_axes": list(seen.other),
-                "loss_along": seen.loss_along[1],
-                **({"loss_given": given} if seen.in_order else {"loss_after": given}),
-            },
-            layer=record.layer.name, weight=record.path,
-        )  # fmt: skip
 
     def _by_start(self, made):
         """A finding where the start is what the constraint is to keep, along another axis."""
@@ -208,15 +188,6 @@ class WrongAxis(Rule):
                 f"for each gate by itself write Blocks({name}(), {kinds[0]})",
                 {"gates": kinds[0]}, level="info",
             )  # fmt: skip
-
-
-def _axis(axes):
-    """Axes as they are written."""
-    return axes[0] if len(axes) == 1 else tuple(axes)
-
-
-def _from_to(losses):
-    return f"{losses[0]:.4g} to {losses[1]:.4g}"
 
 
 def _is_across(made):

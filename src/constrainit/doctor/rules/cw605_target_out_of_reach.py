@@ -45,6 +45,20 @@ def _shifted(target):
     return "(y + 1) / 2 for labels of -1 and 1"
 
 
+def _fix(made):
+    if made.reaches:
+        wider = "give these weights a wider bound, or " if made.held else ""
+        return (
+            f"{wider}put a Dense(1) behind it, whose kernel and bias scale and shift what it "
+            "gives, or bring the targets to its range"
+        )
+    bias = "give it a bias without a constraint, or " if "not negative" in made.why else ""
+    return (
+        f"{bias}give the last layer no activation, or one whose range holds the targets, or scale "
+        "the targets"
+    )
+
+
 def is_without_gradient(evidence: Evidence) -> bool:
     """Whether no weight of the model gets a gradient at any step."""
     return bool(evidence.gradients) and all(made.never for made in evidence.gradients)
@@ -61,7 +75,9 @@ class TargetOutOfReach(Rule):
     with the steps of a series (CTC) need at least as many steps as they have letters. A loss that
     multiplies by the labels, as that of a Wasserstein critic, does not look at those of zero: it
     wants -1 and 1. Labels that count from one, written one-hot, have a column more than there are
-    classes. Of a model with several outputs the targets may be given in the other order.
+    classes. Of a model with several outputs the targets may be given in the other order. The
+    product of two vectors of a bounded norm, as of the embeddings of a user and a movie, or a
+    cosine, is bounded as well: no rating from one to five is one.
 
     Example:
         model = keras.Sequential([keras.Input((4,)), layers.Dense(1, activation="sigmoid")])
@@ -82,7 +98,11 @@ class TargetOutOfReach(Rule):
         times and events. Of labels those do not count that a loss does not look at. Bounded logits,
         be it as cosines or as their weights are kept small,
         are looked for by a pass with large weights, in models whose steps are cheap, and reported
-        where a hard label among several classes costs at least half a nat.
+        where a hard label among several classes costs at least half a nat. Numbers that are bounded
+        by the sets of weights, or by a norm of one, are looked for where the last layer has no
+        weight that may grow, in small models with a loss of distances: passes with large weights
+        and a training at a high rate tell how far they go. It is reported where this costs a
+        quarter of the targets' variance.
 
     Source:
         The range of the output against that of the labels is a rule of DeepDiagnosis (Wardat et
@@ -177,15 +197,13 @@ class TargetOutOfReach(Rule):
             yield self.made(
                 f"the targets lie in [{target.low:.3g}, {target.high:.3g}], but {made.why} gives "
                 f"only numbers {_between(made.low, made.high)}",
-                ("give it a bias without a constraint, or " if "not negative" in made.why else "")
-                + "give the last layer no activation, or one whose range holds the targets, or "
-                "scale the targets",
+                _fix(made),
                 {
                     "target_low": target.low, "target_high": target.high,
                     "low": made.low if math.isfinite(made.low) else None,
                     "high": made.high if math.isfinite(made.high) else None,
                 },
-                layer=made.layer,
+                layer=made.layer, weight=made.held,
             )  # fmt: skip
 
     def _swapped(self, evidence, made):

@@ -165,6 +165,24 @@ def bias_at_the_end(problem, evidence, found):
     return Changed(text, made, code) if changed else None
 
 
+def scaled_at_the_end(problem, evidence, found):
+    """A dense layer behind an output that is bounded whatever the weights are."""
+    places = [made for made in evidence.losses_of if made.reaches]
+    if not places or getattr(problem.model, "_functional", problem.model) is None:
+        return None
+    made = made_from(problem, config_of(problem.model))
+    outputs = keras.tree.flatten(made.model.outputs)
+    if len(outputs) != 1 or len(outputs[0].shape) < 2:
+        return None
+    units = outputs[0].shape[-1]
+    model = keras.Model(made.model.inputs, keras.layers.Dense(units, name="scaled")(outputs[0]))
+    return Changed(
+        f"a Dense({units}) behind {places[0].layer!r}",
+        in_place(problem, model),
+        f"outputs = keras.layers.Dense({units})(outputs)  # behind {places[0].layer!r}",
+    )
+
+
 def unit_for_each_class(problem, evidence, found):
     """As many units in the last layer as the labels name classes."""
     wanted = {f.layer: int(f.evidence["high"]) + 1 for f in found if "classes" in f.evidence}

@@ -12,9 +12,9 @@ _KNOWN = (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2)
 
 
 def no_penalty(problem, evidence, found):
-    """No penalty on weights whose constraints leave it as it is."""
+    """No penalty on weights whose constraints leave it as it is, or that zero is something for."""
     tried = evidence.swamped
-    if tried is None or not tried.held or evidence.outweighed:
+    if tried is None or not (tried.at_zero or (tried.held and not evidence.outweighed)):
         return None
     records = [record for record in walk(problem.model) if record.path in tried.weights]
     changed = [_given(record, None, "None") for record in records]
@@ -31,6 +31,8 @@ def weaker_penalty(problem, evidence, found):
     Those that were seen to be so weak that the data is learnt, where that was tried.
     """
     paths, tried = {finding.weight for finding in found}, evidence.swamped
+    if tried is not None and tried.at_zero:
+        return None
     records = [(made.record, made.scale) for made in evidence.outweighed]
     if not records and tried is not None and tried.scale:
         records = [(r, tried.scale) for r in walk(problem.model) if r.path in tried.weights]
@@ -114,4 +116,7 @@ def _given(record, penalty, text):
         vars(layer)[name] = penalty
     kind = type(layer).__name__ if is_custom(layer) else f"keras.layers.{type(layer).__name__}"
     usual = f"{kind}(..., {name}={text})"
+    if is_custom(layer) and name not in vars(layer):
+        weight = record.variable.name
+        usual = f"# {weight} of {layer.name!r}\nself.add_weight(..., regularizer={text})"
     return layer_code(layer, usual) if name in vars(layer) else usual

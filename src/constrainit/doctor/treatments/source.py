@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any
 
 from constrainit.doctor._code import as_kind, is_of_library, kind_of_layer
+from constrainit.doctor._constant_axes import edit_along
 from constrainit.doctor._misfits import fitted
-from constrainit.doctor._ordered_axes import ordered_along
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import is_custom, own_function
 from constrainit.doctor.rules.cw201_constraint_raises import misfit
@@ -59,8 +59,8 @@ def along_units(problem, evidence, found):
     shapes = [one.record.shape for one in evidence.constraints if one.record.path == path]
     from_end = [axis - len(shape) for shape in shapes for axis in used]
     edit = _edits.along(used, tuple(right) if len(right) > 1 else right[0], from_end)
-    if any(one.in_order for one in evidence.other_axes if one.record.path == path):
-        edit = ordered_along(used[0], right[0], len(shapes[0]))
+    for seen in [one for one in evidence.other_axes if one.record.path == path]:
+        edit = edit_along(seen) or edit
     return with_edits(problem, evidence, found, lambda *_: edit)
 
 

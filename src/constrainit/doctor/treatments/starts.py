@@ -26,7 +26,6 @@ from constrainit.sets import Custom
 _OF_PROGRAMS = ("AttributeError", "IndexError", "KeyError", "NameError", "TypeError")
 """What is raised whatever the weights are."""
 
-_APART = 2.0
 _OFF = 0.1
 
 DRAWN, MOVED = ", and a start inside", ", and the weight moved inside"
@@ -146,34 +145,6 @@ def redrawn(problem, evidence, found):
         f"{listed(named)} drawn at random",
         code=assigned(problem, starts),
     )
-
-
-def spread(problem, evidence, found):
-    """A vector of the user's own layers whose entries start alike, with entries apart.
-
-    Cut points that are the same leave nothing between them.
-    """
-    operation = evidence.operation
-    if evidence.fault_step != 0 or operation is None or operation.stage != "loss":
-        return None
-    for record in walk(problem.model):
-        start = to_numpy(record.variable)
-        own = is_custom(record.layer) and record.variable.trainable
-        if not own or start.ndim != 1 or start.size < 2 or np.ptp(start) > 0:
-            continue
-        apart = ops.cast(start + np.linspace(-_APART, _APART, start.size), record.dtype)
-        if record.constraint is not None:
-            apart = record.resolved(record.constraint).project(apart)
-        record.assign(apart)
-        if np.isfinite(loss_anew(problem)):
-            return Changed(
-                f"{record.path} starts with its entries apart",
-                code=f"# {record.variable.name} of {record.layer.name!r}\nself.add_weight(..., "
-                "initializer=lambda shape, dtype=None: "
-                f"ops.linspace({start[0] - _APART:g}, {start[0] + _APART:g}, shape[0]))",
-            )
-        record.assign(ops.cast(start, record.dtype))
-    return None
 
 
 def off_zero(problem, evidence, found):

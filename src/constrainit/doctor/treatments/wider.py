@@ -29,7 +29,9 @@ def wider_bounds(factor):
         times = max((finding.evidence.get("factor", 0) for finding in found), default=0) or factor
         paths = {finding.weight for finding in found}
         records = [record for record in walk(problem.model) if record.constraint is not None]
-        own = next(record for record in records if record.path in paths)
+        own = next((record for record in records if record.path in paths), None)
+        if own is None:
+            return None
         name = bounding(own, times)
         if name is None:
             return _wider_sets(problem, records, own, times)
