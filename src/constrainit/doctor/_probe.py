@@ -60,6 +60,7 @@ from constrainit.doctor._severed import severed
 from constrainit.doctor._sharp import sharp
 from constrainit.doctor._skipping import skipping
 from constrainit.doctor._slow import too_slow
+from constrainit.doctor._small_exponentials import small_exponentials
 from constrainit.doctor._stretches import stretches
 from constrainit.doctor._training import Training
 from constrainit.doctor._turned import turned
@@ -193,6 +194,7 @@ def _usual(problem, constraints, evidence):
         evidence.alike = alike(problem, evidence, start)
         evidence.drops = drops_most(problem, start)
         evidence.sharp = sharp(problem, evidence, start)
+        evidence.small_exponentials = small_exponentials(problem, evidence, start)
         evidence.hidden = with_trainings(problem, evidence.hidden, start)
         evidence.wide_steps = wide_steps(problem, constraints, evidence, start)
         evidence.pressed = pressed(problem, constraints, evidence, start)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from constrainit.doctor._evidence._asked import Asked
 from constrainit.doctor._evidence._constraints import (
     ConstraintEvidence,
     CornerEvidence,
@@ -55,7 +56,7 @@ from constrainit.model import WeightRecord
 
 
 @dataclass
-class Evidence:
+class Evidence(Asked):
     """Everything that one probe measured.
 
     Attributes:
