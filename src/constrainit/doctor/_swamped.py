@@ -24,6 +24,9 @@ from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments.penalties import can_be_weakened, weaken
 
 _SHARE, _SHARE_OF_PENALTIES = 0.25, 0.1
+_LITTLE, _HARDLY = 0.01, 0.3
+"""What layers add at least, where outputs vary by less than this share of what targets do."""
+
 _STEPS = 100
 _TRAINS = 0.7
 """What is left at most of the loss of the data, where it trains."""
@@ -107,7 +110,7 @@ def _of_layers(problem, evidence):
     with borrowed(problem.model):
         more = added(problem)
     share = sum(more.values()) / evidence.losses[0]
-    if not _SHARE < share < 1:
+    if not (_SHARE if _varies(problem, evidence) else _LITTLE) < share < 1:
         return None
     with borrowed(problem.model), _adding_nothing(problem):
         first = problem.afresh().step().loss
@@ -115,7 +118,7 @@ def _of_layers(problem, evidence):
     if found is None:
         return None
     after, alone, blind = found
-    if not blind and not _hinders_with_others(problem):
+    if not blind and (share < _SHARE or not _hinders_with_others(problem)):
         return None
     layer = max(more, key=lambda name: more[name])
     scale, weaker = _lessened(problem, layer, (_TRAINS if blind else _FAR_BETTER) * after)
@@ -123,6 +126,22 @@ def _of_layers(problem, evidence):
     return SwampedEvidence(
         layer, share, _STEPS, losses, alone, scale=scale, weaker=weaker, blind=blind
     )
+
+
+def _varies(problem, evidence):
+    """Whether what the model gives varies over the batch as the targets do, or may for all we know.
+
+    What is pulled to no code at all may begin as a small part of the loss, and gives the same
+    output for all examples nevertheless.
+    """
+    targets, last = keras.tree.flatten(problem.given_y), evidence.outputs_last
+    if (
+        len(targets) != 1
+        or not last
+        or not np.issubdtype(np.asarray(targets[0]).dtype, np.floating)
+    ):
+        return True
+    return last[-1].spread >= _HARDLY * np.std(np.asarray(targets[0]), axis=0).max()
 
 
 def _hinders_with_others(problem):

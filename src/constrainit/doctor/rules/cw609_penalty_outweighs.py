@@ -44,8 +44,9 @@ class PenaltyOutweighs(Rule):
         does not fall by 2 % in the steps while they fall, the gradient of all weights is three
         times as large with them as without, and a weight loses a tenth of itself. By training is
         asked what layers add to the loss, by `add_loss` or as a penalty on their outputs, where it
-        is more than a quarter of the loss at the start, and penalties on weights where they are
-        more than a tenth: reported is what leaves a model that tells nothing of its targets after
+        is more than a quarter of the loss at the start (a hundredth, where what the model gives
+        varies over the batch by less than three tenths of what the targets do), and penalties on
+        weights where they are more than a tenth: reported is what leaves a model that tells nothing of its targets after
         100 steps, if as many without it take three tenths more off the loss of the data. The loss
         may fall all the same, from that of a start at random to that of a constant. What layers
         add may leave something learnt, too: where the loss of the data is then at least a quarter
