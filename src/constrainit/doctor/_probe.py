@@ -67,6 +67,7 @@ from constrainit.doctor._turned import turned
 from constrainit.doctor._twice import bounded_twice
 from constrainit.doctor._uncounted import uncounted
 from constrainit.doctor._unfit_batch import widths
+from constrainit.doctor._untouched import untouched
 from constrainit.doctor._wide_steps import wide_steps
 from constrainit.doctor._written_over import written_over
 from constrainit.model import walk
@@ -195,6 +196,7 @@ def _usual(problem, constraints, evidence):
         evidence.drops = drops_most(problem, start)
         evidence.sharp = sharp(problem, evidence, start)
         evidence.small_exponentials = small_exponentials(problem, evidence, start)
+        evidence.untouched = untouched(problem, evidence, start)
         evidence.hidden = with_trainings(problem, evidence.hidden, start)
         evidence.wide_steps = wide_steps(problem, constraints, evidence, start)
         evidence.pressed = pressed(problem, constraints, evidence, start)

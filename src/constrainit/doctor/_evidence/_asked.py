@@ -11,6 +11,8 @@ class Asked:
     Attributes:
         small_exponentials: Exponentials that are next to nothing at the start, where only larger
             ones train.
+        untouched: Coordinates that several layers all leave as they are, and should not.
     """
 
     small_exponentials: Any = None
+    untouched: Any = None

@@ -3,6 +3,7 @@
 from constrainit.doctor.treatments import (
     adapted,
     along_time,
+    alternating,
     as_constraints,
     axes,
     by_fan_in,
@@ -122,6 +123,7 @@ REMEDIES = (
     Remedy(("CW411",), wider.of_singular_values, trains=True),
     Remedy(("CW101", "CW102", "CW104"), starts.inside, moves=True),
     Remedy(("CW106",), starts.drawn_apart),
+    *(Remedy(("CW107",), alternating.alternating(n), saved=False, trains=True) for n in range(3)),
     Remedy(("CW411", "CW101", "CW102", "CW104"), constraints.off_scales_and_biases),
     Remedy(("CW101", "CW102", "CW104"), entries.bounded_entries),
     *(Remedy(("CW411",), wider.wider_bounds(factor), saved=False) for factor in (10, 30)),
