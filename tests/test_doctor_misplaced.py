@@ -205,6 +205,50 @@ def test_what_a_constraint_without_a_result_is_to_return(body, last):
 
 
 @keras.saving.register_keras_serializable("misplaced")
+class Between(keras.constraints.Constraint):
+    """It returns in one of its branches alone."""
+
+    def __init__(self, low, high):
+        self.low, self.high = low, high
+
+    def __call__(self, w):
+        w = ops.clip(w, self.low, self.high)
+        if self.high is None:
+            return ops.maximum(w, self.low)
+
+    def get_config(self):
+        return {"low": self.low, "high": self.high}
+
+
+def test_a_constraint_that_returns_in_one_branch_alone():
+    first = first_of(diagnosed(layers.Dense(8, kernel_constraint=Between(-0.5, 0.5))))
+    assert (first.code, first.treatment.healed) == ("CW201", True)
+    assert "\n+        return w\n" in first.treatment.diff
+
+
+@pytest.mark.parametrize(
+    ("body", "lines"),
+    [
+        ("if w.ndim > 1:\n        return ops.relu(w)", ["return ops.relu(w)", "return w"]),
+        (
+            "if w.ndim > 1:\n        return ops.relu(w)\n    else:\n        return",
+            ["return ops.relu(w)", "return w"],
+        ),
+        (
+            "if w.ndim < 2:\n        return None\n    return ops.relu(w)",
+            ["return w", "return ops.relu(w)"],
+        ),
+        ("if w.ndim > 1:\n        return w\n    else:\n        return -w", None),
+        ("part = lambda v: v\n    return part(w)", None),
+    ],
+)
+def test_each_branch_returns_the_weight(body, lines):
+    done = with_a_result(f"def positive(w):\n    {body}\n")
+    told = [one.strip() for one in done[1].splitlines() if "return" in one] if done else None
+    assert told == lines
+
+
+@keras.saving.register_keras_serializable("misplaced")
 class Adapted(layers.Layer):
     """A kernel in a set, not trained, and an update of rank one; or the sum in the set."""
 

@@ -47,6 +47,32 @@ class Picks(layers.Layer):
         return ops.sum(pick * values, axis=-1, keepdims=True)
 
 
+@registered
+class Levels(layers.Layer):
+    """A kernel in whole steps of its own scale, the estimator the wrong way round."""
+
+    def build(self, shape):
+        self.kernel = self.add_weight(name="kernel", shape=(shape[-1], 4))
+
+    def rounded(self, w):
+        step = ops.stop_gradient(ops.max(ops.abs(w))) / 7
+        q = ops.clip(ops.round(w / step), -7, 7) * step
+        return q + ops.stop_gradient(w - q)
+
+    def call(self, x):
+        return ops.matmul(x, self.rounded(self.kernel))
+
+
+@registered
+class RightLevels(Levels):
+    """Healthy."""
+
+    def rounded(self, w):
+        step = ops.stop_gradient(ops.max(ops.abs(w))) / 7
+        q = ops.clip(ops.round(w / step), -7, 7) * step
+        return w + ops.stop_gradient(q - w)
+
+
 def report_of(*parts):
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((4,)), *parts])
@@ -64,6 +90,27 @@ def test_an_estimator_the_wrong_way_round_is_turned():
     assert "+        return x + ops.stop_gradient(hard - x)" in first.treatment.diff
     right = report_of(layers.Dense(4), RightWayRound(), layers.Dense(1))
     assert not [f for f in right.findings if f.code == "CW503"]
+
+
+def test_an_estimator_of_a_kernel_in_steps_of_its_scale_is_turned():
+    """Its line is named, and not one that keeps the scale from a gradient."""
+    report = report_of(Levels(name="levels"), layers.Dense(1))
+    first = next(f for f in report.findings if f.code == "CW503")
+    assert first.weight.endswith("levels/kernel")
+    assert first.source is not None
+    assert first.source.text == "return q + ops.stop_gradient(w - q)"
+    assert "the wrong way round" in first.message
+    assert first.fix.startswith("write soft + stop_gradient(hard - soft)")
+    assert first.treatment is not None
+    assert first.treatment.healed
+    assert "+        return w + ops.stop_gradient(q - w)" in first.treatment.diff
+    right = report_of(RightLevels(), layers.Dense(1))
+    assert not [f for f in right.findings if f.code == "CW503"]
+
+
+def test_what_is_put_beside_a_step_carries_a_gradient():
+    code = "h = ops.round(s) * 2 + s\nreturn_ = h + ops.stop_gradient(s - h)"
+    assert swapped(ast.parse(code)) is None
 
 
 @pytest.mark.parametrize("written", [

@@ -19,10 +19,10 @@ PICTURES = np.abs(KINDS[np.arange(64) % 4] - 0.1 * DRAWS.random((64, 32))).astyp
 class Code(layers.Layer):
     """A code with noise, which is pulled to no code at all."""
 
-    def __init__(self, weight, offset=0.0, **named):
+    def __init__(self, weight, offset=0.0, start="glorot_uniform", **named):
         super().__init__(**named)
-        self.weight, self.offset = weight, offset
-        self.middle, self.width = layers.Dense(8), layers.Dense(8)
+        self.weight, self.offset, self.start = weight, offset, start
+        self.middle, self.width = (layers.Dense(8, kernel_initializer=start) for _ in range(2))
         self.seed = keras.random.SeedGenerator(1)
 
     def build(self, shape):
@@ -36,7 +36,8 @@ class Code(layers.Layer):
         return middle + ops.exp(width / 2) * keras.random.normal(ops.shape(middle), seed=self.seed)
 
     def get_config(self):
-        return {**super().get_config(), "weight": self.weight, "offset": self.offset}
+        own = {"weight": self.weight, "offset": self.offset, "start": self.start}
+        return {**super().get_config(), **own}
 
 
 def diagnosed(*given):
@@ -59,6 +60,15 @@ def test_a_divergence_that_is_a_sum_beside_an_error_that_is_a_mean():
         first.treatment.diff
     )
     assert first.evidence["data_loss_alone"] < 0.7 * first.evidence["data_loss_after"]
+
+
+def test_a_divergence_that_begins_as_a_small_part_of_the_loss():
+    """It is what the loss is at the end that tells."""
+    report = diagnosed(0.3, 0.0, "random_normal")
+    first = next(finding for finding in report.findings if finding.counts)
+    assert (first.code, first.layer) == ("CW609", "code"), str(report)
+    assert first.evidence["share"] < 0.25
+    assert first.treatment.healed, str(report)
 
 
 @pytest.mark.parametrize("given", [(1e-3,), (1e-3, 5.0)], ids=["small", "a constant"])

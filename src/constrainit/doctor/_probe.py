@@ -61,12 +61,14 @@ from constrainit.doctor._severed import severed
 from constrainit.doctor._sharp import sharp
 from constrainit.doctor._skipping import skipping
 from constrainit.doctor._slow import too_slow
+from constrainit.doctor._small_exponentials import small_exponentials
 from constrainit.doctor._stretches import stretches
 from constrainit.doctor._training import Training
 from constrainit.doctor._turned import turned
 from constrainit.doctor._twice import bounded_twice
 from constrainit.doctor._uncounted import uncounted
 from constrainit.doctor._unfit_batch import widths
+from constrainit.doctor._untouched import untouched
 from constrainit.doctor._wide_steps import wide_steps
 from constrainit.doctor._within_reach import within_reach
 from constrainit.doctor._written_over import written_over
@@ -200,6 +202,8 @@ def _usual(problem, constraints, evidence):
         evidence.drops = drops_most(problem, start)
         evidence.sharp = sharp(problem, evidence, start)
         evidence.equal_entries = equal_entries(problem, evidence, start)
+        evidence.small_exponentials = small_exponentials(problem, evidence, start)
+        evidence.untouched = untouched(problem, evidence, start)
         evidence.hidden = with_trainings(problem, evidence.hidden, start)
         evidence.wide_steps = wide_steps(problem, constraints, evidence, start)
         evidence.pressed = pressed(problem, constraints, evidence, start)

@@ -20,6 +20,7 @@ from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._frames import Cut
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import is_custom, own_function, runs_own_code
+from constrainit.doctor._straight import WRONG_WAY, swapped
 
 _STEPS = frozenset((
     "sign", "round", "floor", "ceil", "trunc", "argmax", "argmin", "argsort", "heaviside",
@@ -197,6 +198,9 @@ class _Flow:
     def first(self, function: Any, names: set[str]) -> Cut | None:
         """The first place at which something that carries a gradient enters what cuts it off."""
         names = self._spread(function, set(names))
+        turned = swapped(function)
+        if turned is not None and any(self._carries(one, names) for one in ast.walk(turned[0])):
+            return Cut(WRONG_WAY, self.code.line_at(turned[0], getattr(function, "name", "")))
         placed: list[Any] = [node for node in ast.walk(function) if hasattr(node, "lineno")]
         nodes = sorted(placed, key=lambda node: (node.lineno, node.col_offset))
         for cuts in (_cuts, _is_flat):

@@ -2,8 +2,6 @@
 
 import contextlib
 import math
-import sys
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +13,9 @@ from keras.src import backend
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._frames import Source, running_line
 from constrainit.doctor._halves import Halves, Values, can_be_halved, tried
+from constrainit.doctor._own_calls import instead
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import runs_own_code
-from constrainit.doctor._state import attribute
 from constrainit.doctor._statistics import to_numpy
 
 _TOP = 0.95
@@ -133,7 +131,7 @@ def _at_their_ends(problem, own):
     """The calls of softmaxes by their places, where most rows are at the end."""
     calls: list[_Call] = []
 
-    def noted(layer, softmax, x, axis):
+    def noted(layer, softmax, x, axis=-1):
         result = softmax(x, axis=axis)
         # In a loop or a function that a backend traces there are no numbers.
         with contextlib.suppress(Exception):
@@ -142,7 +140,7 @@ def _at_their_ends(problem, own):
             calls.append(_Call(layer, line, rows, shares))
         return result
 
-    with _instead(own, noted):
+    with instead(backend.nn, "softmax", own, noted):
         given = problem.model(problem.x, training=False)
     ends = [to_numpy(one) for one in keras.tree.flatten(given) if ops.is_tensor(one)]
     places: dict[tuple[type, int], list[_Call]] = {}
@@ -185,43 +183,14 @@ def _spread(calls):
 def _softer(own, place, scale):
     """What the softmaxes at a place are given is scaled for a while."""
 
-    def scaled(layer, softmax, x, axis):
+    def scaled(layer, softmax, x, axis=-1):
         line = running_line(above=(__file__, "sharp"))
         return softmax(x * scale if _place(layer, line) == place else x, axis=axis)
 
-    with _instead(own, scaled):
+    with instead(backend.nn, "softmax", own, scaled):
         yield
 
 
 def _place(layer, source):
     """Layers of a class run the same line."""
     return type(layer), 0 if source is None else source.line
-
-
-@contextlib.contextmanager
-def _instead(own: list[Any], function: Callable[..., Any]) -> Iterator[None]:
-    """For a while `function(layer, softmax, x, axis)` is called for a softmax of the user's code.
-
-    Args:
-        own: The layers that run code of the user's own.
-        function: What is called.
-    """
-    softmax = backend.nn.softmax
-
-    def called(x, axis=-1):
-        layer = _running(own)
-        return softmax(x, axis=axis) if layer is None else function(layer, softmax, x, axis)
-
-    with attribute(backend.nn, "softmax", called):
-        yield
-
-
-def _running(own):
-    """The layer of the user's own whose code calls a softmax; None if another layer's does."""
-    known, frame = {id(layer) for layer in own}, sys._getframe(2)
-    while frame is not None:
-        one = frame.f_locals.get("self")
-        if isinstance(one, keras.layers.Layer) and not isinstance(one, keras.layers.Softmax):
-            return one if id(one) in known else None
-        frame = frame.f_back
-    return None

@@ -5,6 +5,12 @@ from typing import Any
 
 from constrainit.doctor._code import named_once
 
+WRONG_WAY = "a straight-through estimator the wrong way round"
+"""How one is told of."""
+
+_KEEPING = ("cast", "astype", "clip", "multiply", "divide", "true_divide")
+"""What is computed of a step by them is one still."""
+
 _STEPS = ("sign", "round", "floor", "ceil", "trunc", "argmax", "one_hot", "greater", "less")
 
 
@@ -51,18 +57,33 @@ def _stopped(node: Any) -> tuple[Any, str]:
 
 def _is_step(node: Any, named: dict[str, Any], soft: Any) -> bool:
     """Whether an expression is a step, of which no gradient comes, and what is smooth is none."""
-    return _steps(node, named) and not _steps(soft, named)
+    return _steps(node, named, soft) and not _steps(soft, named, soft)
 
 
-def _steps(node: Any, named: dict[str, Any]) -> bool:
-    node = named.get(node.id, node) if isinstance(node, ast.Name) else node
+def _steps(node: Any, named: dict[str, Any], soft: Any) -> bool:
+    # A name is looked up once, as it may stand for what it was before.
+    if isinstance(node, ast.Name) and node.id in named:
+        others = {name: value for name, value in named.items() if name != node.id}
+        return _steps(named[node.id], others, soft)
     if isinstance(node, ast.Compare):
         return True
+    if isinstance(node, ast.UnaryOp):
+        return _steps(node.operand, named, soft)
+    if isinstance(node, ast.BinOp):
+        return _scaled_steps([node.left, node.right], named, soft)
     if not isinstance(node, ast.Call):
         return False
     name = getattr(node.func, "attr", "") or getattr(node.func, "id", "")
-    casts = name in ("cast", "astype") and any(_steps(part, named) for part in _given(node))
-    return name in _STEPS or casts
+    if name in _KEEPING:
+        return _scaled_steps(_given(node), named, soft)
+    return name in _STEPS
+
+
+def _scaled_steps(parts, named, soft):
+    """Whether a step is counted in other units, and nothing of what is smooth is put beside it."""
+    others = [part for part in parts if not _steps(part, named, soft)]
+    smooth = any(ast.dump(one) == ast.dump(soft) for part in others for one in ast.walk(part))
+    return len(others) < len(parts) and not smooth
 
 
 def _given(node):

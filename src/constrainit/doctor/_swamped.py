@@ -17,14 +17,17 @@ from constrainit.doctor._beyond import added
 from constrainit.doctor._courses import Course, constraints_of, is_finite, taken
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._halves import Halves, can_be_halved, tried, values_of
+from constrainit.doctor._logarithms import off_at_zero, told_without
 from constrainit.doctor._penalty import of_data, shares, without_penalties
 from constrainit.doctor._problem import Problem
-from constrainit.doctor._recording import is_custom
 from constrainit.doctor._state import borrowed
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments.penalties import can_be_weakened, weaken
 
 _SHARE, _SHARE_OF_PENALTIES = 0.25, 0.1
+_LITTLE, _HARDLY = 0.01, 0.3
+"""What layers add at least, where outputs vary by less than this share of what targets do."""
+
 _STEPS = 100
 _TRAINS = 0.7
 """What is left at most of the loss of the data, where it trains."""
@@ -43,10 +46,6 @@ _STILL = 0.1
 
 _MOST, _SAME = 0.9, 1e-3
 """The share of the penalties that sets hold, and by how much of itself such a one may differ."""
-
-_FAR_OFF, _BLIND = 4.0, 0.9
-"""How many times the first loss of the data that of weights at zero is, where zero is something;
-and the share of the loss with targets of other examples that tells nothing of them."""
 
 _SCALES = (0.1, 1e-2, 1e-3, 1e-4)
 
@@ -115,7 +114,7 @@ def _of_layers(problem, evidence):
     with borrowed(problem.model):
         more = added(problem)
     share = sum(more.values()) / evidence.losses[0]
-    if not _SHARE < share < 1:
+    if not (_SHARE if _varies(problem, evidence) else _LITTLE) < share < 1:
         return None
     with borrowed(problem.model), adding_nothing(problem):
         first = problem.afresh().step().loss
@@ -123,7 +122,7 @@ def _of_layers(problem, evidence):
     if found is None:
         return None
     after, alone, blind = found
-    if not blind and not _hinders_with_others(problem):
+    if not blind and (share < _SHARE or not _hinders_with_others(problem)):
         return None
     layer = max(more, key=lambda name: more[name])
     scale, weaker = _lessened(problem, layer, (_TRAINS if blind else _FAR_BETTER) * after)
@@ -131,6 +130,22 @@ def _of_layers(problem, evidence):
     return SwampedEvidence(
         layer, share, _STEPS, losses, alone, scale=scale, weaker=weaker, blind=blind
     )
+
+
+def _varies(problem, evidence):
+    """Whether what the model gives varies over the batch as the targets do, or may for all we know.
+
+    What is pulled to no code at all may begin as a small part of the loss, and gives the same
+    output for all examples nevertheless.
+    """
+    targets, last = keras.tree.flatten(problem.given_y), evidence.outputs_last
+    if (
+        len(targets) != 1
+        or not last
+        or not np.issubdtype(np.asarray(targets[0]).dtype, np.floating)
+    ):
+        return True
+    return last[-1].spread >= _HARDLY * np.std(np.asarray(targets[0]), axis=0).max()
 
 
 def _hinders_with_others(problem):
@@ -163,9 +178,14 @@ def _of_weights(problem, evidence):
     kept = [record for record in known if _is_held(record.variable)]
     held = sum(sizes[id(r.variable)] for r in kept) > _MOST * sum(sizes.values())
     first = of_data(evidence)[0]
-    at_zero = None if held else _off_at_zero(problem, known, first)
+    at_zero = None if held else off_at_zero(problem, known, first)
     if at_zero:
-        return _of_logarithms(problem, share, known, at_zero)
+        paths, steps = tuple(record.path for record in known), 2 * _STEPS
+        without = told_without(problem, steps, _TRAINS)
+        if without is None:
+            return None
+        ends, alone = without
+        return SwampedEvidence("", share, steps, ends, alone, paths, blind=False, at_zero=at_zero)
     found = _compared(problem, without_penalties, _TRAINS_BETTER if held else None)
     if found is None:
         return None
@@ -174,47 +194,6 @@ def _of_weights(problem, evidence):
     paths = tuple(record.path for record in (kept if held else known))
     ends = first, after
     return SwampedEvidence("", share, _STEPS, ends, alone, paths, scale, weaker, held, blind)
-
-
-def _off_at_zero(problem, records, first):
-    """The loss of the data with penalised weights at zero, if far above the first; else None.
-
-    The least penalty is no model of nothing then, as where a layer of the user's own takes the
-    exponential of its weight: zero is an effect of one.
-    """
-    own = [record for record in records if is_custom(record.layer)]
-    if not own or not first > 0 or len(own) < len(records):
-        return None
-    with borrowed(problem.model), without_penalties(problem):
-        for record in own:
-            record.assign(ops.zeros_like(record.value))
-        found = float(problem.afresh().step().loss)
-    return found if math.isfinite(found) and found > _FAR_OFF * first else None
-
-
-def _of_logarithms(problem, share, records, at_zero):
-    """Penalties that pull weights to where zero is not nothing, where these hinder.
-
-    Both trainings learn something, so that examples that are not trained on tell.
-    """
-    if not can_be_halved(problem):
-        return None
-    steps = 2 * _STEPS
-    with tried(problem, "the loss without penalties is"):
-        start = values_of(problem.model)
-        with without_penalties(problem):
-            alone = Halves(problem, start)
-            first, left, others = alone.loss(), alone.train(steps), alone.of_others()
-        halves = Halves(problem, start)
-        halves.train(steps)
-        with without_penalties(problem):
-            after = halves.loss()
-        if others is not None and left < _BLIND * others and left <= _TRAINS * after:
-            paths = tuple(record.path for record in records)
-            return SwampedEvidence(
-                "", share, steps, (first, after), left, paths, blind=False, at_zero=at_zero
-            )
-    return None
 
 
 def _is_held(variable: keras.Variable) -> bool:

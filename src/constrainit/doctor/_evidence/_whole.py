@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from constrainit.doctor._evidence._asked import Asked
 from constrainit.doctor._evidence._constraints import (
     ConstraintEvidence,
     CornerEvidence,
@@ -53,7 +54,7 @@ from constrainit.model import WeightRecord
 
 
 @dataclass
-class Evidence:
+class Evidence(Asked):
     """Everything that one probe measured.
 
     Attributes:
@@ -290,11 +291,10 @@ class Evidence:
     @property
     def moments(self) -> list[tuple[str, list[Output], float | None]]:
         """Stage, outputs and loss of each forward pass that was looked at."""
-        last = self.losses[-1] if self.losses else None
         found = [("forward", self.outputs, self.loss)]
         # A step of the model's own may report no loss, or several.
         if len(self.losses) > 1 or (not self.losses and self.outputs_after):
             found.append(("second forward", self.outputs_after, self.loss_after))
         if len(self.losses) > 2 or (not self.losses and self.outputs_after):
-            found.append(("training", self.outputs_last, last))
+            found.append(("training", self.outputs_last, (self.losses or [None])[-1]))
         return found

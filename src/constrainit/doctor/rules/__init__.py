@@ -14,6 +14,7 @@ from constrainit.doctor.rules.cw103_nonfinite_start import NonfiniteStart
 from constrainit.doctor.rules.cw104_lost_half import LostHalf
 from constrainit.doctor.rules.cw105_identical_units import IdenticalUnits
 from constrainit.doctor.rules.cw106_identical_weights import IdenticalWeights
+from constrainit.doctor.rules.cw107_same_coordinates import SameCoordinates
 from constrainit.doctor.rules.cw201_constraint_raises import ConstraintRaises
 from constrainit.doctor.rules.cw202_wrong_shape import WrongShape
 from constrainit.doctor.rules.cw203_wrong_dtype import WrongDtype
@@ -123,7 +124,7 @@ RULES = (
     BeyondRange(), PenaltyOutweighs(), LossOutweighed(), LossSwitchedOff(), AverageOverwrites(),
     UnscaledData(), LearningRateTooHigh(), FadingRate(), ScheduleEndsEarly(), DropoutRate(),
     Rounding(), NoSecondDerivative(), AssignedInCall(), SharedStatistics(), GradientsAddUp(),
-    SharpSoftmax(), BoundTooNarrow(), MutedSignal(), StepLeavesSet(),
+    SharpSoftmax(), SameCoordinates(), BoundTooNarrow(), MutedSignal(), StepLeavesSet(),
     AverageOutside(), InfeasibleStart(), IdenticalUnits(), IdenticalWeights(), LostHalf(),
     StartJump(),
     ModelFails(), NonfiniteForward(), NonfiniteGradient(), NonfiniteLoss(), OwnStepBreaks(),

@@ -3,6 +3,7 @@
 import itertools
 
 from constrainit.doctor._beyond import is_nothing
+from constrainit.doctor._straight import WRONG_WAY
 from constrainit.doctor.rules._rule import Rule, cut_at, is_cut_behind
 
 _ROUNDING = 1e-5
@@ -10,6 +11,12 @@ _ROUNDING = 1e-5
 _SWAPPED = (
     ". The straight-through estimator is written the wrong way round: what it gives is smooth, and "
     "its gradient that of the step"
+)
+
+
+_TURN = (
+    "write soft + stop_gradient(hard - soft), which has the value of the step and the gradient of "
+    "what it is taken of"
 )
 
 
@@ -93,8 +100,7 @@ class NoGradient(Rule):
                     f"gets through it: {named} did not get one at any of "
                     f"{_steps(evidence)} steps{cut_at(cut_off)}"
                     + (_SWAPPED if entry.swapped else ""),
-                    "write soft + stop_gradient(hard - soft), which has the value of the step and "
-                    "the gradient of what it is taken of"
+                    _TURN
                     if entry.swapped
                     else "replace the operation without a derivative (a comparison, sign, round, "
                     "argmax) by a smooth one, or pass the gradient through "
@@ -139,6 +145,7 @@ class NoGradient(Rule):
                 why = f"the loss depends on what {record.layer.name!r} gives"
                 why = f", although {why if reached else 'the loss changes with it'}"
                 why += cut_at(held)
+                fix = _TURN if held is not None and held.operation == WRONG_WAY else fix
             else:
                 why = ": the loss does not depend on it"
                 fix = (

@@ -47,21 +47,21 @@ class PenaltyOutweighs(Rule):
         does not fall by 2 % in the steps while they fall, the gradient of all weights is three
         times as large with them as without, and a weight loses a tenth of itself. By training is
         asked what layers add to the loss, by `add_loss` or as a penalty on their outputs, where it
-        is more than a quarter of the loss at the start, and penalties on weights where they are
-        more than a tenth: reported is what leaves a model that tells nothing of its targets after
-        100 steps, if as many without it take three tenths more off the loss of the data. The loss
-        may fall all the same, from that of a start at random to that of a constant. What layers
-        add may leave something learnt, too: where the loss of the data is then at least a quarter
-        of that with the targets of other examples, and a third of it at most without, if examples
-        that are not trained on have half the loss without, too. Where nine
-        tenths of the penalties are the same for three members of the sets, the data may be learnt
-        with them, and has half the loss without. So may it be where all penalties are on weights of
-        the user's own layers and the loss of the data is four times as high with these at zero: it
-        then has to be seven tenths without in 200 steps, of examples that are not trained on, too.
-        With how much
-        less of it the data is learnt is tried in a few steps of size, first divided by the number
-        of targets of an example. Not looked at
-        are the weight decay of an optimizer, and models whose steps are dear.
+        is more than a quarter of the loss at the start (a hundredth, where what the model gives
+        varies over the batch by less than three tenths of what the targets do), and penalties on
+        weights where they are more than a tenth: reported is what leaves a model that tells nothing
+        of its targets after 100 steps, if as many without it take three tenths more off the loss of
+        the data. The loss may fall all the same, from that of a start at random to that of a
+        constant. What layers add may leave something learnt, too: where the loss of the data is
+        then at least a quarter of that with the targets of other examples, and a third of it at
+        most without, if examples that are not trained on have half the loss without, too. Where
+        nine tenths of the penalties are the same for three members of the sets, the data may be
+        learnt with them, and has half the loss without. So may it be where all penalties are on
+        weights of the user's own layers and the loss of the data is four times as high with these
+        at zero: it then has to be seven tenths without in 200 steps, of examples that are not
+        trained on, too. With how much less of it the data is learnt is tried in a few steps of
+        size, first divided by the number of targets of an example. Not looked at are the weight
+        decay of an optimizer, and models whose steps are dear.
 
     Source:
         `keras.regularizers.L1` and `L2` are sums over the weight; keras-team/tf-keras#16. The

@@ -8,7 +8,7 @@ import keras
 from constrainit.doctor._code import called_of
 from constrainit.doctor._constructor import is_registered, kept_arguments, returned
 from constrainit.doctor.rules.cw201_constraint_raises import assigns_entries
-from constrainit.doctor.treatments._edit_branches import without_branches
+from constrainit.doctor.treatments._edit_branches import in_each_branch, without_branches
 from constrainit.doctor.treatments._edit_noise import without_noise
 from constrainit.doctor.treatments._edit_signs import with_signs
 from constrainit.doctor.treatments._edit_slips import (
@@ -139,9 +139,11 @@ def of_a_tensor(text):
 def with_a_result(text):
     """`__call__`, or a function, that returns what it has made of its weight."""
     function, method = called_of(text)
-    if function is None or any(isinstance(n, ast.Return) for n in ast.walk(function)):
+    if function is None:
         return None
     weight = next((one.arg for one in function.args.args[1 if method else 0 :]), "")
+    if any(isinstance(n, ast.Return) for n in ast.walk(function)):
+        return in_each_branch(text, function, weight)
     last = function.body[-1]
     value = _assigned_to(last, weight)
     if value is not None:

@@ -1,4 +1,4 @@
-"""An edit of a constraint that asks its weight by Python's `if`, which no compiled step can run."""
+"""Edits of constraints with branches: of Python's `if`, and of one that gives nothing."""
 
 import ast
 
@@ -8,6 +8,7 @@ from constrainit.doctor.treatments._edits import end_of, replaced
 _OF_SHAPE = ("shape", "ndim", "dtype", "size")
 _NUMBERS = ("bool", "float", "int")
 _READ = ("item", "numpy", "tolist")
+_FUNCTIONS = (ast.FunctionDef, ast.Lambda)
 
 
 def without_branches(text: str) -> tuple[str, str] | None:
@@ -23,6 +24,39 @@ def without_branches(text: str) -> tuple[str, str] | None:
             return None
         new = done
     return ("keras.ops.where in place of Python's `if`", new) if new != text else None
+
+
+def in_each_branch(text: str, function: ast.FunctionDef, weight: str) -> tuple[str, str] | None:
+    """A constraint that returns its weight also where it returned nothing.
+
+    Args:
+        text: The source.
+        function: What is called in it, which returns something in a branch at least.
+        weight: The name of the weight there.
+    """
+    inner = [n for n in ast.walk(function) if isinstance(n, _FUNCTIONS) and n is not function]
+    within = {id(part) for one in inner for part in ast.walk(one)}
+    returns = [n for n in ast.walk(function) if isinstance(n, ast.Return) and id(n) not in within]
+    empty = [n for n in returns if n.value is None or ast.unparse(n.value) == "None"]
+    if not weight or len(empty) == len(returns):
+        return None
+    lines = text.splitlines(keepends=True)
+    if _goes_on(function.body):
+        last = function.body[-1]
+        lines.insert(last.end_lineno or 0, f"{' ' * last.col_offset}return {weight}\n")
+    new = "".join(lines)
+    for node in sorted(empty, key=end_of, reverse=True):
+        new = replaced(new, node, f"return {weight}")
+    return (f"it returns {weight} in each of its branches", new) if new != text else None
+
+
+def _goes_on(statements):
+    """Whether what comes after some statements may be reached."""
+    last = statements[-1]
+    if isinstance(last, (ast.Return, ast.Raise)):
+        return False
+    both = isinstance(last, ast.If) and last.orelse
+    return not both or _goes_on(last.body) or _goes_on(last.orelse)
 
 
 def _next_branch(text):

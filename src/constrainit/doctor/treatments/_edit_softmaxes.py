@@ -1,4 +1,4 @@
-"""Edits of softmaxes in the user's own code: the axis that they run along, how soft they are."""
+"""Edits of softmaxes in the user's own code, the axis and how soft; and of what exp is given."""
 
 import ast
 
@@ -30,11 +30,22 @@ def scaled_softmax(line_text, scale):
     return edit
 
 
-def _softmaxes(text, line_text):
-    """The calls of methods and functions of modules by that name that begin on a line."""
+def scaled_exponential(line_text, scale):
+    """An edit: on a line, what an exponential is taken of is multiplied by a number."""
+
+    def edit(text):
+        taken = [one.args[0] for one in _softmaxes(text, line_text, "exp")]
+        new = all_replaced(text, [(one, f"{scale:g} * {as_operand(one)}") for one in taken])
+        return (f"the exponents are multiplied by {scale:g}", new) if taken else None
+
+    return edit
+
+
+def _softmaxes(text, line_text, name="softmax"):
+    """The calls of methods and functions of modules by a name that begin on a line."""
     lines = text.splitlines()
     return [
         node
         for node in method_calls(text)
-        if node.func.attr == "softmax" and lines[node.lineno - 1].strip() == line_text
+        if node.func.attr == name and lines[node.lineno - 1].strip() == line_text
     ]

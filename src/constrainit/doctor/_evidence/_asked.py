@@ -1,0 +1,18 @@
+"""What is asked of a model only where there is reason: the first part of the evidence."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass
+class Asked:
+    """What is asked only where there is reason, each once.
+
+    Attributes:
+        small_exponentials: Exponentials that are next to nothing at the start, where only larger
+            ones train.
+        untouched: Coordinates that several layers all leave as they are, and should not.
+    """
+
+    small_exponentials: Any = None
+    untouched: Any = None
