@@ -1,21 +1,14 @@
 """What is said where only training tells along which axes a constraint is to work."""
 
-from typing import Any
-
 from constrainit.doctor._evidence import AxisEvidence
 from constrainit.sets.custom import own_name
 
 
-def by_training(seen: AxisEvidence) -> tuple[str, str, dict[str, Any]]:
-    """The message of a finding, what to do, and its numbers."""
+def by_training(seen: AxisEvidence) -> tuple[str, str]:
+    """The message of a finding, and what to do."""
     name = own_name(seen.record.constraint)
     used, right = _axis(seen.given), _axis(seen.other)
     own, other = (f"{first:.4g} to {last:.4g}" for first, last in (seen.loss, seen.loss_along))
-    numbers = {
-        "axis": list(seen.given),
-        "unit_axes": list(seen.other),
-        "loss_along": seen.loss_along[1],
-    }
     if seen.constant is not None:
         return (
             f"its constraint {name} {_taken(seen)}: from a start inside the loss goes from {own} "
@@ -23,7 +16,6 @@ def by_training(seen: AxisEvidence) -> tuple[str, str, dict[str, Any]]:
             f"lay the numbers out along axis {right}: keras.ops.reshape(..., "
             f"{(-1, *(1,) * (seen.given[0] - seen.other[0]))}); and start inside: "
             "constrainit.prepare(model)",
-            {**numbers, "loss_given": seen.loss[1]},
         )
     works = (
         f"puts numbers in order along axis {used}, and exchanges them between rows that start "
@@ -36,7 +28,6 @@ def by_training(seen: AxisEvidence) -> tuple[str, str, dict[str, Any]]:
         f"its constraint {name} {works}: from a start inside its loss goes from {own} in "
         f"{seen.steps} steps, along axis {right} from {other}",
         f"write axis={right} in place of axis={used}{inside}",
-        {**numbers, "loss_given" if seen.in_order else "loss_after": seen.loss[1]},
     )
 
 

@@ -81,8 +81,7 @@ class WrongAxis(Rule):
 
     def find(self, evidence):
         for seen in evidence.other_axes:
-            record = seen.record
-            yield self.made(*by_training(seen), layer=record.layer.name, weight=record.path)
+            yield self._by_training(seen)
         known = [one for one in evidence.other_axes if one.in_order or one.constant is not None]
         told = {seen.record.path for seen in known}
         for made in [one for one in evidence.constraints if one.record.path not in told]:
@@ -116,6 +115,18 @@ class WrongAxis(Rule):
                 {"axis": used, "unit_axes": right, **made.units},
                 level="info" if note or made.served or not trained else "warning",
             )
+
+    def _by_training(self, seen):
+        """A finding where only training tells that other axes are right."""
+        record, given = seen.record, seen.loss[1]
+        by_itself = seen.in_order or seen.constant is not None
+        numbers = {
+            "axis": list(seen.given), "unit_axes": list(seen.other),
+            "loss_along": seen.loss_along[1],
+            **({"loss_given": given} if by_itself else {"loss_after": given}),
+        }  # fmt: skip
+        message, fix = by_training(seen)
+        return self.made(message, fix, numbers, layer=record.layer.name, weight=record.path)
 
     def _by_start(self, made):
         """A finding where the start is what the constraint is to keep, along another axis."""
