@@ -7,7 +7,6 @@ from conftest import array
 from keras import layers, ops
 
 import constrainit as ci
-from constrainit.doctor import _at_length
 from constrainit.doctor._constraints import Constraints
 from constrainit.doctor._courses import constraints_of, taken
 from constrainit.doctor._halves import Halves, values_of
@@ -43,8 +42,7 @@ def test_steps_that_are_compiled_are_the_same(constraint, monkeypatch):
     problem = problem_of(constraint)
     found = []
     for worth in (1, 10 * STEPS):
-        monkeypatch.setattr("constrainit.doctor._at_length.WORTH", worth)
-        monkeypatch.setattr("constrainit.doctor._halves.WORTH", worth)
+        monkeypatch.setattr("constrainit.doctor._at_length._WORTH", worth)
         with borrowed(problem.model):
             loss = Halves(problem, values_of(problem.model)).train(STEPS)
             found.append([loss, *map(array, problem.trainable)])
@@ -61,7 +59,7 @@ def test_steps_that_are_compiled_are_the_same(constraint, monkeypatch):
 
 def test_rates_reach_a_compiled_step(monkeypatch):
     """Of which the first is compiled."""
-    monkeypatch.setattr("constrainit.doctor._halves.WORTH", 1)
+    monkeypatch.setattr("constrainit.doctor._at_length._WORTH", 1)
     problem = problem_of(None)
     with borrowed(problem.model):
         halves = Halves(problem, values_of(problem.model))
@@ -85,13 +83,13 @@ def test_what_can_not_be_compiled_is_taken_step_by_step(case, monkeypatch):
     with borrowed(problem.model):
         problem.step()
         assert engine().whole_step(problem) is None
-        monkeypatch.setattr("constrainit.doctor._halves.WORTH", 1)
+        monkeypatch.setattr("constrainit.doctor._at_length._WORTH", 1)
         assert np.isfinite(Halves(problem, values_of(problem.model)).train(STEPS))
 
 
 def test_a_loss_that_is_lost_ends_a_course(monkeypatch):
     """Behind the first that is not finite nothing is taken."""
-    monkeypatch.setattr("constrainit.doctor._at_length.WORTH", 1)
+    monkeypatch.setattr("constrainit.doctor._at_length._WORTH", 1)
     problem = problem_of(lambda w: w * np.nan)
     with borrowed(problem.model):
         constraints = constraints_of(problem)
@@ -99,7 +97,6 @@ def test_a_loss_that_is_lost_ends_a_course(monkeypatch):
         course = taken(problem.afresh(), constraints, STEPS)
     assert len(course.losses) == 2
     assert not np.isfinite(course.losses[1])
-    assert _at_length.WORTH == 1
 
 
 @pytest.mark.skipif(

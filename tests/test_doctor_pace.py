@@ -10,6 +10,9 @@ from keras import layers
 
 import constrainit as ci
 from constrainit.doctor import _courses, _pace
+from constrainit.doctor._halves import Halves, values_of
+from constrainit.doctor._problem import Problem
+from constrainit.doctor.engines import engine
 
 pytestmark = pytest.mark.in_turns(every=16)
 
@@ -48,3 +51,21 @@ def test_a_step_that_is_dear_is_not_taken_hundreds_of_times(dear, monkeypatch):
         one for one in report.environment["assumed"] if "not trained for more than 20 steps" in one
     ]
     assert bool(said) == (dear == 0)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.5])
+def test_steps_that_take_long_are_compiled_before_they_are_many(seconds, monkeypatch):
+    """As on TensorFlow, where each may also take longer by itself than where none is compiled."""
+    made = []
+    monkeypatch.setattr(engine(), "whole_step", lambda *given: made.append(given))
+    pace = _pace.Pace(quicker=3.0)
+    pace.seconds = seconds
+    assert not pace.is_dear
+    x = np.random.default_rng(0).uniform(-1, 1, size=(64, 3)).astype("float32")
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    problem = Problem(model, x, x[:, :1], None, None, 0)
+    problem.set_loss()
+    problem.pace = pace
+    Halves(problem, values_of(model)).train(20)
+    assert bool(made) == (seconds > 0)

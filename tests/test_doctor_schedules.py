@@ -89,6 +89,18 @@ def test_a_schedule_that_is_over_before_much_is_learnt(name):
     np.testing.assert_array_equal(array(model.layers[0].kernel), before)
 
 
+def test_a_schedule_that_is_over_once_the_level_is_found():
+    """The loss has lost more than half of itself, and is in the middle of its fall."""
+    model = line(schedules.CosineDecay(0.0, 25, warmup_target=0.15, warmup_steps=5))
+    report = ci.diagnose(model, X, Y + 4)
+    (one,) = found(report)
+    assert one.counts
+    assert one.treatment.healed
+    assert "batches * 25" in one.treatment.code
+    numbers = one.evidence
+    assert numbers["unseen_loss_at_the_end"] < 0.5 * numbers["unseen_loss"]
+
+
 def test_a_start_outside_comes_after_the_schedule(monkeypatch):
     """Whatever a start that is drawn inside would do."""
     monkeypatch.setattr("constrainit.doctor._diagnose.treat", lambda *arguments: None)
@@ -106,12 +118,13 @@ def test_a_start_outside_comes_after_the_schedule(monkeypatch):
     ("rate", "target"),
     [
         (schedules.CosineDecay(0.1, 80), Y),
+        (schedules.CosineDecay(0.3, 40), Y + 4),
         (schedules.CosineDecay(0.01, 3000), Y),
         (schedules.CosineDecay(0.01, 30), NOISE),
         (schedules.InverseTimeDecay(0.1, 10, 0.5), Y),
         (0.01, Y),
     ],
-    ids=["short", "long", "noise", "never over", "none"],
+    ids=["short", "short from afar", "long", "noise", "never over", "none"],
 )
 def test_a_schedule_that_is_long_enough(rate, target):
     """So is one that is short and gets far, and one with which nothing is left to learn."""

@@ -7,8 +7,16 @@ from constrainit.doctor._problem import Problem
 from constrainit.doctor.engines import engine
 from constrainit.doctor.engines._result import Stepped
 
-WORTH = 40
+_WORTH = 40
 """So many steps, operation by operation, take longer than compiling one."""
+
+_COMPILING = 4.0
+"""So many seconds at most takes that, where a step takes several tenths of one."""
+
+
+def are_many(problem: Problem, steps: int) -> bool:
+    """Whether steps are so many, or each takes so long, that it is worth to compile one."""
+    return steps >= _WORTH or steps * problem.pace.seconds > _COMPILING
 
 
 def losses_after(
@@ -22,7 +30,7 @@ def losses_after(
         stepped: The first step, whose update is still to come.
         steps: How many.
     """
-    whole = engine().whole_step(problem, constraints) if steps >= WORTH else None
+    whole = engine().whole_step(problem, constraints) if are_many(problem, steps) else None
     if whole is not None:
         whole()
         for _ in range(steps - 1):

@@ -17,6 +17,7 @@ from constrainit.doctor._columns import (
     spread,
     with_an_empty_one,
 )
+from constrainit.doctor._ends import activation_of, last_layers
 from constrainit.doctor._evidence import DataEvidence, Evidence, LossEvidence
 from constrainit.doctor._floor import floor_of
 from constrainit.doctor._labels import are_goals, classes_that_count, is_own, passed_over
@@ -65,7 +66,7 @@ def describe_losses(problem: Any, evidence: Evidence) -> list[LossEvidence]:
     count = len(keras.tree.flatten(problem.specs))
     if not len(losses) == len(targets) == count:
         return []
-    layers = _last_layers(problem.model, count)
+    layers = last_layers(problem.model, count)
     known = [o for o in evidence.outputs if o.layer == problem.model.name][-count:]
     predicted = known if len(known) == count else [None] * count
     found, healthy = [], bool(evidence.losses) and evidence.fault_step is None
@@ -192,19 +193,6 @@ def _logits(loss):
     return None if said is None and is_own(loss) else bool(said)
 
 
-def _last_layers(model, count):
-    """The layers that the outputs come out of, None where it is not known."""
-    if isinstance(model, keras.Sequential) and model.layers:
-        return _last_layers(model.layers[-1], count)
-    if isinstance(model, keras.Model) and getattr(model, "_functional", None) is None:
-        outputs = getattr(model, "outputs", None)
-        if not outputs or len(outputs) != count:
-            return [None] * count
-        made = [output._keras_history.operation for output in outputs]
-        return [_last_layers(one, 1)[0] for one in made]
-    return [model] * count
-
-
 def _adding(layer, evidence):
     """The last layer, or the one before an activation by itself, if it only adds; or None."""
     if isinstance(layer, (keras.layers.Activation, keras.layers.ReLU)):
@@ -245,11 +233,7 @@ def _range(layer, least=-_WIDE):
         layer: The last layer.
         least: The least number that the activation is given.
     """
-    activation = getattr(layer, "activation", None)
-    if isinstance(layer, keras.layers.Softmax):
-        activation = keras.activations.softmax
-    if isinstance(layer, keras.layers.ReLU):
-        activation = keras.activations.relu
+    activation = activation_of(layer)
     if getattr(activation, "activation", None) is keras.activations.softmax:
         activation = keras.activations.softmax  # Behind an `OutputScale`.
     if not callable(activation):

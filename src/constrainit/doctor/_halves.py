@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from constrainit.doctor._at_length import WORTH
+from constrainit.doctor._at_length import are_many
 from constrainit.doctor._dropping import dropping_nothing
 from constrainit.doctor._problem import Problem, loss_of
 from constrainit.doctor._recording import as_it_is
@@ -60,7 +60,7 @@ class Halves:
         (x, y), self._unseen = (_every_other(problem, at) for at in (0, 1))
         given = optimizer or problem.given_optimizer
         self._problem = Problem(problem.model, x, y, problem.given_loss, given, problem.seed, 1)
-        self._problem.loss_weights = problem.loss_weights
+        self._problem.loss_weights, self._problem.pace = problem.loss_weights, problem.pace
         self._problem.set_loss()
         # It makes the optimizer, and compiles what gives the outputs, too.
         self._problem.step()
@@ -76,7 +76,7 @@ class Halves:
     def train(self, steps: int, rates: Iterable[float] = ()) -> float:
         """Takes steps under the constraints, each at a rate if some are given; gives the loss."""
         rates, problem = iter(rates), self._problem
-        if steps >= WORTH and self._whole is None:
+        if self._whole is None and are_many(self._problem, steps):
             self._whole = engine().whole_step(problem)
         for _ in range(steps):
             rate = next(rates, None)

@@ -98,7 +98,7 @@ class Problem:
         self.factor_of_own = 1.0
         self.late: Any = None
         self.faint: Any = None
-        self.operations, self.pace = 0, Pace()
+        self.operations, self.pace = 0, Pace(engine().QUICKER)
         self.came_with: dict[int, Any] | None = None
         self.start: Any = None
 

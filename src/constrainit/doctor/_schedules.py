@@ -24,14 +24,15 @@ _FAR = (250, 333, 500, 719, 1000)
 _LONGER = 5
 """How many times as long the same schedule takes in the training to compare with."""
 
-_HALF = 0.5
+_LITTLE = 0.1
+"""Of the loss at the start: a training that gets there is over."""
 
 
 def ends_early(problem: Problem, evidence: Evidence, start: Values) -> EndEvidence | None:
     """The loss when a schedule has ended, and that of twice the steps with a longer one.
 
     None without a schedule that ends so early, in a model that has been trained before, and where
-    the loss has lost half of itself by then.
+    next to nothing of the loss is left by then.
 
     Args:
         problem: The problem.
@@ -51,7 +52,7 @@ def ends_early(problem: Problem, evidence: Evidence, start: Values) -> EndEviden
         # With it constraints have taken their weights inside.
         first = halves.train(1, rates)
         given = halves.train(end - 1, rates[1:])
-        if 0 < given < _HALF * first:
+        if 0 < given < _LITTLE * first:
             return None
         halves.begin()
         longer = halves.train(2 * end, [rates[step // _LONGER] for step in range(2 * end)])

@@ -24,11 +24,14 @@ from constrainit.doctor.engines._eager import (
 from constrainit.doctor.engines._result import as_tensor, norm_at_once
 
 __all__ = [
-    "build_for_fit", "call_constraint", "compile_constraints", "compile_step", "compiled_step",
-    "computed_from", "groups", "is_memory_of", "keep_updated", "kept_gradients", "look", "looked",
-    "own_step", "set_aside", "square", "summarize", "trace_own_step", "transformation",
-    "whole_step",
+    "QUICKER", "build_for_fit", "call_constraint", "compile_constraints", "compile_step",
+    "compiled_step", "computed_from", "groups", "is_memory_of", "keep_updated", "kept_gradients",
+    "look", "looked", "own_step", "set_aside", "square", "summarize", "trace_own_step",
+    "transformation", "whole_step",
 ]  # fmt: skip
+
+QUICKER = 3.0
+"""By how many times at least a compiled step is quicker than one that takes tenths of a second."""
 
 
 def summarize(value, activation):

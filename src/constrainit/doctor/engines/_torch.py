@@ -18,11 +18,14 @@ from constrainit.doctor.engines._eager import (
 from constrainit.doctor.engines._result import norm_at_once
 
 __all__ = [
-    "build_for_fit", "call_constraint", "compile_constraints", "compile_step", "compiled_step",
-    "computed_from", "groups", "is_memory_of", "keep_updated", "kept_gradients", "look", "looked",
-    "own_step", "set_aside", "square", "summarize", "trace_own_step", "transformation",
-    "whole_step",
+    "QUICKER", "build_for_fit", "call_constraint", "compile_constraints", "compile_step",
+    "compiled_step", "computed_from", "groups", "is_memory_of", "keep_updated", "kept_gradients",
+    "look", "looked", "own_step", "set_aside", "square", "summarize", "trace_own_step",
+    "transformation", "whole_step",
 ]  # fmt: skip
+
+QUICKER = 1.0
+"""As in `_tensorflow`: no step is compiled."""
 
 _SHARED = 1 << 15
 """From so many numbers on PyTorch shares an operation among threads."""

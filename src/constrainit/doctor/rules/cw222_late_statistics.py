@@ -12,6 +12,9 @@ _MANY = 100
 _ENDLESS = 10_000
 """No training waits for so many; what predicts with them costs several times as much until then."""
 
+_THOUSANDS = 3_000
+"""Few trainings of one batch or two an epoch take so many. Networks of Keras have 0.999, less."""
+
 _SEVERAL = 3.0
 
 _VISIBLE = 0.1
@@ -25,7 +28,8 @@ class LateStatistics(Rule):
     of 1, and of which each step keeps 99 %. For inputs of another size, `evaluate` and the
     validation of the first epochs then tell of these statistics, and not of the weights. It is a
     note: with enough steps they settle by themselves. It is a warning with a momentum that takes
-    more than ten thousand steps, as 0.9999 does, while predictions cost several times as much.
+    more than ten thousand steps, as 0.9999 does, while predictions cost several times as much, and
+    from three thousand steps on, as with 0.9995, where they cost more than before the first step.
 
     Example:
         keras.utils.set_random_seed(0)
@@ -46,7 +50,8 @@ class LateStatistics(Rule):
 
     Known limits:
         How many steps a training takes is not known: the note says how many these statistics need.
-        It is a warning above 10000 steps, where prediction costs three times what it will.
+        It is a warning above 10000 steps, where prediction costs three times what it will, and
+        above 3000 where it also costs more than the model did before any step.
         Given where they take a hundred steps to come within 5 % of where they settle, and the loss
         of the batch after the steps that are looked at is, in prediction, twice what it is once
         they have settled. Looked at as by CW221.
@@ -68,7 +73,8 @@ class LateStatistics(Rule):
         if not now - settled > max(abs(settled), _VISIBLE * abs(evidence.losses[0])):
             return
         slowest = max(late, key=_needed)
-        endless = _needed(slowest) > _ENDLESS and now > _SEVERAL * abs(settled)
+        worse = _needed(slowest) > _THOUSANDS and now > abs(evidence.losses[0])
+        endless = (_needed(slowest) > _ENDLESS or worse) and now > _SEVERAL * abs(settled)
         steps = len(evidence.losses) - 1
         names = listed([repr(one.layer) for one in late])
         way = 1 - slowest.momentum ** (steps * slowest.calls)

@@ -71,8 +71,8 @@ class ExplodingSignal(Rule):
         start ten times beyond the targets, and the loss then becomes a thousand times as large, or
         a hundred times beyond targets and inputs: then from a deviation of two on. Where none is
         too large, layers of one class of the user's own are named that each make the signal three
-        times as large or more. A recurrence without a bound is reported, too, where a step makes
-        the loss a million times as large.
+        times as large or more, or, as sums do, too, a hundred times together. A recurrence without
+        a bound is reported, too, where a step makes the loss a million times as large.
         Where the kernel that is named is a free one and far too large for its fan-in, all free
         kernels that are too large are meant with it. Where the loss overflows from it, it is an
         error. Beside what was measured stands what constrainit.plan has for the same set, fan-in,
@@ -105,15 +105,18 @@ class ExplodingSignal(Rule):
         )
         kernel = enlarging_kernel(evidence, first.layer)
         start, free = planned(evidence, kernel), _too_large(evidence, kernel)
+        made = None if free or first.layer in bounded else each_time(evidence)
+        made = made if made and made.last else None
         begin = f"from {first.peak:.3g} in {first.layer!r} " if first is not most else ""
         yield self.made(
             f"the outputs grow {begin}to {most.peak:.3g} in {most.layer!r}, for inputs of up to "
             f"{base:.3g}: {by_depth(growing)}{f'. {start}' if start else ''}",
-            _BY_FAN_IN if free else _fix(evidence, first.layer),
+            _BY_FAN_IN if free else made.advice if made else _fix(evidence, first.layer),
             {
                 "peak": most.peak, "first_peak": first.peak, "input_peak": base,
                 "deviations": deviations(growing), "growth": growth(growing),
-                **({"kernels": free} if free else {}), **(start.numbers if start else {}),
+                **({"kernels": free} if free else {}), **({"branches": made.last} if made else {}),
+                **(start.numbers if start else {}),
             },
             layer=first.layer, weight=kernel,
             level=self.level if math.isfinite(evidence.loss or 0.0) else "error",
@@ -170,12 +173,11 @@ class ExplodingSignal(Rule):
             f"each {first.kind} multiplies the signal, by {made.factor:.3g} on average: it grows "
             f"from {first.peak:.3g} in {first.layer!r} to {last.peak:.3g} in {last.layer!r}, and "
             + _gone(evidence),
-            "start the kernels from which these layers compute what they multiply with smaller, so "
-            "that what each gives is about as large as what it is given: a weight that another "
-            "layer generates needs the deviation that an initializer by its own fan-in has",
+            made.advice,
             {
                 "gain": made.factor, "peak": last.peak,
-                "within": made.kernels, "layers": [output.layer for output in made.outputs],
+                "layers": [output.layer for output in made.outputs],
+                **({"branches": made.last} if made.last else {"within": made.kernels}),
             },
             layer=first.layer, weight=made.kernels[0],
             level="error" if breaks_later(evidence) else self.level,

@@ -8,6 +8,12 @@ _LEARNT = 0.5
 
 _FAR = 0.8
 
+_FALLS = 0.6
+"""A loss that as many steps again take to this share of itself was in the middle of its fall."""
+
+_EPOCHS = 100
+"""Of so many epochs are trainings. So few steps are seldom one."""
+
 
 class ScheduleEndsEarly(Rule):
     """A schedule takes the learning rate to nothing while the model has most left to learn.
@@ -37,9 +43,11 @@ class ScheduleEndsEarly(Rule):
         in models whose steps are cheap and that have not been trained, with examples that are
         given. One half of them is trained on, the other tells the loss. Reported where the loss
         falls by less than half of what it falls by with a schedule five times as long, in twice the
-        steps that the given one has, and is a fifth lower then. A short training that gets further
-        is let be. What fades within twenty steps is CW608, without a trial. Callbacks that set the
-        rate are not seen.
+        steps that the given one has, and is a fifth lower then. So it is where it falls by more, as
+        a first guess far off makes it, if the longer one takes it two fifths lower still, in a
+        hundred steps at most. A short training that leaves a tenth of the loss is let be. What
+        fades within twenty steps is CW608, without a trial. Callbacks that set the rate are not
+        seen.
 
     Source:
         `keras.optimizers.schedules`: `decay_steps` are optimizer steps. Such a mistake mended:
@@ -55,7 +63,8 @@ class ScheduleEndsEarly(Rule):
             return
         first, given, longer = made.losses
         learnt = (first - given) / max(first - longer, 1e-30)
-        if not (longer < given - (1 - _FAR) * abs(given) and learnt < _LEARNT):
+        falling = 0 <= longer < _FALLS * given and made.steps <= _EPOCHS
+        if not (longer < given - (1 - _FAR) * abs(given) and (learnt < _LEARNT or falling)):
             return
         yield self.made(
             f"the schedule takes the learning rate from {made.rate:.3g} to {percent(made.left)} of "

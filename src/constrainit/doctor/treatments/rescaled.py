@@ -90,6 +90,30 @@ def to_kept_size(problem, evidence, found):
     )
 
 
+def less_added(problem, evidence, found):
+    """The last kernel of each layer that adds to what it is given, divided by their number.
+
+    None where nothing comes through with these at zero: then they do not add.
+    """
+    paths = {path for finding in found for path in finding.evidence.get("branches", ())}
+    records = [record for record in walk(problem.model) if record.path in paths]
+    if not records or not problem.is_small:
+        return None
+    starts = [to_numpy(record.variable) for record in records]
+    for record, start in zip(records, starts, strict=True):
+        start_at(record, np.zeros_like(start))
+    *_, (_, given) = given_in_prediction(problem.model, problem.x)
+    if not np.ptp(given, axis=0).any():
+        return None
+    factor = float(f"{1 / len(records):.2g}")
+    for record, start in zip(records, starts, strict=True):
+        start_at(record, factor * start)
+    return Changed(
+        f"the last kernel of what is added by each of {len(records)} layers, times {factor:g}",
+        code=_code(problem, [(record, factor) for record in records], False),
+    )
+
+
 def _code(problem, factors, centers):
     each = [f"{variable(problem, record)}, {factor:g}" for record, factor in factors]
     if not centers:
