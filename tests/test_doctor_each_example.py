@@ -68,3 +68,23 @@ def test_sums_keep_the_axis():
         "x - ops.mean(x, axis=-1, keepdims=True)\nops.sum(x, 1)\nops.stack([x], axis=0)\n"
     )
     assert along_an_axis(-1)("ops.softmax(x, axis=1)\n") is None
+
+
+class Enlarged(layers.Layer):
+    """What is seen of the last digits of its inputs alone, which the mean of a batch moves, too."""
+
+    def build(self, shape):
+        self.w = self.add_weight(shape=shape[1:], initializer="ones")
+
+    def call(self, x):
+        return ops.sin(1e7 * (x * self.w + 1e-7 * ops.mean(x)))
+
+
+def test_enlarged_rounding_mixes_no_examples():
+    """It changes with the size of the batch, and as much with the last digit of the inputs."""
+    x = 1.0 + np.abs(X)
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((6,)), Enlarged(), layers.Dense(1)])
+    model.compile("adam", "mse")
+    report = ci.diagnose(model, x, Y)
+    assert "CW415" not in [finding.code for finding in report.findings], str(report)

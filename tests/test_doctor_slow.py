@@ -63,6 +63,20 @@ class FarFloor(keras.constraints.Constraint):
         return ops.maximum(w, -50.0)
 
 
+class Saturating(layers.Layer):
+    """A rate of a reaction that is half of its largest at some concentration, in natural units."""
+
+    def build(self, shape):
+        positive = keras.constraints.NonNeg()
+        self.most, self.half = (
+            self.add_weight(name=name, shape=(), initializer="ones", constraint=positive)
+            for name in ("most", "half")
+        )
+
+    def call(self, x):
+        return self.most * x / (self.half + x)
+
+
 class Whitening(layers.Layer):
     """Whitens what it is given by the factor of a covariance that is learnt."""
 
@@ -185,6 +199,16 @@ def test_a_higher_rate_that_is_too_high_later_is_no_cure(scale, good, outside):
     for slow in (f for f in report.findings if f.code == "CW615"):
         assert ("; or a learning rate of 40" in slow.fix) == good
         assert slow.fix.endswith("a rate of 40 was tried, and is no cure") != good
+
+
+def test_a_higher_rate_whose_first_step_goes_too_far_and_comes_back():
+    """A number that its constraint puts at zero once leaves it again: no signal is lost by that."""
+    x = np.random.default_rng(1).uniform(1, 300, size=(64, 1))
+    report = diagnosed(Saturating(name="own"), x, 120 * x / (35 + x), keras.optimizers.Adam(1e-3))
+    first = report.findings[0]
+    assert (first.code, first.layer) == ("CW615", "own"), str(report)
+    assert first.treatment.healed, str(report)
+    assert "a learning rate of 10 in place of 0.001" in first.treatment.change
 
 
 def test_a_loss_that_no_rate_lowers_is_not_blamed_on_the_rate():

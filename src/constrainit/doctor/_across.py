@@ -7,11 +7,14 @@ import keras
 import ml_dtypes
 import numpy as np
 
-from constrainit.doctor._recording import given_in_prediction, is_custom
+from constrainit.doctor._recording import given_in_prediction, is_custom, is_float
 
 _FEWEST = 4
 _DIFFERENT = 1e-2
 """From which share of the spread of an output on it is another one, and no rounding."""
+
+_NOISY = 10.0
+"""By how many times what the last digit of the inputs changes another batch may, by rounding."""
 
 _SAME = 1e-6
 _UNITS, _SINGLE = 16, 2.0**-23
@@ -51,9 +54,23 @@ def mixes_examples(problem: Any) -> tuple[str, float] | None:
         if not spread > least or np.abs(value - other).max() > _SAME * spread:
             continue
         apart = float(np.abs(value[: len(part)] - part).max() / spread)
-        if apart > _DIFFERENT:
+        if apart > max(_DIFFERENT, _NOISY * _noise(problem, name, value) / spread):
             return name, apart
     return None
+
+
+def _noise(problem, name, value):
+    """By how much what a layer gives changes as the last digit of its model's inputs does.
+
+    Differences that are divided by a small step are rounding, which another size of batch changes.
+    """
+    eps = _rounding(problem) / _UNITS
+
+    def nudged(part):
+        return part * (1 + eps) if is_float(part) else part
+
+    other = _pass(problem, keras.tree.map_structure(nudged, problem.x))[name]
+    return float(np.abs(other - value).max()) if other.shape == value.shape else 0.0
 
 
 def mixes_later(problem: Any, evidence: Any) -> tuple[str, float] | None:

@@ -27,18 +27,18 @@ class MutedSignal(Rule):
 
     Known limits:
         Reported if the output of the model varies over the batch by less than a thousandth of what
-        it did before the first step. Named is the first layer with a constrained weight that loses
-        half of its norm, behind which nine tenths of the signal are gone. Dead units and constant
-        outputs have their own rules, and a start that varies by more than a thousand is meant to
-        become smaller. Where less is lost, a model whose steps are cheap is trained: a
-        constraint with one bound that leaves each unit less than a tenth of its norm (a half, of a
-        recurrent kernel, by which a state is multiplied once for each step of a series) is reported
-        where a bound of the size of the start takes three tenths off a positive loss in 100 steps,
-        and five times what the given one does from a start inside. A constraint that divides a
-        whole matrix by the norm of all its entries, where the largest singular value was meant,
-        makes n equal ones 1/sqrt(n) as large: reported where layers leave less than a tenth
-        together, the model learns nothing of its targets in 100 steps from a start inside, and does
-        with the same bound on the largest singular value.
+        it did before the first step, and after the steps by less than a tenth. Named is the first
+        layer with a constrained weight that loses half of its norm, behind which nine tenths of the
+        signal are gone. Dead units and constant outputs have their own rules, and a start that
+        varies by more than a thousand is meant to become smaller. Where less is lost, a model whose
+        steps are cheap is trained: a constraint with one bound that leaves each unit less than a
+        tenth of its norm (a half, of a recurrent kernel, by which a state is multiplied once for
+        each step of a series) is reported where a bound of the size of the start takes three tenths
+        off a positive loss in 100 steps, and five times what the given one does from a start
+        inside. A constraint that divides a whole matrix by the norm of all its entries, where the
+        largest singular value was meant, makes n equal ones 1/sqrt(n) as large: reported where
+        layers leave less than a tenth together, the model learns nothing of its targets in 100
+        steps from a start inside, and does with the same bound on the largest singular value.
 
     Source:
         A critic whose weights are clipped to 0.01 (Arjovsky et al., Wasserstein GAN, 2017) with the
@@ -105,7 +105,7 @@ class MutedSignal(Rule):
             return
         pairs = zip(before, after, strict=True)
         left = [now.spread / then.spread if then.spread > 0 else 1.0 for then, now in pairs]
-        if not 0 < left[-1] < _MUTED:
+        if not 0 < left[-1] < _MUTED or _comes_back(evidence):
             return
         for made in _in_order(evidence.constraints, names):
             place = names.index(made.record.layer.name)
@@ -124,6 +124,13 @@ class MutedSignal(Rule):
                 {"spread": before[-1].spread, "spread_after": after[-1].spread},
             )  # fmt: skip
             return
+
+
+def _comes_back(evidence):
+    """Whether what the model gives varies again after the steps, as once a weight leaves zero."""
+    last = evidence.outputs_last
+    same = bool(last) and last[-1].layer == evidence.outputs[-1].layer
+    return same and last[-1].spread >= _SHARE * evidence.outputs[-1].spread
 
 
 def _in_order(constraints, names):

@@ -42,7 +42,8 @@ class ExamplesMixed(Rule):
     Known limits:
         Three passes in prediction, in models whose steps are cheap: the batch twice, and its first
         half; only where there is a layer, function or graph of somebody's own, or an axis 0. Named
-        is the first layer whose output for that half changes by a hundredth of its spread. Where
+        is the first layer whose output for that half changes by a hundredth of its spread, and by
+        more than rounding, which a pass with the last digit of the inputs changed tells. Where
         weights that are all alike let an output differ by rounding only, it is asked after the
         steps. Models of a batch of one size, with states that are kept, or whose passes differ by
         themselves are not asked. A model that is to compare examples within its call is told of,

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Callable
+from typing import Any
 
 from constrainit.doctor.treatments._edits import all_replaced, method_calls
 
@@ -38,6 +39,30 @@ def unrounded(text: str) -> tuple[str, str] | None:
     ]
     new = all_replaced(text, [(node, as_operand(node.args[0])) for node in nodes])
     return ("the loss takes the predictions as they are, not rounded", new) if nodes else None
+
+
+def running_product(text: str) -> tuple[str, str] | None:
+    """`cumprod(1 - p)` in place of `1 - cumsum(p)`: the share that is left after each of some."""
+    nodes = [
+        one
+        for one in ast.walk(ast.parse(text))
+        if isinstance(one, ast.BinOp) and isinstance(one.op, ast.Sub) and _is_one(one.left)
+        and isinstance(one.right, ast.Call) and isinstance(one.right.func, ast.Attribute)
+        and one.right.func.attr == "cumsum" and one.right.args
+    ]  # fmt: skip
+    pairs = []
+    for node in nodes:
+        call: Any = node.right
+        rest = [ast.unparse(one) for one in call.args[1:]]
+        rest += [f"{word.arg}={ast.unparse(word.value)}" for word in call.keywords]
+        left = f"{ast.unparse(node.left)} - {as_operand(call.args[0])}"
+        pairs.append((node, f"{ast.unparse(call.func.value)}.cumprod({', '.join([left, *rest])})"))
+    said = "what is left is the product of 1 - p, cumprod, and not 1 less the sum of p"
+    return (said, all_replaced(text, pairs)) if pairs else None
+
+
+def _is_one(node):
+    return isinstance(node, ast.Constant) and node.value == 1
 
 
 def as_operand(node):

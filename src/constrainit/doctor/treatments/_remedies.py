@@ -50,6 +50,7 @@ from constrainit.doctor.treatments import (
     states,
     steps,
     stored,
+    survivals,
     swapped,
     thresholds,
     together,
@@ -207,6 +208,7 @@ REMEDIES = (
         for sharpness in (10.0, 1.0)
     ),
     Remedy(("CW616",), softplus.softplus_for_the_sign),
+    Remedy(("CW502",), survivals.as_a_product, saved=False, trains=True),
     Remedy(("CW502",), softplus.softplus_at_the_end),
     Remedy(("CW502",), softplus.softplus_for_the_loss, trains=True),
     Remedy(("CW401", "CW502"), softplus.softplus_under_a_power, trains=True),
