@@ -67,11 +67,14 @@ class Cut:
         source: The line, as it is written; None of an operation in the graph of a model, which
             knows no lines.
         layer: The name of the layer behind the weight's own one in whose code the line stands.
+        way: Of a loss that jumps there: what it is for the predictions, what near the targets, and
+            by how much it falls between them by what its gradients say; else None.
     """
 
     operation: str
     source: Source | None
     layer: str = ""
+    way: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)

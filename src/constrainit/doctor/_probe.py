@@ -32,6 +32,7 @@ from constrainit.doctor._halves import values_of
 from constrainit.doctor._held_by_functions import with_trainings
 from constrainit.doctor._hidden import hidden_weights
 from constrainit.doctor._indices import cut_indices
+from constrainit.doctor._jumps import with_jumps
 from constrainit.doctor._late import late
 from constrainit.doctor._losses_at import looked
 from constrainit.doctor._lost_constraints import lost_constraints
@@ -168,6 +169,8 @@ def _usual(problem, constraints, evidence):
         evidence.beyond = beyond(problem)
     evidence.losses_of = looked(problem, "the least loss", describe_losses, *both, otherwise=[])
     evidence.severed = severed(problem, evidence)
+    jumps = looked(problem, "jumps of the loss", with_jumps, *both)
+    evidence.severed |= {"": jumps} if jumps else {}
     evidence.padded = looked(problem, "padding", padded, *both)
     evidence.masked = looked(problem, "hidden steps", masked, *both)
     evidence.erasing = looked(problem, "what layers let through", erasing, *both, otherwise=[])

@@ -30,7 +30,7 @@ _STEPS = frozenset((
 ))  # fmt: skip
 """Functions and methods whose results have no derivative, or zero wherever they have one."""
 
-_FLAT = frozenset((
+FLAT = frozenset((
     "clip", "clip_by_value", "clamp", "minimum", "maximum", "relu", "relu6", "hard_sigmoid",
     "hard_tanh", "hard_shrink", "soft_shrink",
 ))  # fmt: skip
@@ -63,8 +63,7 @@ def severed(problem: Problem, evidence: Evidence) -> dict[str, Cut]:
         if entry.leaves and not entry.gradient:
             own = [one for one in layers if one.name == entry.layer and runs_own_code(one)]
             found[entry.layer] = next(filter(None, map(_of_inputs, own)), None)
-    losses = [getattr(one, "fn", one) for one in problem.losses()]
-    found[""] = next(filter(None, map(_of_predictions, losses)), None)
+    found[""] = next(filter(None, map(cut_of_predictions, problem.losses())), None)
     return {name: cut for name, cut in found.items() if cut is not None}
 
 
@@ -128,8 +127,9 @@ def _of_inputs(layer):
     return found or _in_function(own_function(layer), 0)
 
 
-def _of_predictions(loss):
+def cut_of_predictions(loss: Any) -> Cut | None:
     """The line of a loss of the user's own behind its second argument."""
+    loss = getattr(loss, "fn", loss)
     found = _in_function(loss, 1)
     return found or _in_method(type(loss), "call", frozenset(), True, first=2)
 
@@ -283,7 +283,7 @@ def _cuts(node):
 
 
 def _is_flat(node):
-    return isinstance(node, ast.Call) and _called(node) in _FLAT
+    return isinstance(node, ast.Call) and _called(node) in FLAT
 
 
 def _is_whole(node):

@@ -28,7 +28,8 @@ class NoGradient(Rule):
     behind `stop_gradient`, does not either. Of two weights that are multiplied and both start at
     zero, such as those of a low-rank adapter, neither gets one. Nothing fails; the weight stays
     what it was. Where no weight at all gets a gradient, the loss itself is flat: it rounds, or lies
-    on a floor.
+    on a floor. A loss may also fall by jumps for the most part, as where it counts what was decided
+    by a comparison, and be trained by the little that is left.
 
     Example:
         class Gate(layers.Layer):
@@ -52,13 +53,15 @@ class NoGradient(Rule):
         entry, which gives 1 whatever it is given, was called behind it. Dead and saturated units
         that cut off a whole layer have their own rules. Where the loss does not depend on a layer
         at all, or its code says `stop_gradient`, it is a note: that may be meant, unless it is an
-        estimator the wrong way round, `hard + stop_gradient(soft - hard)`. What an output leads to
-        whose loss weight is zero is told by CW618. The line is the
-        first of the user's own code, as it is written, at which something computed from the weight,
-        or from the inputs, enters a comparison, `sign`, `round` and the like; else a `clip`. That
-        of a function in a `Lambda` or an activation is known, too; of an operation that the graph
-        of a model holds only the name is. What the code of others does, or what is reached by a
-        dictionary or a closure, is not located.
+        estimator the wrong way round, `hard + stop_gradient(soft - hard)`. A loss that jumps is one
+        whose gradients add up to less than a fifth of what it falls by on the straight way from the
+        predictions to targets of their shape, where such a line of its code is known and the steps
+        take less than a third off it. What an output leads to whose loss weight is zero is told by
+        CW618. The line is the first of the user's own code, as it is written, at which something
+        computed from the weight, or from the inputs, enters a comparison, `sign`, `round` and the
+        like; else a `clip`. That of a function in a `Lambda` or an activation is known, too; of an
+        operation that the graph of a model holds only the name is. What the code of others does, or
+        what is reached by a dictionary or a closure, is not located.
 
     Source:
         StackOverflow 60889308 (a trainable width that is used in a condition only); Bengio,
@@ -67,7 +70,7 @@ class NoGradient(Rule):
     """
 
     code, name, stage = "CW503", "no-gradient", "gradients"
-    numbers = ("gradient", "gradient_behind")
+    numbers = ("gradient", "gradient_behind", "loss", "loss_at_targets", "seen")
 
     def find(self, evidence):
         left_out = {id(record) for one in evidence.uncounted for record in one.records}
@@ -79,6 +82,8 @@ class NoGradient(Rule):
         if lost:
             yield self._behind_softmax_of_one(evidence, lost, *evidence.alone[0])
             never = [g for g in never if g not in lost]
+        if len(never) < len(evidence.gradients):
+            yield from self._of_jumps(evidence.severed.get(""))
         if not never:
             return
         products = {g.record.layer.name for g in never if g.factor}
@@ -170,6 +175,20 @@ class NoGradient(Rule):
             "nor clip them where they are; of a likelihood write the logarithm itself, as a "
             "density of targets far away is 0 in rounding; and scale the targets",
             {"gradient": 0.0}, source=_line(cut_off),
+        )  # fmt: skip
+
+    def _of_jumps(self, cut):
+        """A loss of which the weights get the gradient of a small part only."""
+        if cut is None or cut.way is None:
+            return
+        first, last, seen = cut.way
+        yield self.made(
+            f"the loss falls from {first:.4g} to {last:.4g} on the way from the predictions to the "
+            f"targets, and its gradients see {max(seen, 0.0):.2g} of that: the rest are jumps"
+            f"{cut_at(cut)}",
+            "let the loss take what is predicted as it is, as probabilities do for counts of what "
+            "was decided, or a sigmoid of the difference; a comparison is for a metric",
+            {"loss": first, "loss_at_targets": last, "seen": seen}, source=cut.source,
         )  # fmt: skip
 
     def _behind_softmax_of_one(self, evidence, lost, layer, source):

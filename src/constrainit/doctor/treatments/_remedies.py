@@ -43,6 +43,7 @@ from constrainit.doctor.treatments import (
     rounding,
     shrunk,
     single_norms,
+    soft_losses,
     softplus,
     source,
     spaced,
@@ -282,6 +283,11 @@ REMEDIES = (
     Remedy(("CW503",), source.turned, ("CW402",), saved=False, trains=True),
     Remedy(("CW503",), source.with_a_gradient, saved=False),
     Remedy(("CW503",), source.unrounded_loss, saved=False),
+    Remedy(("CW503",), soft_losses.counted_softly, saved=False, trains=True),
+    *(
+        Remedy(("CW503",), soft_losses.smoothed(sharpness), saved=False, trains=True)
+        for sharpness in (10.0, 1.0)
+    ),
     *(
         Remedy(("CW503",), source.smoothed(sharpness), saved=False, trains=True)
         for sharpness in (10.0, 1.0)

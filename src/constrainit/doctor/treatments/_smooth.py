@@ -4,7 +4,7 @@ import ast
 from typing import Any
 
 from constrainit.doctor._code import named_once
-from constrainit.doctor.treatments._edits import end_of, replaced
+from constrainit.doctor.treatments._edits import all_replaced, end_of, replaced
 
 _RISING = (ast.Gt, ast.GtE)
 _FALLING = (ast.Lt, ast.LtE)
@@ -51,6 +51,54 @@ def smooth(line_text: str, sharpness: float) -> Any:
         return f"a {map_of} in place of {shown}, which cuts sharply", replaced(text, node, new)
 
     return edit
+
+
+def softly(line_text: str) -> Any:
+    """An edit: shares between 0 and 1 are counted as they are, not whether they pass a number.
+
+    That is a `cast` of the comparison on a line, or a `where` of it between 1 and 0.
+    """
+
+    def edit(text):
+        tree, lines = ast.parse(text), text.splitlines()
+        named, found = named_once(tree), []
+        for node in [one for one in ast.walk(tree) if isinstance(one, ast.Call) and one.args]:
+            condition = _resolved(node.args[0], named)
+            if condition is None or lines[condition.lineno - 1].strip() != line_text:
+                continue
+            new = _share(condition) if _is_count(node) else None
+            if new:
+                found.append((node, new))
+        if not found:
+            return None
+        shown = ast.unparse(found[0][0])
+        return f"{found[0][1]} in place of {shown}, which jumps", all_replaced(text, found)
+
+    return edit
+
+
+def _is_count(node):
+    """Whether a call makes 1 and 0 of a condition."""
+    if getattr(node.func, "attr", "") == "where" and len(node.args) == 3:
+        return _is_number(node.args[1], 1) and _is_number(node.args[2], 0)
+    return getattr(node.func, "attr", "") == "cast" and _chosen(node, "1") is not None
+
+
+def _share(condition):
+    """What is compared with a number between 0 and 1, or what is left of it to 1; else None."""
+    if not isinstance(condition, ast.Compare):
+        return None
+    left, right = condition.left, condition.comparators[0]
+    rises = isinstance(condition.ops[0], _RISING)
+    if not rises and not isinstance(condition.ops[0], _FALLING):
+        return None
+    turned = isinstance(left, ast.Constant)
+    share, bound = (right, left) if turned else (left, right)
+    number = _number(bound)
+    if number is None or not 0 < number < 1:
+        return None
+    text = _factor(share)
+    return text if rises != turned else f"(1 - {text})"
 
 
 def _resolved(node: Any, named: dict[str, Any]) -> Any:
