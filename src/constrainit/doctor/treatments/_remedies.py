@@ -231,7 +231,7 @@ REMEDIES = (
     ),
     Remedy(("CW504",), starts.fitted_where_it_fades, moves=True),
     Remedy(("CW404",), source.in_shorter_steps, saved=False, trains=True),
-    Remedy(("CW404",), by_fan_in.drawn_by_fan_in, moves=True, trains=True),
+    Remedy(("CW404", "CW504"), by_fan_in.drawn_by_fan_in, moves=True, trains=True),
     Remedy(("CW404",), rescaled.to_kept_size, moves=True, trains=True),
     Remedy(("CW404", "CW504"), rescaled.to_unit_size, moves=True, trains=True),
     Remedy((*_BROKEN, *_SIGNAL, *_TRAINING), data.scaled_data, trial="data", saved=False),
