@@ -32,6 +32,7 @@ from constrainit.doctor._held_by_functions import with_trainings
 from constrainit.doctor._hidden import hidden_weights
 from constrainit.doctor._indices import cut_indices
 from constrainit.doctor._late import late
+from constrainit.doctor._levelled import levelled
 from constrainit.doctor._losses_at import looked
 from constrainit.doctor._lost_constraints import lost_constraints
 from constrainit.doctor._lost_starts import lost_starts
@@ -193,6 +194,7 @@ def _usual(problem, constraints, evidence):
         evidence.alike = alike(problem, evidence, start)
         evidence.drops = drops_most(problem, start)
         evidence.sharp = sharp(problem, evidence, start)
+        evidence.instead["levelled"] = levelled(problem, evidence, start)
         evidence.hidden = with_trainings(problem, evidence.hidden, start)
         evidence.wide_steps = wide_steps(problem, constraints, evidence, start)
         evidence.pressed = pressed(problem, constraints, evidence, start)

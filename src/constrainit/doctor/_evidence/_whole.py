@@ -103,6 +103,7 @@ class Evidence:
         slow: The weight that moves least, where only a higher rate trains.
         far_targets: The targets, where only scaled ones are learnt.
         drops: What layers that drop most of what they are given make of it, where there are some.
+        instead: What trains better in another form, by the name of what was found.
         sharp: The softmax that picks one entry from the start, where only a softer one trains.
         pressed: Weights at a bound of their set with which the model trains where it is wider.
         wide_steps: A weight whose steps are as long as its set is wide, where shorter ones train.
@@ -121,8 +122,7 @@ class Evidence:
         negative: The loss weights below zero, by the names of their outputs, where it does.
         added: What layers add to the loss, after those steps.
         lossy: Operations that lose what they are given, where a gradient or an output is constant.
-        severed: What in the user's own code cuts a gradient off: that of a weight, by its path, of
-            what enters a layer, by its name, or of the predictions, by an empty string.
+        severed: What cuts a gradient off, by the path of a weight, a layer's name, or "" (outputs).
         rounding: What the last bit of the weights does to a loss that does not fall.
         kinks: What round corners do to a loss that does not fall.
         beyond: Tables that are asked for rows that they do not have.
@@ -213,6 +213,7 @@ class Evidence:
     slow: SlowEvidence | None = None
     far_targets: Any = None
     drops: DropEvidence | None = None
+    instead: dict[str, Any] = field(default_factory=dict)
     sharp: Any = None
     wide_steps: Any = None
     pressed: list[Any] = field(default_factory=list)
@@ -290,11 +291,10 @@ class Evidence:
     @property
     def moments(self) -> list[tuple[str, list[Output], float | None]]:
         """Stage, outputs and loss of each forward pass that was looked at."""
-        last = self.losses[-1] if self.losses else None
         found = [("forward", self.outputs, self.loss)]
         # A step of the model's own may report no loss, or several.
         if len(self.losses) > 1 or (not self.losses and self.outputs_after):
             found.append(("second forward", self.outputs_after, self.loss_after))
         if len(self.losses) > 2 or (not self.losses and self.outputs_after):
-            found.append(("training", self.outputs_last, last))
+            found.append(("training", self.outputs_last, (self.losses or [None])[-1]))
         return found

@@ -47,16 +47,20 @@ def follow_shares(found: list[Finding]) -> None:
 
 
 def follow_small(found: list[Finding], evidence: Evidence) -> None:
-    """Behind kernels that start too small all is the same for every example, or dead."""
+    """Behind kernels that start too small all is the same for every example, or dead.
+
+    So it is behind layers that make all places of an example alike.
+    """
     order = [output.layer for output in evidence.outputs]
-    own = next((f for f in found if f.code == FadingGradient.code and "drawn" in f.evidence), None)
+    roots = (f for f in found if f.code == FadingGradient.code)
+    own = next((f for f in roots if {"drawn", "within"} & set(f.evidence)), None)
     if own is None:
         return
     behind = order[order.index(own.layer) :] if own.layer in order else []
     for finding in found:
         same = finding.code == ConstantOutput.code and not finding.weight
         if (same or finding.code == DeadStart.code) and finding.layer in behind:
-            finding.cause = f"{own.code} {own.weight}"
+            finding.cause = f"{own.code} {own.weight or own.layer}"
 
 
 def follow_explosion(found: list[Finding]) -> None:

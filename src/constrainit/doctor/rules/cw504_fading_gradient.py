@@ -9,6 +9,7 @@ from constrainit.doctor._planned import NUMBERS, by_depth, deviations, growth, p
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor._small_kernels import BY_FAN_IN, small_kernels, told_small
 from constrainit.doctor._statistics import to_numpy
+from constrainit.doctor.rules._of_places import told_levelled
 from constrainit.doctor.rules._rule import Rule
 from constrainit.model import STARTS
 
@@ -72,10 +73,15 @@ class FadingGradient(Rule):
 
     code, name, stage = "CW504", "fading-gradient", "gradients"
     numbers = (
-        "ratio", "spread", "first_spread", "growth", "loss", "loss_fitted", "last_spread", *NUMBERS,
+        "ratio", "spread", "first_spread", "growth", "loss", "loss_fitted", "last_spread", "differ",
+        "differ_at_the_end", "loss_as_given", "loss_around", *NUMBERS,
     )  # fmt: skip
 
     def find(self, evidence):
+        made = evidence.instead.get("levelled")
+        if made is not None:
+            yield self.made(*told_levelled(made), layer=made.layers[0].name, stage="forward")
+            return
         first, last = _ratio(evidence.outputs), _ratio(evidence.outputs_last)
         if first is None or last is None:
             return

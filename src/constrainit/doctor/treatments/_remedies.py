@@ -51,6 +51,7 @@ from constrainit.doctor.treatments import (
     thresholds,
     together,
     training,
+    ways_around,
     weighed,
     wide_starts,
     wider,
@@ -231,6 +232,7 @@ REMEDIES = (
     Remedy(
         ("CW401", "CW404", "CW501"), fitting_starts.scaled_down, ("CW302",), moves=True, trains=True
     ),
+    Remedy(("CW504",), ways_around.around_each, saved=False, trains=True),
     Remedy(("CW504",), starts.fitted_where_it_fades, moves=True),
     Remedy(("CW404",), source.in_shorter_steps, saved=False, trains=True),
     Remedy(("CW404", "CW504"), by_fan_in.drawn_by_fan_in, moves=True, trains=True),
