@@ -49,3 +49,24 @@ def test_layers_that_average_until_all_places_are_alike(count, around):
         assert one.treatment is not None
         assert one.treatment.healed, str(report)
         assert "x = (x + Averaged(...)(x, ...)) / 2**0.5" in one.treatment.code
+
+
+SIGNALS = DRAWS.normal(size=(48, 4, 9)).astype("float32")
+
+
+@pytest.mark.parametrize("meant", [False, True])
+def test_a_reshape_that_mixes_up_two_axes(meant):
+    """One that undoes what the numbers had been cut to is meant."""
+    keras.utils.set_random_seed(0)
+    given = keras.Input((4, 9))
+    inner = layers.Reshape((9, 4), name="time_first")(given)
+    model = keras.Model(given, layers.Conv1D(1, 1, kernel_initializer="zeros")(inner))
+    model.compile(keras.optimizers.Adam(0.02), "mse")
+    laid_out = SIGNALS.reshape(48, 9, 4) if meant else SIGNALS.transpose(0, 2, 1)
+    report = ci.diagnose(model, SIGNALS, laid_out[:, :, 1:2] - laid_out[:, :, :1])
+    found = [f for f in report.findings if f.code == "CW417"]
+    assert [f.layer for f in found] == ([] if meant else ["time_first"]), str(report)
+    for one in found:
+        assert one.treatment is not None
+        assert one.treatment.healed, str(report)
+        assert one.treatment.code.startswith("keras.layers.Permute((2, 1), name='time_first')")

@@ -55,6 +55,7 @@ from constrainit.doctor._pressed import pressed
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._rebuilt import note_rebuilt
 from constrainit.doctor._reloaded import lost_by_config
+from constrainit.doctor._reshaped import reshaped
 from constrainit.doctor._scales import unfit
 from constrainit.doctor._schedules import ends_early
 from constrainit.doctor._severed import severed
@@ -195,6 +196,7 @@ def _usual(problem, constraints, evidence):
         evidence.drops = drops_most(problem, start)
         evidence.sharp = sharp(problem, evidence, start)
         evidence.instead["levelled"] = levelled(problem, evidence, start)
+        evidence.instead["reshaped"] = reshaped(problem, evidence, start)
         evidence.hidden = with_trainings(problem, evidence.hidden, start)
         evidence.wide_steps = wide_steps(problem, constraints, evidence, start)
         evidence.pressed = pressed(problem, constraints, evidence, start)

@@ -17,6 +17,7 @@ def told_levelled(made: Any) -> tuple[str, str, dict[str, Any]]:
         "place keeps what is its own",
         {
             "differ": made.differ[0], "differ_at_the_end": made.differ[1],
-            "loss_as_given": given, "loss_around": other, "within": [one.name for one in made.layers],
+            "loss_as_given": given, "loss_around": other,
+            "within": [one.name for one in made.layers],
         },
     )  # fmt: skip

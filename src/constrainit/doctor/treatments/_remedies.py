@@ -184,6 +184,7 @@ REMEDIES = (
     Remedy(("CW614",), dropouts.what_is_kept),
     *(Remedy(("CW415",), each_example.along(axis), saved=False, trains=True) for axis in (-1, 1)),
     Remedy(("CW416",), source.softer_softmax, saved=False, trains=True),
+    Remedy(("CW417",), ways_around.axes_exchanged, saved=False, trains=True),
     Remedy(("CW408",), models.more_rows),
     Remedy(("CW414",), codes.whole_again, saved=False, trains=True),
     Remedy(("CW509",), models.with_derivatives),

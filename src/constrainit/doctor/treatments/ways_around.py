@@ -1,7 +1,8 @@
-"""A remedy for layers that make all places of an example alike: what comes in is added again."""
+"""Remedies for layers that make all places of an example alike, or mix up its axes."""
 
 from constrainit._words import listed
 from constrainit.doctor._levelled import with_what_it_is_given
+from constrainit.doctor._reshaped import permuting
 from constrainit.doctor.treatments._remedy import Changed, with_other
 
 
@@ -18,4 +19,16 @@ def around_each(problem, evidence, found):
         with_other(problem),
         f"# around each {kind} that gives the shape of x, and with all else that it is given\n"
         f"x = (x + {kind}(...)(x, ...)) / 2**0.5",
+    )
+
+
+def axes_exchanged(problem, evidence, found):
+    """Two axes exchanged where a `Reshape` mixes them up."""
+    made = evidence.instead["reshaped"]
+    vars(made.layer)["call"] = permuting(made.axes)
+    name = made.layer.name
+    return Changed(
+        f"{name} exchanges the axes",
+        with_other(problem),
+        f"keras.layers.Permute({made.axes}, name={name!r})  # in place of the Reshape {name!r}",
     )
