@@ -98,6 +98,27 @@ def test_a_start_a_hundred_times_beyond_the_targets(gain):
     assert first.treatment.healed
 
 
+@pytest.mark.parametrize("deviation", [0.01, None])
+def test_kernels_that_are_drawn_too_small_for_their_fan_in(deviation):
+    """They are the root of outputs that are the same for all, and are drawn anew together."""
+    start = "he_normal" if deviation is None else keras.initializers.RandomNormal(0.0, deviation)
+    parts = [
+        layers.Dense(16, "relu", kernel_initializer=start, name=f"hidden_{i}") for i in range(8)
+    ]
+    parts.append(layers.Dense(1, "sigmoid", name="out"))
+    model = compiled(parts, (32,), "binary_crossentropy", keras.optimizers.Adam(0.003))
+    first = first_of(ci.diagnose(model, X, LABELS))
+    if deviation is None:
+        assert first is None
+        return
+    assert (first.code, first.weight) == ("CW504", "hidden_0/kernel")
+    assert "deviates by" in first.message
+    assert first.evidence["drawn"][0] == first.weight
+    assert len(first.evidence["drawn"]) == 8
+    assert first.treatment.healed
+    assert "kernel_initializer='he_normal'" in first.treatment.code
+
+
 def test_kernels_of_the_usual_size_are_not_accused():
     """An output that is saturated after the steps is sure of what it has learnt: a note."""
     report = ci.diagnose(classifier("he_normal"), X, LABELS)

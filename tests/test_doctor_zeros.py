@@ -131,6 +131,36 @@ def test_shares_of_exponentials_are_normalized_as_logarithms():
     assert "logsumexp" in healed(report).diff
 
 
+class Shares(layers.Layer):
+    """A softmax that is written by hand, of numbers in the hundreds."""
+
+    def call(self, x):
+        weights = ops.exp(300.0 * x)
+        return x * (weights / ops.sum(weights, axis=-1, keepdims=True))
+
+
+def test_shares_of_exponentials_that_overflow_are_a_softmax():
+    report = report_of(layers.Dense(4, name="score"), Shares(), layers.Dense(1))
+    assert report.findings[0].code == "CW401"
+    assert "+        return x * (ops.softmax(weights, axis=-1))" in healed(report).diff
+
+
+@pytest.mark.parametrize(("code", "new"), [
+    (
+        "return ops.exp(x) / ops.sum(ops.exp(x), axis=1, keepdims=True)",
+        "return ops.softmax(x, axis=1)",
+    ),
+    (
+        "p = ops.exp(x / 2)\n    return p / ops.sum(p, axis=-1, keepdims=True)",
+        "p = x / 2\n    return ops.softmax(p, axis=-1)",
+    ),
+], ids=["no name", "a name"])  # fmt: skip
+def test_a_quotient_of_exponentials_by_their_sum_is_a_softmax(code, new):
+    made = on_logarithms(f"def call(self, x):\n    {code}\n")
+    assert made is not None
+    assert made[1] == f"def call(self, x):\n    {new}\n"
+
+
 def test_a_relu_that_a_loss_divides_by_becomes_a_softplus():
     given = keras.Input((4,))
     inner = layers.Dense(8, activation="tanh")(given)

@@ -22,6 +22,8 @@ class CutEvidence:
         high: The largest of them.
         read: How many different whole numbers are left.
         rows: How many rows the table has; 0 for an input.
+        part: Which array of the inputs it is given, in the order of `keras.tree.flatten`.
+        columns: Which columns of that; None where it is given something else.
     """
 
     layer: str
@@ -30,6 +32,8 @@ class CutEvidence:
     high: float
     read: int
     rows: int
+    part: int = 0
+    columns: tuple[int, ...] | None = None
 
 
 def cut_indices(problem: Any) -> list[CutEvidence]:
@@ -51,19 +55,33 @@ def cut_indices(problem: Any) -> list[CutEvidence]:
     note_in_prediction(
         problem,
         tables,
-        lambda layer, inputs: _note(found, layer.name, inputs, layer.input_dim),
+        lambda layer, inputs: _note(found, layer.name, inputs, layer.input_dim, parts),
     )
     return list(found.values())
 
 
-def _note(found, name, part, rows):
+def _note(found, name, part, rows, given=()):
     share = _share(part)
     if share and name not in found:
         value = to_numpy(part)
         read = np.unique(np.trunc(value)).size
+        at, columns = _columns(value, given)
         found[name] = CutEvidence(
-            name, share, float(value.min()), float(value.max()), int(read), int(rows)
+            name, share, float(value.min()), float(value.max()), int(read), int(rows), at, columns
         )
+
+
+def _columns(value, given):
+    """Which of some arrays holds all columns of another one, and which they are there."""
+    value = value.reshape(len(value), -1) if value.ndim < 3 else value
+    for at, part in enumerate(given):
+        table = to_numpy(part)
+        if table.ndim != 2 or value.ndim != 2 or len(table) != len(value):
+            continue
+        same = [(table == column[:, None]).all(axis=0) for column in value.T]
+        if all(one.any() for one in same):
+            return at, tuple(int(one.argmax()) for one in same)
+    return 0, None
 
 
 def _share(part):

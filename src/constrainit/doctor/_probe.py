@@ -34,6 +34,7 @@ from constrainit.doctor._hidden import hidden_weights
 from constrainit.doctor._indices import cut_indices
 from constrainit.doctor._jumps import with_jumps
 from constrainit.doctor._late import late
+from constrainit.doctor._levelled import levelled
 from constrainit.doctor._losses_at import looked
 from constrainit.doctor._lost_constraints import lost_constraints
 from constrainit.doctor._lost_starts import lost_starts
@@ -56,6 +57,7 @@ from constrainit.doctor._pressed import pressed
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._rebuilt import note_rebuilt
 from constrainit.doctor._reloaded import lost_by_config
+from constrainit.doctor._reshaped import reshaped
 from constrainit.doctor._scales import unfit
 from constrainit.doctor._schedules import ends_early
 from constrainit.doctor._severed import severed
@@ -207,6 +209,8 @@ def _usual(problem, constraints, evidence):
         evidence.equal_entries = equal_entries(problem, evidence, start)
         evidence.small_exponentials = small_exponentials(problem, evidence, start)
         evidence.untouched = untouched(problem, evidence, start)
+        evidence.levelled = levelled(problem, evidence, start)
+        evidence.reshaped = reshaped(problem, evidence, start)
         evidence.hidden = with_trainings(problem, evidence.hidden, start)
         evidence.wide_steps = wide_steps(problem, constraints, evidence, start)
         evidence.pressed = pressed(problem, constraints, evidence, start)

@@ -12,7 +12,11 @@ class Asked:
         small_exponentials: Exponentials that are next to nothing at the start, where only larger
             ones train.
         untouched: Coordinates that several layers all leave as they are, and should not.
+        levelled: Layers that make the places of an example alike, where fewer of them train.
+        reshaped: A `Reshape` that should exchange two axes.
     """
 
     small_exponentials: Any = None
     untouched: Any = None
+    levelled: Any = None
+    reshaped: Any = None

@@ -120,8 +120,7 @@ class Evidence(Asked):
         negative: The loss weights below zero, by the names of their outputs, where it does.
         added: What layers add to the loss, after those steps.
         lossy: Operations that lose what they are given, where a gradient or an output is constant.
-        severed: What in the user's own code cuts a gradient off: that of a weight, by its path, of
-            what enters a layer, by its name, or of the predictions, by an empty string.
+        severed: What cuts a gradient off, by the path of a weight, a layer's name, or "" (outputs).
         rounding: What the last bit of the weights does to a loss that does not fall.
         kinks: What round corners do to a loss that does not fall.
         beyond: Tables that are asked for rows that they do not have.

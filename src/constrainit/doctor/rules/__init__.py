@@ -65,6 +65,7 @@ from constrainit.doctor.rules.cw413_hidden_weights import HiddenWeights
 from constrainit.doctor.rules.cw414_fractional_index import FractionalIndex
 from constrainit.doctor.rules.cw415_examples_mixed import ExamplesMixed
 from constrainit.doctor.rules.cw416_sharp_softmax import SharpSoftmax
+from constrainit.doctor.rules.cw417_reshaped_axes import ReshapedAxes
 from constrainit.doctor.rules.cw501_nonfinite_gradient import NonfiniteGradient
 from constrainit.doctor.rules.cw502_nonfinite_loss import NonfiniteLoss
 from constrainit.doctor.rules.cw503_no_gradient import NoGradient
@@ -124,7 +125,8 @@ RULES = (
     BeyondRange(), PenaltyOutweighs(), LossOutweighed(), LossSwitchedOff(), AverageOverwrites(),
     UnscaledData(), LearningRateTooHigh(), FadingRate(), ScheduleEndsEarly(), DropoutRate(),
     Rounding(), NoSecondDerivative(), AssignedInCall(), SharedStatistics(), GradientsAddUp(),
-    SharpSoftmax(), SameCoordinates(), BoundTooNarrow(), MutedSignal(), StepLeavesSet(),
+    SharpSoftmax(), ReshapedAxes(), SameCoordinates(), BoundTooNarrow(), MutedSignal(),
+    StepLeavesSet(),
     AverageOutside(), InfeasibleStart(), IdenticalUnits(), IdenticalWeights(), LostHalf(),
     StartJump(),
     ModelFails(), NonfiniteForward(), NonfiniteGradient(), NonfiniteLoss(), OwnStepBreaks(),

@@ -7,6 +7,7 @@ from constrainit.doctor.rules._following_roots import (
     follow_explosion,
     follow_picked,
     follow_shares,
+    follow_small,
     follow_the_rate,
 )
 from constrainit.doctor.rules.cw001_model_fails import ModelFails
@@ -64,6 +65,7 @@ FIRST = ("forward", "loss", "gradients")
 def follow(found: list[Finding], evidence: Evidence) -> None:
     """Writes into findings the one that each of them follows from, where that is known."""
     _follow_start(found, [output.layer for output in evidence.outputs])
+    follow_small(found, evidence)
     _follow_signal(found, [output.layer for output in evidence.outputs])
     _follow_softmax(found, evidence)
     _follow_factors(found, evidence)
@@ -100,7 +102,7 @@ def _follow_start(found, order):
 
 def _follow_signal(found, order):
     """Units are dead behind a constant because of it."""
-    for still in (finding for finding in found if finding.code == ConstantOutput.code):
+    for still in (f for f in found if f.code == ConstantOutput.code and not f.cause):
         behind = order[order.index(still.layer) + 1 :] if still.layer in order else []
         dead = [f for f in found if f.code == DeadStart.code and f.layer in behind]
         cut = [f for f in found if f.code in _WITHOUT_GRADIENT and f.layer in behind]

@@ -5,10 +5,13 @@ from constrainit.doctor._finding import Finding
 from constrainit.doctor.rules.cw101_infeasible_start import InfeasibleStart
 from constrainit.doctor.rules.cw105_identical_units import IdenticalUnits
 from constrainit.doctor.rules.cw401_nonfinite_forward import NonfiniteForward
+from constrainit.doctor.rules.cw403_dead_start import DeadStart
 from constrainit.doctor.rules.cw404_exploding_signal import ExplodingSignal
+from constrainit.doctor.rules.cw405_constant_output import ConstantOutput
 from constrainit.doctor.rules.cw501_nonfinite_gradient import NonfiniteGradient
 from constrainit.doctor.rules.cw502_nonfinite_loss import NonfiniteLoss
 from constrainit.doctor.rules.cw503_no_gradient import NoGradient
+from constrainit.doctor.rules.cw504_fading_gradient import FadingGradient
 from constrainit.doctor.rules.cw601_learning_rate_too_high import LearningRateTooHigh
 from constrainit.doctor.rules.cw603_wrong_loss import WrongLoss
 
@@ -41,6 +44,23 @@ def follow_shares(found: list[Finding]) -> None:
         first = next(own, None)
         if first is not None:
             finding.cause = first.cause or f"{first.code} {first.weight}"
+
+
+def follow_small(found: list[Finding], evidence: Evidence) -> None:
+    """Behind kernels that start too small all is the same for every example, or dead.
+
+    So it is behind layers that make all places of an example alike.
+    """
+    order = [output.layer for output in evidence.outputs]
+    roots = (f for f in found if f.code == FadingGradient.code)
+    own = next((f for f in roots if {"drawn", "within"} & set(f.evidence)), None)
+    if own is None:
+        return
+    behind = order[order.index(own.layer) :] if own.layer in order else []
+    for finding in found:
+        same = finding.code == ConstantOutput.code and not finding.weight
+        if (same or finding.code == DeadStart.code) and finding.layer in behind:
+            finding.cause = f"{own.code} {own.weight or own.layer}"
 
 
 def follow_explosion(found: list[Finding]) -> None:

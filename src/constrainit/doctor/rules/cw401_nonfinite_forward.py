@@ -100,7 +100,8 @@ def _fix(evidence, operation):
         half = 'compute the layer in float32, dtype="float32", or ' if "of float16" in limit else ""
         return (
             f"{half}bound what goes in: scale the data, take a bounded activation such as tanh in "
-            "a recurrence, and the exponential of ops.minimum(x, 0) where it is meant for x < 0"
+            "a recurrence, the exponential of ops.minimum(x, 0) where it is meant for x < 0, and "
+            "ops.softmax or ops.logsumexp where it is divided by its sum"
         )
     if limit == NEGATIVE_BASE:
         return (

@@ -10,6 +10,7 @@ from constrainit._words import listed
 from constrainit.doctor._each_time import each_time
 from constrainit.doctor._enlarging import enlarging_kernel
 from constrainit.doctor._planned import NUMBERS, by_depth, deviations, growth, planned
+from constrainit.doctor._small_kernels import BY_FAN_IN
 from constrainit.doctor.rules._rule import Rule
 from constrainit.doctor.rules._symptoms import breaks_later, leaps
 
@@ -28,8 +29,6 @@ _CENTERED = 0.5
 """What has a mean of more deviations multiplies the level of a signal by that."""
 
 _SATURATED = 0.5
-
-_BY_FAN_IN = "take an initializer that knows the fan-in: he_normal for relu, glorot_uniform else"
 
 _WITHOUT_MEASURE = 100.0
 """How many times as large as inputs and targets outputs are that are never meant."""
@@ -111,7 +110,7 @@ class ExplodingSignal(Rule):
         yield self.made(
             f"the outputs grow {begin}to {most.peak:.3g} in {most.layer!r}, for inputs of up to "
             f"{base:.3g}: {by_depth(growing)}{f'. {start}' if start else ''}",
-            _BY_FAN_IN if free else made.advice if made else _fix(evidence, first.layer),
+            BY_FAN_IN if free else made.advice if made else _fix(evidence, first.layer),
             {
                 "peak": most.peak, "first_peak": first.peak, "input_peak": base,
                 "deviations": deviations(growing), "growth": growth(growing),
@@ -152,7 +151,7 @@ class ExplodingSignal(Rule):
             f"{peaks[first.layer.name]:.3g}, and "
             + (f"{flat[0]!r} is saturated by it" if flat else _gone(evidence))
             + (f". {start}" if start else ""),
-            _BY_FAN_IN,
+            BY_FAN_IN,
             {
                 "gain": large[0].gain, "peak": peaks[first.layer.name],
                 "kernels": [one.record.path for one in large], **(start.numbers if start else {}),

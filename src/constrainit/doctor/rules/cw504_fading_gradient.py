@@ -7,7 +7,9 @@ import numpy as np
 from constrainit.doctor._faint import fading
 from constrainit.doctor._planned import NUMBERS, by_depth, deviations, growth, planned
 from constrainit.doctor._recording import is_custom
+from constrainit.doctor._small_kernels import BY_FAN_IN, small_kernels, told_small
 from constrainit.doctor._statistics import to_numpy
+from constrainit.doctor.rules._of_places import told_levelled
 from constrainit.doctor.rules._rule import Rule
 from constrainit.model import STARTS
 
@@ -50,18 +52,19 @@ class FadingGradient(Rule):
 
     Known limits:
         Compared are the outputs of layers, first against last, at the start and after the steps: a
-        ratio below 1e-6 or above 1e6 is reported. So is one below 1e-2 where what the model gives
-        varies by less than a hundredth of what its first layer gives and of its targets, at least
-        three layers halve it, and the loss stands still after half of the steps. Where it falls,
-        as by another branch or the last bias, is reported what varies by less than a thousandth of
-        its size behind three such layers in a row, if its gradient fades by a hundredth as well, in
-        functional and sequential models. Where at least four layers with constrained kernels leave
-        half of what varies, the last of them less than a fifth of its size, and what the model
-        gives varies by less than a tenth of its targets, a hundred steps are taken: reported is
-        what tells nothing of its targets then, if it learns from a start that
-        constrainit.calibrate has fitted, or has come to give the same for all. An exact zero has
-        other causes and other rules. Beside what was measured stands what constrainit.plan has for
-        the first of these kernels.
+        ratio below 1e-6 or above 1e6 is reported, and below 1e-6 so are the kernels without a
+        constraint that deviate by less than a third of what Glorot's initializer draws with. So is
+        one below 1e-2 where what the model gives varies by less than a hundredth of what its first
+        layer gives and of its targets, at least three layers halve it, and the loss stands still
+        after half of the steps. Where it falls, as by another branch or the last bias, is reported
+        what varies by less than a thousandth of its size behind three such layers in a row, if its
+        gradient fades by a hundredth as well, in functional and sequential models. Where at least
+        four layers with constrained kernels leave half of what varies, the last of them less than a
+        fifth of its size, and what the model gives varies by less than a tenth of its targets, a
+        hundred steps are taken: reported is what tells nothing of its targets then, if it learns
+        from a start that constrainit.calibrate has fitted, or has come to give the same for all. An
+        exact zero has other causes and other rules. Beside what was measured stands what
+        constrainit.plan has for the first of these kernels.
 
     Source:
         Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks
@@ -70,10 +73,15 @@ class FadingGradient(Rule):
 
     code, name, stage = "CW504", "fading-gradient", "gradients"
     numbers = (
-        "ratio", "spread", "first_spread", "growth", "loss", "loss_fitted", "last_spread", *NUMBERS,
+        "ratio", "spread", "first_spread", "growth", "loss", "loss_fitted", "last_spread", "differ",
+        "differ_at_the_end", "loss_as_given", "loss_around", *NUMBERS,
     )  # fmt: skip
 
     def find(self, evidence):
+        made = evidence.levelled
+        if made is not None:
+            yield self.made(*told_levelled(made), layer=made.layers[0].name, stage="forward")
+            return
         first, last = _ratio(evidence.outputs), _ratio(evidence.outputs_last)
         if first is None or last is None:
             return
@@ -81,13 +89,21 @@ class FadingGradient(Rule):
         if high < _LEAST or low > 1 / _LEAST:
             what = "fades" if high < _LEAST else "grows"
             start = planned(evidence, _kernel(evidence, first[1]))
+            small = small_kernels(evidence) if high < _LEAST else []
             yield self.made(
                 f"the gradient {what} by {first[0]:.3g} from the output of {first[2]!r} to that of "
-                f"{first[1]!r}: {by_depth(evidence.outputs)}{f'. {start}' if start else ''}",
+                f"{first[1]!r}: {by_depth(evidence.outputs)}{f'. {start}' if start else ''}"
+                + (f". {told_small(small)}" if small else ""),
+                BY_FAN_IN if small else
                 "start with weights that keep the gradient: constrainit.constrained(kernel=..., "
                 "activation=..., depth=...) or constrainit.calibrate(model, x), or take another "
                 "activation",
-                {"ratio": first[0], **_by_depth(evidence.outputs, start)}, layer=first[1],
+                {
+                    "ratio": first[0], **_by_depth(evidence.outputs, start),
+                    **({"drawn": [one.record.path for one in small]} if small else {}),
+                },
+                layer=small[0].record.layer.name if small else first[1],
+                weight=small[0].record.path if small else "",
             )  # fmt: skip
             return
         told = list(self._of_signal(evidence, first)) if high < _FADED else []

@@ -3,24 +3,32 @@
 import ast
 from typing import Any
 
-from constrainit.doctor.treatments._edits import end_of, replaced
+from constrainit.doctor.treatments._edits import all_replaced
 
 
 def on_logarithms(text: str) -> tuple[str, str] | None:
     """An edit: `p = exp(x)` that is divided by its own sums again and again, as a logarithm.
 
-    The exponentials of a whole row may underflow; `p = x`, `p = p - logsumexp(p)` and `exp(p)`
-    where it is used are the same where they do not.
+    The exponentials of a row may overflow, or all of them underflow; `p = x`,
+    `p = p - logsumexp(p)` and `exp(p)` where it is used are the same where they do not. A quotient
+    that is no new `p`, and one of `exp(x)` by its own sum, is a softmax.
     """
+    nodes: list[Any] = list(ast.walk(ast.parse(text)))
+    quotients = [one for one in nodes if _module_of_softmax(one, None)]
+    if quotients:
+        new = all_replaced(
+            text, [(one, _softmax(one, ast.unparse(one.left.args[0]))) for one in quotients]
+        )
+        return "the quotient of exponentials by their sum is a softmax", new
     functions = [one for one in ast.walk(ast.parse(text)) if isinstance(one, ast.FunctionDef)]
     for function in functions:
         for name in _exponentials(function):
             pieces = _pieces(function, name)
             if pieces is None:
                 continue
-            for node, new in sorted(pieces, key=lambda pair: end_of(pair[0]), reverse=True):
-                text = replaced(text, node, new)
-            return f"{name} is normalized as a logarithm, by logsumexp", text
+            new = all_replaced(text, pieces)
+            by = "logsumexp" if "logsumexp" in "".join(piece for _, piece in pieces) else "softmax"
+            return f"{name} is normalized as a logarithm, by {by}", new
     return None
 
 
@@ -52,7 +60,7 @@ def _pieces(function: Any, name: str) -> list[tuple[Any, str]] | None:
         divided = isinstance(value, ast.BinOp) and isinstance(value.op, ast.Div)
         divides = isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Div)
         total = value if divides else value.right if divided and _is(value.left, name) else None
-        along = None if total is None else _along(total, name)
+        along = None if total is None else _along(total, ast.Name(name))
         if along is None:
             return None
         new = f"{name} - {_module_of(total, 'sum')}.logsumexp({name}{along})"
@@ -61,15 +69,44 @@ def _pieces(function: Any, name: str) -> list[tuple[Any, str]] | None:
         normalized = True
     nodes: list[Any] = list(ast.walk(function))
     for node in nodes:
+        if id(node) not in inside and _module_of_softmax(node, name):
+            pieces.append((node, _softmax(node, name)))
+            inside |= {id(one) for one in ast.walk(node)}
+            normalized = True
+    for node in nodes:
         if _is(node, name) and isinstance(node.ctx, ast.Load) and id(node) not in inside:
             pieces.append((node, f"{module}.exp({name})"))
     return pieces if normalized else None
 
 
-def _along(node: Any, name: str) -> str | None:
-    """The axes of a sum of a name that keeps them, as they are written."""
+def _module_of_softmax(node: Any, name: str | None) -> str:
+    """The module whose `softmax` a quotient is; "" of anything else.
+
+    Args:
+        node: A node.
+        name: What stands for exponentials; None for calls of `exp` themselves.
+    """
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Div):
+        return ""
+    if _module_of(node.left, "exp") if name is None else _is(node.left, name):
+        return _module_of(node.right, "sum") if _along(node.right, node.left) is not None else ""
+    return ""
+
+
+def _softmax(node: Any, logarithms: str) -> str:
+    """A quotient of exponentials by their sum, written as a softmax of their logarithms."""
+    axis = next(ast.unparse(one.value) for one in node.right.keywords if one.arg == "axis")
+    return f"{_module_of(node.right, 'sum')}.softmax({logarithms}, axis={axis})"
+
+
+def _along(node: Any, summed: Any) -> str | None:
+    """The axes of a sum of a name or an expression that keeps them, as they are written."""
     words = {word.arg: ast.unparse(word.value) for word in getattr(node, "keywords", ())}
-    summed = _module_of(node, "sum") and len(node.args) == 1 and _is(node.args[0], name)
+    summed = (
+        _module_of(node, "sum")
+        and len(node.args) == 1
+        and ast.unparse(node.args[0]) == ast.unparse(summed)
+    )
     if not summed or words.get("keepdims") != "True" or set(words) != {"axis", "keepdims"}:
         return None
     return "".join(f", {key}={value}" for key, value in words.items())

@@ -1,4 +1,4 @@
-"""A remedy for kernels drawn far too large: all of them anew, by laws that know the fan-in."""
+"""A remedy for kernels drawn too large or small: all of them anew, by laws of the fan-in."""
 
 import keras
 
@@ -15,11 +15,15 @@ _HE, _GLOROT = ("he_normal", "HeNormal"), ("glorot_uniform", "GlorotUniform")
 
 
 def drawn_by_fan_in(problem, evidence, found):
-    """The kernels that a finding names as too large, drawn with a deviation that their size asks.
+    """The kernels that a finding names, drawn with a deviation that their size asks.
 
-    All of them at once: with one that is left the signal grows still.
+    All of them at once: with one that is left the signal grows, or fades, still.
     """
-    paths = {path for finding in found for path in finding.evidence.get("kernels", ())}
+    paths = {
+        path
+        for finding in found
+        for path in finding.evidence.get("kernels" if finding.code == "CW404" else "drawn", ())
+    }
     starts, laws = [], {}
     for index, record in enumerate(walk(problem.model)):
         if record.path not in paths:

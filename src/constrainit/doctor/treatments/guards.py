@@ -90,9 +90,9 @@ def safe_divisors(problem, evidence, found):
 
 
 def normalized_logarithms(problem, evidence, found):
-    """Exponentials that underflow before they are divided by their sums, as logarithms."""
+    """Exponentials that over- or underflow before they are divided by their sums, as logarithms."""
     operation = evidence.operation
-    if operation is None or operation.source is None or operation.name != "divide":
+    if operation is None or operation.source is None or operation.name not in ("divide", "exp"):
         return None
     return _with_edit(problem, operation, on_logarithms)
 
