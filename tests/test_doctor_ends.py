@@ -37,6 +37,7 @@ def test_a_sigmoid_in_front_of_another_layout(behind):
     (one,) = (finding for finding in report.findings if finding.code == "CW603")
     assert one.layer == "p"
     assert "sigmoid" in one.message
+    assert one.treatment is not None
     assert one.treatment.healed
     assert "from_logits=False" in one.treatment.code
 
@@ -46,6 +47,7 @@ def test_a_sigmoid_that_is_an_operation():
     report = of_logits(lambda h: ops.sigmoid(layers.Dense(1)(h)))
     (one,) = (finding for finding in report.findings if finding.code == "CW603")
     assert "sigmoid" in one.message
+    assert one.treatment is not None
     assert one.treatment.healed
 
 
@@ -58,6 +60,7 @@ def test_a_sigmoid_of_each_step():
     x = np.random.default_rng(1).normal(size=(32, 3, 4)).astype("float32")
     report = ci.diagnose(model, x, (x[..., 0] > 0).astype("float32"))
     (one,) = (finding for finding in report.findings if finding.code == "CW603")
+    assert one.treatment is not None
     assert one.treatment.healed
 
 

@@ -72,8 +72,10 @@ def test_a_loss_that_counts_decisions(loss, last, line, change):
     report = of(loss, last)
     (one,) = (finding for finding in report.findings if finding.code == "CW503")
     assert one.counts
+    assert one.source is not None
     assert line in one.source.text
     assert one.evidence["seen"] < 0.1 * one.evidence["loss"]
+    assert one.treatment is not None
     assert one.treatment.healed, str(report)
     assert change in one.treatment.change
     assert "+++ test_doctor_jumps.py" in one.treatment.diff

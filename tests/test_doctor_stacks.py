@@ -61,6 +61,7 @@ def test_blocks_that_add_as_much_as_they_are_given(way):
     assert first.code == "CW404", str(report)
     assert first.counts
     assert len(first.evidence["branches"]) == 12
+    assert first.treatment is not None
     assert first.treatment.healed, str(report)
     assert first.treatment.change == (
         "the last kernel of what is added by each of 12 layers, times 0.083"
