@@ -21,6 +21,7 @@ from constrainit.doctor._dropped_units import drops_most
 from constrainit.doctor._endless import endless
 from constrainit.doctor._erasing import erasing
 from constrainit.doctor._evidence import Evidence
+from constrainit.doctor._exchanged_labels import exchanged_labels
 from constrainit.doctor._far_targets import far_targets
 from constrainit.doctor._following_weights import is_to_stay, of_weights, with_live_views
 from constrainit.doctor._frames import fault, layer_in
@@ -196,6 +197,7 @@ def _usual(problem, constraints, evidence):
         evidence.drops = drops_most(problem, start)
         evidence.sharp = sharp(problem, evidence, start)
         evidence.instead["levelled"] = levelled(problem, evidence, start)
+        evidence.instead["labels"] = exchanged_labels(problem, evidence, start)
         evidence.instead["reshaped"] = reshaped(problem, evidence, start)
         evidence.hidden = with_trainings(problem, evidence.hidden, start)
         evidence.wide_steps = wide_steps(problem, constraints, evidence, start)
