@@ -21,7 +21,7 @@ _ALIKE = 0.02
 _TOLD = 5.0
 """How many times as much they differ behind the first of the layers."""
 
-_STEPS = 60
+_STEPS = 100
 _MISSES = 0.5
 
 HALF_OF_SQUARES = 0.5**0.5

@@ -22,6 +22,7 @@ from constrainit.doctor._endless import endless
 from constrainit.doctor._equal_entries import equal_entries
 from constrainit.doctor._erasing import erasing
 from constrainit.doctor._evidence import Evidence
+from constrainit.doctor._exchanged_labels import exchanged_labels
 from constrainit.doctor._far_targets import far_targets
 from constrainit.doctor._following_weights import is_to_stay, of_weights, with_live_views
 from constrainit.doctor._frames import fault, layer_in
@@ -211,6 +212,7 @@ def _usual(problem, constraints, evidence):
         evidence.untouched = untouched(problem, evidence, start)
         evidence.levelled = levelled(problem, evidence, start)
         evidence.reshaped = reshaped(problem, evidence, start)
+        evidence.exchanged_labels = exchanged_labels(problem, evidence, start)
         evidence.hidden = with_trainings(problem, evidence.hidden, start)
         evidence.wide_steps = wide_steps(problem, constraints, evidence, start)
         evidence.pressed = pressed(problem, constraints, evidence, start)

@@ -13,10 +13,12 @@ class Asked:
             ones train.
         untouched: Coordinates that several layers all leave as they are, and should not.
         levelled: Layers that make the places of an example alike, where fewer of them train.
+        exchanged_labels: Labels that a loss takes the other way around.
         reshaped: A `Reshape` that should exchange two axes.
     """
 
     small_exponentials: Any = None
     untouched: Any = None
     levelled: Any = None
+    exchanged_labels: Any = None
     reshaped: Any = None

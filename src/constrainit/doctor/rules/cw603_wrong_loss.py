@@ -45,20 +45,27 @@ class WrongLoss(Rule):
         model
 
     Known limits:
-        Of losses of the user's own only the names of their arguments are read, and whether it
-        matters which comes first. A linear output is reported only if it has been outside [0, 1] on
-        the batch; where it adds up to one, as differences of cut points do that are not in order,
-        logits are not meant, and a constraint of its layer that fails, or starts outside, is the
-        cause. One target for several units is reported also where it is meant, as for the members
-        of an ensemble: give each of them its own column. So are several columns for one unit, as of
-        measurements that were repeated: give it their mean.
+        Of losses of the user's own the names of their arguments are read, and whether it matters
+        which comes first; where labels are 0 and 1 and the loss hardly falls in a model whose steps
+        are cheap, 100 steps are taken on one half of the examples, and as many with these
+        exchanged: that is told if the loss of the other half is seven tenths of itself, or of that
+        with labels of other examples, and loses four fifths with them exchanged. A linear output is
+        reported only if it has been outside [0, 1] on the batch; where it adds up to one, as
+        differences of cut points do that are not in order, logits are not meant, and a constraint
+        of its layer that fails, or starts outside, is the cause. One target for several units is
+        reported also where it is meant, as for the members of an ensemble: give each of them its
+        own column. So are several columns for one unit, as of measurements that were repeated: give
+        it their mean.
 
     Source:
         `keras.losses`, argument `from_logits`; the missing softmax of UMLAUT (Schoop et al., 2021).
     """
 
     code, name, level, stage = "CW603", "wrong-loss", "warning", "loss"
-    numbers = ("pairs", "loss", "loss_turned", "units", "columns", "classes", "single", "shares")
+    numbers = (
+        "pairs", "loss", "loss_turned", "units", "columns", "classes", "single", "shares",
+        "loss_as_given", "loss_exchanged",
+    )  # fmt: skip
 
     def find(self, evidence):
         own = evidence.own if evidence.own is not None and evidence.own.pairs else None
@@ -81,6 +88,20 @@ class WrongLoss(Rule):
                 "the two the other way around",
                 f"let it take the targets first: def {made.name}({second}, {first})",
                 {"loss": made.losses[0], "loss_turned": made.losses[1]},
+            )  # fmt: skip
+        labels = evidence.exchanged_labels
+        if labels is not None:
+            first, given = labels.losses
+            begin, other, mixed = labels.exchanged
+            yield self.made(
+                "it learns next to nothing of labels of 0 and 1 that it takes the other way around:"
+                f" of examples that are not trained on the loss goes from {first:.4g} to "
+                f"{given:.4g} in {labels.steps} steps, and with 1 and 0 exchanged from {begin:.4g} "
+                f"to {other:.4g} (with the labels of other examples, {mixed:.4g})",
+                "look at which label stands for what in the loss, as a contrastive one takes 1 "
+                "for pairs that are alike, or for those that are not: exchange its two parts, or "
+                "the labels, 1 - y",
+                {"loss_as_given": given, "loss_exchanged": other},
             )  # fmt: skip
         for made in evidence.losses_of:
             if made.pairs:

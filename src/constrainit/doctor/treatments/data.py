@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from constrainit.doctor._data import needed_steps
+from constrainit.doctor._exchanged_labels import exchanged
 from constrainit.doctor._far_targets import LARGE, as_scaled, divided
 from constrainit.doctor._labels import both_signs
 from constrainit.doctor._statistics import standardized, to_numpy
@@ -247,4 +248,15 @@ def labels_of_both_signs(problem, evidence, found):
         "labels of -1 in place of 0",
         with_other(problem, y=both_signs(problem.y)),
         "y = np.where(y == 0, -1, y)",
+    )
+
+
+def labels_exchanged(problem, evidence, found):
+    """Labels of 1 in place of 0, and of 0 in place of 1, which a loss is learnt with."""
+    if evidence.exchanged_labels is None:
+        return None
+    return Changed(
+        "labels of 1 and 0 exchanged",
+        with_other(problem, y=exchanged(problem.y)),
+        "y = 1 - y  # or exchange the two parts of the loss",
     )
