@@ -262,3 +262,14 @@ def test_classes_along_another_axis():
     x = np.random.default_rng(0).normal(size=(60, 3, 4)).astype("float32")
     y = np.eye(3, dtype="float32")[x[..., 0].argmax(axis=1)][..., None]
     assert ci.diagnose(model, x, y).ok
+
+
+@pytest.mark.parametrize("ends", [[], [layers.Reshape((2, 2))]], ids=["dense", "reshaped"])
+def test_targets_that_are_drawn_are_out_of_no_reach(ends):
+    """Only those that somebody gave are."""
+    model = keras.Sequential([keras.Input((8,)), layers.Dense(4, activation="tanh"), *ends])
+    model.compile("adam", "mse")
+    x = np.random.default_rng(0).normal(size=(32, 8)).astype("float32")
+    assert "CW605" not in {finding.code for finding in ci.diagnose(model, x).findings}
+    y = 5 * x[:, :4].reshape(-1, *model.output_shape[1:])
+    assert "CW605" in {finding.code for finding in ci.diagnose(model, x, y).findings}

@@ -24,7 +24,7 @@ OF_KIND = {
     "bound_too_narrow": ("CW224",),
     "bounded_twice": ("CW214",),
     "called_once": ("CW209",),
-    "clip": ("CW503",),
+    "clip": ("CW503", "CW405"),
     "codes_unused": (),
     "computed_once": ("CW306",),
     "constraint_after_trace": ("CW220",),

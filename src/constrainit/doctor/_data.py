@@ -86,6 +86,8 @@ def describe_losses(problem: Any, evidence: Evidence) -> list[LossEvidence]:
             low = end
             why = "a product of factors that are not negative"
             why += "" if activation in ("", "linear") else f", with the activation {activation},"
+        if problem.given_y is None:
+            low, high = -np.inf, np.inf  # What is drawn at random is in no range.
         sparse = "sparse" in _name(loss)
         given = keras.tree.flatten(problem.y)[place]
         each = compares_each(loss, given, spec, target)

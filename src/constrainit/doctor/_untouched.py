@@ -87,7 +87,9 @@ def _left(problem, layers):
     inputs = keras.tree.flatten(problem.x)
     if len(inputs) != 1 or not is_float(inputs[0]) or len(inputs[0].shape) < 2:
         return None
-    x, names = to_numpy(inputs[0]), {layer.name for layer in layers}
+    # A batch of NumPy is wider than what a model makes of it.
+    x = to_numpy(ops.cast(inputs[0], layers[0].compute_dtype))
+    names = {layer.name for layer in layers}
     count = x.shape[-1]
     if not 1 < count <= _MOST_COLUMNS:
         return None
@@ -96,9 +98,9 @@ def _left(problem, layers):
         for name, value in given_in_prediction(problem.model, problem.x)
         if name in names and value.shape == x.shape
     ]
-    flat = [value.reshape(-1, count) for value in (x, *given)]
     if len(given) < len(layers):
         return None
+    flat = [value.reshape(-1, count) for value in (x, *given)]
     same = np.array([[np.array_equal(v[:, i], flat[0][:, i]) for v in flat] for i in range(count)])
     left = np.flatnonzero(same.all(axis=1) & (np.ptp(flat[0], axis=0) > 0))
     # Where nothing has been changed yet, each may change what it will.

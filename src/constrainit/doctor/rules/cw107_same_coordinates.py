@@ -13,34 +13,25 @@ class SameCoordinates(Rule):
 
     Example:
         class Coupling(layers.Layer):
-            def __init__(self, keep, **others):
-                super().__init__(**others)
-                self.keep, self.net = keep, layers.Dense(2, kernel_initializer="zeros")
             def build(self, shape):
-                self.net.build(shape)
+                self.net = layers.Dense(1, kernel_initializer="zeros")
+                self.net.build((None, 1))
             def call(self, x):
-                k = ops.convert_to_tensor(self.keep)
-                return x + (1 - k) * self.net(x * k)
-        keras.utils.set_random_seed(0)
-        own = [Coupling([1.0, 0.0]), Coupling([1.0, 0.0])]
-        model = keras.Sequential([keras.Input((2,)), *own])
+                return ops.concatenate([x[:, :1], x[:, 1:] + self.net(x[:, :1])], axis=-1)
+        model = keras.Sequential([keras.Input((2,)), Coupling(), Coupling()])
         model.compile(keras.optimizers.Adam(0.05), lambda _, z: ops.sum(z**2, axis=-1))
         x = np.random.default_rng(0).normal(size=(64, 1)) * [[2.0, 1.0]]
         ci.diagnose(model, x, 0 * x)
 
     Use instead:
         class Coupling(layers.Layer):
-            def __init__(self, keep, **others):
-                super().__init__(**others)
-                self.keep, self.net = keep, layers.Dense(2, kernel_initializer="zeros")
             def build(self, shape):
-                self.net.build(shape)
+                self.net = layers.Dense(1, kernel_initializer="zeros")
+                self.net.build((None, 1))
             def call(self, x):
-                k = ops.convert_to_tensor(self.keep)
-                return x + (1 - k) * self.net(x * k)
-        keras.utils.set_random_seed(0)
-        own = [Coupling([1.0, 0.0]), Coupling([0.0, 1.0])]
-        model = keras.Sequential([keras.Input((2,)), *own])
+                x = ops.flip(x, axis=-1)
+                return ops.concatenate([x[:, :1], x[:, 1:] + self.net(x[:, :1])], axis=-1)
+        model = keras.Sequential([keras.Input((2,)), Coupling(), Coupling()])
         model.compile(keras.optimizers.Adam(0.05), lambda _, z: ops.sum(z**2, axis=-1))
         x = np.random.default_rng(0).normal(size=(64, 1)) * [[2.0, 1.0]]
         ci.diagnose(model, x, 0 * x)

@@ -24,7 +24,7 @@ def by_their_start(problem, evidence, found):
     As a factor of the exponent, as a width that it is divided by, and as a logarithm of either.
     """
     made, codes, said = evidence.small_exponentials, [], []
-    for name in made.layers:
+    for name in made.layers if made else ():
         records = [r for r in walk(problem.model) if r.layer.name == name and is_custom(r.layer)]
         # What is the fewest numbers is how wide they are, and not where.
         for record in sorted(records, key=lambda r: (len(r.shape), math.prod(r.shape))):
@@ -66,6 +66,6 @@ def _way(problem, record, mean):
 def by_a_factor(problem, evidence, found):
     """The class or function of a layer that scales its exponents to about minus one."""
     made = evidence.small_exponentials
-    if made.source is None:
+    if made is None or made.source is None:
         return None
     return edited_layer(problem, made.layers, scaled_exponential(made.source.text, made.scale))
