@@ -45,6 +45,24 @@ def of_norm(w):
 
 
 @registered
+class WithinNorm(keras.constraints.Constraint):
+    def __init__(self, bound=1.0):
+        self.bound = bound
+
+    def __call__(self, w):
+        size = ops.sqrt(ops.sum(ops.square(w)))
+        return w * (self.bound / ops.maximum(size, self.bound))
+
+    def get_config(self):
+        return {"bound": self.bound}
+
+
+@registered
+def of_norm_one(w):
+    return w / ops.maximum(ops.norm(w, axis=0, keepdims=True), 1.0)
+
+
+@registered
 def of_logits(w):
     return ops.softmax(ops.clip(w, -0.1, 0.1), axis=0)
 
@@ -87,8 +105,10 @@ def test_a_cap_that_a_norm_can_not_keep():
     assert "sqrt(6) x 0.3 = 0.735 is less" in found.message
 
 
-@pytest.mark.parametrize("constraint", [Capped(0.4), Capped(1.0), of_logits])
+@pytest.mark.parametrize(
+    "constraint", [Capped(0.4), Capped(1.0), WithinNorm(), of_norm_one, of_logits]
+)
 def test_bounds_that_leave_room(constraint):
-    """Also a clip of logits, which bounds no share."""
+    """Also a clip of logits, which bounds no share, and one of a norm, which bounds no entry."""
     found, report = no_member(constraint)
     assert not found, str(report)

@@ -27,6 +27,9 @@ _ENDS = {
 }
 """Where calls have the least and the largest number that they leave."""
 
+_ENTRY_BY_ENTRY = {*_ENDS, "abs", "relu", "cast", "convert_to_tensor", "where"}
+"""What has an entry for each that it is given."""
+
 _OF_LOGITS = ("exp", "softmax", "log_softmax", "logsumexp", "sigmoid", "softplus")
 _OF_NORMS = ("norm", "square", "sqrt", "rsqrt")
 
@@ -132,6 +135,8 @@ def _bounds(constraint: Any) -> Iterator[tuple[str, float, str, bool]]:
         return
     for function, node in _calls(constraint):
         name = ast.unparse(node.func).rpartition(".")[2]
+        if not _is_of_entries(node, function):
+            continue
         for place, is_cap in zip(_ENDS.get(name, ()), (False, True), strict=False):
             words = [
                 w.value for w in node.keywords if (w.arg or "").endswith(("min", "max")[is_cap])
@@ -142,6 +147,27 @@ def _bounds(constraint: Any) -> Iterator[tuple[str, float, str, bool]]:
                 own = given[0]
                 held = isinstance(own, ast.Attribute) and ast.unparse(own.value) == "self"
                 yield ast.unparse(node), number, own.attr if held else "", is_cap
+
+
+def _is_of_entries(node, function):
+    """Whether what a call bounds is the weight, or made of it entry by entry; a norm is not."""
+    tree, given = function_of(function), node.args[0] if node.args else None
+    if tree is None or not isinstance(given, ast.Name):
+        return False
+    names = [one.arg for one in tree.args.args if one.arg != "self"][:1]
+    made = [
+        one.value
+        for one in ast.walk(tree)
+        if isinstance(one, ast.Assign)
+        and any(isinstance(t, ast.Name) and t.id == given.id for t in one.targets)
+    ]
+    called = {
+        ast.unparse(call.func).rpartition(".")[2]
+        for value in made
+        for call in ast.walk(value)
+        if isinstance(call, ast.Call)
+    }
+    return given.id in names or (bool(made) and called <= _ENTRY_BY_ENTRY)
 
 
 def _number(node, function, constraint):
