@@ -145,6 +145,23 @@ def test_outputs_that_are_to_rise():
     assert "CW616" not in codes(model, x, y - 1.0)
 
 
+class Damped(layers.Layer):
+    """A weight that is no factor of what comes in."""
+
+    def build(self, shape):
+        self.rate = self.add_weight(shape=(), initializer="ones", constraint="non_neg")
+
+    def call(self, x):
+        return x - self.rate
+
+
+def test_a_layer_of_ones_own_is_no_product():
+    """What its weights, which may not be negative, do with its inputs is not known."""
+    x = np.random.default_rng(0).normal(size=(64, 1)).astype("float32")
+    model = keras.Sequential([keras.Input((1,)), layers.Dense(1), Damped()])
+    assert "CW616" not in codes(model, x, np.exp(x))
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_a_softmax_of_one_unit_comes_before_the_start():
     """Whatever the weights are, it gives 1."""

@@ -225,6 +225,9 @@ def _below_zero(layer, low, target, evidence):
     least = _least_of_sum(layer, evidence)
     if low > -np.inf or least is None or least >= 0 or target.low < 0 or not last:
         return 0.0
+    # What a layer of the user's own does with its weights is not known to be a product.
+    if getattr(layer, "kernel", None) is None:
+        return 0.0
     return min(last[-1], 0.0)
 
 
