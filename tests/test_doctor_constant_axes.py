@@ -33,7 +33,7 @@ class Signed(keras.constraints.Constraint):
 
 
 @registered
-def masked(w):
+def signed_by_a_list(w):
     return w * ops.array(PARTS)
 
 
@@ -56,7 +56,7 @@ def wrong_axes(constraint, right):
     ("constraint", "right", "name"),
     [
         (Signed(SIGNS), np.array(SIGNS)[:, None], "self.signs"),
-        (masked, PARTS[:, None], "PARTS"),
+        (signed_by_a_list, PARTS[:, None], "PARTS"),
     ],
 )
 def test_a_number_for_each_input_that_acts_along_the_units(constraint, right, name):
@@ -73,7 +73,7 @@ def test_a_number_for_each_input_that_acts_along_the_units(constraint, right, na
     ("constraint", "right"),
     [
         (Signed(SIGNS), np.array(SIGNS)),
-        (masked, PARTS),
+        (signed_by_a_list, PARTS),
         (by_rows, np.array(SIGNS)[:, None]),
         # Neither of the axes is that of these signs.
         (Signed(SIGNS), DRAWS.choice([-1.0, 1.0], (6, 6))),

@@ -184,5 +184,5 @@ def test_cut_points_that_start_alike():
     first = ci.diagnose(model, X, np.eye(4, dtype="float32")[grades]).findings[0]
     assert first.code == "CW502"
     assert first.treatment.healed
-    assert first.treatment.change.endswith("grade/cuts starts with its entries apart")
+    assert "grade/cuts starts with its entries apart" in first.treatment.change
     assert "ops.linspace(-2, 2, shape[0])" in first.treatment.code
