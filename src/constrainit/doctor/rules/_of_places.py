@@ -3,8 +3,8 @@
 from typing import Any
 
 
-def told_levelled(made: Any) -> tuple[str, str, dict[str, Any]]:
-    """The message, the fix and the numbers of layers that average places until they are alike."""
+def told_levelled(made: Any) -> tuple[str, str]:
+    """The message and the fix of layers that average places until they are alike."""
     first, last = made.layers[0], made.layers[-1]
     begin, given, other = made.losses
     return (
@@ -15,9 +15,4 @@ def told_levelled(made: Any) -> tuple[str, str, dict[str, Any]]:
         f"{given:.4g} in {made.steps} steps, and to {other:.4g} with a way around each layer",
         "take fewer of these layers, or add what each is given to what it gives, so that every "
         "place keeps what is its own",
-        {
-            "differ": made.differ[0], "differ_at_the_end": made.differ[1],
-            "loss_as_given": given, "loss_around": other,
-            "within": [one.name for one in made.layers],
-        },
-    )  # fmt: skip
+    )

@@ -83,7 +83,13 @@ class FadingGradient(Rule):
     def find(self, evidence):
         made = evidence.levelled
         if made is not None:
-            yield self.made(*told_levelled(made), layer=made.layers[0].name, stage="forward")
+            numbers = {
+                "differ": made.differ[0], "differ_at_the_end": made.differ[1],
+                "loss_as_given": made.losses[1], "loss_around": made.losses[2],
+                "within": [one.name for one in made.layers],
+            }  # fmt: skip
+            layer = made.layers[0].name
+            yield self.made(*told_levelled(made), numbers, layer=layer, stage="forward")
             return
         first, last = _ratio(evidence.outputs), _ratio(evidence.outputs_last)
         if first is None or last is None:
