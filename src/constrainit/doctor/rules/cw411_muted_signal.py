@@ -4,6 +4,9 @@ from constrainit.doctor.rules._rule import Rule
 
 _MUTED, _SHARE, _SHRUNK = 1e-3, 0.1, 0.5
 
+_BACK = 0.5
+"""What varies by this share of what it did has come back."""
+
 
 class MutedSignal(Rule):
     """The first step all but silences the model: a constraint makes weights far smaller.
@@ -27,7 +30,7 @@ class MutedSignal(Rule):
 
     Known limits:
         Reported if the output of the model varies over the batch by less than a thousandth of what
-        it did before the first step, and after the steps by less than a tenth. Named is the first
+        it did before the first step, and after the steps by less than half. Named is the first
         layer with a constrained weight that loses half of its norm, behind which nine tenths of the
         signal are gone. Dead units and constant outputs have their own rules, and a start that
         varies by more than a thousand is meant to become smaller. Where less is lost, a model whose
@@ -130,7 +133,7 @@ def _comes_back(evidence):
     """Whether what the model gives varies again after the steps, as once a weight leaves zero."""
     last = evidence.outputs_last
     same = bool(last) and last[-1].layer == evidence.outputs[-1].layer
-    return same and last[-1].spread >= _SHARE * evidence.outputs[-1].spread
+    return same and last[-1].spread >= _BACK * evidence.outputs[-1].spread
 
 
 def _in_order(constraints, names):
