@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from constrainit.doctor._frames import Source
 from constrainit.doctor._state import attribute
 
 
@@ -41,3 +42,16 @@ def _running(own):
             return one if id(one) in known else None
         frame = frame.f_back
     return None
+
+
+def place_of(layer: Any, source: Source | None) -> tuple[type, int]:
+    """Where a call stands in the user's code: layers of a class run the same line."""
+    return type(layer), 0 if source is None else source.line
+
+
+def by_place(calls: list[Any]) -> dict[tuple[type, int], list[Any]]:
+    """Calls, each with its `layer` and `source`, by where they stand."""
+    places: dict[tuple[type, int], list[Any]] = {}
+    for one in calls:
+        places.setdefault(place_of(one.layer, one.source), []).append(one)
+    return places

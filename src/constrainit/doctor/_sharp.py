@@ -13,7 +13,7 @@ from keras.src import backend
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._frames import Source, running_line
 from constrainit.doctor._halves import Halves, Values, can_be_halved, tried
-from constrainit.doctor._own_calls import instead
+from constrainit.doctor._own_calls import by_place, instead, place_of
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import runs_own_code
 from constrainit.doctor._statistics import to_numpy
@@ -67,10 +67,6 @@ class _Call:
     source: Source | None
     rows: np.ndarray
     result: np.ndarray
-
-    @property
-    def place(self) -> tuple[type, int]:
-        return _place(self.layer, self.source)
 
 
 def sharp(problem: Problem, evidence: Evidence, start: Values) -> SharpEvidence | None:
@@ -143,12 +139,9 @@ def _at_their_ends(problem, own):
     with instead(backend.nn, "softmax", own, noted):
         given = problem.model(problem.x, training=False)
     ends = [to_numpy(one) for one in keras.tree.flatten(given) if ops.is_tensor(one)]
-    places: dict[tuple[type, int], list[_Call]] = {}
-    for one in calls:
-        places.setdefault(one.place, []).append(one)
     return {
         place: of
-        for place, of in places.items()
+        for place, of in by_place(calls).items()
         if _share(of) > _MOST and not any(_is_one_of(one.result, ends) for one in of)
     }
 
@@ -185,12 +178,7 @@ def _softer(own, place, scale):
 
     def scaled(layer, softmax, x, axis=-1):
         line = running_line(above=(__file__, "sharp"))
-        return softmax(x * scale if _place(layer, line) == place else x, axis=axis)
+        return softmax(x * scale if place_of(layer, line) == place else x, axis=axis)
 
     with instead(backend.nn, "softmax", own, scaled):
         yield
-
-
-def _place(layer, source):
-    """Layers of a class run the same line."""
-    return type(layer), 0 if source is None else source.line

@@ -13,7 +13,7 @@ from keras.src import backend
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._frames import Source, running_line
 from constrainit.doctor._halves import Halves, Values, can_be_halved, tried
-from constrainit.doctor._own_calls import instead
+from constrainit.doctor._own_calls import by_place, instead, place_of
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import runs_own_code
 from constrainit.doctor._statistics import to_numpy
@@ -58,10 +58,6 @@ class _Call:
     layer: Any
     source: Source | None
     exponents: np.ndarray
-
-    @property
-    def place(self):
-        return _place(self.layer, self.source)
 
 
 def small_exponentials(
@@ -129,9 +125,7 @@ def _is_learnt(first, given, larger, trained):
 
 def _at_nothing(problem, own):
     """The calls of exponentials by their places, where they are next to nothing."""
-    places: dict[tuple[type, int], list[_Call]] = {}
-    for one in _calls(problem, own):
-        places.setdefault(one.place, []).append(one)
+    places = by_place(_calls(problem, own))
     return {place: calls for place, calls in places.items() if _share(calls) > _MOST}
 
 
@@ -164,12 +158,7 @@ def _scaled(own: list[Any], place: tuple[type, int], scale: float) -> Iterator[N
 
     def larger(layer, exp, x):
         line = running_line(above=(__file__, "small_exponentials"))
-        return exp(x * scale if _place(layer, line) == place else x)
+        return exp(x * scale if place_of(layer, line) == place else x)
 
     with instead(backend.numpy, "exp", own, larger):
         yield
-
-
-def _place(layer, source):
-    """Layers of a class run the same line."""
-    return type(layer), 0 if source is None else source.line
