@@ -50,7 +50,8 @@ def look(value, activation):
 def square(wide):
     """As `_jax.square`, by NumPy: TensorFlow takes a hundred times as long to begin a product."""
     flat = np.ravel(wide.numpy())
-    return np.dot(flat, flat)
+    with np.errstate(over="ignore", invalid="ignore"):  # a sum that is infinite is a finding
+        return np.dot(flat, flat)
 
 
 def build_for_fit(model, data):
