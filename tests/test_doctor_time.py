@@ -6,6 +6,7 @@ import pytest
 from keras import layers
 
 import constrainit as ci
+from constrainit.doctor import _problem
 from constrainit.doctor._probe import probe
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._state import borrowed
@@ -115,6 +116,45 @@ def test_a_treated_training_is_taken_once(farther):
     assert farther.treated(slower, [], 25) is first
     assert len(farther.treated(slower, [], 30).evidence.losses) == 31
     assert farther.treated(slowest, [], 25).changed.change.startswith("a learning rate of 0.005")
+
+
+def backwards(monkeypatch, model):
+    """What the doctor says of a model that counts as large, and how often it goes backward."""
+    import torch
+
+    taken, grad = [], torch.autograd.grad
+    monkeypatch.setattr(_problem, "_STEPS", ((20, 0), (5, 0), (1, np.inf)))
+    monkeypatch.setattr(
+        torch.autograd, "grad", lambda *given, **named: taken.append(1) or grad(*given, **named)
+    )
+    return ci.diagnose(model, SEQUENCES, SUMS), len(taken)
+
+
+op_by_op = pytest.mark.skipif(
+    keras.backend.backend() != "torch", reason="JAX compiles a step, TensorFlow has a tape"
+)
+
+
+@op_by_op
+def test_a_single_step_of_a_healthy_model_goes_backward_once(monkeypatch):
+    """After it only the loss is asked for: going backward takes twice the time of that."""
+    report, count = backwards(monkeypatch, recurrence())
+    found = report.to_dict()
+    assert report.ok
+    assert count == 1
+    assert 0 < found["loss_after_first_step"] < found["loss"]
+
+
+@op_by_op
+@pytest.mark.parametrize(
+    ("start", "rate", "ok"), [("zeros", 0.01, True), ("glorot_uniform", 1e4, False)]
+)
+def test_a_single_step_that_asks_for_more_goes_backward_again(monkeypatch, start, rate, ok):
+    """Where a weight has no gradient yet, as behind a factor of zero, or where the loss grows."""
+    last = layers.Dense(1, kernel_initializer=start)
+    report, count = backwards(monkeypatch, recurrence(last, rate=rate))
+    assert count >= 2
+    assert report.ok is ok
 
 
 def said(report):

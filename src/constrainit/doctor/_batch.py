@@ -1,12 +1,14 @@
 """A batch, targets and a loss for a model that came without them."""
 
+import math
 from typing import Any
 
 import keras
 import numpy as np
-from keras import tree
+from keras import ops, tree
 
 from constrainit._shapes import in_declared_order, input_specs
+from constrainit.doctor._recording import is_float
 
 BATCH = 32
 
@@ -101,3 +103,17 @@ def name_of_loss(loss: Any) -> str:
     if isinstance(loss, str):
         return loss
     return getattr(loss, "name", None) or str(getattr(loss, "__name__", type(loss).__name__))
+
+
+def loss_of(model: keras.Model, x: Any, y: Any, predictions: Any) -> Any:
+    """The loss of predictions; NaN where PyTorch raises because they are not finite.
+
+    Its binary cross-entropy refuses a NaN, for which the other backends give NaN.
+    """
+    try:
+        return model.compute_loss(x=x, y=y, y_pred=predictions, sample_weight=None)
+    except RuntimeError:
+        total = sum(ops.sum(one) for one in keras.tree.flatten(predictions) if is_float(one))
+        if keras.backend.backend() != "torch" or bool(ops.isfinite(total)):
+            raise
+        return total * math.nan

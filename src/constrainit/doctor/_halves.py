@@ -9,8 +9,9 @@ import numpy as np
 from keras import ops
 
 from constrainit.doctor._at_length import are_many
+from constrainit.doctor._batch import loss_of
 from constrainit.doctor._dropping import dropping_nothing
-from constrainit.doctor._problem import Problem, loss_of
+from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import as_it_is
 from constrainit.doctor._state import attribute, borrowed, snapshot
 from constrainit.doctor._statistics import to_numpy

@@ -10,7 +10,8 @@ from typing import Any
 
 from keras import ops
 
-from constrainit.doctor._problem import Problem, loss_of
+from constrainit.doctor._batch import loss_of
+from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import as_it_is
 from constrainit.doctor._state import attribute
 

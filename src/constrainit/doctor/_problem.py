@@ -15,7 +15,7 @@ from constrainit._precision import dtype_of
 from constrainit.doctor import _batch, _own_optimizer
 from constrainit.doctor._orders import as_outputs, filled, losses_of
 from constrainit.doctor._pace import Pace
-from constrainit.doctor._recording import Recording, as_it_is, count_of, is_float
+from constrainit.doctor._recording import Recording, as_it_is, count_of
 from constrainit.doctor._state import attribute
 from constrainit.doctor.engines import engine
 from constrainit.doctor.engines._result import Stepped
@@ -58,6 +58,7 @@ class Problem:
         operations: How many operations a loss takes, as its first step has shown; 0 if not known.
         came_with: The constraints that the model came with, by variable; None before a look.
         start: Where the model was before a kept step was put in place; None if none was.
+        backward: Whether a step that is taken op by op goes backward, too.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class Problem:
         self._step: Any = None
         self._loss_is_set = self.adds_losses = False
         self._between = 0
-        self._looking = True
+        self._looking = self.backward = True
         self.loss_name = ""
         self.given_steps, self.steps, self.more = steps, steps or 0, 0
         self.given_y = None if y is None else _tensors(y)
@@ -272,22 +273,8 @@ class Problem:
         else:
             predictions, outputs = self.model(x, training=True), []
         with attribute(self.model, "_compile_loss", self.compiled_loss):
-            loss = loss_of(self.model, x, y, predictions)
+            loss = _batch.loss_of(self.model, x, y, predictions)
         return ops.cast(loss, "float32"), outputs
-
-
-def loss_of(model: keras.Model, x: Any, y: Any, predictions: Any) -> Any:
-    """The loss of predictions; NaN where PyTorch raises because they are not finite.
-
-    Its binary cross-entropy refuses a NaN, for which the other backends give NaN.
-    """
-    try:
-        return model.compute_loss(x=x, y=y, y_pred=predictions, sample_weight=None)
-    except RuntimeError:
-        total = sum(ops.sum(one) for one in keras.tree.flatten(predictions) if is_float(one))
-        if keras.backend.backend() != "torch" or bool(ops.isfinite(total)):
-            raise
-        return total * math.nan
 
 
 def _nothing() -> None:

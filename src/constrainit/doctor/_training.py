@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from keras import ops
@@ -10,13 +9,15 @@ from keras import ops
 from constrainit.doctor import _beyond, _own_optimizer, _penalty
 from constrainit.doctor._constraints import Constraints
 from constrainit.doctor._corners import corners, is_inside, passed, small_weights
-from constrainit.doctor._evidence import EntryEvidence, Evidence, GradientEvidence, NegatedEvidence
+from constrainit.doctor._entries import entries
+from constrainit.doctor._evidence import Evidence, GradientEvidence, NegatedEvidence
 from constrainit.doctor._far_points import bounds_the_loss
 from constrainit.doctor._kinks import kinks
 from constrainit.doctor._loss_weights import parts_of
 from constrainit.doctor._losses_at import looked, loss_anew
 from constrainit.doctor._mapped import note_first_step
 from constrainit.doctor._problem import Problem
+from constrainit.doctor._state import attribute
 from constrainit.doctor._statistics import as_output, to_numpy
 from constrainit.doctor._stuck import stuck
 from constrainit.doctor._switches import switches
@@ -89,7 +90,7 @@ class Training:
             self.constraints.move(problem.trainable, stepped, index == 1)
             problem.advance(stepped)
             stepped.before = []
-            before, stepped = stepped, problem.step(looking=index in (1, self.steps))
+            before, stepped = stepped, self._next(index)
             weights = self._numbers(stepped)
             if index == 1:
                 self._second(stepped, weights)
@@ -117,6 +118,24 @@ class Training:
             self._doubts(small)
             self._weigh_penalties()
             looked(problem, "penalties", _penalty.measure, problem, evidence, began)
+
+    def _next(self, index):
+        """The step after an update; forward only where it is dear and its gradients tell no more.
+
+        That is so if it is the only one, and the one before it has moved each weight.
+        """
+        problem, known = self.problem, self.evidence.gradients
+        looking = index in (1, self.steps)
+        if (
+            self.steps == 1
+            and not _penalty.penalised(problem)
+            and all(made.norm and not made.nonfinite and not made.still for made in known)
+        ):
+            with attribute(problem, "backward", False):
+                stepped = problem.step(looking)
+            if float(stepped.loss) <= _GROWN * abs(self.evidence.losses[0]):
+                return stepped
+        return problem.step(looking)
 
     def _weigh_penalties(self):
         found = _penalty.total(self.problem)
@@ -162,7 +181,7 @@ class Training:
         evidence.loss = float(stepped.loss)
         evidence.losses = [evidence.loss]
         evidence.outputs = self._outputs(stepped)
-        evidence.entries = self._entries(stepped)
+        evidence.entries = entries(self.problem, stepped, evidence.outputs)
         seen = zip(self.records, weights, stepped.connected, strict=True)
         for record, numbers_of, connected in seen:
             if record is None:
@@ -197,6 +216,8 @@ class Training:
 
     def _later(self, stepped, weights):
         self.evidence.losses.append(float(stepped.loss))
+        if self.problem.trainable and not stepped.connected:
+            return
         known = [w for r, w in zip(self.records, weights, strict=True) if r is not None]
         for made, numbers_of in zip(self.evidence.gradients, known, strict=True):
             # A gradient that is not finite is one.
@@ -259,26 +280,6 @@ class Training:
             as_output(*name, np.asarray(ops.convert_to_numpy(found)), norms.get(place))
             for place, (name, found) in enumerate(named)
         ]
-
-    def _entries(self, stepped):
-        """For each layer of the user's own: the gradients at what enters and what leaves it."""
-        entering: dict[str, list[Any]] = {}
-        recording = self.problem.recording
-        for index, ((layer, place), signal) in enumerate(
-            zip(recording.watched, stepped.signals, strict=True)
-        ):
-            if place is None and index not in recording.unwatched:
-                norm = 0.0 if signal is None else float(signal) / self.problem.loss_scale
-                entering.setdefault(layer, []).append(norm)
-        found = []
-        for layer, norms in entering.items():
-            outputs = [o for o in self.evidence.outputs if o.layer == layer]
-            leaves = max((o.gradient or 0.0 for o in outputs), default=0.0)
-            kind = outputs[0].kind if outputs else ""
-            swapped = recording.is_swapped(layer)
-            stops = recording.says(layer, "stop_gradient") and not swapped
-            found.append(EntryEvidence(layer, kind, max(norms), leaves, stops, swapped))
-        return found
 
     def _unknown(self):
         """The weights that the model's own optimizer does not know; a copy has been built anew."""

@@ -31,6 +31,8 @@ def compile_step(gradients_of, whole=lambda gradient: gradient, applied=applied)
     """
 
     def step(problem):
+        if not problem.backward:
+            return _forward(problem)
         loss, outputs, found, signals = gradients_of(problem)
         gradients = list(found)
         connected = [gradient is not None for gradient in gradients]
@@ -50,6 +52,14 @@ def compile_step(gradients_of, whole=lambda gradient: gradient, applied=applied)
         )
 
     return step
+
+
+def _forward(problem):
+    """What a step gives without its gradients."""
+    loss, outputs = problem.loss(problem.x, problem.y)
+    signals = [None] * len(problem.recording.watched)
+    weights = [weigh_at_once(_value(variable), None) for variable in problem.trainable]
+    return Stepped(ops.stop_gradient(loss), outputs, signals, weights, connected=[])
 
 
 def _update(stepped, optimizer, trainable, gradients, applied):

@@ -36,7 +36,8 @@ class Stepped:
             loss does not depend on it.
         weights: For each trainable variable the numbers `WEIGHT_NUMBERS`; what they say of the
             update only after it.
-        connected: For each trainable variable whether the backend gave it a gradient at all.
+        connected: For each trainable variable whether the backend gave it a gradient at all;
+            empty where none was asked for.
         before: The trainable variables before the step.
         updated: The trainable variables after the step.
         slots: The optimizer's variables after the step, or None where they hold it already.

@@ -13,8 +13,8 @@ import numpy as np
 from keras import ops
 from keras.src.backend.common import global_state
 
+from constrainit.doctor._batch import loss_of
 from constrainit.doctor._frames import Source, _is_users
-from constrainit.doctor._problem import loss_of
 from constrainit.doctor._state import attribute, borrowed
 from constrainit.doctor.trace._record import Recorder
 
