@@ -60,7 +60,14 @@ def equal_entries(problem: Problem, evidence: Evidence, start: Values) -> EqualE
     if evidence.trained or evidence.own is not None or not can_be_halved(problem):
         return None
     values = {id(variable): to_numpy(value) for variable, value in start}
-    known = [r for r in evidence.weights if is_custom(r.layer) and r.variable.trainable]
+    # Exponentials that are next to nothing leave units empty, too, and have a remedy of their own.
+    small = evidence.small_exponentials
+    others = set() if small is None else set(small.layers)
+    known = [
+        r
+        for r in evidence.weights
+        if is_custom(r.layer) and r.variable.trainable and r.layer.name not in others
+    ]
     for record in [r for r in known if _is_equal(values.get(id(r.variable)))]:
         with tried(problem, "entries that start apart are"):
             found = _with_apart(problem, record, start, values[id(record.variable)])
