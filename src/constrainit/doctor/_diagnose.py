@@ -246,7 +246,6 @@ def _report(
 ) -> Report:
     if found is None:
         found = findings(evidence)
-    shapes = [list(np.shape(part)) for part in keras.tree.flatten(x)]
     backend = keras.backend.backend()
     environment = {
         "constrainit": _own_version(),
@@ -256,7 +255,7 @@ def _report(
         "python": platform.python_version(),
         "numpy": np.__version__,
         "seed": seed,
-        "batch": shapes,
+        "batch": _shapes(x),
         "loss": loss,
         "model": model.name,
         "model_class": type(model).__name__,
@@ -266,6 +265,14 @@ def _report(
         "target": target,
     }
     return Report(environment, evidence, tuple(found))
+
+
+def _shapes(x):
+    """The shapes of inputs, those with names in the order in which they stand."""
+    if isinstance(x, (dict, list, tuple)):
+        parts = x.values() if isinstance(x, dict) else x
+        return [shape for part in parts for shape in _shapes(part)]
+    return [list(np.shape(x))]
 
 
 def _own_version():
