@@ -21,10 +21,12 @@ from constrainit.doctor._finding import Finding, of_classes
 from constrainit.doctor._fitted import faint
 from constrainit.doctor._frames import fault
 from constrainit.doctor._given_batch import replayed
+from constrainit.doctor._halves import values_of
 from constrainit.doctor._losses_at import looked
 from constrainit.doctor._misbuilt import misbuilt
 from constrainit.doctor._of_keras_2 import in_place, keras_ops_for, missing_names, names_of
 from constrainit.doctor._other_axes import other_axes
+from constrainit.doctor._otherwise import otherwise
 from constrainit.doctor._overruled import overruled
 from constrainit.doctor._own_step import has_own_step
 from constrainit.doctor._probe import probe
@@ -37,7 +39,7 @@ from constrainit.doctor._tight import tight
 from constrainit.doctor._twin import twin_of
 from constrainit.doctor._whole_norms import whole_norms
 from constrainit.doctor._zero_outputs import zero_outputs
-from constrainit.doctor.rules import OF_CLASSES, findings, in_order
+from constrainit.doctor.rules import OF_CLASSES, findings, in_order, tells_of_harm
 from constrainit.doctor.treatments import treat
 from constrainit.doctor.treatments._remedy import Changed, seen, write
 from constrainit.doctor.treatments.built_anew import built_anew
@@ -177,6 +179,10 @@ def examine(
         note_rate(problem, evidence)
         evidence.overruled = overruled(problem, evidence)
         found = findings(evidence)
+        if not any(finding.counts and tells_of_harm(finding) for finding in found):
+            put_back()
+            evidence.otherwise = otherwise(problem, evidence, values_of(problem.model))
+            found = findings(evidence)
         names = missing_names(evidence)
         if names:
             evidence = _with_keras_ops(problem, evidence, found, names)

@@ -15,6 +15,7 @@ class Asked:
         levelled: Layers that make the places of an example alike, where fewer of them train.
         exchanged_labels: Labels that a loss takes the other way around.
         reshaped: A `Reshape` that should exchange two axes.
+        otherwise: One thing with which the model learns that learns little as it is; asked once.
     """
 
     small_exponentials: Any = None
@@ -22,3 +23,4 @@ class Asked:
     levelled: Any = None
     exchanged_labels: Any = None
     reshaped: Any = None
+    otherwise: Any = None

@@ -77,6 +77,7 @@ from constrainit.doctor.rules.cw508_epsilon_underflows import EpsilonUnderflows
 from constrainit.doctor.rules.cw509_no_second_derivative import NoSecondDerivative
 from constrainit.doctor.rules.cw510_stuck_at_bound import StuckAtBound
 from constrainit.doctor.rules.cw511_loss_outweighed import LossOutweighed
+from constrainit.doctor.rules.cw512_learns_otherwise import LearnsOtherwise
 from constrainit.doctor.rules.cw601_learning_rate_too_high import LearningRateTooHigh
 from constrainit.doctor.rules.cw602_unscaled_data import UnscaledData
 from constrainit.doctor.rules.cw603_wrong_loss import WrongLoss
@@ -132,6 +133,7 @@ RULES = (
     ModelFails(), NonfiniteForward(), NonfiniteGradient(), NonfiniteLoss(), OwnStepBreaks(),
     StepTrainsNothing(), ExplodingSignal(), SaturatedStart(), DeadStart(), StuckAtBound(),
     NoGradient(), ConstantOutput(), FadingGradient(), LostUpdate(), LossGrows(), LateStatistics(),
+    LearnsOtherwise(),
     NotSaved(),
     LayerNotSaved(), StateNotSaved(),
 )  # fmt: skip
@@ -157,7 +159,7 @@ def findings(evidence: Evidence) -> list[Finding]:
 OF_CLASSES = tuple(rule.code for rule in RULES if rule.of_class)
 
 
-def _harms(finding):
+def tells_of_harm(finding: Finding) -> bool:
     """Whether a finding tells of harm to training, which a start inside may be no cure of."""
     if finding.code not in _BEFORE_HARM or finding.harms:
         return True
@@ -186,7 +188,7 @@ def in_order(found: Iterable[Finding]) -> list[Finding]:
 
     causes = [finding for finding in found if not cause_of(finding, found)]
     following = {id(cause): [f for f in found if cause_of(f, found) is cause] for cause in causes}
-    harm = [finding for finding in found if finding.counts and _harms(finding)]
+    harm = [finding for finding in found if finding.counts and tells_of_harm(finding)]
 
     def level(finding):
         group = [finding, *following[id(finding)]]
