@@ -52,7 +52,10 @@ class LearnsOtherwise(Rule):
     """
 
     code, name, stage = "CW512", "learns-otherwise", "training"
-    numbers = ("loss", "loss_as_given", "loss_otherwise", "loss_longer", "loss_otherwise_longer")
+    numbers = (
+        "loss", "loss_as_given", "loss_otherwise", "loss_longer", "loss_otherwise_longer", "factor",
+        "shift",
+    )  # fmt: skip
 
     def find(self, evidence):
         made = evidence.otherwise
