@@ -8,6 +8,7 @@ import pytest
 from keras import ops
 
 import constrainit as ci
+from constrainit.doctor._set_code import written
 
 
 class Summed(ci.ConstraintSet):
@@ -151,3 +152,66 @@ def test_class_as_it_should_be():
     ci.prepare(model)
     model.fit(np.ones((4, 6), "float32"), np.ones((4, 3)), verbose=0)
     assert ci.check(model).ok
+
+
+class Length(ci.ConstraintSet):
+    """Each unit of one norm: right, and given a wrong axis below."""
+
+    convex = False
+
+    def __init__(self, norm=1.0, axis=None):
+        self.norm = norm
+        self.axis = axis
+
+    def _nearest(self, w, dtype, where=None):
+        norm = ops.sqrt(ops.sum(w * w, axis=self.axis, keepdims=True))
+        return self.norm * w / ops.maximum(norm, 1e-7)
+
+
+class Halved(ci.ConstraintSet):
+    """No projection: it moves its own result."""
+
+    def _nearest(self, w, dtype, where=None):
+        return w * 0.5
+
+
+def _wide(constraint):
+    dense = keras.layers.Dense(8, name="a", kernel_constraint=constraint)
+    model = keras.Sequential([keras.Input((6,)), dense, keras.layers.Dense(1, name="b")])
+    model.compile("adam", "mse")
+    return model
+
+
+@pytest.mark.in_turns(every=8)
+@pytest.mark.parametrize("inside", [lambda s: s, ci.Braked])
+def test_own_class_is_pasted_by_its_own_name(inside):
+    """Of a class that this library does not export it knows no alias."""
+    model = _wide(inside(Length(0.3, axis=1)))
+    (found,) = [one for one in ci.diagnose(model).findings if one.code == "CW301"]
+    code = found.treatment.code if found.treatment else ""
+    assert "ci.Length" not in code
+    assert "Length(norm=0.3, axis=[0])" in code
+    exec(code, {"ci": ci, "Length": Length, "model": model})
+    assert ci.check(model).ok
+
+
+@pytest.mark.in_turns(every=8)
+def test_set_that_is_no_projection_is_not_its_own_remedy():
+    """Nor does it leave zeros outside, which are its only members."""
+    report = ci.diagnose(_wide(Halved()))
+    assert "CW205" in {one.code for one in report.findings}
+    assert "the constraint means" not in str(report)
+    assert "zero vector" not in str(report)
+
+
+def test_names_of_sets_in_code():
+    """An own class within a list, or derived from one of ours, goes by its own name."""
+
+    class Prices(ci.NonNegative):
+        pass
+
+    parts = ci.Product([ci.NonNegative(), Length(axis=-1)], [2, 2])
+    assert written(parts).startswith(
+        "ci.Product(sets=[ci.NonNegative(), Length(norm=1.0, axis=-1)]"
+    )
+    assert written(Prices() & ci.MaxNorm(2.0)) == "Prices() & ci.MaxNorm(radius=2.0)"
