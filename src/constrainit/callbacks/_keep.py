@@ -8,15 +8,15 @@ import keras
 
 from constrainit import _checks
 from constrainit._average import averages
-from constrainit._effective import effective_records
-from constrainit._obey import measured
+from constrainit._effective import EffectiveRecord, effective_records
+from constrainit._obey import Row, measured
 from constrainit._refused import check_compiled
 from constrainit._reparametrized import seen_records
 from constrainit._set import ConstraintSet
 from constrainit._signatures import Told
 from constrainit._warning import warn
 from constrainit.callbacks._train_function import Through
-from constrainit.model import constrained_records, is_built
+from constrainit.model import GroupRecord, constrained_records, is_built
 from constrainit.sets import Custom, as_set
 
 MODES = ("repair", "warn", "raise")
@@ -163,7 +163,7 @@ class KeepFeasible(Told, keras.callbacks.Callback):
         self.repairs += outside
         self._say(moment, outside)
         if self.mode == "repair" and moment in ("epoch end", "test begin", "predict begin"):
-            _project_averages(self.model.optimizer)
+            _project_averages(self.model.optimizer, found)
 
     def _say_idle(self) -> None:
         """Warns, once, of a model in which no weight obeys anything."""
@@ -223,7 +223,12 @@ def _is_own(constraint: Any) -> bool:
     return isinstance(as_set(constraint), Custom)
 
 
-def _project_averages(optimizer: Any) -> None:
+def _project_averages(optimizer: Any, found: list[Row]) -> None:
+    sets = {
+        id(record.variable): a_set
+        for record, a_set, *_ in found
+        if not isinstance(record, (GroupRecord, EffectiveRecord)) and not a_set.paced
+    }
     for variable, average in averages(optimizer):
-        if isinstance(variable.constraint, ConstraintSet) and not variable.constraint.paced:
-            average.assign(variable.constraint.project(average))
+        if id(variable) in sets:
+            average.assign(sets[id(variable)].project(average))
