@@ -19,6 +19,7 @@ import keras
 from constrainit import _checks
 from constrainit._average import ending_inside, of_members
 from constrainit._axes import RECURRENT, resolve, unit_axes
+from constrainit._gates import warn_if_cut_across
 from constrainit._idle import warn_if_idle
 from constrainit._joint import Joint, act, group_of
 from constrainit._measure import lacking
@@ -56,6 +57,7 @@ def _knows_its_layer(add_weight):
             if isinstance(a_set, ConstraintSet):
                 kwargs["constraint"] = a_set = resolve(a_set, *where)
                 warn_if_idle(a_set, where[2], where[3])
+                warn_if_cut_across(a_set, self, where[2], where[3])
             if isinstance(a_set, Joint):
                 return _joined(add_weight, group_of(self, a_set), where, args, kwargs)
             if isinstance(a_set, SelfStarting):

@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from constrainit._gates import warn_if_cut_across
 from constrainit._idle import warn_if_idle
 from constrainit._joint import Group, Joint, Member
 from constrainit._measure import lacking
@@ -92,6 +93,7 @@ def _warn_of_idle(chosen):
     for record, _, resolved in chosen.values():
         if resolved is not None and not isinstance(resolved, Member):
             warn_if_idle(resolved, record.shape, record.path)
+            warn_if_cut_across(resolved, record.layer, record.shape, record.path)
 
 
 def _matching(model, records, pattern):

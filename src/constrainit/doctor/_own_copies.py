@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import keras
 import numpy as np
 
+from constrainit._gates import gates_of
 from constrainit._signatures import NAMED
 from constrainit.doctor._blocks import distance
 from constrainit.doctor._constraint_doubts import NOTICEABLE
-from constrainit.doctor._layouts import gates_of
 from constrainit.doctor._misfits import Constant
 from constrainit.doctor._set_code import name_of
 from constrainit.doctor._statistics import to_numpy
@@ -191,7 +191,7 @@ def _image(constraint, record):
 
 def _gates(made):
     """The gates that a weight holds, where a constraint fails for all and works for each."""
-    gates = gates_of(made.record)
+    gates = gates_of(made.record.layer)
     if gates == 1 or not _fails(made):
         return 0
     return gates if _image(Blocks(made.record.constraint, gates), made.record) is not None else 0
