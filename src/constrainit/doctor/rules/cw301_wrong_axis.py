@@ -213,10 +213,18 @@ def _name(made):
 
 
 def _of_axes(made):
-    """The names of the sets that have axes, of a set that may consist of several."""
-    constraint = made.record.constraint
-    parts = constraint.sets if isinstance(constraint, Intersection) else [constraint]
-    return " and ".join(own_name(one) for one in parts if one.unit_axis is not None)
+    """The names of the sets that have axes, of a set that applies one, or consists of several."""
+    return " and ".join(dict.fromkeys(own_name(one) for one in _with_axes(made.record.constraint)))
+
+
+def _with_axes(constraint):
+    inner = getattr(constraint, "set", None)
+    parts = [inner] if isinstance(inner, ConstraintSet) else getattr(constraint, "sets", None)
+    if parts is not None:
+        for one in parts:
+            yield from () if one is None else _with_axes(one)
+    elif constraint.unit_axis is not None:
+        yield constraint
 
 
 def _does_harm(made):
