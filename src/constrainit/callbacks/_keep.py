@@ -15,6 +15,7 @@ from constrainit._reparametrized import seen_records
 from constrainit._set import ConstraintSet
 from constrainit._signatures import Told
 from constrainit._warning import warn
+from constrainit._words import nothing_to_keep
 from constrainit.callbacks._train_function import Through
 from constrainit.model import GroupRecord, constrained_records, is_built
 from constrainit.sets import Custom, as_set
@@ -170,11 +171,7 @@ class KeepFeasible(Told, keras.callbacks.Callback):
         if self._idle or effective_records(self.model) or seen_records(self.model):
             return
         self._idle = True
-        warn(
-            f"`KeepFeasible` has nothing to keep: no weight of {self.model.name!r} has a "
-            "constraint. Give a layer one, Dense(64, **constrained(kernel=a_set)), or a built "
-            'model, constrain(model, {"*/kernel": a_set}).'
-        )
+        warn(nothing_to_keep("KeepFeasible", self.model))
 
     def _may_be_undone(self, moment: str) -> bool:
         """Whether a `StopAtFault` has yet to look at the steps of the epoch."""
