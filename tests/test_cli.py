@@ -846,6 +846,7 @@ def test_file_with_a_function_as_a_constraint(folder, package, name):
         assert found.exit_code == 2, found.output
         assert f"needs the custom object {name!r}, which is not registered" in found.output
         assert "--import MODULE" in found.output
+        assert found.stdout == "", "there is no table"
 
 
 def test_classes_that_are_not_registered(folder):

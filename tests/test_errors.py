@@ -430,6 +430,11 @@ def test_nearest_pattern(pattern, near):
     assert nearest(pattern, paths) == near
 
 
+def test_no_pattern_of_any_name():
+    """What has no name of a weight or a layer in it is like no pattern that has one."""
+    assert nearest("zz/*/*", ["d1/kernel", "d1/bias"]) == ""
+
+
 def test_numpy_integers_are_integers():
     """A seed of `prepare` may come from an array."""
     model = keras.Sequential(
