@@ -825,6 +825,30 @@ def test_saved_model(folder, unregistered):
     del sys.modules["objects"]
 
 
+@pytest.mark.parametrize(
+    ("package", "name"), [("mine", "mine>halved"), (None, "halved")], ids=["registered", "plain"]
+)
+def test_file_with_a_function_as_a_constraint(folder, package, name):
+    """It is called by the name that the file has, as a class is, with what is to be imported."""
+    (folder / "rules.py").write_text("def halved(w):\n    return w * 0.5\n")
+    sys.path.insert(0, str(folder))
+    import rules  # pyright: ignore[reportMissingImports]
+
+    with registered_as_before():
+        rule = rules.halved
+        if package:
+            rule = keras.saving.register_keras_serializable(package)(rule)
+        dense = keras.layers.Dense(2, kernel_constraint=rule)
+        keras.Sequential([keras.Input((5,)), dense]).save(folder / "ruled.keras")
+    del sys.modules["rules"]
+    for command in ("check", "doctor"):
+        found = CliRunner().invoke(cli, [command, str(folder / "ruled.keras")])
+        assert found.exit_code == 2, found.output
+        assert f"needs the custom object {name!r}, which is not registered" in found.output
+        assert "--import MODULE" in found.output
+        assert found.stdout == "", "there is no table"
+
+
 def test_classes_that_are_not_registered(folder):
     """The user's own module is asked for them by name; of a function it is said what to write."""
     (folder / "mine.py").write_text(

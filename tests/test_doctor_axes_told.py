@@ -294,3 +294,24 @@ def test_a_reduction_that_loses_its_axis_has_one_cure(layer, x, right):
     assert first.treatment.healed, str(report)
     assert f"axis={right}, keepdims=True)" in changed_lines(first.treatment)[0]
     assert first.treatment.note == ""
+
+
+WRAPPED = {
+    "Braked": ci.Braked(ci.UnitNorm(axis=1)),
+    "Every": ci.Every(ci.UnitNorm(axis=1), 2),
+    "Masked": ci.Masked(ci.UnitNorm(axis=1), np.tri(6, 8) > 0),
+    "Blocks": ci.Blocks(ci.UnitNorm(axis=1), 2),
+}
+
+
+@pytest.mark.parametrize("name", WRAPPED)
+def test_the_set_that_has_the_axis_is_named(name):
+    """And not what applies it, which takes no axis, or cuts along another one."""
+    dense = layers.Dense(8, kernel_constraint=WRAPPED[name])
+    model = keras.Sequential([keras.Input((6,)), dense, layers.Dense(1)])
+    model.compile("adam", "mse")
+    report = ci.diagnose(model, X, Y, steps=1)
+    found = [one for one in report.findings if one.code == "CW301"]
+    assert ["leave `axis` out of UnitNorm, which" in one.fix for one in found] == [True], str(
+        report
+    )

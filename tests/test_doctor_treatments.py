@@ -181,7 +181,7 @@ def test_a_change_that_brings_something_else_says_what():
     here, other = (Finding(code, "", "error", "", "", "w", "", "") for code in ("CW208", "CW102"))
     after = Look(Changed("another set"), Evidence(), [other])
     assert not write([here], after, [here])
-    assert here.treatment.change == "another set (then there is CW102)"
+    assert here.treatment.change == "another set (it is gone then, but there is CW102)"
     here.treatment = None
     assert write([here], after, [here], brings=("CW102",))
     assert here.treatment.change == "another set"

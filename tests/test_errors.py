@@ -430,6 +430,11 @@ def test_nearest_pattern(pattern, near):
     assert nearest(pattern, paths) == near
 
 
+def test_no_pattern_of_any_name():
+    """What has no name of a weight or a layer in it is like no pattern that has one."""
+    assert nearest("zz/*/*", ["d1/kernel", "d1/bias"]) == ""
+
+
 def test_numpy_integers_are_integers():
     """A seed of `prepare` may come from an array."""
     model = keras.Sequential(
@@ -523,8 +528,30 @@ LACKING = [
     (keras.layers.MultiHeadAttention, (2, 3), "query", "for 'kernel', 'bias'.* constrain\\(model"),
     (keras.layers.LSTM, (2,), "recurent_kernel", "'recurrent', 'bias'.* Write recurrent_cons"),
     (keras.layers.BatchNormalization, (), "kernel", "for 'beta', 'gamma'"),
-    (keras.layers.ReLU, (), "kernel", "no constraint.*constrain\\(model"),
+    (keras.layers.ReLU, (), "kernel", "no constraint.*of this kind has no weights"),
     (Own, (), "scale", "no constraint.*Give it to `add_weight` in the class"),
+    (
+        keras.layers.Bidirectional,
+        (keras.layers.GRU(2),),
+        "recurrent",
+        r"Give it to the layer inside, Bidirectional\(Inner\(..., \*\*constrained\(...\)\)\), or to a built",
+    ),
+    (
+        keras.layers.TimeDistributed,
+        (keras.layers.Dense(2),),
+        "kernel",
+        "Give it to the layer inside",
+    ),
+    (keras.layers.RNN, (keras.layers.GRUCell(2),), "kernel", "Give it to the cell inside, RNN"),
+    (
+        ci.Reparametrized,
+        (keras.layers.Dense(2),),
+        "kernel",
+        "under the name of its weight.*Write Reparametrized.layer, kernel=a_set",
+    ),
+    (keras.layers.Dropout, (0.1,), "kernel", "A layer of this kind has no weights"),
+    (keras.layers.Concatenate, (), "kernel", "A layer of this kind has no weights"),
+    (keras.layers.Normalization, (), "mean", "no constraint.*Give it to a built model"),
 ]
 
 

@@ -649,3 +649,15 @@ WRONG = [
     (lambda: ci.hold(3), "`model` of `hold` must be a Keras model or layer. Received: model=3."),
 ]  # fmt: skip
 test_message = whole_messages(WRONG)
+
+
+def test_hold_of_nothing_says_so_once():
+    """As `KeepFeasible` does; not of a model whose weights are seen through maps."""
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)], name="bare")
+    with pytest.warns(UserWarning, match="`hold` has nothing to keep: no weight of 'bare'"):
+        ci.hold(model)
+    mapped = ci.Reparametrized(keras.layers.Dense(2), kernel=ci.Positive())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ci.hold(model)
+        ci.hold(keras.Sequential([keras.Input((3,)), mapped]))

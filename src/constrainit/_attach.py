@@ -9,9 +9,7 @@ is being built. Calls that involve no `ConstraintSet` pass through untouched. A 
 what it does with moving averages keep those inside, see `_average.py`.
 """
 
-import difflib
 import functools
-import inspect
 from typing import Any
 
 import keras
@@ -19,12 +17,14 @@ import keras
 from constrainit import _checks
 from constrainit._average import ending_inside, of_members
 from constrainit._axes import RECURRENT, resolve, unit_axes
+from constrainit._gates import warn_if_cut_across
 from constrainit._idle import warn_if_idle
 from constrainit._joint import Joint, act, group_of
 from constrainit._measure import lacking
 from constrainit._seen import trained_of
 from constrainit._set import ConstraintSet
 from constrainit._step import telling
+from constrainit._taken import SUFFIX, not_taken
 from constrainit._warning import warn
 from constrainit._words import with_article
 from constrainit.initializers import Feasible, MatchingBias
@@ -35,7 +35,6 @@ from constrainit.sets import SelfStarting
 _MARK = "__constrainit__"
 _START = "_constrainit_start"
 _TOLD = "_constrainit_told"
-_SUFFIX = "_constraint"
 _SWITCHES = (
     ("bias", "use_bias", False), ("bias", "bias_axes", None), ("gamma", "scale", False),
     ("beta", "center", False),
@@ -56,6 +55,7 @@ def _knows_its_layer(add_weight):
             if isinstance(a_set, ConstraintSet):
                 kwargs["constraint"] = a_set = resolve(a_set, *where)
                 warn_if_idle(a_set, where[2], where[3])
+                warn_if_cut_across(a_set, self, where[2], where[3])
             if isinstance(a_set, Joint):
                 return _joined(add_weight, group_of(self, a_set), where, args, kwargs)
             if isinstance(a_set, SelfStarting):
@@ -129,7 +129,7 @@ def _inside(initializer, a_set, where):
 def _warn_of_idle(layer):
     """Warns, once, of a set for a weight that the layer is made without."""
     for argument, switch, off in _SWITCHES:
-        given = vars(layer).get(f"{argument}{_SUFFIX}")
+        given = vars(layer).get(f"{argument}{SUFFIX}")
         if not _is_ours(given) or vars(layer).get(switch, given) is not off:
             continue
         if (told := (argument, switch)) not in layer.__dict__.setdefault(_TOLD, set()):
@@ -170,9 +170,9 @@ def _taking_what_it_has(init):
     # Of the form of what it wraps: Keras reads it to make configs (`Operation.__new__`).
     @functools.wraps(init)
     def wrapper(self, **kwargs):
-        lost = [n for n, v in kwargs.items() if n.endswith(_SUFFIX) and _is_ours(v)]
+        lost = [n for n, v in kwargs.items() if n.endswith(SUFFIX) and _is_ours(v)]
         if lost:
-            raise ValueError(_lost(type(self), lost[0]))
+            raise ValueError(not_taken(type(self), lost[0]))
         init(self, **kwargs)
 
     return wrapper
@@ -180,25 +180,6 @@ def _taking_what_it_has(init):
 
 def _is_ours(value):
     return isinstance(value, (ConstraintSet, Joint))
-
-
-def _lost(kind, given):
-    """What a class of layers has in the place of a constraint that it does not take."""
-    signatures = [inspect.signature(one.__init__).parameters for one in kind.__mro__]
-    found = [n.removesuffix(_SUFFIX) for one in signatures for n in one if n.endswith(_SUFFIX)]
-    known = list(dict.fromkeys(found))
-    if not known:
-        return (
-            f"`{kind.__name__}` takes no constraint. Received: {given}. Give it to `add_weight` in "
-            "the class, or to a built model: constrain(model, {pattern: a_set})."
-        )
-    near = difflib.get_close_matches(given.removesuffix(_SUFFIX), known, n=1)
-    like = near[0] if near else known[0]
-    return (
-        f"`{kind.__name__}` takes constraints for {', '.join(map(repr, known))}. Received: "
-        f"{given}. Write {like}{_SUFFIX}=..., or **constrained({like}=...); for single weights "
-        "inside of a built model there is constrain(model, {pattern: a_set})."
-    )
 
 
 def _path(layer, name):

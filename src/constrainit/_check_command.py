@@ -56,7 +56,7 @@ def check(targets, imports, form, constrained, max_size) -> None:
         found.append((target, table))
     if form == "json":
         click.echo(_as_json(found))
-    else:
+    elif found:
         _text.show(_parts(found), _text.UNCUT)
     sys.exit(status)
 

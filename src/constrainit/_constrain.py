@@ -5,9 +5,11 @@ from typing import Any
 
 import keras
 
+from constrainit._gates import warn_if_cut_across
 from constrainit._idle import warn_if_idle
 from constrainit._joint import Group, Joint, Member
 from constrainit._measure import lacking
+from constrainit._own_class import has_own
 from constrainit._reparametrized import refuse_seen
 from constrainit._savable import give, unsaved, warn_of_lost
 from constrainit._set import ConstraintSet
@@ -91,6 +93,7 @@ def _warn_of_idle(chosen):
     for record, _, resolved in chosen.values():
         if resolved is not None and not isinstance(resolved, Member):
             warn_if_idle(resolved, record.shape, record.path)
+            warn_if_cut_across(resolved, record.layer, record.shape, record.path)
 
 
 def _matching(model, records, pattern):
@@ -135,7 +138,10 @@ def _check_groups(chosen):
 
 
 def _check_members(record, resolved):
-    """Raises ValueError if a set has no weight of the shape that it is given for."""
+    """Raises ValueError if a set has no weight of the shape that it is given for.
+
+    What a set class of the user's own raises comes here, too, and not at the first step.
+    """
     path, shape, a_set = record.path, record.shape, resolved
     if isinstance(resolved, Member):
         path, shape, a_set = resolved.group.path, resolved.group.size, resolved.group.set
@@ -145,6 +151,8 @@ def _check_members(record, resolved):
             f"The constraint of {path!r} has no weight of shape {shape}: none was found that is "
             f"{missing}. Give one of the sets a wider bound. Received: {a_set!r}."
         )
+    if a_set is not None and not isinstance(resolved, Member) and has_own(a_set):
+        a_set.project(record.value)
 
 
 def _apart(chosen, lost):

@@ -8,13 +8,18 @@ import keras
 from constrainit import _checks
 from constrainit._effective import LoraRecord, QuantizedRecord, effective_records
 from constrainit._refused import refusal
+from constrainit._reparametrized import seen_records
 from constrainit._set import ConstraintSet
 from constrainit._signatures import explaining
-from constrainit._words import with_article
+from constrainit._warning import warn
+from constrainit._words import nothing_to_keep, with_article
 from constrainit.model import GroupRecord, WeightRecord, check_built, constrained_records
 
 _HOOKS = "_constrainit_hooks"
 """Where a `torch.optim` optimizer keeps the handles of its hooks, by their models."""
+
+_TOLD: weakref.WeakSet[Any] = weakref.WeakSet()
+"""Models without a constraint that `hold` has said so of: once, and not at each step."""
 
 
 @explaining
@@ -39,7 +44,11 @@ def hold(model: keras.Model) -> None:
     [[1.0, 0.0], [0.0, 4.0]]
     """
     check_built(model, "hold")
-    for record in effective_records(model):
+    records = effective_records(model)
+    if not records and model not in _TOLD and not seen_records(model):
+        _TOLD.add(model)
+        warn(nothing_to_keep("hold", model))
+    for record in records:
         if not isinstance(record, QuantizedRecord):
             _settle(record)
 

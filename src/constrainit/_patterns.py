@@ -28,7 +28,8 @@ def nearest(pattern: str, paths: Iterable[str]) -> str:
         for start in range(len(names) - size + 1):
             pairs = zip(wanted[-size:], names[start : start + size], strict=True)
             like = "/".join(w if fnmatch.fnmatchcase(name, w) else name for w, name in pairs)
-            if ends_as(path, like):
+            # What names no weight any more is like none.
+            if ends_as(path, like) and set(like) - set("*?/"):
                 made[like] = None
     return next(iter(most_like(pattern, made, 0.6)), "")
 

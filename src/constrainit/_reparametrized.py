@@ -14,8 +14,8 @@ from constrainit._precision import wide_dtype
 from constrainit._seen import refuse_adapters, save_what_is_tracked, see
 from constrainit._set import ConstraintSet
 from constrainit._signatures import signed, takes_training
+from constrainit._taken import sets_by_weight
 from constrainit.model import WeightRecord, argument_of, matches, walk
-from constrainit.sets.keras_builtin import set_of
 
 _LAYER_ARGUMENTS = ("name", "dtype", "trainable", "activity_regularizer", "autocast")
 
@@ -80,7 +80,7 @@ class Reparametrized(keras.layers.Wrapper):
         shape = signed(self._compute_output_shape, layer.compute_output_shape)
         self.__dict__["compute_output_shape"] = shape
         super().__init__(layer, **own)
-        self.sets = {name: set_of("Reparametrized", name, one) for name, one in sets.items()}
+        self.sets = sets_by_weight(sets)
         self.supports_masking = layer.supports_masking
         # Not as attributes: Keras would save the weights that are computed, too.
         self.__dict__.update(seen=[], replaced={}, places={}, _given=layer.built)

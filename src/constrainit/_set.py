@@ -1,14 +1,13 @@
 """`ConstraintSet`: the contract that every set of allowed weights keeps."""
 
 import functools
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import keras
 from keras import ops
 
-from constrainit import _checks
+from constrainit import _checks, _own_class
 from constrainit._compile import exact_products
 from constrainit._measure import distances, images, run
 from constrainit._precision import (
@@ -84,6 +83,7 @@ class ConstraintSet(Starting, Told, Together, keras.constraints.Constraint):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        _own_class.check_definition(cls)
         if cls.__name__.startswith("_"):
             return
         package = cls.__module__.split(".")[0]
@@ -282,8 +282,10 @@ class ConstraintSet(Starting, Told, Together, keras.constraints.Constraint):
         return {name: pack(value) for name, value in self._arguments().items()}
 
     def _arguments(self) -> dict[str, Any]:
-        named = inspect.signature(type(self)).parameters.values()
-        return {p.name: getattr(self, p.name) for p in named if p.kind is p.POSITIONAL_OR_KEYWORD}
+        return _own_class.arguments(self)
+
+    def _once_made(self) -> None:
+        _own_class.check_made(self)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:

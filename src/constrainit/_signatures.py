@@ -90,6 +90,8 @@ def _telling(init: Any) -> Any:
             if not said:
                 raise
             raise TypeError(said) from None
+        if type(self).__init__ is wrapper:
+            self._once_made()
 
     return wrapper
 
@@ -111,6 +113,9 @@ class Told:
         super().__init_subclass__(**kwargs)
         if "__init__" in cls.__dict__:
             cls.__init__ = _telling(cls.__init__)
+
+    def _once_made(self) -> None:
+        """Looks at what the constructor has made, for classes that have something to ask of it."""
 
 
 def _misfit(owner, function, args, kwargs):

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 
 def with_article(name: str) -> str:
@@ -61,3 +62,12 @@ def beside(number: float, size: float, rounding: float = 1e-12, digits: int = 3)
     """
     size = abs(size) if math.isfinite(size) else 0.0
     return f"{0.0 if abs(number) <= rounding * size else number:.{digits}g}"
+
+
+def nothing_to_keep(owner: str, model: Any) -> str:
+    """What is said of a model in which no weight obeys anything, to what keeps weights inside."""
+    return (
+        f"`{owner}` has nothing to keep: no weight of {model.name!r} has a constraint. Give a "
+        "layer one, Dense(64, **constrained(kernel=a_set)), or a built model, "
+        'constrain(model, {"*/kernel": a_set}).'
+    )

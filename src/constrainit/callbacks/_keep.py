@@ -8,15 +8,16 @@ import keras
 
 from constrainit import _checks
 from constrainit._average import averages
-from constrainit._effective import effective_records
-from constrainit._obey import measured
+from constrainit._effective import EffectiveRecord, effective_records
+from constrainit._obey import Row, measured
 from constrainit._refused import check_compiled
 from constrainit._reparametrized import seen_records
 from constrainit._set import ConstraintSet
 from constrainit._signatures import Told
 from constrainit._warning import warn
+from constrainit._words import nothing_to_keep
 from constrainit.callbacks._train_function import Through
-from constrainit.model import constrained_records, is_built
+from constrainit.model import GroupRecord, constrained_records, is_built
 from constrainit.sets import Custom, as_set
 
 MODES = ("repair", "warn", "raise")
@@ -163,18 +164,14 @@ class KeepFeasible(Told, keras.callbacks.Callback):
         self.repairs += outside
         self._say(moment, outside)
         if self.mode == "repair" and moment in ("epoch end", "test begin", "predict begin"):
-            _project_averages(self.model.optimizer)
+            _project_averages(self.model.optimizer, found)
 
     def _say_idle(self) -> None:
         """Warns, once, of a model in which no weight obeys anything."""
         if self._idle or effective_records(self.model) or seen_records(self.model):
             return
         self._idle = True
-        warn(
-            f"`KeepFeasible` has nothing to keep: no weight of {self.model.name!r} has a "
-            "constraint. Give a layer one, Dense(64, **constrained(kernel=a_set)), or a built "
-            'model, constrain(model, {"*/kernel": a_set}).'
-        )
+        warn(nothing_to_keep("KeepFeasible", self.model))
 
     def _may_be_undone(self, moment: str) -> bool:
         """Whether a `StopAtFault` has yet to look at the steps of the epoch."""
@@ -223,7 +220,12 @@ def _is_own(constraint: Any) -> bool:
     return isinstance(as_set(constraint), Custom)
 
 
-def _project_averages(optimizer: Any) -> None:
+def _project_averages(optimizer: Any, found: list[Row]) -> None:
+    sets = {
+        id(record.variable): a_set
+        for record, a_set, *_ in found
+        if not isinstance(record, (GroupRecord, EffectiveRecord)) and not a_set.paced
+    }
     for variable, average in averages(optimizer):
-        if isinstance(variable.constraint, ConstraintSet) and not variable.constraint.paced:
-            average.assign(variable.constraint.project(average))
+        if id(variable) in sets:
+            average.assign(sets[id(variable)].project(average))

@@ -1,10 +1,36 @@
 """What modules that a user had imported hold of the custom objects of a saved model."""
 
+import re
 from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
 import keras
+
+_OF_CONFIG = re.compile(
+    r"Could not interpret \w+ identifier: \{[^{}]*'class_name': '([^']+)'"
+    r".*'registered_name': '(?:[^']*>)?\1'",
+    re.DOTALL,
+)
+"""What Keras says of a constraint, an initializer or the like whose class it does not find.
+
+Keras' own classes have no registered name: one that is not found there belongs to no module that
+could be imported.
+"""
+
+_OF_FUNCTION = re.compile(
+    r"Could not interpret \w+ identifier: \{[^{}]*'class_name': 'function', 'config': '([^']+)'"
+)
+"""The same of a function, which goes by the name that it is registered by, or by its own."""
+
+_MARKERS = (
+    "Could not locate class '", "Could not locate function '", "Unknown layer: '",
+    "Cannot deserialize object of type `",
+)  # fmt: skip
+"""What Keras says before the name of what it does not find, and the quote around that."""
+
+_LAST = 10_000
+"""Characters of such a message that are searched, from its end: it may quote a whole file."""
 
 _KINDS = (
     keras.layers.Layer, keras.constraints.Constraint, keras.initializers.Initializer,
@@ -45,3 +71,13 @@ def how_to_find(missing: str, modules: Iterable[ModuleType]) -> str:
         f"which is not registered{lacking}. Name the module that defines it: --import MODULE; a "
         "function has to be registered there: @keras.saving.register_keras_serializable()."
     )
+
+
+def missing_object(message: str) -> str:
+    """The name of what Keras does not find for a file, by what it raises; else empty."""
+    for marker in _MARKERS:
+        if marker in message:
+            return message.split(marker)[1].split(marker[-1])[0]
+    last = message[-_LAST:]
+    found = _OF_FUNCTION.search(last) or _OF_CONFIG.search(last)
+    return found[1] if found else ""

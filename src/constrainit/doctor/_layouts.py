@@ -2,12 +2,10 @@
 
 import keras
 
+from constrainit._gates import gates_of
 from constrainit.model import WeightRecord
 
 _LAYERS = keras.layers
-GATES = {_LAYERS.LSTMCell: 4, _LAYERS.GRUCell: 3}
-"""How many gates the weights of a cell hold side by side."""
-
 _ORDERS = {4: "input, forget, cell, output", 3: "update, reset, candidate"}
 _FIRST = {"kernel": "inputs", "recurrent": "units"}
 _TRANSPOSED = (_LAYERS.Conv1DTranspose, _LAYERS.Conv2DTranspose, _LAYERS.Conv3DTranspose)
@@ -17,16 +15,9 @@ _SEPARABLE = (_LAYERS.SeparableConv1D, _LAYERS.SeparableConv2D)
 _PROJECTIONS = ("query", "key", "value")
 
 
-def gates_of(record: WeightRecord) -> int:
-    """How many gates lie side by side along the last axis of a weight; 1 where it has none."""
-    if type(record.layer).__name__ == "ConvLSTMCell":
-        return 4
-    return next((n for kind, n in GATES.items() if isinstance(record.layer, kind)), 1)
-
-
 def layout(record: WeightRecord) -> str:
     """What the axes of a weight mean, where it is not what most people expect; else empty."""
-    layer, argument, gates = record.layer, record.argument, gates_of(record)
+    layer, argument, gates = record.layer, record.argument, gates_of(record.layer)
     kind = type(layer).__name__
     if gates > 1:
         return _of_gates(record, kind.removesuffix("Cell"), gates)

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from constrainit._gates import gates_of
 from constrainit.doctor._code import function_of
 from constrainit.doctor._frames import Source
-from constrainit.doctor._layouts import gates_of
 from constrainit.model import WeightRecord
 from constrainit.sets.custom import users_own
 
@@ -187,7 +187,7 @@ def fitted(record: WeightRecord, constant: Constant) -> tuple[str, str] | None:
     if constant.turned and _fits(shape[::-1], record.shape):
         return "turned back", constant.turned
     name = f"keras.ops.array({name})" if listed else name
-    target, gates = record.shape, gates_of(record)
+    target, gates = record.shape, gates_of(record.layer)
     if gates > 1 and _fits((*shape[:-1], shape[-1] * gates), target):
         times: Any = (*(1,) * (len(shape) - 1), gates)
         return f"repeated for each of the {gates} gates", f"keras.ops.tile({name}, {times})"

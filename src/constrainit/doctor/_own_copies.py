@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import keras
 import numpy as np
 
+from constrainit._gates import gates_of
 from constrainit._signatures import NAMED
 from constrainit.doctor._blocks import distance
 from constrainit.doctor._constraint_doubts import NOTICEABLE
-from constrainit.doctor._layouts import gates_of
 from constrainit.doctor._misfits import Constant
+from constrainit.doctor._set_code import name_of
 from constrainit.doctor._statistics import to_numpy
 from constrainit.model import WeightRecord
 from constrainit.sets import Blocks
@@ -190,7 +191,7 @@ def _image(constraint, record):
 
 def _gates(made):
     """The gates that a weight holds, where a constraint fails for all and works for each."""
-    gates = gates_of(made.record)
+    gates = gates_of(made.record.layer)
     if gates == 1 or not _fails(made):
         return 0
     return gates if _image(Blocks(made.record.constraint, gates), made.record) is not None else 0
@@ -210,7 +211,7 @@ def as_made(constraint: Any, arguments: dict[str, Any] | None = None) -> str:
         given = [_named(constraint.func), *map(_short, constraint.args), *words]
         return f"functools.partial({', '.join(given)})"
     kind = type(constraint)
-    name = f"ci.{kind.__name__}" if kind.__module__.startswith("constrainit") else kind.__name__
+    name = name_of(kind)
     given = next(_arguments(constraint), None) if arguments is None else arguments
     if given is None:
         return f"{name}(...)"

@@ -8,9 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from constrainit._average import averages
 from constrainit._precision import dtype_of
-from constrainit.doctor._evidence import AverageEvidence
 from constrainit.doctor._state import snapshot
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.engines._result import Stepped
@@ -82,6 +80,13 @@ def unknown(optimizer: Any, trainable: list[Any]) -> list[Any]:
     return [variable for variable in trainable if own._var_key(variable) not in places]
 
 
+def unknown_to_own(problem: Any) -> list[Any]:
+    """The trained variables that the optimizer a model was compiled with was not built for."""
+    if problem.given_optimizer is not None or not problem.model.compiled:
+        return []
+    return unknown(problem.model.optimizer, problem.trainable)
+
+
 @contextlib.contextmanager
 def keeping(optimizer: Any) -> Iterator[None]:
     """Restores the variables of an optimizer, the learning rate among them; None has none."""
@@ -117,26 +122,3 @@ def _state(variable):
     if zeros and float(ops.max(value)) == 0 == float(ops.min(value)):
         return None
     return snapshot(variable)
-
-
-def averages_outside(problem: Any, constraints: Any, records: list[Any]) -> list[AverageEvidence]:
-    """The averages that an optimizer keeps and that are outside, where it keeps some."""
-    optimizer, found = problem.optimizer, []
-    if not getattr(optimizer, "use_ema", False):
-        return found
-    own, projected = problem.model.optimizer, problem.projects_averages
-    came = problem.given_optimizer is None and has_stepped(problem.model)
-    # By identity: a trial may train weights that the model's own optimizer does not know.
-    kept = {id(weight): average for weight, average in averages(own)} if came else {}
-    slots = optimizer._model_variables_moving_average
-    for record, slot in zip(records, slots, strict=True):
-        if record is None or constraints.of(record.variable) is None:
-            continue
-        outside, average = (
-            constraints.outside(record, slot, projected),
-            kept.get(id(record.variable)),
-        )
-        held = None if average is None else constraints.outside(record, average, projected)
-        if outside > 0 or (held or 0.0) > 0:
-            found.append(AverageEvidence(record, outside, held, problem.of_file))
-    return found

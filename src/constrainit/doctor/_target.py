@@ -3,7 +3,6 @@
 import contextlib
 import importlib
 import importlib.util
-import re
 import reprlib
 import sys
 from collections.abc import Iterator
@@ -18,33 +17,13 @@ from constrainit.doctor._archive import check_model
 from constrainit.doctor._arguments import OF_BACKEND, foreign
 from constrainit.doctor._factories import factories, models
 from constrainit.doctor._frames import fault
-from constrainit.doctor._imported import classes_of, how_to_find
+from constrainit.doctor._imported import classes_of, how_to_find, missing_object
 from constrainit.doctor._limits import MAX_SIZE, ArchiveError, refuse
 from constrainit.doctor._lost_arguments import lost_arguments
 from constrainit.doctor._ration import check_activations, rationed
 from constrainit.doctor._undrawn import undrawn
 
 _MOST_NAMES, _MOST_FRAMES = 10, 20
-_OF_CONFIG = re.compile(
-    r"Could not interpret \w+ identifier: \{[^{}]*'class_name': '([^']+)'"
-    r".*'registered_name': '(?:[^']*>)?\1'",
-    re.DOTALL,
-)
-"""What Keras says of a constraint, an initializer or the like whose class it does not find.
-
-Keras' own classes have no registered name: one that is not found there belongs to no module that
-could be imported.
-"""
-
-_MARKERS = (
-    "Could not locate class '", "Could not locate function '", "Unknown layer: '",
-    "Cannot deserialize object of type `",
-)  # fmt: skip
-"""What Keras says before the name of what it does not find, and the quote around that."""
-
-_LAST = 10_000
-"""Characters of such a message that are searched, from its end: it may quote a whole file."""
-
 _OF_SEVERAL = "Could not interpret constraint identifier: ["
 """What Keras says of a list of constraints."""
 
@@ -156,7 +135,7 @@ def _saved(path, max_size, compiled, modules):
         raise TargetError(f"{str(path)!r} is not loaded: it {reason}.") from None
     # Keras raises many kinds for a file that is damaged or needs classes that it can not find.
     except Exception as exception:
-        missing = _missing_class(str(exception))
+        missing = one_line(missing_object(str(exception)), 100)
         if missing:
             raise TargetError(
                 f"{str(path)!r} needs the custom object {missing!r}, "
@@ -202,14 +181,6 @@ def _unpacked(path):
 def one_line(text: str, longest: int = 400) -> str:
     """Without what could steer a terminal: the text may quote a file that somebody else made."""
     return cut("".join(c if c.isprintable() else " " for c in text), longest)
-
-
-def _missing_class(message):
-    for marker in _MARKERS:
-        if marker in message:
-            return one_line(message.split(marker)[1].split(marker[-1])[0], 100)
-    found = _OF_CONFIG.search(message[-_LAST:])
-    return one_line(found[1], 100) if found else ""
 
 
 def _import(name):

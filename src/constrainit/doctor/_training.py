@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 from keras import ops
 
-from constrainit.doctor import _beyond, _own_optimizer, _penalty
+from constrainit.doctor import _beyond, _penalty
+from constrainit.doctor._averages import averages_of_members, averages_outside
 from constrainit.doctor._constraints import Constraints
 from constrainit.doctor._corners import corners, is_inside, passed, small_weights
 from constrainit.doctor._entries import entries
@@ -16,6 +17,7 @@ from constrainit.doctor._kinks import kinks
 from constrainit.doctor._loss_weights import parts_of
 from constrainit.doctor._losses_at import looked, loss_anew
 from constrainit.doctor._mapped import note_first_step
+from constrainit.doctor._own_optimizer import unknown_to_own
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._state import attribute
 from constrainit.doctor._statistics import as_output, to_numpy
@@ -86,9 +88,10 @@ class Training:
         index = 0
         while index < self.steps:
             index += 1
-            self._update(stepped, index == 1)
-            self.constraints.move(problem.trainable, stepped, index == 1)
-            problem.advance(stepped)
+            with averages_of_members(problem, self.constraints):
+                self._update(stepped, index == 1)
+                self.constraints.move(problem.trainable, stepped, index == 1)
+                problem.advance(stepped)
             stepped.before = []
             before, stepped = stepped, self._next(index)
             weights = self._numbers(stepped)
@@ -105,7 +108,7 @@ class Training:
             evidence.identical = identical(same)
             evidence.twins = still_twins(pairs, evidence.gradients)
             evidence.stuck = stuck(self.constraints, evidence)
-        evidence.averages = _own_optimizer.averages_outside(problem, self.constraints, self.records)
+        evidence.averages = averages_outside(problem, self.constraints, self.records)
         self.constraints.end(index)
         if evidence.fault_step is None:
             looked(problem, "weights without a use", ask_for_use, problem, evidence)
@@ -263,7 +266,7 @@ class Training:
             self.problem.trainable, before.updated, before.weights, weights, strict=True
         ):
             constraint = self.constraints.of(variable)
-            clean = float(np.asarray(ops.convert_to_numpy(then))[_AT["lost"]]) == 0
+            clean = float(to_numpy(then)[_AT["lost"]]) == 0
             if constraint is not None and clean and now[_AT["entered"]] > 0:
                 made = self.constraints.made.get(id(variable))
                 known = None if made is None else made.operation
@@ -283,12 +286,8 @@ class Training:
 
     def _unknown(self):
         """The weights that the model's own optimizer does not know; a copy has been built anew."""
-        problem = self.problem
-        if problem.given_optimizer is not None or not problem.model.compiled:
-            return []
-        lost = map(id, _own_optimizer.unknown(problem.model.optimizer, problem.trainable))
-        known = {id(r.variable): r for r in self.records if r is not None}
-        return [known[one] for one in lost if one in known]
+        lost = set(map(id, unknown_to_own(self.problem)))
+        return [r for r in self.records if r is not None and id(r.variable) in lost]
 
 
 def _stride(record, numbers_of):

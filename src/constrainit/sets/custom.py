@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from constrainit._own_class import tensor_of
 from constrainit._precision import dtype_of, tolerance, widened
 from constrainit._set import ConstraintSet
 from constrainit.numerics import largest
@@ -67,25 +68,14 @@ class Custom(ConstraintSet):
 
     def _nearest(self, w, dtype, where=None):
         # A copy: a function that works in place would otherwise change what it is compared with.
-        image = self._tensor_of(self.function(ops.copy(w)))
+        made = self.function(ops.copy(w))
+        image = tensor_of(made, "`function` of `Custom`", self._name())
         if tuple(image.shape) != tuple(w.shape):
             raise ValueError(
                 "`function` of `Custom` must keep the shape of the weight. Received: "
                 f"{self._name()} turned {tuple(w.shape)} into {tuple(image.shape)}."
             )
         return ops.cast(image, w.dtype)
-
-    def _tensor_of(self, made):
-        try:
-            if not isinstance(made, str | None):
-                return ops.convert_to_tensor(made)
-        except (TypeError, ValueError):
-            pass
-        hint = " Does it lack a `return`?" if made is None else ""
-        raise ValueError(
-            "`function` of `Custom` must return the constrained weight. Received: "
-            f"{self._name()} returned {made!r}.{hint}"
-        )
 
     def _units(self, rank):
         return ()

@@ -17,12 +17,14 @@ class AverageEvidence:
         held: How far outside the average is that the model's own optimizer came with; None where
             that has taken no steps.
         of_file: Whether the model came from a file, which holds no callbacks.
+        ends_inside: Whether `fit` ends with its projection, as with each set of this library.
     """
 
     record: WeightRecord
     outside: float
     held: float | None = None
     of_file: bool = False
+    ends_inside: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,11 @@
 
 import math
 
+import numpy as np
+
 from constrainit._words import counted, span
 from constrainit.doctor._axes import bounds_of_entries
+from constrainit.doctor._constraint_calls import called
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor._set_code import drawn_from, written
 from constrainit.doctor.rules._rule import Rule, percent
@@ -118,7 +121,7 @@ class InfeasibleStart(Rule):
             more = (
                 f"; the constraint then only scales each unit by {span(low, high)}" if high else ""
             )
-            if made.stuck > _ROUNDING and not made.lacking:
+            if made.stuck > _ROUNDING and not made.lacking and _leaves_zeros_outside(made):
                 more = ", and when it does it can not move a zero vector, which stays outside"
             yield self.at_weight(
                 made,
@@ -151,6 +154,15 @@ class InfeasibleStart(Rule):
                 "outside_after": lag.outside, "rate": lag.rate, "steps_left": lag.left,
             },
         )  # fmt: skip
+
+
+def _leaves_zeros_outside(made):
+    """Whether a constraint leaves zeros as they are, where its set does not hold them."""
+    zeros = np.zeros(made.record.shape, "float32")
+    image = called(made.record, zeros)
+    if image is None or image.any():
+        return False
+    return float(made.record.resolved(made.record.constraint).violation(zeros)) > 0
 
 
 def _beside_units(made):

@@ -47,9 +47,9 @@ class LostHalf(Rule):
             side = "below" if made.image is not None and end == made.image.minimum else "above"
             yield self.at_weight(
                 made,
-                f"its constraint takes half of what was drawn: {percent(share)} of its "
-                f"{made.start.size} weights are {side} {end:.3g}, where its set ends, and become "
-                f"{end:.3g} at the first step. They are drawn alike on both sides of that end, in "
+                f"its constraint takes what was drawn {side} {end:.3g}, where its set ends: "
+                f"{percent(share)} of its {made.start.size} weights, which become {end:.3g} at the "
+                f"first step. Weights are drawn alike on both sides of that end, in "
                 f"[{made.start.minimum:.3g}, {made.start.maximum:.3g}]",
                 "draw from the set itself, at the size that the layer needs: give the layer "
                 "**constrainit.constrained(...) or call constrainit.prepare(model)",

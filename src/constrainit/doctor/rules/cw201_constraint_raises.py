@@ -169,8 +169,12 @@ def fix_for(fault):
         return f"write keras.ops.{missing}: keras.backend.{missing} does not exist in Keras 3"
     if slip(fault.message):
         return slip(fault.message)
-    if "returns None" in fault.message:
+    if "returns None" in fault.message or "lack a `return`" in fault.message:
         return "return the weight at the end of the constraint"
+    if "must keep the shape" in fault.message:
+        return "return a tensor of the shape that came in; check keepdims=True and the axis"
+    if "which the set does not have" in fault.message:
+        return "give the set what it reads, as the error says"
     if assigns_entries(fault.message, last_source(fault.sources)):
         return "compute the whole tensor at once: tensors can not be assigned to entry by entry"
     if _OF_VARIABLE in fault.message:

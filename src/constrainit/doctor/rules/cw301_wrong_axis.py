@@ -1,14 +1,14 @@
 """CW301 wrong-axis."""
 
+from constrainit._gates import cut_across, gates_of, told_of
 from constrainit._set import ConstraintSet
 from constrainit.doctor._axes import is_of_one_channel
-from constrainit.doctor._layouts import GATES
 from constrainit.doctor._undone import ENOUGH
 from constrainit.doctor.rules._rule import Rule, percent
 from constrainit.doctor.rules._trained_axes import by_training
 from constrainit.doctor.rules.cw101_infeasible_start import harmless, is_outside
 from constrainit.model import wrong_axes
-from constrainit.sets import Blocks, Intersection, Orthogonal, SpectralNorm
+from constrainit.sets import Intersection, Orthogonal
 from constrainit.sets.custom import own_name
 
 MEANT = "right if that is meant"
@@ -22,7 +22,8 @@ class WrongAxis(Rule):
     out)`: along axis 0 the constraint bounds slices of a filter, and the filter's norm is bounded
     by nothing. Embedding rows, depthwise and transposed convolutions and the output kernel of
     attention have other layouts again. LSTM and GRU keep the matrices of their gates side by side
-    in one kernel: that `Orthogonal` holds for all of them together, or for other blocks, is a note.
+    in one kernel: that `Orthogonal` holds for all of them together is a note; that it holds for
+    `Blocks` of which none is a gate is right nowhere.
     Where nothing tells along which axes a layer has its units, the model itself is asked: along the
     axis that was given it does not train, from a start inside either, and along another one it
     does. A spectral norm is that of a matrix: of a filter whose axis 0 is made the rows, as the
@@ -176,28 +177,26 @@ class WrongAxis(Rule):
         )  # fmt: skip
 
     def _of_gates(self, made):
-        """A note where a set of matrices sees several of them as one."""
+        """Where a set of matrices sees several of them as one: a note, or cuts across them."""
         record, name = made.record, _name(made)
-        kinds = [gates for kind, gates in GATES.items() if isinstance(record.layer, kind)]
-        blocks = record.constraint
-        cut = isinstance(blocks, Blocks) and isinstance(blocks.set, (Orthogonal, SpectralNorm))
-        if kinds and cut and blocks.count % kinds[0]:
+        gates = gates_of(record.layer)
+        blocks = cut_across(record.constraint, record.layer, record.shape)
+        if blocks is not None:
             yield self.at_weight(
                 made,
-                f"its constraint {name} holds for {blocks.count} blocks, but a "
-                f"{type(record.layer).__name__} has the matrices of {kinds[0]} gates side by side: "
-                "no block is that of a gate",
-                f"for each gate by itself write {kinds[0]} in place of {blocks.count}",
-                {"gates": kinds[0]}, level="info",
-            )  # fmt: skip
-        if kinds and type(record.constraint) is Orthogonal and len(record.shape) == 2:
+                f"its constraint {name} holds for {told_of(blocks, record.layer)}",
+                f"for each gate by itself write {gates} in place of {blocks.count}",
+                {"gates": gates},
+                level="warning" if record.variable.trainable else "info",
+            )
+        if gates > 1 and type(record.constraint) is Orthogonal and len(record.shape) == 2:
             yield self.at_weight(
                 made,
-                f"its constraint {name} holds for the {kinds[0]} gates of "
+                f"its constraint {name} holds for the {gates} gates of "
                 f"{type(record.layer).__name__} side by side, not for the matrix of each: right if "
                 "that is meant",
-                f"for each gate by itself write Blocks({name}(), {kinds[0]})",
-                {"gates": kinds[0]}, level="info",
+                f"for each gate by itself write Blocks({name}(), {gates})",
+                {"gates": gates}, level="info",
             )  # fmt: skip
 
 
@@ -214,10 +213,18 @@ def _name(made):
 
 
 def _of_axes(made):
-    """The names of the sets that have axes, of a set that may consist of several."""
-    constraint = made.record.constraint
-    parts = constraint.sets if isinstance(constraint, Intersection) else [constraint]
-    return " and ".join(own_name(one) for one in parts if one.unit_axis is not None)
+    """The names of the sets that have axes, of a set that applies one, or consists of several."""
+    return " and ".join(dict.fromkeys(own_name(one) for one in _with_axes(made.record.constraint)))
+
+
+def _with_axes(constraint):
+    inner = getattr(constraint, "set", None)
+    parts = [inner] if isinstance(inner, ConstraintSet) else getattr(constraint, "sets", None)
+    if parts is not None:
+        for one in parts:
+            yield from () if one is None else _with_axes(one)
+    elif constraint.unit_axis is not None:
+        yield constraint
 
 
 def _does_harm(made):

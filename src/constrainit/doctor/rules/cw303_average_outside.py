@@ -7,28 +7,31 @@ class AverageOutside(Rule):
     """The average of a weight that the optimizer keeps is outside the set of the weight.
 
     With `use_ema=True` Keras averages the weights before their constraint runs, and puts the
-    averages in place of the weights at the end of `fit`: the trained model breaks its own rule.
+    averages in place of the weights at the end of `fit`: under a constraint of Keras' own, or a
+    plain function, the trained model breaks its own rule. With a set of this library the average
+    is one of weights that obey, and `fit` ends with its projection. Such an average is outside
+    only if the set is not convex, as that of vectors of norm one is not, and is met as it is under
+    `SwapEMAWeights`, in validation and in what a callback behind it saves: that is a note.
 
     Example:
-        model = keras.Sequential(
-            [keras.Input((4,)), layers.Dense(8, **ci.constrained(kernel=ci.UnitNorm()))]
-        )
+        dense = layers.Dense(8, kernel_constraint=keras.constraints.NonNeg())
+        model = keras.Sequential([keras.Input((4,)), dense])
         model.compile(keras.optimizers.SGD(0.1, use_ema=True), "mse")
         ci.diagnose(model)
 
     Use instead:
-        model = keras.Sequential(
-            [keras.Input((4,)), layers.Dense(8, **ci.constrained(kernel=ci.UnitNorm()))]
-        )
-        model.compile(keras.optimizers.SGD(0.1), "mse")
-        ci.diagnose(model)  # with use_ema=True: fit with callbacks=[ci.KeepFeasible()]
+        dense = layers.Dense(8, **ci.constrained(kernel=ci.NonNegative()))
+        model = keras.Sequential([keras.Input((4,)), dense])
+        model.compile(keras.optimizers.SGD(0.1, use_ema=True), "mse")
+        ci.diagnose(model)  # or fit with callbacks=[ci.KeepFeasible()]
 
     Known limits:
         Of a constraint of the user's own only by how much it moves the average is known. An average
         of few steps is near the weights; the longer the training, the further it may lie outside.
         Neither a model nor its file shows with which callbacks it is trained. Averages of steps
         that its optimizer has taken do: where they obey, it is a note, and a warning where they do
-        not. Of a file without such steps it is a note.
+        not. Of a file without such steps it is a note. Sets that take their time, `Every` and
+        `Relaxed`, are left out: there the weights themselves may be outside.
 
     Source:
         `Optimizer._update_model_variables_moving_average` and its place in `apply`, Keras 3.15.1.
@@ -56,11 +59,22 @@ def _is_known(made):
 
     What callbacks `fit` is called with stands in the program; what they did, in the averages.
     """
+    if made.ends_inside:
+        return False
     return made.held > 0 if made.held is not None else not made.of_file
 
 
 def _told(made):
     """The message and what to do."""
+    if made.ends_inside:
+        kept, by = ("has kept", made.held) if made.held else ("keeps", made.outside)
+        return (
+            f"the average that its optimizer {kept} of it (use_ema=True) is outside its set by "
+            f"{by:.3g}. `fit` ends with its projection, but SwapEMAWeights puts the average as it "
+            "is in place of the weight, to validate and to save",
+            "behind SwapEMAWeights write constrainit.KeepFeasible(), which projects the averages; "
+            "without it nothing is to be done",
+        )
     fix = (
         "train with callbacks=[constrainit.KeepFeasible()], or call constrainit.project(model) "
         "after fit"

@@ -2,6 +2,7 @@
 
 from constrainit.doctor._out_of_domain import free_weights
 from constrainit.doctor._products import product_of
+from constrainit.doctor._set_code import written
 from constrainit.doctor.rules._beyond_dtype import constant_beyond
 from constrainit.doctor.rules._rule import Rule, at_operation, of_constants, percent, when
 from constrainit.doctor.trace._limits import NEGATIVE_BASE
@@ -78,7 +79,7 @@ def _fix(evidence, operation):
     if free:
         own = {path for operand in operation.operands for path in operand.weights}
         named = [(path, one) for path, one in free.items() if path in own]
-        sets = ", ".join(f"{path!r}: ci.{type(one).__name__}()" for path, one in named)
+        sets = ", ".join(f"{path!r}: {written(one)}" for path, one in named)
         return (
             "nothing keeps the weights that it is computed from where they start: hold them there, "
             f"ci.constrain(model, {{{sets}}})"

@@ -6,6 +6,7 @@ import math
 import numpy as np
 from keras import ops
 
+from constrainit._own_class import has_own
 from constrainit.doctor._constraint_calls import called
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._candidates import NEAR, candidates, shortest
@@ -40,10 +41,10 @@ def meant_set(record, repeat=0.0):
     the set does.
 
     `repeat` is how far apart two calls are: so much may miss. A constraint whose set is known
-    means that set.
+    means that set, but for a set class of the user's own that moves its own images.
     """
     known = as_set(record.constraint) if callable(record.constraint) else None
-    if known is not None and not isinstance(known, Custom):
+    if known is not None and not isinstance(known, Custom) and not _is_misprojected(known, record):
         return known
     if repeat > _WILD:
         return None
@@ -73,6 +74,14 @@ def meant_set(record, repeat=0.0):
 
     reached = _first(record, images, images, repeat, off, is_reached)
     return reached or kept_norm(record, to_numpy(record.variable))
+
+
+def _is_misprojected(a_set, record):
+    """Whether a set of the user's own is none: it moves what its projection has given."""
+    if not has_own(a_set):
+        return False
+    image = called(record, to_numpy(record.variable))
+    return image is not None and not _is_near(called(record, image), image, _OFF)
 
 
 def stretched_to(record: WeightRecord) -> tuple[float, float] | None:

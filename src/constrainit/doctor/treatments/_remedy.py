@@ -186,7 +186,7 @@ def write(
         healed |= good
         gone = not good and place not in now and not after.doubt
         there = [*_news(after, found, brings), *_left_of(finding, after, found)]
-        came = f" (then there is {', '.join(there)})" if gone else ""
+        came = f" (it is gone then, but there is {', '.join(there)})" if gone else ""
         own = after.changed.at(finding.weight)
         still = now[place] if not good and place in now else None
         before, numbers = compared(finding, still, after.before, after.evidence)

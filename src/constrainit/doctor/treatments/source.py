@@ -55,6 +55,8 @@ def along_each_unit(problem, evidence, found):
 def along_units(problem, evidence, found):
     """The class of a constraint with its norms along the axes that feed a unit."""
     numbers = found[0].evidence
+    if "axis" not in numbers:
+        return None
     used, right, path = numbers["axis"], list(numbers["unit_axes"]), found[0].weight
     shapes = [one.record.shape for one in evidence.constraints if one.record.path == path]
     from_end = [axis - len(shape) for shape in shapes for axis in used]
