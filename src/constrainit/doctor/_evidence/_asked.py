@@ -14,6 +14,7 @@ class Asked:
         untouched: Coordinates that several layers all leave as they are, and should not.
         levelled: Layers that make the places of an example alike, where fewer of them train.
         exchanged_labels: Labels that a loss takes the other way around.
+        masked_softmax: A softmax beside a product with a mask, which should come before it.
         reshaped: A `Reshape` that should exchange two axes.
     """
 
@@ -22,3 +23,4 @@ class Asked:
     levelled: Any = None
     exchanged_labels: Any = None
     reshaped: Any = None
+    masked_softmax: Any = None

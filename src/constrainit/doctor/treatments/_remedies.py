@@ -134,6 +134,7 @@ REMEDIES = (
     Remedy(("CW615",), training.higher_rate, longer=True),
     Remedy(("CW614",), dropouts.what_is_kept),
     *(Remedy(("CW415",), each_example.along(axis), saved=False, trains=True) for axis in (-1, 1)),
+    Remedy(("CW225",), masks.before_the_softmax, saved=False, trains=True),
     Remedy(("CW416",), source.softer_softmax, saved=False, trains=True),
     Remedy(("CW417",), ways_around.axes_exchanged, saved=False, trains=True),
     Remedy(("CW408",), models.more_rows),
