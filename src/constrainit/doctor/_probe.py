@@ -10,6 +10,7 @@ from constrainit.doctor._atoms import note_atoms
 from constrainit.doctor._attached import misplaced, quantized, replaced, unattached
 from constrainit.doctor._bending import bending
 from constrainit.doctor._beyond import beyond
+from constrainit.doctor._clipped import clipped
 from constrainit.doctor._computed import computed_once
 from constrainit.doctor._constants import nonfinite_constants
 from constrainit.doctor._constraints import Constraints
@@ -205,6 +206,7 @@ def _usual(problem, constraints, evidence):
         )
         # Of weights that have far to go there, the targets are the cause.
         evidence.slow = None if evidence.far_targets else evidence.slow
+        evidence.clipped = clipped(problem, evidence, start)
         evidence.alike = alike(problem, evidence, start)
         evidence.drops = drops_most(problem, start)
         evidence.masked_softmax = masked_softmax(problem, evidence, start)

@@ -15,6 +15,7 @@ class Asked:
         levelled: Layers that make the places of an example alike, where fewer of them train.
         exchanged_labels: Labels that a loss takes the other way around.
         masked_softmax: A softmax beside a product with a mask, which should come before it.
+        clipped: Weights that start outside of where the user's code clips them.
         reshaped: A `Reshape` that should exchange two axes.
     """
 
@@ -23,4 +24,5 @@ class Asked:
     levelled: Any = None
     exchanged_labels: Any = None
     reshaped: Any = None
+    clipped: Any = None
     masked_softmax: Any = None

@@ -88,6 +88,8 @@ class ConstantOutput(Rule):
                 return
             if later is None or output.layer in cut | moves or is_cut_behind(evidence, output):
                 continue
+            if evidence.clipped and _is_behind(evidence, output, evidence.clipped.layers):
+                continue
             if _still(output, _ROUNDING) and _still(later, _LATER):
                 if output.layer in within:
                     yield self._erased(*within[output.layer])

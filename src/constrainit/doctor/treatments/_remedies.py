@@ -43,6 +43,7 @@ from constrainit.doctor.treatments import (
     source,
     spaced,
     starts,
+    starts_inside,
     states,
     stored,
     survivals,
@@ -222,6 +223,7 @@ REMEDIES = (
         for factor in (0.1, 0.01)
     ),
     Remedy(("CW510",), inside.off_the_bound, saved=False, trains=True),
+    Remedy(("CW503",), starts_inside.of_clips, moves=True, trains=True),
     Remedy(("CW503",), along_time.softmax_along_time),
     Remedy(("CW503",), along_time.activation_along_time, saved=False),
     Remedy(("CW503",), source.softmax_along_time, saved=False),
