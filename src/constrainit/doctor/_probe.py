@@ -42,7 +42,7 @@ from constrainit.doctor._lost_constraints import lost_constraints
 from constrainit.doctor._lost_starts import lost_starts
 from constrainit.doctor._mapped import note_mapped
 from constrainit.doctor._masked_softmaxes import masked_softmax
-from constrainit.doctor._masking import masked
+from constrainit.doctor._masking import masked, masked_in_training
 from constrainit.doctor._monotone import falling
 from constrainit.doctor._moving import moving
 from constrainit.doctor._of_the_batch import of_the_batch
@@ -206,6 +206,7 @@ def _usual(problem, constraints, evidence):
         )
         # Of weights that have far to go there, the targets are the cause.
         evidence.slow = None if evidence.far_targets else evidence.slow
+        evidence.masked = evidence.masked or masked_in_training(problem, evidence, start)
         evidence.clipped = clipped(problem, evidence, start)
         evidence.alike = alike(problem, evidence, start)
         evidence.drops = drops_most(problem, start)
