@@ -62,3 +62,50 @@ def test_a_constant_that_no_mask_is_the_cause_of():
     report = diagnosed(first, x)
     found = next(finding for finding in report.findings if finding.counts)
     assert "Masking" not in found.message, str(report)
+
+
+def words(zeros_tell, padded):
+    """Sequences of words that hold two zeros or more between others; labels take turns."""
+    draws = np.random.default_rng(1)
+    x = draws.integers(1, 4, size=(128, 8))
+    y = np.arange(128) % 2
+    # A 3 is in front of both zeros, or of none.
+    x[x == 3] = 1
+    at = draws.integers(1, 4, size=128)
+    rows = np.arange(128)
+    x[rows, at], x[rows, at + 1], x[rows, at + 2] = 3, 0, 0
+    apart = rows[y == 0] if zeros_tell else rows[:0]
+    x[apart, at[apart] + 1], x[apart, at[apart] + 3] = 2, 0
+    if not zeros_tell:
+        x[y == 1, 0] = 3
+    if padded:
+        x = np.concatenate([x, np.zeros((128, 2), int)], axis=1)
+    return x.astype("int32"), y.astype("float32")[:, None]
+
+
+def read(x, y, masks=True):
+    keras.utils.set_random_seed(0)
+    given = keras.Input((x.shape[1],), dtype="int32")
+    table = layers.Embedding(4, 4, mask_zero=masks, name="table")(given)
+    last = layers.Dense(1, "sigmoid")(layers.SimpleRNN(12, name="reader")(table))
+    model = keras.Model(given, last)
+    model.compile(keras.optimizers.Adam(0.02), "binary_crossentropy")
+    return ci.diagnose(model, x, y)
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_a_word_among_others_that_a_table_masks(padded):
+    """Outputs differ, but for what the word tells; without the mask of the graph it is learnt."""
+    report = read(*words(True, padded))
+    first = next(finding for finding in report.findings if finding.counts)
+    assert (first.code, first.layer) == ("CW405", "table"), str(report)
+    assert first.treatment is not None
+    assert "mask_zero=False" in first.treatment.code, str(report)
+    assert first.treatment.healed, str(report)
+    assert first.evidence["loss_without_the_mask"] < 0.5 * first.evidence["loss_at_the_end"]
+
+
+def test_zeros_that_tell_nothing():
+    """What is learnt with the mask needs none of them."""
+    report = read(*words(False, True))
+    assert not [one for one in report.findings if one.layer == "table"], str(report)

@@ -22,6 +22,9 @@ _FEWEST = 8
 
 _TRAINS = 0.2
 
+_APART = 1.0
+"""By how many deviations the targets of every other example may differ from the rest."""
+
 Values = list[tuple[Any, Any]]
 """Variables, each with a value."""
 
@@ -58,7 +61,8 @@ class Halves:
     """
 
     def __init__(self, problem: Problem, start: Values, optimizer: Any = None):
-        (x, y), self._unseen = (_every_other(problem, at) for at in (0, 1))
+        seen, self._others = _halved(problem)
+        (x, y), self._unseen = (_of(problem, half) for half in (seen, self._others))
         given = optimizer or problem.given_optimizer
         self._problem = Problem(problem.model, x, y, problem.given_loss, given, problem.seed, 1)
         self._problem.loss_weights, self._problem.pace = problem.loss_weights, problem.pace
@@ -127,7 +131,7 @@ class Halves:
         with dropping_nothing(problem.model):
             given = problem.model(x, training=False) * ops.convert_to_tensor(factors)
         with attribute(problem.model, "_compile_loss", problem.compiled_loss):
-            found = loss_of(problem.model, x, y[1::2], given)
+            found = loss_of(problem.model, x, _at(y, self._others), given)
         return float(to_numpy(ops.stop_gradient(found)))
 
     def loss_of_seen(self) -> float:
@@ -163,6 +167,27 @@ def tried(problem: Problem, what: str) -> Iterator[None]:
             problem.said.append(said)
 
 
-def _every_other(problem, at):
+def _halved(problem):
+    """The places of one half of the examples, and of the other.
+
+    Every other one, unless their targets differ from those of the rest by more than they deviate:
+    labels may take turns.
+    """
+    order = np.arange(keras.tree.flatten(problem.x)[0].shape[0])
+    for y in keras.tree.flatten(problem.y):
+        y = to_numpy(y)
+        flat = y.reshape(len(y), -1).astype("float64")
+        apart = np.abs(flat[::2].mean(axis=0) - flat[1::2].mean(axis=0))
+        if len(y) == len(order) and (apart > _APART * flat.std(axis=0)).any():
+            order = np.random.default_rng(0).permutation(order)
+            break
+    return order[::2], order[1::2]
+
+
+def _of(problem, half):
     parts = (problem.x, problem.y)
-    return keras.tree.map_structure(lambda part: None if part is None else part[at::2], parts)
+    return keras.tree.map_structure(lambda one: None if one is None else _at(one, half), parts)
+
+
+def _at(part, places):
+    return ops.take(part, places, axis=0) if ops.is_tensor(part) else part[places]

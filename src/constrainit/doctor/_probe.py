@@ -10,6 +10,7 @@ from constrainit.doctor._atoms import note_atoms
 from constrainit.doctor._attached import misplaced, quantized, replaced, unattached
 from constrainit.doctor._bending import bending
 from constrainit.doctor._beyond import beyond
+from constrainit.doctor._clipped import clipped
 from constrainit.doctor._computed import computed_once
 from constrainit.doctor._constants import nonfinite_constants
 from constrainit.doctor._constraints import Constraints
@@ -40,7 +41,8 @@ from constrainit.doctor._losses_at import looked
 from constrainit.doctor._lost_constraints import lost_constraints
 from constrainit.doctor._lost_starts import lost_starts
 from constrainit.doctor._mapped import note_mapped
-from constrainit.doctor._masking import masked
+from constrainit.doctor._masked_softmaxes import masked_softmax
+from constrainit.doctor._masking import masked, masked_in_training
 from constrainit.doctor._monotone import falling
 from constrainit.doctor._moving import moving
 from constrainit.doctor._of_the_batch import of_the_batch
@@ -204,8 +206,11 @@ def _usual(problem, constraints, evidence):
         )
         # Of weights that have far to go there, the targets are the cause.
         evidence.slow = None if evidence.far_targets else evidence.slow
+        evidence.masked = evidence.masked or masked_in_training(problem, evidence, start)
+        evidence.clipped = clipped(problem, evidence, start)
         evidence.alike = alike(problem, evidence, start)
         evidence.drops = drops_most(problem, start)
+        evidence.masked_softmax = masked_softmax(problem, evidence, start)
         evidence.sharp = sharp(problem, evidence, start)
         evidence.small_exponentials = small_exponentials(problem, evidence, start)
         evidence.equal_entries = equal_entries(problem, evidence, start)

@@ -14,6 +14,8 @@ class Asked:
         untouched: Coordinates that several layers all leave as they are, and should not.
         levelled: Layers that make the places of an example alike, where fewer of them train.
         exchanged_labels: Labels that a loss takes the other way around.
+        masked_softmax: A softmax beside a product with a mask, which should come before it.
+        clipped: Weights that start outside of where the user's code clips them.
         reshaped: A `Reshape` that should exchange two axes.
         otherwise: One thing with which the model learns that learns little as it is; asked once.
     """
@@ -24,3 +26,5 @@ class Asked:
     exchanged_labels: Any = None
     reshaped: Any = None
     otherwise: Any = None
+    clipped: Any = None
+    masked_softmax: Any = None

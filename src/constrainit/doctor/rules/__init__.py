@@ -41,6 +41,7 @@ from constrainit.doctor.rules.cw221_shared_statistics import SharedStatistics
 from constrainit.doctor.rules.cw222_late_statistics import LateStatistics
 from constrainit.doctor.rules.cw223_unfit_normalization import UnfitNormalization
 from constrainit.doctor.rules.cw224_bound_too_narrow import BoundTooNarrow
+from constrainit.doctor.rules.cw225_mask_beside_softmax import MaskBesideSoftmax
 from constrainit.doctor.rules.cw301_wrong_axis import WrongAxis
 from constrainit.doctor.rules.cw302_undefined_at_bound import UndefinedAtBound
 from constrainit.doctor.rules.cw303_average_outside import AverageOutside
@@ -126,6 +127,7 @@ RULES = (
     BeyondRange(), PenaltyOutweighs(), LossOutweighed(), LossSwitchedOff(), AverageOverwrites(),
     UnscaledData(), LearningRateTooHigh(), FadingRate(), ScheduleEndsEarly(), DropoutRate(),
     Rounding(), NoSecondDerivative(), AssignedInCall(), SharedStatistics(), GradientsAddUp(),
+    MaskBesideSoftmax(),
     SharpSoftmax(), ReshapedAxes(), SameCoordinates(), BoundTooNarrow(), MutedSignal(),
     StepLeavesSet(),
     AverageOutside(), InfeasibleStart(), IdenticalUnits(), IdenticalWeights(), LostHalf(),

@@ -1,12 +1,10 @@
 """CW405 constant-output."""
 
-import math
-
 import keras
 import numpy as np
 
 from constrainit.doctor._evidence import Evidence
-from constrainit.doctor._masking import MaskedEvidence
+from constrainit.doctor._masking import beyond
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.rules._rule import Rule, beyond_bounds, cut_at, is_cut_behind, percent
 from constrainit.model import WeightRecord
@@ -54,17 +52,25 @@ class ConstantOutput(Rule):
         normalization over a single number, which leaves zero, or the sign where it divides by the
         size alone; attention of Keras that is given a mask, where the loss hardly falls or an
         output is the same for all, if what it gives varies over the batch once the mask is negated.
-        Else it says where to look.
+        Else it says where to look. A mask is named where outputs differ, too: if it hides a
+        fiftieth of what lies within sequences at least, the loss hardly falls, and 100 steps
+        without it, on half of the batch, take the loss of the other half to less than a half of
+        what they do with it; asked of models whose steps are cheap.
 
     Source:
         The rule for layers without variation of theDeepChecker (Ben Braiek and Khomh, 2023).
     """
 
     code, name, stage = "CW405", "constant-output", "forward"
-    numbers = ("spread", "mean")
+    numbers = (
+        "spread", "mean", "hidden", "between", "loss", "loss_at_the_end", "loss_without_the_mask",
+    )  # fmt: skip
 
     def find(self, evidence):
         if not evidence.varies or not evidence.outputs_last:
+            return
+        if evidence.masked is not None and evidence.masked.steps:
+            yield self._hidden_in_training(evidence.masked)
             return
         # A step without a derivative that gives one value to all is told by its own rule.
         cut = {e.layer for e in evidence.entries if e.leaves and not e.gradient}
@@ -88,6 +94,8 @@ class ConstantOutput(Rule):
                 return
             if later is None or output.layer in cut | moves or is_cut_behind(evidence, output):
                 continue
+            if evidence.clipped and _is_behind(evidence, output, evidence.clipped.layers):
+                continue
             if _still(output, _ROUNDING) and _still(later, _LATER):
                 if output.layer in within:
                     yield self._erased(*within[output.layer])
@@ -100,6 +108,20 @@ class ConstantOutput(Rule):
                     **{"layer": output.layer, **where},
                 )  # fmt: skip
                 return
+
+    def _hidden_in_training(self, masked):
+        """A mask that hides steps of the data, without which the model trains."""
+        first, given, other = masked.losses
+        why, fix, where = _of_mask(masked)
+        return self.made(
+            f"{why.removeprefix(': ')}. In {masked.steps} steps on half of the batch the loss of "
+            f"the other half goes from {first:.4g} to {given:.4g}, and to {other:.4g} without the "
+            "mask",
+            fix,
+            {"hidden": masked.hidden, "between": masked.between, "loss": first,
+             "loss_at_the_end": given, "loss_without_the_mask": other},
+            **where,
+        )  # fmt: skip
 
     def _erased(self, output, made):
         """A layer that lets next to nothing of what it is given through."""
@@ -213,11 +235,6 @@ def _of_mask(masked):
         f"Masking(mask_value={beyond(masked):g})",
         {"layer": name},
     )
-
-
-def beyond(masked: MaskedEvidence) -> float:
-    """A number that is far from all that a layer is given."""
-    return -float(10 ** max(1, math.ceil(math.log10(max(masked.peak, 1.0))) + 1))
 
 
 def frozen_zeros(evidence: Evidence, layer: str) -> list[WeightRecord]:

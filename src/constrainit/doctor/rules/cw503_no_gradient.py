@@ -1,10 +1,11 @@
 """CW503 no-gradient."""
 
 import itertools
+import math
 
 from constrainit.doctor._beyond import is_nothing
 from constrainit.doctor._straight import WRONG_WAY
-from constrainit.doctor.rules._rule import Rule, cut_at, is_cut_behind
+from constrainit.doctor.rules._rule import Rule, cut_at, is_cut_behind, percent
 
 _ROUNDING = 1e-5
 
@@ -57,7 +58,12 @@ class NoGradient(Rule):
         whose gradients add up to less than a fifth of what it falls by on the straight way from the
         predictions to targets of their shape, where such a line of its code is known and the steps
         take less than a third off it. What an output leads to whose loss weight is zero is told by
-        CW618. The line is the first of the user's own code, as it is written, at which something
+        CW618. A weight that a layer of the user's own clips (by `clip`, `maximum`, `minimum` or
+        `relu` of it, or of a multiple and a number) may get a gradient for some entries alone:
+        reported where a tenth of them start outside and no step moves them, in small models, if 100
+        steps on half of the batch take the loss of the other half to less than a half from a start
+        inside.
+        The line is the first of the user's own code, as it is written, at which something
         computed from the weight, or from the inputs, enters a comparison, `sign`, `round` and the
         like; else a `clip`. That of a function in a `Lambda` or an activation is known, too; of an
         operation that the graph of a model holds only the name is. What the code of others does, or
@@ -70,7 +76,16 @@ class NoGradient(Rule):
     """
 
     code, name, stage = "CW503", "no-gradient", "gradients"
-    numbers = ("gradient", "gradient_behind", "loss", "loss_at_targets", "seen")
+    numbers = (
+        "gradient",
+        "gradient_behind",
+        "loss",
+        "loss_at_targets",
+        "seen",
+        "outside",
+        "loss_at_the_end",
+        "loss_from_inside",
+    )
 
     def find(self, evidence):
         left_out = {id(record) for one in evidence.uncounted for record in one.records}
@@ -82,6 +97,10 @@ class NoGradient(Rule):
         if lost:
             yield self._behind_softmax_of_one(evidence, lost, *evidence.alone[0])
             never = [g for g in never if g not in lost]
+        if evidence.clipped is not None:
+            yield self._of_clipped(evidence.clipped)
+            outside = {id(record.variable) for record in evidence.clipped.records}
+            never = [g for g in never if id(g.record.variable) not in outside]
         if len(never) < len(evidence.gradients):
             yield from self._of_jumps(evidence.severed.get(""))
         if not never:
@@ -100,6 +119,8 @@ class NoGradient(Rule):
             if before or own:
                 named = ", ".join((before or own)[:3])
                 cut_off = evidence.severed.get(entry.layer)
+                if cut_off is None and not before:
+                    cut_off = next(filter(None, map(evidence.severed.get, own)), None)
                 yield self.made(
                     f"the loss depends on what {entry.kind} {entry.layer!r} gives, but no gradient "
                     f"gets through it: {named} did not get one at any of "
@@ -175,6 +196,33 @@ class NoGradient(Rule):
             "nor clip them where they are; of a likelihood write the logarithm itself, as a "
             "density of targets far away is 0 in rounding; and scale the targets",
             {"gradient": 0.0}, source=_line(cut_off),
+        )  # fmt: skip
+
+    def _of_clipped(self, made):
+        """Weights most of which start where a clip has no gradient, and stay there."""
+        first, given, other = made.losses
+        low, high = made.bounds
+        between = (
+            f"the {made.function} in line {made.source.line}" if made.source else made.function
+        )
+        where = (
+            f"from {low:g} to {high:g}"
+            if math.isfinite(low) and math.isfinite(high)
+            else (f"above {low:g}" if math.isfinite(low) else f"below {high:g}")
+        )
+        names = ", ".join(record.path for record in made.records[:3])
+        of = "its entries" if len(made.records) == 1 else f"the entries of {names}"
+        record = made.records[0]
+        return self.made(
+            f"{percent(made.share)} of {of} start outside of where "
+            f"{between} lets a gradient through, {where}, and no step moves these. In "
+            f"{made.steps} steps on half of the batch the loss of the other half goes from "
+            f"{first:.4g} to {given:.4g}, and to {other:.4g} from a start inside",
+            "start inside of the bounds, or clip no weight in call: a constraint "
+            "(constrainit.Box) acts behind the step, and cuts no gradient",
+            {"outside": made.share, "loss": first, "loss_at_the_end": given,
+             "loss_from_inside": other},
+            layer=record.layer.name, weight=record.path, source=made.source,
         )  # fmt: skip
 
     def _of_jumps(self, cut):

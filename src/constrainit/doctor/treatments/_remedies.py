@@ -44,6 +44,7 @@ from constrainit.doctor.treatments import (
     source,
     spaced,
     starts,
+    starts_inside,
     states,
     stored,
     survivals,
@@ -137,6 +138,7 @@ REMEDIES = (
     Remedy(("CW615",), training.higher_rate, longer=True),
     Remedy(("CW614",), dropouts.what_is_kept),
     *(Remedy(("CW415",), each_example.along(axis), saved=False, trains=True) for axis in (-1, 1)),
+    Remedy(("CW225",), masks.before_the_softmax, saved=False, trains=True),
     Remedy(("CW416",), source.softer_softmax, saved=False, trains=True),
     Remedy(("CW417",), ways_around.axes_exchanged, saved=False, trains=True),
     Remedy(("CW408",), models.more_rows),
@@ -224,6 +226,7 @@ REMEDIES = (
         for factor in (0.1, 0.01)
     ),
     Remedy(("CW510",), inside.off_the_bound, saved=False, trains=True),
+    Remedy(("CW503",), starts_inside.of_clips, moves=True, trains=True),
     Remedy(("CW503",), along_time.softmax_along_time),
     Remedy(("CW503",), along_time.activation_along_time, saved=False),
     Remedy(("CW503",), source.softmax_along_time, saved=False),

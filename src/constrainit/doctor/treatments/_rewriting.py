@@ -96,12 +96,13 @@ def source_of(kind):
 
 def scope_of(kind: Any, whole: Sequence[str] = ()) -> dict[str, Any]:
     """The names of the module of a class or function, and Keras if an edit has imported it."""
-    module = inspect.getmodule(kind)
-    if module is None:
-        raise ValueError(f"{kind.__name__!r} is of no module: its names are not known")
-    scope = dict(vars(module))
     if inspect.isfunction(kind):
-        scope.update(inspect.getclosurevars(kind).nonlocals)
+        scope = {**kind.__globals__, **inspect.getclosurevars(kind).nonlocals}
+    else:
+        module = inspect.getmodule(kind)
+        if module is None:
+            raise ValueError(f"{kind.__name__!r} is of no module: its names are not known")
+        scope = dict(vars(module))
     return {"keras": keras, **scope} if has_import([*whole]) else scope
 
 

@@ -7,7 +7,9 @@ from keras import ops
 
 from constrainit._words import listed
 from constrainit.doctor._hiding import mask_of, with_negated_mask
+from constrainit.doctor.treatments._edit_masks import masked_first
 from constrainit.doctor.treatments._remedy import Changed, with_other
+from constrainit.doctor.treatments.source import edited_layer
 
 _CODE = """class MaskedMean(keras.layers.GlobalAveragePooling1D):
     def call(self, inputs, mask=None):
@@ -58,6 +60,15 @@ def negated(problem, evidence, found):
         with_other(problem),
         "\n".join(lines),
     )
+
+
+def before_the_softmax(problem, evidence, found):
+    """The class or function of a layer with a mask that hides entries from its softmax."""
+    made = evidence.masked_softmax
+    if made is None:
+        return None
+    edit = masked_first(made.source.text, made.masking.place)
+    return edited_layer(problem, made.layers, edit)
 
 
 def _negating(layer, call):

@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 
+from constrainit.doctor._masking import beyond, show_all
 from constrainit.doctor._statistics import to_numpy
-from constrainit.doctor.rules.cw405_constant_output import beyond
 from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.doctor.treatments._written import layer_code
 from constrainit.doctor.treatments.starts import start_at
@@ -44,11 +44,11 @@ def shown(problem, evidence, found):
     if hides is None:
         return None
     layer, kind = hides.layer, type(hides.layer).__name__
+    show_all(problem.model, hides)
     if isinstance(layer, keras.layers.Embedding):
-        vars(layer)["mask_zero"] = vars(layer)["_supports_masking"] = False
         change, usual = f"{layer.name} masks nothing", f"keras.layers.{kind}(..., mask_zero=False)"
     else:
-        number = vars(layer)["mask_value"] = beyond(hides)
+        number = beyond(hides)
         change = f"{layer.name} masks {number:g}, which no step is"
         usual = f"keras.layers.{kind}(mask_value={number})"
     return Changed(change, with_other(problem), layer_code(layer, usual, ("mask_zero",)))
