@@ -59,6 +59,7 @@ from constrainit.doctor._problem import Problem
 from constrainit.doctor._rebuilt import note_rebuilt
 from constrainit.doctor._reloaded import lost_by_config
 from constrainit.doctor._reshaped import reshaped
+from constrainit.doctor._rounded_away import rounded_away
 from constrainit.doctor._scales import unfit
 from constrainit.doctor._schedules import ends_early
 from constrainit.doctor._severed import severed
@@ -177,6 +178,8 @@ def _usual(problem, constraints, evidence):
     evidence.padded = looked(problem, "padding", padded, *both)
     evidence.masked = looked(problem, "hidden steps", masked, *both)
     evidence.erasing = looked(problem, "what layers let through", erasing, *both, otherwise=[])
+    rounds = problem, evidence, start
+    evidence.rounded_away = looked(problem, "roundings", rounded_away, *rounds, otherwise=[])
     evidence.uncounted = looked(problem, "losses that do not count", uncounted, *both, otherwise=[])
     evidence.pairs = own_loss_compares_all(problem)
     if evidence.fault_step is None:
