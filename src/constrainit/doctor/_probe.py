@@ -74,6 +74,7 @@ from constrainit.doctor._twice import bounded_twice
 from constrainit.doctor._uncounted import uncounted
 from constrainit.doctor._unfit_batch import widths
 from constrainit.doctor._untouched import untouched
+from constrainit.doctor._wide_sines import wide_sines
 from constrainit.doctor._wide_steps import wide_steps
 from constrainit.doctor._within_reach import within_reach
 from constrainit.doctor._written_over import written_over
@@ -214,6 +215,7 @@ def _usual(problem, constraints, evidence):
         evidence.equal_entries = equal_entries(problem, evidence, start)
         evidence.untouched = untouched(problem, evidence, start)
         evidence.levelled = levelled(problem, evidence, start)
+        evidence.wide_sines = wide_sines(problem, evidence, start)
         evidence.reshaped = reshaped(problem, evidence, start)
         evidence.exchanged_labels = exchanged_labels(problem, evidence, start)
         evidence.hidden = with_trainings(problem, evidence.hidden, start)

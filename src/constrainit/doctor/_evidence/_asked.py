@@ -16,6 +16,7 @@ class Asked:
         exchanged_labels: Labels that a loss takes the other way around.
         reshaped: A `Reshape` that should exchange two axes.
         rounded_away: Layers of the user's own that round all of something to zero at the start.
+        wide_sines: Hidden layers whose sines are given numbers over many periods, and should not.
     """
 
     small_exponentials: Any = None
@@ -24,3 +25,4 @@ class Asked:
     exchanged_labels: Any = None
     reshaped: Any = None
     rounded_away: list[Any] = field(default_factory=list)
+    wide_sines: Any = None

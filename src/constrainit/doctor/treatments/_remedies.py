@@ -5,6 +5,7 @@ from constrainit.doctor.treatments import (
     along_time,
     alternating,
     as_constraints,
+    attributes,
     by_fan_in,
     codes,
     constraints,
@@ -38,6 +39,7 @@ from constrainit.doctor.treatments import (
     rescaled,
     shrunk,
     single_norms,
+    smaller_starts,
     soft_losses,
     softplus,
     source,
@@ -159,6 +161,8 @@ REMEDIES = (
     Remedy(("CW502",), softplus.softplus_for_the_loss, trains=True),
     Remedy(("CW401", "CW502"), softplus.softplus_under_a_power, trains=True),
     Remedy(("CW404",), recurrences.bounded_recurrence),
+    Remedy(("CW404",), smaller_starts.kernels_of_sines, moves=True, trains=True),
+    Remedy(("CW404",), smaller_starts.logarithms, moves=True, trains=True),
     Remedy(("CW412",), larger_exponentials.by_their_start, moves=True, trains=True),
     Remedy(("CW412",), larger_exponentials.by_a_factor, saved=False, trains=True),
     Remedy(("CW412",), models.in_float32),
@@ -210,6 +214,15 @@ REMEDIES = (
     Remedy((*_BROKEN, *_SIGNAL), starts.of_the_right_size, moves=True),
     Remedy(_SIGNAL, starts.calibrated, moves=True),
     Remedy(("CW402",), fitting_starts.off_the_flat_ends, ("CW302",), moves=True, trains=True),
+    *(
+        Remedy(
+            ("CW401", "CW402", "CW404", "CW503"),
+            attributes.another_number(n),
+            saved=False,
+            trains=True,
+        )
+        for n in range(3)
+    ),
     Remedy(("CW105", "CW001", *_BROKEN, *_SIGNAL), starts.redrawn, moves=True),
     Remedy(("CW105",), starts.of_the_right_size, moves=True),
     Remedy(_SIGNAL, models.scaled_outputs),

@@ -2,7 +2,7 @@
 
 import keras
 
-from constrainit.doctor.rules.cw404_exploding_signal import feeds_back_without_bound
+from constrainit.doctor._enlarging import feeds_back_without_bound
 from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.doctor.treatments._written import layer_code
 
