@@ -39,6 +39,7 @@ from constrainit.doctor._levelled import levelled
 from constrainit.doctor._losses_at import looked
 from constrainit.doctor._lost_constraints import lost_constraints
 from constrainit.doctor._lost_starts import lost_starts
+from constrainit.doctor._loud_noise import loud_noise
 from constrainit.doctor._mapped import note_mapped
 from constrainit.doctor._masking import masked
 from constrainit.doctor._monotone import falling
@@ -210,6 +211,7 @@ def _usual(problem, constraints, evidence):
         evidence.slow = None if evidence.far_targets else evidence.slow
         evidence.alike = alike(problem, evidence, start)
         evidence.drops = drops_most(problem, start)
+        evidence.loud_noise = loud_noise(problem, evidence, start)
         evidence.sharp = sharp(problem, evidence, start)
         evidence.small_exponentials = small_exponentials(problem, evidence, start)
         evidence.equal_entries = equal_entries(problem, evidence, start)

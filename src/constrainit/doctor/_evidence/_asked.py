@@ -17,6 +17,7 @@ class Asked:
         reshaped: A `Reshape` that should exchange two axes.
         rounded_away: Layers of the user's own that round all of something to zero at the start.
         wide_sines: Hidden layers whose sines are given numbers over many periods, and should not.
+        loud_noise: Weights of the user's own layers that scale noise, where less of it trains.
     """
 
     small_exponentials: Any = None
@@ -26,3 +27,4 @@ class Asked:
     reshaped: Any = None
     rounded_away: list[Any] = field(default_factory=list)
     wide_sines: Any = None
+    loud_noise: Any = None

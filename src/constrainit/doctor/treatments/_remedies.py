@@ -135,6 +135,7 @@ REMEDIES = (
     Remedy(("CW602",), data.scaled_targets, saved=False, trains=True),
     Remedy(("CW615",), training.higher_rate, longer=True),
     Remedy(("CW614",), dropouts.what_is_kept),
+    Remedy(("CW614",), dropouts.quieter, moves=True, trains=True),
     *(Remedy(("CW415",), each_example.along(axis), saved=False, trains=True) for axis in (-1, 1)),
     Remedy(("CW416",), source.softer_softmax, saved=False, trains=True),
     Remedy(("CW417",), ways_around.axes_exchanged, saved=False, trains=True),
