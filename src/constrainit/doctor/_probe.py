@@ -44,6 +44,7 @@ from constrainit.doctor._mapped import note_mapped
 from constrainit.doctor._masking import masked
 from constrainit.doctor._monotone import falling
 from constrainit.doctor._moving import moving
+from constrainit.doctor._not_skew import not_skew
 from constrainit.doctor._of_the_batch import of_the_batch
 from constrainit.doctor._one_argument import note_one_argument
 from constrainit.doctor._out_of_reach import out_of_reach
@@ -180,8 +181,9 @@ def _usual(problem, constraints, evidence):
     evidence.padded = looked(problem, "padding", padded, *both)
     evidence.masked = looked(problem, "hidden steps", masked, *both)
     evidence.erasing = looked(problem, "what layers let through", erasing, *both, otherwise=[])
-    rounds = problem, evidence, start
-    evidence.rounded_away = looked(problem, "roundings", rounded_away, *rounds, otherwise=[])
+    begun = problem, evidence, start
+    evidence.rounded_away = looked(problem, "roundings", rounded_away, *begun, otherwise=[])
+    evidence.not_skew = looked(problem, "Cayley transforms", not_skew, *begun)
     evidence.uncounted = looked(problem, "losses that do not count", uncounted, *both, otherwise=[])
     evidence.pairs = own_loss_compares_all(problem)
     if evidence.fault_step is None:

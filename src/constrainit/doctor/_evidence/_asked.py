@@ -18,6 +18,7 @@ class Asked:
         rounded_away: Layers of the user's own that round all of something to zero at the start.
         wide_sines: Hidden layers whose sines are given numbers over many periods, and should not.
         loud_noise: Weights of the user's own layers that scale noise, where less of it trains.
+        not_skew: A Cayley transform of a matrix that is not skew-symmetric, where signals grow.
     """
 
     small_exponentials: Any = None
@@ -28,3 +29,4 @@ class Asked:
     rounded_away: list[Any] = field(default_factory=list)
     wide_sines: Any = None
     loud_noise: Any = None
+    not_skew: Any = None

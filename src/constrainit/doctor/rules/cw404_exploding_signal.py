@@ -11,6 +11,7 @@ from constrainit.doctor._enlarging import (
 )
 from constrainit.doctor._planned import NUMBERS, by_depth, deviations, growth, planned
 from constrainit.doctor._small_kernels import BY_FAN_IN
+from constrainit.doctor.rules._of_cayley import SKEW, told_of_cayley
 from constrainit.doctor.rules._of_sines import OF_SINES, told_of_sines
 from constrainit.doctor.rules._rule import Rule
 from constrainit.doctor.rules._symptoms import breaks_later, leaps
@@ -114,11 +115,13 @@ class ExplodingSignal(Rule):
         start, free = planned(evidence, kernel), _too_large(evidence, kernel)
         made = None if free or first.layer in bounded else each_time(evidence)
         made = made if made and made.last else None
+        skew, where = told_of_cayley(evidence.not_skew, {})
+        fix = SKEW if skew else BY_FAN_IN if free else ""
         begin = f"from {first.peak:.3g} in {first.layer!r} " if first is not most else ""
         yield self.made(
             f"the outputs grow {begin}to {most.peak:.3g} in {most.layer!r}, for inputs of up to "
-            f"{base:.3g}: {by_depth(growing)}{f'. {start}' if start else ''}",
-            BY_FAN_IN if free else made.advice if made else _fix(evidence, first.layer),
+            f"{base:.3g}: {by_depth(growing)}{f'. {start}' if start else ''}{skew}",
+            fix or (made.advice if made else _fix(evidence, first.layer)),
             {
                 "peak": most.peak, "first_peak": first.peak, "input_peak": base,
                 "deviations": deviations(growing), "growth": growth(growing),
@@ -126,7 +129,7 @@ class ExplodingSignal(Rule):
                 **(start.numbers if start else {}),
             },
             layer=first.layer, weight=kernel,
-            level=self.level if math.isfinite(evidence.loss or 0.0) else "error",
+            level=self.level if math.isfinite(evidence.loss or 0.0) else "error", **where,
         )  # fmt: skip
 
     def _oversized(self, evidence):

@@ -38,8 +38,9 @@ class DropoutRate(Rule):
         Calls of `keras.random.dropout` are not seen. Random numbers in layers of the user's own are
         seen by what the model gives in training, several times: asked where more than half of its
         variance is of other draws, and the loss has not halved. The weights of a name and class are
-        named whose start, times 0.05 or 0.01 or less five (seen through a softplus or an exponential),
-        leaves less than a fifth, and a quarter of the loss of the other half after 100 steps.
+        named whose start, times 0.05 or 0.01 or less five (seen through a softplus or an
+        exponential), leaves less than a fifth, and a quarter of the loss of the other half after
+        100 steps.
 
     Source:
         Blundell et al., Weight uncertainty in neural networks (2015), whose deviations are learnt;

@@ -161,6 +161,7 @@ REMEDIES = (
     Remedy(("CW502",), softplus.softplus_at_the_end),
     Remedy(("CW502",), softplus.softplus_for_the_loss, trains=True),
     Remedy(("CW401", "CW502"), softplus.softplus_under_a_power, trains=True),
+    Remedy(("CW401", "CW404"), recurrences.skew, saved=False, trains=True),
     Remedy(("CW404",), recurrences.bounded_recurrence),
     Remedy(("CW404",), smaller_starts.kernels_of_sines, moves=True, trains=True),
     Remedy(("CW404",), smaller_starts.logarithms, moves=True, trains=True),
