@@ -17,6 +17,7 @@ from constrainit.doctor._explain import find, page_markdown
 from constrainit.doctor._own_optimizer import CLIPS
 from constrainit.doctor._planned import NUMBERS
 from constrainit.doctor.rules import RULES
+from constrainit.doctor.rules._of_sines import OF_SINES
 from constrainit.doctor.rules._sections import page_of
 from constrainit.model import is_built
 
@@ -72,7 +73,7 @@ def undeclared(report):
 def test_a_rule_names_its_numbers(rule):
     """Each is one that its findings give, and stands on its page."""
     module = inspect.getsource(sys.modules[type(rule).__module__])
-    of_evidence = {"smallest unit norm", "largest unit norm", *NUMBERS, *CLIPS}
+    of_evidence = {"smallest unit norm", "largest unit norm", *NUMBERS, *CLIPS, *OF_SINES}
     for name in set(rule.numbers) - of_evidence:
         assert f'"{name}":' in module
     assert f"Numbers: {', '.join(rule.numbers) or 'none'}" in page_markdown(rule)

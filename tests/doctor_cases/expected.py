@@ -186,7 +186,6 @@ MISSED = {
     "H230": "that a model is to have slopes of at most one, which a scale breaks, is not known",
     "H235": "that a loss needs its examples in order is not known",
     "H266": "moving statistics that are late are a note: how long a training takes is not known",
-    "H288": "a bound that no step has come to is told of before a step that rounds all to zero",
     "H296": "that most rows of a table of codes are nearest to nothing is not looked at",
 }
 

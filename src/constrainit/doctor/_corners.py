@@ -24,6 +24,7 @@ _TOUCHED = ("sqrt", "norm", "abs", "sign")
 _BESIDE = 1e-3
 """How far a weight is moved, relative to its peak, to see whether it is at a bound."""
 
+_ROUNDING = 1e-6
 _FAR = 100.0
 """How far outside, in peaks of the weight, a point is from which a bound is looked for."""
 
@@ -45,11 +46,18 @@ def corners(problem, constraints, evidence) -> list[CornerEvidence]:
         for value, everywhere, bad in _failing(problem, constraints, record):
             if best is None or not everywhere:
                 text = constraints.made[id(record.variable)].text
-                best = CornerEvidence(record, text, numbers(value), everywhere, bad or None)
+                at, far = numbers(value), _distance(to_numpy(record.variable), value)
+                best = CornerEvidence(record, text, at, everywhere, bad or None, far=far)
             if not everywhere:
                 break
         found += [] if best is None else [best]
     return found
+
+
+def _distance(start, value):
+    """How far the nearest of the entries that are elsewhere than at the start is from there."""
+    away = np.abs(np.asarray(value, "float64") - start)
+    return float(np.min(away[away > _ROUNDING * np.abs(start).max()], initial=np.inf))
 
 
 def is_inside(constraints, record) -> bool:

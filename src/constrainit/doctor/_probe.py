@@ -40,11 +40,13 @@ from constrainit.doctor._levelled import levelled
 from constrainit.doctor._losses_at import looked
 from constrainit.doctor._lost_constraints import lost_constraints
 from constrainit.doctor._lost_starts import lost_starts
+from constrainit.doctor._loud_noise import loud_noise
 from constrainit.doctor._mapped import note_mapped
 from constrainit.doctor._masked_softmaxes import masked_softmax
 from constrainit.doctor._masking import masked, masked_in_training
 from constrainit.doctor._monotone import falling
 from constrainit.doctor._moving import moving
+from constrainit.doctor._not_skew import not_skew
 from constrainit.doctor._of_the_batch import of_the_batch
 from constrainit.doctor._one_argument import note_one_argument
 from constrainit.doctor._out_of_reach import out_of_reach
@@ -61,6 +63,7 @@ from constrainit.doctor._problem import Problem
 from constrainit.doctor._rebuilt import note_rebuilt
 from constrainit.doctor._reloaded import lost_by_config
 from constrainit.doctor._reshaped import reshaped
+from constrainit.doctor._rounded_away import rounded_away
 from constrainit.doctor._scales import unfit
 from constrainit.doctor._schedules import ends_early
 from constrainit.doctor._severed import severed
@@ -75,6 +78,7 @@ from constrainit.doctor._twice import bounded_twice
 from constrainit.doctor._uncounted import uncounted
 from constrainit.doctor._unfit_batch import widths
 from constrainit.doctor._untouched import untouched
+from constrainit.doctor._wide_sines import wide_sines
 from constrainit.doctor._wide_steps import wide_steps
 from constrainit.doctor._within_reach import within_reach
 from constrainit.doctor._written_over import written_over
@@ -179,6 +183,9 @@ def _usual(problem, constraints, evidence):
     evidence.padded = looked(problem, "padding", padded, *both)
     evidence.masked = looked(problem, "hidden steps", masked, *both)
     evidence.erasing = looked(problem, "what layers let through", erasing, *both, otherwise=[])
+    begun = problem, evidence, start
+    evidence.rounded_away = looked(problem, "roundings", rounded_away, *begun, otherwise=[])
+    evidence.not_skew = looked(problem, "Cayley transforms", not_skew, *begun)
     evidence.uncounted = looked(problem, "losses that do not count", uncounted, *both, otherwise=[])
     evidence.pairs = own_loss_compares_all(problem)
     if evidence.fault_step is None:
@@ -211,11 +218,13 @@ def _usual(problem, constraints, evidence):
         evidence.alike = alike(problem, evidence, start)
         evidence.drops = drops_most(problem, start)
         evidence.masked_softmax = masked_softmax(problem, evidence, start)
+        evidence.loud_noise = loud_noise(problem, evidence, start)
         evidence.sharp = sharp(problem, evidence, start)
         evidence.small_exponentials = small_exponentials(problem, evidence, start)
         evidence.equal_entries = equal_entries(problem, evidence, start)
         evidence.untouched = untouched(problem, evidence, start)
         evidence.levelled = levelled(problem, evidence, start)
+        evidence.wide_sines = wide_sines(problem, evidence, start)
         evidence.reshaped = reshaped(problem, evidence, start)
         evidence.exchanged_labels = exchanged_labels(problem, evidence, start)
         evidence.hidden = with_trainings(problem, evidence.hidden, start)

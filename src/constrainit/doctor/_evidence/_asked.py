@@ -1,6 +1,6 @@
 """What is asked of a model only where there is reason: the first part of the evidence."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -18,6 +18,10 @@ class Asked:
         clipped: Weights that start outside of where the user's code clips them.
         reshaped: A `Reshape` that should exchange two axes.
         otherwise: One thing with which the model learns that learns little as it is; asked once.
+        rounded_away: Layers of the user's own that round all of something to zero at the start.
+        wide_sines: Hidden layers whose sines are given numbers over many periods, and should not.
+        loud_noise: Weights of the user's own layers that scale noise, where less of it trains.
+        not_skew: A Cayley transform of a matrix that is not skew-symmetric, where signals grow.
     """
 
     small_exponentials: Any = None
@@ -28,3 +32,7 @@ class Asked:
     otherwise: Any = None
     clipped: Any = None
     masked_softmax: Any = None
+    rounded_away: list[Any] = field(default_factory=list)
+    wide_sines: Any = None
+    loud_noise: Any = None
+    not_skew: Any = None

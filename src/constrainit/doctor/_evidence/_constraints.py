@@ -253,6 +253,7 @@ class CornerEvidence:
         operation: The operation that is at fault, where it was found.
         free: Whether it has no set at all, and the steps have taken entries through zero.
         inside: Whether the weight is at no bound of its set where training fails.
+        far: How far the entry that is nearest to where it is put there starts from it.
     """
 
     record: WeightRecord
@@ -262,6 +263,7 @@ class CornerEvidence:
     operation: Operation | None = None
     free: bool = False
     inside: bool = False
+    far: float = 0.0
 
 
 @dataclass(frozen=True)

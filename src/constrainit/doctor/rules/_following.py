@@ -4,9 +4,11 @@ from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding
 from constrainit.doctor.rules._following_roots import (
     BROKEN,
+    WITHOUT_GRADIENT,
     follow_explosion,
     follow_picked,
     follow_shares,
+    follow_signal,
     follow_small,
     follow_the_rate,
 )
@@ -47,7 +49,6 @@ from constrainit.doctor.rules.cw704_gradients_add_up import GradientsAddUp
 from constrainit.doctor.rules.cw705_layer_not_saved import LayerNotSaved
 from constrainit.doctor.rules.cw706_state_not_saved import StateNotSaved
 
-_WITHOUT_GRADIENT = (NoGradient.code, FadingGradient.code)
 _OF_GRADIENTS = (FadingGradient.code, LossGrows.code)
 _BY_START = (InfeasibleStart.code, StartJump.code, LostHalf.code, LostUpdate.code)
 BY_JUMP = (*BROKEN, ExplodingSignal.code, LossGrows.code)
@@ -66,7 +67,7 @@ def follow(found: list[Finding], evidence: Evidence) -> None:
     """Writes into findings the one that each of them follows from, where that is known."""
     _follow_start(found, [output.layer for output in evidence.outputs])
     follow_small(found, evidence)
-    _follow_signal(found, [output.layer for output in evidence.outputs])
+    follow_signal(found, evidence)
     _follow_softmax(found, evidence)
     _follow_factors(found, evidence)
     follow_picked(found, evidence)
@@ -98,16 +99,6 @@ def _follow_start(found, order):
         before = finding.layer in order[:at] and finding.code == NonfiniteForward.code
         if finding.code in BROKEN and not before:
             finding.cause = f"{own.code} {own.weight}"
-
-
-def _follow_signal(found, order):
-    """Units are dead behind a constant because of it."""
-    for still in (f for f in found if f.code == ConstantOutput.code and not f.cause):
-        behind = order[order.index(still.layer) + 1 :] if still.layer in order else []
-        dead = [f for f in found if f.code == DeadStart.code and f.layer in behind]
-        cut = [f for f in found if f.code in _WITHOUT_GRADIENT and f.layer in behind]
-        for finding in dead and dead + cut:
-            finding.cause = f"{still.code} {still.weight or still.layer}"
 
 
 def _follow_stuck(found):
@@ -187,7 +178,7 @@ def _follow_zeros(found, evidence):
         return
     for finding in found:
         still = finding.code in (ConstantOutput.code, DeadStart.code) and finding.layer in behind
-        lost = finding.code in _WITHOUT_GRADIENT and finding.layer in before
+        lost = finding.code in WITHOUT_GRADIENT and finding.layer in before
         if still or lost:
             finding.cause = f"{own.code} {own.weight}"
 

@@ -16,7 +16,20 @@ from constrainit.doctor.rules.cw601_learning_rate_too_high import LearningRateTo
 from constrainit.doctor.rules.cw603_wrong_loss import WrongLoss
 
 _NOT_HELD = ("CW201", "CW202", "CW206", "CW209", InfeasibleStart.code)
+WITHOUT_GRADIENT = (NoGradient.code, FadingGradient.code)
 BROKEN = (NonfiniteForward.code, NonfiniteGradient.code, NonfiniteLoss.code)
+
+
+def follow_signal(found: list[Finding], evidence: Evidence) -> None:
+    """Units are dead behind a constant because of it, and in it where all is rounded to zero."""
+    order = [output.layer for output in evidence.outputs]
+    for still in (f for f in found if f.code == ConstantOutput.code and not f.cause):
+        after = still.layer not in [one.layer.name for one in evidence.rounded_away]
+        behind = order[order.index(still.layer) + after :] if still.layer in order else []
+        dead = [f for f in found if f.code == DeadStart.code and f.layer in behind]
+        cut = [f for f in found if f.code in WITHOUT_GRADIENT and f.layer in behind]
+        for finding in dead and dead + cut:
+            finding.cause = f"{still.code} {still.weight or still.layer}"
 
 
 def follow_picked(found: list[Finding], evidence: Evidence) -> None:

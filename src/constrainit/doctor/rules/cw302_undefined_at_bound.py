@@ -1,7 +1,13 @@
 """CW302 undefined-at-bound."""
 
 from constrainit.doctor._recording import is_custom
-from constrainit.doctor.rules._rule import Rule
+from constrainit.doctor.rules._rule import Rule, percent
+
+_NEARER = 0.1
+"""The share of the way to a bound that steps go at most where they are not under way to it."""
+
+_TRAINED = 0.5
+"""A loss of less than this share of what it was is learnt without coming there."""
 
 
 class UndefinedAtBound(Rule):
@@ -57,10 +63,11 @@ class UndefinedAtBound(Rule):
             met = record.path in reached and not corner.inside
             value = f"[{corner.value.minimum:.3g}, {corner.value.maximum:.3g}]"
             what = "" if operation is None else f": {operation.name}, {operation.limit}"
+            idle = "" if met else _idle(evidence, corner)
             when = (
                 f"training is there at step {evidence.fault_step}"
                 if met
-                else "no step that was looked at has come there yet"
+                else idle or "no step that was looked at has come there yet"
             )
             yield self.made(
                 f"its set ({corner.text}) allows values, here {value}, for which "
@@ -69,7 +76,7 @@ class UndefinedAtBound(Rule):
                 {"low": corner.value.minimum, "high": corner.value.maximum, "reached": met},
                 layer=record.layer.name, weight=record.path,
                 source=None if operation is None else operation.source,
-                level="error" if met else "info" if corner.everywhere else "warning",
+                level="error" if met else "info" if corner.everywhere or idle else "warning",
             )  # fmt: skip
 
     def _through_zero(self, evidence, corner):
@@ -85,6 +92,23 @@ class UndefinedAtBound(Rule):
             layer=record.layer.name, weight=record.path,
             source=None if operation is None else operation.source,
         )  # fmt: skip
+
+
+def _idle(evidence, corner):
+    """Why a bound is no harm to the steps that were looked at; empty where it may be."""
+    made = next((one for one in evidence.gradients if one.record is corner.record), None)
+    steps, losses = len(evidence.losses) - 1, evidence.losses
+    if made is None or steps < 1 or not corner.far > 0:
+        return ""
+    if made.never and made.still:
+        return "no step moves it, as it gets no gradient"
+    share = steps * made.stride / corner.far
+    if share < _NEARER and losses[-1] < _TRAINED * losses[0]:
+        return (
+            f"{steps} steps take the loss from {losses[0]:.3g} to {losses[-1]:.3g}, and the weight "
+            f"no more than {percent(share)} of the way there"
+        )
+    return ""
 
 
 def _fix(corner):

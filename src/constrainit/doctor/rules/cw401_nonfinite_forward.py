@@ -4,6 +4,7 @@ from constrainit.doctor._out_of_domain import free_weights
 from constrainit.doctor._products import product_of
 from constrainit.doctor._set_code import written
 from constrainit.doctor.rules._beyond_dtype import constant_beyond
+from constrainit.doctor.rules._of_cayley import SKEW, told_of_cayley
 from constrainit.doctor.rules._rule import Rule, at_operation, of_constants, percent, when
 from constrainit.doctor.trace._limits import NEGATIVE_BASE
 
@@ -45,6 +46,8 @@ class NonfiniteForward(Rule):
 
     Known limits:
         Layers inside a loop over time are seen as one, and only the batch at hand is looked at.
+        Of a Cayley transform by `keras.ops.solve`, or `inv` and `matmul`, it is said where its
+        matrix is not skew-symmetric.
 
     Source:
         Keras' `TerminateOnNaN` names no layer (keras-team/keras#4849). On the collected models the
@@ -57,6 +60,8 @@ class NonfiniteForward(Rule):
     def find(self, evidence):
         more, where = at_operation(evidence, "forward")
         constants, instead = of_constants(evidence, in_layers=True)
+        skew, where = told_of_cayley(evidence.not_skew, where)
+        fix = SKEW if skew else instead
         for stage, outputs, _ in evidence.moments:
             for output in outputs:
                 if output.nonfinite > 0:
@@ -64,8 +69,8 @@ class NonfiniteForward(Rule):
                     yield self.made(
                         f"{at}the output of {output.kind} {output.layer!r} is the first that is "
                         f"not finite: {percent(output.nonfinite)} of its entries are NaN or "
-                        f"infinite{more}{constants}",
-                        instead or _fix(evidence, evidence.operation if more else None),
+                        f"infinite{more}{constants}{skew}",
+                        fix or _fix(evidence, evidence.operation if more else None),
                         {"nonfinite_share": output.nonfinite},
                         **{"stage": stage, **where, "layer": _place(outputs, output, where)},
                     )

@@ -1,23 +1,24 @@
 """CW404 exploding-signal."""
 
 import math
-from typing import Any
-
-import numpy as np
-from keras import ops
 
 from constrainit._words import listed
 from constrainit.doctor._each_time import each_time
-from constrainit.doctor._enlarging import enlarging_kernel
+from constrainit.doctor._enlarging import (
+    enlarging_kernel,
+    enlarging_number,
+    feeds_back_without_bound,
+)
 from constrainit.doctor._planned import NUMBERS, by_depth, deviations, growth, planned
 from constrainit.doctor._small_kernels import BY_FAN_IN
+from constrainit.doctor.rules._of_cayley import SKEW, told_of_cayley
+from constrainit.doctor.rules._of_sines import OF_SINES, told_of_sines
 from constrainit.doctor.rules._rule import Rule
 from constrainit.doctor.rules._symptoms import breaks_later, leaps
 
 _LARGE = 1e4
 """From this magnitude on, outputs of some faulty models collected and of no healthy one."""
 _GROWTH = 1e3
-_FAR = 1e4
 
 _OVERSIZED = 3.0
 """Draws for relu have a gain of 1.4."""
@@ -71,7 +72,11 @@ class ExplodingSignal(Rule):
         a hundred times beyond targets and inputs: then from a deviation of two on. Where none is
         too large, layers of one class of the user's own are named that each make the signal three
         times as large or more, or, as sums do, too, a hundred times together. A recurrence without
-        a bound is reported, too, where a step makes the loss a million times as large.
+        a bound is reported, too, where a step makes the loss a million times as large. Sines are
+        named where the steps leave a tenth of the loss, what they are given in a layer behind
+        another one that is trained deviates by more than a period, and after 100 steps on half of
+        the batch the loss of the other half is a quarter, or half as much more is taken off it,
+        from kernels divided by that.
         Where the kernel that is named is a free one and far too large for its fan-in, all free
         kernels that are too large are meant with it. Where the loss overflows from it, it is an
         error. Beside what was measured stands what constrainit.plan has for the same set, fan-in,
@@ -84,9 +89,13 @@ class ExplodingSignal(Rule):
     """
 
     code, name, stage = "CW404", "exploding-signal", "forward"
-    numbers = ("peak", "first_peak", "input_peak", "gain", "loss", "peak_loss", "growth", *NUMBERS)
+    numbers = ("peak", "first_peak", "input_peak", "gain", "loss", "peak_loss", "growth",
+               *OF_SINES, *NUMBERS)  # fmt: skip
 
     def find(self, evidence):
+        if evidence.wide_sines is not None:
+            told, where = told_of_sines(evidence.wide_sines)
+            yield self.made(*told, **where)
         base, wanted = (_largest(evidence, kind) for kind in "xy")
         outputs = [o for o in evidence.outputs if o.nonfinite == 0 and math.isfinite(o.peak)]
         large = [o for o in outputs if o.peak > max(_LARGE, _GROWTH * base, _BEYOND * wanted)]
@@ -106,11 +115,13 @@ class ExplodingSignal(Rule):
         start, free = planned(evidence, kernel), _too_large(evidence, kernel)
         made = None if free or first.layer in bounded else each_time(evidence)
         made = made if made and made.last else None
+        skew, where = told_of_cayley(evidence.not_skew, {})
+        fix = SKEW if skew else BY_FAN_IN if free else ""
         begin = f"from {first.peak:.3g} in {first.layer!r} " if first is not most else ""
         yield self.made(
             f"the outputs grow {begin}to {most.peak:.3g} in {most.layer!r}, for inputs of up to "
-            f"{base:.3g}: {by_depth(growing)}{f'. {start}' if start else ''}",
-            BY_FAN_IN if free else made.advice if made else _fix(evidence, first.layer),
+            f"{base:.3g}: {by_depth(growing)}{f'. {start}' if start else ''}{skew}",
+            fix or (made.advice if made else _fix(evidence, first.layer)),
             {
                 "peak": most.peak, "first_peak": first.peak, "input_peak": base,
                 "deviations": deviations(growing), "growth": growth(growing),
@@ -118,7 +129,7 @@ class ExplodingSignal(Rule):
                 **(start.numbers if start else {}),
             },
             layer=first.layer, weight=kernel,
-            level=self.level if math.isfinite(evidence.loss or 0.0) else "error",
+            level=self.level if math.isfinite(evidence.loss or 0.0) else "error", **where,
         )  # fmt: skip
 
     def _oversized(self, evidence):
@@ -272,21 +283,14 @@ def _fix(evidence, layer):
             "give the recurrence an activation that is bounded, such as tanh: at each step it is "
             "fed what it gave at the step before"
         )
+    numbers = enlarging_number(evidence, layer)
+    if numbers is not None:
+        name = numbers.variable.name
+        return (
+            f"start {name} smaller: if its exponential is taken, at the logarithm of what you mean"
+        )
     return (
         "start with weights whose sum over the inputs is near one: "
         "constrainit.constrained(kernel=..., activation=..., depth=...), or call "
         "constrainit.prepare(model, x)"
     )
-
-
-def feeds_back_without_bound(cell: Any) -> bool:
-    """Whether a cell of Keras' recurrences has an activation without an upper end."""
-    activation = getattr(cell, "activation", None)
-    if not hasattr(cell, "recurrent_kernel") or not callable(activation):
-        return False
-    try:
-        value: Any = activation(ops.convert_to_tensor(np.full((1, 1), _FAR, "float32")))
-        return float(ops.convert_to_numpy(value)[0, 0]) > math.sqrt(_FAR)
-    # An activation of the user's own may want another shape.
-    except Exception:
-        return False

@@ -45,7 +45,8 @@ class ConstantOutput(Rule):
         called several times, if what it gives varies in one of them. Nor is a number of the whole
         batch, such as its likelihood, where another batch has another one and the loss, of the
         user's own, reads no targets.
-        Named as the cause are: a normalization whose scale is zero and gets no gradient; a matrix
+        Named as the cause are: a rounding in a layer of the user's own that gives zero for all; a
+        normalization whose scale is zero and gets no gradient; a matrix
         of the layer that is all zero and not trained, as a table of pretrained vectors; a weight of
         the layer whose gradient a line of the user's own code cuts off; padding without a mask
         in front of a recurrence; a mask that hides steps between others, or whole sequences; a
@@ -183,6 +184,9 @@ def _cause(evidence, output):
             "layer trainable",
             {"weight": zeros.path},
         )
+    away = next((one for one in evidence.rounded_away if one.layer.name == output.layer), None)
+    if away is not None:
+        return _of_rounding(away)
     cut = next((r for r in never if r.path in evidence.severed), None)
     if cut is not None:
         operation = evidence.severed[cut.path]
@@ -214,6 +218,29 @@ def _cause(evidence, output):
             {"weight": next((v.path for v in padded.table.variables), "")},
         )
     return "", _fix(evidence, output), {}
+
+
+def _of_rounding(away):
+    """What a rounding leaves nothing of, what sets its steps, and where that is."""
+    line = "" if away.source is None else f" in line {away.source.line}"
+    record = away.record
+    name = "" if record is None else record.variable.name
+    start = "" if record is None else f": {record.path} starts at {_about(away.start)}"
+    return (
+        f": the rounding{line} gives zero for all that it is given, which is {away.peak:.3g} at "
+        f"most where its numbers go to {away.grid:g}{start}",
+        "start what is rounded wider, or the step that it is divided by smaller"
+        if record is None
+        else f"start {name} from what it scales, such that the largest of that is rounded to the "
+        f"end of the grid: here {_about(away.value)}, which is the start {away.said}",
+        {"source": away.source, **({"weight": record.path} if record is not None else {})},
+    )
+
+
+def _about(value):
+    """A weight in a number, or two where its entries differ."""
+    low, high = float(np.min(value)), float(np.max(value))
+    return f"{low:.3g}" if f"{low:.3g}" == f"{high:.3g}" else f"{low:.3g} to {high:.3g}"
 
 
 def _of_mask(masked):

@@ -5,6 +5,7 @@ from constrainit.doctor.treatments import (
     along_time,
     alternating,
     as_constraints,
+    attributes,
     by_fan_in,
     codes,
     constraints,
@@ -39,6 +40,7 @@ from constrainit.doctor.treatments import (
     rescaled,
     shrunk,
     single_norms,
+    smaller_starts,
     soft_losses,
     softplus,
     source,
@@ -137,6 +139,7 @@ REMEDIES = (
     Remedy(("CW602",), data.scaled_targets, saved=False, trains=True),
     Remedy(("CW615",), training.higher_rate, longer=True),
     Remedy(("CW614",), dropouts.what_is_kept),
+    Remedy(("CW614",), dropouts.quieter, moves=True, trains=True),
     *(Remedy(("CW415",), each_example.along(axis), saved=False, trains=True) for axis in (-1, 1)),
     Remedy(("CW225",), masks.before_the_softmax, saved=False, trains=True),
     Remedy(("CW416",), source.softer_softmax, saved=False, trains=True),
@@ -152,6 +155,7 @@ REMEDIES = (
     Remedy(("CW405",), opened.masked, saved=False),
     Remedy(("CW405",), masks.negated, saved=False, trains=True),
     Remedy(("CW405",), single_norms.without_them, trains=True),
+    Remedy(("CW405",), wide_starts.steps_of_the_grid, moves=True, trains=True),
     Remedy(("CW405",), wide_starts.wide_beside_the_steps, moves=True, trains=True),
     *(
         Remedy(("CW405",), source.smoothed(sharpness), saved=False, trains=True)
@@ -162,7 +166,10 @@ REMEDIES = (
     Remedy(("CW502",), softplus.softplus_at_the_end),
     Remedy(("CW502",), softplus.softplus_for_the_loss, trains=True),
     Remedy(("CW401", "CW502"), softplus.softplus_under_a_power, trains=True),
+    Remedy(("CW401", "CW404"), recurrences.skew, saved=False, trains=True),
     Remedy(("CW404",), recurrences.bounded_recurrence),
+    Remedy(("CW404",), smaller_starts.kernels_of_sines, moves=True, trains=True),
+    Remedy(("CW404",), smaller_starts.logarithms, moves=True, trains=True),
     Remedy(("CW412",), larger_exponentials.by_their_start, moves=True, trains=True),
     Remedy(("CW412",), larger_exponentials.by_a_factor, saved=False, trains=True),
     Remedy(("CW412",), models.in_float32),
@@ -214,6 +221,15 @@ REMEDIES = (
     Remedy((*_BROKEN, *_SIGNAL), starts.of_the_right_size, moves=True),
     Remedy(_SIGNAL, starts.calibrated, moves=True),
     Remedy(("CW402",), fitting_starts.off_the_flat_ends, ("CW302",), moves=True, trains=True),
+    *(
+        Remedy(
+            ("CW401", "CW402", "CW404", "CW503"),
+            attributes.another_number(n),
+            saved=False,
+            trains=True,
+        )
+        for n in range(3)
+    ),
     Remedy(("CW105", "CW001", *_BROKEN, *_SIGNAL), starts.redrawn, moves=True),
     Remedy(("CW105",), starts.of_the_right_size, moves=True),
     Remedy(_SIGNAL, models.scaled_outputs),

@@ -1,11 +1,17 @@
-"""Remedies for layers that drop most of what they are given."""
+"""Remedies for layers that drop most of what they are given, or drown it in noise."""
 
+from constrainit._words import listed
+from constrainit.doctor._statistics import to_numpy
+from constrainit.doctor.treatments._pastes import variable
 from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.doctor.treatments._written import layer_code
+from constrainit.doctor.treatments.starts import start_at
 
 
 def what_is_kept(problem, evidence, found):
     """What layers keep as the rate that they drop."""
+    if evidence.drops is None:
+        return None
     codes = []
     for one in evidence.drops.places:
         rate = round(1 - one.rate, 6)
@@ -20,4 +26,21 @@ def what_is_kept(problem, evidence, found):
         f"a rate of {' and '.join(rates)}, what was kept",
         with_other(problem),
         "\n".join(dict.fromkeys(codes)),
+    )
+
+
+def quieter(problem, evidence, found):
+    """The weights that scale random numbers, from the start that was seen to train."""
+    made = evidence.loud_noise
+    if made is None:
+        return None
+    for record in made.records:
+        start_at(record, made.other(to_numpy(record.variable)))
+    change = f"times {made.factor:g}" if made.factor != 1 else f"minus {-made.shift:g}"
+    sign = "weight * " if made.factor != 1 else "weight - "
+    lines = "".join(f"    {variable(problem, record)},\n" for record in made.records)
+    return Changed(
+        f"the start of {listed([record.path for record in made.records])} {change}",
+        code=f"for weight in [\n{lines}]:\n    weight.assign({sign}"
+        f"{made.factor if made.factor != 1 else -made.shift:g})",
     )

@@ -2,9 +2,11 @@
 
 import keras
 
-from constrainit.doctor.rules.cw404_exploding_signal import feeds_back_without_bound
+from constrainit.doctor._enlarging import feeds_back_without_bound
+from constrainit.doctor.treatments._edit_skew import made_skew
 from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.doctor.treatments._written import layer_code
+from constrainit.doctor.treatments.source import edited_layer
 
 
 def bounded_recurrence(problem, evidence, found):
@@ -24,6 +26,12 @@ def bounded_recurrence(problem, evidence, found):
         with_other(problem),
         "\n".join(dict.fromkeys(changed.values())),
     )
+
+
+def skew(problem, evidence, found):
+    """The class of a layer whose Cayley transform gets a matrix less its transpose."""
+    made = evidence.not_skew
+    return None if made is None else edited_layer(problem, [made.layer.name], made_skew)
 
 
 def _is_fed_back(problem, found):

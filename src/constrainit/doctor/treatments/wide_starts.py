@@ -1,4 +1,4 @@
-"""A remedy for kernels that are rounded to nothing: a start that is wide beside the steps."""
+"""Remedies for what is rounded to nothing: smaller steps, or kernels that are wide beside them."""
 
 import numpy as np
 
@@ -13,6 +13,23 @@ from constrainit.model import walk
 
 _FACTORS = tuple(float(f"{1.1**power:.3g}") for power in range(1, 73))
 """From a tenth more to about a thousand times as much."""
+
+
+def steps_of_the_grid(problem, evidence, found):
+    """The weights that roundings divide by, so that what is rounded goes to the end of the grid."""
+    made = [one for one in evidence.rounded_away if one.record is not None]
+    for one in made:
+        start_at(one.record, one.value)
+    if not made:
+        return None
+    told = listed([f"{one.record.path} {one.said}" for one in made])
+    names = [variable(problem, one.record) for one in made]
+    return Changed(
+        f"a start from which what is rounded goes to the end of the grid: {told}",
+        code="\n".join(
+            f"{name}.assign({one.text.format(name)})" for name, one in zip(names, made, strict=True)
+        ),
+    )
 
 
 def wide_beside_the_steps(problem, evidence, found):
