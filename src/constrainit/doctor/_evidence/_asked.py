@@ -1,6 +1,6 @@
 """What is asked of a model only where there is reason: the first part of the evidence."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -15,6 +15,8 @@ class Asked:
         levelled: Layers that make the places of an example alike, where fewer of them train.
         exchanged_labels: Labels that a loss takes the other way around.
         reshaped: A `Reshape` that should exchange two axes.
+        finite_inside: The paths of weights that start outside of their sets, where the first pass
+            is not finite, and is with them inside.
     """
 
     small_exponentials: Any = None
@@ -22,3 +24,4 @@ class Asked:
     levelled: Any = None
     exchanged_labels: Any = None
     reshaped: Any = None
+    finite_inside: set[str] = field(default_factory=set)
