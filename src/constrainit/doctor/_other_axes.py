@@ -26,6 +26,10 @@ _TRAINS = 0.5
 _STAYS = 0.7
 """What is left of that of one that does not."""
 
+_LATER, _STALLED, _LOWER = 3, 0.9, 0.4
+"""How many times as many steps again a loss is followed that stalls, what is left of it then at
+least, and at most along the axis with which it falls."""
+
 
 def other_axes(problem: Problem, evidence: Evidence) -> list[AxisEvidence]:
     """The weights whose model trains along another axis of their constraint, and not along theirs.
@@ -155,17 +159,47 @@ def _better(problem, evidence, records, given):
     own = _training(problem, evidence, records, given, steps)
     if own is None or not hardly_falls(own.losses):
         return []
-    seen = []
-    for axes in _others(records, given):
-        one = _training(problem, evidence, records, axes, steps)
-        if one is not None and one.losses[-1] < _TRAINS * own.losses[-1]:
-            seen.append((one.losses[-1], axes, one))
+    others = _others(records, given)
+    trained = [(axes, _training(problem, evidence, records, axes, steps)) for axes in others]
+    seen = [
+        (one.losses[-1], axes, one)
+        for axes, one in trained
+        if one is not None and one.losses[-1] < _TRAINS * own.losses[-1]
+    ]
     for _, axes, one in sorted(seen, key=lambda found: found[0])[:1]:
         farther = _FARTHER * steps
         later = [_training(problem, evidence, records, a, farther) for a in (given, axes)]
         if _is_at_fault(*later):
             ends = _ends(own), _ends(one)
             return [AxisEvidence(r, given, axes, *ends, steps) for r in records]
+    starts = {made.record.path: harmless(made) for made in evidence.constraints}
+    if all(starts[record.path] for record in records):
+        return []
+    below = [axes for axes, one in trained if one is not None and one.losses[-1] < own.losses[-1]]
+    return _late(problem, evidence, records, given, below, steps)
+
+
+def _late(problem, evidence, records, given, others, steps):
+    """As `_better`, where the loss stalls, and falls along another axis for long."""
+    many = _FARTHER * steps
+    own = _training(problem, evidence, records, given, many) if others else None
+    if own is None or own.losses[-1] < _STAYS * own.losses[steps]:
+        return []
+    seen = [(axes, _training(problem, evidence, records, axes, many)) for axes in others]
+    lower = [
+        (one.losses[-1], axes)
+        for axes, one in seen
+        if one is not None and one.losses[-1] < _STAYS * own.losses[-1]
+    ]
+    for _, axes in sorted(lower)[:1]:
+        last, most = [
+            _training(problem, evidence, records, a, _LATER * many) for a in (given, axes)
+        ]
+        stalls = last is not None and last.losses[-1] > _STALLED * own.losses[-1]
+        if stalls and most is not None and not most.is_blind:
+            if most.losses[-1] < _LOWER * last.losses[-1]:
+                ends = _ends(last), _ends(most)
+                return [AxisEvidence(r, given, axes, *ends, _LATER * many) for r in records]
     return []
 
 
