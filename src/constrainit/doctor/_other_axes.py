@@ -157,9 +157,12 @@ def _better(problem, evidence, records, given):
     """What is seen along the axes at which the loss falls lowest, where it is far lower."""
     steps = min(problem.steps, _MOST_STEPS // _FARTHER)
     own = _training(problem, evidence, records, given, steps)
-    if own is None or not hardly_falls(own.losses):
+    if own is None:
         return []
-    others = _others(records, given)
+    others, starts = _others(records, given), {m.record.path: m for m in evidence.constraints}
+    moved = not all(harmless(starts[record.path]) for record in records)
+    if not hardly_falls(own.losses):
+        return _late(problem, evidence, records, given, others, steps) if moved else []
     trained = [(axes, _training(problem, evidence, records, axes, steps)) for axes in others]
     seen = [
         (one.losses[-1], axes, one)
@@ -172,11 +175,8 @@ def _better(problem, evidence, records, given):
         if _is_at_fault(*later):
             ends = _ends(own), _ends(one)
             return [AxisEvidence(r, given, axes, *ends, steps) for r in records]
-    starts = {made.record.path: harmless(made) for made in evidence.constraints}
-    if all(starts[record.path] for record in records):
-        return []
-    below = [axes for axes, one in trained if one is not None and one.losses[-1] < own.losses[-1]]
-    return _late(problem, evidence, records, given, below, steps)
+    fall = [axes for axes, one in trained if one is not None and one.losses[-1] < one.losses[0]]
+    return _late(problem, evidence, records, given, fall, steps) if moved else []
 
 
 def _late(problem, evidence, records, given, others, steps):
@@ -185,21 +185,24 @@ def _late(problem, evidence, records, given, others, steps):
     own = _training(problem, evidence, records, given, many) if others else None
     if own is None or own.losses[-1] < _STAYS * own.losses[steps]:
         return []
-    seen = [(axes, _training(problem, evidence, records, axes, many)) for axes in others]
-    lower = [
-        (one.losses[-1], axes)
-        for axes, one in seen
-        if one is not None and one.losses[-1] < _STAYS * own.losses[-1]
-    ]
-    for _, axes in sorted(lower)[:1]:
-        last, most = [
-            _training(problem, evidence, records, a, _LATER * many) for a in (given, axes)
-        ]
-        stalls = last is not None and last.losses[-1] > _STALLED * own.losses[-1]
-        if stalls and most is not None and not most.is_blind:
-            if most.losses[-1] < _LOWER * last.losses[-1]:
-                ends = _ends(last), _ends(most)
-                return [AxisEvidence(r, given, axes, *ends, _LATER * many) for r in records]
+    left, steps = others, _LATER * many
+    last = _training(problem, evidence, records, given, steps)
+    if last is None or last.losses[-1] < _STALLED * own.losses[-1]:
+        return []
+    # Two of them may fall at first, and only one of these farther.
+    for count in (steps, 2 * steps):
+        seen = [(axes, _training(problem, evidence, records, axes, count)) for axes in left]
+        lower = sorted(
+            (one.losses[-1], axes, one)
+            for axes, one in seen
+            if one is not None and not one.is_blind and one.losses[-1] < _LOWER * last.losses[-1]
+        )
+        left = [axes for _, axes, _ in lower]
+        if len(lower) < 2 or lower[0][0] < _TRAINS * lower[1][0]:
+            break
+    for _, axes, one in lower[:1]:
+        ends = (last.losses[0], last.losses[-1]), (one.losses[0], one.losses[steps])
+        return [AxisEvidence(r, given, axes, *ends, steps) for r in records]
     return []
 
 
