@@ -205,3 +205,54 @@ def test_norms_that_leave_the_model_to_train(axis, most):
     """Those of the rows, and those of features that are bounded by enough for all rows."""
     report = ci.diagnose(*factors(axis, most))
     assert "CW301" not in {finding.code for finding in report.findings}, str(report)
+
+
+@registered
+class Phasors(layers.Layer):
+    """Absolute values of sums of phasors, each a pair of a real and an imaginary part."""
+
+    def __init__(self, axis, **named):
+        super().__init__(**named)
+        self.axis = axis
+
+    def build(self, shape):
+        self.phasors = self.add_weight(
+            shape=(2, 2, shape[-1]),
+            initializer=keras.initializers.RandomNormal(stddev=0.7, seed=1),
+            constraint=ci.UnitNorm(axis=self.axis),
+            name="phasors",
+        )
+
+    def call(self, x):
+        real, imaginary = (ops.transpose(self.phasors[:, part]) for part in (0, 1))
+        first = ops.matmul(x[:, 0], real) - ops.matmul(x[:, 1], imaginary)
+        second = ops.matmul(x[:, 0], imaginary) + ops.matmul(x[:, 1], real)
+        return ops.sqrt(first**2 + second**2 + 1e-6)
+
+    def get_config(self):
+        return {**super().get_config(), "axis": self.axis}
+
+
+def phased(axis):
+    """What an array of twelve elements receives from many directions."""
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input((2, 12)), Phasors(axis, name="array")])
+    model.compile(keras.optimizers.Adam(0.02), "mse")
+    places = np.arange(12)
+    phases = np.pi * np.sin(np.linspace(-1.3, 1.3, 120))[:, None] * places
+    turned = np.exp(-1j * (np.pi * np.sin([-0.5, 0.6])[:, None] * places + 0.01 * places**2))
+    x = np.stack([np.cos(phases), np.sin(phases)], 1).astype("float32")
+    return model, x, np.abs(np.exp(1j * phases) @ turned.T).astype("float32")
+
+
+def test_a_norm_of_all_elements_in_place_of_each_pair():
+    """Along another axis the loss falls at first as well, but not as far."""
+    first = counted(ci.diagnose(*phased(2)))[0]
+    assert (first.code, first.evidence["unit_axes"]) == ("CW301", [1]), str(first)
+    assert first.treatment.healed
+
+
+def test_pairs_of_norm_one_are_right():
+    """The model trains, and no other axis is told of."""
+    codes = [f.code for f in ci.diagnose(*phased(1)).findings]
+    assert "CW301" not in codes

@@ -1,5 +1,7 @@
 """What Keras does not see, and what a constraint does not do: hidden weights, a mask made late."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -201,6 +203,41 @@ class Scaled(layers.Layer):
 
     def compute_output_shape(self, shape):
         return (shape[0], 1)
+
+
+@dataclasses.dataclass(slots=True)
+class Powers:
+    """Exponents in an object whose attributes are slots, which start at zero."""
+
+    raw: keras.Variable
+
+
+class Raised(layers.Layer):
+    """A sum of powers, by exponents in an object of a private attribute."""
+
+    def __init__(self, tied=False, **named):
+        super().__init__(**named)
+        raw = keras.Variable(np.zeros(4, "float32"), name="raw")
+        self._powers = Powers(raw)
+        if tied:
+            self.raw = raw
+
+    def call(self, x):
+        return ops.sum(ops.abs(x) ** ops.softplus(self._powers.raw), axis=-1, keepdims=True)
+
+
+def test_zeros_in_an_object_of_a_private_attribute():
+    """Half of a zero is zero, but another number is not: they are told of, and trained by cure."""
+    first = diagnosed(Raised(name="raised"), layers.Dense(1)).findings[0]
+    assert (first.code, first.layer) == ("CW413", "raised")
+    assert first.treatment.healed
+    assert first.treatment.code.startswith("self._powers_parts = [self._powers.raw]")
+
+
+def test_what_the_layer_has_beside_the_object_is_not_hidden():
+    """An attribute of the layer is what Keras follows."""
+    report = diagnosed(Raised(tied=True, name="raised"), layers.Dense(1))
+    assert "CW413" not in [f.code for f in report.findings]
 
 
 def test_a_variable_beside_a_layer():

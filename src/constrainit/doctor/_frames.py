@@ -3,6 +3,7 @@
 import importlib.util
 import inspect
 import os
+import sys
 import sysconfig
 import traceback
 from collections.abc import Callable, Iterable
@@ -150,3 +151,10 @@ def _is_users(filename: str) -> bool:
     if filename.startswith("<"):
         return filename.startswith(EDITED_FILE)
     return not str(Path(filename).resolve()).startswith(_NOT_THE_USERS)
+
+
+def is_of_user(kind: type) -> bool:
+    """Whether a class is the user's own, as one that is made in a session is."""
+    module = sys.modules.get(kind.__module__)
+    file = getattr(module, "__file__", None)
+    return kind.__module__ == "__main__" or (file is not None and _is_users(file))

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
+from keras import ops
 
 from constrainit.doctor._evidence import HiddenEvidence
+from constrainit.doctor._frames import is_of_user
 from constrainit.doctor._held_by_functions import functions_of, held_by, weights_of
 from constrainit.doctor._plain import custom_layers, differ, outputs_of
 from constrainit.doctor._state import snapshot
@@ -46,14 +48,16 @@ def _candidates(model):
 
 
 def _unseen(layer: Any) -> Iterator[tuple[str, Any, list[tuple[Any, str]]]]:
-    """The public attributes of a layer that hold others: name, value, and what is in it and where.
+    """The attributes of a layer that hold others: name, value, and what is in it and where.
 
     Keras follows attributes that are layers, variables, and lists, tuples, dictionaries and sets of
     them. An object of another class is none of these, nor what it holds: three levels of it are
-    looked through, and a thousand items of each list.
+    looked through, and a thousand items of each list. Of private attributes those are looked at
+    that are of a class of the user's own.
     """
     for name, value in list(vars(layer).items()):
-        if not name.startswith("_") and not isinstance(value, (*_OF_KERAS, *_NO_HOLDERS)):
+        of_user = not name.startswith("_") or is_of_user(type(value))
+        if of_user and not isinstance(value, (*_OF_KERAS, *_NO_HOLDERS)):
             found = list(_parts(value, f"self.{name}", _DEEP))
             if found:
                 yield name, value, found
@@ -68,21 +72,28 @@ def _parts(value: Any, place: str, deep: int) -> Iterator[tuple[Any, str]]:
         elif isinstance(value, (list, tuple, set, frozenset)):
             held = ((part, f"*{place}") for part in list(value))
         else:
-            own = dict(getattr(value, "__dict__", {}))
-            held = ((part, f"{place}.{name}") for name, part in own.items())
+            held = ((part, f"{place}.{name}") for name, part in _attributes(value).items())
         for part, where in itertools.islice(held, _MOST):
             yield from _parts(part, where, deep - 1)
 
 
+def _attributes(value):
+    """The attributes of an object by name, those in slots, too."""
+    slots = (getattr(kind, "__slots__", ()) for kind in type(value).__mro__)
+    names = [n for own in slots for n in ((own,) if isinstance(own, str) else own)]
+    held = {name: getattr(value, name) for name in names if hasattr(value, name)}
+    return {**held, **getattr(value, "__dict__", {})}
+
+
 def _matter(problem, variables):
-    """Whether the outputs are others with half of these weights."""
+    """Whether the outputs are others with half of these weights, and a half in place of zeros."""
     kept = [snapshot(v) for v in variables]
     # What the user's model raises here it has raised before.
     with contextlib.suppress(Exception):
         before = outputs_of(problem)
         try:
             for variable, value in zip(variables, kept, strict=True):
-                variable.assign(value * 0.5)
+                variable.assign(ops.where(value == 0, ops.ones_like(value), value) * 0.5)
             return differ(before, outputs_of(problem))
         finally:
             for variable, value in zip(variables, kept, strict=True):

@@ -26,6 +26,10 @@ _TRAINS = 0.5
 _STAYS = 0.7
 """What is left of that of one that does not."""
 
+_LATER, _STALLED, _LOWER = 3, 0.9, 0.4
+"""How many times as many steps again a loss is followed that stalls, what is left of it then at
+least, and at most along the axis with which it falls."""
+
 
 def other_axes(problem: Problem, evidence: Evidence) -> list[AxisEvidence]:
     """The weights whose model trains along another axis of their constraint, and not along theirs.
@@ -153,19 +157,52 @@ def _better(problem, evidence, records, given):
     """What is seen along the axes at which the loss falls lowest, where it is far lower."""
     steps = min(problem.steps, _MOST_STEPS // _FARTHER)
     own = _training(problem, evidence, records, given, steps)
-    if own is None or not hardly_falls(own.losses):
+    if own is None:
         return []
-    seen = []
-    for axes in _others(records, given):
-        one = _training(problem, evidence, records, axes, steps)
-        if one is not None and one.losses[-1] < _TRAINS * own.losses[-1]:
-            seen.append((one.losses[-1], axes, one))
+    others, starts = _others(records, given), {m.record.path: m for m in evidence.constraints}
+    moved = not all(harmless(starts[record.path]) for record in records)
+    if not hardly_falls(own.losses):
+        return _late(problem, evidence, records, given, others, steps) if moved else []
+    trained = [(axes, _training(problem, evidence, records, axes, steps)) for axes in others]
+    seen = [
+        (one.losses[-1], axes, one)
+        for axes, one in trained
+        if one is not None and one.losses[-1] < _TRAINS * own.losses[-1]
+    ]
     for _, axes, one in sorted(seen, key=lambda found: found[0])[:1]:
         farther = _FARTHER * steps
         later = [_training(problem, evidence, records, a, farther) for a in (given, axes)]
         if _is_at_fault(*later):
             ends = _ends(own), _ends(one)
             return [AxisEvidence(r, given, axes, *ends, steps) for r in records]
+    fall = [axes for axes, one in trained if one is not None and one.losses[-1] < one.losses[0]]
+    return _late(problem, evidence, records, given, fall, steps) if moved else []
+
+
+def _late(problem, evidence, records, given, others, steps):
+    """As `_better`, where the loss stalls, and falls along another axis for long."""
+    many = _FARTHER * steps
+    own = _training(problem, evidence, records, given, many) if others else None
+    if own is None or own.losses[-1] < _STAYS * own.losses[steps]:
+        return []
+    left, steps = others, _LATER * many
+    last = _training(problem, evidence, records, given, steps)
+    if last is None or last.losses[-1] < _STALLED * own.losses[-1]:
+        return []
+    # Two of them may fall at first, and only one of these farther.
+    for count in (steps, 2 * steps):
+        seen = [(axes, _training(problem, evidence, records, axes, count)) for axes in left]
+        lower = sorted(
+            (one.losses[-1], axes, one)
+            for axes, one in seen
+            if one is not None and not one.is_blind and one.losses[-1] < _LOWER * last.losses[-1]
+        )
+        left = [axes for _, axes, _ in lower]
+        if len(lower) < 2 or lower[0][0] < _TRAINS * lower[1][0]:
+            break
+    for _, axes, one in lower[:1]:
+        ends = (last.losses[0], last.losses[-1]), (one.losses[0], one.losses[steps])
+        return [AxisEvidence(r, given, axes, *ends, steps) for r in records]
     return []
 
 

@@ -12,6 +12,7 @@ from keras.src.trainers.compile_utils import CompileLoss
 from keras.src.trainers.data_adapters.data_adapter_utils import pack_x_y_sample_weight
 
 from constrainit.doctor._blocks import move_of, size_of
+from constrainit.doctor._clipped_scales import Left
 from constrainit.doctor._own_optimizer import made_anew, scale_of
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import as_it_is, count_of
@@ -37,6 +38,9 @@ class Seen:
         lost: The trainable variables that are not finite after it.
         outputs: What the layers gave, each as it was called with the most examples.
         between: How many numbers the layers gave.
+        clipped: For each weight of a normalization that it clips after the optimizer is done, the
+            bound.
+        in_vain: The variables that it assigns to, and whose values it throws away.
     """
 
     reported: dict[str, float] = field(default_factory=dict)
@@ -45,6 +49,8 @@ class Seen:
     lost: set[int] = field(default_factory=set)
     outputs: list[Output] = field(default_factory=list)
     between: int = 0
+    clipped: dict[int, float] = field(default_factory=dict)
+    in_vain: set[int] = field(default_factory=set)
 
 
 class OwnStep:
@@ -117,12 +123,17 @@ class OwnStep:
         seen = Seen()
         self.model.reset_metrics()
         self.problem.before_own()
+        left = Left(self.model)
         with contextlib.ExitStack() as stack:
             outputs = stack.enter_context(self.recording.of(as_it_is, _look, anywhere=True))
             for optimizer in self.optimizers:
-                note = _noting(optimizer, seen.gradients)
+                note = _noting(optimizer, seen.gradients, left)
                 stack.enter_context(attribute(optimizer, "apply", note))
-            reported = engine().own_step(self.model, self.data)
+            reported, in_vain = engine().own_step(self.model, self.data)
+        seen.in_vain = {id(variable) for variable in in_vain}
+        if self.problem.spares_normalizations:
+            left.put_back()
+        seen.clipped = left.clipped()
         self.problem.after_own()
         seen.reported = dict(_numbers("", reported or {}))
         seen.outputs = _widest(self.recording.named, outputs)
@@ -160,8 +171,8 @@ def _rate(optimizer):
     return float(to_numpy(optimizer.learning_rate))
 
 
-def _noting(optimizer, gradients):
-    """`optimizer.apply`, which notes what it is handed."""
+def _noting(optimizer, gradients, left):
+    """`optimizer.apply`, which notes what it is handed, and what it leaves."""
     apply = optimizer.apply
 
     def note(grads, trainable_variables=None, **named):
@@ -170,7 +181,10 @@ def _noting(optimizer, gradients):
         variables = list(of)
         for variable, gradient in zip(variables, grads, strict=False):
             gradients[id(variable)] = _size(gradient, scale_of(optimizer))
-        return apply(grads, variables if trainable_variables is not None else None, **named)
+        given = variables if trainable_variables is not None else None
+        done = apply(grads, given, **named)
+        left.note()
+        return done
 
     return note
 

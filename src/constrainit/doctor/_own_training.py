@@ -4,7 +4,6 @@ import math
 from dataclasses import replace
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -19,6 +18,7 @@ from constrainit.doctor._evidence import (
 from constrainit.doctor._frames import fault, line_of
 from constrainit.doctor._kinks import kinks
 from constrainit.doctor._own_step import OwnStep, Seen
+from constrainit.doctor._own_targets import compares_all
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._randomness import undisturbed
 from constrainit.doctor._state import attribute
@@ -36,6 +36,9 @@ _ALIKE = 0.02
 """Two trainings are the same if their losses differ by less than this share of what they change."""
 
 _DOUBLED = 1e-3
+
+_MANY = 100
+"""So many steps are compared where they are cheap."""
 
 _STOPS = ("stop_gradient", ".detach()")
 
@@ -70,8 +73,10 @@ class OwnTraining:
                 self.step.trace()
             if kept and evidence.fault_step is None:
                 self.own.adding_up = self._adding_up()
+            if self.own.clipped and evidence.fault_step is None:
+                self.own.spared = self._spared()
             if evidence.fault_step is None:
-                self.own.pairs = self._compares_all()
+                self.own.pairs = compares_all(self.problem, self.step)
             self._ask_for_use()
             if self.problem.is_small and self.evidence.losses and hardly_falls(evidence.losses):
                 evidence.kinks = kinks(self.problem, evidence, self._loss)
@@ -149,7 +154,10 @@ class OwnTraining:
         if index == 1:
             evidence.loss_after, evidence.outputs_after = loss, seen.outputs
         evidence.outputs_last = seen.outputs
-        for record in self.start.weights:
+        weights, clipped = self.start.weights, seen.clipped
+        self.own.clipped = [(r, b) for r in weights if (b := clipped.get(id(r.variable)))]
+        self.own.in_vain = [r for r in weights if id(r.variable) in seen.in_vain]
+        for record in weights:
             if record.variable.trainable:
                 self._note_weight(index, record, seen)
         self._note_fault(index, seen)
@@ -233,6 +241,19 @@ class OwnTraining:
                 made.record.variable.assign(ops.cast(value, made.record.dtype))
             return self.step.take().reported
 
+    def _spared(self):
+        """The last loss as it is and with what is clipped left alone, and after how many steps."""
+        steps, ends = _MANY if self.problem.is_small else self.own.steps, []
+        for spares in (False, True):
+            with (
+                undisturbed(),
+                self.step.lent(),
+                attribute(self.problem, "spares_normalizations", spares),
+            ):
+                losses = [_main_loss(self.step.take().reported) for _ in range(steps)]
+            ends.append(losses[-1])
+        return None if None in ends else (*ends, steps)
+
     def _adding_up(self):
         """The weights whose gradient is twice as large if the same step is taken a second time."""
         with undisturbed(), self.step.lent() as put_back:
@@ -254,41 +275,6 @@ class OwnTraining:
         moved = [v for v in kept if seen.moved.get(id(v), (0.0, 0.0))[0]]
         norms = {id(v): (float(ops.norm(ops.reshape(v.value.grad, (-1,)))), 0) for v in moved}
         return {**norms, **seen.gradients}
-
-    def _compares_all(self):
-        """Whether targets `(batch,)` are compared with the predictions of all examples.
-
-        Then it makes no difference in which order they stand, while it does what they are.
-        """
-        x, y = self.step.data[:2] if isinstance(self.step.data, tuple) else (self.step.data, None)
-        if y is None or keras.tree.is_nested(y) or len(y.shape) != 1 or len(self.step.data) > 2:
-            return False
-        try:
-            with undisturbed():
-                predicted = self.problem.model(x, training=False)
-        # Some models have parts that are called, and no `call` of their own.
-        except Exception:
-            return False
-        if keras.tree.is_nested(predicted) or tuple(predicted.shape) != (*y.shape, 1):
-            return False
-        first = self._first((x, y))
-        others = (ops.flip(y, axis=0), y + ops.cast(ops.arange(y.shape[0]) % 3, y.dtype))
-        turned, other = (self._first((x, one)) for one in others)
-        return _are_alike(first, turned) and not _are_alike(first, other)
-
-    def _first(self, data):
-        """The first step on other data."""
-        with undisturbed(), self.step.lent(), attribute(self.step, "data", data):
-            return self.step.take()
-
-
-def _are_alike(one: Seen, other: Seen):
-    """Whether two steps report the same and move the weights as far, up to rounding."""
-    numbers = [
-        [*seen.reported.values(), *(moved for moved, _ in seen.moved.values())]
-        for seen in (one, other)
-    ]
-    return len(numbers[0]) == len(numbers[1]) and np.allclose(*numbers, rtol=1e-4, atol=1e-7)
 
 
 def _main_loss(reported):

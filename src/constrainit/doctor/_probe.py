@@ -25,6 +25,7 @@ from constrainit.doctor._erasing import erasing
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._exchanged_labels import exchanged_labels
 from constrainit.doctor._far_targets import far_targets
+from constrainit.doctor._finite_inside import finite_inside
 from constrainit.doctor._following_weights import is_to_stay, of_weights, with_live_views
 from constrainit.doctor._frames import fault, layer_in
 from constrainit.doctor._frozen import all_frozen, frozen_above
@@ -176,6 +177,7 @@ def _usual(problem, constraints, evidence):
     evidence.twice = bounded_twice(evidence, constraints.known)
     if evidence.faults or evidence.fault_step == 0:
         evidence.beyond = beyond(problem)
+        evidence.finite_inside = finite_inside(problem, constraints, evidence, start)
     evidence.losses_of = looked(problem, "the least loss", describe_losses, *both, otherwise=[])
     evidence.severed = severed(problem, evidence)
     jumps = looked(problem, "jumps of the loss", with_jumps, *both)

@@ -52,6 +52,8 @@ class Problem:
         before_own: Is called before each step of the model's own.
         after_own: Is called after it.
         factor_of_own: What the learning rates of such steps are multiplied by.
+        spares_normalizations: Whether what such a step does to the scales and statistics of
+            normalizations after the optimizer is done is undone.
         late: The constraints that were attached after `fit` had compiled; None if not known yet.
         faint: What was found of a signal that fades, in the model as it came; None if nothing was.
         adds_losses: Whether layers add to the loss, as penalties on weights do.
@@ -97,6 +99,7 @@ class Problem:
         self.before_own: Callable[[], Any] = _nothing
         self.after_own: Callable[[], Any] = _nothing
         self.factor_of_own = 1.0
+        self.spares_normalizations = False
         self.late: Any = None
         self.faint: Any = None
         self.operations, self.pace = 0, Pace(engine().QUICKER)

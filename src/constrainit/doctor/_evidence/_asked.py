@@ -22,6 +22,8 @@ class Asked:
         wide_sines: Hidden layers whose sines are given numbers over many periods, and should not.
         loud_noise: Weights of the user's own layers that scale noise, where less of it trains.
         not_skew: A Cayley transform of a matrix that is not skew-symmetric, where signals grow.
+        finite_inside: The paths of weights that start outside of their sets, where the first pass
+            is not finite, and is with them inside.
     """
 
     small_exponentials: Any = None
@@ -36,3 +38,4 @@ class Asked:
     wide_sines: Any = None
     loud_noise: Any = None
     not_skew: Any = None
+    finite_inside: set[str] = field(default_factory=set)

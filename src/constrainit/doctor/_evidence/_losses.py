@@ -238,6 +238,11 @@ class OwnEvidence:
         adding_up: Weights whose gradients are added to those of the step before, by path.
         pairs: Whether targets `(batch,)` may change places against predictions `(batch, 1)`,
             although the step depends on them.
+        clipped: The weights of normalizations that the last step clips once the optimizer is done,
+            with the bound.
+        spared: The last loss as they are and as the optimizer leaves them, and after how many
+            steps; None if there is no single loss.
+        in_vain: The weights that a step assigns to, and throws the values of away.
         as_usual: Whether the step of `keras.Model` gives the same losses: then all that is known
             of that step holds for them, too.
         source: Where the step is written.
@@ -253,5 +258,8 @@ class OwnEvidence:
     outside: list[tuple[WeightRecord, float]] = field(default_factory=list)
     adding_up: list[str] = field(default_factory=list)
     pairs: bool = False
+    clipped: list[tuple[WeightRecord, float]] = field(default_factory=list)
+    spared: tuple[float, float, int] | None = None
+    in_vain: list[WeightRecord] = field(default_factory=list)
     as_usual: bool = False
     source: Source | None = None

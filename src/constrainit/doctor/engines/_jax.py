@@ -133,12 +133,18 @@ _STATE = ("trainable_variables", "non_trainable_variables", "optimizer_variables
 
 
 def own_step(model, data):
-    """As `_eager.own_step`, from the state that `fit` hands over."""
+    """As `_eager.own_step`, from the state that `fit` hands over.
+
+    What it assigns to a variable itself is lost where the state that it returns holds another one.
+    """
+    before = [(variable, variable.value) for variable in model.variables]
     reported, state = model.train_step(_state_of(model), data)
+    assigned = [(v, v.value) for v, value in before if v.value is not value]
     model._jax_state = dict(zip((*_STATE, "metrics_variables"), state, strict=False))
     model._jax_state_synced = False
     model.jax_state_sync()
-    return reported
+    lost = [v for v, value in assigned if not np.array_equal(v.value, value, equal_nan=True)]
+    return reported, lost
 
 
 def _state_of(model):

@@ -104,6 +104,7 @@ from constrainit.doctor.rules.cw703_step_leaves_set import StepLeavesSet
 from constrainit.doctor.rules.cw704_gradients_add_up import GradientsAddUp
 from constrainit.doctor.rules.cw705_layer_not_saved import LayerNotSaved
 from constrainit.doctor.rules.cw706_state_not_saved import StateNotSaved
+from constrainit.doctor.rules.cw707_clipped_normalization import ClippedNormalization
 
 _STAGES = (
     "build", "forward", "loss", "gradients", "second forward", "training", "save and load",
@@ -129,7 +130,7 @@ RULES = (
     Rounding(), NoSecondDerivative(), AssignedInCall(), SharedStatistics(), GradientsAddUp(),
     MaskBesideSoftmax(),
     SharpSoftmax(), ReshapedAxes(), SameCoordinates(), BoundTooNarrow(), MutedSignal(),
-    StepLeavesSet(),
+    StepLeavesSet(), ClippedNormalization(),
     AverageOutside(), InfeasibleStart(), IdenticalUnits(), IdenticalWeights(), LostHalf(),
     StartJump(),
     ModelFails(), NonfiniteForward(), NonfiniteGradient(), NonfiniteLoss(), OwnStepBreaks(),

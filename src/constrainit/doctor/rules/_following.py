@@ -5,7 +5,9 @@ from constrainit.doctor._finding import Finding
 from constrainit.doctor.rules._following_roots import (
     BROKEN,
     WITHOUT_GRADIENT,
+    follow_beyond,
     follow_explosion,
+    follow_outside,
     follow_picked,
     follow_shares,
     follow_signal,
@@ -33,7 +35,6 @@ from constrainit.doctor.rules.cw405_constant_output import ConstantOutput
 from constrainit.doctor.rules.cw406_assigned_in_call import AssignedInCall
 from constrainit.doctor.rules.cw409_not_a_variable import NotAVariable
 from constrainit.doctor.rules.cw411_muted_signal import MutedSignal
-from constrainit.doctor.rules.cw412_beyond_range import BeyondRange
 from constrainit.doctor.rules.cw501_nonfinite_gradient import NonfiniteGradient
 from constrainit.doctor.rules.cw503_no_gradient import NoGradient
 from constrainit.doctor.rules.cw504_fading_gradient import FadingGradient
@@ -66,6 +67,7 @@ FIRST = ("forward", "loss", "gradients")
 def follow(found: list[Finding], evidence: Evidence) -> None:
     """Writes into findings the one that each of them follows from, where that is known."""
     _follow_start(found, [output.layer for output in evidence.outputs])
+    follow_outside(found, evidence)
     follow_small(found, evidence)
     follow_signal(found, evidence)
     _follow_softmax(found, evidence)
@@ -82,7 +84,7 @@ def follow(found: list[Finding], evidence: Evidence) -> None:
     _follow_undone(found)
     _follow_empty(found)
     _follow_jump(found, evidence)
-    _follow_beyond(found)
+    follow_beyond(found)
     _follow_gradient(found)
     _follow_training(found)
     _follow_config(found)
@@ -249,14 +251,6 @@ def _follow_jump(found, evidence):
             later = finding.code in BY_JUMP and finding.stage not in FIRST
             if (jump or later) and not finding.cause:
                 finding.cause = cause.cause or f"{cause.code} {cause.weight}"
-
-
-def _follow_beyond(found):
-    """What no gradient gets through, and what is the same for all, where all is lost, follows."""
-    for made in _of(found, BeyondRange)[:1]:
-        for finding in found:
-            if finding.code in (NoGradient.code, ConstantOutput.code, DeadStart.code):
-                finding.cause = f"{made.code} {made.weight or made.layer}"
 
 
 def _follow_gradient(found):

@@ -2,12 +2,14 @@
 
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding
+from constrainit.doctor.rules.cw001_model_fails import ModelFails
 from constrainit.doctor.rules.cw101_infeasible_start import InfeasibleStart
 from constrainit.doctor.rules.cw105_identical_units import IdenticalUnits
 from constrainit.doctor.rules.cw401_nonfinite_forward import NonfiniteForward
 from constrainit.doctor.rules.cw403_dead_start import DeadStart
 from constrainit.doctor.rules.cw404_exploding_signal import ExplodingSignal
 from constrainit.doctor.rules.cw405_constant_output import ConstantOutput
+from constrainit.doctor.rules.cw412_beyond_range import BeyondRange
 from constrainit.doctor.rules.cw501_nonfinite_gradient import NonfiniteGradient
 from constrainit.doctor.rules.cw502_nonfinite_loss import NonfiniteLoss
 from constrainit.doctor.rules.cw503_no_gradient import NoGradient
@@ -46,6 +48,25 @@ def follow_picked(found: list[Finding], evidence: Evidence) -> None:
         zeros = finding.code == IdenticalUnits.code and "zeros" in finding.evidence
         if zeros and finding.weight == own.weight:
             finding.cause = f"{own.code} {own.weight}"
+
+
+def follow_beyond(found: list[Finding]) -> None:
+    """What no gradient gets through, and what is the same for all, where all is lost, follows."""
+    for made in [f for f in found if f.code == BeyondRange.code][:1]:
+        for finding in found:
+            if finding.code in (NoGradient.code, ConstantOutput.code, DeadStart.code):
+                finding.cause = f"{made.code} {made.weight or made.layer}"
+
+
+def follow_outside(found: list[Finding], evidence: Evidence) -> None:
+    """What is not finite, or raises, by weights outside of their sets follows from their start."""
+    paths = evidence.finite_inside
+    own = next((f for f in found if f.code == InfeasibleStart.code and f.weight in paths), None)
+    if own is None:
+        return
+    for finding in found:
+        if finding.code in (*BROKEN, ModelFails.code) and not finding.cause:
+            finding.cause = f"{InfeasibleStart.code} {own.weight}"
 
 
 def follow_shares(found: list[Finding]) -> None:

@@ -18,6 +18,11 @@ NOTICEABLE = 0.05
 _ROUNDING = 1e-5
 """What a constraint with an epsilon, as Keras' own have, leaves or takes."""
 
+_FINITE_INSIDE = (
+    ". With it inside from the start, the loss and all gradients of the first pass are finite; as "
+    "it starts, they are not"
+)
+
 _MILD = 2.0
 _MOST = 0.9
 
@@ -95,11 +100,12 @@ class InfeasibleStart(Rule):
 
     Known limits:
         A start that its constraint moves by less than 5 % of its norm, or whose units it only
-        scales by less than two, is a note. Both numbers separate the faulty models from the healthy
-        ones among those collected; they are no theorem. Of a constraint of the user's own only its
-        moves are known, not where its set ends. One that goes part of the way at each step, such as
-        one with a `rate`, moves a weight little however far outside it is: reported is what would
-        still have to lose half of its norm after 20 steps.
+        scales by less than two, is a note, unless the first pass is not finite by it. Both numbers
+        separate the faulty models from the healthy ones among those collected; they are no theorem.
+        Of a constraint of the user's own only its moves are known, not where its set ends. One that
+        goes part of the way at each step, such as one with a `rate`, moves a weight little however
+        far outside it is: reported is what would still have to lose half of its norm after 20
+        steps.
 
     Source:
         `Optimizer.apply` in Keras' `base_optimizer.py` is the one place where a constraint runs;
@@ -117,6 +123,7 @@ class InfeasibleStart(Rule):
             if late(made):
                 yield self._of_late(made)
                 continue
+            breaks = made.record.path in evidence.finite_inside
             low, high = made.rescaled or (0.0, 0.0)
             more = (
                 f"; the constraint then only scales each unit by {span(low, high)}" if high else ""
@@ -127,14 +134,15 @@ class InfeasibleStart(Rule):
                 made,
                 f"starts outside its set ({made.text}): {_outside(made)}, and the first forward "
                 "pass uses them as they are. Keras does not apply a constraint at initialization"
-                + _never(made) + more + _beside_units(made) + _of_entries(made),
+                + _never(made) + more + _beside_units(made) + _of_entries(made)
+                + (_FINITE_INSIDE if breaks else ""),
                 _fix(made, high, evidence.trained) + _of_units(made),
                 {
                     "violation": made.violation,
                     "share_moved": made.share_moved,
                     "jump": made.jump,
                 },
-                level="info" if harmless(made) else "warning",
+                level="info" if harmless(made) and not breaks else "warning",
             )  # fmt: skip
 
     def _of_late(self, made):

@@ -82,7 +82,7 @@ class WrongAxis(Rule):
 
     def find(self, evidence):
         for seen in evidence.other_axes:
-            yield self._by_training(seen)
+            yield self._by_training(seen, seen.steps >= len(evidence.losses))
         known = [one for one in evidence.other_axes if one.in_order or one.constant is not None]
         told = {seen.record.path for seen in known}
         for made in [one for one in evidence.constraints if one.record.path not in told]:
@@ -117,10 +117,10 @@ class WrongAxis(Rule):
                 level="info" if note or made.served or not trained else "warning",
             )
 
-    def _by_training(self, seen):
+    def _by_training(self, seen, longer):
         """A finding where only training tells that other axes are right."""
         record, given = seen.record, seen.loss[1]
-        by_itself = seen.in_order or seen.constant is not None
+        by_itself = longer or seen.in_order or seen.constant is not None
         numbers = {
             "axis": list(seen.given), "unit_axes": list(seen.other),
             "loss_along": seen.loss_along[1],

@@ -1,5 +1,7 @@
 """CW413 hidden-weights."""
 
+import keras
+
 from constrainit.doctor._held_by_functions import is_missed
 from constrainit.doctor.rules._rule import Rule
 
@@ -38,16 +40,16 @@ class HiddenWeights(Rule):
         [Mixture(), layers.Dense(1)]
 
     Known limits:
-        Looked at are public attributes of the user's own layers and models, and three levels of
-        what these hold, and what functions read from a closure, a global or a default, in models
-        whose steps are cheap. What functions read may be meant to stay: it is a note unless a
-        hundred steps on half of the batch that train it, too, take a tenth more off the loss of
-        the other half. Weights that are not trainable, such as a
-        frozen teacher that is kept out of the files, are not reported.
+        Looked at are attributes of the user's own layers and models, private ones where they are of
+        a class of the user's own, and three levels of what these hold, and what functions read from
+        a closure, a global or a default, in models whose steps are cheap. What functions read may
+        be meant to stay: it is a note unless a hundred steps on half of the batch that train it,
+        too, take a tenth more off the loss of the other half. Weights that are not trainable, such
+        as a frozen teacher that is kept out of the files, are not reported.
 
     Source:
         Keras' `Tracker` in `src/utils/tracking.py`. The outputs are those with the weights and with
-        half of them.
+        half of them, and with a half in place of zeros.
     """
 
     code, name, stage = "CW413", "hidden-weights", "forward"
@@ -62,7 +64,7 @@ class HiddenWeights(Rule):
                 f"its {made.name!r} is of class {made.kind}, into which Keras does not look, and "
                 f"holds {made.numbers} numbers of weights that the outputs depend on: no step "
                 "trains them, no constraint holds for them, and no file has them",
-                "keep the layers as attributes of the layer itself, such as a list of them, or "
+                f"{_kept(made)} as attributes of the layer itself, such as a list of them, or "
                 f"make {made.kind} a keras.layers.Layer",
                 {"numbers": made.numbers}, layer=made.holder.name,
             )  # fmt: skip
@@ -86,3 +88,9 @@ class HiddenWeights(Rule):
             {"numbers": made.numbers}, layer=made.holder.name,
             level="warning" if missed else "info",
         )  # fmt: skip
+
+
+def _kept(made):
+    """How what an object holds is kept by a layer: variables are made by it."""
+    alone = all(isinstance(part, keras.Variable) for part in made.parts)
+    return "make them by add_weight, and keep them" if alone else "keep the layers"

@@ -33,6 +33,8 @@ OF_CONSTRAINTS = (
     Remedy(("CW220",), steps.compiled_anew, saved=False),
     Remedy(("CW219",), training.running_constraints, saved=False),
     Remedy(("CW703",), steps.projected, saved=False),
+    Remedy(("CW707",), steps.clipping_kernels, saved=False),
+    Remedy(("CW707",), steps.sparing_normalizations, saved=False),
     Remedy(("CW604",), data.finite_rows, saved=False),
     Remedy(("CW603",), outputs.targets_first, saved=False, trains=True),
     Remedy(("CW603",), data.labels_exchanged, saved=False, trains=True),
