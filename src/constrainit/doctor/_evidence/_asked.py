@@ -16,6 +16,7 @@ class Asked:
         exchanged_labels: Labels that a loss takes the other way around.
         masked_softmax: A softmax beside a product with a mask, which should come before it.
         clipped: Weights that start outside of where the user's code clips them.
+        picked_rows: A table few rows of which are picked as the nearest.
         reshaped: A `Reshape` that should exchange two axes.
     """
 
@@ -24,5 +25,6 @@ class Asked:
     levelled: Any = None
     exchanged_labels: Any = None
     reshaped: Any = None
+    picked_rows: Any = None
     clipped: Any = None
     masked_softmax: Any = None
