@@ -58,6 +58,7 @@ from constrainit.doctor._own_step import has_own_step
 from constrainit.doctor._own_training import OwnTraining
 from constrainit.doctor._padded import padded
 from constrainit.doctor._pairs import own_loss_compares_all
+from constrainit.doctor._picked_rows import picked_rows
 from constrainit.doctor._plain import plain_tensors
 from constrainit.doctor._pressed import pressed
 from constrainit.doctor._problem import Problem
@@ -217,6 +218,7 @@ def _usual(problem, constraints, evidence):
         evidence.slow = None if evidence.far_targets else evidence.slow
         evidence.masked = evidence.masked or masked_in_training(problem, evidence, start)
         evidence.clipped = clipped(problem, evidence, start)
+        evidence.picked_rows = picked_rows(problem, evidence, start)
         evidence.alike = alike(problem, evidence, start)
         evidence.drops = drops_most(problem, start)
         evidence.masked_softmax = masked_softmax(problem, evidence, start)

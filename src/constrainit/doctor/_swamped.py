@@ -98,7 +98,8 @@ def swamped(problem: Problem, evidence: Evidence) -> SwampedEvidence | None:
         return None
     if not problem.adds_losses or not problem.losses() or not evidence.losses:
         return None
-    if not evidence.losses[0] > 0:
+    # A table of the user's own that fits nothing adds how far it is off.
+    if not evidence.losses[0] > 0 or evidence.picked_rows is not None:
         return None
     try:
         return _of_layers(problem, evidence) or _of_weights(problem, evidence)

@@ -16,6 +16,7 @@ class Asked:
         exchanged_labels: Labels that a loss takes the other way around.
         masked_softmax: A softmax beside a product with a mask, which should come before it.
         clipped: Weights that start outside of where the user's code clips them.
+        picked_rows: A table few rows of which are picked as the nearest.
         reshaped: A `Reshape` that should exchange two axes.
         otherwise: One thing with which the model learns that learns little as it is; asked once.
         rounded_away: Layers of the user's own that round all of something to zero at the start.
@@ -32,6 +33,7 @@ class Asked:
     exchanged_labels: Any = None
     reshaped: Any = None
     otherwise: Any = None
+    picked_rows: Any = None
     clipped: Any = None
     masked_softmax: Any = None
     rounded_away: list[Any] = field(default_factory=list)

@@ -44,14 +44,25 @@ class DeadStart(Rule):
         third is left, the loss has two hundred steps for it, and what the model gives must be
         nearer to its targets than to those of other examples.
 
+        Rows of a table of the user's own are told of, too, where `argmin` or `argmax` picks two of
+        them or a tenth at most for the batch, as they start four times as wide as the input of
+        their layer: in small models, if 200 steps on half of the batch leave half at most of
+        the loss of the data of the other half once they start as wide as that. Rows that are
+        never picked in a model that trains are left alone.
+
     Source:
-        Half of the units is the threshold of SageMaker Debugger's `DeadRelu`.
+        Half of the units is the threshold of SageMaker Debugger's `DeadRelu`. On codebooks that
+        collapse: lucidrains/vector-quantize-pytorch#19; van den Oord et al., Neural discrete
+        representation learning (2017).
     """
 
     code, name = "CW403", "dead-start"
-    numbers = ("dead_share",)
+    numbers = ("dead_share", "spread", "spread_of_input", "data_loss", "data_loss_fitting")
 
     def find(self, evidence):
+        if evidence.picked_rows is not None:
+            yield self._of_rows(evidence.picked_rows)
+            return
         for stage, outputs, _ in evidence.moments:
             dead = [o for o in outputs if o.dead is not None and o.dead >= _most(evidence, o)]
             for output in dead:
@@ -67,6 +78,25 @@ class DeadStart(Rule):
                 )  # fmt: skip
             if dead:
                 return
+
+    def _of_rows(self, made):
+        """A table next to no rows of which are the nearest of what its layer is given."""
+        count, (wide, given) = made.record.shape[0], made.spreads
+        first, as_given, fitting = made.losses
+        line = "" if made.source is None else f" in line {made.source.line}"
+        return self.made(
+            f"{made.function}{line} picks {made.picked} of its {count} rows for the whole batch, "
+            f"and the others learn nothing: they start with a deviation of {wide:.3g}, and what "
+            f"they are compared with has {given:.3g}. In {made.steps} steps on half of the batch "
+            f"the loss of the data of the other half goes from {first:.4g} to {as_given:.4g}, and "
+            f"to {fitting:.4g} with rows as wide as that",
+            "start the rows as wide as what they are compared with, such as RandomUniform(-1 / n, "
+            "1 / n) for n of them, or at examples of it; normalize both where it may change",
+            {"dead_share": 1 - made.picked / count, "spread": wide, "spread_of_input": given,
+             "data_loss": as_given, "data_loss_fitting": fitting},
+            stage="forward", layer=made.record.layer.name, weight=made.record.path,
+            source=made.source,
+        )  # fmt: skip
 
 
 def _most(evidence, output):

@@ -1,11 +1,11 @@
 """CW503 no-gradient."""
 
 import itertools
-import math
 
 from constrainit.doctor._beyond import is_nothing
 from constrainit.doctor._straight import WRONG_WAY
-from constrainit.doctor.rules._rule import Rule, cut_at, is_cut_behind, percent
+from constrainit.doctor.rules._of_clips import of_clipped
+from constrainit.doctor.rules._rule import Rule, cut_at, is_cut_behind
 
 _ROUNDING = 1e-5
 
@@ -98,7 +98,9 @@ class NoGradient(Rule):
             yield self._behind_softmax_of_one(evidence, lost, *evidence.alone[0])
             never = [g for g in never if g not in lost]
         if evidence.clipped is not None:
-            yield self._of_clipped(evidence.clipped)
+            share, (_, given, other) = evidence.clipped.share, evidence.clipped.losses
+            numbers = {"outside": share, "loss_at_the_end": given, "loss_from_inside": other}
+            yield of_clipped(self, evidence.clipped, numbers)
             outside = {id(record.variable) for record in evidence.clipped.records}
             never = [g for g in never if id(g.record.variable) not in outside]
         if len(never) < len(evidence.gradients):
@@ -196,33 +198,6 @@ class NoGradient(Rule):
             "nor clip them where they are; of a likelihood write the logarithm itself, as a "
             "density of targets far away is 0 in rounding; and scale the targets",
             {"gradient": 0.0}, source=_line(cut_off),
-        )  # fmt: skip
-
-    def _of_clipped(self, made):
-        """Weights most of which start where a clip has no gradient, and stay there."""
-        first, given, other = made.losses
-        low, high = made.bounds
-        between = (
-            f"the {made.function} in line {made.source.line}" if made.source else made.function
-        )
-        where = (
-            f"from {low:g} to {high:g}"
-            if math.isfinite(low) and math.isfinite(high)
-            else (f"above {low:g}" if math.isfinite(low) else f"below {high:g}")
-        )
-        names = ", ".join(record.path for record in made.records[:3])
-        of = "its entries" if len(made.records) == 1 else f"the entries of {names}"
-        record = made.records[0]
-        return self.made(
-            f"{percent(made.share)} of {of} start outside of where "
-            f"{between} lets a gradient through, {where}, and no step moves these. In "
-            f"{made.steps} steps on half of the batch the loss of the other half goes from "
-            f"{first:.4g} to {given:.4g}, and to {other:.4g} from a start inside",
-            "start inside of the bounds, or clip no weight in call: a constraint "
-            "(constrainit.Box) acts behind the step, and cuts no gradient",
-            {"outside": made.share, "loss": first, "loss_at_the_end": given,
-             "loss_from_inside": other},
-            layer=record.layer.name, weight=record.path, source=made.source,
         )  # fmt: skip
 
     def _of_jumps(self, cut):

@@ -74,6 +74,8 @@ REMEDIES = (
     Remedy(("CW405",), flags.zeros_trained, trains=True),
     Remedy(("CW222",), flags.statistics_sooner),
     Remedy(("CW223",), adapted.to_the_batch),
+    # Two hundred steps from it have been taken.
+    Remedy(("CW403",), starts_inside.of_picked_rows, moves=True),
     Remedy(("CW103",), finite_starts.finite_entries),
     Remedy(("CW103",), finite_starts.from_powers_of_ten, trains=True),
     Remedy(("CW224",), reaching.wider, saved=False, trains=True),

@@ -1,9 +1,22 @@
-"""A remedy for weights that start where the user's own code clips them: a start inside."""
+"""Remedies for starts that code of the user's own can not take: clipped weights, wide tables."""
 
 from constrainit._words import listed
 from constrainit.doctor.treatments._pastes import variable
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.doctor.treatments.starts import start_at
+
+
+def of_picked_rows(problem, evidence, found):
+    """The start of a table that is as wide as what it is compared with."""
+    made = evidence.picked_rows
+    if made is None or made.record.path not in {finding.weight for finding in found}:
+        return None
+    start_at(made.record, made.start)
+    name = variable(problem, made.record)
+    return Changed(
+        f"{made.record.path} times {made.factor:g}, as wide as what it is compared with",
+        code=f"{name}.assign({made.factor:g} * {name})",
+    )
 
 
 def of_clips(problem, evidence, found):
