@@ -1,5 +1,6 @@
 """What is looked at only where there is reason to: further steps, rounding, indices, schedules."""
 
+import itertools
 import math
 from typing import Any
 
@@ -25,6 +26,9 @@ _FURTHER = 180
 
 _LOWERED = 0.7
 """A training whose loss stays above this share of the first one is asked for rounding."""
+
+_ENLARGED = 1e4
+"""By how much a layer multiplies the gradient that divides by something very small."""
 
 _AGAIN = 1e-6
 """By how much two losses of the same weights and batch may differ, relative to them."""
@@ -128,9 +132,13 @@ def added(problem: Any) -> dict[str, float]:
 
 
 def rounding(problem: Any, evidence: Evidence) -> RoundingEvidence | None:
-    """By how much the loss changes with the last bit of the weights, if it does not fall."""
+    """By how much the loss changes with the last bit of the weights, if there is reason to ask.
+
+    That is where it hardly falls, and where something small divides on the way from the outputs
+    back, as the gradient shows.
+    """
     losses = evidence.losses
-    if not hardly_falls(losses) or is_nothing(max(losses), evidence):
+    if not (hardly_falls(losses) or _is_enlarged(evidence)) or is_nothing(max(losses), evidence):
         return None
     # Of what has exploded, every bit of the weights changes all that follows.
     if losses[-1] > _EXPLODED * abs(losses[0]):
@@ -162,6 +170,13 @@ def rounding(problem: Any, evidence: Evidence) -> RoundingEvidence | None:
     change = abs(float(moved.loss) - loss) / max(abs(loss), 1e-30)
     layer = next((name for (name, *_), a, b in pairs if _differ(a, b)), "")
     return RoundingEvidence(change, layer)
+
+
+def _is_enlarged(evidence):
+    """Whether a single layer makes the gradient far larger, as no usual kernel does."""
+    sizes = [output.gradient for output in evidence.outputs if output.gradient]
+    pairs = itertools.pairwise(sizes)
+    return any(math.isfinite(one) and one > _ENLARGED * other for one, other in pairs)
 
 
 def _differ(first, second):

@@ -33,9 +33,10 @@ class Rounding(Rule):
         [Bend()]
 
     Known limits:
-        Asked only where the steps take less than a third off the loss, of models whose steps are
-        cheap, and whose random numbers come from seeds of their own. Reported from a change of half
-        a percent on; sound models change by less than a hundredth of that.
+        Asked only where the steps take less than a third off the loss, or a layer makes the
+        gradient ten thousand times as large, of models whose steps are cheap, and whose random
+        numbers come from seeds of their own. Reported from a change of half a percent on; sound
+        models change by less than a hundredth of that.
 
     Source:
         Higham, Accuracy and Stability of Numerical Algorithms (2002), section 1.7: cancellation

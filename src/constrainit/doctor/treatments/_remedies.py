@@ -223,14 +223,14 @@ REMEDIES = (
     Remedy((*_BROKEN, *_SIGNAL), starts.of_the_right_size, moves=True),
     Remedy(_SIGNAL, starts.calibrated, moves=True),
     Remedy(("CW402",), fitting_starts.off_the_flat_ends, ("CW302",), moves=True, trains=True),
+    # The config of a layer that keeps its arguments has the one that it was made with.
     *(
-        Remedy(
-            ("CW401", "CW402", "CW404", "CW503"),
-            attributes.another_number(n),
-            saved=False,
-            trains=True,
+        Remedy(codes, way(n), ("CW705", "CW706"), saved=False, trains=True)
+        for codes, way in (
+            (("CW401", "CW402", "CW404", "CW503"), attributes.another_number),
+            (("CW507",), attributes.longer_steps),
         )
-        for n in range(3)
+        for n in range(4)
     ),
     Remedy(("CW105", "CW001", *_BROKEN, *_SIGNAL), starts.redrawn, moves=True),
     Remedy(("CW105",), starts.of_the_right_size, moves=True),

@@ -1,4 +1,4 @@
-"""A remedy for numbers that layers of the user's own keep as attributes: other ones are tried."""
+"""Remedies for numbers that layers of the user's own keep as attributes: other ones are tried."""
 
 import inspect
 
@@ -12,6 +12,9 @@ from constrainit.doctor.treatments._pastes import may_be_made_up
 from constrainit.doctor.treatments._remedy import Changed, with_other
 
 _FACTORS = (0.1, 0.01, 10.0)
+_TINY, _TIMES = 0.1, (10.0, 100.0)
+"""Numbers that may divide a difference, and how many times as large they are tried."""
+
 _LESS = 0.1
 """A number with which the loss is less than this share of what it was is worth a look."""
 
@@ -30,17 +33,47 @@ def another_number(turn):
         ways = _ways(problem, {finding.layer for finding in found})
         if len(ways) <= turn:
             return None
-        layers, name, number = ways[turn]
-        given = vars(layers[0])[name]
-        for layer in layers:
-            vars(layer)[name] = number
-        return Changed(
-            f"{name}={number:g} of {layers[0].name!r} in place of {given:g}",
-            with_other(problem),
-            _code(problem, layers, name, number),
-        )
+        return _given(problem, *ways[turn])
 
     return apply
+
+
+def longer_steps(turn):
+    """A remedy: a small float of a layer's own ten or a hundred times as large.
+
+    Args:
+        turn: How many are left out, the smallest numbers and changes first.
+    """
+
+    def apply(problem, evidence, found):
+        names = {finding.layer for finding in found}
+        own = [one for one in problem.model._flatten_layers(include_self=False) if is_custom(one)]
+        ways = [
+            (abs(number), layer, name, float(f"{factor * number:.6g}"))
+            for layer in own if layer.name in names
+            for name, number in _floats(layer) if abs(number) < _TINY
+            for factor in _TIMES
+        ]  # fmt: skip
+        if len(ways) <= turn:
+            return None
+        _, layer, name, number = sorted(ways, key=lambda way: way[0])[turn]
+        same = [one for one in own if kind_of_layer(one) is kind_of_layer(layer)]
+        alike = [one for one in same if vars(one).get(name) == vars(layer)[name]]
+        return _given(problem, alike, name, number)
+
+    return apply
+
+
+def _given(problem, layers, name, number):
+    """Gives layers another number."""
+    given = vars(layers[0])[name]
+    for layer in layers:
+        vars(layer)[name] = number
+    return Changed(
+        f"{name}={number:g} of {layers[0].name!r} in place of {given:g}",
+        with_other(problem),
+        _code(problem, layers, name, number),
+    )
 
 
 def _heals(finding):
