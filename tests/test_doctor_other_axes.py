@@ -217,7 +217,7 @@ class Phasors(layers.Layer):
 
     def build(self, shape):
         self.phasors = self.add_weight(
-            shape=(2, 2, shape[-1]),
+            shape=(4, 2, shape[-1]),
             initializer=keras.initializers.RandomNormal(stddev=0.7, seed=1),
             constraint=ci.UnitNorm(axis=self.axis),
             name="phasors",
@@ -240,7 +240,9 @@ def phased(axis):
     model.compile(keras.optimizers.Adam(0.02), "mse")
     places = np.arange(12)
     phases = np.pi * np.sin(np.linspace(-1.3, 1.3, 120))[:, None] * places
-    turned = np.exp(-1j * (np.pi * np.sin([-0.5, 0.6])[:, None] * places + 0.01 * places**2))
+    turned = np.exp(
+        -1j * (np.pi * np.sin([-0.7, -0.2, 0.3, 0.8])[:, None] * places + 0.01 * places**2)
+    )
     x = np.stack([np.cos(phases), np.sin(phases)], 1).astype("float32")
     return model, x, np.abs(np.exp(1j * phases) @ turned.T).astype("float32")
 

@@ -9,6 +9,7 @@ from constrainit.doctor._constraint_calls import called
 from constrainit.doctor._evidence import AxisEvidence
 from constrainit.doctor._misfits import Constant, constants_in_use
 from constrainit.doctor._ordered_axes import ordered_along
+from constrainit.doctor._whole_calls import along_the_first
 from constrainit.doctor.treatments._edits import laid_out
 from constrainit.doctor.treatments._rewriting import kind_of, registered_as_before, rewritten
 from constrainit.model import WeightRecord
@@ -63,6 +64,8 @@ def with_constant_along(record: WeightRecord, constant: Constant, axis: int) -> 
 def edit_along(seen: AxisEvidence) -> Any:
     """The edit of a constraint for the axis with which its model trains; None if it takes norms."""
     [other], rank = seen.other[:1], len(seen.record.shape)
+    if seen.whole:
+        return along_the_first
     if seen.constant is not None:
         return constant_along(seen.constant, other, rank)
     return ordered_along(seen.given[0], other, rank) if seen.in_order else None

@@ -8,10 +8,14 @@ from constrainit.doctor._beyond import hardly_falls
 from constrainit.doctor._constant_axes import movable_constants, with_constant_along
 from constrainit.doctor._courses import course_with
 from constrainit.doctor._evidence import AxisEvidence, ConstraintEvidence, Evidence
+from constrainit.doctor._halves import Halves, can_be_halved, tried, values_of
 from constrainit.doctor._ordered_axes import in_order_along, order_axis, start_axis
 from constrainit.doctor._problem import Problem
+from constrainit.doctor._state import borrowed
+from constrainit.doctor._whole_calls import whole_call
 from constrainit.doctor.rules.cw101_infeasible_start import harmless
 from constrainit.doctor.treatments._rewriting import kind_of
+from constrainit.doctor.treatments.starts import start_inside
 from constrainit.model import WeightRecord, wrong_axes
 
 _FARTHER = 5
@@ -50,6 +54,9 @@ def other_axes(problem: Problem, evidence: Evidence) -> list[AxisEvidence]:
     by_constants = _of_constants(problem, evidence, stays)
     if by_constants:
         return by_constants
+    by_calls = _of_whole_calls(problem, evidence, stays)
+    if by_calls:
+        return by_calls
     if not stays and all(harmless(made) for made in asked):
         return []
     groups: dict[Any, list[WeightRecord]] = {}
@@ -125,6 +132,44 @@ def _of_constants(problem, evidence, stays):
                 for r, _ in by_axis[axis]
             ]
     return found
+
+
+def _of_whole_calls(problem, evidence, stays):
+    """Weights that train far better where what their constraint does to all axes is along one.
+
+    Asked where the loss hardly falls, or what starts outside is moved much.
+    """
+    found, asked = [], {}
+    for made in [one for one in evidence.constraints if one.custom and _may_be_edited(one)]:
+        whole = whole_call(made.record) if stays or not harmless(made) else None
+        if whole is not None:
+            key = kind_of(made.record.constraint), whole[0]
+            asked.setdefault(key, []).append((made.record, whole[1]))
+    for (_, name), pairs in asked.items():
+        own = course_with(problem, evidence, [(r, r.constraint) for r, _ in pairs], _MOST_STEPS)
+        first = course_with(problem, evidence, pairs, _MOST_STEPS)
+        if _is_far_lower(own, first) and _is_so_for_others(problem, evidence, pairs):
+            ends = _ends(own), _ends(first)
+            found += [
+                AxisEvidence(r, tuple(range(len(r.shape))), (0,), *ends, _MOST_STEPS, whole=name)
+                for r, _ in pairs
+            ]
+    return found
+
+
+def _is_so_for_others(problem, evidence, pairs):
+    """Whether examples that are not trained on are told better with these constraints, too."""
+    if not can_be_halved(problem):
+        return True
+    losses = []
+    with tried(problem, "calls along one axis are"):
+        for given in ([(r, r.constraint) for r, _ in pairs], pairs):
+            with borrowed(problem.model), problem.keeping_optimizer():
+                for record, constraint in given:
+                    record.variable.constraint = constraint
+                start_inside(problem, evidence, {record.path for record, _ in given})
+                losses.append(Halves(problem, values_of(problem.model)).train(_MOST_STEPS))
+    return len(losses) == 2 and losses[1] < _TRAINS * losses[0]
 
 
 def _is_far_lower(own, other):

@@ -129,6 +129,7 @@ class AxisEvidence:
         in_order: Whether the constraint puts numbers in order, which start in order along `other`.
         constant: What of a constraint has a number for each entry along `other`, and acts along
             `given`; None where it is not that.
+        whole: The function that is called without an axis, and acts on all; empty if there is none.
     """
 
     record: WeightRecord
@@ -139,6 +140,7 @@ class AxisEvidence:
     steps: int
     in_order: bool = False
     constant: Constant | None = None
+    whole: str = ""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,13 @@ def by_training(seen: AxisEvidence) -> tuple[str, str]:
             f"{(-1, *(1,) * (seen.given[0] - seen.other[0]))}); and start inside: "
             "constrainit.prepare(model)",
         )
+    if seen.whole:
+        return (
+            f"its constraint {name} calls {seen.whole} without an axis, which acts on all of the "
+            f"shape {seen.record.shape}, and ties units and inputs to one another: from a start "
+            f"inside the loss goes from {own} in {seen.steps} steps, with axis=0 from {other}",
+            f"write axis=0 for {seen.whole}; and start inside: constrainit.prepare(model)",
+        )
     works = (
         f"puts numbers in order along axis {used}, and exchanges them between rows that start "
         f"in order along axis {right}"

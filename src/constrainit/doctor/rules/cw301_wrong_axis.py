@@ -83,7 +83,11 @@ class WrongAxis(Rule):
     def find(self, evidence):
         for seen in evidence.other_axes:
             yield self._by_training(seen, seen.steps >= len(evidence.losses))
-        known = [one for one in evidence.other_axes if one.in_order or one.constant is not None]
+        known = [
+            one
+            for one in evidence.other_axes
+            if one.in_order or one.constant is not None or one.whole
+        ]
         told = {seen.record.path for seen in known}
         for made in [one for one in evidence.constraints if one.record.path not in told]:
             if made.held is not None:
@@ -120,7 +124,7 @@ class WrongAxis(Rule):
     def _by_training(self, seen, longer):
         """A finding where only training tells that other axes are right."""
         record, given = seen.record, seen.loss[1]
-        by_itself = longer or seen.in_order or seen.constant is not None
+        by_itself = longer or seen.in_order or seen.constant is not None or bool(seen.whole)
         numbers = {
             "axis": list(seen.given), "unit_axes": list(seen.other),
             "loss_along": seen.loss_along[1],
