@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 import numpy as np
 
 from constrainit.doctor._code import kind_of_layer
@@ -175,7 +176,8 @@ def _ways(problem) -> Iterable[Otherwise]:
         for shift in _SHIFTS if constant else ():
             yield Otherwise("start", records, name=name, shift=shift)
     constraints: dict[str, tuple[WeightRecord, ...]] = {}
-    for record in walk(problem.model):
+    # Where targets are the inputs, a rule may be there to forbid a copy.
+    for record in () if _repeats(problem) else walk(problem.model):
         if record.constraint is not None and record.variable.trainable:
             name = type(record.constraint).__name__
             if is_custom(record.constraint):
@@ -185,6 +187,12 @@ def _ways(problem) -> Iterable[Otherwise]:
     for (_, name), layers in _numbers(problem).items():
         for factor in _OF_NUMBERS:
             yield Otherwise("number", layers=layers, name=name, factor=factor)
+
+
+def _repeats(problem):
+    """Whether the targets are the inputs once more."""
+    ends = [[to_numpy(part) for part in keras.tree.flatten(one)] for one in (problem.x, problem.y)]
+    return any(np.array_equal(given, wanted) for given in ends[0] for wanted in ends[1])
 
 
 def _grouped(records):

@@ -6,6 +6,7 @@ import numpy as np
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._masking import beyond
 from constrainit.doctor._statistics import to_numpy
+from constrainit.doctor.rules._of_rounding import of_rounding
 from constrainit.doctor.rules._rule import Rule, beyond_bounds, cut_at, is_cut_behind, percent
 from constrainit.model import WeightRecord
 
@@ -186,7 +187,7 @@ def _cause(evidence, output):
         )
     away = next((one for one in evidence.rounded_away if one.layer.name == output.layer), None)
     if away is not None:
-        return _of_rounding(away)
+        return of_rounding(away)
     cut = next((r for r in never if r.path in evidence.severed), None)
     if cut is not None:
         operation = evidence.severed[cut.path]
@@ -218,29 +219,6 @@ def _cause(evidence, output):
             {"weight": next((v.path for v in padded.table.variables), "")},
         )
     return "", _fix(evidence, output), {}
-
-
-def _of_rounding(away):
-    """What a rounding leaves nothing of, what sets its steps, and where that is."""
-    line = "" if away.source is None else f" in line {away.source.line}"
-    record = away.record
-    name = "" if record is None else record.variable.name
-    start = "" if record is None else f": {record.path} starts at {_about(away.start)}"
-    return (
-        f": the rounding{line} gives zero for all that it is given, which is {away.peak:.3g} at "
-        f"most where its numbers go to {away.grid:g}{start}",
-        "start what is rounded wider, or the step that it is divided by smaller"
-        if record is None
-        else f"start {name} from what it scales, such that the largest of that is rounded to the "
-        f"end of the grid: here {_about(away.value)}, which is the start {away.said}",
-        {"source": away.source, **({"weight": record.path} if record is not None else {})},
-    )
-
-
-def _about(value):
-    """A weight in a number, or two where its entries differ."""
-    low, high = float(np.min(value)), float(np.max(value))
-    return f"{low:.3g}" if f"{low:.3g}" == f"{high:.3g}" else f"{low:.3g} to {high:.3g}"
 
 
 def _of_mask(masked):

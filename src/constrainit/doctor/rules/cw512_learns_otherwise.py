@@ -44,7 +44,7 @@ class LearnsOtherwise(Rule):
         layers of one class; 16 changes at most. Reported is the best one if it leaves at most
         35 % of the loss, then and after 300 steps, and 80 % of the loss with the others' targets.
         What is told may be next to the cause: it is where to look. No constraint is no cure, and
-        is offered as none.
+        is offered as none; where the targets are the inputs it is not asked.
 
     Source:
         Sitzmann et al., Implicit neural representations with periodic activation functions (2020),
