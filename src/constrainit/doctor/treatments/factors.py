@@ -58,6 +58,8 @@ def _random(record, seed):
 
 def _reached(problem):
     """The identities of the variables that get a gradient now."""
+    # One of another remedy has no loss yet.
+    problem.set_loss()
     stepped = problem.step(looking=False)
     norms = [float(ops.convert_to_numpy(weight)[_GRADIENT]) for weight in stepped.weights]
     pairs = zip(problem.trainable, norms, stepped.connected, strict=True)
