@@ -29,6 +29,10 @@ _LITTLE = 0.1
 """A model has learnt something of its targets whose loss is less than this share of the loss with
 the targets of other examples."""
 
+_LEFT, _STILL = 0.3, 0.7
+"""The share of the loss at the start that more steps leave at least, and that of what fewer left:
+what goes on falling is learnt slowly."""
+
 _MUCH, _TOLD = 0.35, 0.8
 """The share of the loss that a change leaves at most, and that of the loss with other targets."""
 
@@ -96,7 +100,7 @@ def otherwise(problem: Problem, evidence: Evidence, start: Values) -> Otherwise 
             return None
         longer = _STEPS * _LONGER
         as_given, mixed = _trained(problem, None, start, halves, longer)
-        if as_given <= _LITTLE * mixed:
+        if as_given <= max(_LITTLE * mixed, _LEFT * first, _STILL * given):
             return None
         for (loss, _), way in sorted(good, key=lambda one: one[0][0])[:2]:
             trained = _trained(problem, way, start, halves, longer)
