@@ -321,7 +321,7 @@ def test_a_free_weight_is_held_in_the_domain_that_a_step_takes_it_out_of():
     model.compile(keras.optimizers.Adam(0.2), "mse")
     first = ci.diagnose(model, X, 20 * Y).findings[0]
     assert first.code in ("CW401", "CW501")
-    assert "ci.Positive()" in first.fix
+    assert "ci.Positive(" in first.fix
     assert first.treatment.healed
     assert "norms/w" in first.treatment.change
     assert model.layers[0].w.constraint is None
