@@ -78,8 +78,9 @@ def _parts(value: Any, place: str, deep: int) -> Iterator[tuple[Any, str]]:
 
 
 def _attributes(value):
-    """The attributes of an object by name, those in slots, too."""
-    slots = (getattr(kind, "__slots__", ()) for kind in type(value).__mro__)
+    """The attributes of an object by name, those in slots of the user's own classes, too."""
+    kinds = [kind for kind in type(value).__mro__ if is_of_user(kind)]
+    slots = (vars(kind).get("__slots__", ()) for kind in kinds)
     names = [n for own in slots for n in ((own,) if isinstance(own, str) else own)]
     held = {name: getattr(value, name) for name in names if hasattr(value, name)}
     return {**held, **getattr(value, "__dict__", {})}

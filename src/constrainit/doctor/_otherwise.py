@@ -36,7 +36,8 @@ what goes on falling is learnt slowly."""
 _MUCH, _TOLD = 0.35, 0.8
 """The share of the loss that a change leaves at most, and that of the loss with other targets."""
 
-_MOST = 16
+_MOST, _SECONDS = 16, 15.0
+"""How many changes are tried, and for how long at most, by the time of one step."""
 
 
 @dataclass(frozen=True)
@@ -85,28 +86,38 @@ def otherwise(problem: Problem, evidence: Evidence, start: Values) -> Otherwise 
         return None
     with tried(problem, "one thing that is otherwise is"):
         _put(start)
-        ways = list(_ways(problem))[:_MOST]
+        ways = list(_ways(problem))[: _affordable(problem)]
         if not ways:
             return None
         halves = Halves(problem, start)
-        first, given, mixed = halves.loss(), halves.train(_STEPS), halves.of_others()
-        if not np.isfinite([first, given]).all() or mixed is None:
+        first = halves.loss()
+        half, given = (halves.train(_STEPS // 2) for _ in range(2))
+        if not _stands(first, half, given, halves.of_others()):
             return None
-        if min(first, given) <= 0 or given <= _LITTLE * mixed:
+        longer = _STEPS * _LONGER
+        as_given = halves.train(longer - _STEPS)
+        if not _stands(first, given, as_given, halves.of_others()):
             return None
         found = [(_trained(problem, way, start, halves, _STEPS), way) for way in ways]
         good = [(loss, way) for loss, way in found if _is_better(loss, given)]
-        if not good:
-            return None
-        longer = _STEPS * _LONGER
-        as_given, mixed = _trained(problem, None, start, halves, longer)
-        if as_given <= max(_LITTLE * mixed, _LEFT * first, _STILL * given):
-            return None
         for (loss, _), way in sorted(good, key=lambda one: one[0][0])[:2]:
             trained = _trained(problem, way, start, halves, longer)
             if _is_better(trained, as_given):
                 return _with(way, (first, given, loss), (as_given, trained[0]))
     return None
+
+
+def _affordable(problem):
+    """How many changes there is time for, beside the longer trainings."""
+    turn = _STEPS * problem.pace.seconds
+    return max(0, min(_MOST, int(_SECONDS / turn) - 2 * _LONGER)) if turn > 0 else _MOST
+
+
+def _stands(first, before, now, mixed):
+    """Whether a loss that tells little of its targets stands still between two looks at it."""
+    if mixed is None or not np.isfinite([first, before, now]).all() or min(first, now) <= 0:
+        return False
+    return now > max(_LITTLE * mixed, _LEFT * first, _STILL * before)
 
 
 def _with(way, losses, later):
@@ -125,9 +136,7 @@ def _trained(problem, way, start, halves, steps):
     """The loss after so many steps with a change, and with the targets of other examples."""
     _put(start)
     with changed(way):
-        if way is None:
-            halves.begin()
-        elif way.kind == "start":
+        if way.kind == "start":
             halves.begin()
             for record in way.records:
                 record.assign(to_numpy(record.variable) * way.factor + way.shift)
@@ -141,14 +150,14 @@ def _trained(problem, way, start, halves, steps):
 
 
 @contextlib.contextmanager
-def changed(way: Otherwise | None) -> Iterator[None]:
+def changed(way: Otherwise) -> Iterator[None]:
     """For a while numbers are others, or weights have no constraint; a start is left to others."""
     with contextlib.ExitStack() as stack:
-        if way is not None and way.kind == "number":
+        if way.kind == "number":
             for layer in way.layers:
                 number = getattr(layer, way.name) * way.factor
                 stack.enter_context(attribute(layer, way.name, number))
-        if way is not None and way.kind == "constraint":
+        if way.kind == "constraint":
             for record in way.records:
                 stack.enter_context(_free(record.variable))
         yield
