@@ -4,7 +4,7 @@ from constrainit.doctor._finding import Finding
 from constrainit.doctor.rules.cw208_not_saved import NotSaved
 from constrainit.doctor.rules.cw705_layer_not_saved import LayerNotSaved
 from constrainit.doctor.rules.cw706_state_not_saved import StateNotSaved
-from constrainit.doctor.treatments._remedy import Look, key
+from constrainit.doctor.treatments._remedy import BUT_THEN, Look, key
 
 _OF_STARTS = ("CW101", "CW102", "CW104")
 _OF_CALLS = ("CW201", "CW202", "CW203", "CW207")
@@ -26,7 +26,7 @@ def follow(cause: Finding, found: list[Finding], after: Look) -> None:
     for finding in found:
         done, change = finding.treatment, after.changed.at(finding.weight).change
         # Healed by something else, or not by this although it was asked for: a cause of its own.
-        own = done is not None and done.healed != (done.change.split(" (then")[0] == change)
+        own = done is not None and done.healed != (done.change.split(BUT_THEN)[0] == change)
         same = finding.code == cause.code or finding.cause or own
         noted = finding.stage in _OF_A_RUN and key(finding) not in left
         gone = key(finding) not in now if finding.counts else noted

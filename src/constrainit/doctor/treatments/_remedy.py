@@ -19,6 +19,9 @@ from constrainit.doctor.treatments._compared import compared
 
 _LOG = logging.getLogger(__name__)
 
+BUT_THEN = " (it is gone then, but there is"
+"""Stands behind a change that brings other findings, which it names."""
+
 
 @dataclass(frozen=True)
 class Changed:
@@ -186,7 +189,7 @@ def write(
         healed |= good
         gone = not good and place not in now and not after.doubt
         there = [*_news(after, found, brings), *_left_of(finding, after, found)]
-        came = f" (it is gone then, but there is {', '.join(there)})" if gone else ""
+        came = f"{BUT_THEN} {', '.join(there)})" if gone else ""
         own = after.changed.at(finding.weight)
         still = now[place] if not good and place in now else None
         before, numbers = compared(finding, still, after.before, after.evidence)
