@@ -11,7 +11,7 @@ from keras.src import backend
 
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._frames import Source, running_line
-from constrainit.doctor._halves import Halves, Values, can_be_halved, misses, tried
+from constrainit.doctor._halves import Halves, Values, can_be_halved, misses, put, tried
 from constrainit.doctor._own_calls import instead
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import is_custom, runs_own_code
@@ -107,8 +107,7 @@ def clipped(problem: Problem, evidence: Evidence, start: Values) -> ClippedEvide
     ends = {id(r.variable): to_numpy(r.variable) for r in records}
     begins = {id(variable): to_numpy(value) for variable, value in start}
     with tried(problem, "a start inside of what is clipped is"):
-        for variable, value in start:
-            variable.assign(value)
+        put(start)
         by_bounds: dict[Any, list[_Clip]] = {}
         for clip in _clips(problem, records):
             own = id(clip.record.variable)

@@ -75,8 +75,7 @@ class Halves:
 
     def begin(self) -> None:
         """Goes back to the start."""
-        for variable, value in self._start:
-            variable.assign(value)
+        put(self._start)
 
     def train(self, steps: int, rates: Iterable[float] = ()) -> float:
         """Takes steps under the constraints, each at a rate if some are given; gives the loss."""
@@ -152,6 +151,12 @@ class Halves:
 def values_of(owner: Any) -> Values:
     """The variables of a model or an optimizer as they are."""
     return [(variable, snapshot(variable)) for variable in owner.variables]
+
+
+def put(values: Values) -> None:
+    """Gives variables their values."""
+    for variable, value in values:
+        variable.assign(value)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from keras import ops
 from constrainit.doctor._code import kind_of_layer
 from constrainit.doctor._dropping import dropping_nothing
 from constrainit.doctor._evidence import Evidence
-from constrainit.doctor._halves import Halves, Values, can_be_halved, tried
+from constrainit.doctor._halves import Halves, Values, can_be_halved, put, tried
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor._statistics import to_numpy
@@ -81,14 +81,14 @@ def loud_noise(problem: Problem, evidence: Evidence, start: Values) -> LoudNoise
     if not can_be_halved(problem):
         return None
     with tried(problem, "a start with less noise is"):
-        _put(start)
+        put(start)
         share = _noise(problem)
         if not share > _LOUD:
             return None
         for records, shift, factor in _starts(groups):
             made = LoudNoise(records, share, 0.0, shift, factor, _STEPS, (0.0, 0.0, 0.0))
             changed = _changed(start, made)
-            _put(changed)
+            put(changed)
             quiet = _noise(problem)
             if not quiet < _QUIET:
                 continue
@@ -96,11 +96,6 @@ def loud_noise(problem: Problem, evidence: Evidence, start: Values) -> LoudNoise
             if _is_learnt(*losses):
                 return LoudNoise(records, share, quiet, shift, factor, _STEPS, losses)
     return None
-
-
-def _put(values):
-    for variable, value in values:
-        variable.assign(value)
 
 
 def _changed(start, made):

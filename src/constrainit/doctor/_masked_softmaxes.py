@@ -14,7 +14,7 @@ from keras.src import backend
 from constrainit.doctor._code import is_of_library, kind_of_layer
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._frames import Source, running_line
-from constrainit.doctor._halves import Halves, Values, can_be_halved, misses, tried
+from constrainit.doctor._halves import Halves, Values, can_be_halved, misses, put, tried
 from constrainit.doctor._own_calls import by_place, instead
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import own_function, runs_own_code
@@ -96,8 +96,7 @@ def masked_softmax(problem: Problem, evidence: Evidence, start: Values) -> Maske
     if not own or evidence.trained or evidence.own is not None or not can_be_halved(problem):
         return None
     with tried(problem, "a mask before the softmax is"), registered_as_before():
-        for variable, value in start:
-            variable.assign(value)
+        put(start)
         for calls in by_place(_calls(problem, own)).values():
             source, layer = calls[0].source, calls[0].layer
             for masking in _maskings(layer, source):
@@ -206,8 +205,7 @@ def _stays(problem, own, call, masking, start):
         again = [one for one in _calls(problem, own) if one.source == call.source]
         after = _value(again[-1], masking.mask, masking) if again else None
     finally:
-        for variable, value in start:
-            variable.assign(value)
+        put(start)
     return before is not None and after is not None and np.array_equal(before, after)
 
 

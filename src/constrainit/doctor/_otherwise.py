@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -10,7 +10,7 @@ import numpy as np
 
 from constrainit.doctor._code import kind_of_layer
 from constrainit.doctor._evidence import Evidence
-from constrainit.doctor._halves import Halves, Values, can_be_halved, tried, values_of
+from constrainit.doctor._halves import Halves, Values, can_be_halved, put, tried, values_of
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor._state import attribute
@@ -85,7 +85,7 @@ def otherwise(problem: Problem, evidence: Evidence, start: Values) -> Otherwise 
     if broken or evidence.trained or not can_be_halved(problem):
         return None
     with tried(problem, "one thing that is otherwise is"):
-        _put(start)
+        put(start)
         ways = list(_ways(problem))[: _affordable(problem)]
         if not ways:
             return None
@@ -103,7 +103,7 @@ def otherwise(problem: Problem, evidence: Evidence, start: Values) -> Otherwise 
         for (loss, _), way in sorted(good, key=lambda one: one[0][0])[:2]:
             trained = _trained(problem, way, start, halves, longer)
             if _is_better(trained, as_given):
-                return _with(way, (first, given, loss), (as_given, trained[0]))
+                return replace(way, losses=(first, given, loss), later=(as_given, trained[0]))
     return None
 
 
@@ -120,12 +120,6 @@ def _stands(first, before, now, mixed):
     return now > max(_LITTLE * mixed, _LEFT * first, _STILL * before)
 
 
-def _with(way, losses, later):
-    """A change with what it has led to."""
-    named = {name: getattr(way, name) for name in ("kind", "records", "layers", "name")}
-    return Otherwise(**named, factor=way.factor, shift=way.shift, losses=losses, later=later)
-
-
 def _is_better(trained, given):
     """Whether a training has learnt what another one has not."""
     loss, mixed = trained
@@ -134,7 +128,7 @@ def _is_better(trained, given):
 
 def _trained(problem, way, start, halves, steps):
     """The loss after so many steps with a change, and with the targets of other examples."""
-    _put(start)
+    put(start)
     with changed(way):
         if way.kind == "start":
             halves.begin()
@@ -146,7 +140,7 @@ def _trained(problem, way, start, halves, steps):
         try:
             return halves.train(steps), halves.of_others() or 0.0
         finally:
-            _put(start)
+            put(start)
 
 
 @contextlib.contextmanager
@@ -170,11 +164,6 @@ def _free(variable):
         yield
     finally:
         variable.constraint = held
-
-
-def _put(start):
-    for variable, value in start:
-        variable.assign(value)
 
 
 def _ways(problem) -> Iterable[Otherwise]:

@@ -10,7 +10,7 @@ from keras.src import backend
 from constrainit.doctor._additions import adding_nothing
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._frames import Source, running_line
-from constrainit.doctor._halves import Halves, Values, can_be_halved, misses, tried
+from constrainit.doctor._halves import Halves, Values, can_be_halved, misses, put, tried
 from constrainit.doctor._own_calls import instead
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import is_custom
@@ -76,8 +76,7 @@ def picked_rows(problem: Problem, evidence: Evidence, start: Values) -> PickedRo
     if not tables or evidence.trained or evidence.own is not None or not can_be_halved(problem):
         return None
     with tried(problem, "a table that fits what it is compared with is"):
-        for variable, value in start:
-            variable.assign(value)
+        put(start)
         for record, given, picks, function, source in _picks(problem, tables):
             rows, size = to_numpy(record.variable).astype("float64"), record.shape[0]
             count = len(np.unique(picks))

@@ -12,7 +12,7 @@ from keras.src import backend
 
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._frames import Source, running_line
-from constrainit.doctor._halves import Halves, Values, can_be_halved, misses, tried
+from constrainit.doctor._halves import Halves, Values, can_be_halved, misses, put, tried
 from constrainit.doctor._own_calls import instead
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import runs_own_code
@@ -67,8 +67,7 @@ def wide_sines(problem: Problem, evidence: Evidence, start: Values) -> WideSines
     if not can_be_halved(problem):
         return None
     with tried(problem, "a start of smaller kernels is"):
-        for variable, value in start:
-            variable.assign(value)
+        put(start)
         found = _wide(problem, evidence, own)
         if not found:
             return None

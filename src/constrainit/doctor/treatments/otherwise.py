@@ -1,7 +1,6 @@
 """Remedies for a model that learns where one thing is otherwise: that, as it was tried."""
 
 from constrainit._words import listed
-from constrainit.doctor._problem import Problem
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._pastes import variable
 from constrainit.doctor.treatments._remedy import Changed
@@ -40,15 +39,10 @@ def other_number(problem, evidence, found):
         for layer in made.layers
     )
     return Changed(
-        f"{made.name}={now * made.factor:g} in {kind} in place of {now:g}", _anew(problem), lines
+        f"{made.name}={now * made.factor:g} in {kind} in place of {now:g}", problem.afresh(), lines
     )
 
 
 def _made(evidence, kind):
     made = evidence.otherwise
     return made if made is not None and made.kind == kind else None
-
-
-def _anew(problem: Problem) -> Problem:
-    """The same problem, of which nothing is compiled yet."""
-    return problem.afresh()
