@@ -6,6 +6,7 @@ import pytest
 from keras import layers, ops
 
 import constrainit as ci
+from constrainit.doctor import _loud_noise
 
 # Trials of trainings on any backend.
 pytestmark = pytest.mark.in_turns(every=16)
@@ -71,3 +72,16 @@ def test_noise_that_leaves_the_signal(name):
     """It is what a model may be meant to be trained with."""
     report = report_of(*HEALTHY[name]())
     assert "CW614" not in {f.code for f in report.findings}, str(report)
+
+
+def test_a_single_draw_does_not_tell_whether_a_loss_falls():
+    """What is high or low by itself says nothing, and what stays low has fallen."""
+    assert not _loud_noise._falls([3.0, 9.0, 8.0, 7.0, 9.0, 1.0])
+    assert _loud_noise._falls([9.0, 8.0, 7.0, 3.0, 2.0, 9.0, 1.0])
+
+
+def test_what_falls_a_little_beside_what_is_learnt_without_the_noise():
+    """A loss that halves stays at fault where a thousandth is reached from the other start."""
+    assert _loud_noise._is_learnt(10_000.0, 4000.0, 0.7)
+    assert not _loud_noise._is_learnt(10_000.0, 4000.0, 700.0)
+    assert not _loud_noise._is_learnt(0.6, 4000.0, 0.7)

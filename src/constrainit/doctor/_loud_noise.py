@@ -24,8 +24,9 @@ _PASSES = 4
 _TRAINED = 0.5
 """A loss of less than this share of what it was has been trained, whatever noise there is."""
 
-_LOWER = 0.25
-"""What is left of a loss, beside that with the noise as given, where the noise was at fault."""
+_LOWER, _FAR_LOWER = 0.25, 0.02
+"""What is left of a loss, beside that with the noise as given, where the noise was at fault: of a
+loss that has not been trained, and of any."""
 
 _STEPS = 100
 _EVALUATED = 3
@@ -74,9 +75,8 @@ def loud_noise(problem: Problem, evidence: Evidence, start: Values) -> LoudNoise
         evidence: What is known of it.
         start: The model's variables, and what they were before any step.
     """
-    losses, groups = evidence.losses, _groups(evidence)
-    falls = len(losses) < 2 or losses[-1] < _TRAINED * losses[0]
-    if not groups or falls or evidence.trained or evidence.own is not None:
+    groups = _groups(evidence)
+    if not groups or _falls(evidence.losses) or evidence.trained or evidence.own is not None:
         return None
     if not can_be_halved(problem):
         return None
@@ -96,6 +96,12 @@ def loud_noise(problem: Problem, evidence: Evidence, start: Values) -> LoudNoise
             if _is_learnt(*losses):
                 return LoudNoise(records, share, quiet, shift, factor, _STEPS, losses)
     return None
+
+
+def _falls(losses):
+    """Whether they are trained away: a single one may be high or low by its draws alone."""
+    half = len(losses) // 2
+    return not half or np.median(losses[half:]) < _TRAINED * np.median(losses[:half])
 
 
 def _changed(start, made):
@@ -153,6 +159,7 @@ def _losses(halves):
 
 
 def _is_learnt(first, given, quieter):
-    bad = not math.isfinite(given) or given > _TRAINED * first
-    lower = not math.isfinite(given) or quieter < _LOWER * given
-    return bool(math.isfinite(quieter) and first > 0 and bad and lower and quieter < first)
+    if not math.isfinite(quieter) or not first > 0 or not quieter < first:
+        return False
+    left = _LOWER if given > _TRAINED * first else _FAR_LOWER
+    return not math.isfinite(given) or quieter < left * given
