@@ -34,6 +34,7 @@ from constrainit.doctor._graph_constants import graph_constants
 from constrainit.doctor._halves import values_of
 from constrainit.doctor._held_by_functions import with_trainings
 from constrainit.doctor._hidden import hidden_weights
+from constrainit.doctor._in_prediction import in_prediction
 from constrainit.doctor._indices import cut_indices
 from constrainit.doctor._jumps import with_jumps
 from constrainit.doctor._late import late
@@ -201,6 +202,7 @@ def _usual(problem, constraints, evidence):
                 problem, "a loss without an end", endless, problem, constraints
             )
             evidence.moving = moving(problem)
+            evidence.in_prediction = in_prediction(problem, evidence)
         if evidence.mixed is None:
             evidence.mixed = looked(problem, "mixed examples", mixes_later, *both)
         evidence.falling = falling(problem, evidence, start)

@@ -40,4 +40,5 @@ class Asked:
     wide_sines: Any = None
     loud_noise: Any = None
     not_skew: Any = None
+    in_prediction: Any = None
     finite_inside: set[str] = field(default_factory=set)

@@ -67,6 +67,7 @@ from constrainit.doctor.rules.cw414_fractional_index import FractionalIndex
 from constrainit.doctor.rules.cw415_examples_mixed import ExamplesMixed
 from constrainit.doctor.rules.cw416_sharp_softmax import SharpSoftmax
 from constrainit.doctor.rules.cw417_reshaped_axes import ReshapedAxes
+from constrainit.doctor.rules.cw418_differs_in_prediction import DiffersInPrediction
 from constrainit.doctor.rules.cw501_nonfinite_gradient import NonfiniteGradient
 from constrainit.doctor.rules.cw502_nonfinite_loss import NonfiniteLoss
 from constrainit.doctor.rules.cw503_no_gradient import NoGradient
@@ -128,6 +129,7 @@ RULES = (
     BeyondRange(), PenaltyOutweighs(), LossOutweighed(), LossSwitchedOff(), AverageOverwrites(),
     UnscaledData(), LearningRateTooHigh(), FadingRate(), ScheduleEndsEarly(), DropoutRate(),
     Rounding(), NoSecondDerivative(), AssignedInCall(), SharedStatistics(), GradientsAddUp(),
+    DiffersInPrediction(),
     MaskBesideSoftmax(),
     SharpSoftmax(), ReshapedAxes(), SameCoordinates(), BoundTooNarrow(), MutedSignal(),
     StepLeavesSet(), ClippedNormalization(),
