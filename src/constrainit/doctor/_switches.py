@@ -1,20 +1,23 @@
 """Does a trained weight change the loss, and nothing that the model predicts?
 
 One that multiplies it makes the loss a straight line in its size, and the steps take it to zero.
-With another the loss may fall without end, as with `exp(-s) * error - s`.
+With another the loss may fall without end, as with `exp(-s) * error - s`, or to nothing whatever
+the targets are, as with `exp(-s) * error`.
 """
 
 import contextlib
+import itertools
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
 from constrainit.doctor._evidence import Evidence, SwitchEvidence
-from constrainit.doctor._losses_at import loss_of_step
+from constrainit.doctor._losses_at import loss_now, loss_of_step
 from constrainit.doctor._plain import differ, outputs_of
 from constrainit.doctor._recording import is_custom
-from constrainit.doctor._state import snapshot
+from constrainit.doctor._state import attribute, snapshot
 from constrainit.doctor._statistics import to_numpy
 
 _SMALLER = (0.5, 0.015625)
@@ -27,6 +30,9 @@ _STRAIGHT = 1e-3
 _FURTHER = (4.0, 16.0, 64.0)
 _ENDLESS = 0.7
 """Over four times the way what falls like a line or a logarithm falls no less than before."""
+
+_NOTHING = 0.01
+"""What is left at most, at the end, of a loss that counts for ever less."""
 
 
 def switches(
@@ -52,10 +58,11 @@ def switches(
         for record, start in small
         if record.variable.trainable and len(record.shape) < 2 and id(record.variable) not in known
     ]
+    loss = evidence.losses[-1] if evidence.losses else 0.0
     for record, ways in [(record, ways) for record, ways in moved if ways.any()][:_MOST]:
         far = [to_numpy(record.variable) + way * ways for way in _FURTHER]
         if _allows(constraints, record, far[-1]):
-            found.append(_falling(problem, record, far))
+            found.append(_falling(problem, record, far, loss))
     return [made for made in found if made is not None]
 
 
@@ -73,19 +80,42 @@ def _shrinking(problem, record):
     return SwitchEvidence(record, float(share), None) if same else None
 
 
-def _falling(problem, record, far):
-    """A weight with which the loss falls below zero and on, the further it goes as it went."""
+def _falling(problem, record, far, loss):
+    """A weight with which the loss falls below zero and on, or to nothing, the way that it went."""
     own = to_numpy(record.variable)
-    # Each loss costs a step, and most losses are never below zero.
-    if not _losses(problem, record, far[-1:])[0] < 0:
+    # Each loss costs a step, and most losses are neither.
+    end = _losses(problem, record, far[-1:])[0]
+    if not end < _NOTHING * abs(loss):
         return None
     whole, again, *losses = _losses(problem, record, [own, own, *far])
-    first, last = losses[0] - losses[1], losses[1] - losses[2]
-    falls = losses[2] < 0 and whole > losses[0] and first > 0 and last >= _ENDLESS * first
-    if not falls or not _repeats(whole, again):
+    if not _repeats(whole, again):
         return None
-    same = _predicts_the_same(problem, record, far[-1])
+    if end < 0:
+        first, last = losses[0] - losses[1], losses[1] - losses[2]
+        falls = losses[2] < 0 and whole > losses[0] and first > 0 and last >= _ENDLESS * first
+    else:
+        falls = _is_nothing([whole, *losses]) and _of_any_targets(problem, record, far)
+    same = falls and _predicts_the_same(problem, record, far[-1])
     return SwitchEvidence(record, None, losses[2]) if same else None
+
+
+def _is_nothing(losses):
+    """Whether losses go down to nothing, each step of the way."""
+    down = all(after <= before for before, after in itertools.pairwise(losses))
+    return down and 0 <= losses[-1] < _NOTHING * losses[0]
+
+
+def _of_any_targets(problem, record, far):
+    """Whether the loss goes to nothing with the targets of other examples, too."""
+    if problem.y is None:
+        return False
+    others = keras.tree.map_structure(lambda part: ops.roll(part, 1, axis=0), problem.y)
+    losses = []
+    with attribute(problem, "y", others), _put_back([*problem.others, record.variable]):
+        for value in [to_numpy(record.variable), *far]:
+            record.assign(ops.cast(value, record.dtype))
+            losses.append(loss_now(problem))
+    return _is_nothing(losses)
 
 
 def _repeats(loss, again):

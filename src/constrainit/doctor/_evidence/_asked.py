@@ -23,6 +23,7 @@ class Asked:
         wide_sines: Hidden layers whose sines are given numbers over many periods, and should not.
         loud_noise: Weights of the user's own layers that scale noise, where less of it trains.
         not_skew: A Cayley transform of a matrix that is not skew-symmetric, where signals grow.
+        in_prediction: Layers of the user's own that compute something else in prediction.
         finite_inside: The paths of weights that start outside of their sets, where the first pass
             is not finite, and is with them inside.
     """

@@ -10,7 +10,8 @@ class LossSwitchedOff(Rule):
     weight of a task, of a residual or of an example that is learnt with all others switches its own
     part of the loss off. The loss falls to nothing, the gradients with it, and the predictions stay
     what they are. So it is where the term that should hold the weight has the wrong sign, as in
-    `exp(-s) * error - s`: the loss then falls below zero and on.
+    `exp(-s) * error - s`: the loss then falls below zero and on. Without such a term, it goes to
+    nothing.
 
     Example:
         class Weighed(layers.Dense):
@@ -56,7 +57,7 @@ class LossSwitchedOff(Rule):
             endless = made.share is None
             yield self.made(
                 _endless(made) if endless else _multiplies(made),
-                "turn the sign of the term that should hold it, as in `exp(-s) * error + s`, or do "
+                "see that a term of this sign holds it, as in `exp(-s) * error + s`, or do "
                 "not train it (trainable=False)"
                 if endless
                 else "do not train it (trainable=False), or add what holds it up to the loss, such "
@@ -74,6 +75,12 @@ def _multiplies(made):
 
 
 def _endless(made):
+    if made.far >= 0:
+        return (
+            "the loss goes to nothing as it goes on the way that it takes, with the targets of "
+            f"other examples, too: to {made.far:.3g} when it is 64 further, and what the model "
+            "predicts stays the same. What it weighs counts for ever less"
+        )
     return (
         "the loss falls without end as it goes on the way that it takes, to "
         f"{made.far:.3g} when it is 64 further, and what the model predicts stays the same"
