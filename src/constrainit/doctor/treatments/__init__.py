@@ -13,9 +13,10 @@ from constrainit.doctor.treatments._apart import by_constraint
 from constrainit.doctor.treatments._budget import Budget
 from constrainit.doctor.treatments._chain import Attempt, Chains, taken_away
 from constrainit.doctor.treatments._either import told_beside
+from constrainit.doctor.treatments._ends import SLOWER
 from constrainit.doctor.treatments._farther import Farther
 from constrainit.doctor.treatments._follow import follow
-from constrainit.doctor.treatments._lasting import LATER, SLOWER, confirmed
+from constrainit.doctor.treatments._lasting import LATER, confirmed
 from constrainit.doctor.treatments._remedies import REMEDIES
 from constrainit.doctor.treatments._remedy import Healing, Look, Remedy, key, look, write
 from constrainit.doctor.treatments._rewriting import registered_as_before

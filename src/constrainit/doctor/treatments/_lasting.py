@@ -13,25 +13,26 @@ from constrainit.doctor._undone import ENOUGH
 from constrainit.doctor.rules._following import FIRST
 from constrainit.doctor.rules._following_roots import BROKEN
 from constrainit.doctor.rules._symptoms import diverges
+from constrainit.doctor.treatments._ends import (
+    FARTHER,
+    MOST_STEPS,
+    ends_above,
+    more_steps,
+    slower,
+    stands_still,
+)
 from constrainit.doctor.treatments._falling import (
     fallen_by,
     falls_to_its_end,
     takes_more,
-    takes_off,
     trains,
 )
 from constrainit.doctor.treatments._farther import Farther
 from constrainit.doctor.treatments._longer_steps import outrun
 from constrainit.doctor.treatments._remedy import Look, Remedy, is_good, key
 
-_FARTHER = 5
-"""How many times as many steps are taken as a look takes."""
-
-_MOST_STEPS = 200
-
 LATER = "it only takes longer, "
-SLOWER = "the loss falls farther with the rate as it is, "
-"""How the reasons begin why no lower rate is a cure."""
+"""How a reason begins why a lower rate is no cure."""
 
 _ABOUT = 3.0
 
@@ -48,8 +49,8 @@ _UNMOVED, _BEGINNING = ("CW212", "CW506"), 3
 _BY_LOSS = ("CW212", "CW610")
 """What leaves a training that falls well short of what another set lets it reach."""
 
-_FAR_LOWER = 1e-4
-"""Rates that are lower by this may only leave the weights in place."""
+_OF_REACH = ("CW605",)
+"""What is told of outputs that can not be as far as the targets: farther, they fit better."""
 
 _HIGHER = 10.0
 
@@ -94,9 +95,12 @@ def confirmed(
         doubt = _no_better(remedy, farther, wanted, now)
     compared = remedy.trial == "data" and _has_same_loss(problem, after.changed.problem or problem)
     if not doubt and (remedy.trial == "rate" or compared):
-        doubt = _slower(remedy, farther, wanted, now) or _still(remedy, farther, wanted, now)
+        doubt = slower(remedy, farther, wanted, now) or stands_still(remedy, farther, wanted, now)
     if not doubt and after.changed.problem is not None and any(f.code in _BY_LOSS for f in wanted):
         doubt = _as_before(remedy, farther, wanted, now, takes_more)
+    reaches = remedy.trains and any(f.code in _OF_REACH for f in wanted)
+    if not doubt and reaches and _has_same_loss(problem, after.changed.problem or problem):
+        doubt = ends_above(remedy, farther, wanted, now)
     if not doubt and remedy.longer:
         other = after.changed.problem or problem
         doubt = outrun(remedy, farther, wanted, _has_same_loss(problem, other))
@@ -118,7 +122,7 @@ def _is_whole_again(found, after):
 
 def _later(remedy, farther, wanted):
     """What goes wrong again in more steps; a lower rate needs as many more as it is lower."""
-    steps = _more_steps(remedy, farther)
+    steps = more_steps(remedy, farther)
     further = farther.treated(remedy, wanted, steps)
     if further is None:
         return ""
@@ -231,51 +235,11 @@ def _as_before(remedy, farther, wanted, now, better):
     problem = farther.problem
     if not problem.is_small or better(farther.evidence.losses, now):
         return ""
-    steps = farther.budget.longer(min(problem.steps * _FARTHER, _MOST_STEPS))
+    steps = farther.budget.longer(min(problem.steps * FARTHER, MOST_STEPS))
     untreated, further = farther.untreated(steps), farther.treated(remedy, wanted, steps)
     if further is None or better(untreated.losses, further.evidence.losses):
         return ""
     return f"the loss falls by {fallen_by(further.evidence.losses):.1%} in {steps} steps, as before"
-
-
-def _slower(remedy, farther, wanted, now):
-    """Whether a rate that trains ends higher after it was made lower, in more steps, too.
-
-    So is whether data that trains does after it was scaled, the targets being the same.
-
-    What rises at first may fall later: only what fails or grows without bound is not asked again.
-    """
-    problem, evidence = farther.problem, farther.evidence
-    falls, ends = falls_to_its_end(evidence), (evidence.losses[-1], now[-1])
-    if evidence.fault_step is not None or diverges(evidence) or (falls and ends[1] < ends[0]):
-        return ""
-    if problem.is_small:
-        steps = _more_steps(remedy, farther)
-        given = farther.untreated(steps)
-        falls = falls_to_its_end(given)
-        further = farther.treated(remedy, wanted, steps) if falls else None
-        ends = (given.losses[-1], further.evidence.losses[-1]) if further else ends
-    slower = falls and not ends[1] < ends[0]
-    said = SLOWER if remedy.trial == "rate" else "the loss falls farther with the data as it is, "
-    return f"{said}to {ends[0]:.4g} in place of {ends[1]:.4g}" if slower else ""
-
-
-def _still(remedy, farther, wanted, now):
-    """Whether a rate far below the given one keeps the weights finite by leaving them in place."""
-    if remedy.factor > _FAR_LOWER or not farther.problem.is_small or takes_off(now):
-        return ""
-    steps = farther.budget.longer(_MOST_STEPS)
-    further = farther.treated(remedy, wanted, steps)
-    if further is None or takes_off(further.evidence.losses):
-        return ""
-    fallen = fallen_by(further.evidence.losses)
-    return f"the loss falls by {fallen:.1%} in {steps} steps: nothing is trained"
-
-
-def _more_steps(remedy, farther):
-    """So many that they go as far where each of them is shorter."""
-    steps = int(farther.problem.steps * max(_FARTHER, 1 / remedy.factor))
-    return farther.budget.longer(min(steps, _MOST_STEPS))
 
 
 def _muted(evidence, after):
