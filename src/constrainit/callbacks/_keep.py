@@ -79,7 +79,8 @@ class KeepFeasible(Told, keras.callbacks.Callback):
             optimizer.
 
     Attributes:
-        repairs: What was found outside, in order, as `Repair(moment, weight, violation)`.
+        repairs: What was found outside, in order, as `Repair(moment, weight, violation)`. What is
+            not finite is in it where nothing is repaired, in the other modes.
 
     Raises:
         ValueError: `mode` is none of the three, or `every` is no positive integer; at the start of
@@ -161,7 +162,9 @@ class KeepFeasible(Told, keras.callbacks.Callback):
             # A weight that is not finite has no nearest allowed one.
             if self.mode == "repair" and math.isfinite(distance):
                 record.assign(image)
-        self.repairs += outside
+        # What is no number is told, but nothing was done to it.
+        repaired = [one for one in outside if math.isfinite(one.violation)]
+        self.repairs += repaired if self.mode == "repair" else outside
         self._say(moment, outside)
         if self.mode == "repair" and moment in ("epoch end", "test begin", "predict begin"):
             _project_averages(self.model.optimizer, found)
@@ -208,8 +211,9 @@ def _mends(told, lost):
         yield 'Write KeepFeasible("repair"), or project(model) before.'
     if lost:
         yield (
-            "No projection mends a weight that is not finite: load weights that were saved while "
-            "they were (model.load_weights), and find the step that lost them with StopAtFault()."
+            "No projection mends a weight that is not finite: draw it anew (prepare(model)), or "
+            "load weights that were saved while they were finite (model.load_weights), and find "
+            "the step that lost them with StopAtFault()."
         )
 
 
