@@ -184,7 +184,7 @@ class WeightLog(Told, Reach):
         """Before the first step: what may have been loaded has been, and the start is logged."""
         if self._is_running or self._watch is None:
             return
-        self._is_running, self._is_trained = True, False
+        self._is_running, self._is_trained, self._is_undone = True, False, False
         step = self._begun = self._step()
         self._last = step
         self._read = time.monotonic()
@@ -212,7 +212,9 @@ class WeightLog(Told, Reach):
             step = self._step()
             if step > self._last:
                 self._output.put(step, self._watch.now())
-            if step == self._begun and self._is_trained and is_chief():
+            # Of steps that were undone whoever undid them has told.
+            stands = step == self._begun and not self._is_undone
+            if stands and self._is_trained and is_chief():
                 self._say_nothing_was_logged()
         self._output.commit()
         self.close()
@@ -265,5 +267,5 @@ class WeightLog(Told, Reach):
 
     def _go_back(self, step):
         """Another callback has undone what came behind a step."""
-        self._last = min(self._last, step)
+        self._is_undone, self._last = True, min(self._last, step)
         self._output.go_back(step)
