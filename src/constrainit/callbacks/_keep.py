@@ -16,6 +16,7 @@ from constrainit._set import ConstraintSet
 from constrainit._signatures import Told
 from constrainit._warning import warn
 from constrainit._words import nothing_to_keep
+from constrainit.callbacks._late import waits
 from constrainit.callbacks._train_function import Through
 from constrainit.model import GroupRecord, constrained_records, is_built
 from constrainit.sets import Custom, as_set
@@ -102,6 +103,8 @@ class KeepFeasible(Told, keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         """Looks at the start, a set or a loaded one."""
         self._told = {}
+        if waits(self, needs=False):
+            return
         self._look("train begin")
         if is_built(self.model):
             own = [r for r in constrained_records(self.model) if _is_own(r.constraint)]

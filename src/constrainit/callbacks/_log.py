@@ -13,10 +13,12 @@ from typing import Any
 from constrainit import _checks
 from constrainit._signatures import Told
 from constrainit._warning import warn
+from constrainit.callbacks._late import waits
 from constrainit.callbacks._log_hub import is_chief
 from constrainit.callbacks._log_output import Output
 from constrainit.callbacks._log_reach import Reach
 from constrainit.callbacks._log_watch import Watch, chosen
+from constrainit.model import check_built
 
 _SECONDS = 0.5
 """How long rows wait at most on the device until they are read."""
@@ -68,8 +70,8 @@ class WeightLog(Told, Reach):
 
     Raises:
         ValueError: An argument is not of its kind, or there is no folder for the file; at the start
-            of `fit`: the model is not built, a pattern matches nothing, or the file is not usable
-            as a log.
+            of `fit`: the model can not be built, a pattern matches nothing, or the file is not
+            usable as a log.
 
     >>> import keras, tempfile
     >>> import numpy as np
@@ -161,6 +163,9 @@ class WeightLog(Told, Reach):
         optimizer = getattr(self.model, "optimizer", None)
         if optimizer is None:
             raise ValueError("`WeightLog` needs a model that is compiled with an optimizer.")
+        if waits(self):
+            return
+        check_built(self.model, "WeightLog")
         self._watch = chosen(self.model, self.weights, self.histograms, self.tensors)
         if not optimizer.built:
             optimizer.build(self.model.trainable_variables)
