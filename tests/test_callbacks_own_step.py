@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from keras import ops
 from own_steps import BACKEND, Adversaries, Autoencoder, Regression
 
 import constrainit as ci
@@ -43,6 +44,70 @@ def test_a_fault_in_a_step_of_its_own_is_undone(name):
     with pytest.warns(UserWarning, match=r"At step 6 its batch is not finite\. Training stops"):
         fit(model, x, y, stop)
     assert [(fault.step, fault.stage, fault.loss) for fault in stop.faults] == [(6, "batch", None)]
+    assert all(np.isfinite(w).all() for w in model.get_weights())
+
+
+class Tracked(keras.Model):
+    """Names its own metrics in place of all, and keeps the mean of its loss in one of them."""
+
+    def __init__(self, name):
+        super().__init__()
+        self.out = keras.layers.Dense(1)
+        self.tracker = keras.metrics.Mean(name=name)
+        self.compile(keras.optimizers.SGD(0.1), "mse")
+
+    @property
+    def metrics(self):
+        return [self.tracker]
+
+    def call(self, x, training=None):
+        return self.out(x)
+
+    def train_step(self, *given):
+        if BACKEND == "jax":
+            import jax
+
+            (free, others, slots, kept), (x, y) = given
+
+            def objective(free):
+                return ops.mean(ops.square(self.stateless_call(free, others, x)[0] - y))
+
+            loss, grads = jax.value_and_grad(objective)(free)
+            free, slots = self.optimizer.stateless_apply(slots, grads, free)
+            kept = self.tracker.stateless_update_state(kept, loss)
+            return {"loss": loss}, (free, others, slots, kept)
+        ((x, y),) = given
+        variables = self.trainable_variables
+        if BACKEND == "torch":
+            self.zero_grad()
+            loss = ops.mean(ops.square(self(x) - y))
+            loss.backward()
+            grads = [v.value.grad for v in variables]
+        else:
+            import tensorflow as tf
+
+            with tf.GradientTape() as tape:
+                loss = ops.mean(ops.square(self(x) - y))
+            grads = tape.gradient(loss, [v.value for v in variables])
+        self.optimizer.apply(grads, variables)
+        self.tracker.update_state(ops.stop_gradient(loss))
+        return {"loss": loss}
+
+
+@pytest.mark.parametrize(("name", "loss"), [("loss", np.nan), ("distance", None)])
+def test_a_model_may_name_its_own_metrics_in_place_of_all(name, loss):
+    """Sound data pass; a fault is undone, in the metric too, and its loss is told where known."""
+    x, stop = X.copy(), ci.StopAtFault(None, every=3)
+    model = Tracked(name)
+    model(X[:4])
+    fit(model, X, Y, stop)
+    assert stop.faults == []
+    x[21] = np.nan
+    with pytest.warns(UserWarning, match=r"At step 16 its batch is not finite"):
+        fit(model, x, Y, stop)
+    (fault,) = stop.faults
+    assert fault.loss == pytest.approx(loss, nan_ok=True)
+    assert int(model.tracker.count) == 5
     assert all(np.isfinite(w).all() for w in model.get_weights())
 
 

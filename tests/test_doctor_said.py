@@ -253,9 +253,26 @@ class Shared(layers.Layer):
         return x @ self.shares
 
 
+class ShareCap(keras.constraints.Constraint):
+    """No share above a cap."""
+
+    def __init__(self, cap=0.5):
+        self.cap = cap
+
+    def __call__(self, w):
+        return ops.clip(w, 0.0, self.cap)
+
+
 @pytest.mark.parametrize(
     "constraint",
-    [ci.Simplex(axis=0), "non_neg", ci.NonNegative() & ci.MaxNorm(0.5, axis=[0]), ops.abs],
+    [
+        ci.Simplex(axis=0),
+        "non_neg",
+        ci.NonNegative() & ci.MaxNorm(0.5, axis=[0]),
+        ops.relu,
+        ShareCap(),
+        ShareCap(0.01),
+    ],
 )
 def test_the_start_of_a_weight_that_a_layer_makes_itself(constraint):
     """What add_weight is to be given can be pasted, and starts inside."""
@@ -268,7 +285,10 @@ def test_the_start_of_a_weight_that_a_layer_makes_itself(constraint):
     (found,) = of(Shared("random_normal", constraint))
     written = re.search(r"write add_weight\(\.\.\., (.*)\) or call constr", found.fix)
     assert written is not None, found.fix
-    given = eval(f"dict({written[1]})", {"ci": ci, "own": constraint})
+    scope = {"ci": ci, "ShareCap": ShareCap, "relu": ops.relu}
+    given = eval(f"dict({written[1]})", scope)
+    if isinstance(constraint, ShareCap):
+        assert given["constraint"].function.cap == constraint.cap
     assert not of(Shared(given["initializer"], given["constraint"]))
 
 

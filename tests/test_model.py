@@ -461,6 +461,28 @@ def test_what_project_did_is_printed():
     assert "no constrained weight to look at" in str(ci.project(sequential(layers.Dense(2))))
 
 
+def test_what_is_not_finite_is_told_by_project_and_drawn_by_prepare():
+    """It is no repair, and is named with what helps; its other units are moved."""
+    free = layers.Dense(2, name="free", kernel_constraint=ci.Box(-1, 1), use_bias=False)
+    held = layers.Dense(2, name="held", kernel_constraint=ci.UnitNorm(), use_bias=False)
+    model = sequential(free, held)
+    free.kernel.assign(np.full((3, 2), [3.0, np.nan]))
+    held.kernel.assign(np.full((2, 2), np.nan))
+    held.trainable = False
+    moved = ci.project(model)
+    assert moved == {}
+    assert str(moved).splitlines() == [
+        "model/free/kernel: not finite, and stays so: `ci.prepare(model)` draws it anew",
+        "model/held/kernel: not finite, and stays so: load weights that were saved while it was "
+        "finite (model.load_weights)",
+    ]
+    changes = ci.prepare(model)
+    assert str(changes[0]).startswith("model/free/kernel: was not finite (every weight in [-1, 1])")
+    assert str(changes[1]).endswith("left as it is: there is no law to draw it from")
+    assert np.isfinite(array(free.kernel)).all()
+    assert str(ci.project(model)).startswith("model/held/kernel: not finite")
+
+
 def test_a_notebook_shows_answers_as_they_are_printed():
     """At the end of a cell, where IPython would show a dictionary, a list or a dataclass."""
     shown = []

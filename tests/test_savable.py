@@ -1,5 +1,6 @@
 """What a copy, and a saved model, obeys: what the model obeyed, or a warning says so."""
 
+import re
 import warnings
 
 import keras
@@ -134,3 +135,34 @@ def test_a_file_holds_what_the_weight_obeyed_at_saving(before, tmp_path):
     ci.constrain(copy, {"*/kernel": None})
     copy.save(path)
     assert obeys(keras.saving.load_model(path)) == [5.0, -5.0]
+
+
+@pytest.mark.parametrize("kind", ["mha", "gqa"])
+def test_a_layer_around_that_saves_it_is_named_with_what_to_write(kind, tmp_path):
+    """Where all weights that its argument stands for get one set; what is written is saved."""
+    made = {
+        "mha": lambda **k: layers.MultiHeadAttention(2, 3, name="heads", **k),
+        "gqa": lambda **k: layers.GroupQueryAttention(3, 4, 2, name="heads", **k),
+    }[kind]
+
+    def of(**given):
+        x = keras.Input((5, 4))
+        return keras.Model(x, layers.Dense(1, name="last")(made(**given)(x, x)))
+
+    model, a_set = of(), ci.Box(-0.1, 0.1)
+    with pytest.warns(UserWarning, match=r"Or write \*\*(.*) in 'heads', which saves it\.") as told:
+        ci.constrain(model, {"heads/*/kernel": a_set, "last/kernel": a_set})
+    given = re.search(r"Or write \*\*(.*) in 'heads'", str(told[0].message))
+    assert given is not None
+    written = of(**eval(given[1], {"ci": ci}))
+    written.save(tmp_path / "m.keras")
+    loaded = keras.saving.load_model(tmp_path / "m.keras")
+    kernels = [row for row in ci.check(loaded).rows if row.weight.endswith("kernel")]
+    assert len(kernels) == 4
+    assert {row.set for row in kernels} == {a_set.describe()}
+    for some in (
+        {"heads/query/kernel": a_set},
+        {"heads/*/kernel": a_set, "*key/kernel": "non_neg"},
+    ):
+        with pytest.warns(UserWarning, match=r"call `constrain` again after loading\.$"):
+            ci.constrain(of(), some)

@@ -684,6 +684,20 @@ def test_a_log_holds_the_steps_that_were_not_undone(tmp_path, monkeypatch, every
         assert [step for (step,) in kept] == steps
 
 
+@pytest.mark.parametrize("every", [1, 100])
+def test_a_log_of_a_first_step_that_is_taken_back_blames_no_optimizer(tmp_path, every):
+    """The fault alone is told: the optimizer did make a step."""
+    x, y = data()
+    x[0] = np.nan
+    log, stop = ci.WeightLog(tmp_path / "run.db", every), ci.StopAtFault(None)
+    sick = model(ci.NonNegative())
+    with pytest.warns(UserWarning, match="batch") as told:
+        sick.fit(x, y, batch_size=BATCH, shuffle=False, verbose=0, callbacks=[log, stop])
+    ours = [str(one.message) for one in told if one.category is UserWarning]
+    assert [text.partition(";")[0] for text in ours] == ["At step 1 its batch is not finite"]
+    assert set(ci.WeightLog.read(log.path)["step"]) == {0}
+
+
 @pytest.mark.parametrize("a_set", [ci.NonNegative(), ci.Orthogonal()])
 def test_sound_training_is_as_without_it(a_set, tmp_path):
     """With a log and held weights, in float16 with skipped steps: no fault and the same weights.

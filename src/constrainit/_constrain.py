@@ -11,7 +11,7 @@ from constrainit._joint import Group, Joint, Member
 from constrainit._measure import lacking
 from constrainit._own_class import has_own
 from constrainit._reparametrized import refuse_seen
-from constrainit._savable import give, unsaved, warn_of_lost
+from constrainit._savable import give, saved_by_outer, unsaved, warn_of_lost
 from constrainit._set import ConstraintSet
 from constrainit._signatures import explaining
 from constrainit.model import WeightRecord, check_built, matches, matching, walk
@@ -76,7 +76,9 @@ def constrain(model: keras.Model, sets: Mapping[str, Any]) -> dict[str, Constrai
     if getattr(model, "train_function", None) is not None:
         model.make_train_function(force=True)
     new = {record.path for record, _, resolved in chosen.values() if resolved}
-    warn_of_lost(lost, removal=not new & {*lost})
+    given = [(record, wanted) for record, wanted, _ in chosen.values()]
+    instead = saved_by_outer(model, given, lost) if lost else ""
+    warn_of_lost(lost, removal=not new & {*lost}, instead=instead)
     _warn_of_idle(chosen)
     return {
         record.path: resolved.group.set if isinstance(resolved, Member) else resolved

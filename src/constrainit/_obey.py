@@ -72,7 +72,8 @@ def project(model: keras.Model) -> dict[str, float]:
 
     Returns:
         For each weight that moved, by path: how far outside it was; empty where none had to. It is
-        printed as sentences, which also say so of a model without any constraint.
+        printed as sentences, which also say so of a model without any constraint, and name weights
+        that are not finite: NaN has no nearest allowed weight, and stays.
 
     Raises:
         ValueError: A constraint can not be applied to its weight, or no weight is in all of its
@@ -87,35 +88,44 @@ class Moved(Shown, dict[str, float]):
 
     Attributes:
         looked_at: How many constrained weights there are.
+        lost: The paths of those that are not finite and stay so, each with what helps.
     """
 
-    def __init__(self, moved: Mapping[str, float], looked_at: int):
+    def __init__(self, moved: Mapping[str, float], looked_at: int, lost: Mapping[str, str]):
         super().__init__(moved)
-        self.looked_at = looked_at
+        self.looked_at, self.lost = looked_at, dict(lost)
 
     def __str__(self) -> str:
         if not self.looked_at:
             return "nothing moved: there is no constrained weight to look at"
-        if not self:
+        if not self and not self.lost:
             weights = counted(self.looked_at, "constrained weight")
             return f"nothing moved: inside already, {weights}"
-        return "\n".join(
-            f"{path}: was outside by {distance:.3g}, now inside" for path, distance in self.items()
-        )
+        moved = (f"{path}: was outside by {by:.3g}, now inside" for path, by in self.items())
+        lost = (f"{path}: not finite, and stays so: {what}" for path, what in self.lost.items())
+        return "\n".join([*moved, *lost])
 
 
 def move(rows: list[Row]) -> Moved:
     """Moves measured weights that are outside to the nearest allowed ones, as `project` tells."""
-    moves = []
+    moves, lost = [], {}
     for record, a_set, distance, image in rows:
-        if distance != 0:
-            lacking = a_set._lacking(image)
-            if lacking:
-                raise ValueError(f"No weight was found for {record.path!r} that is {lacking}.")
-            moves.append((record, image, distance))
+        if distance == 0:
+            continue
+        if not math.isfinite(distance) and not _is_finite(image):
+            lost[record.path] = _SAVED if _has_no_draw(record, a_set, image) else _ANEW
+        elif lacking := a_set._lacking(image):
+            raise ValueError(f"No weight was found for {record.path!r} that is {lacking}.")
+        # Also of one that is lost: those of its units that are finite have a nearest allowed one.
+        moves.append((record, image, distance))
     for record, value, _ in moves:
         record.assign(value)
-    return Moved({record.path: distance for record, _, distance in moves}, len(rows))
+    told = {r.path: distance for r, _, distance in moves if r.path not in lost}
+    return Moved(told, len(rows), lost)
+
+
+def _is_finite(value):
+    return bool(ops.all(ops.isfinite(value)))
 
 
 def _drawn(draw, a_set, record):
@@ -141,6 +151,9 @@ def _beside_what_stays(drawn, a_set, record, image):
 
 
 _LEFT = "left as it is: its constraint makes NaN or infinity of it"
+_LOST = "left as it is: there is no law to draw it from"
+_ANEW = "`ci.prepare(model)` draws it anew"
+_SAVED = "load weights that were saved while it was finite (model.load_weights)"
 
 
 @dataclass(frozen=True)
@@ -153,7 +166,7 @@ class Redrawn:
         violation: How far outside it was, in the units of the weight.
         how: `"drawn"` from the set's own law, `"drawn in 1 of its 500 units"`, or `"projected"`: a
             weight that is not trained, or by a constraint of the user's own or of several weights
-            together; or that it was left, as that makes NaN of it.
+            together; or that it was left, as that makes NaN of it or is given it.
     """
 
     weight: str
@@ -162,7 +175,9 @@ class Redrawn:
     how: str
 
     def __str__(self) -> str:
-        return f"{self.weight}: was outside by {self.violation:.3g} ({self.set}), now {self.how}"
+        known = math.isfinite(self.violation)
+        was = f"outside by {self.violation:.3g}" if known else "not finite"
+        return f"{self.weight}: was {was} ({self.set}), now {self.how}"
 
 
 def _has_no_draw(record, a_set, image):
@@ -180,8 +195,9 @@ def _anew(model, rows, seed, fitted):
         if distance == 0:
             continue
         if _has_no_draw(record, a_set, image):
-            finite = bool(ops.all(ops.isfinite(image)))
-            how, value = ("projected", image) if finite else (_LEFT, record.value)
+            value = image if _is_finite(image) else record.value
+            left = _LEFT if _is_finite(value) else _LOST
+            how = "projected" if value is image else left
         else:
             own = None if seed is None else seed + index
             draw = Feasible(a_set, own, STARTS.get(record.variable.name))

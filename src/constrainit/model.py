@@ -197,11 +197,16 @@ def check_built(model: Any, owner: str = "") -> None:
     if not isinstance(model, keras.layers.Layer):
         raise ValueError(f"`model`{its} must be a Keras model or layer. Received: model={model!r}.")
     if not is_built(model):
-        raise ValueError(
-            f"`model`{its} must be built: {model.name!r} has no weights yet. Call it once on a "
-            "batch, `model(x)`, call `model.build(input_shape)`, or begin with "
-            "`keras.Input(shape)`."
-        )
+        raise ValueError(unbuilt(model, owner))
+
+
+def unbuilt(model: keras.layers.Layer, owner: str = "") -> str:
+    """What is said of a model that is not built to the public `owner`, and what to write."""
+    its = f" of `{owner}`" if owner else ""
+    return (
+        f"`model`{its} must be built: {model.name!r} has no weights yet. Call it once on a batch, "
+        "`model(x)`, call `model.build(input_shape)`, or begin with `keras.Input(shape)`."
+    )
 
 
 def walk(model: keras.Model) -> list[WeightRecord]:

@@ -16,6 +16,7 @@ from constrainit.callbacks._fault_flags import Flags
 from constrainit.callbacks._fault_names import Fault, judged
 from constrainit.callbacks._fault_rate import Rates, check
 from constrainit.callbacks._fault_state import State, batches_of, give, size_of, step, taken
+from constrainit.callbacks._late import waits
 from constrainit.callbacks._log_hub import (
     attach,
     detach,
@@ -24,7 +25,7 @@ from constrainit.callbacks._log_hub import (
     observer_of,
 )
 from constrainit.callbacks._train_function import Through
-from constrainit.model import is_built
+from constrainit.model import check_built
 
 _MOST = 2**28
 """Bytes of batches that are kept until it is known that they did no harm."""
@@ -59,8 +60,8 @@ class StopAtFault(Told, keras.callbacks.Callback):
 
     Raises:
         ValueError: An argument is not of its kind, there is no folder for the file, or it is that
-            of something else; at the start of `fit`: the model is not compiled or not built, or the
-            learning rate, which `roll_backs` lowers, is neither a number nor a schedule of Keras.
+            of something else; at the start of `fit`: the model is not compiled or can not be built,
+            or the learning rate, which `roll_backs` lowers, is no number and no schedule of Keras.
     """
 
     def __init__(
@@ -101,9 +102,12 @@ class StopAtFault(Told, keras.callbacks.Callback):
         """Reaches into the optimizer."""
         self.close()
         optimizer = getattr(self.model, "optimizer", None)
-        if optimizer is None or not is_built(self.model):
-            raise ValueError("`StopAtFault` needs a model that is built and compiled.")
+        if optimizer is None:
+            raise ValueError("`StopAtFault` needs a model that is compiled with an optimizer.")
         self._check_path()
+        if waits(self):
+            return
+        check_built(self.model, "StopAtFault")
         if not optimizer.built:
             optimizer.build(self.model.trainable_variables)
         self.faults, self._left, self._logs = [], self.roll_backs, {}
@@ -121,7 +125,10 @@ class StopAtFault(Told, keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Copies the state; what happens to weights from here on are steps."""
-        if self._function is None and self._flags:
+        # TensorFlow builds some models in their first step only.
+        if not self._flags:
+            return
+        if self._function is None:
             self._function = self.model.train_function
             # The function that Keras calls, whatever other callbacks made of it before.
             self.model.train_function = Through(self._stepping, self._function)
@@ -130,6 +137,8 @@ class StopAtFault(Told, keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Looks at the steps since the last look."""
+        if not self._flags:
+            return
         self._look()
         self._rates.leave()
         # The copy is made where the next epoch begins.

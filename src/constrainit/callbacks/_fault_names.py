@@ -26,7 +26,8 @@ class Fault:
             `"update"`, `"constraint"`, or `"state"` for a weight that is not trained.
         weights: The paths of the weights whose gradient or value is not finite in that step.
         layer: The first layer whose output is not finite, or an empty string.
-        loss: The loss of the step, None where a `train_step` of its own tells Keras none.
+        loss: The loss of the step, None where a `train_step` of its own keeps no
+            mean of the name `loss`.
         path: The file that keeps the step, None if it could not be kept.
     """
 

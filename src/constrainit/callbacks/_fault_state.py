@@ -22,7 +22,7 @@ class Evidence:
         stage: One of `STAGES`, or `"state"`.
         weights: The variables that are not finite there.
         loss: The mean loss since the copy that it was compared with; None where a `train_step` of
-            its own tells Keras none.
+            its own keeps no mean of the name `loss`.
         refused: The error with which PyTorch has ended the step, if it has.
     """
 
@@ -43,7 +43,11 @@ class State:
 
     def __init__(self, model: keras.Model, flags: list[Flags]):
         self.model, self.flags = model, flags
+        self._weights = list(model.weights)
         every = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
+        # A model may name metrics of its own in place of all, and train what it does not track.
+        self._trackers = _trackers(model)
+        every += [v for one in (*self._trackers, *flags) for v in one.variables]
         # Not what a log has found in a step, where a number that does not exist is NaN.
         ours = {id(v) for one in flags for v in all_carried(one.optimizer)}
         self._slots = [v for v in model.optimizer.variables if id(v) not in ours]
@@ -106,16 +110,23 @@ class State:
         return values[self._places[id(variable)]]
 
     def _lost(self, good):
-        found = self.not_finite([*self.model.weights, *self._slots])
+        found = self.not_finite([*self._weights, *self._slots])
         return [v for v in found if bool(is_finite(self._of(good, v)))]
 
     def _loss(self, good):
-        tracker = getattr(self.model, "_loss_tracker", None)
-        if tracker is None:
-            return None
-        pairs = (tracker.total, tracker.count)
-        total, count = (float(on_host(v)) - float(self._of(good, v)) for v in pairs)
-        return total / count if count else None
+        for tracker in self._trackers:
+            pairs = (tracker.total, tracker.count)
+            total, count = (float(on_host(v)) - float(self._of(good, v)) for v in pairs)
+            if count:
+                return total / count
+        return None
+
+
+def _trackers(model):
+    """The means of the loss: that of Keras, which a step of the model's own may leave alone."""
+    own = [one for one in model.metrics if one.name == "loss"]
+    found = [getattr(model, "_loss_tracker", None), *own]
+    return [one for one in found if isinstance(one, keras.metrics.Mean)]
 
 
 def is_lost(loss: float | None) -> bool:

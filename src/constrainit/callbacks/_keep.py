@@ -16,6 +16,7 @@ from constrainit._set import ConstraintSet
 from constrainit._signatures import Told
 from constrainit._warning import warn
 from constrainit._words import nothing_to_keep
+from constrainit.callbacks._late import waits
 from constrainit.callbacks._train_function import Through
 from constrainit.model import GroupRecord, constrained_records, is_built
 from constrainit.sets import Custom, as_set
@@ -79,7 +80,8 @@ class KeepFeasible(Told, keras.callbacks.Callback):
             optimizer.
 
     Attributes:
-        repairs: What was found outside, in order, as `Repair(moment, weight, violation)`.
+        repairs: What was found outside, in order, as `Repair(moment, weight, violation)`. What is
+            not finite is in it where nothing is repaired, in the other modes.
 
     Raises:
         ValueError: `mode` is none of the three, or `every` is no positive integer; at the start of
@@ -101,6 +103,8 @@ class KeepFeasible(Told, keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         """Looks at the start, a set or a loaded one."""
         self._told = {}
+        if waits(self, needs=False):
+            return
         self._look("train begin")
         if is_built(self.model):
             own = [r for r in constrained_records(self.model) if _is_own(r.constraint)]
@@ -161,7 +165,9 @@ class KeepFeasible(Told, keras.callbacks.Callback):
             # A weight that is not finite has no nearest allowed one.
             if self.mode == "repair" and math.isfinite(distance):
                 record.assign(image)
-        self.repairs += outside
+        # What is no number is told, but nothing was done to it.
+        repaired = [one for one in outside if math.isfinite(one.violation)]
+        self.repairs += repaired if self.mode == "repair" else outside
         self._say(moment, outside)
         if self.mode == "repair" and moment in ("epoch end", "test begin", "predict begin"):
             _project_averages(self.model.optimizer, found)
@@ -208,8 +214,9 @@ def _mends(told, lost):
         yield 'Write KeepFeasible("repair"), or project(model) before.'
     if lost:
         yield (
-            "No projection mends a weight that is not finite: load weights that were saved while "
-            "they were (model.load_weights), and find the step that lost them with StopAtFault()."
+            "No projection mends a weight that is not finite: draw it anew (prepare(model)), or "
+            "load weights that were saved while they were finite (model.load_weights), and find "
+            "the step that lost them with StopAtFault()."
         )
 
 

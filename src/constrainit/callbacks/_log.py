@@ -13,10 +13,12 @@ from typing import Any
 from constrainit import _checks
 from constrainit._signatures import Told
 from constrainit._warning import warn
+from constrainit.callbacks._late import waits
 from constrainit.callbacks._log_hub import is_chief
 from constrainit.callbacks._log_output import Output
 from constrainit.callbacks._log_reach import Reach
 from constrainit.callbacks._log_watch import Watch, chosen
+from constrainit.model import check_built
 
 _SECONDS = 0.5
 """How long rows wait at most on the device until they are read."""
@@ -68,8 +70,8 @@ class WeightLog(Told, Reach):
 
     Raises:
         ValueError: An argument is not of its kind, or there is no folder for the file; at the start
-            of `fit`: the model is not built, a pattern matches nothing, or the file is not usable
-            as a log.
+            of `fit`: the model can not be built, a pattern matches nothing, or the file is not
+            usable as a log.
 
     >>> import keras, tempfile
     >>> import numpy as np
@@ -161,6 +163,9 @@ class WeightLog(Told, Reach):
         optimizer = getattr(self.model, "optimizer", None)
         if optimizer is None:
             raise ValueError("`WeightLog` needs a model that is compiled with an optimizer.")
+        if waits(self):
+            return
+        check_built(self.model, "WeightLog")
         self._watch = chosen(self.model, self.weights, self.histograms, self.tensors)
         if not optimizer.built:
             optimizer.build(self.model.trainable_variables)
@@ -184,7 +189,7 @@ class WeightLog(Told, Reach):
         """Before the first step: what may have been loaded has been, and the start is logged."""
         if self._is_running or self._watch is None:
             return
-        self._is_running, self._is_trained = True, False
+        self._is_running, self._is_trained, self._is_undone = True, False, False
         step = self._begun = self._step()
         self._last = step
         self._read = time.monotonic()
@@ -212,7 +217,9 @@ class WeightLog(Told, Reach):
             step = self._step()
             if step > self._last:
                 self._output.put(step, self._watch.now())
-            if step == self._begun and self._is_trained and is_chief():
+            # Of steps that were undone whoever undid them has told.
+            stands = step == self._begun and not self._is_undone
+            if stands and self._is_trained and is_chief():
                 self._say_nothing_was_logged()
         self._output.commit()
         self.close()
@@ -265,5 +272,5 @@ class WeightLog(Told, Reach):
 
     def _go_back(self, step):
         """Another callback has undone what came behind a step."""
-        self._last = min(self._last, step)
+        self._is_undone, self._last = True, min(self._last, step)
         self._output.go_back(step)

@@ -7,10 +7,12 @@ import numpy as np
 from constrainit._words import counted, span
 from constrainit.doctor._axes import bounds_of_entries
 from constrainit.doctor._constraint_calls import called
+from constrainit.doctor._own_copies import as_made
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor._set_code import drawn_from, written
 from constrainit.doctor.rules._rule import Rule, percent
 from constrainit.sets import Custom, as_set
+from constrainit.sets.custom import users_own
 
 NOTICEABLE = 0.05
 """A start that the constraint moves by less than this share of its norm is no more than a note."""
@@ -227,7 +229,9 @@ def _beside_its_constraint(record):
     if takes or not is_custom(layer):
         return "give the layer **constrainit.constrained(...)"
     a_set = as_set(record.constraint)
-    its = "ci.as_set(own)" if isinstance(a_set, Custom) else ""
+    its = ""
+    if isinstance(a_set, Custom):
+        its = f"ci.as_set({as_made(users_own(record.constraint))})"
     return (
         f"write add_weight(..., constraint={its or written(a_set)}, "
         f"initializer={f'{its}.initializer()' if its else drawn_from(a_set)})"
