@@ -877,6 +877,11 @@ def test_classes_that_are_not_registered(folder):
         found = CliRunner().invoke(cli, [command, str(own), "--import", "mine"])
         assert found.exit_code == 1, found.output
         assert "Bare" in found.output
+        del sys.modules["mine"]
+        found = CliRunner().invoke(cli, [command, str(own), "--import", str(folder / "mine.py")])
+        assert found.exit_code == 1, found.output
+    missing = doctor(own, "--import", "mien.py", exit_code=2)
+    assert "There is no file 'mien.py'." in missing
     other = doctor(own, "--import", "json", exit_code=2)
     assert "which is not registered and not in json. Name the module that defines it" in other
     said = doctor(named, "--import", "mine", exit_code=2)

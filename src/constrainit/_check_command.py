@@ -16,7 +16,7 @@ INSIDE, OUTSIDE, CAN_NOT_RUN = 0, 1, 2
 @click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
 @click.option(
     "--import", "imports", multiple=True, metavar="MODULE",
-    help="Module with the custom objects of a .keras file.",
+    help="Module, or file.py, with the custom objects of a .keras file.",
 )  # fmt: skip
 @click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True

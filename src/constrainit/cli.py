@@ -38,7 +38,7 @@ def cli() -> None:
 )  # fmt: skip
 @click.option(
     "--import", "imports", multiple=True, metavar="MODULE",
-    help="Module with the custom objects of a .keras file.",
+    help="Module, or file.py, with the custom objects of a .keras file.",
 )  # fmt: skip
 @click.option(
     "--format", "form", type=click.Choice(["text", "json", "html", "sarif"]),

@@ -60,7 +60,7 @@ def load_target(
     Args:
         target: `file.py:factory`, `module:factory` or `model.keras`, where a model may stand in
             place of a factory; `file.py` alone where only one in the file can be meant.
-        imports: Modules to import first, for the custom objects that they define.
+        imports: Modules, or their files, to import first, for the custom objects in them.
         max_size: Bytes that a .keras file may unpack to.
         compiled: Whether a saved model is needed with its optimizer, which is of one backend.
 
@@ -68,12 +68,12 @@ def load_target(
         TargetError: With one sentence that says why.
     """
     sys.path.insert(0, str(Path.cwd()))
-    modules = [_import(name) for name in imports]
+    modules = [_module(name) for name in imports]
     if target.endswith(".keras"):
         with keras.saving.custom_object_scope(classes_of(modules)):
             return _saved(Path(target), max_size, compiled, modules), None
     place, _, factory = _with_factory(target).rpartition(":")
-    module = _file(Path(place)) if place.endswith(".py") else _import(place)
+    module = _module(place)
     return _made(module, factory), module
 
 
@@ -181,6 +181,11 @@ def _unpacked(path):
 def one_line(text: str, longest: int = 400) -> str:
     """Without what could steer a terminal: the text may quote a file that somebody else made."""
     return cut("".join(c if c.isprintable() else " " for c in text), longest)
+
+
+def _module(place):
+    """The module of a name, or of a file."""
+    return _file(Path(place)) if place.endswith(".py") else _import(place)
 
 
 def _import(name):
