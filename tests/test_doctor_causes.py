@@ -518,6 +518,22 @@ def test_floats_beside_rounded_weights_heal(kind, start, built):
     assert dense.kernel_constraint is kind
 
 
+@pytest.mark.parametrize("rate", [0.3, 1.0])
+def test_zeros_that_each_step_is_rounded_away_from(rate):
+    """What is constant follows from it; longer steps than half a point are not rounded away."""
+    dense = layers.Dense(1, kernel_initializer="zeros", kernel_constraint=rounded)
+    model = sequential(dense, optimizer=keras.optimizers.Adam(rate))
+    found = counted(ci.diagnose(model, X, ops.sum(3 * X, axis=1, keepdims=True)))
+    if rate == 1.0:
+        assert "CW212" not in {f.code for f in found}
+        return
+    assert found[0].code == "CW212"
+    assert found[0].treatment.healed, found[0].treatment
+    assert "it starts at zero" in found[0].message
+    assert "0.3 on average" in found[0].message
+    assert all(f.cause == f"CW212 {found[0].weight}" for f in found[1:]), found
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_floats_that_are_not_moved_either_do_not_heal():
     """The finding would be gone, as there is no constraint any more; the loss tells."""

@@ -459,6 +459,47 @@ def test_an_argument_that_the_config_leaves_out(constraint, level):
         assert "lower=0.0" in next(f for f in report.findings if f.code == "CW208").message
 
 
+@registered
+class Ordered(keras.constraints.Constraint):
+    """Weights in order, which zeros are in either way."""
+
+    def __init__(self, direction=1):
+        self.direction = direction
+
+    def __call__(self, w):
+        return self.direction * ops.sort(self.direction * w, axis=0)
+
+
+@registered
+class Late(Floor):
+    """A bound that acts from a size of weights on that is not met here."""
+
+    def __init__(self, size=1e6):
+        super().__init__(0.1)
+        self.size = size
+
+    def __call__(self, w):
+        return ops.where(ops.max(ops.abs(w)) < self.size, w, ops.maximum(w, self.lower))
+
+
+@pytest.mark.parametrize(
+    ("constraint", "start", "level"),
+    [
+        (Ordered(-1), "zeros", "warning"),
+        (Ordered(), "zeros", "info"),
+        (Late(1e5), "ones", "warning"),
+        (Late(), "ones", "info"),
+    ],
+)
+@pytest.mark.usefixtures("_without_treatments")
+def test_what_the_start_tells_nothing_of(constraint, start, level):
+    """An argument that is lost makes no difference to the start, and does to other weights."""
+    dense = layers.Dense(2, kernel_initializer=start, kernel_constraint=constraint)
+    report = ci.diagnose(sequential(dense), X, X[:, :2], steps=2)
+    [found] = [f for f in report.findings if f.code == "CW208"]
+    assert found.level == level, str(report)
+
+
 @pytest.mark.usefixtures("_without_treatments")
 def test_an_argument_that_a_wrapper_has_lost():
     """Bidirectional makes both layers from the config of the one that it is given, at once."""

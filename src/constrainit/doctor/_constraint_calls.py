@@ -14,6 +14,7 @@ import numpy as np
 
 from constrainit._signatures import NAMED
 from constrainit.doctor._blocks import distance
+from constrainit.doctor._constructor import is_plain, is_same
 from constrainit.doctor._frames import fault
 from constrainit.doctor._statistics import to_numpy
 from constrainit.sets import Custom, as_set
@@ -199,11 +200,18 @@ def saving_fault(record, incomparable):
         return f"can not be loaded: {fault(exception)}"
     if not callable(again):
         return "can not be loaded: what comes back is not callable"
-    if incomparable or all(
-        map(np.array_equal, *(_images(record, c) for c in (record.constraint, again)))
-    ):
+    pair = record.constraint, again
+    alike = incomparable or all(map(np.array_equal, *(_images(record, one) for one in pair)))
+    if alike and (incomparable or not _has_lost(*pair)):
         return ""
     return "comes back with other values: its config leaves an argument out"
+
+
+def _has_lost(constraint, again):
+    """Whether an argument that the config leaves out is another one in what comes back."""
+    pairs = zip(left_out(constraint).values(), left_out(again).values(), strict=True)
+    plain = [two for two in pairs if all(map(is_plain, two)) and None not in two]
+    return any(not is_same(*two) for two in plain)
 
 
 def left_out(constraint):
@@ -249,9 +257,14 @@ def arguments_of(constraint):
 
 
 def _images(record, constraint):
-    """What a constraint makes of the weight, and of ones that a bound is more likely to move."""
+    """What a constraint makes of the weight, of larger and smaller ones, and of drawn ones.
+
+    Zeros, and equal entries, many sets leave as they are, whatever their arguments.
+    """
     value, images = to_numpy(record.variable), []
-    for weight in (value, -_FAR * value, 0.01 * value):
+    peak = float(np.max(np.abs(value), initial=0.0)) or 1.0
+    drawn = (peak * np.random.default_rng(0).normal(size=value.shape)).astype(value.dtype)
+    for weight in (value, -_FAR * value, 0.01 * value, drawn, _FAR * drawn):
         try:
             image = to_numpy(constraint(keras.Variable(weight, dtype=record.dtype)))
         # Already reported as a constraint that raises.

@@ -70,14 +70,18 @@ def moved_by(image: Callable, record: Any, value: np.ndarray, projected: bool) -
     return float(np.max(np.abs(found.astype("float64") - value)))
 
 
-def left_of(image: Callable, record: Any, before: np.ndarray, size: float) -> float | None:
+def left_of(
+    image: Callable, record: Any, before: np.ndarray, size: float, most: float
+) -> float | None:
     """What a constraint leaves of a random movement, relative to it: little if it rounds or pulls.
 
-    None where it leaves the movement alone once it has made it, as a set does of which the updates
-    were merely at a right angle to it.
+    The movement is no longer than `size`, and moves no entry by more than `most`. None where it
+    leaves the movement alone once it has made it, as a set does of which the updates were merely at
+    a right angle to it.
     """
     draw = np.random.default_rng(0).normal(size=before.shape)
-    draw *= size / np.linalg.norm(draw)
+    draw *= min(size / np.linalg.norm(draw), most / np.abs(draw).max())
+    size = length(draw)
     first = image(record, (before + draw).astype(before.dtype))
     second = None if first is None else image(record, first)
     if first is None or second is None:

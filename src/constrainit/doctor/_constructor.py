@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
+import numpy as np
 
-_PLAIN = ("bool", "float", "int", "str")
+_CASTS = ("bool", "float", "int", "str")
+_PLAIN = (bool, int, float, str, type(None))
 _ARRAYS = ("array", "asarray", "convert_to_tensor")
 
 
@@ -58,7 +60,7 @@ def _is_an_array(value, name):
 def _is_kept(value, name):
     """Whether an expression is an argument as it came, or as a plain number or text."""
     if isinstance(value, ast.Call) and len(value.args) == 1 and not value.keywords:
-        value = value.args[0] if ast.unparse(value.func) in _PLAIN else value
+        value = value.args[0] if ast.unparse(value.func) in _CASTS else value
     return ast.unparse(value) == name
 
 
@@ -92,3 +94,21 @@ def returned(names: list[str], kept: Mapping[str, str]) -> str:
     """A dictionary of arguments as it is written."""
     parts = (f'"{name}": {kept.get(name, "...")}' for name in names)
     return f"{{{', '.join(parts)}}}"
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a value is a number, a text or a flag, or a list of such."""
+    if isinstance(value, (list, tuple)):
+        return all(map(is_plain, value))
+    return isinstance(value, (*_PLAIN, np.number, np.bool_))
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Whether two plain values are, lists and tuples alike, and NaN is NaN."""
+    return _listed(one) == _listed(other)
+
+
+def _listed(value):
+    if isinstance(value, (list, tuple)):
+        return [_listed(one) for one in value]
+    return value if value == value else "NaN"

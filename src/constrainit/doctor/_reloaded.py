@@ -9,16 +9,14 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import keras
-import numpy as np
 from keras.src.backend.common import global_state
 
 from constrainit._signatures import NAMED
 from constrainit.doctor._code import function_of
-from constrainit.doctor._constructor import kept_arguments
+from constrainit.doctor._constructor import is_plain, is_same, kept_arguments
 from constrainit.doctor._plain import custom_layers
 
 _MOST = 10_000_000
-_PLAIN = (bool, int, float, str, type(None))
 
 
 class Lost(NamedTuple):
@@ -66,14 +64,14 @@ def _lost(layer):
         name = places.get(one.name, "")
         if given and hasattr(layer, name):
             value = getattr(layer, name)
-            if _is_plain(value) and not _is_same(value, one.default):
+            if is_plain(value) and not is_same(value, one.default):
                 suspects[one.name] = (name, value)
     if not suspects:
         return {}
     with names_as_before():
         again = type(layer).from_config(config)
     now = {name: (value, getattr(again, at)) for name, (at, value) in suspects.items()}
-    return {n: two for n, two in now.items() if _is_plain(two[1]) and not _is_same(*two)}
+    return {n: two for n, two in now.items() if is_plain(two[1]) and not is_same(*two)}
 
 
 @contextlib.contextmanager
@@ -103,20 +101,3 @@ def _places(kind):
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
     }  # fmt: skip
     return {name: place for name, place in kept.items() if place not in later}
-
-
-def _is_plain(value):
-    if isinstance(value, (list, tuple)):
-        return all(map(_is_plain, value))
-    return isinstance(value, (*_PLAIN, np.number, np.bool_))
-
-
-def _is_same(one, other):
-    """Whether two plain values are, lists and tuples alike, and NaN is NaN."""
-    return _listed(one) == _listed(other)
-
-
-def _listed(value):
-    if isinstance(value, (list, tuple)):
-        return [_listed(one) for one in value]
-    return value if value == value else "NaN"

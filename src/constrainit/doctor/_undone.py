@@ -75,11 +75,12 @@ def note_undone(
         made.undone = None
         return
     if made.undone == 0:
-        draw = np.abs(np.random.default_rng(0).normal(size=record.shape)) * np.abs(before).max()
+        peak = float(np.abs(before).max()) or 1.0
+        draw = peak * np.abs(np.random.default_rng(0).normal(size=record.shape))
         # Bounds may make one of all that is small, or large.
         apart = draw * np.resize(_SIZES, record.shape)
         made.always = all(wholly(image_of(record, one)) for one in (draw, apart))
-        made.shrinks = left_of(image_of, record, before, size)
+        made.shrinks = left_of(image_of, record, before, size, most)
         if made.shrinks is None or not (wholly(image) or pulls(made.shrinks)):
             made.undone, made.alike = None, int(wholly(image))
             return

@@ -81,7 +81,7 @@ def follow(found: list[Finding], evidence: Evidence) -> None:
     follow_shares(found)
     _follow_constraint(found)
     _follow_axes(found)
-    _follow_undone(found)
+    _follow_undone(found, evidence)
     _follow_empty(found)
     _follow_jump(found, evidence)
     follow_beyond(found)
@@ -198,15 +198,30 @@ def _follow_constraint(found):
             finding.cause = f"{made.code} {made.weight}"
 
 
-def _follow_undone(found):
-    """Where a weight starts is of no matter if it can not move from where it is put."""
+def _follow_undone(found, evidence):
+    """Where a weight starts is of no matter if it can not move from where it is put.
+
+    What a layer gives, and all behind it, is the same for all if its weights stay at zero.
+    """
     undone = {f.weight: f for f in found if f.code == UpdateUndone.code}
     for finding in found:
         own = undone.get(finding.weight) if finding.code in _BY_START else None
         if own is None and finding.code == LossGrows.code and undone:
             own = next(iter(undone.values()))
+        if own is None and finding.code == ConstantOutput.code:
+            own = next(
+                (f for f in undone.values() if _stays_zero_before(f, finding, evidence)), None
+            )
         if own is not None:
             finding.cause = own.cause or f"{own.code} {own.weight}"
+
+
+def _stays_zero_before(own, finding, evidence):
+    """Whether a weight stays at zero, in the layer that a finding is of or in one before it."""
+    order = [output.layer for output in evidence.outputs]
+    zero = any(m.record.path == own.weight and not m.start.norm for m in evidence.constraints)
+    at = order.index(own.layer) if own.layer in order else len(order)
+    return zero and finding.layer in order[at:]
 
 
 def _follow_axes(found):

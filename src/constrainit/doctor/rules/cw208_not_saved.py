@@ -74,7 +74,8 @@ class NotSaved(Rule):
         model that has been cloned or loaded already; a warning inside of `Bidirectional`, which
         makes its layers from a config, even if the defaults were asked for. The constraint alone is
         saved and loaded, in the same process, where a class may be found that another process would
-        have to import.
+        have to import. What comes back is compared by its arguments, as far as these are numbers or
+        texts, and by what it makes of the start, of larger and smaller ones, and of a drawn weight.
 
     Source:
         tensorflow/tensorflow#26061; measured on Keras 3.15.1: a class without `get_config` comes

@@ -1,5 +1,7 @@
 """CW212 update-undone."""
 
+import math
+
 from constrainit.doctor._constraint_doubts import pulls
 from constrainit.doctor._undone import ENOUGH
 from constrainit.doctor.rules._rule import Rule, percent
@@ -164,6 +166,12 @@ def _why(made, axis):
         return (
             f"of a random movement as large it leaves {percent(made.shrinks)}, and less "
             "each time that it is called: it pulls every weight to the same one"
+        )
+    if not made.start.norm:
+        each = (made.update or 0.0) / math.sqrt(made.start.size)
+        return (
+            f"it starts at zero, and what a step moves a number by, {each:.2g} on average, is less "
+            "than what it rounds away"
         )
     return f"an update of {percent(made.update, 'its norm')} is less than what it rounds away"
 

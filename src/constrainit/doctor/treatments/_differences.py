@@ -23,14 +23,14 @@ def exact_differences(text):
 
 def _exact(node):
     """How a difference is to be written, in words and as an expression; None if it is no such."""
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and _is_one(node.right):
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and is_one(node.right):
         inner = _operand(node.left, "exp")
         if inner is not None:
             return "expm1(x) in place of exp(x) - 1", _called(node.left, "expm1", inner)
     whole = _operand(node, "log")
     if isinstance(whole, ast.BinOp) and isinstance(whole.op, ast.Add):
         for one, other in ((whole.left, whole.right), (whole.right, whole.left)):
-            if _is_one(one):
+            if is_one(one):
                 return "log1p(x) in place of log(1 + x)", _called(node, "log1p", other)
     return None
 
@@ -47,5 +47,6 @@ def _called(call, name, operand):
     return f"{ast.unparse(call.func.value)}.{name}({ast.unparse(operand)})"
 
 
-def _is_one(node):
+def is_one(node: Any) -> bool:
+    """Whether a node is the number 1."""
     return isinstance(node, ast.Constant) and node.value == 1 and node.value is not True

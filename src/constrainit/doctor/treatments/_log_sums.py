@@ -3,26 +3,28 @@
 import ast
 from typing import Any
 
+from constrainit.doctor.treatments._differences import is_one
 from constrainit.doctor.treatments._edits import end_of, replaced, without
 
 
 def log_of_sums(text):
     """An edit: a logarithm of exponentials, their sums and quotients is written without them.
 
-    `log(exp(a) / sum(exp(b)))` is written `a - logsumexp(b)`, with what has a name in place of it.
-    Only of functions of `keras.ops`, and of names that stand for one thing in their function.
+    `log(exp(a) / sum(exp(b)))` is written `a - logsumexp(b)`, and `log(1 + exp(a))`, also by
+    `log1p`, is written `softplus(a)`, with what has a name in place of it. Only of functions of
+    `keras.ops`, and of names that stand for one thing in their function.
     """
     functions = [one for one in ast.walk(ast.parse(text)) if isinstance(one, ast.FunctionDef)]
-    found = []
+    found: list[Any] = []
     for function in functions:
         known = _Names(function)
-        calls: list[Any] = [one for one in ast.walk(function) if _called(one, "log")]
-        found += [(one, new) for one in calls if (new := known.log_of(one.args[0]))]
+        found += [(one, new) for one in ast.walk(function) if (new := known.written(one))]
     inner = {id(one) for node, _ in found for one in ast.walk(node) if one is not node}
     found = [(node, new) for node, new in found if id(node) not in inner]
     for node, new in sorted(found, key=lambda pair: end_of(pair[0]), reverse=True):
-        text = replaced(text, node, f"({new})")
-    said = "the logarithm of exponentials is written without them, by logsumexp"
+        text = replaced(text, node, _tidy(new))
+    by = "softplus" if all("softplus" in new for _, new in found) else "logsumexp"
+    said = f"the logarithm of exponentials is written without them, by {by}"
     return (said, _without_unused(text)) if found else None
 
 
@@ -44,6 +46,12 @@ class _Names:
             and len(node.targets) == 1 and node.targets[0].id not in self.ambiguous
         }  # fmt: skip
 
+    def written(self, node: Any) -> str:
+        """A call of a logarithm without the exponentials in it; "" if it is none, or has none."""
+        if _called(node, "log1p"):
+            return _softplus(self.log_of(node.args[0]))
+        return self.log_of(node.args[0]) if _called(node, "log") else ""
+
     def log_of(self, node: Any) -> str:
         """The logarithm of an expression without the exponentials in it; "" if there are none."""
         if isinstance(node, ast.Name):
@@ -61,7 +69,11 @@ class _Names:
             return ""
         left, right = self.log_of(node.left), self.log_of(node.right)
         if isinstance(node.op, ast.Add):
+            if is_one(node.left) or is_one(node.right):
+                return _softplus(left or right)
             return f"keras.ops.logaddexp({left}, {right})" if left and right else ""
+        if isinstance(node.op, ast.Div) and is_one(node.left):
+            return f"-({right})" if right else ""
         sign = {ast.Div: "-", ast.Mult: "+"}.get(type(node.op))
         if not sign or not (left or right):
             return ""
@@ -79,6 +91,18 @@ class _Names:
         return "" if names & self.ambiguous else ast.unparse(node) if plain else (
             f"({ast.unparse(node)})"
         )  # fmt: skip
+
+
+def _tidy(text):
+    """An expression with the brackets that it needs in any place, and no others."""
+    node = ast.parse(text, mode="eval").body
+    plain = isinstance(node, (ast.Name, ast.Call, ast.Attribute))
+    return ast.unparse(node) if plain else f"({ast.unparse(node)})"
+
+
+def _softplus(inner):
+    """The logarithm of one and an exponential of this."""
+    return f"keras.ops.softplus({inner})" if inner else ""
 
 
 def _called(node, name):
