@@ -104,6 +104,19 @@ def test_nothing_is_said_of_a_weight_that_is_well_at_its_bound(constraint, targe
     assert not found_in(constraint, targets)
 
 
+@pytest.mark.parametrize(("offset", "told"), [(2.5, True), (1.2, False)], ids=["far", "near"])
+def test_a_bound_that_is_reached_later_counts_by_how_far_the_weight_goes_beyond(offset, told):
+    """It is there after more steps than are looked at, and the data are noisy besides."""
+    draws = np.random.default_rng(5)
+    x = draws.normal(size=(256, 1)).astype("float32")
+    model = keras.Sequential([keras.Input((1,)), Affine(Within(0.01, 0.9))])
+    model.compile(keras.optimizers.Adam(0.03), "mse")
+    y = (3 * x + offset + draws.normal(0.0, 2.5, x.shape)).astype("float32")
+    report = ci.diagnose(model, x, y)
+    found = [finding for finding in report.findings if finding.code == "CW224"]
+    assert [finding.weight.endswith("/offset") for finding in found] == [True] * told, str(report)
+
+
 @pytest.mark.parametrize(
     ("constraint", "ends"),
     [

@@ -21,12 +21,15 @@ _FEWEST = 15
 _FLAT = 0.9
 """A loss stalls that keeps at least so much of itself, over five steps or over twenty."""
 
-_STEPS = (80, 20)
+_STEPS, _LONG = (80, 20), 400
 _TIMES = (10.0, 100.0)
 """How many times as far away bounds are tried: the second where the weight is at the first, too."""
 
 _LOWER, _MISSED = 1 / 3, 1 / 3
 """The share of the loss that is left, or of what is taken off it that the given bound misses."""
+
+_FAR_LOWER = 0.9
+"""The same of a weight that goes farther beyond its bound than it came to get there."""
 
 _ROUNDING = 1e-5
 _DRAWS, _MOST = 16, 3
@@ -60,6 +63,7 @@ class _Asked(NamedTuple):
     record: WeightRecord
     ends: Ends
     sides: tuple[bool, bool]
+    begun: np.ndarray
 
     def wider(self, times: float) -> Ends:
         pairs = zip(self.ends, self.sides, (-1, 1), strict=True)
@@ -82,14 +86,19 @@ def pressed(
         start: The model's variables, and what they were before any step.
     """
     losses, own = evidence.losses, evidence.own is not None and not evidence.own.as_usual
-    if own or len(losses) <= _FEWEST or not 0 < _FLAT * losses[-6] < losses[-1] < np.inf:
+    if own or len(losses) <= _FEWEST or not 0 < losses[-1] < np.inf or not can_be_halved(problem):
         return []
-    asked = [one for made in evidence.constraints if (one := _asked(constraints, made))]
-    if not asked or not can_be_halved(problem):
+    stalls, begun = _FLAT * losses[-6] < losses[-1], {id(v): value for v, value in start}
+    asked = [
+        one for made in evidence.constraints
+        if (one := _asked(constraints, made, stalls, begun.get(id(made.record.variable)), losses))
+    ]  # fmt: skip
+    if not asked:
         return []
     with tried(problem, "wider bounds are"):
         given = _given(problem, start)
-        if given is None:
+        asked = [one for one in asked if given is not None and _is_held(one)]
+        if given is None or not asked:
             return []
         together = _with_wider(problem, start, asked, given)
         if not together or len(asked) == 1 or len(asked) > _MOST:
@@ -123,19 +132,49 @@ def bounds_kept(image: Callable, record: WeightRecord) -> Ends | None:
     return low, high
 
 
-def _asked(constraints, made):
-    """A weight with entries at a bound that is not zero, and pushed beyond it."""
-    if made.pressed is None or made.record not in constraints.records:
+def _asked(constraints, made, stalls, begun, losses):
+    """A weight with entries at a bound that is not zero, or soon there, and pushed beyond it."""
+    record, counts = made.record, made.pressed
+    if counts is None or record not in constraints.records or begun is None:
         return None
-    counts = made.pressed
+    now, begun = to_numpy(record.variable), to_numpy(begun)
     sides = bool((counts <= -_IN_A_ROW).any()), bool((counts >= _IN_A_ROW).any())
-    if not any(sides):
+    if not (stalls and any(sides)) and (now == begun).all():
         return None
-    ends = bounds_kept(lambda value: constraints.image(made.record, value), made.record)
+    ends = bounds_kept(lambda value: constraints.image(record, value), record)
     if ends is None:
         return None
+    if not (stalls and any(sides)):
+        moved = (now - begun) * (_STEPS[0] / len(losses))
+        pairs = zip((-1, 1), ends, strict=True)
+        low, high = (end is not None and _arrives(now, moved, end, side) for side, end in pairs)
+        sides = low, high
     sides = sides[0] and bool(ends[0]), sides[1] and bool(ends[1])
-    return _Asked(made.record, ends, sides) if any(sides) else None
+    return _Asked(record, ends, sides, begun) if any(sides) else None
+
+
+def _arrives(now, moved, end, side):
+    """Whether an entry is at a bound, or comes there in as many steps if it goes on as it did."""
+    return bool(((side * moved > 0) & (side * (now + moved - end) >= 0)).any())
+
+
+def _is_held(one):
+    """Whether some entries are at the bounds that are asked."""
+    value, pairs = to_numpy(one.record.variable), zip(one.ends, one.sides, strict=True)
+    return any((value == np.float32(end)).any() for end, moves in pairs if moves)
+
+
+def _is_beyond(one):
+    """Whether an entry is beyond a bound that is asked."""
+    value, pairs = to_numpy(one.record.variable), zip((-1, 1), one.ends, one.sides, strict=True)
+    return any(bool((side * (value - end) > 0).any()) for side, end, asked in pairs if asked)
+
+
+def _is_far_beyond(one, value):
+    """Whether an entry goes farther beyond a bound than it was from there at the start."""
+    pairs = zip((-1, 1), one.ends, one.sides, strict=True)
+    ways = [side * (value - end) - side * (end - one.begun) for side, end, asked in pairs if asked]
+    return any(bool((way > 0).any()) for way in ways)
 
 
 def _moved(end, side, times):
@@ -155,18 +194,23 @@ def _with_wider(problem, start, asked, given):
     for times in _TIMES:
         wider = [one.wider(times) for one in asked]
         with _held([(one.record, ends) for one, ends in zip(asked, wider, strict=True)]):
-            losses = *given, Halves(problem, start).train(sum(_STEPS))
-        found = [
-            PressedEvidence(
-                one.record, one.ends, ends, _range(to_numpy(one.record.variable)), sum(_STEPS),
-                losses,
-            )
-            for one, ends in zip(asked, wider, strict=True)
-        ]  # fmt: skip
-        is_lower = losses[2] < _LOWER * losses[1] or misses(losses, _MISSED)
-        at_end = any(_is_at(to_numpy(one.record.variable), one.wider) for one in found)
+            halves, steps = Halves(problem, start), sum(_STEPS)
+            losses = given[0], given[1], halves.train(steps)
+            is_lower = losses[2] < _LOWER * losses[1] or misses(losses, _MISSED)
+            goes_on = not is_lower and losses[2] < losses[1] and any(map(_is_beyond, asked))
+            if goes_on:
+                losses, steps = (given[0], given[1], halves.train(_LONG - steps)), _LONG
+            values = [to_numpy(one.record.variable) for one in asked]
+        if goes_on and any(map(_is_far_beyond, asked, values)):
+            is_lower = losses[2] < _FAR_LOWER * losses[1]
+            losses = given[0], Halves(problem, start).train(steps), losses[2]
+            is_lower = is_lower and losses[2] < _FAR_LOWER * losses[1]
+        at_end = any(map(_is_at, values, wider))
         if is_lower and (not at_end or times == _TIMES[-1]):
-            return found
+            return [
+                PressedEvidence(one.record, one.ends, ends, _range(value), steps, losses)
+                for one, ends, value in zip(asked, wider, values, strict=True)
+            ]
         if not at_end:
             break
     return []

@@ -33,12 +33,14 @@ class BoundTooNarrow(Rule):
         ci.diagnose(model, np.arange(32.0)[:, None] / 16, np.exp(-np.arange(32.0)[:, None] / 8))
 
     Known limits:
-        Asked of small models with data that was given, whose loss keeps nine tenths of itself over
-        the last five steps, and of numbers and vectors whose constraint does nothing but to clip
-        each entry, where it took back each of the last five steps of one at a bound that is not
-        zero. Reported if the loss still stalls after 100 steps, and is less than a third with a
-        bound ten or a hundred times as far away, or the bound misses a third of what is taken off
-        it then: that of examples that are not trained on. A sign that is wrong is not told.
+        Asked of small models with data that was given, and of numbers and vectors whose constraint
+        does nothing but to clip each entry, at a bound that is not zero: where it took back each of
+        the last five steps of one, over which the loss kept nine tenths of itself, or where one
+        would be there within 80 steps if it went on as it did. Reported if it is there after 100
+        steps and the loss stalls, which is less than a third with a bound ten or a hundred times as
+        far away, or the bound misses a third of what is taken off it then: that of examples that
+        are not trained on. A tenth less, after 400 steps, is enough where the weight goes farther
+        beyond the bound than it was from there at the start. A sign that is wrong is not told.
 
     Source:
         Measured: the same training with a wider bound. The multiplier of a bound that the solution
