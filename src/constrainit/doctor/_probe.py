@@ -83,6 +83,7 @@ from constrainit.doctor._unfit_batch import widths
 from constrainit.doctor._untouched import untouched
 from constrainit.doctor._wide_sines import wide_sines
 from constrainit.doctor._wide_steps import wide_steps
+from constrainit.doctor._windows import windows
 from constrainit.doctor._within_reach import within_reach
 from constrainit.doctor._written_over import written_over
 from constrainit.model import walk
@@ -226,6 +227,7 @@ def _usual(problem, constraints, evidence):
         evidence.masked_softmax = masked_softmax(problem, evidence, start)
         evidence.loud_noise = loud_noise(problem, evidence, start)
         evidence.sharp = sharp(problem, evidence, start)
+        evidence.windows = windows(problem, evidence, start)
         evidence.small_exponentials = small_exponentials(problem, evidence, start)
         evidence.equal_entries = equal_entries(problem, evidence, start)
         evidence.untouched = untouched(problem, evidence, start)

@@ -90,10 +90,10 @@ def sharp(problem: Problem, evidence: Evidence, start: Values) -> SharpEvidence 
         for place, calls in places.items():
             spread, share = _spread(calls), _share(calls)
             scale = float(f"{1 / spread:.2g}")
-            first, given, longer = _losses(Halves(problem, start), 2)
+            first, given, longer = losses_of_seen(Halves(problem, start), _STEPS, 2)
             with _softer(own, place, scale):
-                _, softer = _losses(Halves(problem, start), 1)
-            if _is_lower(first, given, longer, softer):
+                _, softer = losses_of_seen(Halves(problem, start), _STEPS, 1)
+            if trains_better(first, given, longer, softer):
                 layers = list(dict.fromkeys(one.layer.name for one in calls))
                 losses = (first, given, softer)
                 source = calls[0].source
@@ -101,26 +101,33 @@ def sharp(problem: Problem, evidence: Evidence, start: Values) -> SharpEvidence 
     return None
 
 
-def _losses(halves, times):
+def losses_of_seen(halves: Halves, steps: int, times: int) -> list[float]:
     """The loss of what is trained on at the start, and after so many times the steps.
 
-    It is no gain of a sharp softmax that less can be learnt by heart.
+    It is no gain of a gradient that is cut off that less can be learnt by heart.
     """
     found = [halves.loss_of_seen()]
     for _ in range(times):
-        halves.train(_STEPS)
+        halves.train(steps)
         found.append(halves.loss_of_seen())
     return found
 
 
-def _is_lower(first, given, longer, softer):
-    """Whether the loss gets much lower with the softer one, and the given one has not trained."""
-    if not np.isfinite([first, softer]).all() or first <= 0:
+def trains_better(first: float, given: float, longer: float, other: float) -> bool:
+    """Whether the loss gets much lower the other way, and the given one has not trained.
+
+    Args:
+        first: The loss at the start.
+        given: After some steps as given.
+        longer: After twice as many as given.
+        other: After some steps the other way.
+    """
+    if not np.isfinite([first, other]).all() or first <= 0:
         return False
     bad = not math.isfinite(given) or (
-        given > _TRAINED * first and softer <= _LOWER * given and softer < longer
+        given > _TRAINED * first and other <= _LOWER * given and other < longer
     )
-    return bad and softer <= _LOWER * first
+    return bad and other <= _LOWER * first
 
 
 def _at_their_ends(problem, own):

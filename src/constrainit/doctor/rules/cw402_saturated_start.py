@@ -29,7 +29,13 @@ class SaturatedStart(Rule):
         Counted are outputs of pre-activations beyond 5, in activations that Keras knows by the
         names sigmoid and tanh. Of a layer of the user's own its one matrix is named. A gate that is
         meant to be shut looks the same. An output of the model that is saturated after the steps
-        only, while they halve the loss, is sure of what it has learnt: that is a note.
+        only, while they halve the loss, is sure of what it has learnt: that is a note. A clip to
+        two numbers, a hard tanh or a hard sigmoid in code of the user's own, also one that only
+        carries the gradient past a sign, is asked for where steps are cheap and the loss has not
+        halved: reported where more than four fifths of what it is given at the start lie outside of
+        its bounds, which hold zero, and 50 steps on half of the batch take the loss of that half to
+        less than a half of what those as given do, with that scaled to half of the width between
+        the bounds. Windows that are written as comparisons are not seen.
 
     Source:
         Half of the outputs is the threshold of SageMaker Debugger and of DeepDiagnosis (Wardat et
@@ -37,9 +43,18 @@ class SaturatedStart(Rule):
     """
 
     code, name = "CW402", "saturated-start"
-    numbers = ("saturated_share", "mean")
+    numbers = (
+        "saturated_share",
+        "mean",
+        "outside",
+        "size",
+        "loss_at_the_end",
+        "loss_with_less",
+    )
 
     def find(self, evidence):
+        if evidence.windows is not None:
+            yield self._of_windows(evidence.windows)
         for stage, outputs, _ in evidence.moments:
             flat = [o for o in outputs if o.saturated is not None and o.saturated > _MOST]
             for output in flat:
@@ -66,6 +81,25 @@ class SaturatedStart(Rule):
                 )  # fmt: skip
             if flat:
                 return
+
+    def _of_windows(self, made):
+        """A clip or the like in code of the user's own, outside of which nearly all lies."""
+        (low, high), (first, given, other) = made.bounds, made.losses
+        line = "" if made.source is None else f" in line {made.source.line}"
+        return self.made(
+            f"the {made.function}{line} of {listed(made.layers[:3])} lets a gradient through from "
+            f"{low:g} to {high:g} only, and {percent(made.share)} of what it is given at the start "
+            f"lies outside (its root mean square is {made.size:.3g}): next to no gradient comes "
+            f"through. The loss of half of the batch goes from {first:.4g} to {given:.4g} in "
+            f"{made.steps} steps, and to {other:.4g} with that times {made.scale:g}",
+            "divide a sum over the inputs by the root of their number, or put a "
+            "BatchNormalization before it, so that most of it lies within the bounds",
+            {
+                "outside": made.share, "size": made.size, "loss_at_the_end": given,
+                "loss_with_less": other,
+            },
+            stage="forward", layer=made.layers[0], source=made.source,
+        )  # fmt: skip
 
 
 def _own_kernel(evidence, output):

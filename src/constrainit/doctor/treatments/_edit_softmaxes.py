@@ -1,4 +1,4 @@
-"""Edits of softmaxes in the user's own code, the axis and how soft; and of what exp is given."""
+"""Edits of lines of the user's own code: of softmaxes, and what exp, clip and the like take."""
 
 import ast
 
@@ -37,6 +37,17 @@ def scaled_exponential(line_text, scale):
         taken = [one.args[0] for one in _softmaxes(text, line_text, "exp")]
         new = all_replaced(text, [(one, f"{scale:g} * {as_operand(one)}") for one in taken])
         return (f"the exponents are multiplied by {scale:g}", new) if taken else None
+
+    return edit
+
+
+def scaled_window(line_text, name, scale):
+    """An edit: on a line, what a clip or the like is given is multiplied by a number."""
+
+    def edit(text):
+        taken = [one.args[0] for one in _softmaxes(text, line_text, name) if one.args]
+        new = all_replaced(text, [(one, f"{scale:g} * {as_operand(one)}") for one in taken])
+        return (f"what the {name} is given is multiplied by {scale:g}", new) if taken else None
 
     return edit
 

@@ -16,8 +16,6 @@ from constrainit.doctor.treatments._chosen_edits import KEEPING, edit_for
 from constrainit.doctor.treatments._config_edits import with_layer_config
 from constrainit.doctor.treatments._edit_losses import adds_less, unrounded
 from constrainit.doctor.treatments._edit_slips import along_each_unit as along_inputs_of
-from constrainit.doctor.treatments._edit_softmaxes import scaled_softmax
-from constrainit.doctor.treatments._edit_softmaxes import softmax_along_time as along_time_of
 from constrainit.doctor.treatments._losses import code_of_loss, with_losses
 from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.doctor.treatments._rewriting import (
@@ -247,23 +245,6 @@ def with_its_arguments(problem, evidence, found):
 
 def _config_as(kind, layer):
     return as_kind(layer, kind).get_config()
-
-
-def softmax_along_time(problem, evidence, found):
-    """The class of a layer with its softmax of single entries along the axis before the last."""
-    place = next(((name, line) for name, line in evidence.alone if name and line), None)
-    if place is None:
-        return None
-    name, line = place
-    return edited_layer(problem, [name], along_time_of(line.text))
-
-
-def softer_softmax(problem, evidence, found):
-    """The class or function of a layer that scales what its softmax is given to about one."""
-    made = evidence.sharp
-    if made is None or made.source is None:
-        return None
-    return edited_layer(problem, made.layers, scaled_softmax(made.source.text, made.scale))
 
 
 def _edited_function(problem, layers, function, edit):
