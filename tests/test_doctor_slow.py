@@ -1,5 +1,7 @@
 """Weights in units that no step moves, numbers that start where nothing is defined, late errors."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -137,6 +139,21 @@ def test_weights_whose_goal_is_far_away(target, rate, found):
     slow = [f for f in report.findings if f.code == "CW615"]
     assert bool(slow) == found, str(report)
     assert not found or "and multiply by" in slow[0].fix
+
+
+@pytest.mark.parametrize(("size", "says"), [(0.01, True), (1.0, False)])
+def test_the_size_of_data_that_makes_the_gradients_small_is_told(size, says):
+    """Returns of a hundredth, of which a step of SGD learns next to nothing."""
+    x = (size * X).astype("float32")
+    start = keras.initializers.Constant([[0.9], [0.1], [0.6], [0.1]])
+    dense = layers.Dense(1, kernel_initializer=start, use_bias=False, kernel_constraint="non_neg")
+    rate = 0.05 if size < 1 else 1e-6
+    report = diagnosed(dense, x, x @ np.float32([[1], [2], [0.5], [1]]), keras.optimizers.SGD(rate))
+    (slow,) = (f for f in report.findings if f.code == "CW615")
+    told = re.search(r"mean square is (\S+) for the data and (\S+) for the targets", slow.message)
+    assert bool(told) == says, str(report)
+    if told is not None:
+        assert float(told[1]) == pytest.approx(float(np.sqrt(np.mean(x**2))), rel=0.05)
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -2,6 +2,7 @@
 
 import math
 
+import keras
 import numpy as np
 
 from constrainit.doctor._evidence import Evidence, SlowEvidence
@@ -22,6 +23,9 @@ _STILL = 0.01
 
 _KNOWN = 0.7
 """A loss that is below this share of that with shuffled weights has been learnt."""
+
+_SMALL = 0.1
+"""Data of this size make gradients small that are products with them, as those of a layer are."""
 
 _FEWEST = 15
 _FACTORS = (1e2, 1e4)
@@ -83,8 +87,21 @@ def too_slow(problem: Problem, evidence: Evidence, start: Values) -> SlowEvidenc
                 far = max((made.record for made in moving), key=_size)
                 size = max(size, _size(far))
             seen = (first, given, faster)
-            return SlowEvidence(far, size, moved, rate, factor, steps, seen)
+            small = {} if evidence.epsilon is not None else _far_below_one(problem)
+            return SlowEvidence(far, size, moved, rate, factor, steps, seen, small=small)
     return None
+
+
+def _far_below_one(problem):
+    """The size of the data and of the targets, the root of their mean square, where it is small."""
+    found = {}
+    for name, values in (("data", problem.x), ("targets", problem.y)):
+        parts = [to_numpy(part) for part in keras.tree.flatten(values) if part is not None]
+        if parts and all(part.dtype.kind == "f" and part.size for part in parts):
+            size = math.sqrt(max(float(np.mean(np.square(part))) for part in parts))
+            if 0 < size < _SMALL:
+                found[name] = size
+    return found
 
 
 def _size(record):

@@ -4,6 +4,8 @@ import math
 
 from keras import ops
 
+from constrainit._compile import looping
+
 from ._blocks import by_blocks
 from ._limits import at_least
 from ._sums import axis_sum
@@ -27,11 +29,16 @@ def project_simplex(w, total, axis, where=None):
     Source: C. Michelot, "A finite algorithm for finding the projection of a point onto the
     canonical simplex of R^n", 1986; L. Condat, "Fast projection onto the simplex", 2016.
     """
+    project = looping(_by_blocks, total, tuple(axis), tuple(w.shape))
     if where is None:
-        return by_blocks(lambda block, own: _onto_simplex(block, total, own), w, axis)
+        return project(w)
     low = ops.convert_to_tensor(-math.inf, dtype=w.dtype)
-    image = _onto_simplex(ops.where(where, w, low), total, axis)
+    image = project(ops.where(where, w, low))
     return ops.where(where, image, ops.zeros_like(image))
+
+
+def _by_blocks(total, axis, shape, w):
+    return by_blocks(lambda block, own: _onto_simplex(block, total, own), w, axis)
 
 
 def _onto_simplex(kept, total, axis):

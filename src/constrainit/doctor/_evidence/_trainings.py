@@ -64,6 +64,8 @@ class SlowEvidence:
             rate as given and with the higher one, or without the clip.
         clip: Which arguments of the optimizer clip the gradients, where that is what slows it.
         free: How far the first step moves the weight without the clip.
+        small: The size of the data and of the targets, by these words, where it is far below one
+            and the steps are as long as the gradients, which it makes small.
     """
 
     record: WeightRecord
@@ -75,6 +77,7 @@ class SlowEvidence:
     losses: tuple[float, float, float]
     clip: dict[str, float] = field(default_factory=dict)
     free: float = 0.0
+    small: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -85,11 +85,23 @@ class LearningRateTooLow(Rule):
         yield self.made(
             f"a step moves it by {slow.moved:.2g} of itself: {slow.steps} steps take the loss of "
             f"examples that are not trained on from {before:.4g} to {given:.4g}, and with a rate "
-            f"of {slow.factor * slow.rate:.3g} in place of {slow.rate:.3g} to {faster:.4g}",
+            f"of {slow.factor * slow.rate:.3g} in place of {slow.rate:.3g} to {faster:.4g}"
+            + _why(slow.small),
             units if slow.size > _LARGE else higher,
             {"moved": slow.moved, "rate": slow.rate, "higher_rate": slow.factor * slow.rate},
             layer=slow.record.layer.name, weight=slow.record.path,
         )  # fmt: skip
+
+
+def _why(small):
+    """What makes the gradients small, where the data do, as a further part of a sentence."""
+    if not small:
+        return ""
+    sizes = " and ".join(f"{size:.2g} for the {name}" for name, size in small.items())
+    return (
+        f". The gradients are small as the {' and the '.join(small)} are: the root of the mean "
+        f"square is {sizes}, and units in which it is about one make them larger"
+    )
 
 
 def without_refused(finding: Finding) -> str:
