@@ -24,6 +24,7 @@ class Asked:
         loud_noise: Weights of the user's own layers that scale noise, where less of it trains.
         not_skew: A Cayley transform of a matrix that is not skew-symmetric, where signals grow.
         in_prediction: Layers of the user's own that compute something else in prediction.
+        uncut: Weights that a `stop_gradient` keeps from learning what they could.
         finite_inside: The paths of weights that start outside of their sets, where the first pass
             is not finite, and is with them inside.
     """
@@ -42,4 +43,5 @@ class Asked:
     loud_noise: Any = None
     not_skew: Any = None
     in_prediction: Any = None
+    uncut: Any = None
     finite_inside: set[str] = field(default_factory=set)
