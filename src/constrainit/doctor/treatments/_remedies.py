@@ -160,6 +160,7 @@ REMEDIES = (
     Remedy(("CW405",), opened.masked, saved=False),
     Remedy(("CW405",), masks.negated, saved=False, trains=True),
     Remedy(("CW405",), single_norms.without_them, trains=True),
+    Remedy(("CW405",), opened.biases_of_zero, moves=True, trains=True),
     Remedy(("CW405",), wide_starts.steps_of_the_grid, moves=True, trains=True),
     Remedy(("CW405",), wide_starts.wide_beside_the_steps, moves=True, trains=True),
     *(
