@@ -79,6 +79,7 @@ from constrainit.doctor._training import Training
 from constrainit.doctor._turned import turned
 from constrainit.doctor._twice import bounded_twice
 from constrainit.doctor._uncounted import uncounted
+from constrainit.doctor._uncut import uncut
 from constrainit.doctor._unfit_batch import widths
 from constrainit.doctor._untouched import untouched
 from constrainit.doctor._wide_sines import wide_sines
@@ -221,6 +222,7 @@ def _usual(problem, constraints, evidence):
         evidence.slow = None if evidence.far_targets else evidence.slow
         evidence.masked = evidence.masked or masked_in_training(problem, evidence, start)
         evidence.clipped = clipped(problem, evidence, start)
+        evidence.uncut = uncut(problem, evidence, start)
         evidence.picked_rows = picked_rows(problem, evidence, start)
         evidence.alike = alike(problem, evidence, start)
         evidence.drops = drops_most(problem, start)

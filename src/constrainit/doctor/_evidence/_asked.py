@@ -25,6 +25,7 @@ class Asked:
         not_skew: A Cayley transform of a matrix that is not skew-symmetric, where signals grow.
         in_prediction: Layers of the user's own that compute something else in prediction.
         windows: A line that cuts the gradient of nearly all of a signal, where less of it trains.
+        uncut: Weights that a `stop_gradient` keeps from learning what they could.
         finite_inside: The paths of weights that start outside of their sets, where the first pass
             is not finite, and is with them inside.
     """
@@ -44,4 +45,5 @@ class Asked:
     not_skew: Any = None
     in_prediction: Any = None
     windows: Any = None
+    uncut: Any = None
     finite_inside: set[str] = field(default_factory=set)

@@ -53,6 +53,7 @@ from constrainit.doctor.treatments import (
     stored,
     survivals,
     training,
+    uncut,
     ways_around,
     weighed,
     wide_starts,
@@ -161,6 +162,7 @@ REMEDIES = (
     Remedy(("CW405",), opened.masked, saved=False),
     Remedy(("CW405",), masks.negated, saved=False, trains=True),
     Remedy(("CW405",), single_norms.without_them, trains=True),
+    Remedy(("CW405",), opened.biases_of_zero, moves=True, trains=True),
     Remedy(("CW405",), wide_starts.steps_of_the_grid, moves=True, trains=True),
     Remedy(("CW405",), wide_starts.wide_beside_the_steps, moves=True, trains=True),
     *(
@@ -249,6 +251,7 @@ REMEDIES = (
     ),
     Remedy(("CW510",), inside.off_the_bound, saved=False, trains=True),
     Remedy(("CW503",), starts_inside.of_clips, moves=True, trains=True),
+    Remedy(("CW503",), uncut.let_through, saved=False, trains=True),
     Remedy(("CW503",), along_time.softmax_along_time),
     Remedy(("CW503",), along_time.activation_along_time, saved=False),
     Remedy(("CW503",), own_lines.softmax_along_time, saved=False),

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from constrainit.doctor._masking import beyond, show_all
+from constrainit.doctor._recording import is_custom
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.doctor.treatments._written import layer_code
@@ -30,6 +31,26 @@ def scales_of_ones(problem, evidence, found):
         codes.append(layer_code(record.layer, otherwise, **{argument: "ones"}))
     code = "\n".join(dict.fromkeys(codes))
     return Changed(f"{', '.join(named[:3])} starts at one", code=code) if named else None
+
+
+def biases_of_zero(problem, evidence, found):
+    """Zeros in place of one number below zero, of vectors that the user's own layers start with.
+
+    What is added in front of a `relu` shuts it so, as a threshold above all that comes.
+    """
+    layers, named, codes = {f.layer for f in found}, [], []
+    for record in [made.record for made in evidence.gradients if made.never]:
+        start = to_numpy(record.variable)
+        own = is_custom(record.layer) and record.layer.name in layers
+        if not own or len(record.shape) != 1 or np.ptp(start) or not start.max() < 0:
+            continue
+        start_at(record, np.zeros(record.shape))
+        named.append(f"{record.path} starts at zero in place of {start[0]:g}")
+        codes.append(
+            f"# {record.variable.name} of {record.layer.name!r}\n"
+            'self.add_weight(..., initializer="zeros")'
+        )
+    return Changed(", ".join(named[:3]), code="\n".join(codes)) if named else None
 
 
 def _is_like(record, evidence, wanted):
