@@ -57,7 +57,7 @@ def test_one_normalization_of_inputs_that_are_alike():
     assert not found(ci.diagnose(compared([fixed, fixed], FAR), FAR, BOTH[:, 0, :1]), "CW221")
 
 
-@pytest.mark.parametrize("momentum", [0.9999, 0.9995, 0.99, 0.8])
+@pytest.mark.parametrize("momentum", [0.9999, 0.9995, 0.999, 0.99, 0.8])
 def test_how_many_steps_moving_statistics_take(momentum):
     """A note, for inputs of another size and a momentum that takes hundreds of steps.
 
@@ -68,8 +68,8 @@ def test_how_many_steps_moving_statistics_take(momentum):
     model.compile(keras.optimizers.Adam(0.02), "mse")
     report = ci.diagnose(model, BOTH[:, 0] + 100, BOTH[:, 0, :1])
     notes = found(report, "CW222")
-    assert report.ok == (momentum < 0.9995), str(report)
-    if momentum >= 0.9995:
+    assert report.ok == (momentum < 0.999), str(report)
+    if momentum >= 0.999:
         (warning,) = notes
         assert warning.treatment.healed
         assert warning.treatment.change == "momentum=0.9 in norm"
@@ -84,12 +84,17 @@ def test_how_many_steps_moving_statistics_take(momentum):
     assert "18.2 % of the way" in note.message
 
 
-@pytest.mark.parametrize(("momentum", "level"), [(0.999, 100.0), (0.9995, 0.0)])
-def test_a_long_momentum_that_is_meant(momentum, level):
-    """As that of networks of Keras, and any where predictions are fine by what it starts with."""
+@pytest.mark.parametrize(
+    ("momentum", "level", "rate"), [(0.999, 100.0, 0.001), (0.999, 0.0, 0.02), (0.9995, 0.0, 0.02)]
+)
+def test_a_long_momentum_that_is_meant(momentum, level, rate):
+    """As that of networks of Keras, unless the weights have learned in a hundredth of the time.
+
+    So is any where predictions are fine by what it starts with.
+    """
     norm = layers.BatchNormalization(momentum=momentum)
     model = keras.Sequential([keras.Input((4,)), norm, layers.Dense(16, "relu"), layers.Dense(1)])
-    model.compile(keras.optimizers.Adam(0.02), "mse")
+    model.compile(keras.optimizers.Adam(rate), "mse")
     assert ci.diagnose(model, BOTH[:, 0] + level, BOTH[:, 0, :1]).ok
 
 

@@ -15,7 +15,13 @@ _ENDLESS = 10_000
 _THOUSANDS = 3_000
 """Few trainings of one batch or two an epoch take so many. Networks of Keras have 0.999, less."""
 
-_SEVERAL = 3.0
+_QUICK = 2_000
+"""So many are far more than the weights need that have learned within the steps looked at."""
+
+_LEARNED = 0.2
+"""The share of the loss at the start that is left then, in training."""
+
+_SEVERAL, _TIMES = 3.0, 10.0
 
 _VISIBLE = 0.1
 """What prediction costs more has to be this share of the loss at the start, too."""
@@ -29,7 +35,8 @@ class LateStatistics(Rule):
     validation of the first epochs then tell of these statistics, and not of the weights. It is a
     note: with enough steps they settle by themselves. It is a warning with a momentum that takes
     more than ten thousand steps, as 0.9999 does, while predictions cost several times as much, and
-    from three thousand steps on, as with 0.9995, where they cost more than before the first step.
+    from three thousand steps on, as with 0.9995, where they cost more than before the first step;
+    from two thousand on, as with 0.999, where the weights have learned long before.
 
     Example:
         keras.utils.set_random_seed(0)
@@ -51,7 +58,9 @@ class LateStatistics(Rule):
     Known limits:
         How many steps a training takes is not known: the note says how many these statistics need.
         It is a warning above 10000 steps, where prediction costs three times what it will, and
-        above 3000 where it also costs more than the model did before any step.
+        above 3000 where it also costs more than the model did before any step. So it is above 2000
+        where prediction costs that, ten times what it will, and the steps that are looked at have
+        taken four fifths off the loss: a training that needs so few steps is over long before.
         Given where they take a hundred steps to come within 5 % of where they settle, and the loss
         of the batch after the steps that are looked at is, in prediction, twice what it is once
         they have settled. Looked at as by CW221.
@@ -73,8 +82,11 @@ class LateStatistics(Rule):
         if not now - settled > max(abs(settled), _VISIBLE * abs(evidence.losses[0])):
             return
         slowest = max(late, key=_needed)
-        worse = _needed(slowest) > _THOUSANDS and now > abs(evidence.losses[0])
-        endless = (_needed(slowest) > _ENDLESS or worse) and now > _SEVERAL * abs(settled)
+        needed, first = _needed(slowest), abs(evidence.losses[0])
+        worse = needed > _THOUSANDS and now > first
+        endless = (needed > _ENDLESS or worse) and now > _SEVERAL * abs(settled)
+        learned = now > max(first, _TIMES * abs(settled)) and abs(settled) < _LEARNED * first
+        endless = endless or (needed > _QUICK and learned)
         steps = len(evidence.losses) - 1
         names = listed([repr(one.layer) for one in late])
         way = 1 - slowest.momentum ** (steps * slowest.calls)
@@ -82,13 +94,13 @@ class LateStatistics(Rule):
             f"after {steps} steps the batch costs {now:.3g} in prediction, and {settled:.3g} once "
             f"the moving statistics of {names} have settled: with "
             f"momentum={slowest.momentum:g} they have come {percent(way)} of the way, and 95 % "
-            f"takes {_needed(slowest)} steps. Until then evaluate and validation tell of them, not "
+            f"takes {needed} steps. Until then evaluate and validation tell of them, not "
             "of the weights",
             "judge by predictions only after so many steps, bring the inputs to unit variance, or "
             "give a smaller momentum, such as 0.9, where a training is shorter",
             {
                 "loss_in_prediction": now, "settled_loss": settled,
-                "momentum": slowest.momentum, "steps_needed": _needed(slowest),
+                "momentum": slowest.momentum, "steps_needed": needed,
             },
             level="warning" if endless else "info", layer=slowest.layer,
         )  # fmt: skip

@@ -40,6 +40,7 @@ from constrainit.doctor.treatments import (
     rectified,
     recurrences,
     rescaled,
+    right_sizes,
     shrunk,
     single_norms,
     smaller_starts,
@@ -226,7 +227,9 @@ REMEDIES = (
         moves=True,
         trains=True,
     ),
-    Remedy((*_BROKEN, *_SIGNAL), starts.of_the_right_size, moves=True),
+    Remedy(_BROKEN, starts.named_redrawn, moves=True),
+    Remedy(("CW402", "CW403"), right_sizes.named_of_the_right_size, moves=True),
+    Remedy((*_BROKEN, *_SIGNAL), right_sizes.of_the_right_size, moves=True),
     Remedy(_SIGNAL, starts.calibrated, moves=True),
     Remedy(("CW402",), fitting_starts.off_the_flat_ends, ("CW302",), moves=True, trains=True),
     # The config of a layer that keeps its arguments has the one that it was made with.
@@ -239,7 +242,7 @@ REMEDIES = (
         for n in range(4)
     ),
     Remedy(("CW105", "CW001", *_BROKEN, *_SIGNAL), starts.redrawn, moves=True),
-    Remedy(("CW105",), starts.of_the_right_size, moves=True),
+    Remedy(("CW105",), right_sizes.of_the_right_size, moves=True),
     Remedy(_SIGNAL, models.scaled_outputs),
     Remedy(("CW504",), both(models.scaled_outputs, training.lower_rate(0.1)), factor=0.1),
     Remedy(("CW506",), models.in_mixed_precision, trains=True),

@@ -10,16 +10,16 @@ from keras import ops
 from constrainit._calibrate import calibrate
 from constrainit._obey import measured, move, prepare, project, redraw
 from constrainit._words import listed
+from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding
 from constrainit.doctor._losses_at import loss_anew
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import is_custom
 from constrainit.doctor._set_code import drawn_from
 from constrainit.doctor._statistics import to_numpy
-from constrainit.doctor.treatments._pastes import assigned, holder
+from constrainit.doctor.treatments._pastes import assigned
 from constrainit.doctor.treatments._remedy import Changed
 from constrainit.initializers import Feasible
-from constrainit.layers import OutputScale
 from constrainit.model import STARTS, WeightRecord, constrained_records, walk
 from constrainit.sets import Custom
 
@@ -69,39 +69,6 @@ def inside(problem, evidence, found):
     return Changed("every weight starts inside its set", code="ci.prepare(model)")
 
 
-def of_the_right_size(problem, evidence, found):
-    """Every constrained kernel drawn anew for its activation and depth, and fitted to the batch."""
-    records = constrained_records(problem.model)
-    depth = sum(len(record.shape) > 1 for record in records) or 1
-    drawn = []
-    for index, record in enumerate(records):
-        a_set = record.resolved(record.constraint)
-        if isinstance(a_set, Custom) or len(record.shape) < 2 or not record.variable.trainable:
-            continue
-        phi = getattr(record.layer, "activation", None)
-        phi = phi.activation if isinstance(phi, OutputScale) else phi
-        draw = Feasible(a_set, problem.seed + index, activation=phi, depth=depth)
-        record.assign(draw.over(a_set, record.axes)(record.shape, record.dtype))
-        named = "" if phi is None else f", activation={_named(problem, record, phi)}"
-        drawn.append((record, drawn_from(a_set, f"{problem.seed + index}{named}, depth={depth}")))
-    if not drawn:
-        return None
-    calibrate(problem.model, problem.x)
-    return Changed(
-        "the constrained kernels are drawn for their activation and depth, and fitted to the batch",
-        code=f"{assigned(problem, drawn)}\nci.calibrate(model, x)",
-    )
-
-
-def _named(problem, record, activation):
-    """An activation by the name that Keras knows it by; else as that of its layer."""
-    known = keras.activations.serialize(activation)
-    if isinstance(known, str) and keras.activations.get(known) is activation:
-        return repr(known)
-    of_layer = f"{holder(problem, record)}.activation"
-    return of_layer if record.layer.activation is activation else f"{of_layer}.activation"
-
-
 def calibrated(problem, evidence, found):
     """The biases of layers with a constrained kernel, fitted to the batch; no kernel is drawn."""
     done = calibrate(problem.model, problem.x)
@@ -119,11 +86,35 @@ def fitted_where_it_fades(problem, evidence, found):
 
 
 def redrawn(problem, evidence, found):
-    """The weights of the findings, drawn at random as Keras would by default, inside their sets."""
+    """The weights of the findings, drawn at random as Keras would by default, inside their sets.
+
+    Those of their layers with them.
+    """
     found = [f for f in found if may_be_of_weights(problem, f)]
+    return _drawn_at_random(problem, _meant_by(found, evidence))
+
+
+def named_redrawn(problem, evidence, found):
+    """The same without what else is in the layers of the findings, where there is more."""
+    found = [f for f in found if may_be_of_weights(problem, f)]
+    named = named_by(found, evidence)
+    return _drawn_at_random(problem, named) if named < _meant_by(found, evidence) else None
+
+
+def _meant_by(found, evidence):
+    """The weights of findings, and those of their layers."""
     layers = {finding.layer for finding in found if finding.layer}
-    paths = {f.weight for f in found if f.weight} | _of_layers(layers, evidence)
-    paths |= {path for f in found for path in f.evidence.get("zeros", ())}
+    return named_by(found, evidence) | _of_layers(layers, evidence)
+
+
+def named_by(found: list[Finding], evidence: Evidence) -> set[str]:
+    """The weights of findings, by path; of a finding that names none, those of its layer."""
+    named = {f.weight for f in found if f.weight}
+    named |= _of_layers({f.layer for f in found if f.layer and not f.weight}, evidence)
+    return named | {path for f in found for path in f.evidence.get("zeros", ())}
+
+
+def _drawn_at_random(problem, paths):
     named, starts = [], []
     for index, record in enumerate(walk(problem.model)):
         kernel = len(record.shape) > 1 or record.variable.name not in STARTS
