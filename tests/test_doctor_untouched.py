@@ -63,6 +63,23 @@ class Halved(layers.Layer):
         return ops.concatenate([b, a] if self.flip else [a, b], axis=-1)
 
 
+class ThereAndBack(layers.Layer):
+    """Flips the coordinates and flips them back, beside the logarithm of what it scales by."""
+
+    def build(self, shape):
+        self.move = layers.Dense(1, activation="tanh")
+        self.scale = layers.Dense(1, activation="tanh", kernel_initializer="zeros")
+        for layer in (self.move, self.scale):
+            layer.build((None, 1))
+
+    def call(self, state):
+        x = ops.flip(state[:, :2], axis=-1)
+        a, b = x[:, :1], x[:, 1:]
+        x = ops.concatenate([a, b * ops.exp(self.scale(a)) + self.move(a)], axis=-1)
+        x = ops.flip(x, axis=-1)
+        return ops.concatenate([x, state[:, 2:] + self.scale(a)], axis=-1)
+
+
 class Beside(layers.Layer):
     """Features that are refined, beside coordinates that every layer is to see."""
 
@@ -122,6 +139,31 @@ def test_the_same_mask_in_all_layers(name):
     )
     exec(one.treatment.code, {"model": model})
     assert not found(ci.diagnose(model, X, np.zeros((96, 1))))
+
+
+def with_logarithm(_, state):
+    return 0.5 * ops.sum(ops.square(state[:, :2]), axis=-1) - state[:, 2]
+
+
+def start(x):
+    """Twice the coordinates, and a sum of logarithms that starts at zero."""
+    return ops.concatenate([2.0 * x, 0.0 * x[:, :1]], axis=-1)
+
+
+def test_flips_that_cancel_beside_a_sum_of_logarithms():
+    """What begins as one number is no coordinate; a class without its last flip is tried."""
+    keras.utils.set_random_seed(0)
+    own = [ThereAndBack(name=f"c{i}") for i in range(3)]
+    model = keras.Sequential([keras.Input((2,)), layers.Lambda(start), *own])
+    model.compile(keras.optimizers.Adam(0.02), with_logarithm)
+    report = ci.diagnose(model, X[:, :2], np.zeros((96, 1)))
+    (one,) = found(report)
+    assert one.layer == "c1"
+    assert one.evidence["columns"] == 1
+    assert one.message.startswith("columns 1 of the 2 coordinates")
+    assert one.treatment is not None
+    assert one.treatment.healed, str(report)
+    assert "-        x = ops.flip(x, axis=-1)" in one.treatment.diff
 
 
 QUIET = {

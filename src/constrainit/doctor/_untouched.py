@@ -13,7 +13,7 @@ from keras import ops
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._halves import Halves, Values, can_be_halved, misses, tried
 from constrainit.doctor._problem import Problem
-from constrainit.doctor._recording import as_it_is, given_in_prediction, is_custom, is_float
+from constrainit.doctor._recording import as_it_is, is_custom, is_float
 from constrainit.doctor._state import attribute
 from constrainit.doctor._statistics import to_numpy
 
@@ -30,8 +30,8 @@ class UntouchedEvidence:
 
     Attributes:
         layers: The layers, in order.
-        columns: The coordinates, as places along the last axis.
-        count: How many coordinates there are.
+        columns: The coordinates, as places along the last axis of what the layers are given.
+        varying: The places of all coordinates, which differ from example to example.
         steps: How many steps were taken.
         losses: On examples that are not trained on: at the start, after these steps, and after as
             many where every second layer is given the coordinates in another order.
@@ -39,7 +39,7 @@ class UntouchedEvidence:
 
     layers: list[Any]
     columns: list[int]
-    count: int
+    varying: list[int]
     steps: int
     losses: tuple[float, float, float]
 
@@ -59,8 +59,10 @@ def untouched(problem: Problem, evidence: Evidence, start: Values) -> UntouchedE
     for layers in _alike(problem.model):
         with tried(problem, "another order of coordinates is"):
             found = _left(problem, layers)
-            order = None if found is None else _order(*found)
-            if found is None or order is None or not _is_likelihood(problem, layers[-1], found[0]):
+            if found is None or not _is_likelihood(problem, layers[-1], found[0]):
+                continue
+            order = _order(*found)
+            if order is None:
                 continue
             halves = Halves(problem, start)
             first = halves.loss()
@@ -83,29 +85,68 @@ def _alike(model: keras.Model) -> Iterator[list[Any]]:
 
 
 def _left(problem, layers):
-    """The coordinates that all of these leave, and how many there are; None if there are none."""
+    """The coordinates that all of these leave, and which vary; None if there are none to leave.
+
+    Both are places along the last axis of what the first of the layers is given. What starts there
+    as one number, such as a sum of logarithms, is no coordinate.
+    """
     inputs = keras.tree.flatten(problem.x)
     if len(inputs) != 1 or not is_float(inputs[0]) or len(inputs[0].shape) < 2:
         return None
-    # A batch of NumPy is wider than what a model makes of it.
-    x = to_numpy(ops.cast(inputs[0], layers[0].compute_dtype))
-    names = {layer.name for layer in layers}
-    count = x.shape[-1]
-    if not 1 < count <= _MOST_COLUMNS:
+    given, made = _given_and_made(problem, layers)
+    if given is None or len(made) < len(layers):
         return None
-    given = [
-        value
-        for name, value in given_in_prediction(problem.model, problem.x)
-        if name in names and value.shape == x.shape
-    ]
-    if len(given) < len(layers):
+    count = given.shape[-1]
+    # What is given is made of the input without a weight, such as with numbers beside it.
+    if not 1 < count <= _MOST_COLUMNS or any(value.shape != given.shape for value in made):
         return None
-    flat = [value.reshape(-1, count) for value in (x, *given)]
+    flat = [value.reshape(-1, count) for value in (given, *made)]
+    varies = np.ptp(flat[0], axis=0) > 0
+    if not _are_of_the_input(to_numpy(inputs[0]), flat[0][:, varies]):
+        return None
     same = np.array([[np.array_equal(v[:, i], flat[0][:, i]) for v in flat] for i in range(count)])
-    left = np.flatnonzero(same.all(axis=1) & (np.ptp(flat[0], axis=0) > 0))
+    left = np.flatnonzero(same.all(axis=1) & varies)
     # Where nothing has been changed yet, each may change what it will.
     changed = all((one != before).any() for before, one in itertools.pairwise(flat))
-    return (left.tolist(), count) if left.size and changed else None
+    return (left.tolist(), np.flatnonzero(varies).tolist()) if left.size and changed else None
+
+
+def _given_and_made(problem, layers):
+    """What the first of the layers is given, and what each of them gives, in order of execution."""
+    entered, made = [], []
+
+    def noting(call):
+        def noted(*args, **kwargs):
+            result = call(*args, **kwargs)
+            # In a function that a backend traces there are no numbers.
+            with contextlib.suppress(Exception):
+                first = [keras.tree.flatten(one)[0] for one in ((args, kwargs), result)]
+                given, gives = (to_numpy(one) for one in first)
+                entered.append(given)
+                made.append(gives)
+            return result
+
+        return noted
+
+    with contextlib.ExitStack() as stack:
+        for layer in layers:
+            stack.enter_context(attribute(layer, "call", noting(layer.call)))
+        problem.model(problem.x, training=False)
+    return (entered[0] if entered else None), made
+
+
+def _are_of_the_input(x, columns):
+    """Whether each of the columns is one of the input, but for a factor and a number."""
+    known = x.reshape(-1, x.shape[-1])
+    if len(known) != len(columns) or columns.shape[-1] < 2:
+        return False
+    alike = np.abs(_to_unit_length(known).T @ _to_unit_length(columns))
+    return bool((alike.max(axis=0) > 1 - _SAME).all())
+
+
+def _to_unit_length(columns):
+    centered = columns.astype("float64") - columns.mean(axis=0)
+    return centered / np.maximum(np.linalg.norm(centered, axis=0), np.finfo("float64").tiny)
 
 
 def _is_likelihood(problem, last, columns):
@@ -118,12 +159,15 @@ def _is_likelihood(problem, last, columns):
     given = _loss(problem, problem.y)
     if abs(_loss(problem, mixed) - given) > _SAME * abs(given):
         return False
-    by = np.ones(keras.tree.flatten(problem.x)[0].shape[-1], "float32")
-    by[columns] = 2.0
     call = last.call
 
+    def twice(z):
+        by = np.ones(z.shape[-1])
+        by[columns] = 2.0
+        return z * ops.cast(by, z.dtype)
+
     def doubled(*args, **kwargs):
-        return _with_first(call(*args, **kwargs), lambda z: z * ops.cast(by, z.dtype))
+        return _with_first(call(*args, **kwargs), twice)
 
     with attribute(last, "call", doubled):
         return abs(_loss(problem, problem.y) - given) > _SAME * abs(given)
@@ -133,17 +177,21 @@ def _loss(problem, y):
     return float(to_numpy(ops.stop_gradient(problem.loss(problem.x, y, as_it_is)[0])))
 
 
-def _order(columns, count):
-    """The places to take coordinates from, so that as few as can be of these stay among them."""
+def _order(columns, varying):
+    """Of coordinates, the places to take each from; as few as can be of these stay among them."""
     left = set(columns)
-    orders = [np.roll(np.arange(count), by) for by in range(1, count)]
-    stay = [sum(int(order[column]) in left for column in columns) for order in orders]
+    orders = [np.roll(varying, by) for by in range(1, len(varying))]
+    stay = [
+        sum(one in left for place, one in zip(varying, order, strict=True) if place in left)
+        for order in orders
+    ]
     best = int(np.argmin(stay)) if stay else 0
-    return orders[best] if stay and stay[best] < len(columns) else None
+    few = bool(stay) and stay[best] < len(columns)
+    return dict(zip(varying, orders[best].tolist(), strict=True)) if few else None
 
 
 @contextlib.contextmanager
-def _turned(layers: list[Any], order: np.ndarray) -> Iterator[None]:
+def _turned(layers: list[Any], order: dict[int, int]) -> Iterator[None]:
     """For a while every second layer is given the coordinates in another order, and gives them."""
     with contextlib.ExitStack() as stack:
         for layer in layers[1::2]:
@@ -151,17 +199,20 @@ def _turned(layers: list[Any], order: np.ndarray) -> Iterator[None]:
         yield
 
 
-def _in_order(call: Callable[..., Any], order: np.ndarray) -> Callable[..., Any]:
-    back = np.argsort(order)
+def _in_order(call: Callable[..., Any], order: dict[int, int]) -> Callable[..., Any]:
+    back = {taken: place for place, taken in order.items()}
+
+    def taken(by):
+        return lambda z: ops.take(z, [by.get(i, i) for i in range(z.shape[-1])], axis=-1)
 
     def called(x, *args, **kwargs):
-        result = call(ops.take(x, order, axis=-1), *args, **kwargs)
-        return _with_first(result, lambda z: ops.take(z, back, axis=-1))
+        result = call(_with_first(x, taken(order)), *args, **kwargs)
+        return _with_first(result, taken(back))
 
     return called
 
 
 def _with_first(result, change):
-    """What a layer gives, with its first tensor changed."""
+    """What a layer is given or gives, with its first tensor changed."""
     first, *others = keras.tree.flatten(result)
     return keras.tree.pack_sequence_as(result, [change(first), *others])

@@ -38,9 +38,11 @@ class SameCoordinates(Rule):
 
     Known limits:
         Asked of models of one input, whose steps are cheap, with two layers or more of a class of
-        the user's own that have weights and give what has the shape of the input. Reported where
-        columns of the input come out of all of them to the bit after the steps, though each of them
-        changes something, and the loss of examples that are not trained on falls farther, by a
+        the user's own that have weights and give what has the shape of what the first of them is
+        given: columns of the input, each but for a factor and a number, and beside them such that
+        start as one number, as a sum of logarithms does. Of several tensors the first one counts.
+        Reported where columns come out of all of them to the bit after the steps, though each of
+        them changes something, and the loss of examples that are not trained on falls farther, by a
         tenth of its fall at least, in 150 steps in which every second layer is given its columns in
         another order. Not asked where the loss reads targets, or not what these columns come to:
         what a prediction is to see, or a likelihood is given, is passed on by purpose.
@@ -63,7 +65,8 @@ class SameCoordinates(Rule):
         which = f"columns {few}" if len(columns) <= 6 else f"{few} columns"
         last = made.layers[-1].name
         yield self.made(
-            f"{which} of the {made.count} of the input come out of all {len(made.layers)} layers "
+            f"{which} of the {len(made.varying)} coordinates come out of all {len(made.layers)} "
+            "layers "
             f"up to {last!r} as they went in, to the bit: each leaves them as they are. With every "
             f"second layer given the columns in another order, {made.steps} steps on half of the "
             f"examples take the loss of the others from {first:.4g} to {other:.4g}, as they are "

@@ -88,6 +88,7 @@ REMEDIES = (
     Remedy(("CW105",), spaced.spaced_as_tried, moves=True),
     Remedy(("CW106",), starts.drawn_apart),
     *(Remedy(("CW107",), alternating.alternating(n), saved=False, trains=True) for n in range(3)),
+    Remedy(("CW107",), alternating.without_the_way_back, saved=False, trains=True),
     Remedy(("CW411", "CW101", "CW102", "CW104"), constraints.off_scales_and_biases),
     Remedy(("CW101", "CW102", "CW104"), entries.bounded_entries),
     *(Remedy(("CW411",), wider.wider_bounds(factor), saved=False) for factor in (10, 30)),

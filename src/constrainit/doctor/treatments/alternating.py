@@ -1,4 +1,4 @@
-"""A remedy for layers that all leave the same coordinates: every second one holds the others."""
+"""Remedies for layers that all leave the same coordinates: they take turns."""
 
 from typing import Any
 
@@ -7,8 +7,10 @@ import numpy as np
 
 from constrainit._words import listed
 from constrainit.doctor._statistics import to_numpy
+from constrainit.doctor.treatments._edit_flips import without_last_flip
 from constrainit.doctor.treatments._pastes import may_be_made_up
 from constrainit.doctor.treatments._remedy import Changed, with_other
+from constrainit.doctor.treatments.source import edited_layer
 
 
 def alternating(place):
@@ -20,7 +22,7 @@ def alternating(place):
 
     def apply(problem, evidence, found):
         made = evidence.untouched
-        names = _held_alike(made.layers, made.count)
+        names = _held_alike(made.layers, len(made.varying))
         if place >= len(names):
             return None
         name, turned = names[place], made.layers[1::2]
@@ -35,6 +37,11 @@ def alternating(place):
         )
 
     return apply
+
+
+def without_the_way_back(problem, evidence, found):
+    """The class of the layers without the last of the flips in its `call`, where it has two."""
+    return edited_layer(problem, [evidence.untouched.layers[0].name], without_last_flip)
 
 
 def _held_alike(layers, count):
