@@ -1,45 +1,70 @@
-"""Where a training ends with a change, and without it."""
+"""What an output comes out of, where layers behind it only lay it out anew: CW603."""
 
-from types import SimpleNamespace
-
+import keras
+import numpy as np
 import pytest
+from keras import layers, ops
 
-from constrainit.doctor.treatments._ends import ends_above
+import constrainit as ci
 
-# No backend has a part in it.
-pytestmark = pytest.mark.in_turns(every=16)
+# Layers and graphs are those of Keras on any backend.
+pytestmark = pytest.mark.in_turns(every=8)
 
+X = np.random.default_rng(0).normal(size=(32, 4)).astype("float32")
+Y = (X[:, :1] > 0).astype("float32")
 
-def trainings(given, later, small=True, treated=()):
-    """Those of a problem: the losses of a look, of more steps, and of these with a change."""
-    look = SimpleNamespace(evidence=SimpleNamespace(losses=list(treated))) if treated else None
-    return SimpleNamespace(
-        evidence=SimpleNamespace(losses=list(given)),
-        problem=SimpleNamespace(is_small=small, steps=20),
-        budget=SimpleNamespace(longer=lambda steps: steps),
-        untreated=lambda steps: SimpleNamespace(losses=list(later)),
-        treated=lambda remedy, wanted, steps: look,
-    )
+BEHIND = {
+    "flattened": lambda p: layers.Flatten()(layers.Reshape((1, 1))(p)),
+    "operation": lambda p: ops.squeeze(ops.expand_dims(p, -1), -1),
+    "picked": lambda p: layers.Reshape((1, 1))(p)[:, 0],
+}
 
 
-REMEDY = SimpleNamespace(factor=1.0)
+def of_logits(end, given=True):
+    keras.utils.set_random_seed(0)
+    x = keras.Input((4,))
+    h = layers.Dense(8, activation="relu")(x)
+    model = keras.Model(x, end(h))
+    loss = keras.losses.BinaryCrossentropy(from_logits=given)
+    model.compile(keras.optimizers.Adam(0.05), loss)
+    return ci.diagnose(model, X, Y)
 
 
-def test_a_lower_end_is_enough():
-    """No more steps are taken where a look tells."""
-    assert not ends_above(REMEDY, trainings([1.0, 0.8], []), [], [2.0, 0.7])
+@pytest.mark.parametrize("behind", BEHIND)
+def test_a_sigmoid_in_front_of_another_layout(behind):
+    """A loss of logits is told of it, and tried without a second sigmoid."""
+    report = of_logits(lambda h: BEHIND[behind](layers.Dense(1, "sigmoid", name="p")(h)))
+    (one,) = (finding for finding in report.findings if finding.code == "CW603")
+    assert one.layer == "p"
+    assert "sigmoid" in one.message
+    assert one.treatment is not None
+    assert one.treatment.healed
+    assert "from_logits=False" in one.treatment.code
 
 
-@pytest.mark.parametrize(("end", "doubted"), [(0.5, False), (0.9, True)])
-def test_a_slow_begin_is_given_time(end, doubted):
-    """A layer that is put behind begins higher, and ends lower if it is what was missing."""
-    farther = trainings([1.0, 0.8], [1.0, 0.7], treated=[2.0, end])
-    doubt = ends_above(REMEDY, farther, [], [2.0, 0.9])
-    assert bool(doubt) == doubted
-    assert not doubted or doubt == "the loss ends at 0.9 in place of 0.7"
+def test_a_sigmoid_that_is_an_operation():
+    """It is none of a layer's, and the same to the loss."""
+    report = of_logits(lambda h: ops.sigmoid(layers.Dense(1)(h)))
+    (one,) = (finding for finding in report.findings if finding.code == "CW603")
+    assert "sigmoid" in one.message
+    assert one.treatment is not None
+    assert one.treatment.healed
 
 
-def test_dear_steps_are_not_taken_again():
-    """The losses of the look count."""
-    farther = trainings([1.0, 0.8], [], small=False)
-    assert ends_above(REMEDY, farther, [], [2.0, 0.9]) == "the loss ends at 0.9 in place of 0.8"
+def test_a_sigmoid_of_each_step():
+    """In a sequential model, too, and in a layer that is taken at each step."""
+    keras.utils.set_random_seed(0)
+    last = layers.TimeDistributed(layers.Dense(1, activation="sigmoid"))
+    model = keras.Sequential([keras.Input((3, 4)), last, layers.Flatten()])
+    model.compile(keras.optimizers.Adam(0.05), keras.losses.BinaryCrossentropy(from_logits=True))
+    x = np.random.default_rng(1).normal(size=(32, 3, 4)).astype("float32")
+    report = ci.diagnose(model, x, (x[..., 0] > 0).astype("float32"))
+    (one,) = (finding for finding in report.findings if finding.code == "CW603")
+    assert one.treatment is not None
+    assert one.treatment.healed
+
+
+@pytest.mark.parametrize(("last", "given"), [("sigmoid", False), (None, True)])
+def test_an_output_that_the_loss_takes(last, given):
+    report = of_logits(lambda h: layers.Flatten()(layers.Dense(1, last)(h)), given)
+    assert not report.findings, str(report)

@@ -7,7 +7,7 @@ from typing import Any
 from keras import ops
 
 from constrainit.doctor._evidence import ConstraintEvidence, Evidence
-from constrainit.doctor._halves import Values
+from constrainit.doctor._halves import Values, put
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._state import borrowed
 from constrainit.doctor._statistics import to_numpy
@@ -42,8 +42,7 @@ def finite_inside(
     with borrowed(problem.model), problem.keeping_optimizer():
 
         def is_finite(moved):
-            for variable, value in start:
-                variable.assign(value)
+            put(start)
             for made, image in moved:
                 made.record.assign(ops.cast(image, made.record.dtype))
             return _is_finite(problem)

@@ -9,7 +9,7 @@ import numpy as np
 
 from constrainit.doctor._beyond import hardly_falls
 from constrainit.doctor._evidence import Evidence
-from constrainit.doctor._halves import Halves, Values, can_be_halved, misses, tried
+from constrainit.doctor._halves import Halves, Values, can_be_halved, misses, put, tried
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import given_in_prediction, is_custom
 from constrainit.doctor._state import attribute
@@ -66,8 +66,7 @@ def levelled(problem: Problem, evidence: Evidence, start: Values) -> LevelledEvi
     if max(map(kinds.count, kinds), default=0) < _LAYERS:
         return None
     with tried(problem, "a way around each layer is"):
-        for variable, value in start:
-            variable.assign(value)
+        put(start)
         given = given_in_prediction(problem.model, problem.x)
         for kind in dict.fromkeys(kinds):
             own = {one.name: one for one in known if type(one) is kind}

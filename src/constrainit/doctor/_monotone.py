@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from constrainit.doctor._evidence import Evidence, FallingEvidence
-from constrainit.doctor._halves import Values
+from constrainit.doctor._halves import Values, put
 from constrainit.doctor._signs import nonnegative_kernels
 from constrainit.doctor._state import snapshot
 from constrainit.doctor._statistics import to_numpy
@@ -53,8 +53,7 @@ def _directions_at(start, model, x):
     """The same with other values of the model's variables."""
     held = [(variable, snapshot(variable)) for variable, _ in start]
     try:
-        for variable, value in start:
-            variable.assign(value)
+        put(start)
         return _directions(model, x)
     finally:
         for variable, value in held:

@@ -10,7 +10,7 @@ from keras.src import backend
 
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._frames import Source, running_line
-from constrainit.doctor._halves import Values
+from constrainit.doctor._halves import Values, put
 from constrainit.doctor._own_calls import instead
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import runs_own_code
@@ -85,8 +85,7 @@ def not_skew(problem: Problem, evidence: Evidence, start: Values) -> NotSkew | N
     linalg, numpy = backend.linalg, backend.numpy
     with contextlib.ExitStack() as stack:
         stack.enter_context(borrowed(problem.model))
-        for variable, value in start:
-            variable.assign(value)
+        put(start)
         for module, name, function in (
             (linalg, "solve", solved), (linalg, "inv", inverted), (numpy, "matmul", multiplied),
         ):  # fmt: skip

@@ -11,7 +11,7 @@ from keras.src import backend
 
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._frames import Source, running_line
-from constrainit.doctor._halves import Values
+from constrainit.doctor._halves import Values, put
 from constrainit.doctor._own_calls import instead
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import runs_own_code
@@ -77,8 +77,7 @@ def rounded_away(problem: Problem, evidence: Evidence, start: Values) -> list[Ro
     if not own or not still or not start:
         return []
     with borrowed(problem.model):
-        for variable, value in start:
-            variable.assign(value)
+        put(start)
         found = {
             id(layer): (layer, seen)
             for layer, seen in _rounded(problem, own)

@@ -12,7 +12,7 @@ from keras.src import backend
 
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._frames import Source, running_line
-from constrainit.doctor._halves import Halves, Values, can_be_halved, tried
+from constrainit.doctor._halves import Halves, Values, can_be_halved, put, tried
 from constrainit.doctor._own_calls import by_place, instead, place_of
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import runs_own_code
@@ -84,8 +84,7 @@ def sharp(problem: Problem, evidence: Evidence, start: Values) -> SharpEvidence 
     if not own or evidence.trained or evidence.own is not None or not can_be_halved(problem):
         return None
     with tried(problem, "a softer softmax is"):
-        for variable, value in start:
-            variable.assign(value)
+        put(start)
         places = _at_their_ends(problem, own)
         for place, calls in places.items():
             spread, share = _spread(calls), _share(calls)

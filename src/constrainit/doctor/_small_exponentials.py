@@ -12,7 +12,7 @@ from keras.src import backend
 
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._frames import Source, running_line
-from constrainit.doctor._halves import Halves, Values, can_be_halved, tried
+from constrainit.doctor._halves import Halves, Values, can_be_halved, put, tried
 from constrainit.doctor._own_calls import by_place, instead, place_of
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import runs_own_code
@@ -81,8 +81,7 @@ def small_exponentials(
     if len(losses) > 1 and losses[-1] < _TRAINED * losses[0]:
         return None
     with tried(problem, "a larger exponential is"):
-        for variable, value in start:
-            variable.assign(value)
+        put(start)
         for place, calls in _at_nothing(problem, own).items():
             exponents = np.concatenate([one.exponents.ravel() for one in calls])
             scale = float(f"{-1 / exponents.mean():.2g}")

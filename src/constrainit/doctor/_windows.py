@@ -12,7 +12,7 @@ from keras.src import backend
 
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._frames import Source, running_line
-from constrainit.doctor._halves import Halves, Values, can_be_halved, tried
+from constrainit.doctor._halves import Halves, Values, can_be_halved, put, tried
 from constrainit.doctor._own_calls import by_place, instead, place_of
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import is_float, runs_own_code
@@ -94,8 +94,7 @@ def windows(problem: Problem, evidence: Evidence, start: Values) -> WindowsEvide
     if not can_be_halved(problem):
         return None
     with tried(problem, "a smaller signal where a gradient is cut off is"):
-        for variable, value in start:
-            variable.assign(value)
+        put(start)
         for place, calls in by_place(_narrow(problem, own)).items():
             share = float(np.mean([one.outside for one in calls]))
             size = math.sqrt(float(np.mean([one.square for one in calls])))
