@@ -30,13 +30,13 @@ def test_a_lower_end_is_enough():
     assert not ends_above(REMEDY, trainings([1.0, 0.8], []), [], [2.0, 0.7])
 
 
-@pytest.mark.parametrize(("end", "doubted"), [(0.5, False), (0.9, True)])
+@pytest.mark.parametrize(("end", "doubted"), [(0.5, False), (0.65, True), (0.9, True)])
 def test_a_slow_begin_is_given_time(end, doubted):
     """A layer that is put behind begins higher, and ends lower if it is what was missing."""
     farther = trainings([1.0, 0.8], [1.0, 0.7], treated=[2.0, end])
     doubt = ends_above(REMEDY, farther, [], [2.0, 0.9])
     assert bool(doubt) == doubted
-    assert not doubted or doubt == "the loss ends at 0.9 in place of 0.7"
+    assert not doubted or doubt == f"the loss ends at {end} in place of 0.7"
 
 
 def test_dear_steps_are_not_taken_again():

@@ -15,6 +15,9 @@ MOST_STEPS = 200
 SLOWER = "the loss falls farther with the rate as it is, "
 """How a reason begins why a lower rate is no cure."""
 
+_LOWER = 0.8
+"""What is left of a loss at most, in more steps, where what was missing is there."""
+
 _FAR_LOWER = 1e-4
 """Rates that are lower by this may only leave the weights in place."""
 
@@ -42,14 +45,14 @@ def slower(remedy, farther, wanted, now):
 
 
 def ends_above(remedy, farther, wanted, now):
-    """Whether the loss ends no lower than without a change, in more steps, too."""
-    given, then = farther.evidence.losses, now
+    """Whether the loss ends no lower than without a change, nor far lower in more steps."""
+    given, then, most = farther.evidence.losses, now, 1.0
     if farther.problem.is_small and not then[-1] < given[-1]:
         steps = more_steps(remedy, farther)
         further = farther.treated(remedy, wanted, steps)
         if further is not None:
-            given, then = farther.untreated(steps).losses, further.evidence.losses
-    if then[-1] < given[-1]:
+            given, then, most = farther.untreated(steps).losses, further.evidence.losses, _LOWER
+    if then[-1] < most * given[-1]:
         return ""
     return f"the loss ends at {then[-1]:.4g} in place of {given[-1]:.4g}"
 
