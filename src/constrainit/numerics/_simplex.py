@@ -22,19 +22,25 @@ def project_simplex(w, total, axis, where=None):
 
     Args:
         w: Float tensor without NaN.
-        total: Positive number.
+        total: Positive number, or a tensor of such that goes with `w`.
         axis: Tuple of axes that sum to `total`.
         where: Optional boolean tensor of the shape of `w`; entries outside are zero.
 
     Source: C. Michelot, "A finite algorithm for finding the projection of a point onto the
     canonical simplex of R^n", 1986; L. Condat, "Fast projection onto the simplex", 2016.
     """
-    project = looping(_by_blocks, total, tuple(axis), tuple(w.shape))
     if where is None:
-        return project(w)
+        return _projected(w, total, axis)
     low = ops.convert_to_tensor(-math.inf, dtype=w.dtype)
-    image = project(ops.where(where, w, low))
+    image = _projected(ops.where(where, w, low), total, axis)
     return ops.where(where, image, ops.zeros_like(image))
+
+
+def _projected(w, total, axis):
+    # One of several totals is within another loop, and no key of a program.
+    if isinstance(total, (int, float)):
+        return looping(_by_blocks, total, tuple(axis), tuple(w.shape))(w)
+    return _by_blocks(total, axis, w.shape, w)
 
 
 def _by_blocks(total, axis, shape, w):
