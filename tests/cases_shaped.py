@@ -122,6 +122,7 @@ def of_masks(make, kind):
 
     def row(x):
         mask = x.rng.integers(0, 2, x.shape)
+        mask.flat[0] |= not mask.any()
         groups = slices(x.shape, x.units)
         return masked("", lambda: ci.Masked(make(x), mask), x.shape, kind(x), groups, mask)
 

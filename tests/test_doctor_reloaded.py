@@ -7,7 +7,8 @@ from keras import layers, ops
 from keras.src.backend.common import global_state
 
 import constrainit as ci
-from constrainit.doctor._reloaded import _is_same, names_as_before
+from constrainit.doctor._constructor import is_same
+from constrainit.doctor._reloaded import names_as_before
 from constrainit.doctor.treatments._config_edits import with_layer_config
 
 # What the rules say follows from numbers and from the user's Python, on any backend.
@@ -117,8 +118,8 @@ def test_nothing_is_said_of_layers_that_come_back(layer):
 
 def test_a_default_that_is_no_number_is_the_same():
     """NaN comes back as NaN."""
-    assert _is_same((1, float("nan")), [1, float("nan")])
-    assert not _is_same(float("nan"), 1.0)
+    assert is_same((1, float("nan")), [1, float("nan")])
+    assert not is_same(float("nan"), 1.0)
 
 
 def test_making_the_layer_anew_counts_no_names():

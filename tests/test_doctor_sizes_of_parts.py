@@ -8,7 +8,7 @@ import pytest
 from keras import layers, ops
 
 import constrainit as ci
-from constrainit.doctor.treatments._lasting import _still
+from constrainit.doctor.treatments._ends import stands_still
 
 # What the rules say follows from numbers and from the user's Python, on any backend.
 pytestmark = pytest.mark.in_turns(every=16)
@@ -76,4 +76,4 @@ def test_a_rate_that_trains_nothing(factor, losses, said):
         budget=SimpleNamespace(longer=lambda steps: steps),
         treated=lambda *_: SimpleNamespace(evidence=SimpleNamespace(losses=losses)),
     )
-    assert _still(SimpleNamespace(factor=factor), farther, [], losses) == said
+    assert stands_still(SimpleNamespace(factor=factor), farther, [], losses) == said
