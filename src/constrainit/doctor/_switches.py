@@ -110,12 +110,8 @@ def _of_any_targets(problem, record, far):
     if problem.y is None:
         return False
     others = keras.tree.map_structure(lambda part: ops.roll(part, 1, axis=0), problem.y)
-    losses = []
-    with attribute(problem, "y", others), _put_back([*problem.others, record.variable]):
-        for value in [to_numpy(record.variable), *far]:
-            record.assign(ops.cast(value, record.dtype))
-            losses.append(loss_now(problem))
-    return _is_nothing(losses)
+    with attribute(problem, "y", others):
+        return _is_nothing(_losses(problem, record, [to_numpy(record.variable), *far], loss_now))
 
 
 def _repeats(loss, again):
@@ -145,13 +141,13 @@ def _allows(constraints, record, value):
     return image is not None and np.allclose(image, value, rtol=0.1, atol=0)
 
 
-def _losses(problem, record, values):
+def _losses(problem, record, values, loss=loss_of_step):
     """The losses with several values of the weight."""
     found = []
     with _put_back([*problem.others, record.variable]):
         for value in values:
             record.assign(ops.cast(value, record.dtype))
-            found.append(loss_of_step(problem))
+            found.append(loss(problem))
     return found
 
 
