@@ -4,6 +4,7 @@ import ast
 from typing import Any
 
 from constrainit.doctor.treatments._differences import is_one
+from constrainit.doctor.treatments._edit_losses import as_operand
 from constrainit.doctor.treatments._edits import end_of, replaced, without
 
 
@@ -95,9 +96,7 @@ class _Names:
 
 def _tidy(text):
     """An expression with the brackets that it needs in any place, and no others."""
-    node = ast.parse(text, mode="eval").body
-    plain = isinstance(node, (ast.Name, ast.Call, ast.Attribute))
-    return ast.unparse(node) if plain else f"({ast.unparse(node)})"
+    return as_operand(ast.parse(text, mode="eval").body)
 
 
 def _softplus(inner):
