@@ -51,6 +51,7 @@ from constrainit.doctor._moving import moving
 from constrainit.doctor._not_skew import not_skew
 from constrainit.doctor._of_the_batch import of_the_batch
 from constrainit.doctor._one_argument import note_one_argument
+from constrainit.doctor._ordered_against import ordered_against
 from constrainit.doctor._out_of_reach import out_of_reach
 from constrainit.doctor._overwritten import overwritten
 from constrainit.doctor._own_copies import note_own_copies
@@ -240,6 +241,7 @@ def _usual(problem, constraints, evidence):
         evidence.hidden = with_trainings(problem, evidence.hidden, start)
         evidence.wide_steps = wide_steps(problem, constraints, evidence, start)
         evidence.pressed = pressed(problem, constraints, evidence, start)
+        evidence.ordered_against = ordered_against(problem, constraints, evidence, start)
         evidence.overwrites = overwritten(problem, evidence, start)
 
 

@@ -26,6 +26,7 @@ class Asked:
         in_prediction: Layers of the user's own that compute something else in prediction.
         windows: A line that cuts the gradient of nearly all of a signal, where less of it trains.
         uncut: Weights that a `stop_gradient` keeps from learning what they could.
+        ordered_against: Weights whose order along an axis the data contradict.
         finite_inside: The paths of weights that start outside of their sets, where the first pass
             is not finite, and is with them inside.
     """
@@ -46,4 +47,5 @@ class Asked:
     in_prediction: Any = None
     windows: Any = None
     uncut: Any = None
+    ordered_against: list[Any] = field(default_factory=list)
     finite_inside: set[str] = field(default_factory=set)

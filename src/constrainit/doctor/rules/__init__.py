@@ -42,6 +42,7 @@ from constrainit.doctor.rules.cw222_late_statistics import LateStatistics
 from constrainit.doctor.rules.cw223_unfit_normalization import UnfitNormalization
 from constrainit.doctor.rules.cw224_bound_too_narrow import BoundTooNarrow
 from constrainit.doctor.rules.cw225_mask_beside_softmax import MaskBesideSoftmax
+from constrainit.doctor.rules.cw226_order_against_data import OrderAgainstData
 from constrainit.doctor.rules.cw301_wrong_axis import WrongAxis
 from constrainit.doctor.rules.cw302_undefined_at_bound import UndefinedAtBound
 from constrainit.doctor.rules.cw303_average_outside import AverageOutside
@@ -131,7 +132,8 @@ RULES = (
     Rounding(), NoSecondDerivative(), AssignedInCall(), SharedStatistics(), GradientsAddUp(),
     DiffersInPrediction(),
     MaskBesideSoftmax(),
-    SharpSoftmax(), ReshapedAxes(), SameCoordinates(), BoundTooNarrow(), MutedSignal(),
+    SharpSoftmax(), ReshapedAxes(), SameCoordinates(), BoundTooNarrow(), OrderAgainstData(),
+    MutedSignal(),
     StepLeavesSet(), ClippedNormalization(),
     AverageOutside(), InfeasibleStart(), IdenticalUnits(), IdenticalWeights(), LostHalf(),
     StartJump(),

@@ -80,6 +80,9 @@ class ConstantOutput(Rule):
         # One number of the whole batch that is its own loss, as a likelihood, is no prediction.
         cut |= evidence.of_batch
         # A layer that is called several times may be given the state that a loop begins with.
+        # Entries that a rule holds against the data end up alike.
+        held = [one.record.layer.name for one in evidence.ordered_against]
+        held += evidence.clipped.layers if evidence.clipped else []
         moves = {o.layer for o in evidence.outputs if not _still(o, _ROUNDING)}
         last = {(o.layer, i): o for i, o in enumerate(evidence.outputs_last)}
         erasing = {made.layer.name: made for made in evidence.erasing}
@@ -96,7 +99,7 @@ class ConstantOutput(Rule):
                 return
             if later is None or output.layer in cut | moves or is_cut_behind(evidence, output):
                 continue
-            if evidence.clipped and _is_behind(evidence, output, evidence.clipped.layers):
+            if _is_behind(evidence, output, held):
                 continue
             if _still(output, _ROUNDING) and _still(later, _LATER):
                 if output.layer in within:

@@ -281,13 +281,6 @@ def _counts(gradient, reached, says, cut):
     return gradient.used is not False if reached else bool(gradient.used and not says)
 
 
-def _comes_before(evidence, record, entry):
-    """Whether the layer of a weight runs before the layer that something enters."""
-    order = [output.layer for output in evidence.outputs]
-    layer = record.layer.name
-    return layer in order and entry.layer in order and order.index(layer) < order.index(entry.layer)
-
-
 def _is_flat(output):
     """Whether a dead, saturated or constant output explains that no gradient comes through."""
     flat = max(output.dead or 0.0, output.saturated or 0.0) > 0.5

@@ -1,0 +1,140 @@
+"""A remedy for an order that the data contradict: the other way round."""
+
+import ast
+from typing import Any
+
+import numpy as np
+
+from constrainit.doctor._code import as_kind, is_of_library, kind_of_layer
+from constrainit.doctor._constraint_calls import another, arguments_of, called
+from constrainit.doctor._ordered_against import Turned
+from constrainit.doctor._recording import is_custom
+from constrainit.doctor._statistics import to_numpy
+from constrainit.doctor.treatments._calls import with_argument
+from constrainit.doctor.treatments._edits import all_replaced
+from constrainit.doctor.treatments._pastes import given, variable
+from constrainit.doctor.treatments._remedy import Changed
+from constrainit.doctor.treatments._rewriting import kind_of, rewritten
+from constrainit.doctor.treatments.axes import call_of
+from constrainit.doctor.treatments.starts import start_at
+
+_ROUNDING = 1e-5
+
+_WORDS = (
+    ("increasing", "decreasing"), ("ascending", "descending"), ("rising", "falling"), ("up", "down")
+)  # fmt: skip
+
+
+def the_other_way_round(problem, evidence, found):
+    """Each order turned: by an argument of its constraint, else by an edit of its class."""
+    said, sets, diffs, starts, paths = [], {}, [], [], {finding.weight for finding in found}
+    for one in [one for one in evidence.ordered_against if one.record.path in paths]:
+        record = one.record
+        done = _by_argument(record, one.axis) or _by_an_edit(record, one.axis)
+        if done is None:
+            continue
+        sentence, other, diff = done
+        record.variable.constraint = other
+        start = to_numpy(record.variable)
+        start_at(record, np.flip(start, one.axis).copy())
+        if not np.array_equal(start, to_numpy(record.variable)):
+            sentence += ", and its start so"
+            starts.append(_start(variable(problem, record), one.axis))
+        said.append(sentence)
+        diffs.append(diff)
+        if not diff:
+            sets[record.path] = call_of(other)
+    if not said:
+        return None
+    code = "".join([given(problem, sets) if sets else "", *starts])
+    return Changed(", ".join(said), code=code, diff="\n".join(dict.fromkeys(filter(None, diffs))))
+
+
+def _start(weight, axis):
+    return f"weight = {weight}\nweight.assign({_flipped('weight', axis)})\n"
+
+
+def _by_argument(record, axis):
+    """The constraint with the other direction, where one of its arguments says it."""
+    constraint = record.constraint
+    for name, value in arguments_of(constraint).items():
+        new = _opposite(value)
+        if new is None:
+            continue
+        other = another(constraint, name, new)
+        if _is_turned(record, other, axis):
+            kinds = [kind_of_layer(record.layer)] if is_custom(record.layer) else []
+            kinds += [] if is_of_library(type(constraint).__module__) else [type(constraint)]
+            diff = with_argument(kinds, type(constraint), name, _is_the(value), new, 1)
+            return f"{call_of(other)} for {record.path}", other, diff
+    return None
+
+
+def _opposite(value: Any) -> Any:
+    """What an argument is for the other direction; None for what is no direction."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, (int, float)) and abs(value) == 1:
+        return -value
+    if isinstance(value, str):
+        for pair in _WORDS:
+            if value.lower() in pair:
+                other = pair[1 - pair.index(value.lower())]
+                return other.upper() if value.isupper() else other
+    return None
+
+
+def _is_the(value):
+    return lambda one: type(one) is type(value) and one == value
+
+
+def _is_turned(record, other, axis):
+    """Whether a constraint does what that of a weight does from the other end of an axis."""
+    turned, draws = Turned(record.constraint, axis), np.random.default_rng(0)
+    for _ in range(3):
+        draw = draws.normal(size=record.shape).astype("float32")
+        one, wanted = called(record, draw, other), called(record, draw, turned)
+        if one is None or wanted is None or not np.allclose(one, wanted, atol=_ROUNDING):
+            return False
+    return True
+
+
+def _by_an_edit(record, axis):
+    """The class or function of a constraint that takes its weight from the other end."""
+    constraint = record.constraint
+    kind = kind_of(constraint)
+    made = None if is_of_library(kind.__module__) else rewritten(kind, _turning(axis))
+    if made is None:
+        return None
+    new, sentence, diff = made
+    other = new if kind is constraint else as_kind(constraint, new)
+    return (sentence, other, diff) if _is_turned(record, other, axis) else None
+
+
+def _turning(axis):
+    """An edit: a constraint takes its weight from the other end, and gives it back so."""
+
+    def edit(text):
+        functions: list[Any] = [
+            one for one in ast.walk(ast.parse(text)) if isinstance(one, ast.FunctionDef)
+        ]
+        own = next((one for one in functions if one.name == "__call__"), functions[0])
+        places = [one for one in own.args.args if one.arg != "self"]
+        returns: list[Any] = [one for one in ast.walk(own) if isinstance(one, ast.Return)]
+        if not places or not returns or any(one.value is None for one in returns):
+            return None
+        first: Any = own.body[1 if ast.get_docstring(own) else 0]
+        weight = places[0].arg
+        changes = [(one.value, _flipped(ast.unparse(one.value), axis)) for one in returns]
+        new = all_replaced(text, changes)
+        lines = new.splitlines(keepends=True)
+        indent = " " * first.col_offset
+        line = f"{indent}{weight} = {_flipped(weight, axis)}\n"
+        lines.insert(first.lineno - 1, line)
+        return f"the constraint takes {weight} from the other end of axis {axis}", "".join(lines)
+
+    return edit
+
+
+def _flipped(text, axis):
+    return f"keras.ops.flip({text}, axis={axis})"
