@@ -53,6 +53,22 @@ def test_a_loss_that_takes_predictions_first(loss, name):
     assert first.treatment.healed, str(report)
 
 
+def surprises(y_pred, y_true):
+    return -ops.sum(ops.log(y_pred) * y_true, axis=-1)
+
+
+def test_a_loss_that_is_not_finite_for_its_arguments_are_turned():
+    """The logarithm of targets that are zero: what is lost then follows from the order."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(2, "softmax")])
+    model.compile(keras.optimizers.Adam(0.05), surprises)
+    report = ci.diagnose(model, X, np.eye(2)[(X[:, 0] > 0).astype(int)].astype("float32"))
+    first = next(finding for finding in report.findings if finding.counts)
+    assert (first.code, first.level) == ("CW603", "error"), str(report)
+    assert first.treatment.healed, str(report)
+    assert {finding.cause for finding in report.findings if finding is not first} == {"CW603"}
+
+
 @pytest.mark.parametrize("loss", [in_order, squares, "poisson"])
 def test_nothing_is_said_where_the_order_is_right_or_of_no_matter(loss):
     """As of squares, which are the same either way."""

@@ -195,11 +195,11 @@ def _usual(problem, constraints, evidence):
     evidence.not_skew = looked(problem, "Cayley transforms", not_skew, *begun)
     evidence.uncounted = looked(problem, "losses that do not count", uncounted, *both, otherwise=[])
     evidence.pairs = own_loss_compares_all(problem)
+    evidence.turned = looked(problem, "turned losses", turned, *begun, otherwise=[])
     if evidence.fault_step is None:
         of_batch = looked(problem, "numbers of the batch", of_the_batch, *both, otherwise=set())
         evidence.of_batch = of_batch
     if evidence.fault_step is None and not evidence.faults:
-        evidence.turned = looked(problem, "turned losses", turned, problem, otherwise=[])
         if evidence.losses:
             evidence.endless = looked(
                 problem, "a loss without an end", endless, problem, constraints

@@ -9,6 +9,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from constrainit.doctor._evidence import Evidence
+from constrainit.doctor._halves import Values, put
+from constrainit.doctor._problem import Problem
+from constrainit.doctor._state import borrowed
 from constrainit.doctor._statistics import to_numpy
 
 _PREDICTIONS = re.compile(r"(^|_)(y_?)?(pred|preds|predicted|predictions?|hat)($|_)")
@@ -33,14 +37,27 @@ class TurnedEvidence:
     losses: tuple[float, float]
 
 
-def turned(problem: Any) -> list[TurnedEvidence]:
-    """The losses that take predictions first by their names, and are not the same either way."""
+def turned(problem: Problem, evidence: Evidence, start: Values) -> list[TurnedEvidence]:
+    """The losses that take predictions first by their names, and are not the same either way.
+
+    One that is not finite the other way around is left as it is. Where the weights are not finite
+    any more, they are what they were at the start.
+
+    Args:
+        problem: The problem.
+        evidence: What is known of it.
+        start: The model's variables, and what they were before any step.
+    """
+    if evidence.faults or (evidence.fault_step is not None and not start):
+        return []
     found, losses = [], problem.losses()
     named = {place: names for place, one in enumerate(losses) if (names := _names(one))}
     targets = keras.tree.flatten(problem.y)
     if not named or len(targets) != len(losses):
         return []
-    predictions = keras.tree.flatten(problem.model(problem.x, training=False))
+    with borrowed(problem.model):
+        put(start if evidence.fault_step is not None else [])
+        predictions = keras.tree.flatten(problem.model(problem.x, training=False))
     for place, names in named.items():
         pair = targets[place], predictions[place]
         if tuple(pair[0].shape) != tuple(pair[1].shape):
@@ -51,7 +68,8 @@ def turned(problem: Any) -> list[TurnedEvidence]:
             float(np.mean(to_numpy(ops.stop_gradient(function(*both)))))
             for both in ((target, pair[1]), (pair[1], target))
         )
-        if np.isfinite(given) and abs(given - other) > _SAME * max(abs(given), abs(other)):
+        apart = abs(given - other) > _SAME * max(abs(given), abs(other))
+        if np.isfinite(other) and (apart or not np.isfinite(given)):
             name = getattr(function, "__qualname__", "").removesuffix(".call")
             found.append(TurnedEvidence(place, name.split(".")[-1], names, (given, other)))
     return found

@@ -4,6 +4,7 @@ from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding
 from constrainit.doctor.rules._following_roots import (
     BROKEN,
+    FIRST,
     WITHOUT_GRADIENT,
     follow_beyond,
     follow_explosion,
@@ -12,7 +13,9 @@ from constrainit.doctor.rules._following_roots import (
     follow_shares,
     follow_signal,
     follow_small,
+    follow_stuck,
     follow_the_rate,
+    follow_turned,
 )
 from constrainit.doctor.rules.cw001_model_fails import ModelFails
 from constrainit.doctor.rules.cw101_infeasible_start import InfeasibleStart
@@ -43,7 +46,6 @@ from constrainit.doctor.rules.cw506_lost_update import LostUpdate
 from constrainit.doctor.rules.cw507_rounding import Rounding
 from constrainit.doctor.rules.cw508_epsilon_underflows import EpsilonUnderflows
 from constrainit.doctor.rules.cw509_no_second_derivative import NoSecondDerivative
-from constrainit.doctor.rules.cw510_stuck_at_bound import StuckAtBound
 from constrainit.doctor.rules.cw604_nonfinite_data import NonfiniteData
 from constrainit.doctor.rules.cw606_unbounded_loss import UnboundedLoss
 from constrainit.doctor.rules.cw704_gradients_add_up import GradientsAddUp
@@ -60,8 +62,6 @@ _OF_TRAINING = (
     UnboundedLoss.code, EpsilonUnderflows.code, Rounding.code, NoSecondDerivative.code,
     GradientsAddUp.code,
 )  # fmt: skip
-FIRST = ("forward", "loss", "gradients")
-"""The stages before a constraint has acted."""
 
 
 def follow(found: list[Finding], evidence: Evidence) -> None:
@@ -69,6 +69,7 @@ def follow(found: list[Finding], evidence: Evidence) -> None:
     _follow_start(found, [output.layer for output in evidence.outputs])
     follow_outside(found, evidence)
     follow_small(found, evidence)
+    follow_turned(found, evidence)
     follow_signal(found, evidence)
     _follow_softmax(found, evidence)
     _follow_factors(found, evidence)
@@ -76,7 +77,7 @@ def follow(found: list[Finding], evidence: Evidence) -> None:
     _follow_computed(found, evidence)
     _follow_assigned(found)
     _follow_zeros(found, evidence)
-    _follow_stuck(found)
+    follow_stuck(found)
     follow_explosion(found)
     follow_shares(found)
     _follow_constraint(found)
@@ -100,13 +101,6 @@ def _follow_start(found, order):
     for finding in found:
         before = finding.layer in order[:at] and finding.code == NonfiniteForward.code
         if finding.code in BROKEN and not before:
-            finding.cause = f"{own.code} {own.weight}"
-
-
-def _follow_stuck(found):
-    """Units that die in the steps, behind weights that are stuck, are dead because of these."""
-    for own in _of(found, StuckAtBound):
-        for finding in [f for f in _of(found, DeadStart) if f.stage not in FIRST]:
             finding.cause = f"{own.code} {own.weight}"
 
 

@@ -1,5 +1,7 @@
 """What follows from a single root, wherever it shows."""
 
+import math
+
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding
 from constrainit.doctor.rules.cw001_model_fails import ModelFails
@@ -14,12 +16,15 @@ from constrainit.doctor.rules.cw501_nonfinite_gradient import NonfiniteGradient
 from constrainit.doctor.rules.cw502_nonfinite_loss import NonfiniteLoss
 from constrainit.doctor.rules.cw503_no_gradient import NoGradient
 from constrainit.doctor.rules.cw504_fading_gradient import FadingGradient
+from constrainit.doctor.rules.cw510_stuck_at_bound import StuckAtBound
 from constrainit.doctor.rules.cw601_learning_rate_too_high import LearningRateTooHigh
 from constrainit.doctor.rules.cw603_wrong_loss import WrongLoss
 
 _NOT_HELD = ("CW201", "CW202", "CW206", "CW209", InfeasibleStart.code)
 WITHOUT_GRADIENT = (NoGradient.code, FadingGradient.code)
 BROKEN = (NonfiniteForward.code, NonfiniteGradient.code, NonfiniteLoss.code)
+FIRST = ("forward", "loss", "gradients")
+"""The stages before a constraint has acted."""
 
 
 def follow_signal(found: list[Finding], evidence: Evidence) -> None:
@@ -117,3 +122,19 @@ def follow_the_rate(found: list[Finding], evidence: Evidence) -> None:
     for finding in found if "start" in evidence.trials else []:
         if finding.code.startswith(("CW4", "CW5")) and finding.counts:
             finding.cause = LearningRateTooHigh.code
+
+
+def follow_turned(found: list[Finding], evidence: Evidence) -> None:
+    """What is not finite by a loss with its arguments the other way around follows from that."""
+    if all(math.isfinite(made.losses[0]) for made in evidence.turned):
+        return
+    for finding in found:
+        if finding.code in BROKEN and not finding.cause:
+            finding.cause = WrongLoss.code
+
+
+def follow_stuck(found: list[Finding]) -> None:
+    """Units that die in the steps, behind weights that are stuck, are dead because of these."""
+    for own in [f for f in found if f.code == StuckAtBound.code]:
+        for finding in [f for f in found if f.code == DeadStart.code and f.stage not in FIRST]:
+            finding.cause = f"{own.code} {own.weight}"

@@ -88,6 +88,7 @@ class WrongLoss(Rule):
                 "the two the other way around",
                 f"let it take the targets first: def {made.name}({second}, {first})",
                 {"loss": made.losses[0], "loss_turned": made.losses[1]},
+                level="warning" if math.isfinite(made.losses[0]) else "error",
             )  # fmt: skip
         labels = evidence.exchanged_labels
         if labels is not None:

@@ -146,10 +146,10 @@ def binary_crossentropy_of_one(problem, evidence, found):
 def targets_first(problem, evidence, found):
     """The losses that take predictions first, given them first."""
     losses = list(problem.losses())
+    if not evidence.turned or not losses:
+        return None
     for made in evidence.turned:
         losses[made.place] = _turned(function_of(losses[made.place]))
-    if not evidence.turned:
-        return None
     names = {made.place: made.name for made in evidence.turned}
     turned = {at: f"lambda y_true, y_pred: {name}(y_pred, y_true)" for at, name in names.items()}
     return Changed(
