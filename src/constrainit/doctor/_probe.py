@@ -68,6 +68,7 @@ from constrainit.doctor._rebuilt import note_rebuilt
 from constrainit.doctor._reloaded import lost_by_config
 from constrainit.doctor._reshaped import reshaped
 from constrainit.doctor._rounded_away import rounded_away
+from constrainit.doctor._same_inside import same_inside
 from constrainit.doctor._scales import unfit
 from constrainit.doctor._schedules import ends_early
 from constrainit.doctor._severed import severed
@@ -183,6 +184,10 @@ def _usual(problem, constraints, evidence):
     if evidence.faults or evidence.fault_step == 0:
         evidence.beyond = beyond(problem)
         evidence.finite_inside = finite_inside(problem, constraints, evidence, start)
+    evidence.same_inside = looked(
+        problem, "starts inside", same_inside, problem, constraints, evidence, start,
+        otherwise=set(),
+    )  # fmt: skip
     evidence.losses_of = looked(problem, "the least loss", describe_losses, *both, otherwise=[])
     evidence.severed = severed(problem, evidence)
     jumps = looked(problem, "jumps of the loss", with_jumps, *both)

@@ -29,6 +29,8 @@ class Asked:
         ordered_against: Weights whose order along an axis the data contradict.
         finite_inside: The paths of weights that start outside of their sets, where the first pass
             is not finite, and is with them inside.
+        same_inside: The paths of weights that start outside of their sets, where the model gives
+            the same as with them inside.
     """
 
     small_exponentials: Any = None
@@ -49,3 +51,4 @@ class Asked:
     uncut: Any = None
     ordered_against: list[Any] = field(default_factory=list)
     finite_inside: set[str] = field(default_factory=set)
+    same_inside: set[str] = field(default_factory=set)

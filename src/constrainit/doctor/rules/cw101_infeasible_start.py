@@ -25,6 +25,8 @@ _FINITE_INSIDE = (
     "it starts, they are not"
 )
 
+_SAME_INSIDE = ". What the model gives is the same with it inside"
+
 _MILD = 2.0
 _MOST = 0.9
 
@@ -104,6 +106,8 @@ class InfeasibleStart(Rule):
         A start that its constraint moves by less than 5 % of its norm, or whose units it only
         scales by less than two, is a note, unless the first pass is not finite by it. Both numbers
         separate the faulty models from the healthy ones among those collected; they are no theorem.
+        So is one of a constraint of the user's own with which a small model gives the same as with
+        its image, as of phases that are taken back by whole turns.
         Of a constraint of the user's own only its moves are known, not where its set ends. One that
         goes part of the way at each step, such as one with a `rate`, moves a weight little however
         far outside it is: reported is what would still have to lose half of its norm after 20
@@ -126,6 +130,7 @@ class InfeasibleStart(Rule):
                 yield self._of_late(made)
                 continue
             breaks = made.record.path in evidence.finite_inside
+            same = made.record.path in evidence.same_inside
             low, high = made.rescaled or (0.0, 0.0)
             more = (
                 f"; the constraint then only scales each unit by {span(low, high)}" if high else ""
@@ -137,14 +142,14 @@ class InfeasibleStart(Rule):
                 f"starts outside its set ({made.text}): {_outside(made)}, and the first forward "
                 "pass uses them as they are. Keras does not apply a constraint at initialization"
                 + _never(made) + more + _beside_units(made) + _of_entries(made)
-                + (_FINITE_INSIDE if breaks else ""),
+                + (_FINITE_INSIDE if breaks else "") + (_SAME_INSIDE if same else ""),
                 _fix(made, high, evidence.trained) + _of_units(made),
                 {
                     "violation": made.violation,
                     "share_moved": made.share_moved,
                     "jump": made.jump,
                 },
-                level="info" if harmless(made) and not breaks else "warning",
+                level="info" if (harmless(made) or same) and not breaks else "warning",
             )  # fmt: skip
 
     def _of_late(self, made):

@@ -37,6 +37,7 @@ class StartJump(Rule):
         for made in evidence.constraints:
             if made.step is None or made.update is None:
                 continue
+            same = made.record.path in evidence.same_inside
             if made.step > max(NOTICEABLE, 3 * made.update) and made.jump > NOTICEABLE:
                 yield self.at_weight(
                     made,
@@ -44,5 +45,5 @@ class StartJump(Rule):
                     f"gradient explains {percent(made.update)}: the rest is the constraint",
                     "start inside the set, see CW101",
                     {"step": made.step, "gradient_part": made.update},
-                    level="info" if harmless(made) else "warning",
+                    level="info" if harmless(made) or same else "warning",
                 )
