@@ -11,7 +11,15 @@ import constrainit as ci
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._finding import Finding
 from constrainit.doctor._problem import Problem
-from constrainit.doctor.treatments import constraints, data, models, outputs, softplus, source
+from constrainit.doctor.treatments import (
+    constraints,
+    data,
+    last_layers,
+    models,
+    outputs,
+    softplus,
+    source,
+)
 from constrainit.doctor.treatments._follow import follow
 from constrainit.doctor.treatments._remedy import Changed, Look, write
 
@@ -107,6 +115,10 @@ TREATED = {
         ),
         X, -np.abs(Y) - 1, "CW605", "with a bias that is free",
     ),
+    "a slope": (
+        lambda: sequential(layers.Dense(1, use_bias=False, kernel_constraint="max_norm")),
+        np.abs(X), 20 * np.abs(X[:, :1]) + 20, "CW605", "max_value=20.0 in place of 2",
+    ),
     "an axis of ours": (
         lambda: sequential(
             layers.Dense(8, "tanh"), layers.Dense(1, kernel_constraint=ci.Simplex(axis=1))
@@ -147,7 +159,7 @@ def test_healthy_models_are_left_alone():
     report = ci.diagnose(model, X, KINDS % 2)
     for remedy in (
         data.labels_from_zero, outputs.sigmoid_of_one, softplus.softplus_at_the_end,
-        outputs.other_logits, models.bias_at_the_end, models.unit_for_each_class,
+        outputs.other_logits, last_layers.bias_at_the_end, models.unit_for_each_class,
         models.scaled_outputs, constraints.along_an_axis_that_exists, source.with_a_gradient,
         source.along_inputs,
     ):  # fmt: skip
