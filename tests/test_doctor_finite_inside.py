@@ -97,3 +97,43 @@ def test_other_starts_are_not_blamed(parts, x):
     report = diagnosed(parts, x, np.ones((len(x), 1), "float32"))
     assert not any("inside from the start" in f.message for f in report.findings), str(report)
     assert not report.evidence.finite_inside
+
+
+@keras.saving.register_keras_serializable("finite_inside")
+class AtLeast(keras.constraints.Constraint):
+    """Sizes of a number at least, in the place of decays."""
+
+    def __call__(self, w):
+        return ops.maximum(ops.abs(w), 0.5)
+
+
+@keras.saving.register_keras_serializable("finite_inside")
+class Growth(layers.Layer):
+    """A state that feeds upon itself."""
+
+    def build(self, shape):
+        start = keras.initializers.RandomUniform(-0.6, -0.5, seed=1)
+        self.rate = self.add_weight(
+            shape=shape[-1:], initializer=start, constraint=AtLeast(), name="rate"
+        )
+
+    def call(self, x):
+        state = 1.0 + ops.abs(x)
+        for _ in range(8):
+            state = state * ops.exp(self.rate * state)
+        return state
+
+
+def test_a_constraint_that_takes_a_start_to_where_the_model_is_not_finite():
+    """It turns the sign of what has to be negative: what is lost after the first step follows."""
+    report = diagnosed([Growth(), layers.Dense(1)], X, np.abs(X[:, :1]))
+    first = report.findings[0]
+    assert first.code == "CW101", str(report)
+    assert first.weight.endswith("/rate")
+    assert "as its constraint makes it, they are not" in first.message
+    broken = [f for f in report.findings if f.code in ("CW401", "CW501", "CW502")]
+    assert broken
+    assert all(f.cause.startswith("CW101") for f in broken)
+    assert first.treatment is not None
+    assert first.treatment.healed
+    assert "+        w = -w\n" in first.treatment.diff

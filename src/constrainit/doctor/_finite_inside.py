@@ -32,20 +32,12 @@ def finite_inside(
         evidence: What is known of it.
         start: The model's variables, and what they were before any step; empty if not known.
     """
-    outside = [made for made in evidence.constraints if is_outside(made)]
     fails = evidence.fault_step == 0 or {"loss", "gradients"} & set(evidence.faults)
-    if not outside or not start or not fails:
-        return set()
-    kept = {id(variable): value for variable, value in start}
-    images = [(made, _image(constraints, made, kept)) for made in outside]
-    inside = [(made, image) for made, image in images if image is not None]
+    inside = _images(constraints, evidence, start) if fails else []
     with borrowed(problem.model), problem.keeping_optimizer():
 
         def is_finite(moved):
-            put(start)
-            for made, image in moved:
-                made.record.assign(ops.cast(image, made.record.dtype))
-            return _is_finite(problem)
+            return _is_finite(problem, start, moved)
 
         if not inside or is_finite([]) or not is_finite(inside):
             return set()
@@ -57,6 +49,35 @@ def finite_inside(
     return {made.record.path for made, _ in alone or inside}
 
 
+def lost_inside(problem: Problem, constraints: Any, evidence: Evidence, start: Values) -> set[str]:
+    """The paths of weights that start outside, with which the first pass is finite only as they do.
+
+    With one of them as its constraint makes it, it is not; all are named where it takes several.
+
+    Args:
+        problem: The problem.
+        constraints: Those of the model.
+        evidence: What is known of it.
+        start: The model's variables, and what they were before any step; empty if not known.
+    """
+    fails = evidence.fault_step and not evidence.faults
+    inside = _images(constraints, evidence, start) if fails else []
+    with borrowed(problem.model), problem.keeping_optimizer():
+        if not inside or not _is_finite(problem, start, []):
+            return set()
+        alone = [one for one in inside[:_MOST] if not _is_finite(problem, start, [one])]
+        together = alone or _is_finite(problem, start, inside)
+    return {made.record.path for made, _ in alone or ([] if together else inside)}
+
+
+def _images(constraints, evidence, start):
+    """What starts outside of its set, with what its constraint makes of it."""
+    kept = {id(variable): value for variable, value in start}
+    outside = [made for made in evidence.constraints if is_outside(made)] if kept else []
+    images = [(made, _image(constraints, made, kept)) for made in outside]
+    return [(made, image) for made, image in images if image is not None]
+
+
 def _image(constraints: Any, made: ConstraintEvidence, kept: dict[int, Any]) -> Any:
     value = kept.get(id(made.record.variable))
     return None if value is None else constraints.image(made.record, to_numpy(value))
@@ -66,8 +87,11 @@ def _without(pairs: Iterable[tuple[Any, Any]], one: tuple[Any, Any]) -> list[tup
     return [pair for pair in pairs if pair is not one]
 
 
-def _is_finite(problem):
-    """Whether the loss and all gradients of a step from the present weights are finite."""
+def _is_finite(problem, start, moved):
+    """Whether loss and all gradients of a step are finite, from the start but for some weights."""
+    put(start)
+    for made, image in moved:
+        made.record.assign(ops.cast(image, made.record.dtype))
     try:
         stepped = problem.step()
         lost = [float(numbers[WEIGHT_NUMBERS.index("nonfinite")]) for numbers in stepped.weights]

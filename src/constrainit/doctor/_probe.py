@@ -25,7 +25,7 @@ from constrainit.doctor._erasing import erasing
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._exchanged_labels import exchanged_labels
 from constrainit.doctor._far_targets import far_targets
-from constrainit.doctor._finite_inside import finite_inside
+from constrainit.doctor._finite_inside import finite_inside, lost_inside
 from constrainit.doctor._following_weights import is_to_stay, of_weights, with_live_views
 from constrainit.doctor._frames import fault, layer_in
 from constrainit.doctor._frozen import all_frozen, frozen_above
@@ -184,6 +184,7 @@ def _usual(problem, constraints, evidence):
     if evidence.faults or evidence.fault_step == 0:
         evidence.beyond = beyond(problem)
         evidence.finite_inside = finite_inside(problem, constraints, evidence, start)
+    evidence.lost_inside = lost_inside(problem, constraints, evidence, start)
     evidence.same_inside = looked(
         problem, "starts inside", same_inside, problem, constraints, evidence, start,
         otherwise=set(),

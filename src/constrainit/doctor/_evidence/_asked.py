@@ -29,6 +29,7 @@ class Asked:
         ordered_against: Weights whose order along an axis the data contradict.
         finite_inside: The paths of weights that start outside of their sets, where the first pass
             is not finite, and is with them inside.
+        lost_inside: The paths of such weights where it is finite, and is not with them inside.
         same_inside: The paths of weights that start outside of their sets, where the model gives
             the same as with them inside.
     """
@@ -52,3 +53,4 @@ class Asked:
     ordered_against: list[Any] = field(default_factory=list)
     finite_inside: set[str] = field(default_factory=set)
     same_inside: set[str] = field(default_factory=set)
+    lost_inside: set[str] = field(default_factory=set)

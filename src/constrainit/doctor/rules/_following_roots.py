@@ -65,7 +65,7 @@ def follow_beyond(found: list[Finding]) -> None:
 
 def follow_outside(found: list[Finding], evidence: Evidence) -> None:
     """What is not finite, or raises, by weights outside of their sets follows from their start."""
-    paths = evidence.finite_inside
+    paths = evidence.finite_inside | evidence.lost_inside
     own = next((f for f in found if f.code == InfeasibleStart.code and f.weight in paths), None)
     if own is None:
         return

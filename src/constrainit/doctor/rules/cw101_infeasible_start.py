@@ -25,6 +25,15 @@ _FINITE_INSIDE = (
     "it starts, they are not"
 )
 
+_LOST_INSIDE = (
+    ". As it starts, the loss and all gradients of the first pass are finite; as its constraint "
+    "makes it, they are not"
+)
+_BY_ITS_SIGN = (
+    "look at what the constraint makes of it, and with which sign the layer takes that: one of the "
+    "two is not what is meant"
+)
+
 _SAME_INSIDE = ". What the model gives is the same with it inside"
 
 _MILD = 2.0
@@ -131,6 +140,7 @@ class InfeasibleStart(Rule):
                 continue
             breaks = made.record.path in evidence.finite_inside
             same = made.record.path in evidence.same_inside
+            lost = made.record.path in evidence.lost_inside
             low, high = made.rescaled or (0.0, 0.0)
             more = (
                 f"; the constraint then only scales each unit by {span(low, high)}" if high else ""
@@ -142,14 +152,15 @@ class InfeasibleStart(Rule):
                 f"starts outside its set ({made.text}): {_outside(made)}, and the first forward "
                 "pass uses them as they are. Keras does not apply a constraint at initialization"
                 + _never(made) + more + _beside_units(made) + _of_entries(made)
-                + (_FINITE_INSIDE if breaks else "") + (_SAME_INSIDE if same else ""),
-                _fix(made, high, evidence.trained) + _of_units(made),
+                + (_FINITE_INSIDE if breaks else "") + (_SAME_INSIDE if same else "")
+                + (_LOST_INSIDE if lost else ""),
+                _BY_ITS_SIGN if lost else _fix(made, high, evidence.trained) + _of_units(made),
                 {
                     "violation": made.violation,
                     "share_moved": made.share_moved,
                     "jump": made.jump,
                 },
-                level="info" if (harmless(made) or same) and not breaks else "warning",
+                level="info" if (harmless(made) or same) and not breaks | lost else "warning",
             )  # fmt: skip
 
     def _of_late(self, made):

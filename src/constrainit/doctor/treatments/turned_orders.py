@@ -1,4 +1,4 @@
-"""A remedy for an order that the data contradict: the other way round."""
+"""Remedies for an order, or a sign, that is the opposite of what is meant: the other way round."""
 
 import ast
 from typing import Any
@@ -101,39 +101,67 @@ def _is_turned(record, other, axis):
 
 def _by_an_edit(record, axis):
     """The class or function of a constraint that takes its weight from the other end."""
+    made = _edited(record, lambda text: _flipped(text, axis), f"from the other end of axis {axis}")
+    return made if made is not None and _is_turned(record, made[1], axis) else None
+
+
+def with_the_other_sign(problem, evidence, found):
+    """A constraint that takes its weight with the other sign, in which the start is a member."""
+    said, diffs, paths = [], [], {finding.weight for finding in found} & evidence.lost_inside
+    for made in [one for one in evidence.constraints if one.record.path in paths]:
+        record, start = made.record, to_numpy(made.record.variable)
+        done = _edited(record, _negative, "with the other sign")
+        if done is None:
+            continue
+        image = called(record, start, done[1])
+        if image is None or not np.allclose(image, start, atol=_ROUNDING):
+            continue
+        record.variable.constraint = done[1]
+        said.append(done[0])
+        diffs.append(done[2])
+    if not said:
+        return None
+    return Changed(", ".join(dict.fromkeys(said)), diff="\n".join(dict.fromkeys(diffs)))
+
+
+def _edited(record, around, how):
+    """A constraint with something around what it takes and gives: its text, itself and a diff."""
     constraint = record.constraint
     kind = kind_of(constraint)
-    made = None if is_of_library(kind.__module__) else rewritten(kind, _turning(axis))
+    made = None if is_of_library(kind.__module__) else rewritten(kind, _with_around(around, how))
     if made is None:
         return None
     new, sentence, diff = made
-    other = new if kind is constraint else as_kind(constraint, new)
-    return (sentence, other, diff) if _is_turned(record, other, axis) else None
+    return sentence, new if kind is constraint else as_kind(constraint, new), diff
 
 
-def _turning(axis):
-    """An edit: a constraint takes its weight from the other end, and gives it back so."""
+def _with_around(around, how):
+    """An edit: a constraint does something to its weight first, and again to what it gives."""
 
     def edit(text):
         functions: list[Any] = [
             one for one in ast.walk(ast.parse(text)) if isinstance(one, ast.FunctionDef)
         ]
-        own = next((one for one in functions if one.name == "__call__"), functions[0])
-        places = [one for one in own.args.args if one.arg != "self"]
-        returns: list[Any] = [one for one in ast.walk(own) if isinstance(one, ast.Return)]
-        if not places or not returns or any(one.value is None for one in returns):
+        own = next((one for one in functions if one.name == "__call__"), None)
+        own = functions[0] if own is None and len(functions) == 1 else own
+        if own is None:
             return None
-        first: Any = own.body[1 if ast.get_docstring(own) else 0]
-        weight = places[0].arg
-        changes = [(one.value, _flipped(ast.unparse(one.value), axis)) for one in returns]
-        new = all_replaced(text, changes)
-        lines = new.splitlines(keepends=True)
-        indent = " " * first.col_offset
-        line = f"{indent}{weight} = {_flipped(weight, axis)}\n"
-        lines.insert(first.lineno - 1, line)
-        return f"the constraint takes {weight} from the other end of axis {axis}", "".join(lines)
+        weight = next((one.arg for one in own.args.args if one.arg != "self"), None)
+        returns: list[Any] = [one for one in ast.walk(own) if isinstance(one, ast.Return)]
+        if weight is None or not returns or any(one.value is None for one in returns):
+            return None
+        changes = [(one.value, around(ast.unparse(one.value))) for one in returns]
+        lines = all_replaced(text, changes).splitlines(keepends=True)
+        first: Any = own.body[1 if ast.get_docstring(own) and len(own.body) > 1 else 0]
+        first_line = f"{' ' * first.col_offset}{weight} = {around(weight)}\n"
+        lines.insert(first.lineno - 1, first_line)
+        return f"the constraint takes {weight} {how}", "".join(lines)
 
     return edit
+
+
+def _negative(text):
+    return f"-{text}" if text.isidentifier() else f"-({text})"
 
 
 def _flipped(text, axis):
