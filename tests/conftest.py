@@ -143,7 +143,7 @@ def pytest_collection_modifyitems(config, items):
 def _is_dealt(item, backend):
     """Whether this backend runs a test.
 
-    PyTorch, which compiles nothing, runs all, and each of the others a quarter. A test that is
+    PyTorch, which compiles nothing, runs all, and each of the others a fifth. A test that is
     marked `everywhere`, for what a step, a loop or an engine of a backend does, is run by all.
     Of those that are marked `in_turns(every=n)`, for what no compiler has a part in, JAX and
     TensorFlow run one in `n` each, and PyTorch the others. What is skipped somewhere is in no turn:
@@ -152,7 +152,7 @@ def _is_dealt(item, backend):
     if item.get_closest_marker("everywhere") or item.get_closest_marker("skipif"):
         return True
     mark = item.get_closest_marker("in_turns")
-    every = mark.kwargs["every"] if mark else 4
+    every = mark.kwargs["every"] if mark else 5
     # By its name, so that a new test changes nobody's turn.
     place = zlib.crc32(item.nodeid.encode()) % every
     turn = {0: "jax", every // 2 if mark else 3: "tensorflow"}.get(place, "torch")
