@@ -78,6 +78,7 @@ from constrainit.doctor._slow import too_slow
 from constrainit.doctor._small_exponentials import small_exponentials
 from constrainit.doctor._stretches import stretches
 from constrainit.doctor._training import Training
+from constrainit.doctor._transposed import transposed
 from constrainit.doctor._turned import turned
 from constrainit.doctor._twice import bounded_twice
 from constrainit.doctor._uncounted import uncounted
@@ -184,6 +185,7 @@ def _usual(problem, constraints, evidence):
     if evidence.faults or evidence.fault_step == 0:
         evidence.beyond = beyond(problem)
         evidence.finite_inside = finite_inside(problem, constraints, evidence, start)
+    evidence.transposed = transposed(constraints, evidence, start)
     evidence.lost_inside = lost_inside(problem, constraints, evidence, start)
     evidence.same_inside = looked(
         problem, "starts inside", same_inside, problem, constraints, evidence, start,

@@ -29,6 +29,8 @@ class Asked:
         ordered_against: Weights whose order along an axis the data contradict.
         finite_inside: The paths of weights that start outside of their sets, where the first pass
             is not finite, and is with them inside.
+        transposed: The paths of square weights that start far outside of their sets, and inside if
+            rows and columns change places.
         lost_inside: The paths of such weights where it is finite, and is not with them inside.
         same_inside: The paths of weights that start outside of their sets, where the model gives
             the same as with them inside.
@@ -54,3 +56,4 @@ class Asked:
     finite_inside: set[str] = field(default_factory=set)
     same_inside: set[str] = field(default_factory=set)
     lost_inside: set[str] = field(default_factory=set)
+    transposed: set[str] = field(default_factory=set)

@@ -93,6 +93,9 @@ class WrongAxis(Rule):
             if made.held is not None:
                 yield self._by_start(made)
                 continue
+            if made.record.path in evidence.transposed:
+                yield self._of_transpose(made)
+                continue
             axes = wrong_axes(made.record)
             if axes is None and made.axes is not None and made.record.axes is not None:
                 axes = made.axes, made.record.axes
@@ -143,6 +146,17 @@ class WrongAxis(Rule):
             f"{used}: the first step moves it by {percent(made.jump, 'its norm')}, away from there",
             f"write axis={right} in place of axis={used}",
             {"axis": [used], "unit_axes": [right], "jump": made.jump},
+        )
+
+    def _of_transpose(self, made):
+        """A finding where the start is inside if rows and columns change places."""
+        return self.at_weight(
+            made,
+            f"its constraint {_name(made)} moves the start by {percent(made.jump, 'its norm')}, "
+            "and leaves the transpose of it as it is: what it has for each row acts along the "
+            f"columns, or the other way around, as both are {made.record.shape[0]}",
+            "lay it out along the other axis, as with keras.ops.expand_dims(..., -1)",
+            {"jump": made.jump},
         )
 
     def _of_a_matrix(self, made, used, right):

@@ -87,6 +87,7 @@ REMEDIES = (
     Remedy(("CW224",), reaching.wider, saved=False, trains=True),
     Remedy(("CW226",), turned_orders.the_other_way_round, saved=False, trains=True),
     Remedy(("CW411",), wider.of_singular_values, trains=True),
+    Remedy(("CW301",), turned_orders.transposed, saved=False),
     Remedy(("CW101", "CW102"), turned_orders.with_the_other_sign, saved=False),
     Remedy(("CW101", "CW102", "CW104"), starts.inside, moves=True),
     Remedy(("CW105",), spaced.spaced_as_tried, moves=True),

@@ -1,4 +1,4 @@
-"""Remedies for an order, or a sign, that is the opposite of what is meant: the other way round."""
+"""Remedies for an order, a sign or an axis that is the opposite of what is meant."""
 
 import ast
 from typing import Any
@@ -124,6 +124,20 @@ def with_the_other_sign(problem, evidence, found):
     return Changed(", ".join(dict.fromkeys(said)), diff="\n".join(dict.fromkeys(diffs)))
 
 
+def transposed(problem, evidence, found):
+    """Constraints that take the transpose of their weight, of which the start is a member."""
+    said, diffs, paths = [], [], {finding.weight for finding in found} & evidence.transposed
+    for made in [one for one in evidence.constraints if one.record.path in paths]:
+        done = _edited(made.record, _transpose, "transposed")
+        if done is not None:
+            made.record.variable.constraint = done[1]
+            said.append(done[0])
+            diffs.append(done[2])
+    if not said:
+        return None
+    return Changed(", ".join(dict.fromkeys(said)), diff="\n".join(dict.fromkeys(diffs)))
+
+
 def _edited(record, around, how):
     """A constraint with something around what it takes and gives: its text, itself and a diff."""
     constraint = record.constraint
@@ -162,6 +176,10 @@ def _with_around(around, how):
 
 def _negative(text):
     return f"-{text}" if text.isidentifier() else f"-({text})"
+
+
+def _transpose(text):
+    return f"keras.ops.transpose({text})"
 
 
 def _flipped(text, axis):
