@@ -31,6 +31,25 @@ def counted(report):
 
 
 @registered
+class NoBias(keras.constraints.Constraint):
+    """A bias that is held at zero."""
+
+    def __call__(self, w):
+        return ops.zeros_like(w)
+
+
+@pytest.mark.in_turns(every=16)
+@pytest.mark.parametrize(("argument", "level"), [("bias", "info"), ("kernel", "warning")])
+def test_a_bias_that_is_held_at_zero_is_a_note(argument, level):
+    """As if there was none, which may be meant; a kernel of zeros is not."""
+    own = {f"{argument}_constraint": NoBias(), "kernel_initializer": "ones"}
+    if argument == "kernel":
+        own["kernel_initializer"] = "zeros"
+    report = ci.diagnose(sequential(layers.Dense(1, **own)), X, Y)
+    assert [f.level for f in report.findings if f.code == "CW212"] == [level], str(report)
+
+
+@registered
 class Bjorck(keras.constraints.Constraint):
     """Newton's iteration for the orthogonal factor, which diverges from far outside."""
 

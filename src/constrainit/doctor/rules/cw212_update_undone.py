@@ -38,9 +38,9 @@ class UpdateUndone(Rule):
     Known limits:
         Reported where the opposites of the updates are taken back as well: a weight that is held at
         a bound of its set, from where it can come back, is not. Models of which fewer than four
-        steps are taken are not looked at, nor is a `Fixed` weight, which is meant to stay. Steps of
-        one length are told where steps of SGD that are as long take a twentieth off the loss of
-        examples that are not trained on.
+        steps are taken are not looked at, nor is a `Fixed` weight, which is meant to stay. A bias
+        that starts at zero and is held there is a note. Steps of one length are told where steps of
+        SGD that are as long take a twentieth off the loss of examples that are not trained on.
 
     Source:
         datascience.stackexchange.com/questions/14533; Courbariaux, Bengio and David, BinaryConnect
@@ -75,6 +75,7 @@ class UpdateUndone(Rule):
                     **pulled,
                     **compares,
                 },
+                level="info" if _is_no_bias(made) else self.level,
             )
         if evidence.alike is not None:
             yield self._alike(evidence.alike)
@@ -105,6 +106,12 @@ class UpdateUndone(Rule):
             "does, which lets it move",
             {"signs": 1, "update": made.update or 0.0},
         )  # fmt: skip
+
+
+def _is_no_bias(made):
+    """Whether it is a bias that starts at zero and is held there, as if there was none."""
+    zero = made.image is not None and not made.image.norm and not made.start.norm
+    return made.always and zero and made.record.argument == "bias"
 
 
 def _pulls(made):
@@ -193,6 +200,8 @@ def _fix(made, axis):
         return (
             f"add up along axis={_others(made, axis)[0]}, of which the weights share a sum or norm"
         )
+    if _is_no_bias(made):
+        return "leave it out, with use_bias=False, if that is meant"
     if made.always:
         return (
             "leave the weight free to move inside of a set, or make it trainable=False; bounds "
