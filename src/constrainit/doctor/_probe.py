@@ -34,6 +34,7 @@ from constrainit.doctor._graph_constants import graph_constants
 from constrainit.doctor._halves import values_of
 from constrainit.doctor._held_by_functions import with_trainings
 from constrainit.doctor._hidden import hidden_weights
+from constrainit.doctor._identities import identities
 from constrainit.doctor._in_prediction import in_prediction
 from constrainit.doctor._indices import cut_indices
 from constrainit.doctor._jumps import with_jumps
@@ -196,6 +197,7 @@ def _usual(problem, constraints, evidence):
     evidence.uncounted = looked(problem, "losses that do not count", uncounted, *both, otherwise=[])
     evidence.pairs = own_loss_compares_all(problem)
     evidence.turned = looked(problem, "turned losses", turned, *begun, otherwise=[])
+    evidence.identities = identities(problem, evidence, start)
     if evidence.fault_step is None:
         of_batch = looked(problem, "numbers of the batch", of_the_batch, *both, otherwise=set())
         evidence.of_batch = of_batch

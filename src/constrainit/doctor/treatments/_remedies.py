@@ -79,6 +79,7 @@ REMEDIES = (
     Remedy(("CW405",), flags.zeros_trained, trains=True),
     Remedy(("CW222",), flags.statistics_sooner),
     Remedy(("CW223",), adapted.to_the_batch),
+    Remedy(("CW223",), flags.normalizations_trained, trains=True),
     # Two hundred steps from it have been taken.
     Remedy(("CW403",), starts_inside.of_picked_rows, moves=True),
     Remedy(("CW103",), finite_starts.finite_entries),
