@@ -15,6 +15,7 @@ from constrainit.doctor._computed import computed_once
 from constrainit.doctor._constants import nonfinite_constants
 from constrainit.doctor._constraints import Constraints
 from constrainit.doctor._copies import copies, kept_behind, kept_copies, left_behind
+from constrainit.doctor._costly_truth import costly_truth
 from constrainit.doctor._data import describe_data, describe_losses
 from constrainit.doctor._drawn_anew import drawn_anew
 from constrainit.doctor._dropped import dropped
@@ -240,6 +241,7 @@ def _usual(problem, constraints, evidence):
         evidence.wide_sines = wide_sines(problem, evidence, start)
         evidence.reshaped = reshaped(problem, evidence, start)
         evidence.exchanged_labels = exchanged_labels(problem, evidence, start)
+        evidence.costly_truth = costly_truth(problem, evidence, start)
         evidence.hidden = with_trainings(problem, evidence.hidden, start)
         evidence.wide_steps = wide_steps(problem, constraints, evidence, start)
         evidence.pressed = pressed(problem, constraints, evidence, start)

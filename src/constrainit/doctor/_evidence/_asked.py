@@ -28,6 +28,7 @@ class Asked:
         uncut: Weights that a `stop_gradient` keeps from learning what they could.
         ordered_against: Weights whose order along an axis the data contradict.
         identities: Frozen normalizations with the statistics of new ones, that should be trained.
+        costly_truth: A loss that is largest where predictions are the targets.
         finite_inside: The paths of weights that start outside of their sets, where the first pass
             is not finite, and is with them inside.
     """
@@ -50,4 +51,5 @@ class Asked:
     uncut: Any = None
     ordered_against: list[Any] = field(default_factory=list)
     identities: Any = None
+    costly_truth: Any = None
     finite_inside: set[str] = field(default_factory=set)
