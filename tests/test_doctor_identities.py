@@ -15,7 +15,7 @@ X = DRAWS.normal(size=(64, 6)).astype("float32")
 Y = np.tanh(X[:, :1] - X[:, 1:2])
 
 
-def network(size, statistics=None, blocks=5):
+def network(size, statistics=(), blocks=5):
     """Blocks that add to what they are given, with frozen normalizations."""
     keras.utils.set_random_seed(0)
     inputs = keras.Input((6,))
@@ -26,7 +26,7 @@ def network(size, statistics=None, blocks=5):
         inner = norms[-1](layers.Dense(8, kernel_initializer=start)(h))
         h = layers.Add()([h, layers.ReLU()(inner)])
     model = keras.Model(inputs, layers.Dense(1)(h))
-    for norm in norms if statistics is not None else ():
+    for norm in norms if statistics else ():
         norm.moving_mean.assign(np.full(8, statistics[0]))
         norm.moving_variance.assign(np.full(8, statistics[1]))
     model.compile(keras.optimizers.SGD(0.02, momentum=0.9), "mse")

@@ -8,6 +8,7 @@ from constrainit.doctor._added import leaves_by_a_sum
 from constrainit.doctor._alike import alike
 from constrainit.doctor._atoms import note_atoms
 from constrainit.doctor._attached import misplaced, quantized, replaced, unattached
+from constrainit.doctor._backwards import backwards
 from constrainit.doctor._bending import bending
 from constrainit.doctor._beyond import beyond
 from constrainit.doctor._clipped import clipped
@@ -240,6 +241,7 @@ def _usual(problem, constraints, evidence):
         evidence.levelled = levelled(problem, evidence, start)
         evidence.wide_sines = wide_sines(problem, evidence, start)
         evidence.reshaped = reshaped(problem, evidence, start)
+        evidence.backwards = backwards(problem, evidence, start)
         evidence.exchanged_labels = exchanged_labels(problem, evidence, start)
         evidence.costly_truth = costly_truth(problem, evidence, start)
         evidence.hidden = with_trainings(problem, evidence.hidden, start)

@@ -29,6 +29,7 @@ class Asked:
         ordered_against: Weights whose order along an axis the data contradict.
         identities: Frozen normalizations with the statistics of new ones, that should be trained.
         costly_truth: A loss that is largest where predictions are the targets.
+        backwards: Recurrences whose sequences should be turned along time.
         finite_inside: The paths of weights that start outside of their sets, where the first pass
             is not finite, and is with them inside.
     """
@@ -52,4 +53,5 @@ class Asked:
     ordered_against: list[Any] = field(default_factory=list)
     identities: Any = None
     costly_truth: Any = None
+    backwards: Any = None
     finite_inside: set[str] = field(default_factory=set)

@@ -155,6 +155,7 @@ REMEDIES = (
     Remedy(("CW416",), own_lines.softer_softmax, saved=False, trains=True),
     Remedy(("CW402",), own_lines.within_its_window, saved=False, trains=True),
     Remedy(("CW418",), phases.one_function, saved=False),
+    Remedy(("CW419",), ways_around.steps_in_order, saved=False, trains=True),
     Remedy(("CW417",), ways_around.axes_exchanged, saved=False, trains=True),
     Remedy(("CW408",), models.more_rows),
     Remedy(("CW414",), codes.whole_again, saved=False, trains=True),
