@@ -9,7 +9,6 @@ import numpy as np
 from constrainit._words import listed
 from constrainit.doctor._evidence import Evidence, LossEvidence
 from constrainit.doctor._far_points import is_bounded
-from constrainit.doctor._far_targets import is_free
 from constrainit.doctor._halves import Halves, Values, can_be_halved, tried, values_of
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._statistics import to_numpy
@@ -49,7 +48,9 @@ def within_reach(
         start: The model's variables, and what they were before any step.
     """
     known = evidence.losses_of
-    if len(known) != 1 or not is_free(known[0]) or not can_be_halved(problem) or evidence.trained:
+    if len(known) != 1 or not _has_no_end(known[0]) or not can_be_halved(problem):
+        return known
+    if evidence.trained:
         return known
     if not any(name in known[0].name for name in _DISTANCES) or _ends_freely(
         problem, constraints, known[0]
@@ -77,6 +78,15 @@ def _bounded(made, found, paths):
         why = f"{whose}, with {listed(paths)} as large as their constraints let them be,"
     low, high = found
     return replace(made, low=low, high=high, why=why, held=paths[0] if paths else "", reaches=True)
+
+
+def _has_no_end(made):
+    """Whether an output that is to give finite numbers has no bounds by its activation, or one.
+
+    Weights that may not be negative give it one.
+    """
+    open_ended = np.isinf([made.low, made.high]).any()
+    return bool(open_ended and made.goals and made.classes is None and not made.target.nonfinite)
 
 
 def _ends_freely(problem, constraints, made):
