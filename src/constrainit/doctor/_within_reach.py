@@ -20,7 +20,10 @@ _FAR = (1e2, 1e4)
 _GROWS = 1.02
 """Outputs that become no more times as large, of weights a hundred times as large, are bounded."""
 
-_WAYS = 6
+_WAYS = 7
+_APART = 5.0
+"""The deviation of the logarithms of entries of which a few are far above all others."""
+
 _STEPS, _RATE = 60, 0.1
 """Of a training that is to bring the outputs as near to the targets as they get."""
 
@@ -124,9 +127,14 @@ def _reach(problem, constraints):
 
 
 def _direction(variable, way, place, draws):
-    """A random direction, or one of like entries, of a sign that differs between weights."""
+    """A random direction, or one of like entries, of a sign that differs between weights.
+
+    The last is of entries above zero of which a few are far above all others, as of shares.
+    """
     if way == 0:
         return draws.normal(size=variable.shape)
+    if way == _WAYS - 1:
+        return np.exp(_APART * draws.normal(size=variable.shape))
     sign = (1, 1 if place else -1, (-1) ** place)[way - 1] if way < 4 else draws.choice((-1, 1))
     return np.full(variable.shape, float(sign))
 

@@ -133,6 +133,7 @@ REMEDIES = (
     Remedy(("CW605",), data.without_the_first_column, saved=False),
     Remedy(("CW605",), data.labels_of_zero_and_one, saved=False),
     Remedy(("CW605",), data.labels_of_both_signs, saved=False),
+    *(Remedy(("CW605",), wider.one_by_its_sign(at), trains=True) for at in (0, -1)),
     Remedy(("CW605",), models.bias_at_the_end),
     Remedy(("CW605",), outputs.no_last_activation),
     Remedy(("CW605",), data.labels_that_fit, saved=False),
