@@ -88,3 +88,37 @@ def test_enlarged_rounding_mixes_no_examples():
     model.compile("adam", "mse")
     report = ci.diagnose(model, x, Y)
     assert "CW415" not in [finding.code for finding in report.findings], str(report)
+
+
+@keras.saving.register_keras_serializable("each_example")
+class Centred(layers.Layer):
+    """A table of heights from zero on, less its mean over the batch."""
+
+    def __init__(self, always=True, **kwargs):
+        super().__init__(**kwargs)
+        self.always = always
+
+    def build(self, shape):
+        self.heights = self.add_weight((4, 1), name="heights", initializer="zeros")
+        self.mean = self.add_weight((1,), name="mean", initializer="zeros", trainable=False)
+
+    def call(self, x, training=False):
+        near = ops.relu(1.0 - ops.abs(x[:, :1] - ops.arange(-2.0, 2.0)))
+        f = ops.matmul(near, self.heights)
+        if training and not self.always:
+            self.mean.assign(0.5 * self.mean + 0.5 * ops.stop_gradient(ops.mean(f, axis=0)))
+        return f - (ops.mean(f, axis=0) if self.always or training else self.mean)
+
+    def get_config(self):
+        return {**super().get_config(), "always": self.always}
+
+
+@pytest.mark.parametrize("always", [True, False])
+def test_what_is_centred_over_the_batch(always):
+    """Weights that start at zero hide it until the steps; statistics that are kept are no fault."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((6,)), Centred(always, name="shape"), layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(0.05), "mse")
+    report = ci.diagnose(model, X, X[:, :1] ** 2)
+    found = [finding.layer for finding in report.findings if finding.code == "CW415"]
+    assert found == (["shape"] if always else []), str(report)

@@ -119,3 +119,69 @@ def test_a_copy_as_it_stands_is_a_note():
 def test_what_is_tied_or_other_numbers(keeps):
     report = diagnosed(keeps)
     assert "CW410" not in {finding.code for finding in report.findings}, str(report)
+
+
+@keras.saving.register_keras_serializable("test_doctor_kept_copies")
+class Started(layers.Layer):
+    """A decoder with a weight of its own, which starts as that of the encoder."""
+
+    def __init__(self, encoder, turned=True, **kwargs):
+        super().__init__(**kwargs)
+        self.encoder, self.turned = encoder, turned
+
+    def build(self, shape):
+        numbers = np.array(ops.convert_to_numpy(self.encoder.kernel))
+        numbers = numbers.T if self.turned else numbers
+        self.kernel = self.add_weight(
+            name="kernel", shape=numbers.shape, initializer=lambda *_, **__: numbers
+        )
+        self.bias = self.add_weight(name="bias", shape=(numbers.shape[1],), initializer="zeros")
+
+    def call(self, x):
+        return ops.matmul(x, self.kernel) + self.bias
+
+    def get_config(self):
+        return {**super().get_config(), "encoder": self.encoder, "turned": self.turned}
+
+
+@pytest.mark.parametrize("turned", [True, False])
+def test_a_weight_that_starts_as_another(turned):
+    """The transpose is meant to be tied, and is tied by an edit; a copy as it stands is a note."""
+    keras.utils.set_random_seed(0)
+    given = keras.Input((12,))
+    encoder = layers.Dense(4 if turned else 12, name="encoder")
+    model = keras.Model(given, Started(encoder, turned, name="decoder")(encoder(given)))
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    report = ci.diagnose(model, X, X)
+    (one,) = [finding for finding in report.findings if finding.code == "CW410"]
+    assert one.weight == "decoder/kernel"
+    assert one.level == ("warning" if turned else "info")
+    if turned:
+        assert one.treatment is not None, str(report)
+        assert one.treatment.healed, str(report)
+        assert "ops.transpose(self.encoder.kernel)" in one.treatment.diff
+    assert len(model.trainable_variables) == 4
+
+
+def test_weights_that_start_alike_by_chance():
+    """Unit matrices are their own transposes; two layers of one seed keep nothing of each other."""
+    keras.utils.set_random_seed(0)
+    first = layers.Dense(12, kernel_initializer="identity", name="encoder")
+    model = keras.Sequential([keras.Input((12,)), first, Unit(first), layers.Dense(2)])
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    report = ci.diagnose(model, X, X[:, :2])
+    assert "CW410" not in {finding.code for finding in report.findings}, str(report)
+
+
+class Unit(layers.Layer):
+    """A matrix that starts as the unit one, in a layer that reads the bias of another."""
+
+    def __init__(self, before):
+        super().__init__()
+        self.before = before
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(12, 12), initializer="identity", name="kernel")
+
+    def call(self, x):
+        return ops.matmul(x - self.before.bias, self.kernel)

@@ -83,3 +83,37 @@ def test_ratings_that_no_cosine_is():
 def test_targets_within_reach(model, targets):
     found, text = out_of_reach(model(), targets)
     assert not found, text
+
+
+@keras.saving.register_keras_serializable("test_doctor_within_reach")
+class Shares(keras.constraints.Constraint):
+    """Rows that are not negative and add up to one."""
+
+    def __call__(self, w):
+        w = ops.relu(w)
+        return w / (ops.sum(w, axis=-1, keepdims=True) + 1e-7)
+
+
+GROUPS = DRAWS.dirichlet(np.full(3, 0.3), USERS) @ DRAWS.dirichlet(np.full(8, 0.3), 3)
+
+
+@pytest.mark.parametrize("total", [1.0, 40.0])
+def test_counts_that_no_product_of_shares_is(total):
+    """One of the two has to carry the scale; shares themselves are within reach."""
+    keras.utils.set_random_seed(2)
+    who, start = keras.Input((), dtype="int32"), keras.initializers.RandomUniform(0.1, 0.3)
+    table = layers.Embedding(USERS, 3, start, embeddings_constraint=Shares(), name="of_users")
+    counts = layers.Dense(
+        8, use_bias=False, kernel_initializer=start, kernel_constraint=Shares(), name="of_groups"
+    )
+    model = keras.Model(who, counts(table(who)))
+    model.compile(keras.optimizers.Adam(0.05), "mse")
+    report = ci.diagnose(model, WHO.astype("int32"), (total * GROUPS[WHO]).astype("float32"))
+    found = [one for one in report.findings if one.code == "CW605"]
+    assert len(found) == (total > 1), str(report)
+    for one in found:
+        assert one.evidence["low"] == 0
+        assert one.evidence["high"] == pytest.approx(1, abs=0.3)
+        assert one.treatment is not None
+        assert one.treatment.healed, str(report)
+        assert "ci.NonNegative()" in one.treatment.code

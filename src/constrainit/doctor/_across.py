@@ -76,13 +76,13 @@ def _noise(problem, name, value):
 def mixes_later(problem: Any, evidence: Any) -> tuple[str, float] | None:
     """The same after the steps, where the start could not tell.
 
-    Weights that are all alike make some layers give all examples the same, so that nothing there
-    depends on any of them.
+    Weights that are all alike, or zero, make some layers give all examples the same, so that
+    nothing there depends on any of them.
     """
     last = {one.layer: one for one in evidence.outputs_last}
     written = {one.name for one in problem.model._flatten_layers() if _may_mix(one)}
     alike = [o for o in evidence.outputs if o.layer in written and _is_alike(problem, o)]
-    after = [last[one.layer] for one in alike if one.peak > 0 and one.layer in last]
+    after = [last[one.layer] for one in alike if one.layer in last]
     told = any(not one.nonfinite and not _is_alike(problem, one) for one in after)
     return mixes_examples(problem) if told else None
 

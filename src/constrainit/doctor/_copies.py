@@ -9,38 +9,58 @@ import numpy as np
 from keras import ops
 
 from constrainit.doctor._plain import custom_layers, differ, holds_distinct, is_plain, outputs_of
+from constrainit.doctor._recording import is_custom
 from constrainit.doctor._state import attribute
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.engines import engine
 from constrainit.model import WeightRecord
 
 
-def copies(records: list[WeightRecord]) -> list[tuple[WeightRecord, WeightRecord]]:
-    """Weights that are not trained and hold what a trainable one holds, rows and columns swapped.
+@dataclass(frozen=True)
+class CopiedWeight:
+    """A weight that starts as another one.
 
-    As it stands, a copy of a weight may be the target that a network is trained towards; a
-    transposed one is meant to be tied.
+    Attributes:
+        copy: The weight.
+        record: The other one, which is trained.
+        turned: Whether it is the transpose.
+        path: What `call` may write for the other weight, or an empty string.
+    """
+
+    copy: WeightRecord
+    record: WeightRecord
+    turned: bool
+    path: str
+
+
+def copies(records: list[WeightRecord]) -> list[CopiedWeight]:
+    """Weights that hold what a trained one holds.
+
+    Of those that are not trained only if rows and columns are swapped: as it stands, a copy may be
+    the target that a network is trained towards; a transposed one is meant to be tied. Of those
+    that are trained themselves only in layers of the user's own that keep the layer of the other,
+    of entries that differ.
     """
     matrices = [r for r in records if len(r.shape) == 2 and min(r.shape) > 1]
-    still = [r for r in matrices if not r.variable.trainable]
-    return [
-        (copy, own)
-        for copy in still
-        for own in matrices
-        if own.variable.trainable and own.shape == copy.shape[::-1] and _are_same(copy, own)
-    ]
+    pairs = [
+        (copy, own) for copy in matrices for own in matrices
+        if own.variable.trainable and copy is not own and sorted(copy.shape) == sorted(own.shape)
+    ]  # fmt: skip
+    found = []
+    for copy, own in pairs:
+        path = _path(copy.layer, own) if is_custom(copy.layer) else ""
+        if copy.variable.trainable and not (path and holds_distinct(copy.variable.value)):
+            continue
+        turned = _is_start(to_numpy(copy.variable), own)
+        varies = np.ptp(to_numpy(copy.variable)) > 0
+        if varies and (turned or (turned is False and copy.variable.trainable)):
+            found.append(CopiedWeight(copy, own, turned, path))
+    return found
 
 
-def left_behind(
-    pairs: list[tuple[WeightRecord, WeightRecord]],
-) -> list[tuple[WeightRecord, WeightRecord]]:
+def left_behind(pairs: list[CopiedWeight]) -> list[CopiedWeight]:
     """Those that no longer hold the same, once steps were taken."""
-    return [pair for pair in pairs if not _are_same(*pair)]
-
-
-def _are_same(copy, own):
-    values = to_numpy(copy.variable)
-    return np.ptp(values) > 0 and np.array_equal(values, to_numpy(own.variable).T)
+    return [one for one in pairs if _is_start(to_numpy(one.copy.variable), one.record) is None]
 
 
 @dataclass(frozen=True)

@@ -133,6 +133,19 @@ class Halves:
             found = loss_of(problem.model, x, _at(y, self._others), given)
         return float(to_numpy(ops.stop_gradient(found)))
 
+    def correlation(self) -> float:
+        """Of predictions and targets of the examples that are not trained on; 0 if one is constant.
+
+        Each column is taken less its mean.
+        """
+        x, y = self._unseen
+        with dropping_nothing(self._problem.model):
+            given = keras.tree.flatten(self._problem.model(x, training=False))[0]
+        pair = [to_numpy(ops.stop_gradient(given)), to_numpy(keras.tree.flatten(y)[0])]
+        one, other = (part.astype("float64") - part.mean(axis=0) for part in pair)
+        size = np.sqrt(np.sum(one**2) * np.sum(other**2))
+        return float(np.sum(one * other) / size) if size > 0 else 0.0
+
     def loss_of_seen(self) -> float:
         """The loss of the examples that are trained on, with nothing dropped."""
         return self._loss(self._problem.x, self._problem.y)

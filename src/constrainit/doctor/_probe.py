@@ -8,6 +8,7 @@ from constrainit.doctor._added import leaves_by_a_sum
 from constrainit.doctor._alike import alike
 from constrainit.doctor._atoms import note_atoms
 from constrainit.doctor._attached import misplaced, quantized, replaced, unattached
+from constrainit.doctor._backwards import backwards
 from constrainit.doctor._bending import bending
 from constrainit.doctor._beyond import beyond
 from constrainit.doctor._clipped import clipped
@@ -15,6 +16,7 @@ from constrainit.doctor._computed import computed_once
 from constrainit.doctor._constants import nonfinite_constants
 from constrainit.doctor._constraints import Constraints
 from constrainit.doctor._copies import copies, kept_behind, kept_copies, left_behind
+from constrainit.doctor._costly_truth import costly_truth
 from constrainit.doctor._data import describe_data, describe_losses
 from constrainit.doctor._drawn_anew import drawn_anew
 from constrainit.doctor._dropped import dropped
@@ -34,6 +36,7 @@ from constrainit.doctor._graph_constants import graph_constants
 from constrainit.doctor._halves import values_of
 from constrainit.doctor._held_by_functions import with_trainings
 from constrainit.doctor._hidden import hidden_weights
+from constrainit.doctor._identities import identities
 from constrainit.doctor._in_prediction import in_prediction
 from constrainit.doctor._indices import cut_indices
 from constrainit.doctor._jumps import with_jumps
@@ -204,6 +207,7 @@ def _usual(problem, constraints, evidence):
     evidence.uncounted = looked(problem, "losses that do not count", uncounted, *both, otherwise=[])
     evidence.pairs = own_loss_compares_all(problem)
     evidence.turned = looked(problem, "turned losses", turned, *begun, otherwise=[])
+    evidence.identities = identities(problem, evidence, start)
     if evidence.fault_step is None:
         of_batch = looked(problem, "numbers of the batch", of_the_batch, *both, otherwise=set())
         evidence.of_batch = of_batch
@@ -245,7 +249,9 @@ def _usual(problem, constraints, evidence):
         evidence.levelled = levelled(problem, evidence, start)
         evidence.wide_sines = wide_sines(problem, evidence, start)
         evidence.reshaped = reshaped(problem, evidence, start)
+        evidence.backwards = backwards(problem, evidence, start)
         evidence.exchanged_labels = exchanged_labels(problem, evidence, start)
+        evidence.costly_truth = costly_truth(problem, evidence, start)
         evidence.hidden = with_trainings(problem, evidence.hidden, start)
         evidence.wide_steps = wide_steps(problem, constraints, evidence, start)
         evidence.pressed = pressed(problem, constraints, evidence, start)

@@ -9,7 +9,6 @@ import numpy as np
 from constrainit._words import listed
 from constrainit.doctor._evidence import Evidence, LossEvidence
 from constrainit.doctor._far_points import is_bounded
-from constrainit.doctor._far_targets import is_free
 from constrainit.doctor._halves import Halves, Values, can_be_halved, tried, values_of
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._statistics import to_numpy
@@ -21,7 +20,10 @@ _FAR = (1e2, 1e4)
 _GROWS = 1.02
 """Outputs that become no more times as large, of weights a hundred times as large, are bounded."""
 
-_WAYS = 6
+_WAYS = 7
+_APART = 5.0
+"""The deviation of the logarithms of entries of which a few are far above all others."""
+
 _STEPS, _RATE = 60, 0.1
 """Of a training that is to bring the outputs as near to the targets as they get."""
 
@@ -49,7 +51,9 @@ def within_reach(
         start: The model's variables, and what they were before any step.
     """
     known = evidence.losses_of
-    if len(known) != 1 or not is_free(known[0]) or not can_be_halved(problem) or evidence.trained:
+    if len(known) != 1 or not _has_no_end(known[0]) or not can_be_halved(problem):
+        return known
+    if evidence.trained:
         return known
     if not any(name in known[0].name for name in _DISTANCES) or _ends_freely(
         problem, constraints, known[0]
@@ -77,6 +81,15 @@ def _bounded(made, found, paths):
         why = f"{whose}, with {listed(paths)} as large as their constraints let them be,"
     low, high = found
     return replace(made, low=low, high=high, why=why, held=paths[0] if paths else "", reaches=True)
+
+
+def _has_no_end(made):
+    """Whether an output that is to give finite numbers has no bounds by its activation, or one.
+
+    Weights that may not be negative give it one.
+    """
+    open_ended = np.isinf([made.low, made.high]).any()
+    return bool(open_ended and made.goals and made.classes is None and not made.target.nonfinite)
 
 
 def _ends_freely(problem, constraints, made):
@@ -114,9 +127,14 @@ def _reach(problem, constraints):
 
 
 def _direction(variable, way, place, draws):
-    """A random direction, or one of like entries, of a sign that differs between weights."""
+    """A random direction, or one of like entries, of a sign that differs between weights.
+
+    The last is of entries above zero of which a few are far above all others, as of shares.
+    """
     if way == 0:
         return draws.normal(size=variable.shape)
+    if way == _WAYS - 1:
+        return np.exp(_APART * draws.normal(size=variable.shape))
     sign = (1, 1 if place else -1, (-1) ** place)[way - 1] if way < 4 else draws.choice((-1, 1))
     return np.full(variable.shape, float(sign))
 

@@ -27,6 +27,9 @@ class Asked:
         windows: A line that cuts the gradient of nearly all of a signal, where less of it trains.
         uncut: Weights that a `stop_gradient` keeps from learning what they could.
         ordered_against: Weights whose order along an axis the data contradict.
+        identities: Frozen normalizations with the statistics of new ones, that should be trained.
+        costly_truth: A loss that is largest where predictions are the targets.
+        backwards: Recurrences whose sequences should be turned along time.
         finite_inside: The paths of weights that start outside of their sets, where the first pass
             is not finite, and is with them inside.
         transposed: The paths of square weights that start far outside of their sets, and inside if
@@ -53,6 +56,9 @@ class Asked:
     windows: Any = None
     uncut: Any = None
     ordered_against: list[Any] = field(default_factory=list)
+    identities: Any = None
+    costly_truth: Any = None
+    backwards: Any = None
     finite_inside: set[str] = field(default_factory=set)
     same_inside: set[str] = field(default_factory=set)
     lost_inside: set[str] = field(default_factory=set)

@@ -235,7 +235,7 @@ class Evidence(Asked):
     kinks: KinkEvidence | None = None
     beyond: list[BeyondEvidence] = field(default_factory=list)
     made: list[MadeEvidence] = field(default_factory=list)
-    copied: list[tuple[WeightRecord, WeightRecord]] = field(default_factory=list)
+    copied: list[Any] = field(default_factory=list)
     to_stay: set[tuple[int, str]] = field(default_factory=set)
     kept_copies: list[Any] = field(default_factory=list)
     falling: FallingEvidence | None = None

@@ -69,6 +69,7 @@ from constrainit.doctor.rules.cw415_examples_mixed import ExamplesMixed
 from constrainit.doctor.rules.cw416_sharp_softmax import SharpSoftmax
 from constrainit.doctor.rules.cw417_reshaped_axes import ReshapedAxes
 from constrainit.doctor.rules.cw418_differs_in_prediction import DiffersInPrediction
+from constrainit.doctor.rules.cw419_backwards_steps import BackwardsSteps
 from constrainit.doctor.rules.cw501_nonfinite_gradient import NonfiniteGradient
 from constrainit.doctor.rules.cw502_nonfinite_loss import NonfiniteLoss
 from constrainit.doctor.rules.cw503_no_gradient import NoGradient
@@ -131,6 +132,7 @@ RULES = (
     UnscaledData(), LearningRateTooHigh(), FadingRate(), ScheduleEndsEarly(), DropoutRate(),
     Rounding(), NoSecondDerivative(), AssignedInCall(), SharedStatistics(), GradientsAddUp(),
     DiffersInPrediction(),
+    BackwardsSteps(),
     MaskBesideSoftmax(),
     SharpSoftmax(), ReshapedAxes(), SameCoordinates(), BoundTooNarrow(), OrderAgainstData(),
     MutedSignal(),

@@ -8,7 +8,8 @@ class CopiedNotTied(Rule):
 
     A decoder whose kernel is that of the encoder, turned, has half as many weights to learn. If its
     layer copies the values when it is built, they are those of the first moment for ever: the
-    encoder is trained, the copy is not, and no constraint of the one holds for the other.
+    encoder is trained, the copy is not, and no constraint of the one holds for the other. If they
+    are the start of a weight that is trained, too, the two part with the first step.
 
     Example:
         encoder = layers.Dense(3)
@@ -29,9 +30,10 @@ class CopiedNotTied(Rule):
 
     Known limits:
         Only weights that are not trained, and start as the transpose of a trained one, are looked
-        at, and tensors and arrays that the user's own layers keep as attributes and compute with.
-        A copy as it stands may be the target that a network is trained towards: of a weight it is
-        not told, of a tensor as a note.
+        at, weights of the user's own layers that start as that of a layer which they keep, and
+        tensors and arrays that such layers keep as attributes and compute with. A copy as it stands
+        may be the target that a network is trained towards, or a start: of a weight that is not
+        trained it is not told, of others as a note.
 
     Source:
         cognitivehub.in/decoders-weights-of-autoencoder-with-tied-weights-in-keras, and other pages
@@ -42,14 +44,20 @@ class CopiedNotTied(Rule):
     numbers = ("size",)
 
     def find(self, evidence):
-        for copy, own in evidence.copied:
+        for made in evidence.copied:
+            copy, own = made.copy, made.record
+            what = f"the transpose of {own.path}" if made.turned else own.path
+            living = f"ops.transpose({made.path})" if made.turned else made.path
+            stays = "stays what it was while that is trained"
+            stays = "both are trained, each by itself" if copy.variable.trainable else stays
+            meant = "; to start there and go on apart may be meant" * copy.variable.trainable
             yield self.made(
-                f"it was made from the transpose of {own.path} and stays what it was while that "
-                "is trained: the two are not tied",
-                "keep the layer, not its values: let `call` compute with ops.transpose of "
-                f"{own.path}",
+                f"it was made from {what}, and {stays}: the two are not tied",
+                "keep the layer, not its values: let `call` compute with "
+                f"{living if made.path else f'ops.transpose of {own.path}'}{meant}",
                 {"size": float(copy.shape[0] * copy.shape[1])},
                 layer=copy.layer.name, weight=copy.path,
+                level="warning" if made.turned else "info",
             )  # fmt: skip
         # What was computed so is told by its own rule, and what is to stay is no mistake.
         known = {(id(made.holder), made.name) for made in evidence.computed} | evidence.to_stay

@@ -9,7 +9,7 @@ class ExamplesMixed(Rule):
     An operation runs along the examples, such as a softmax or a norm along the first axis in place
     of a later one, or a reshape that lets numbers of one example pass to the next. Training works
     to some degree, as all batches are of one size; predictions change with the batch, and of a
-    batch of one the softmax is always one.
+    batch of one the softmax is always one, and what is left of it less its mean is zero.
 
     Example:
         class Attend(layers.Layer):
@@ -44,10 +44,10 @@ class ExamplesMixed(Rule):
         half; only where there is a layer, function or graph of somebody's own, or an axis 0. Named
         is the first layer whose output for that half changes by a hundredth of its spread, and by
         more than rounding, which a pass with the last digit of the inputs changed tells. Where
-        weights that are all alike let an output differ by rounding only, it is asked after the
-        steps. Models of a batch of one size, with states that are kept, or whose passes differ by
-        themselves are not asked. A model that is to compare examples within its call is told of,
-        too; a loss that does so is not.
+        weights that are all alike, or zero, let an output differ by rounding only, it is asked
+        after the steps. Models of a batch of one size, with states that are kept, or whose passes
+        differ by themselves are not asked. A model that is to compare examples within its call is
+        told of, too; a loss that does so is not.
 
     Source:
         The axis of `torch.nn.Softmax(dim=0)` and `keras.ops.softmax(x, axis=0)`; asked about as
@@ -68,7 +68,8 @@ class ExamplesMixed(Rule):
             "let softmax, sums and norms run along an axis of the example, such as axis=1 or "
             "axis=-1, write ops.sum(a * b, axis=-1) for products of each example, which "
             "ops.tensordot(a, b, 2) adds up over the batch, and keep the first axis in every "
-            "reshape",
+            "reshape. What is centred or scaled over the batch in training needs statistics that "
+            "it keeps for predictions, as BatchNormalization does, or is centred in its weights",
             {"apart": apart},
             layer=layer,
         )  # fmt: skip

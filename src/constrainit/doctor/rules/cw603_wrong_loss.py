@@ -32,7 +32,8 @@ class WrongLoss(Rule):
 
     A function whose first argument is called `y_pred` and the second `y_true` is given them the
     other way around: Keras calls a loss with the targets first. What is not the same for both is
-    then made small by predictions that leave the targets.
+    then made small by predictions that leave the targets. So is one with its sign turned, which is
+    largest where predictions are the targets: it falls, and they become the opposite.
 
     Example:
         model = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation="softmax")])
@@ -49,7 +50,13 @@ class WrongLoss(Rule):
         which comes first; where labels are 0 and 1 and the loss hardly falls in a model whose steps
         are cheap, 100 steps are taken on one half of the examples, and as many with these
         exchanged: that is told if the loss of the other half is seven tenths of itself, or of that
-        with labels of other examples, and loses four fifths with them exchanged. A linear output is
+        with labels of other examples, and loses four fifths with them exchanged. A loss of the
+        user's own of targets that are numbers, in the shape of the predictions, is asked what the
+        targets cost as predictions: it has its sign turned if that is more than a step off them to
+        either side does, than the targets of other examples and than their opposite, and if 100
+        steps on one half of the examples with it the other way up bring the predictions for the
+        other half to a correlation of 0.3 with their targets, and 0.5 above that with it as given.
+        A linear output is
         reported only if it has been outside [0, 1] on the batch; where it adds up to one, as
         differences of cut points do that are not in order, logits are not meant, and a constraint
         of its layer that fails, or starts outside, is the cause. One target for several units is
@@ -64,7 +71,8 @@ class WrongLoss(Rule):
     code, name, level, stage = "CW603", "wrong-loss", "warning", "loss"
     numbers = (
         "pairs", "loss", "loss_turned", "units", "columns", "classes", "single", "shares",
-        "loss_as_given", "loss_exchanged",
+        "loss_as_given", "loss_exchanged", "loss_of_others", "loss_of_the_opposite", "correlation",
+        "correlation_turned",
     )  # fmt: skip
 
     def find(self, evidence):
@@ -104,6 +112,8 @@ class WrongLoss(Rule):
                 "the labels, 1 - y",
                 {"loss_as_given": given, "loss_exchanged": other},
             )  # fmt: skip
+        if evidence.costly_truth is not None:
+            yield self._of_truth(evidence.costly_truth)
         for made in evidence.losses_of:
             if made.pairs:
                 message = (
@@ -211,6 +221,22 @@ class WrongLoss(Rule):
             f"the loss {made.name} {does} the classes, and the last layer has a single unit: its "
             "share is 1 whatever it gives, and nothing is learnt",
             fix, {"single": 1}, level="error", layer=made.layer,
+        )  # fmt: skip
+
+    def _of_truth(self, made):
+        """A finding of a loss that is largest at the truth."""
+        truth, others, opposite = made.losses
+        given, turned = made.correlations
+        return self.made(
+            f"the loss {made.name} is {truth:.4g} for predictions that are the targets, "
+            f"{others:.4g} for those of other examples, and {opposite:.4g} for the opposite of the "
+            f"targets: it falls as predictions leave them. After {made.steps} steps on half of the "
+            f"examples, predictions for the others have a correlation of {given:.2f} with the "
+            f"targets, and of {turned:.2f} with the loss the other way up",
+            "turn its sign: keras.losses.cosine_similarity, for one, is negative already, and a "
+            "score that is to grow, such as a correlation, is subtracted",
+            {"loss": truth, "loss_of_others": others, "loss_of_the_opposite": opposite,
+             "correlation": given, "correlation_turned": turned},
         )  # fmt: skip
 
     def _of_labels(self, made):

@@ -47,10 +47,10 @@ def _shifted(target):
 
 def _fix(made):
     if made.reaches:
-        wider = "give these weights a wider bound, or " if made.held else ""
+        wider = "give one of these weights a wider bound, or none but its sign, or "
         return (
-            f"{wider}put a Dense(1) behind it, whose kernel and bias scale and shift what it "
-            "gives, or bring the targets to its range"
+            f"{wider if made.held else ''}put a Dense behind it, whose kernel and bias scale and "
+            "shift what it gives, or bring the targets to its range"
         )
     bias = "give it a bias without a constraint, or " if "not negative" in made.why else ""
     return (
@@ -77,7 +77,8 @@ class TargetOutOfReach(Rule):
     wants -1 and 1. Labels that count from one, written one-hot, have a column more than there are
     classes. Of a model with several outputs the targets may be given in the other order. The
     product of two vectors of a bounded norm, as of the embeddings of a user and a movie, or a
-    cosine, is bounded as well: no rating from one to five is one.
+    cosine, is bounded as well: no rating from one to five is one. So is that of shares of groups
+    and shares within each: counts have another sum than one.
 
     Example:
         model = keras.Sequential([keras.Input((4,)), layers.Dense(1, activation="sigmoid")])

@@ -80,6 +80,7 @@ REMEDIES = (
     Remedy(("CW405",), flags.zeros_trained, trains=True),
     Remedy(("CW222",), flags.statistics_sooner),
     Remedy(("CW223",), adapted.to_the_batch),
+    Remedy(("CW223",), flags.normalizations_trained, trains=True),
     # Two hundred steps from it have been taken.
     Remedy(("CW403",), starts_inside.of_picked_rows, moves=True),
     Remedy(("CW103",), finite_starts.finite_entries),
@@ -135,6 +136,7 @@ REMEDIES = (
     Remedy(("CW605",), data.without_the_first_column, saved=False),
     Remedy(("CW605",), data.labels_of_zero_and_one, saved=False),
     Remedy(("CW605",), data.labels_of_both_signs, saved=False),
+    *(Remedy(("CW605",), wider.one_by_its_sign(at), trains=True) for at in (0, -1)),
     Remedy(("CW605",), last_layers.freed_bias),
     Remedy(("CW605",), outputs.no_last_activation),
     Remedy(("CW605",), data.labels_that_fit, saved=False),
@@ -158,6 +160,7 @@ REMEDIES = (
     Remedy(("CW416",), own_lines.softer_softmax, saved=False, trains=True),
     Remedy(("CW402",), own_lines.within_its_window, saved=False, trains=True),
     Remedy(("CW418",), phases.one_function, saved=False),
+    Remedy(("CW419",), ways_around.steps_in_order, saved=False, trains=True),
     Remedy(("CW417",), ways_around.axes_exchanged, saved=False, trains=True),
     Remedy(("CW408",), models.more_rows),
     Remedy(("CW414",), codes.whole_again, saved=False, trains=True),

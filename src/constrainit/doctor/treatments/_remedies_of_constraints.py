@@ -37,6 +37,7 @@ OF_CONSTRAINTS = (
     Remedy(("CW707",), steps.sparing_normalizations, saved=False),
     Remedy(("CW604",), data.finite_rows, saved=False),
     Remedy(("CW603",), outputs.targets_first, saved=False, trains=True),
+    Remedy(("CW603",), outputs.loss_the_other_way_up, saved=False, trains=True),
     Remedy(("CW603",), data.labels_exchanged, saved=False, trains=True),
     Remedy(("CW603",), outputs.crossentropy_of_the_labels),
     Remedy(("CW603",), outputs.crossentropy_of_labels_and_output),

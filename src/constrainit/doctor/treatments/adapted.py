@@ -9,6 +9,8 @@ from constrainit.doctor.treatments._remedy import Changed, with_other
 
 def to_the_batch(problem, evidence, found):
     """The mean and the variance of what the batch gives each of them."""
+    if not evidence.scales:
+        return None
     names = []
     for one in evidence.scales:
         layer, given = one.layer, one.given

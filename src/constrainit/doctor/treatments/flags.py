@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from constrainit._words import listed
+from constrainit.doctor._identities import switch_on
 from constrainit.doctor.rules.cw405_constant_output import frozen_zeros
 from constrainit.doctor.treatments._layers import changed_layers
 from constrainit.doctor.treatments._pastes import assigned, holder
@@ -59,6 +61,30 @@ def zeros_trained(problem, evidence, found):
         f"{names} drawn at random, in a layer that is trainable",
         with_other(problem),
         "\n".join(codes),
+    )
+
+
+def normalizations_trained(problem, evidence, found):
+    """Normalizations that were frozen when new are trained, and use the statistics of a batch."""
+    made = evidence.identities
+    if made is None:
+        return None
+    switch_on(made.layers)
+    names = tuple(layer.name for layer in made.layers)
+    norms = [
+        one for one in problem.model.layers if isinstance(one, keras.layers.BatchNormalization)
+    ]
+    code = f"for name in {names}:\n    model.get_layer(name).trainable = True\n"
+    if {one.name for one in norms} == set(names):
+        code = (
+            "for layer in model.layers:\n"
+            "    if isinstance(layer, keras.layers.BatchNormalization):\n"
+            "        layer.trainable = True\n"
+        )
+    return Changed(
+        f"{listed([repr(name) for name in names[:3]])}{' and others' if names[3:] else ''} trained",
+        with_other(problem),
+        f"{code}# or leave out trainable=False where they are made; then model.compile(...) again",
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import keras
 from keras import ops
 
+from constrainit.doctor._costly_truth import the_other_way_up
 from constrainit.doctor._turned import function_of
 from constrainit.doctor.rules.cw603_wrong_loss import adds_up
 from constrainit.doctor.treatments._layers import changed_layers
@@ -164,6 +165,20 @@ def _turned(function):
         return function(y_pred, y_true)
 
     return loss
+
+
+def loss_the_other_way_up(problem, evidence, found):
+    """What a loss that is largest at the truth lacks to that."""
+    made = evidence.costly_truth
+    if made is None:
+        return None
+    most = round(made.losses[0], 3) + 0.0
+    written = f"{most:g} - {made.name}" if most else f"-{made.name}"
+    return Changed(
+        f"{written} in place of {made.name}",
+        with_losses(problem, [the_other_way_up(problem.losses()[0], most)]),
+        pasted(problem, {0: f"lambda y_true, y_pred: {written}(y_true, y_pred)"}),
+    )
 
 
 def sigmoid_of_one(problem, evidence, found):

@@ -186,12 +186,27 @@ def computed_in_call(problem, evidence, found):
 
 def tied_in_call(problem, evidence, found):
     """The class of a layer whose `call` takes a weight, and no copy of what it was."""
+    for made in [one for one in evidence.copied if one.path]:
+        if made.copy.path == found[0].weight:
+            return _with_the_living(problem, made)
     for kept in [one for one in evidence.kept_copies if one.path]:
         if (kept.layer.name, kept.record.path) == (found[0].layer, found[0].weight):
             own = f"keras.ops.transpose({kept.path})" if kept.turned else kept.path
             edit = _at_each_call.tied_in_call(kept.name, own)
             return edited_layer(problem, [kept.layer.name], edit)
     return None
+
+
+def _with_the_living(problem, made):
+    """The class of a layer without a weight that starts as another one's, which it takes itself."""
+    layer, variable = made.copy.layer, made.copy.variable
+    name = next(name for name, value in vars(layer).items() if value is variable)
+    own = f"keras.ops.transpose({made.path})" if made.turned else made.path
+    changed = edited_layer(problem, [layer.name], _at_each_call.tied_in_call(name, own))
+    for kind in ("_trainable_variables", "_non_trainable_variables") if changed else ():
+        vars(layer)[kind] = [one for one in vars(layer)[kind] if one is not variable]
+    # What is to be trained is told anew, without the weight.
+    return changed and replace(changed, problem=with_other(problem))
 
 
 def kept_in_call(problem, evidence, found):

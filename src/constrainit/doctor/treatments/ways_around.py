@@ -1,6 +1,7 @@
-"""Remedies for layers that make all places of an example alike, or mix up its axes."""
+"""Remedies for layers that make all places of an example alike, or mix up its axes or steps."""
 
 from constrainit._words import listed
+from constrainit.doctor._backwards import in_order
 from constrainit.doctor._levelled import with_what_it_is_given
 from constrainit.doctor._reshaped import permuting
 from constrainit.doctor.treatments._remedy import Changed, with_other
@@ -31,4 +32,17 @@ def axes_exchanged(problem, evidence, found):
         f"{name} exchanges the axes",
         with_other(problem),
         f"keras.layers.Permute({made.axes}, name={name!r})  # in place of the Reshape {name!r}",
+    )
+
+
+def steps_in_order(problem, evidence, found):
+    """The steps of recurrences that go backwards in the order of the input."""
+    made = evidence.backwards
+    for layer in made.layers:
+        vars(layer)["call"] = in_order(layer.call)
+    names = [layer.name for layer in made.layers]
+    return Changed(
+        f"what {listed(names)} gives is turned along time",
+        with_other(problem),
+        "\n".join(f"x = keras.ops.flip(x, axis=1)  # of what {name!r} gives" for name in names),
     )

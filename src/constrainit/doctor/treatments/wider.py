@@ -5,14 +5,15 @@ from keras import ops
 
 from constrainit._obey import project
 from constrainit.doctor._constraint_calls import another, arguments_of
+from constrainit.doctor._signs import keeps_nonnegative
 from constrainit.doctor._statistics import to_numpy
 from constrainit.doctor.treatments._meaning import meant_set
 from constrainit.doctor.treatments._pastes import given, given_and_projected, told
-from constrainit.doctor.treatments._remedy import Changed
+from constrainit.doctor.treatments._remedy import Changed, with_other
 from constrainit.doctor.treatments.axes import call_of
 from constrainit.doctor.treatments.starts import start_inside
 from constrainit.model import WeightRecord, walk
-from constrainit.sets import Box, SpectralNorm
+from constrainit.sets import Box, NonNegative, SpectralNorm
 from constrainit.sets.elementwise import bounds_of
 
 _FAR = 1e4
@@ -46,6 +47,30 @@ def wider_bounds(factor):
         project(problem.model)
         code = given_and_projected(problem, sets)
         return Changed(f"{name}={wider(value, times)} in place of {value}", code=code)
+
+    return apply
+
+
+def one_by_its_sign(place):
+    """One of the weights that are bounded and not negative, the first or the last, without a bound.
+
+    As of two factors of a product with rows that add up to one: one of them has to carry the scale.
+    """
+
+    def apply(problem, evidence, found):
+        if not any(made.reaches and made.held for made in evidence.losses_of):
+            return None
+        held = [one.record for one in evidence.constraints if keeps_nonnegative(one)]
+        held = [record for record in held if _is_held(record)]
+        if len(held) < 2:
+            return None
+        record = held[place]
+        record.variable.constraint = NonNegative()
+        return Changed(
+            f"{record.path} bounded by zero alone, so that it carries the scale",
+            with_other(problem),
+            given(problem, {record.path: "ci.NonNegative()"}),
+        )
 
     return apply
 
@@ -99,6 +124,12 @@ def _widens(record, name, value, factor):
     other = another(record.constraint, name, wider(value, factor))
     before, after = _far(record, record.constraint), _far(record, other)
     return before is not None and after is not None and after > _TWICE * before > 0
+
+
+def _is_held(record):
+    """Whether a constraint takes nearly all of a weight back that is far too large."""
+    image, size = _far(record, record.constraint), float(np.linalg.norm(to_numpy(record.variable)))
+    return image is not None and image < 0.01 * _FAR * size
 
 
 def _far(record, constraint):
