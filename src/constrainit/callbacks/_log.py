@@ -14,10 +14,11 @@ from constrainit import _checks
 from constrainit._signatures import Told
 from constrainit._warning import warn
 from constrainit.callbacks._late import waits
+from constrainit.callbacks._log_choice import chosen
 from constrainit.callbacks._log_hub import is_chief
 from constrainit.callbacks._log_output import Output
 from constrainit.callbacks._log_reach import Reach
-from constrainit.callbacks._log_watch import Watch, chosen
+from constrainit.callbacks._log_watch import Watch
 from constrainit.model import check_built
 
 _SECONDS = 0.5
