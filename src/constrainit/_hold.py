@@ -7,6 +7,7 @@ import keras
 
 from constrainit import _checks
 from constrainit._effective import LoraRecord, QuantizedRecord, effective_records
+from constrainit._present import INSTEAD, refuse_traced
 from constrainit._refused import refusal
 from constrainit._reparametrized import seen_records
 from constrainit._set import ConstraintSet
@@ -27,11 +28,14 @@ def hold(model: keras.Model) -> None:
     """Applies the constraint of every weight, as a Keras optimizer does after its step.
 
     For a loop of your own, after the step of an optimizer that is not Keras'. It asks nothing of
-    the host, so that it may stand inside a compiled step: `tf.function`, or `jax.jit` by way of
+    the host, so that it may stand inside a compiled step: `tf.function`; for `jax.jit` there is
     `held`. `project(model)` does the same and says what has moved.
 
     Args:
         model: A built Keras model or layer.
+
+    Raises:
+        RuntimeError: JAX traces a function, in which values can be given back but not assigned.
 
     >>> import keras
     >>> import numpy as np
@@ -44,6 +48,7 @@ def hold(model: keras.Model) -> None:
     [[1.0, 0.0], [0.0, 4.0]]
     """
     check_built(model, "hold")
+    refuse_traced("hold", INSTEAD)
     records = effective_records(model)
     if not records and model not in _TOLD and not seen_records(model):
         _TOLD.add(model)
