@@ -65,3 +65,66 @@ def test_hold_in_a_scope_leaves_the_model():
     model.compile("sgd", "mse")
     model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)
     assert ci.check(model).ok
+
+
+@torch_only
+def test_a_constraint_that_is_given_later_is_held_from_then_on():
+    """Given, replaced, taken away, or of a weight that the optimizer gets later; one hook."""
+    import torch
+
+    model = keras.Sequential(
+        [keras.Input((3,)), layers.Dense(2, kernel_constraint=ci.UnitNorm(), name="d"),
+         layers.Dense(2, name="e"), layers.Dense(1, kernel_constraint=ci.NonNegative(), name="f")]
+    )  # fmt: skip
+    d, e, f = (layer.kernel for layer in model.layers)
+    optimizer = torch.optim.SGD([d.value, e.value], 1.0)
+    ci.hold_after(optimizer, model)
+    ci.hold_after(optimizer, model)
+    assert len(optimizer._optimizer_step_post_hooks) == 1
+
+    def stepped():
+        optimizer.zero_grad()
+        for one in (d, e, f):
+            one.assign(np.full(one.shape, -2.0))
+            one.value.grad = torch.zeros_like(one.value)
+        optimizer.step()
+        return [round(float(np.linalg.norm(array(one)[:, 0])), 4) for one in (d, e, f)]
+
+    free = [round(2 * one.shape[0] ** 0.5, 4) for one in (d, e, f)]
+    assert stepped() == [1, *free[1:]]
+    ci.constrain(model, {"e/kernel": ci.NonNegative()})
+    assert stepped() == [1, 0, free[2]]
+    ci.constrain(model, {"d/kernel": None})
+    assert stepped() == [free[0], 0, free[2]]
+    optimizer.add_param_group({"params": [f.value]})
+    assert stepped() == [free[0], 0, 0]
+
+
+@torch_only
+def test_a_class_is_no_optimizer():
+    """The error says to make one."""
+    import torch
+
+    with pytest.raises(ValueError, match=r"the class SGD. Write SGD\(model.parameters\(\), "):
+        ci.hold_after(torch.optim.SGD, _model())
+
+
+@pytest.mark.parametrize("way", ["held", "optax_hold", "KeepFeasible"])
+def test_a_constraint_that_is_given_later_counts_elsewhere(way):
+    """What looks at the model at each step has it at the next."""
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(2, name="d")])
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    keep, values = ci.KeepFeasible(), [v.value for v in model.trainable_variables]
+    if way == "optax_hold" and BACKEND != "jax":
+        pytest.skip("of JAX")
+    held = ci.optax_hold(model) if way == "optax_hold" else None
+    ci.constrain(model, {"d/kernel": ci.UnitNorm()})
+    if way == "KeepFeasible":
+        model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0, callbacks=[keep])
+        kernel = array(model.layers[0].kernel)
+    elif held is not None:
+        updates, _ = held.update([0 * v for v in values], held.init(values), values)
+        kernel = array(values[0] + updates[0])
+    else:
+        kernel = array(ci.held(model, values)[0])
+    np.testing.assert_allclose(np.linalg.norm(kernel, axis=0), 1, rtol=1e-6)

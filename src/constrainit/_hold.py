@@ -1,5 +1,6 @@
 """Constraints in loops that no Keras optimizer steps: tensors in, tensors out, no report."""
 
+import operator
 import weakref
 from typing import Any
 
@@ -127,8 +128,9 @@ def hold_after(optimizer: Any, model: keras.Model) -> Any:
 
     Args:
         optimizer: A `torch.optim.Optimizer`.
-        model: A built Keras model or layer on the backend PyTorch. Weights that have a constraint
-            when this is called are held, those that the optimizer trains.
+        model: A built Keras model or layer on the backend PyTorch. Held are the weights that the
+            optimizer trains, by the constraint that each has at the step: one that is given later
+            counts from then on.
 
     Returns:
         The handle of the hook; `handle.remove()` ends it.
@@ -136,19 +138,15 @@ def hold_after(optimizer: Any, model: keras.Model) -> Any:
     Raises:
         ValueError: `optimizer` is none of `torch.optim`, or it trains no constrained weight.
     """
-    if not hasattr(optimizer, "register_step_post_hook"):
+    if isinstance(optimizer, type) or not hasattr(optimizer, "register_step_post_hook"):
         raise ValueError(
             "`optimizer` of `hold_after` must be a torch.optim.Optimizer. Received: "
-            f"{type(optimizer).__name__}. A Keras optimizer applies constraints by itself; after "
-            "others call constrainit.hold(model)."
+            f"{_no_optimizer(optimizer)}"
         )
     check_built(model, "hold_after")
-    trained = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    records = [
-        record for record in constrained_records(model)
-        if trained.issuperset(id(v.value) for v in _variables(record))
-    ]  # fmt: skip
-    if not records:
+    trained = _parameters(optimizer)
+    held = _Held(model)
+    if not held.records(optimizer):
         raise ValueError(
             "`optimizer` of `hold_after` must train a weight of the model that has a constraint. "
             f"Received: an optimizer of {len(trained)} weights, none of which has. Give it "
@@ -159,12 +157,56 @@ def hold_after(optimizer: Any, model: keras.Model) -> Any:
     if model in hooks:
         hooks[model].remove()
 
-    def settle(*_: Any) -> None:
-        for record in records:
+    def settle(stepped: Any, *_: Any) -> None:
+        for record in held.records(stepped):
             _settle(record)
 
     hooks[model] = optimizer.register_step_post_hook(settle)
     return hooks[model]
+
+
+def _no_optimizer(given):
+    if isinstance(given, type):
+        return f"the class {given.__name__}. Write {given.__name__}(model.parameters(), ...)."
+    return (
+        f"{type(given).__name__}. A Keras optimizer applies constraints by itself; after others "
+        "call constrainit.hold(model)."
+    )
+
+
+def _parameters(optimizer):
+    return {id(p) for group in optimizer.param_groups for p in group["params"]}
+
+
+class _Held:
+    """The constrained weights of a model that an optimizer trains, looked for where they change."""
+
+    def __init__(self, model: Any):
+        self._model = model
+        self._variables: list[Any] = []
+        self._known: list[Any] = []
+        self._records: list[WeightRecord] = []
+
+    def records(self, optimizer: Any) -> list[WeightRecord]:
+        """Their records as they are now."""
+        if not self._known or not _are_same(self._known, self._now(optimizer)):
+            trained = _parameters(optimizer)
+            self._variables = self._model.variables
+            self._records = [
+                record for record in constrained_records(self._model)
+                if trained.issuperset(id(v.value) for v in _variables(record))
+            ]  # fmt: skip
+            self._known = self._now(optimizer)
+        return self._records
+
+    def _now(self, optimizer):
+        """What the records depend on."""
+        groups = [len(group["params"]) for group in optimizer.param_groups]
+        return [*groups, *(getattr(v, "constraint", None) for v in self._variables)]
+
+
+def _are_same(known, now):
+    return len(known) == len(now) and all(map(operator.is_, known, now))
 
 
 @explaining
