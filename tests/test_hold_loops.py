@@ -128,3 +128,28 @@ def test_a_constraint_that_is_given_later_counts_elsewhere(way):
     else:
         kernel = array(ci.held(model, values)[0])
     np.testing.assert_allclose(np.linalg.norm(kernel, axis=0), 1, rtol=1e-6)
+
+
+@jax_only
+def test_optax_hold_looks_at_what_it_is_given():
+    """Where it is made, not at the first step; sets of Keras and names are sets there, too."""
+    import optax
+
+    for wrong, said in (
+        (optax.adam(1.0), r"Write optax.chain\(it, ci.optax_hold\(model\)\)"),
+        (optax.chain(optax.adam(1.0)), r"a gradient transformation of optax"),
+        (keras.Sequential([layers.Dense(2)], name="u"), r"built: 'u' has no weights yet"),
+        ({"w": 3}, r"or a tree with a set or None for each parameter. Received: model=3"),
+        ({"w": None}, r"or a tree with a set or None for each parameter"),
+        ({"w": ci.UnitNorm}, r"Write UnitNorm\(...\)"),
+    ):
+        with pytest.raises(ValueError, match=f"`model` of `optax_hold` must .*{said}"):
+            ci.optax_hold(wrong)
+    with pytest.raises(TypeError, match="`optax_hold` must be given `model`"):
+        ci.optax_hold()  # pyright: ignore[reportCallIssue]
+    held = ci.optax_hold({"w": "non_neg", "v": keras.constraints.NonNeg(), "b": None})
+    params = dict.fromkeys("wvb", -np.ones(2, "float32"))
+    updates, _ = held.update(
+        dict.fromkeys("wvb", np.zeros(2, "float32")), held.init(params), params
+    )
+    assert {k: float(v[0]) for k, v in updates.items()} == {"w": 1, "v": 1, "b": 0}

@@ -11,10 +11,9 @@ from constrainit._effective import LoraRecord, QuantizedRecord, effective_record
 from constrainit._present import INSTEAD, refuse_traced
 from constrainit._refused import refusal
 from constrainit._reparametrized import seen_records
-from constrainit._set import ConstraintSet
 from constrainit._signatures import explaining
 from constrainit._warning import warn
-from constrainit._words import nothing_to_keep, with_article
+from constrainit._words import nothing_to_keep
 from constrainit.model import GroupRecord, WeightRecord, check_built, constrained_records
 
 _HOOKS = "_constrainit_hooks"
@@ -207,74 +206,3 @@ class _Held:
 
 def _are_same(known, now):
     return len(known) == len(now) and all(map(operator.is_, known, now))
-
-
-@explaining
-def optax_hold(sets: Any) -> Any:
-    """A gradient transformation for optax that keeps parameters in their sets; it goes last.
-
-    `optax.chain(optax.adam(1e-3), ci.optax_hold(model))`: the updates become those whose result
-    is the projection of what they would have given. It has no state.
-
-    An update is a difference, and `params + update` rounds. Bounds are met in spite of it; what is
-    met within a tolerance (norms, sums, matrices) is met within the rounding of the *update*,
-    which matters where that is a thousand times the weight. `held` has no such limit.
-
-    Args:
-        sets: A built Keras model, for parameters that are the values of its
-            `trainable_variables`; or a tree of the form of the parameters, with a set or None for
-            each array.
-
-    Returns:
-        An `optax.GradientTransformationExtraArgs`; `update` must be given `params`.
-
-    Raises:
-        ValueError: The backend is not JAX.
-    """
-    if keras.backend.backend() != "jax":
-        raise ValueError(
-            "`optax_hold` needs the backend JAX, as optax does. Received: "
-            f"{keras.backend.backend()}. Write KERAS_BACKEND=jax."
-        )
-    import jax
-    import optax
-
-    def project(moved):
-        if isinstance(sets, keras.layers.Layer):
-            if not isinstance(moved, (list, tuple)):
-                raise ValueError(
-                    "The parameters of `optax_hold(model)` must be a list, the values of "
-                    f"`model.trainable_variables`. Received: {with_article(type(moved).__name__)}. "
-                    "For another tree give `optax_hold` a tree of sets."
-                )
-            return jax.tree.unflatten(jax.tree.structure(moved), held(sets, jax.tree.leaves(moved)))
-        return jax.tree.map(_image, sets, moved, is_leaf=_is_set)
-
-    def update(updates, state, params=None, **_):
-        if params is None:
-            raise ValueError(
-                "`params` of `optax_hold` must be given. Received: None. Write "
-                "optimizer.update(gradients, state, params)."
-            )
-        moved = jax.tree.map(lambda p, u: p + u, params, updates)
-        updates = jax.tree.map(lambda image, p: image - p, project(moved), params)
-        reached = jax.tree.map(lambda p, u: p + u, params, updates)
-        return jax.tree.map(_rounded_in, updates, reached, project(reached)), state
-
-    return optax.GradientTransformationExtraArgs(lambda _: optax.EmptyState(), update)
-
-
-def _is_set(x: Any) -> bool:
-    return x is None or isinstance(x, ConstraintSet)
-
-
-def _image(a_set: Any, value: Any) -> Any:
-    return value if a_set is None else a_set(value)
-
-
-def _rounded_in(update: Any, reached: Any, image: Any) -> Any:
-    """The update, one rounding further where the sum would be outside."""
-    import jax.numpy as jnp
-
-    towards = jnp.where(image > reached, jnp.inf, -jnp.inf).astype(update.dtype)
-    return jnp.where(image == reached, update, jnp.nextafter(update, towards))
