@@ -1,5 +1,7 @@
 """Loops that no Keras optimizer steps: what they may call when, and what they are told."""
 
+from typing import Any, cast
+
 import keras
 import numpy as np
 import pytest
@@ -153,3 +155,50 @@ def test_optax_hold_looks_at_what_it_is_given():
         dict.fromkeys("wvb", np.zeros(2, "float32")), held.init(params), params
     )
     assert {k: float(v[0]) for k, v in updates.items()} == {"w": 1, "v": 1, "b": 0}
+
+
+def test_held_gives_back_what_it_was_given():
+    """A tuple for a tuple, which a loop of JAX carries; no other container is taken."""
+    model = _model()
+    values = [v.value for v in model.trainable_variables]
+    assert isinstance(ci.held(model, values), list)
+    assert isinstance(ci.held(model, tuple(values)), tuple)
+    if BACKEND == "jax":
+        import jax
+
+        def step(params, _):
+            return ci.held(model, tuple(p + 1 for p in params)), None
+
+        (kernel, _), _ = jax.lax.scan(step, tuple(values), None, length=2)
+        np.testing.assert_allclose(np.linalg.norm(kernel, axis=0), 1, rtol=1e-6)
+    named = {v.path: v.value for v in model.trainable_variables}
+    with pytest.raises(
+        ValueError, match=r"Received: values={'net/d/kernel': <\w+ of shape \(3, 2\)"
+    ):
+        ci.held(model, named)
+
+
+def test_no_message_prints_arrays():
+    """An array is told by its shape, whichever argument it was given as."""
+    model, many = _model(), cast(Any, np.full((40, 40), 0.125))
+    for act in (
+        lambda: ci.project(many),
+        lambda: ci.check([many, {"a": many}]),
+        lambda: ci.hold(keras.ops.convert_to_tensor(many)),
+        lambda: ci.diagnose(many, many, model),
+        lambda: ci.diagnose(model, many, many, seed=many),
+        lambda: ci.held(model, {str(i): many for i in range(9)}),
+        lambda: cast(Any, ci.project)(model, many),
+        lambda: cast(Any, ci.project)(model, modle=many),
+        lambda: ci.constrain(model, many),
+        lambda: ci.constrain(model, {"d/kernel": many}),
+        lambda: ci.constrained(kernel=many),
+        lambda: ci.UnitNorm(axis=many),
+        lambda: ci.KeepFeasible(many),
+        lambda: ci.WeightLog(many),
+    ):
+        with pytest.raises((ValueError, TypeError)) as raised:
+            act()
+        assert "0.125" not in str(raised.value)
+        assert "of shape (40, 40)" in str(raised.value)
+        assert len(str(raised.value)) < 500

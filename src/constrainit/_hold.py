@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from constrainit import _checks
+from constrainit._came import came
 from constrainit._effective import LoraRecord, QuantizedRecord, effective_records
 from constrainit._present import INSTEAD, refuse_traced
 from constrainit._refused import refusal
@@ -72,7 +73,7 @@ def _settle(record: WeightRecord) -> None:
 
 
 @explaining
-def held(model: keras.Model, values: Any) -> list[Any]:
+def held(model: keras.Model, values: Any) -> Any:
     """The trainable weights of a model after their constraints, as values: for JAX.
 
     `params = ci.held(model, optax.apply_updates(params, updates))`, inside or outside of
@@ -80,19 +81,21 @@ def held(model: keras.Model, values: Any) -> list[Any]:
 
     Args:
         model: A built Keras model or layer; its own weights stay as they are.
-        values: A tensor for each of `model.trainable_variables`, in their order.
+        values: A list or tuple with a tensor for each of `model.trainable_variables`, in their
+            order.
 
     Returns:
-        The tensors, those of constrained weights inside of their sets.
+        The tensors in the same container, those of constrained weights inside of their sets.
 
     Raises:
-        ValueError: The values are no list, or their number is not that of the trainable weights.
+        ValueError: The values are no list or tuple, or their number is not that of the trainable
+            weights.
     """
     check_built(model, "held")
     if not isinstance(values, (list, tuple)):
         must = "be a list with a tensor for each of `model.trainable_variables`"
         raise _checks.fail("held", "values", must, values)
-    variables, values = list(model.trainable_variables), list(values)
+    form, variables, values = values, list(model.trainable_variables), list(values)
     if len(values) != len(variables):
         raise ValueError(
             f"`values` of `held` must hold one tensor for each of `model.trainable_variables`, "
@@ -101,17 +104,21 @@ def held(model: keras.Model, values: Any) -> list[Any]:
     for variable, value in zip(variables, values, strict=True):
         shape = getattr(value, "shape", None)
         if shape is None or tuple(shape) != tuple(variable.shape):
-            came = repr(value) if shape is None else f"one of shape {tuple(shape)}"
+            given = came(value) if shape is None else f"one of shape {tuple(shape)}"
             raise ValueError(
                 "`values` of `held` must hold a tensor of the shape of each weight. Received: "
-                f"{came} for {variable.path!r}, of shape {tuple(variable.shape)}."
+                f"{given} for {variable.path!r}, of shape {tuple(variable.shape)}."
             )
     trained = {id(variable) for variable in variables}
     with keras.StatelessScope(list(zip(variables, values, strict=True))) as scope:
         for record in constrained_records(model):
             if trained.issuperset(map(id, _variables(record))):
                 _settle(record)
-    return [scope.get_current_value(variable) for variable in variables]
+    found = [scope.get_current_value(variable) for variable in variables]
+    # A loop of JAX wants its state back in the form in which it gave it.
+    if not isinstance(form, tuple):
+        return found
+    return type(form)(*found) if hasattr(form, "_fields") else tuple(found)
 
 
 def _variables(record: WeightRecord) -> list[Any]:
