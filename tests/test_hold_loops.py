@@ -202,3 +202,30 @@ def test_no_message_prints_arrays():
         assert "0.125" not in str(raised.value)
         assert "of shape (40, 40)" in str(raised.value)
         assert len(str(raised.value)) < 500
+
+
+@jax_only
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_variables_without_values_are_told(is_kept):
+    """After a fit that raised within a step; what Keras still has of them can be put back."""
+    model = _model()
+    model.compile("sgd", "mse")
+    variables = model.trainable_variables
+    values = [v.value for v in variables]
+    if is_kept:
+        model._jax_state, model._jax_state_synced = {"trainable_variables": values}, False
+    for variable in variables:
+        variable._value = None
+    mend = r"Call model.jax_state_sync\(\)" if is_kept else r"Load them anew, model.load_weights"
+    for name in ("check", "hold", "project", "prepare", "bake", "reparametrize"):
+        said = rf"`{name}` finds no values in the variables of 'net', 'net/d/kernel' .* {mend}"
+        with pytest.raises(RuntimeError, match=said):
+            getattr(ci, name)(model)
+    with pytest.raises(RuntimeError, match="`diagnose` finds no values"):
+        ci.diagnose(model, np.ones((4, 3)), np.ones((4, 2)))
+    assert len(ci.held(model, values)) == 2
+    if is_kept:
+        model.jax_state_sync()
+    else:
+        model.set_weights([np.ones((3, 2)), np.zeros(2)])
+    assert ci.project(model)

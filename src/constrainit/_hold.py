@@ -9,7 +9,7 @@ import keras
 from constrainit import _checks
 from constrainit._came import came
 from constrainit._effective import LoraRecord, QuantizedRecord, effective_records
-from constrainit._present import INSTEAD, refuse_traced
+from constrainit._present import INSTEAD, check_values, refuse_traced
 from constrainit._refused import refusal
 from constrainit._reparametrized import seen_records
 from constrainit._signatures import explaining
@@ -50,6 +50,7 @@ def hold(model: keras.Model) -> None:
     """
     check_built(model, "hold")
     refuse_traced("hold", INSTEAD)
+    check_values("hold", model)
     records = effective_records(model)
     if not records and model not in _TOLD and not seen_records(model):
         _TOLD.add(model)

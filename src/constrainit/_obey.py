@@ -13,7 +13,7 @@ from constrainit._axes import RECURRENT
 from constrainit._calibrate import Calibrated, can_be_fitted, fitted_to
 from constrainit._effective import EffectiveRecord, effective_records
 from constrainit._measure import measure
-from constrainit._present import BEFORE, INSTEAD, refuse_traced
+from constrainit._present import BEFORE, INSTEAD, check_values, refuse_traced
 from constrainit._set import ConstraintSet
 from constrainit._shown import Lines, Shown
 from constrainit._signatures import explaining
@@ -83,6 +83,7 @@ def project(model: keras.Model) -> dict[str, float]:
     """
     check_built(model, "project")
     refuse_traced("project", INSTEAD)
+    check_values("project", model)
     return move(measured(model))
 
 
@@ -259,6 +260,7 @@ def prepare(
         raise _checks.fail("prepare", "seed", "be None or an integer", seed)
     check_built(model, "prepare")
     refuse_traced("prepare", BEFORE)
+    check_values("prepare", model)
     changes = _anew(model, measured(model), seed, fitted=x is not None)
     kept = [ops.copy(record.value) for record, _, _ in changes]
     for record, value, _ in changes:

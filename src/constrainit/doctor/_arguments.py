@@ -10,6 +10,7 @@ import numpy as np
 
 from constrainit import _checks
 from constrainit._came import came
+from constrainit._present import check_values
 from constrainit._shapes import input_specs, misfits
 from constrainit._words import counted
 from constrainit.doctor._own_step import has_own_step
@@ -25,6 +26,7 @@ def check(model: Any, loss: Any, optimizer: Any, seed: Any, steps: Any) -> None:
             f"`model` of `diagnose` must be a keras.Model. Received: model={came(model)}. Write "
             "diagnose(model, x, y)."
         )
+    check_values("diagnose", model)
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise ValueError(
             f"`seed` of `diagnose` must be an integer of at least 0. Received: seed={came(seed)}."
