@@ -16,7 +16,7 @@ pytestmark = pytest.mark.in_turns(every=4)
 RESULTS = {"Calibrated", "Check", "Finding", "InitPlan", "Report", "Treatment"}
 """What functions return; and `optax_hold` is for JAX only, `ConstraintSet` is for subclasses."""
 
-OTHERS = {"ConstraintSet", "optax_hold"}
+OTHERS = {"ConstraintSet"} | ({"optax_hold"} if keras.backend.backend() != "jax" else set())
 NAMES = sorted(set(ci.__all__) - RESULTS - OTHERS)
 UNIT = ci.UnitNorm()
 X, Y = np.ones((4, 3), "float32"), np.ones((4, 2), "float32")
@@ -70,7 +70,7 @@ def small(**arguments):
 def right(name):
     """The arguments of a right call."""
     if name in ("bake", "check", "constrain", "diagnose", "hold", "prepare", "project",
-                "reparametrize", "calibrate", "held", "hold_after"):  # fmt: skip
+                "reparametrize", "calibrate", "held", "hold_after", "optax_hold"):  # fmt: skip
         model = small(kernel_constraint=UNIT)
         more = {
             "calibrate": (X,),

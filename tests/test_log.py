@@ -614,6 +614,29 @@ def test_two_writers_are_told(tmp_path):
     assert {f.name for f in tmp_path.iterdir()} == {"run.db"}
 
 
+@pytest.mark.parametrize("same", [True, False])
+def test_a_training_within_another_is_told(tmp_path, same):
+    """One that a callback begins takes nothing from the log of the outer one."""
+    path, raised = tmp_path / "run.db", []
+    inner, outer = _compiled(_model()), _compiled(_model())
+    log = WeightLog(path, every=1)
+
+    class Inner(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                own = log if same else WeightLog(path, every=1)
+                with pytest.raises(LogError, match="written by another training") as e:
+                    inner.fit(*_data(), batch_size=2, verbose=0, callbacks=[own])
+                raised.append(e)
+                log.set_model(outer)
+
+    given = {"batch_size": 2, "epochs": 2, "verbose": 0}
+    outer.fit(*_data(), callbacks=[log, Inner()], **given)
+    assert raised
+    assert [*WeightLog.read(path, _place(outer, 0))["step"]] == [*range(17)]
+    outer.fit(*_data(), callbacks=[WeightLog(path, every=1)], **given)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="locks in another way")
 def test_a_folder_without_locks_is_no_other_training(tmp_path, monkeypatch):
     """What can not be locked is told as such; a lock that vanished is taken anew."""

@@ -14,7 +14,7 @@ from constrainit._constrained import constrained as constrained
 from constrainit._hold import held as held
 from constrainit._hold import hold as hold
 from constrainit._hold import hold_after as hold_after
-from constrainit._hold import optax_hold as optax_hold
+from constrainit._hold_optax import optax_hold as optax_hold
 from constrainit._joint import Joint as Joint
 from constrainit._obey import prepare as prepare
 from constrainit._obey import project as project

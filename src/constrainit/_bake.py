@@ -9,6 +9,7 @@ import keras
 from constrainit._absorbed import absorbed, told, without_scale, without_starts
 from constrainit._carried import carry_adapted, carry_constraints
 from constrainit._own_parts import own_parts_known, shared_by_parts, why_not_anew
+from constrainit._present import check_values
 from constrainit._reparametrize import taken_as_not_compiled, weights_by_layer, weights_in_order
 from constrainit._signatures import explaining
 from constrainit._words import with_article
@@ -50,6 +51,7 @@ def bake(model: keras.Model) -> keras.Model:
         ValueError: The model can not be copied from its config.
     """
     check_built(model, "bake")
+    check_values("bake", model)
     found = absorbed(weights_by_layer(model))
     factors, gone = found.factors, {id(one.scale) for one in found.scales}
     kept = [variable for variable in weights_in_order(model) if id(variable) not in gone]

@@ -11,6 +11,7 @@ from keras import ops
 from constrainit import _checks
 from constrainit._joint import Member
 from constrainit._measure import measure
+from constrainit._present import BEFORE, check_values, refuse_traced
 from constrainit._shapes import compared, input_specs, misfits, shapes_of
 from constrainit._shown import Lines
 from constrainit._signatures import explaining
@@ -54,6 +55,8 @@ def fitted_to(model: keras.Model, x: Any, owner: str) -> list[Calibrated]:
     """What `calibrate` does, for a function that the user knows by another name."""
     x = _as_batch(x)
     check_built(model, owner)
+    refuse_traced(owner, BEFORE)
+    check_values(owner, model)
     records = [record for record in walk(model) if can_be_fitted(record)]
     _check_batch(x, owner)
     variables = model.variables

@@ -11,6 +11,7 @@ from keras import ops
 from constrainit import _checks
 from constrainit._effective import effective_records
 from constrainit._measure import measure
+from constrainit._present import check_values
 from constrainit._reparametrized import seen_records
 from constrainit._set import ConstraintSet
 from constrainit._shown import Shown
@@ -119,8 +120,10 @@ def check(model: keras.Model, constrained: str | Iterable[str] = ()) -> Check:
 
     Raises:
         ValueError: A pattern matches no weight.
+        RuntimeError: On JAX a `fit` that raised has left the model without values.
     """
     check_built(model, "check")
+    check_values("check", model)
     rows = [_check_row(record) for record in effective_records(model)]
     seen = [_seen_row(record.variable) for record in seen_records(model)]
     return Check((*rows, *seen, *map(_free_row, _without(model, constrained))))

@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from constrainit._came import came
+
 
 def fail(owner: str, name: str, must: str, value: Any, instead: str = "") -> ValueError:
     """The one shape that an argument error has."""
     hint = f" {instead}" if instead else ""
-    return ValueError(f"`{name}` of `{owner}` must {must}. Received: {name}={value!r}.{hint}")
+    return ValueError(f"`{name}` of `{owner}` must {must}. Received: {name}={came(value)}.{hint}")
 
 
 def named(owner: str, unnamed: Sequence[Any], write: str) -> None:
@@ -22,7 +24,7 @@ def named(owner: str, unnamed: Sequence[Any], write: str) -> None:
     if not unnamed:
         return
     raise ValueError(
-        f"`{owner}` must be told which weight a set is for. Received: {unnamed[0]!r} without a "
+        f"`{owner}` must be told which weight a set is for. Received: {came(unnamed[0])} without a "
         f"name. Write {write.format(unnamed[0])} where it is for the kernel."
     )
 

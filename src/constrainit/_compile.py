@@ -26,7 +26,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     def chosen(sets: Any, *tensors: Any) -> Any:
         leaves = jax.tree.leaves(tensors)
         is_little = sum(x.size for x in leaves) <= _LITTLE
-        return (hasty() if is_little and not _is_traced(*leaves) else whole)(sets, *tensors)
+        return (hasty() if is_little and not is_traced(*leaves) else whole)(sets, *tensors)
 
     @functools.cache
     def hasty():
@@ -60,8 +60,8 @@ def _haste():
     return more
 
 
-def _is_traced(*values):
-    """Whether a function of JAX is being compiled or derived, and all that it calls with it.
+def is_traced(*values: Any) -> bool:
+    """On JAX, whether a function is being compiled or derived, and all that it calls with it.
 
     It has options of its own, and another compilation can not begin within it.
     """
@@ -153,7 +153,7 @@ def compiled_draw(function: Callable[..., Any]) -> Callable[..., Any] | None:
     whole = jax.jit(function, static_argnums=constant)
 
     def drawn(*arguments):
-        return (whole if _is_traced() else hasty())(*arguments)
+        return (whole if is_traced() else hasty())(*arguments)
 
     @functools.cache
     def hasty():

@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from constrainit._came import came
 from constrainit._gates import warn_if_cut_across
 from constrainit._idle import warn_if_idle
 from constrainit._joint import Group, Joint, Member
@@ -46,7 +47,7 @@ def constrain(model: keras.Model, sets: Mapping[str, Any]) -> dict[str, Constrai
     """
     if not isinstance(sets, Mapping) or not sets:
         raise ValueError(
-            f"`sets` of `constrain` must map patterns to sets. Received: sets={sets!r}. "
+            f"`sets` of `constrain` must map patterns to sets. Received: sets={came(sets)}. "
             'Write {"*/kernel": UnitNorm()}.'
         )
     check_built(model, "constrain")

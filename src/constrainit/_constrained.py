@@ -6,6 +6,7 @@ from typing import Any, Never
 import keras
 
 from constrainit import _checks
+from constrainit._came import came
 from constrainit._joint import Joint
 from constrainit.initializers import Feasible, MatchingBias
 from constrainit.initializers._names import check_activation, check_inputs
@@ -82,7 +83,7 @@ def constrained(
             if activation is not None:
                 raise ValueError(
                     "`activation` of `constrained` plans the start of weights with a set of their "
-                    f"own. Received: {name}={value!r}. Give the activation to the layer itself."
+                    f"own. Received: {name}={came(value)}. Give the activation to the layer itself."
                 )
             arguments[f"{name}_constraint"] = value
             arguments[f"{name}_initializer"] = STARTS.get(name) or Feasible(value.set)
@@ -139,16 +140,16 @@ def _check_name(name, value):
     """
     if name == "base":
         raise ValueError(
-            f"`base` belongs to an initializer, not to `constrained`. Received: base={value!r}. "
-            "Write Dense(..., kernel_constraint=a_set, "
+            "`base` belongs to an initializer, not to `constrained`. Received: "
+            f"base={came(value)}. Write Dense(..., kernel_constraint=a_set, "
             "kernel_initializer=a_set.initializer(base=...))."
         )
     plain = name.removesuffix("_constraint").removesuffix("_initializer")
     if name.endswith("_initializer"):
         raise ValueError(
-            f"`constrained` gives a weight its start. Received: {name}={value!r}. For one of your "
-            f"own write Dense(..., {plain}_constraint=a_set, {name}=...), and, to have it taken "
-            f"into the set, {name}=a_set.initializer(base=...)."
+            f"`constrained` gives a weight its start. Received: {name}={came(value)}. For one of "
+            f"your own write Dense(..., {plain}_constraint=a_set, {name}=...), and, to have it "
+            f"taken into the set, {name}=a_set.initializer(base=...)."
         )
     if name != plain:
         raise ValueError(

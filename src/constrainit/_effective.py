@@ -4,6 +4,7 @@ Keras keeps the constraint with the variable that it makes the weight from, or f
 to obey is the weight that the layer multiplies with, so that is what these records show.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,13 +21,13 @@ _GIVEN = "_constrainit_given"
 
 def effective_records(model: keras.Model) -> list[WeightRecord]:
     """The records of a model's constrained weights, as its layers use them."""
-    made = {id(record.variable): record for record in _computed(model)}
+    made = {id(one.variable): one for one in computed_records(model) if one.given is not None}
     plain = constrained_records(model)
     return [made.pop(id(record.variable), record) for record in plain] + list(made.values())
 
 
-def _computed(model):
-    """The weights that stand for a base of LoRA or a quantized kernel.
+def computed_records(model: keras.Model) -> Iterator["EffectiveRecord"]:
+    """The weights that stand for a base of LoRA or a quantized kernel, constrained or not.
 
     Weights that were quantized have their constraint from the layer's argument, or from `remember`.
     """
@@ -39,7 +40,7 @@ def _computed(model):
             kind, given = LoraRecord, record.constraint
         if not name or (kind is LoraRecord and not getattr(layer, "lora_enabled", False)):
             continue
-        if given is not None and not getattr(given, "of_several", False):
+        if not getattr(given, "of_several", False):
             yield kind(record.path, record.place, layer, record.variable, record.axes, given)
 
 

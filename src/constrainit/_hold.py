@@ -1,18 +1,20 @@
 """Constraints in loops that no Keras optimizer steps: tensors in, tensors out, no report."""
 
+import operator
 import weakref
 from typing import Any
 
 import keras
 
 from constrainit import _checks
+from constrainit._came import came
 from constrainit._effective import LoraRecord, QuantizedRecord, effective_records
+from constrainit._present import INSTEAD, check_values, refuse_traced
 from constrainit._refused import refusal
 from constrainit._reparametrized import seen_records
-from constrainit._set import ConstraintSet
 from constrainit._signatures import explaining
 from constrainit._warning import warn
-from constrainit._words import nothing_to_keep, with_article
+from constrainit._words import nothing_to_keep
 from constrainit.model import GroupRecord, WeightRecord, check_built, constrained_records
 
 _HOOKS = "_constrainit_hooks"
@@ -27,11 +29,14 @@ def hold(model: keras.Model) -> None:
     """Applies the constraint of every weight, as a Keras optimizer does after its step.
 
     For a loop of your own, after the step of an optimizer that is not Keras'. It asks nothing of
-    the host, so that it may stand inside a compiled step: `tf.function`, or `jax.jit` by way of
+    the host, so that it may stand inside a compiled step: `tf.function`; for `jax.jit` there is
     `held`. `project(model)` does the same and says what has moved.
 
     Args:
         model: A built Keras model or layer.
+
+    Raises:
+        RuntimeError: JAX traces a function, in which values can be given back but not assigned.
 
     >>> import keras
     >>> import numpy as np
@@ -44,6 +49,8 @@ def hold(model: keras.Model) -> None:
     [[1.0, 0.0], [0.0, 4.0]]
     """
     check_built(model, "hold")
+    refuse_traced("hold", INSTEAD)
+    check_values("hold", model)
     records = effective_records(model)
     if not records and model not in _TOLD and not seen_records(model):
         _TOLD.add(model)
@@ -67,7 +74,7 @@ def _settle(record: WeightRecord) -> None:
 
 
 @explaining
-def held(model: keras.Model, values: Any) -> list[Any]:
+def held(model: keras.Model, values: Any) -> Any:
     """The trainable weights of a model after their constraints, as values: for JAX.
 
     `params = ci.held(model, optax.apply_updates(params, updates))`, inside or outside of
@@ -75,19 +82,21 @@ def held(model: keras.Model, values: Any) -> list[Any]:
 
     Args:
         model: A built Keras model or layer; its own weights stay as they are.
-        values: A tensor for each of `model.trainable_variables`, in their order.
+        values: A list or tuple with a tensor for each of `model.trainable_variables`, in their
+            order.
 
     Returns:
-        The tensors, those of constrained weights inside of their sets.
+        The tensors in the same container, those of constrained weights inside of their sets.
 
     Raises:
-        ValueError: The values are no list, or their number is not that of the trainable weights.
+        ValueError: The values are no list or tuple, or their number is not that of the trainable
+            weights.
     """
     check_built(model, "held")
     if not isinstance(values, (list, tuple)):
         must = "be a list with a tensor for each of `model.trainable_variables`"
         raise _checks.fail("held", "values", must, values)
-    variables, values = list(model.trainable_variables), list(values)
+    form, variables, values = values, list(model.trainable_variables), list(values)
     if len(values) != len(variables):
         raise ValueError(
             f"`values` of `held` must hold one tensor for each of `model.trainable_variables`, "
@@ -96,17 +105,21 @@ def held(model: keras.Model, values: Any) -> list[Any]:
     for variable, value in zip(variables, values, strict=True):
         shape = getattr(value, "shape", None)
         if shape is None or tuple(shape) != tuple(variable.shape):
-            came = repr(value) if shape is None else f"one of shape {tuple(shape)}"
+            given = came(value) if shape is None else f"one of shape {tuple(shape)}"
             raise ValueError(
                 "`values` of `held` must hold a tensor of the shape of each weight. Received: "
-                f"{came} for {variable.path!r}, of shape {tuple(variable.shape)}."
+                f"{given} for {variable.path!r}, of shape {tuple(variable.shape)}."
             )
     trained = {id(variable) for variable in variables}
     with keras.StatelessScope(list(zip(variables, values, strict=True))) as scope:
         for record in constrained_records(model):
             if trained.issuperset(map(id, _variables(record))):
                 _settle(record)
-    return [scope.get_current_value(variable) for variable in variables]
+    found = [scope.get_current_value(variable) for variable in variables]
+    # A loop of JAX wants its state back in the form in which it gave it.
+    if not isinstance(form, tuple):
+        return found
+    return type(form)(*found) if hasattr(form, "_fields") else tuple(found)
 
 
 def _variables(record: WeightRecord) -> list[Any]:
@@ -122,8 +135,9 @@ def hold_after(optimizer: Any, model: keras.Model) -> Any:
 
     Args:
         optimizer: A `torch.optim.Optimizer`.
-        model: A built Keras model or layer on the backend PyTorch. Weights that have a constraint
-            when this is called are held, those that the optimizer trains.
+        model: A built Keras model or layer on the backend PyTorch. Held are the weights that the
+            optimizer trains, by the constraint that each has at the step: one that is given later
+            counts from then on.
 
     Returns:
         The handle of the hook; `handle.remove()` ends it.
@@ -131,19 +145,15 @@ def hold_after(optimizer: Any, model: keras.Model) -> Any:
     Raises:
         ValueError: `optimizer` is none of `torch.optim`, or it trains no constrained weight.
     """
-    if not hasattr(optimizer, "register_step_post_hook"):
+    if isinstance(optimizer, type) or not hasattr(optimizer, "register_step_post_hook"):
         raise ValueError(
             "`optimizer` of `hold_after` must be a torch.optim.Optimizer. Received: "
-            f"{type(optimizer).__name__}. A Keras optimizer applies constraints by itself; after "
-            "others call constrainit.hold(model)."
+            f"{_no_optimizer(optimizer)}"
         )
     check_built(model, "hold_after")
-    trained = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    records = [
-        record for record in constrained_records(model)
-        if trained.issuperset(id(v.value) for v in _variables(record))
-    ]  # fmt: skip
-    if not records:
+    trained = _parameters(optimizer)
+    held = _Held(model)
+    if not held.records(optimizer):
         raise ValueError(
             "`optimizer` of `hold_after` must train a weight of the model that has a constraint. "
             f"Received: an optimizer of {len(trained)} weights, none of which has. Give it "
@@ -154,80 +164,53 @@ def hold_after(optimizer: Any, model: keras.Model) -> Any:
     if model in hooks:
         hooks[model].remove()
 
-    def settle(*_: Any) -> None:
-        for record in records:
+    def settle(stepped: Any, *_: Any) -> None:
+        for record in held.records(stepped):
             _settle(record)
 
     hooks[model] = optimizer.register_step_post_hook(settle)
     return hooks[model]
 
 
-@explaining
-def optax_hold(sets: Any) -> Any:
-    """A gradient transformation for optax that keeps parameters in their sets; it goes last.
-
-    `optax.chain(optax.adam(1e-3), ci.optax_hold(model))`: the updates become those whose result
-    is the projection of what they would have given. It has no state.
-
-    An update is a difference, and `params + update` rounds. Bounds are met in spite of it; what is
-    met within a tolerance (norms, sums, matrices) is met within the rounding of the *update*,
-    which matters where that is a thousand times the weight. `held` has no such limit.
-
-    Args:
-        sets: A built Keras model, for parameters that are the values of its
-            `trainable_variables`; or a tree of the form of the parameters, with a set or None for
-            each array.
-
-    Returns:
-        An `optax.GradientTransformationExtraArgs`; `update` must be given `params`.
-
-    Raises:
-        ValueError: The backend is not JAX.
-    """
-    if keras.backend.backend() != "jax":
-        raise ValueError(
-            "`optax_hold` needs the backend JAX, as optax does. Received: "
-            f"{keras.backend.backend()}. Write KERAS_BACKEND=jax."
-        )
-    import jax
-    import optax
-
-    def project(moved):
-        if isinstance(sets, keras.layers.Layer):
-            if not isinstance(moved, (list, tuple)):
-                raise ValueError(
-                    "The parameters of `optax_hold(model)` must be a list, the values of "
-                    f"`model.trainable_variables`. Received: {with_article(type(moved).__name__)}. "
-                    "For another tree give `optax_hold` a tree of sets."
-                )
-            return jax.tree.unflatten(jax.tree.structure(moved), held(sets, jax.tree.leaves(moved)))
-        return jax.tree.map(_image, sets, moved, is_leaf=_is_set)
-
-    def update(updates, state, params=None, **_):
-        if params is None:
-            raise ValueError(
-                "`params` of `optax_hold` must be given. Received: None. Write "
-                "optimizer.update(gradients, state, params)."
-            )
-        moved = jax.tree.map(lambda p, u: p + u, params, updates)
-        updates = jax.tree.map(lambda image, p: image - p, project(moved), params)
-        reached = jax.tree.map(lambda p, u: p + u, params, updates)
-        return jax.tree.map(_rounded_in, updates, reached, project(reached)), state
-
-    return optax.GradientTransformationExtraArgs(lambda _: optax.EmptyState(), update)
+def _no_optimizer(given):
+    if isinstance(given, type):
+        return f"the class {given.__name__}. Write {given.__name__}(model.parameters(), ...)."
+    return (
+        f"{type(given).__name__}. A Keras optimizer applies constraints by itself; after others "
+        "call constrainit.hold(model)."
+    )
 
 
-def _is_set(x: Any) -> bool:
-    return x is None or isinstance(x, ConstraintSet)
+def _parameters(optimizer):
+    return {id(p) for group in optimizer.param_groups for p in group["params"]}
 
 
-def _image(a_set: Any, value: Any) -> Any:
-    return value if a_set is None else a_set(value)
+class _Held:
+    """The constrained weights of a model that an optimizer trains, looked for where they change."""
+
+    def __init__(self, model: Any):
+        self._model = model
+        self._variables: list[Any] = []
+        self._known: list[Any] = []
+        self._records: list[WeightRecord] = []
+
+    def records(self, optimizer: Any) -> list[WeightRecord]:
+        """Their records as they are now."""
+        if not self._known or not _are_same(self._known, self._now(optimizer)):
+            trained = _parameters(optimizer)
+            self._variables = self._model.variables
+            self._records = [
+                record for record in constrained_records(self._model)
+                if trained.issuperset(id(v.value) for v in _variables(record))
+            ]  # fmt: skip
+            self._known = self._now(optimizer)
+        return self._records
+
+    def _now(self, optimizer):
+        """What the records depend on."""
+        groups = [len(group["params"]) for group in optimizer.param_groups]
+        return [*groups, *(getattr(v, "constraint", None) for v in self._variables)]
 
 
-def _rounded_in(update: Any, reached: Any, image: Any) -> Any:
-    """The update, one rounding further where the sum would be outside."""
-    import jax.numpy as jnp
-
-    towards = jnp.where(image > reached, jnp.inf, -jnp.inf).astype(update.dtype)
-    return jnp.where(image == reached, update, jnp.nextafter(update, towards))
+def _are_same(known, now):
+    return len(known) == len(now) and all(map(operator.is_, known, now))

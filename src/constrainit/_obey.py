@@ -13,6 +13,7 @@ from constrainit._axes import RECURRENT
 from constrainit._calibrate import Calibrated, can_be_fitted, fitted_to
 from constrainit._effective import EffectiveRecord, effective_records
 from constrainit._measure import measure
+from constrainit._present import BEFORE, INSTEAD, check_values, refuse_traced
 from constrainit._set import ConstraintSet
 from constrainit._shown import Lines, Shown
 from constrainit._signatures import explaining
@@ -78,8 +79,11 @@ def project(model: keras.Model) -> dict[str, float]:
     Raises:
         ValueError: A constraint can not be applied to its weight, or no weight is in all of its
             sets; no weight is changed.
+        RuntimeError: JAX traces a function, in which nothing can be assigned.
     """
     check_built(model, "project")
+    refuse_traced("project", INSTEAD)
+    check_values("project", model)
     return move(measured(model))
 
 
@@ -249,11 +253,14 @@ def prepare(
     Raises:
         ValueError: A constraint can not be applied to its weight, or the batch is of no use; no
             weight is changed.
+        RuntimeError: JAX traces a function, in which nothing can be assigned.
     """
     seed = _checks.seed("prepare", seed)
     if not (seed is None or isinstance(seed, int)):
         raise _checks.fail("prepare", "seed", "be None or an integer", seed)
     check_built(model, "prepare")
+    refuse_traced("prepare", BEFORE)
+    check_values("prepare", model)
     changes = _anew(model, measured(model), seed, fitted=x is not None)
     kept = [ops.copy(record.value) for record, _, _ in changes]
     for record, value, _ in changes:

@@ -14,6 +14,7 @@ from constrainit._carried import carry_adapted, carry_constraints
 from constrainit._joint import Member
 from constrainit._mappable import is_trained, smooth_set, trained
 from constrainit._own_parts import own_parts_known, shared_by_parts, why_not_anew
+from constrainit._present import check_values
 from constrainit._reparametrized import Reparametrized, refuse_seen
 from constrainit._signatures import explaining
 from constrainit._warning import warn
@@ -64,6 +65,7 @@ def reparametrize(
     ['kernel_free']
     """
     check_built(model, "reparametrize")
+    check_values("reparametrize", model)
     records = walk(model)
     if not isinstance(model, keras.Sequential) and not hasattr(model, "operations"):
         raise ValueError(

@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
+from constrainit._came import came
+
 NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 """The kinds of parameters that can be given by name."""
 
@@ -137,12 +139,16 @@ def _misfit(owner, function, args, kwargs):
         if name not in names:
             taken = {*kwargs, *names[: len(args)]}
             near = _alike(name, [one for one in names if one not in taken])
-            hint = f" Write {near}={value!r}." if near else ""
-            return f"`{owner}` has no argument `{name}`. Received: {name}={value!r}. {its}{hint}"
+            hint = f" Write {near}={came(value)}." if near else ""
+            return (
+                f"`{owner}` has no argument `{name}`. Received: {name}={came(value)}. {its}{hint}"
+            )
     needed = [p.name for p in known[len(args) :] if p.default is p.empty and p.name not in kwargs]
     if needed:
         return f"`{owner}` must be given `{needed[0]}`. {its}"
-    given = ", ".join([*map(repr, args), *(f"{name}={value!r}" for name, value in kwargs.items())])
+    given = ", ".join(
+        [*map(came, args), *(f"{name}={came(value)}" for name, value in kwargs.items())]
+    )
     way = "made of" if owner[:1].isupper() else "called with"
     return f"`{owner}` can not be {way} ({given}): {reason}. {its}"
 

@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from constrainit._axes import resolve, unit_axes
+from constrainit._came import came
 from constrainit._joint import Member
 from constrainit._patterns import ends_as, most_like, nearest
 from constrainit._set import ConstraintSet
@@ -142,7 +143,7 @@ def matching(
     where = f"`{argument}` of `{owner}`" if argument else f"`{owner}`"
     if not isinstance(pattern, str):
         hint = " Write an entry for each." if isinstance(pattern, tuple) else ""
-        raise ValueError(f"A pattern of {where} must be a string. Received: {pattern!r}.{hint}")
+        raise ValueError(f"A pattern of {where} must be a string. Received: {came(pattern)}.{hint}")
     found = [record for record in records if matches(record, pattern)]
     if not found:
         raise ValueError(
@@ -195,7 +196,9 @@ def check_built(model: Any, owner: str = "") -> None:
     """Raises ValueError: `model` is no Keras model or layer, or is not built."""
     its = f" of `{owner}`" if owner else ""
     if not isinstance(model, keras.layers.Layer):
-        raise ValueError(f"`model`{its} must be a Keras model or layer. Received: model={model!r}.")
+        raise ValueError(
+            f"`model`{its} must be a Keras model or layer. Received: model={came(model)}."
+        )
     if not is_built(model):
         raise ValueError(unbuilt(model, owner))
 

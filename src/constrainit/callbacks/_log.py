@@ -14,10 +14,12 @@ from constrainit import _checks
 from constrainit._signatures import Told
 from constrainit._warning import warn
 from constrainit.callbacks._late import waits
-from constrainit.callbacks._log_hub import is_chief
+from constrainit.callbacks._log_choice import chosen
+from constrainit.callbacks._log_hub import is_chief, trainings_with
 from constrainit.callbacks._log_output import Output
 from constrainit.callbacks._log_reach import Reach
-from constrainit.callbacks._log_watch import Watch, chosen
+from constrainit.callbacks._log_watch import Watch
+from constrainit.log._writer import written_elsewhere
 from constrainit.model import check_built
 
 _SECONDS = 0.5
@@ -159,6 +161,8 @@ class WeightLog(Told, Reach):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Opens the file and reaches into the optimizer."""
+        if self._is_running and trainings_with(self) > 1:
+            raise written_elsewhere(self.path)
         self.close()
         optimizer = getattr(self.model, "optimizer", None)
         if optimizer is None:
@@ -178,8 +182,10 @@ class WeightLog(Told, Reach):
     def _open(self):
         key = str(self.path.resolve())
         other = _writing.get(key)
-        # A fit that was interrupted told nobody: its log is still open.
         if other is not None and other._is_running and other._thread == threading.get_ident():
+            if other is not self and trainings_with(other):
+                raise written_elsewhere(self.path)
+            # A fit that was interrupted told nobody: its log is still open.
             other.close()
         self._output.open()
         _close_at_exit()

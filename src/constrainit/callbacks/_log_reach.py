@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from constrainit._seen import trained_of
+from constrainit.callbacks._log_adapted import Adapted
 from constrainit.callbacks._log_hub import attach, detach, inner_optimizers, observer_of
 from constrainit.callbacks._log_tap import EagerTap, RingTap, Tap
 from constrainit.callbacks._log_tap_jax import HandingTap
@@ -119,6 +120,8 @@ class Reach(keras.callbacks.Callback):
 
     def _other(self, variable: Any) -> Any:
         """As `_value`, for a variable of the model, or a weight that is computed from such."""
+        if isinstance(variable, Adapted):
+            return variable.given(self._other)
         if trained_of(variable) is not variable:
             return variable.member(lambda v: ops.convert_to_tensor(self._other(v)))
         for name in ("trainable_variables", "non_trainable_variables"):

@@ -6,14 +6,14 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
+from constrainit.callbacks._log_adapted import as_tensor, tell_parts
 from constrainit.callbacks._log_hub import carried
 from constrainit.callbacks._log_numbers import distance, norm
-from constrainit.callbacks._log_watch import Noted, Watch
-from constrainit.callbacks._train_function import Reader, on_host, value_before_step
+from constrainit.callbacks._log_watch import NAN, Noted, Watch
+from constrainit.callbacks._train_function import Reader, on_host
 
 
 class Tap:
@@ -108,13 +108,16 @@ class Tap:
         if not self.looks or not self._is_due():
             return
         noted = Noted()
-        for variable in self._watched.values():
-            _tell_base(variable)
+        for one in self.watch.watched:
+            tell_parts(one.variable)
         for gradient, variable in zip(gradients, variables, strict=True):
-            if id(variable) in self._watched:
-                noted.start[id(variable)] = self._value(self._watched[id(variable)])
-                whole = self._whole(gradient, variable)
-                noted.gradients[id(variable)] = self._soon(lambda whole=whole: norm(whole()))
+            for one in self._watched.get(id(variable), ()):
+                key = id(one.variable)
+                noted.start[key] = self._value(one.variable)
+                noted.gradients[key] = lambda: NAN
+                if one.has_gradient:
+                    whole = self._whole(gradient, variable)
+                    noted.gradients[key] = self._soon(lambda whole=whole: norm(whole()))
         self._noted.step = noted
 
     def middle(self, variables: Any) -> None:
@@ -123,9 +126,9 @@ class Tap:
         if noted is None:
             return
         for variable in variables:
-            key = id(variable)
-            if key in self._watched:
-                passed = self._passed(self._watched[key], noted.start.pop(key))
+            for one in self._watched.get(id(variable), ()):
+                key = id(one.variable)
+                passed = self._passed(one.variable, noted.start.pop(key))
                 noted.before[key], noted.updates[key] = passed
 
     def finish(self) -> None:
@@ -220,13 +223,13 @@ class EagerTap(Tap):
         return lambda: found
 
     def _value(self, variable):
-        value = ops.convert_to_tensor(variable).detach()
+        value = as_tensor(variable).detach()
         if id(variable) not in self._copies:
             self._copies[id(variable)] = ops.zeros_like(value)
         return self._copies[id(variable)].copy_(value)
 
     def _passed(self, variable, start):
-        update = distance(ops.convert_to_tensor(variable), start)
+        update = distance(as_tensor(variable).detach(), start)
         return self._value(variable), lambda: update
 
 
@@ -286,15 +289,3 @@ class RingTap(Tap):
         super()._fetch(value_of)
         steps, rows = (np.asarray(value_of(v)) for v in (self.steps, self.numbers))
         self._add((int(step), row) for step, row in zip(steps, rows, strict=True))
-
-
-def _tell_base(variable):
-    """The base that a weight is seen from, to a step of JAX.
-
-    An optimizer's part of it knows the variables that are trained and no others. The base is what
-    the forward pass has made of it.
-    """
-    base = getattr(variable, "base", None)
-    if base is not None and keras.backend.backend() == "jax":
-        base.assign(value_before_step(base))
-        variable.rebase()

@@ -25,7 +25,7 @@ class HandingTap(Tap):
         self._ends = [carried(optimizer, (2,), "float32", "ends") for _ in watch.watched]
         self._before = [
             carried(optimizer, v.shape, v.dtype, "before", layout=getattr(v, "_layout", None))
-            for v in watch.trained.values()
+            for v in (one.variable for one in watch.watched)
         ]
         self._rows: list[tuple[Any, list[Any]]] = []
         self._still: set[int] = set()
@@ -58,7 +58,7 @@ class HandingTap(Tap):
             value, _, norms = self.watch.sides(one, noted)
             before.assign(value)
             ends.assign(ops.stack([ops.cast(n, "float32") for n in norms]))
-        self._still = set(self._watched) - set(noted.before)
+        self._still = {id(one.variable) for one in self.watch.watched} - set(noted.before)
         calls = ops.cast(ops.convert_to_tensor(self.optimizer._iterations), "int32")
         due = ops.equal(calls % self.period, 0)
         self._step.assign(ops.where(due, calls // self._micro, -1))
@@ -69,7 +69,7 @@ class HandingTap(Tap):
             return
         row = []
         for one, before, ends in zip(self.watch.watched, self._before, self._ends, strict=True):
-            value, moves = value_of(before), id(one.trained) not in self._still
+            value, moves = value_of(before), id(one.variable) not in self._still
             after = value if one.constraint is None else value_of(one.variable)
             row.append(self.watch.part(one, value, after, value_of(ends), moves))
         # The next step takes what this one has left.

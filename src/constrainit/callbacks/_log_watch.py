@@ -1,27 +1,22 @@
 """Which weights are logged, and the rows of numbers about them."""
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
 from constrainit._compile import compiled
-from constrainit._joint import Member
 from constrainit._measure import measure
-from constrainit._reparametrized import seen_records
-from constrainit._seen import trained_of
 from constrainit._set import ConstraintSet
+from constrainit.callbacks._log_adapted import Adapted, as_tensor
 from constrainit.callbacks._log_numbers import histogram, numbers
 from constrainit.log._storage import COLUMNS, Weight
-from constrainit.model import WeightRecord, matching, walk
 
 _SIDES = ("before", "after")
 _NORM = COLUMNS.index("before_norm")
-_NAN = np.float32("nan")
+NAN = np.float32("nan")
 
 
 @dataclass(frozen=True)
@@ -30,8 +25,8 @@ class Watched:
 
     Attributes:
         weight: What the log says of it.
-        variable: The variable.
-        trained: What an optimizer trains: the variable, or the free value that it is computed from.
+        variable: The variable, or what stands for the sum of a kernel and its adapters.
+        trained: What an optimizer trains: the variable, or one that it is computed from.
         a_set: The set that it obeys by its constraint or by the map that computes it, None where
             there is none or it is a set of several weights.
         constraint: What Keras calls after a step, or None.
@@ -44,6 +39,11 @@ class Watched:
     a_set: ConstraintSet | None
     constraint: Any
     whole: bool
+
+    @property
+    def has_gradient(self) -> bool:
+        """Whether the gradient of what is trained is its own, or that of its only free value."""
+        return not isinstance(self.variable, Adapted)
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,10 @@ class Noted:
     """One optimizer step from inside, while it is being computed.
 
     Attributes:
-        start: By variable id, the weight before the step, until that is done.
-        gradients: By variable id, what gives the norm of what the optimizer was given.
-        before: By variable id, the weight before its constraint.
-        updates: By variable id, what gives the norm of the change so far.
+        start: By the id of `Watched.variable`, the weight before the step, until that is done.
+        gradients: By that id, what gives the norm of what the optimizer was given.
+        before: By that id, the weight before its constraint.
+        updates: By that id, what gives the norm of the change so far.
     """
 
     start: dict[int, Any] = field(default_factory=dict)
@@ -99,9 +99,12 @@ class Watch:
         return [one.weight for one in self.watched]
 
     @property
-    def trained(self) -> dict[int, Any]:
-        """Their variables, by the ids of what is trained."""
-        return {id(one.trained): one.variable for one in self.watched}
+    def trained(self) -> dict[int, list[Watched]]:
+        """They, by the ids of what is trained: a free value may be watched beside its weight."""
+        found: dict[int, list[Watched]] = {}
+        for one in self.watched:
+            found.setdefault(id(one.trained), []).append(one)
+        return found
 
     @property
     def width(self) -> int:
@@ -111,7 +114,8 @@ class Watch:
     @property
     def recipe(self) -> tuple[Any, ...]:
         """What a row depends on beside the step."""
-        rows = ((id(one.variable), id(one.constraint), one.whole) for one in self.watched)
+        ids = ("variable", "trained", "constraint")
+        rows = ((*(id(getattr(one, name)) for name in ids), one.whole) for one in self.watched)
         return self.bins, *rows
 
     def _kind(self, one, moves=True):
@@ -132,9 +136,9 @@ class Watch:
 
         The weight itself twice where the step has not touched it, as it had no gradient.
         """
-        key, after = id(one.trained), ops.convert_to_tensor(one.variable)
+        key, after = id(one.variable), as_tensor(one.variable)
         if key not in noted.before:
-            return after, after, [_NAN, _NAN]
+            return after, after, [NAN, NAN]
         return noted.before[key], after, [noted.gradients[key](), noted.updates[key]()]
 
     def row(self, noted: Noted) -> Any:
@@ -182,7 +186,7 @@ class Watch:
         """Records of the weights as they are, with what their constraints would make of them."""
         found = {}
         for one in self.watched:
-            value = image = ops.convert_to_tensor(one.variable)
+            value = image = as_tensor(one.variable)
             if one.a_set is not None and one.constraint is not None:
                 ((_, image),) = measure([one.a_set], [value])
             found[one.weight.path] = self._at_rest(one, value, image)
@@ -198,12 +202,12 @@ class Watch:
         found = {}
         for one in self.watched:
             if id(one.trained) not in known:
-                value = ops.convert_to_tensor(value_of(one.variable))
+                value = as_tensor(value_of(one.variable))
                 found[one.weight.path] = self._at_rest(one, value, value)
         return found
 
     def _at_rest(self, one, before, after):
-        nothing = ops.convert_to_tensor(np.full(2, _NAN))
+        nothing = ops.convert_to_tensor(np.full(2, NAN))
         found = self.part(one, before, after, nothing, moves=after is not before)
         return self._record(one, np.asarray(ops.convert_to_numpy(found)))
 
@@ -231,64 +235,3 @@ def _or_none(number):
 
 def _bytes(values):
     return np.ascontiguousarray(values, "<f4").tobytes()
-
-
-def chosen(model: keras.Model, weights: Any, bins: int, entries: int) -> Watch:
-    """The weights of a model that a log is to watch.
-
-    Args:
-        model: A built model.
-        weights: Patterns, or None for those that have a constraint.
-        bins: Of the histograms.
-        entries: Up to how many entries a weight is kept whole.
-
-    Raises:
-        ValueError: The model is not built, a pattern matches nothing, or nothing is constrained.
-    """
-    records = [r for r in walk(model) if "float" in r.dtype and 0 not in r.shape]
-    seen = [r for r in seen_records(model) if "float" in r.dtype and 0 not in r.shape]
-    records += seen
-    if weights is None:
-        found = [r for r in records if r.constraint is not None] + seen
-        if not found:
-            raise ValueError(
-                f"`WeightLog` finds no weight with a constraint in {model.name!r}. To log others, "
-                "name them: WeightLog(path, weights='*/kernel')."
-            )
-    else:
-        matched = [r for p in weights for r in matching("WeightLog", records, p)]
-        wanted = {id(r.variable) for r in matched}
-        found = [r for r in records if id(r.variable) in wanted]
-    paths = _different(_names(records, found))
-    return Watch([_watched(*pair, entries) for pair in zip(found, paths, strict=True)], bins)
-
-
-def _names(records, found):
-    """The paths, but the places where Keras has one path for several weights of a model."""
-    counts = Counter(r.path for r in records)
-    return [r.path if counts[r.path] == 1 or not r.place else r.place for r in found]
-
-
-def _different(paths):
-    """The paths, with a number behind those that were there before."""
-    seen: dict[str, int] = {}
-    made = []
-    for path in paths:
-        seen[path] = seen.get(path, 0) + 1
-        made.append(path if seen[path] == 1 else f"{path}#{seen[path]}")
-    return made
-
-
-def _watched(record: WeightRecord, path: str, entries: int) -> Watched:
-    variable, constraint, a_set, rule = record.variable, record.constraint, None, None
-    trained = trained_of(variable)
-    if isinstance(constraint, Member):
-        rule = f"jointly: {constraint.group.joint!r}"
-    elif constraint is not None:
-        a_set = record.resolved(constraint)
-        rule = a_set.describe()
-    elif trained is not variable:
-        a_set, rule = variable.set, variable.rule()
-    weight = Weight(path, record.shape, record.dtype, rule)
-    small = bool(entries) and int(np.prod(record.shape)) <= entries
-    return Watched(weight, variable, trained, a_set, constraint, small)

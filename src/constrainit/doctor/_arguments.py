@@ -9,6 +9,8 @@ import keras
 import numpy as np
 
 from constrainit import _checks
+from constrainit._came import came
+from constrainit._present import check_values
 from constrainit._shapes import input_specs, misfits
 from constrainit._words import counted
 from constrainit.doctor._own_step import has_own_step
@@ -20,10 +22,14 @@ OF_BACKEND = re.compile(r"keras\.src\.backend\.(\w+)\.optimizers")
 def check(model: Any, loss: Any, optimizer: Any, seed: Any, steps: Any) -> None:
     """Raises ValueError where one of these is not what `diagnose` takes."""
     if not isinstance(model, keras.Model):
-        raise ValueError(f"`model` of `diagnose` must be a keras.Model. Received: model={model!r}.")
+        raise ValueError(
+            f"`model` of `diagnose` must be a keras.Model. Received: model={came(model)}. Write "
+            "diagnose(model, x, y)."
+        )
+    check_values("diagnose", model)
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise ValueError(
-            f"`seed` of `diagnose` must be an integer of at least 0. Received: seed={seed!r}."
+            f"`seed` of `diagnose` must be an integer of at least 0. Received: seed={came(seed)}."
         )
     for part in keras.tree.flatten(loss):
         _known("loss", part, keras.losses.get)
@@ -37,7 +43,8 @@ def check(model: Any, loss: Any, optimizer: Any, seed: Any, steps: Any) -> None:
         )
     if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 1):
         raise ValueError(
-            f"`steps` of `diagnose` must be None or a positive integer. Received: steps={steps!r}."
+            "`steps` of `diagnose` must be None or a positive integer. Received: "
+            f"steps={came(steps)}."
         )
 
 
@@ -166,7 +173,7 @@ def _known(name, value, get):
     # Keras raises several kinds.
     except Exception:
         raise ValueError(
-            f"`{name}` of `diagnose` must be what `compile` takes. Received: {name}={value!r}."
+            f"`{name}` of `diagnose` must be what `compile` takes. Received: {name}={came(value)}."
             f"{_near(value, _NAMES[name])}"
         ) from None
 

@@ -32,10 +32,7 @@ class Writer:
         try:
             self._lock = Lock(path.with_name(path.name + ".lock"))
         except LockedError:
-            raise LogError(
-                f"The log {str(path)!r} is being written by another training. Give each its own "
-                "path."
-            ) from None
+            raise written_elsewhere(path) from None
         except OSError as reason:
             raise LogError(
                 f"The folder of the log {str(path)!r} takes no lock, without which two trainings "
@@ -139,6 +136,13 @@ class Writer:
     def close(self) -> None:
         """Lets go of the file; what waits is lost, see `commit`."""
         self._finalizer()
+
+
+def written_elsewhere(path: Path) -> LogError:
+    """What is raised where a training would write into the log of another one."""
+    return LogError(
+        f"The log {str(path)!r} is being written by another training. Give each its own path."
+    )
 
 
 def _identity(weight):
