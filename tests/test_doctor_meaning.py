@@ -98,6 +98,11 @@ MEANT = {
     "half of a norm": (
         lambda w: 0.25 * w / ops.sum(ops.square(w), axis=0), ci.NormRange(0.5, 0.5, axis=[0])
     ),
+    "a clip of what sums to zero": (
+        lambda w: ops.clip(w - ops.mean(w, axis=0, keepdims=True), -0.1, 0.1),
+        ci.SumTo(0.0, axis=[0]) & ci.Box(-0.1, 0.1),
+    ),
+    "twice the skew part": (lambda w: w - ops.transpose(w), ci.SkewSymmetric()),
     # None of the catalogue, though many of its sets hold what these give.
     "floor of each row": (lambda w: ops.maximum(w, ROWS), None),
     "sum of magnitudes": (lambda w: w / ops.sum(ops.abs(w), axis=0, keepdims=True), None),
@@ -226,6 +231,17 @@ def test_what_bounds_shares_is_not_lost(constraint, bounds, said, start):
     )
     assert said in bounds_note(record, a_set)
     assert bool(said) == bool(bounds_note(record, a_set))
+
+
+@pytest.mark.parametrize("total", [1.0, 3.0])
+def test_a_sum_and_then_a_clip_mean_the_sum_as_well(total):
+    """Each call comes nearer by as little as one entry of forty is, and the sum is above it."""
+
+    def invested(w):
+        return ops.relu(w + (total - ops.sum(w, axis=0, keepdims=True)) / w.shape[0])
+
+    record = record_of(as_tensor(invested), shape=(40, 1))
+    assert meant_set(record) == ci.Simplex(total, axis=[0])
 
 
 def test_nothing_is_meant_by_noise():

@@ -18,6 +18,7 @@ from constrainit.sets import (
     Orthogonal,
     Positive,
     Simplex,
+    SkewSymmetric,
     SpectralNorm,
     SumTo,
     Symmetric,
@@ -71,11 +72,15 @@ def candidates(
         ValueError: The next one has no members; nothing follows.
     """
     rank, axes = len(record.shape), axes_of(record)
+    if rank == 2 and _is_skew(images):
+        yield SkewSymmetric()
     low = min(float(image.min()) for image in images)
     for axis in axes:
         yield from _of_sums(axis, images, others, low, record)
     yield from _of_orders(images, low)
     lower, upper = _bounds(images, record.dtype)
+    for axis in axes:
+        yield from _around_zero(axis, images, lower, upper)
     if lower is None and low >= 0:
         lower = 0.0
     # What comes to the same number everywhere by being called again is in no bounds by that.
@@ -103,6 +108,28 @@ def _of_sums(axis, images, others, low, record):
             yield from _bounded(Simplex(total, axis=axis), seen, record)
         yield Simplex(total, axis=axis)
     yield SumTo(total, axis=axis)
+
+
+def _around_zero(axis, images, lower, upper):
+    """Sums of zero, with the bounds that the images have besides."""
+    axis = tuple(axis)
+    sums = [np.abs(image.sum(axis=axis)).max() for image in images]
+    sizes = [np.abs(image).sum(axis=axis).max() for image in images]
+    if not all(one <= NEAR * size for one, size in zip(sums, sizes, strict=True)):
+        return
+    if lower is not None and upper is not None and upper - lower > NEAR * abs(upper):
+        yield SumTo(0.0, axis=list(axis)) & Box(lower, upper)
+
+
+def _is_skew(images):
+    def is_one(image):
+        rows, columns = image.shape
+        if not rows == columns > 1:
+            return False
+        size = np.abs(image).max()
+        return size > 0 and np.abs(image + image.T).max() <= NEAR * size
+
+    return all(map(is_one, images))
 
 
 def _of_orders(images, low):

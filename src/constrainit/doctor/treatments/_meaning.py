@@ -31,6 +31,7 @@ _WILD = 0.25
 
 _CALLS = 60
 _SETTLED = 1e-6
+_STRAIGHT = 0.01
 
 
 def meant_set(record, repeat=0.0):
@@ -153,15 +154,29 @@ def _settled(record, image):
 
     None if it overflows in the end.
     """
-    value = image
+    value, last = image, None
     for _ in range(_CALLS):
         after = called(record, value)
         if after is None:
             return None
-        moved, value = np.abs(after - value).max(), after
-        if moved <= _SETTLED * np.abs(value).max():
-            return value if value.any() else image
+        move = after - value
+        if np.abs(move).max() <= _SETTLED * np.abs(after).max():
+            return after if after.any() else image
+        ahead = None if last is None else _ahead(move, last)
+        value, last = (after, move) if ahead is None else (after + ahead, None)
     return image
+
+
+def _ahead(move, last):
+    """What is left of the way, of which each move is the same share of the one before.
+
+    None of other moves. Two rules one after the other that undo each other come together so: by as
+    little at a time as one entry of many is.
+    """
+    share = float(np.vdot(move, last)) / float(np.vdot(last, last))
+    if not 0 < share < 1 or np.abs(move - share * last).max() > _STRAIGHT * np.abs(move).max():
+        return None
+    return share / (1 - share) * move
 
 
 def _holds(a_set, image, off):
