@@ -589,3 +589,43 @@ class Own(layers.Layer):
 
     def call(self, x):
         return x
+
+
+def test_what_has_no_constraint_is_told_where_it_is_not_finite():
+    """A row of its own, and no draw; sound weights and a mask of infinity are none."""
+    model = sequential(
+        layers.Dense(2, name="held", **ci.constrained(kernel=ci.UnitNorm())),
+        layers.Dense(2, name="free"),
+    )
+    mask = model.get_layer("free").kernel
+    mask.trainable = False
+    mask.assign(np.full((2, 2), -np.inf))
+    assert [row.weight for row in ci.check(model).rows] == ["model/held/kernel"]
+    assert ci.check(model).ok
+    model.get_layer("free").bias.assign([0.0, np.inf])
+    mask.assign(np.full((2, 2), np.nan))
+    table = ci.check(model)
+    assert [(row.set, row.finite, row.ok) for row in table.rows[1:]] == [("", False, False)] * 2
+    assert not table.ok
+    lost = [row.weight for row in table.rows[1:]]
+    assert set(lost) == {model.get_layer("free").bias.path, mask.path}
+    assert all("not finite, and without a constraint" in row.verdict for row in table.rows[1:])
+    done, prepared = ci.project(model), ci.prepare(model)
+    assert (done, prepared) == ({}, [])
+    first, *told = str(done).splitlines()
+    assert first == "nothing moved: inside already, 1 constrained weight"
+    assert str(prepared).splitlines() == ["nothing was changed", *told]
+    assert [line.partition(":")[0] for line in told] == lost
+    assert all("build the model anew" in line for line in told)
+    assert len(ci.check(model, "free/*").rows) == 3
+
+
+def test_of_a_computed_weight_the_weight_is_told():
+    """Not the free value that it is computed from."""
+    made = sequential(layers.Dense(2, **ci.constrained(kernel=ci.Box(0, 1))))
+    smooth = ci.reparametrize(made, {"*/kernel": ci.Box(0, 1)})
+    lost = [v for v in smooth.trainable_variables if len(v.shape) == 2]
+    lost[0].assign(np.full(lost[0].shape, np.nan))
+    (row,) = ci.check(smooth).rows
+    assert row.set
+    assert not row.finite

@@ -13,6 +13,7 @@ from keras import ops
 
 import constrainit as ci
 from constrainit.callbacks._fault_flags import is_finite
+from constrainit.callbacks._fault_steps import Steps
 from constrainit.cli import cli
 from constrainit.doctor import _fault_file
 from constrainit.doctor._limits import ArchiveError
@@ -356,8 +357,8 @@ def test_a_replayed_step_names_the_rate_that_has_led_to_it(tmp_path, monkeypatch
     assert all(other["cause"] == "CW601" for other in others if other["level"] == "error")
 
 
-def test_training_goes_on_with_a_lower_rate(tmp_path):
-    """A batch at fault is left out, the rest is trained on; one too many ends it."""
+def test_training_goes_on_without_a_batch(tmp_path):
+    """A batch at fault is left out, the rest is trained on at the rate; one too many ends it."""
     x, y = data()
     for place in (2, 9):
         x[place * BATCH] = np.nan
@@ -368,7 +369,7 @@ def test_training_goes_on_with_a_lower_rate(tmp_path):
     said = [str(one.message) for one in told if "At step" in str(one.message)]
     assert ["goes on without the batch" in text for text in said] == [True, False]
     assert [fault.step for fault in stop.faults] == [3, 9]
-    assert float(sick.optimizer.learning_rate) == pytest.approx(0.0025)
+    assert float(sick.optimizer.learning_rate) == pytest.approx(0.01)
     assert all(np.isfinite(array(v)).all() for v in sick.variables)
     healed = ci.StopAtFault(None, every=50, roll_backs=2)
     with pytest.warns(UserWarning, match="goes on"):
@@ -377,10 +378,74 @@ def test_training_goes_on_with_a_lower_rate(tmp_path):
     assert [fault.path for fault in healed.faults] == [None, None]
 
 
+@pytest.mark.parametrize("every", [1, 5, 100])
+def test_the_logs_of_an_epoch_are_of_what_stands(every):
+    """Loss, metrics and validation, for callbacks behind it; a step that is lost is in none."""
+    x, y = data()
+    x[[2 * BATCH, (COUNT - 1) * BATCH]] = np.nan
+    sick, alone = (model(ci.NonNegative(), metrics=["mae"]) for _ in range(2))
+    ci.project(sick)
+    alone.set_weights(sick.get_weights())
+    stop, seen = ci.StopAtFault(None, every=every, roll_backs=4), []
+    best = keras.callbacks.EarlyStopping("loss", patience=1)
+    keep = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(dict(logs)))
+    sound = np.nan_to_num(x)
+    with pytest.warns(UserWarning, match="Training goes on without the batch\\."):
+        history = sick.fit(
+            x, y, batch_size=BATCH, shuffle=False, epochs=2, verbose=0,
+            validation_data=(sound, y), callbacks=[stop, best, keep],
+        )  # fmt: skip
+    good = np.isfinite(x).reshape(COUNT, -1).all(axis=1).repeat(BATCH)
+    expected = alone.fit(
+        x[good], y[good], batch_size=BATCH, shuffle=False, epochs=2, verbose=0,
+        validation_data=(sound, y),
+    )  # fmt: skip
+    for name, values in expected.history.items():
+        np.testing.assert_allclose(history.history[name], values, rtol=1e-5, err_msg=name)
+        assert [logs[name] for logs in seen] == history.history[name]
+
+
+@pytest.mark.parametrize("every", [1, 100])
+def test_an_epoch_of_which_no_step_stands_has_no_loss(every):
+    """And not zero, which is the best that a callback may see."""
+    (x, y), sick = data(), model()
+    history = [0.0]
+    with pytest.warns(UserWarning, match="Training stops"):
+        history = sick.fit(
+            x * np.nan, y, batch_size=BATCH, verbose=0, callbacks=[ci.StopAtFault(None, every)]
+        ).history["loss"]
+    assert np.isnan(history).all()
+
+
+def test_the_logs_of_a_step_of_its_own_are_those_of_the_last_that_stands():
+    """Where it gives something else than the metrics of the model."""
+
+    class Own(keras.Model):
+        def train_step(self, *arguments):
+            found = super().train_step(*arguments)
+            logs, *state = found if isinstance(found, tuple) else (found,)
+            logs = {"own": 2.0 * logs["loss"]}
+            return (logs, *state) if state else logs
+
+    x, y = data()
+    x[-1] = np.nan
+    inputs = keras.Input((3,))
+    sick = Own(inputs, keras.layers.Dense(2)(inputs))
+    sick.compile(keras.optimizers.SGD(0.01), "mse")
+    with pytest.warns(UserWarning, match="goes on"):
+        found = sick.fit(
+            x, y, batch_size=BATCH, shuffle=False, verbose=0,
+            callbacks=[ci.StopAtFault(None, roll_backs=1)],
+        )  # fmt: skip
+    assert list(found.history) == ["own"]
+    assert np.isfinite(found.history["own"]).all()
+
+
 def _bad_at(*places):
+    """Batches, of which some have a loss that `lost` makes infinite."""
     x, y = data()
     for place in places:
-        x[place * BATCH] = np.nan
+        y[place * BATCH] = 60.0
     return x, y
 
 
@@ -405,11 +470,11 @@ def test_a_schedule_is_slowed_as_a_whole(tmp_path, scaled, jit):
         optimizer = keras.optimizers.Adam(schedule)
         if scaled:
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=8.0)
-        made.compile(optimizer, "mse", jit_compile=jit)
+        made.compile(optimizer, lost, jit_compile=jit)
         ci.project(made)
         return made, getattr(optimizer, "inner_optimizer", optimizer)
 
-    (sick, adam), (x, y) = make(own), _bad_at(2, 7)
+    (sick, adam), (x, y) = make(own), _bad_at(2, 11)
     saved = tmp_path / "m.keras"
     stop = ci.StopAtFault(None, every=4, roll_backs=2, factor=0.25)
     with pytest.warns(UserWarning, match="goes on without the batch"):
@@ -417,7 +482,7 @@ def test_a_schedule_is_slowed_as_a_whole(tmp_path, scaled, jit):
             x, y, batch_size=BATCH, shuffle=False, verbose=0,
             callbacks=[stop, keras.callbacks.ModelCheckpoint(saved)],
         )  # fmt: skip
-    assert [fault.step for fault in stop.faults] == [3, 7]
+    assert [fault.step for fault in stop.faults] == [3, 11]
     assert adam._learning_rate is own
     loaded = keras.models.load_model(saved, compile=True).optimizer
     loaded = getattr(loaded, "inner_optimizer", loaded)
@@ -426,7 +491,7 @@ def test_a_schedule_is_slowed_as_a_whole(tmp_path, scaled, jit):
     alone, optimizer = make(own)
     share = 1.0
     for place in range(COUNT):
-        if place in (2, 7):
+        if place in (2, 11):
             share *= 0.25
             continue
         rows = slice(place * BATCH, (place + 1) * BATCH)
@@ -459,7 +524,7 @@ def test_a_rate_that_a_callback_sets_stays_lowered(first):
         (lambda epoch, rate: 0.5 * rate, [0.01, 0.005, 0.0025]),
         (lambda epoch, rate: 0.08, [0.04, 0.04, 0.04]),
     ):
-        (x, y), sick = _bad_at(3), model(ci.NonNegative(), rate=0.04)
+        (x, y), sick = _bad_at(3), model(ci.NonNegative(), rate=0.04, loss=lost)
         stop, found = ci.StopAtFault(None, every=2, roll_backs=3), []
         keep = keras.callbacks.LambdaCallback(
             on_epoch_end=lambda epoch, logs, found=found, sick=sick: found.append(
@@ -479,22 +544,21 @@ def test_a_rate_that_a_callback_sets_stays_lowered(first):
 
 def _once_bad(x, y):
     """Batches without end, of which those of the second round on are sound."""
-    sound = np.nan_to_num(x)
     for place in range(10**6):
         rows = slice(place % COUNT * BATCH, (place % COUNT + 1) * BATCH)
-        yield (x if place < COUNT else sound)[rows], y[rows]
+        yield x[rows], y[rows] if place < COUNT else np.minimum(y[rows], 1.0)
 
 
 def test_a_plateau_lowers_what_was_lowered():
     """`ReduceLROnPlateau` goes on from the rate that a roll-back has left."""
-    (x, y), sick = _bad_at(3), model(rate=1e-6)
+    (x, y), sick = _bad_at(3), model(rate=1e-6, loss=lost)
     plateau = keras.callbacks.ReduceLROnPlateau(
         monitor="loss", patience=1, min_delta=1e6, factor=0.1
     )
     with pytest.warns(UserWarning, match="goes on without the batch"):
         sick.fit(
             _once_bad(x, y), epochs=2, steps_per_epoch=COUNT, verbose=0, shuffle=False,
-            callbacks=[plateau, ci.StopAtFault(None, roll_backs=1)],
+            callbacks=[ci.StopAtFault(None, roll_backs=1), plateau],
         )  # fmt: skip
     assert float(sick.optimizer.learning_rate) == pytest.approx(5e-8)
 
@@ -504,9 +568,9 @@ def test_no_more_is_kept_than_it_must(monkeypatch, every):
     """It looks after so many batches, earlier where they are large, and begins anew there."""
     if every == 100:
         monkeypatch.setattr("constrainit.callbacks._fault._MOST", 5 * BATCH * (3 + 2) * 4)
-    looked, look = [], ci.StopAtFault._look
+    looked, look = [], Steps.look
     monkeypatch.setattr(
-        ci.StopAtFault, "_look", lambda stop: (looked.append(len(stop._window)), look(stop))
+        Steps, "look", lambda steps, judge: (looked.append(len(steps.window)), look(steps, judge))
     )
     model().fit(*data(), batch_size=BATCH, verbose=0, callbacks=[ci.StopAtFault(None, every)])
     assert looked == [5, 5, 2]
@@ -560,7 +624,7 @@ def test_a_loss_that_refuses_a_nan_is_a_fault(tmp_path, bad, stage):
 
 
 def test_training_goes_on_behind_losses_that_refuse_a_nan():
-    """Two bad batches in one window, each left out at half the rate."""
+    """Two bad batches in one window, each left out; the rate is not theirs."""
     last = keras.layers.Dense(1, activation="sigmoid", name="last")
     sick = keras.Sequential([keras.Input((3,)), last], name="m")
     sick.compile(keras.optimizers.SGD(0.01), "binary_crossentropy")
@@ -572,7 +636,7 @@ def test_training_goes_on_behind_losses_that_refuse_a_nan():
         sick.fit(x, y, batch_size=BATCH, shuffle=False, verbose=0, callbacks=[stop])
     assert [fault.stage for fault in stop.faults] == ["batch"] * 2
     assert int(sick.optimizer.iterations) == COUNT - 2
-    assert float(sick.optimizer.learning_rate) == pytest.approx(0.0025)
+    assert float(sick.optimizer.learning_rate) == pytest.approx(0.01)
 
 
 @pytest.mark.skipif(not TORCH, reason="the others trace a step once, and it raises then")
@@ -670,7 +734,6 @@ def test_a_log_holds_the_steps_that_were_not_undone(tmp_path, monkeypatch, every
     norms = [np.linalg.norm(start[1])]
     for place in range(COUNT):
         if place in bad:
-            alone.optimizer.learning_rate = 0.25 * alone.optimizer.learning_rate
             continue
         rows = slice(place * BATCH, (place + 1) * BATCH)
         alone.train_on_batch(x[rows], y[rows])
@@ -745,7 +808,8 @@ def test_sound_training_is_as_without_it(a_set, tmp_path):
         ({"path": "no/such/fault.npz"}, 0.1, "There is no folder 'no/such' for `path` of"),
         ({"every": 0}, 0.1, "`every` of `StopAtFault` must be an integer of at least 1"),
         ({"roll_backs": -1}, 0.1, "`roll_backs` of `StopAtFault` must be an integer of at least 0"),
-        ({"factor": 1}, 0.1, "`factor` of `StopAtFault` must lie between 0 and 1"),
+        ({"factor": 0}, 0.1, "`factor` of `StopAtFault` must be greater than 0 and at most 1"),
+        ({"factor": 2}, 0.1, "`factor` of `StopAtFault` must be greater than 0 and at most 1"),
         (
             {"roll_backs": 1},
             lambda: 0.1,
@@ -856,3 +920,60 @@ def test_what_is_not_undone_is_told_after_all():
     callbacks = [keep, ci.StopAtFault(None), keras.callbacks.LambdaCallback(on_epoch_end=lose)]
     with pytest.warns(UserWarning, match="At train end: m/last/kernel is not finite"):
         sound.fit(x, y, verbose=0, callbacks=callbacks)
+
+
+@pytest.mark.parametrize("every", [9, 100])
+def test_a_second_fault_goes_back_to_before_the_look_before(tmp_path, every):
+    """One step back does not undo a divergence: the weights are far off before it fails.
+
+    Each fault has a file of its own, and the log holds the way to the weights that there are.
+    """
+    x, y = np.ones((BATCH * 20, 3), "float32"), np.ones((BATCH * 20, 1), "float32")
+    sick = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, name="k")], name="m")
+    sick.compile(keras.optimizers.SGD(50.0), "mse")
+    log = ci.WeightLog(tmp_path / "run.db", every=1, weights="*")
+    stop = ci.StopAtFault(tmp_path / "fault.npz", every=every, roll_backs=3, factor=0.03)
+    with pytest.warns(UserWarning, match="goes on without the batch, with a lower"):
+        found = sick.fit(
+            x, y, batch_size=BATCH, shuffle=False, verbose=0, callbacks=[log, stop]
+        ).history["loss"]
+    assert len(stop.faults) == 2
+    names = [tmp_path / name for name in ("fault.npz", "fault.2.npz")]
+    assert [fault.path for fault in stop.faults] == [*map(str, names)]
+    assert [_fault_file.read(name).about["step"] for name in names] == [
+        fault.step for fault in stop.faults
+    ]
+    assert found[0] < 10
+    assert all(np.abs(array(v)).max() < 10 for v in sick.variables)
+    assert int(sick.optimizer.iterations) == 18
+    frame = ci.WeightLog.read(log.path, "*/kernel")
+    assert frame["step"].tolist() == list(range(19))
+    assert frame["after_norm"].max() < 10
+
+
+def test_a_file_of_something_else_is_kept_where_a_later_fault_would_be(tmp_path):
+    """The fault is told, and training goes on."""
+    x, y = data()
+    x[[0, 5 * BATCH]] = np.nan
+    (tmp_path / "fault.2.npz").write_text("notes")
+    stop = ci.StopAtFault(tmp_path / "fault.npz", roll_backs=2)
+    with pytest.warns(UserWarning, match="goes on without") as told:
+        model().fit(x, y, batch_size=BATCH, shuffle=False, verbose=0, callbacks=[stop])
+    (said,) = [str(one.message) for one in told if "could not be kept" in str(one.message)]
+    assert "fault.2.npz' is no file of `StopAtFault` and is left as it is" in said
+    assert [fault.path is None for fault in stop.faults] == [False, True]
+    assert (tmp_path / "fault.2.npz").read_text() == "notes"
+
+
+@pytest.mark.parametrize("factor", [1, 1.0])
+def test_a_rate_may_stay(factor):
+    """With a `factor` of one, of a function too, which can not be lowered."""
+    x, y = _bad_at(3)
+    for rate in (0.01, lambda: 0.01):
+        sick = model(loss=lost, rate=rate)
+        with pytest.warns(UserWarning, match="Training goes on without the batch\\."):
+            sick.fit(
+                x, y, batch_size=BATCH, verbose=0, shuffle=False,
+                callbacks=[ci.StopAtFault(None, roll_backs=1, factor=factor)],
+            )  # fmt: skip
+        assert float(sick.optimizer.learning_rate) == pytest.approx(0.01)

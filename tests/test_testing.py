@@ -71,6 +71,17 @@ def test_what_is_not_finite_and_what_raises():
     assert "bias: not finite" in str(caught.value)
 
 
+def test_what_is_not_finite_without_a_constraint():
+    """It fails, too, and no constraint is blamed."""
+    made = model(**ci.constrained(kernel=ci.UnitNorm()))
+    made.layers[0].bias.assign(ops.array([float("nan"), 0.0]))
+    with pytest.raises(AssertionError) as caught:
+        assert_feasible(made)
+    head, line = str(caught.value).splitlines()
+    assert head == "1 weight of 'small' not finite:"
+    assert "bias: not finite, and without a constraint" in line
+
+
 def test_bad_argument():
     """What is no model is refused as everywhere."""
     with pytest.raises(ValueError, match="`model` of `check` must be"):

@@ -10,6 +10,7 @@ from keras import ops
 
 from constrainit import _checks
 from constrainit._effective import effective_records
+from constrainit._lost import STAYS, lost_records
 from constrainit._measure import measure
 from constrainit._present import check_values
 from constrainit._reparametrized import seen_records
@@ -29,7 +30,7 @@ NOTHING = "no weight of the model has a constraint: nothing was checked"
 
 @dataclass(frozen=True)
 class CheckRow:
-    """What `check` found out about one constrained weight.
+    """What `check` found out about one constrained weight, or one that is not finite.
 
     Attributes:
         weight: The path of the variable.
@@ -64,7 +65,8 @@ class CheckRow:
     @property
     def verdict(self) -> str:
         """`"ok"`, or what is wrong, in words."""
-        faults = [self.error, self.axis, "" if self.finite else "not finite"]
+        lost = "not finite" if self.set or self.error else STAYS
+        faults = [self.error, self.axis, "" if self.finite else lost]
         told = "; ".join(fault for fault in faults if fault)
         return told or ("ok" if self.ok else PACED if self.paced else "outside")
 
@@ -109,7 +111,10 @@ class Check(Shown):
 def check(model: keras.Model, constrained: str | Iterable[str] = ()) -> Check:
     """Whether each constrained weight of a model obeys, found without changing anything.
 
-    Weights that a `Reparametrized` computes are looked at, too. A weight under `Every` or `Relaxed`
+    Weights that a `Reparametrized` computes are looked at, too, and of those without a constraint
+    whether they are finite: such as are not have a row. (Of weights that are not trained an
+    infinity may be meant: there NaN counts.) A violation is a distance in the units of the weight:
+    Euclidean, of the unit that is farthest outside. A weight under `Every` or `Relaxed`
     may well be outside after `fit`: it is called outside, with the reason, and `project` takes it
     in.
 
@@ -126,7 +131,10 @@ def check(model: keras.Model, constrained: str | Iterable[str] = ()) -> Check:
     check_values("check", model)
     rows = [_check_row(record) for record in effective_records(model)]
     seen = [_seen_row(record.variable) for record in seen_records(model)]
-    return Check((*rows, *seen, *map(_free_row, _without(model, constrained))))
+    named = _without(model, constrained)
+    known = {id(one.variable) for one in named}
+    lost = [one for one in lost_records(model) if id(one.variable) not in known]
+    return Check((*rows, *seen, *map(_free_row, named), *map(_lost_row, lost)))
 
 
 def _without(model, patterns):
@@ -147,6 +155,10 @@ def _without(model, patterns):
 def _free_row(record):
     finite = bool(ops.all(ops.isfinite(record.value)))
     return CheckRow(record.path, "", record.shape, record.dtype, None, finite, "", "no constraint")
+
+
+def _lost_row(record):
+    return CheckRow(record.path, "", record.shape, record.dtype, None, False, "", "")
 
 
 def _seen_row(variable):

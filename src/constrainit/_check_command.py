@@ -30,9 +30,12 @@ INSIDE, OUTSIDE, CAN_NOT_RUN = 0, 1, 2
     help="Refuse a .keras file that would unpack to more.",
 )  # fmt: skip
 def check(targets, imports, form, constrained, max_size) -> None:
-    """Check whether constrained weights are inside their sets; nothing is trained or changed.
+    """Check whether weights are finite and inside their sets; nothing is trained or changed.
 
     TARGET is model.keras, file.py:factory or module:factory; several can be given.
+
+    "outside by" is in the units of the weight: the Euclidean distance from its set of the unit that
+    is farthest outside. A weight without a constraint has a line where it is not finite.
 
     Exit status: 0 all inside, 1 a weight is outside, not finite, or its constraint raises or works
     along other axes than its layer; or a model has no constrained weight, or one of --constrained

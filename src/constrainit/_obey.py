@@ -12,6 +12,7 @@ from constrainit import _checks
 from constrainit._axes import RECURRENT
 from constrainit._calibrate import Calibrated, can_be_fitted, fitted_to
 from constrainit._effective import EffectiveRecord, effective_records
+from constrainit._lost import STAYS, lost_records
 from constrainit._measure import measure
 from constrainit._present import BEFORE, INSTEAD, check_values, refuse_traced
 from constrainit._set import ConstraintSet
@@ -74,7 +75,8 @@ def project(model: keras.Model) -> dict[str, float]:
     Returns:
         For each weight that moved, by path: how far outside it was; empty where none had to. It is
         printed as sentences, which also say so of a model without any constraint, and name weights
-        that are not finite: NaN has no nearest allowed weight, and stays.
+        that are not finite, those without a constraint too: NaN has no nearest allowed weight, and
+        stays.
 
     Raises:
         ValueError: A constraint can not be applied to its weight, or no weight is in all of its
@@ -84,7 +86,9 @@ def project(model: keras.Model) -> dict[str, float]:
     check_built(model, "project")
     refuse_traced("project", INSTEAD)
     check_values("project", model)
-    return move(measured(model))
+    moved = move(measured(model))
+    moved.lost |= {record.path: "" for record in lost_records(model)}
+    return moved
 
 
 class Moved(Shown, dict[str, float]):
@@ -92,7 +96,8 @@ class Moved(Shown, dict[str, float]):
 
     Attributes:
         looked_at: How many constrained weights there are.
-        lost: The paths of those that are not finite and stay so, each with what helps.
+        lost: The paths of weights that are not finite and stay so, each with what helps; empty for
+            one without a constraint.
     """
 
     def __init__(self, moved: Mapping[str, float], looked_at: int, lost: Mapping[str, str]):
@@ -100,13 +105,16 @@ class Moved(Shown, dict[str, float]):
         self.looked_at, self.lost = looked_at, dict(lost)
 
     def __str__(self) -> str:
+        moved = [f"{path}: was outside by {by:.3g}, now inside" for path, by in self.items()]
         if not self.looked_at:
-            return "nothing moved: there is no constrained weight to look at"
-        if not self and not self.lost:
+            moved = ["nothing moved: there is no constrained weight to look at"]
+        elif not self and not any(self.lost.values()):
             weights = counted(self.looked_at, "constrained weight")
-            return f"nothing moved: inside already, {weights}"
-        moved = (f"{path}: was outside by {by:.3g}, now inside" for path, by in self.items())
-        lost = (f"{path}: not finite, and stays so: {what}" for path, what in self.lost.items())
+            moved = [f"nothing moved: inside already, {weights}"]
+        lost = (
+            f"{path}: not finite, and stays so: {what}" if what else f"{path}: {STAYS}"
+            for path, what in self.lost.items()
+        )  # fmt: skip
         return "\n".join([*moved, *lost])
 
 
@@ -248,7 +256,7 @@ def prepare(
 
     Returns:
         What was changed, in the order of the weights, then what `calibrate` did; printed, a line
-        for each.
+        for each, and for each weight without a constraint that is not finite, as it stays so.
 
     Raises:
         ValueError: A constraint can not be applied to its weight, or the batch is of no use; no
@@ -265,11 +273,12 @@ def prepare(
     kept = [ops.copy(record.value) for record, _, _ in changes]
     for record, value, _ in changes:
         record.assign(value)
-    redrawn = Lines(row for _, _, row in changes)
+    redrawn = [row for _, _, row in changes]
+    told = [f"{record.path}: {STAYS}" for record in lost_records(model)]
     if x is None:
-        return redrawn
+        return Lines(redrawn, told)
     try:
-        return Lines([*redrawn, *fitted_to(model, x, "prepare")])
+        return Lines([*redrawn, *fitted_to(model, x, "prepare")], told)
     # A batch that is of no use, or a model that raises: the weights must be what they were.
     except BaseException:
         for (record, _, _), value in zip(changes, kept, strict=True):

@@ -1,5 +1,6 @@
 """What a notebook shows of an answer."""
 
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -12,7 +13,16 @@ class Shown:
 
 
 class Lines(Shown, list):
-    """A list that is printed as a line for each of its entries."""
+    """A list that is printed as a line for each of its entries.
+
+    Args:
+        entries: What it holds.
+        told: Lines that are printed behind them.
+    """
+
+    def __init__(self, entries: Iterable[Any] = (), told: Iterable[str] = ()):
+        super().__init__(entries)
+        self._told = [*told]
 
     def __str__(self) -> str:
-        return "\n".join(map(str, self)) or "nothing was changed"
+        return "\n".join([*(map(str, self) if self else ["nothing was changed"]), *self._told])

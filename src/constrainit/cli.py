@@ -30,7 +30,8 @@ def cli() -> None:
 )
 @click.option(
     "--replay", metavar="FAULT.npz",
-    help="A file of StopAtFault: the batch, weights and optimizer before the step that failed.",
+    help="A file of StopAtFault: the batch, weights and optimizer before the step that failed. "
+    "TARGET is the model as it was before that training.",
 )  # fmt: skip
 @click.option(
     "--input-shape", "shapes", multiple=True, metavar="SHAPE",

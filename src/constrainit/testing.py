@@ -12,7 +12,7 @@ from constrainit.model import constrained_records
 
 
 def assert_feasible(model: keras.Model, constrained: str | Iterable[str] = ()) -> None:
-    """Fails unless every constrained weight of a model is finite and inside its set.
+    """Fails unless every weight of a model is finite, and inside its set where it has one.
 
     For a test of a model's start, or of its weights after training:
     `constrainit.testing.assert_feasible(make_model())`. A weight counts as inside within the
@@ -39,14 +39,18 @@ def assert_feasible(model: keras.Model, constrained: str | Iterable[str] = ()) -
         records = {record.path: record for record in constrained_records(model)}
         lines = [f"  {row.weight}: {_fault(row, records.get(row.weight))}" for row in bad]
         count = f"{len(bad)} weight{'s' * (len(bad) > 1)}"
-        raise AssertionError(
-            "\n".join([f"{count} of {model.name!r} not inside the set of the constraint:", *lines])
-        )
+        raise AssertionError("\n".join([f"{count} of {model.name!r} {_what(bad)}:", *lines]))
+
+
+def _what(bad: list[CheckRow]) -> str:
+    free = [not row.set and not row.error for row in bad]
+    inside = "not inside the set of the constraint"
+    return "not finite" if all(free) else f"not finite or {inside}" if any(free) else inside
 
 
 def _fault(row: CheckRow, record: Any) -> str:
     if not row.set:
-        return row.error
+        return row.verdict
     if row.error:
         return f"the constraint raises {row.error}"
     if not row.finite:

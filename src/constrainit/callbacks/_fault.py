@@ -1,7 +1,5 @@
 """`StopAtFault`: training stops at the first number that is not finite, and says where."""
 
-import contextlib
-import dataclasses
 import functools
 import math
 import os
@@ -10,18 +8,20 @@ from typing import Any
 import keras
 
 from constrainit import _checks
+from constrainit._average import averages
 from constrainit._signatures import Told
 from constrainit._warning import warn
 from constrainit.callbacks._fault_flags import Flags
+from constrainit.callbacks._fault_kept import check_path, kept
 from constrainit.callbacks._fault_names import Fault, judged
 from constrainit.callbacks._fault_rate import Rates, check
-from constrainit.callbacks._fault_state import State, batches_of, give, size_of, step, taken
-from constrainit.callbacks._late import waits
+from constrainit.callbacks._fault_state import State, batches_of, give, logs_of, taken
+from constrainit.callbacks._fault_steps import Steps
+from constrainit.callbacks._late import builds_metrics, waits
 from constrainit.callbacks._log_hub import (
     attach,
     detach,
     inner_optimizers,
-    is_chief,
     observer_of,
 )
 from constrainit.callbacks._train_function import Through
@@ -45,15 +45,20 @@ class StopAtFault(Told, keras.callbacks.Callback):
     batches) is not repeated. A float16 step that `LossScaleOptimizer` skips is no fault. An
     activation is seen where it reaches the loss, a gradient or a weight.
 
-    Put it before callbacks that save weights, and behind `KeepFeasible` and `WeightLog`.
+    What goes back are weights, optimizer and metrics: the logs of an epoch are of the steps that
+    stand. Put it before callbacks that save weights or read the loss, and behind `KeepFeasible` and
+    `WeightLog`.
 
     Args:
         path: The file for the step, which is replaced if it holds an earlier one. None keeps none.
+            The second fault of a `fit` is in `fault.2.npz`, and so on.
         every: After how many batches it looks; so many are kept in memory, up to 256 MiB.
-        roll_backs: How often it goes on from before the step, without the batch that failed and
-            with a lower learning rate. Then it stops.
-        factor: What the learning rate is multiplied by each time. A number stays so after `fit`; a
-            schedule is multiplied as a whole, and the optimizer has its own again after `fit`.
+        roll_backs: How often it goes on from before the step, without the batch that failed. If
+            another step fails before a look has found none that does, it goes on from the look
+            before. Then it stops.
+        factor: What the learning rate is multiplied by each time, but where the batch itself is not
+            finite; 1 leaves it. A number stays so after `fit`; a schedule is multiplied as a whole,
+            and the optimizer has its own again after `fit`.
 
     Attributes:
         faults: What was found, in order, as `Fault`.
@@ -61,7 +66,7 @@ class StopAtFault(Told, keras.callbacks.Callback):
     Raises:
         ValueError: An argument is not of its kind, there is no folder for the file, or it is that
             of something else; at the start of `fit`: the model is not compiled or can not be built,
-            or the learning rate, which `roll_backs` lowers, is no number and no schedule of Keras.
+            or the learning rate, which is to be lowered, is no number and no schedule of Keras.
     """
 
     def __init__(
@@ -74,29 +79,17 @@ class StopAtFault(Told, keras.callbacks.Callback):
         super().__init__()
         must = "be the path of a file, or None"
         self.path = None if path is None else _checks.file_path("StopAtFault", "path", path, must)
-        self._check_path()
+        check_path(self.path)
         self.every = _checks.count("StopAtFault", "every", every)
         self.roll_backs = _checks.count("StopAtFault", "roll_backs", roll_backs, least=0)
-        if not 0 < _checks.number("StopAtFault", "factor", factor) < 1:
-            raise _checks.fail("StopAtFault", "factor", "lie between 0 and 1", factor)
+        if not 0 < _checks.number("StopAtFault", "factor", factor) <= 1:
+            must = "be greater than 0 and at most 1"
+            raise _checks.fail("StopAtFault", "factor", must, factor)
         self.factor = float(factor)
         self.faults: list[Fault] = []
         self._flags: list[Flags] = []
         self._function: Any = None
-        self._logs: dict[str, Any] = {}
-
-    def _check_path(self):
-        if self.path is None:
-            return
-        _checks.in_folder("StopAtFault", "path", self.path)
-        if self.path.exists():
-            from constrainit.doctor import _fault_file
-
-            if not _fault_file.may_replace(self.path):
-                raise ValueError(
-                    f"{str(self.path)!r} is no file of `StopAtFault` and is left as it is. Give "
-                    "another path."
-                )
+        self._steps: Any = None
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Reaches into the optimizer."""
@@ -104,17 +97,17 @@ class StopAtFault(Told, keras.callbacks.Callback):
         optimizer = getattr(self.model, "optimizer", None)
         if optimizer is None:
             raise ValueError("`StopAtFault` needs a model that is compiled with an optimizer.")
-        self._check_path()
+        check_path(self.path)
         if waits(self):
             return
         check_built(self.model, "StopAtFault")
         if not optimizer.built:
             optimizer.build(self.model.trainable_variables)
-        self.faults, self._left, self._logs = [], self.roll_backs, {}
+        self.faults, self._left = [], self.roll_backs
+        slows = self.roll_backs > 0 and self.factor < 1
         for inner in inner_optimizers(optimizer):
-            if self.roll_backs:
+            if slows:
                 check(inner)
-            slows = self.roll_backs > 0
             recipe = Flags.recipe_of(inner, slows)
             flags = observer_of(self.model, recipe, functools.partial(Flags, inner, slows))
             attach(flags, inner, self.model)
@@ -132,17 +125,27 @@ class StopAtFault(Told, keras.callbacks.Callback):
             self._function = self.model.train_function
             # The function that Keras calls, whatever other callbacks made of it before.
             self.model.train_function = Through(self._stepping, self._function)
-        self._state = State(self.model, self._flags)
-        self._begin()
+        state = State(self.model, self._flags)
+        logs = self._steps.logs if self._steps else {}
+        self._steps = Steps(state, self._function, logs)
+        self._begun, self._known, self._stands = state.calls(), len(self.faults), {}
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        """Looks before a validation, which is then of weights that stand."""
+        # Averages may be in the place of the weights here.
+        if self._flags and not any(averages(self.model.optimizer)):
+            self._look_last()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Looks at the steps since the last look."""
+        """Looks at the steps since the last look; the logs are then of what stands."""
         if not self._flags:
             return
-        self._look()
+        self._look_last()
+        if logs is not None:
+            logs.update(self._stands)
         self._rates.leave()
         # The copy is made where the next epoch begins.
-        self._good, self._window, self._size = [], [], 0
+        self._steps.let_go()
 
     def on_train_end(self, logs: Any = None) -> None:
         """Lets go of the optimizer."""
@@ -157,8 +160,7 @@ class StopAtFault(Told, keras.callbacks.Callback):
             detach(flags, flags.optimizer, model)
             if flags.slowing is not None and flags.optimizer._learning_rate is flags.slowing:
                 flags.optimizer.learning_rate = flags.slowing.schedule
-        self._flags, self._function = [], None
-        self._window, self._good, self._size = [], [], 0
+        self._flags, self._function, self._steps = [], None, None
 
     def __del__(self) -> None:
         """A `fit` that was interrupted told nobody."""
@@ -167,17 +169,14 @@ class StopAtFault(Told, keras.callbacks.Callback):
 
     # While training goes on
 
-    def _begin(self):
-        """What is now is good; nothing was done since."""
-        self._good, self._window, self._size = self._state.copy(), [], 0
-
     def _stepping(self, *arguments):
         """In place of the model's train function."""
         # Not `self.model`, which on JAX takes the state back from the step that is running.
         model: Any = self._model
         state, source = arguments[:-1], arguments[-1]
         batches = batches_of(source, getattr(model, "steps_per_execution", 1) or 1)
-        is_due = len(self._window) >= self.every or self._size >= _MOST
+        steps = self._steps
+        is_due = len(steps.window) >= self.every or steps.size >= _MOST
         if is_due or self._rates.wait:
             if state:
                 give(model, *state)
@@ -185,13 +184,14 @@ class StopAtFault(Told, keras.callbacks.Callback):
             # Here all callbacks have begun the epoch.
             self._rates.take_up()
             if is_due:
-                self._look()
-                self._begin()
+                steps.look(self._judge)
+                steps.begin()
             state = (taken(model),) if state else ()
             if model.stop_training:
-                return (self._logs, *state) if state else self._logs
-        self._window += batches
-        self._size += sum(map(size_of, batches))
+                return (steps.logs, *state) if state else steps.logs
+        if builds_metrics(model, batches[0]):
+            self._steps = steps = Steps(State(model, self._flags), self._function, steps.logs)
+        steps.add(batches)
         given = batches if keras.backend.backend() == "torch" else iter(batches)
         try:
             return self._take(state, given)
@@ -201,98 +201,51 @@ class StopAtFault(Told, keras.callbacks.Callback):
 
     def _take(self, state, given):
         """A step that training has come to, and its logs."""
+        steps = self._steps
         try:
             result = self._function(*state, given)
         except RuntimeError as refused:
             if keras.backend.backend() != "torch":
                 raise
             # Some losses of PyTorch raise for a NaN, where those of the others give NaN.
-            self._look(refused)
-            self._begin()
-            return {**self._logs, "loss": math.nan}
-        self._logs = result[0] if state else result
+            steps.look(self._judge, refused)
+            steps.begin()
+            return {**steps.logs, "loss": math.nan}
+        steps.logs = result[0] if state else result
         return result
 
-    def _look(self, refused=None):
-        """Looks at the steps since the last look, and goes back to before one that failed.
+    def _look_last(self):
+        """Looks at the last steps of an epoch, whose logs Keras has read before."""
+        steps, known = self._steps, len(self.faults)
+        steps.look(self._judge)
+        steps.forget()
+        if len(self.faults) > known:
+            self._stands = logs_of(self.model, steps.logs)
+        if len(self.faults) > self._known and steps.state.calls() == self._begun:
+            # A mean of no step is zero for Keras, the best of all losses.
+            self._stands = dict.fromkeys(logs_of(self.model, steps.logs), math.nan)
 
-        `refused` is the error with which PyTorch has ended the last of them.
+    def _judge(self, batch, found):
+        """Tells of a step that failed, and keeps it; gives what is to be done.
+
+        None to stop, else whether its batch is what is at fault.
         """
-        if not self._window:
-            return
-        while refused is not None or self._state.is_bad(self._good):
-            place, found = self._find(refused)
-            self._tell(self._window[place], found)
-            if not self._left:
-                self.model.stop_training = True
-                break
-            self._left -= 1
-            self._rates.lower()
-            # With the lower rate: a second fault goes back to it.
-            self._good, self._window = self._state.copy(), self._window[place + 1 :]
-            refused = self._again(self._window)
-
-    def _again(self, batches):
-        """Takes steps once more; gives the error with which PyTorch has ended one, or None."""
-        for batch in batches:
-            try:
-                self._logs = step(self.model, self._function, [batch])
-            except RuntimeError as refused:
-                if keras.backend.backend() != "torch":
-                    raise
-                return refused
-        return None
-
-    def _find(self, refused):
-        """Takes the steps once more; leaves the model before the one that fails.
-
-        Gives its place, and what was found.
-        """
-        found = self._state.evidence(self._good)
-        self._state.put(self._good)
-        with self._looking():
-            for place, batch in enumerate(self._window):
-                before = self._state.copy()
-                now = self._again([batch])
-                if now is not None or self._state.is_bad(before):
-                    found = self._state.evidence(before)
-                    if now is not None:
-                        found = dataclasses.replace(found, loss=math.nan, refused=now)
-                    self._state.put(before)
-                    return place, found
-        # What is not repeatable (other callbacks, another order of sums) has not failed again.
-        self._state.put(self._good)
-        if refused is not None:
-            raise refused
-        return len(self._window) - 1, found
-
-    @contextlib.contextmanager
-    def _looking(self):
-        """Steps note all that is not finite in them."""
-        for flags in self._flags:
-            flags.looks = True
-        try:
-            yield
-        finally:
-            for flags in self._flags:
-                flags.looks = False
-
-    def _tell(self, data, found):
-        from constrainit.doctor import _fault_file
-
-        fault = judged(self.model, self._state, data, found)
+        fault = judged(self.model, self._steps.state, batch, found)
         # Nothing explains the error but itself.
         if found.refused is not None and fault.stage == "loss":
             raise found.refused
-        kept = ""
-        if self.path is not None and is_chief():
-            try:
-                _fault_file.write(self.path, fault.about(), data, self.model)
-                fault = dataclasses.replace(fault, path=str(self.path))
-                kept = f" constrainit doctor MODEL --replay {self.path} takes the step once more."
-            # RuntimeError: JAX, of a batch that lies in several processes.
-            except (OSError, RuntimeError, TypeError, ValueError) as reason:
-                kept = f" The step could not be kept: {reason}."
+        number = len(self.faults) + 1
+        fault, where = kept(fault, self.path, number, batch, self.model)
         self.faults.append(fault)
-        done = "goes on without the batch, with a lower learning rate" if self._left else "stops"
-        warn(f"{fault} Training {done}.{kept}")
+        if not self._left:
+            self.model.stop_training = True
+            warn(f"{fault} Training stops.{where}")
+            return None
+        self._left -= 1
+        is_of_batch = fault.stage == "batch"
+        lowers = self.factor < 1 and not is_of_batch
+        if lowers:
+            self._rates.lower()
+        how = ", with a lower learning rate" * lowers
+        warn(f"{fault} Training goes on without the batch{how}.{where}")
+        return is_of_batch

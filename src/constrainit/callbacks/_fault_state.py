@@ -73,6 +73,10 @@ class State:
         """Whether something is not finite that was in a copy, or was so in a step since then."""
         return bool(self._noted(good)) or is_lost(self._loss(good)) or bool(self._lost(good))
 
+    def calls(self) -> int:
+        """How often the optimizer was called."""
+        return int(on_host(self.flags[0].optimizer._iterations))
+
     def evidence(self, good: list[Any]) -> Evidence:
         """What is not finite, against a copy."""
         steps = self.flags[0].optimizer
@@ -140,6 +144,20 @@ def _copies(_, values):
 
 def _sound(_, values):
     return ops.stack([is_finite(value) for value in values])
+
+
+def logs_of(model: keras.Model, logs: Any) -> dict[str, Any]:
+    """The logs of an epoch as Keras would give them to callbacks now.
+
+    Args:
+        model: A model in `fit`, in an epoch.
+        logs: What the last step that stands has given.
+    """
+    found = model._get_metrics_result_or_logs(logs)
+    flat = {}
+    for key, value in found.items():
+        flat.update(value if isinstance(value, dict) else {key: value})
+    return {key: float(ops.convert_to_numpy(value)) for key, value in flat.items()}
 
 
 def batches_of(source: Any, most: int) -> list[Any]:

@@ -214,9 +214,9 @@ def _mends(told, lost):
         yield 'Write KeepFeasible("repair"), or project(model) before.'
     if lost:
         yield (
-            "No projection mends a weight that is not finite: draw it anew (prepare(model)), or "
-            "load weights that were saved while they were finite (model.load_weights), and find "
-            "the step that lost them with StopAtFault()."
+            "No projection mends a weight that is not finite: load weights that were saved while "
+            "they were finite (model.load_weights), or draw it anew (prepare(model), which draws "
+            "weights with a constraint alone), and find the step that lost them with StopAtFault()."
         )
 
 

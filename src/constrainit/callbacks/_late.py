@@ -4,6 +4,7 @@ JAX and PyTorch build a model from the first batch before `fit` tells its callba
 TensorFlow leaves that to the first step, unless it distributes.
 """
 
+import contextlib
 import weakref
 from typing import Any
 
@@ -89,3 +90,17 @@ def waits(callback: Any, needs: bool = True) -> bool:
         late = model.train_function = Late(model, function)
     late.add(callback, needs)
     return True
+
+
+def builds_metrics(model: Any, batch: Any) -> bool:
+    """Builds the compiled metrics of a model from a batch, if TensorFlow has left them to a step.
+
+    Gives whether it has: they have variables then, whose values before the step are known.
+    """
+    metrics = getattr(model, "_compile_metrics", None)
+    if keras.backend.backend() != "tensorflow" or metrics is None or metrics.built:
+        return False
+    # A model with a step of its own may take its batch in another way.
+    with contextlib.suppress(Exception):
+        model._symbolic_build(data_batch=batch)
+    return metrics.built
