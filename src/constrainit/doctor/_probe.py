@@ -80,6 +80,7 @@ from constrainit.doctor._skipping import skipping
 from constrainit.doctor._slow import too_slow
 from constrainit.doctor._small_exponentials import small_exponentials
 from constrainit.doctor._stretches import stretches
+from constrainit.doctor._sums_of_shares import sums_of_shares
 from constrainit.doctor._training import Training
 from constrainit.doctor._transposed import transposed
 from constrainit.doctor._turned import turned
@@ -251,6 +252,7 @@ def _usual(problem, constraints, evidence):
         evidence.reshaped = reshaped(problem, evidence, start)
         evidence.backwards = backwards(problem, evidence, start)
         evidence.exchanged_labels = exchanged_labels(problem, evidence, start)
+        evidence.sums_of_shares = looked(problem, "sums of shares", sums_of_shares, *both)
         evidence.costly_truth = costly_truth(problem, evidence, start)
         evidence.hidden = with_trainings(problem, evidence.hidden, start)
         evidence.wide_steps = wide_steps(problem, constraints, evidence, start)

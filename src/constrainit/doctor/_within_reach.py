@@ -21,7 +21,7 @@ _GROWS = 1.02
 """Outputs that become no more times as large, of weights a hundred times as large, are bounded."""
 
 _WAYS = 7
-_APART = 5.0
+_APART = 7.0
 """The deviation of the logarithms of entries of which a few are far above all others."""
 
 _STEPS, _RATE = 60, 0.1

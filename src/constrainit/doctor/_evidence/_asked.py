@@ -30,6 +30,7 @@ class Asked:
         identities: Frozen normalizations with the statistics of new ones, that should be trained.
         costly_truth: A loss that is largest where predictions are the targets.
         backwards: Recurrences whose sequences should be turned along time.
+        sums_of_shares: A likelihood of shares whose predictions add up to more than one.
         finite_inside: The paths of weights that start outside of their sets, where the first pass
             is not finite, and is with them inside.
         transposed: The paths of square weights that start far outside of their sets, and inside if
@@ -59,6 +60,7 @@ class Asked:
     identities: Any = None
     costly_truth: Any = None
     backwards: Any = None
+    sums_of_shares: Any = None
     finite_inside: set[str] = field(default_factory=set)
     same_inside: set[str] = field(default_factory=set)
     lost_inside: set[str] = field(default_factory=set)

@@ -3,6 +3,7 @@
 import math
 
 from constrainit.doctor._penalty import FELL, falls
+from constrainit.doctor.rules._of_own_losses import told_shares, told_turned
 from constrainit.doctor.rules._rule import Rule
 
 _BOUNDED = ("sigmoid", "softmax", "hard_sigmoid")
@@ -35,6 +36,9 @@ class WrongLoss(Rule):
     then made small by predictions that leave the targets. So is one with its sign turned, which is
     largest where predictions are the targets: it falls, and they become the opposite.
 
+    Minus the sum of `y * log(p)` is the likelihood of shares, which add up to one. Of predictions
+    that do not, as where a softmax runs along the wrong axis, it falls without telling anything.
+
     Example:
         model = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation="softmax")])
         model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
@@ -56,8 +60,9 @@ class WrongLoss(Rule):
         either side does, than the targets of other examples and than their opposite, and if 100
         steps on one half of the examples with it the other way up bring the predictions for the
         other half to a correlation of 0.3 with their targets, and 0.5 above that with it as given.
-        A linear output is
-        reported only if it has been outside [0, 1] on the batch; where it adds up to one, as
+        One that does not look at where targets are zero, and falls wherever the others grow, is
+        told of if the predictions of an example add up to more than 1.2 on average. A linear output
+        is reported only if it has been outside [0, 1] on the batch; where it adds up to one, as
         differences of cut points do that are not in order, logits are not meant, and a constraint
         of its layer that fails, or starts outside, is the cause. One target for several units is
         reported also where it is meant, as for the members of an ensemble: give each of them its
@@ -72,7 +77,7 @@ class WrongLoss(Rule):
     numbers = (
         "pairs", "loss", "loss_turned", "units", "columns", "classes", "single", "shares",
         "loss_as_given", "loss_exchanged", "loss_of_others", "loss_of_the_opposite", "correlation",
-        "correlation_turned",
+        "correlation_turned", "total", "loss_of_shares",
     )  # fmt: skip
 
     def find(self, evidence):
@@ -112,8 +117,19 @@ class WrongLoss(Rule):
                 "the labels, 1 - y",
                 {"loss_as_given": given, "loss_exchanged": other},
             )  # fmt: skip
-        if evidence.costly_truth is not None:
-            yield self._of_truth(evidence.costly_truth)
+        made = evidence.costly_truth
+        if made is not None:
+            (truth, others, opposite), (given, turned) = made.losses, made.correlations
+            numbers = {
+                "loss": truth, "loss_of_others": others, "loss_of_the_opposite": opposite,
+                "correlation": given, "correlation_turned": turned,
+            }  # fmt: skip
+            yield self.made(*told_turned(made), numbers)
+        made = evidence.sums_of_shares
+        if made is not None:
+            given, divided = made.losses
+            numbers = {"total": made.total, "loss": given, "loss_of_shares": divided}
+            yield self.made(*told_shares(made), numbers, layer=made.layer)
         for made in evidence.losses_of:
             if made.pairs:
                 message = (
@@ -221,22 +237,6 @@ class WrongLoss(Rule):
             f"the loss {made.name} {does} the classes, and the last layer has a single unit: its "
             "share is 1 whatever it gives, and nothing is learnt",
             fix, {"single": 1}, level="error", layer=made.layer,
-        )  # fmt: skip
-
-    def _of_truth(self, made):
-        """A finding of a loss that is largest at the truth."""
-        truth, others, opposite = made.losses
-        given, turned = made.correlations
-        return self.made(
-            f"the loss {made.name} is {truth:.4g} for predictions that are the targets, "
-            f"{others:.4g} for those of other examples, and {opposite:.4g} for the opposite of the "
-            f"targets: it falls as predictions leave them. After {made.steps} steps on half of the "
-            f"examples, predictions for the others have a correlation of {given:.2f} with the "
-            f"targets, and of {turned:.2f} with the loss the other way up",
-            "turn its sign: keras.losses.cosine_similarity, for one, is negative already, and a "
-            "score that is to grow, such as a correlation, is subtracted",
-            {"loss": truth, "loss_of_others": others, "loss_of_the_opposite": opposite,
-             "correlation": given, "correlation_turned": turned},
         )  # fmt: skip
 
     def _of_labels(self, made):

@@ -32,7 +32,19 @@ def along(axis):
     return apply
 
 
-def along_an_axis(axis):
+def shares_along(axis):
+    """A remedy: softmaxes and sums along the first axis of what gives shares run along another."""
+
+    def apply(problem: Problem, evidence, found) -> Changed | None:
+        made = evidence.sums_of_shares
+        if made is None or not made.layer:
+            return None
+        return edited_layer(problem, [made.layer], along_an_axis(axis, "the first axis"))
+
+    return apply
+
+
+def along_an_axis(axis, first="the examples"):
     """An edit: softmaxes, sums and norms along the first axis run along another one.
 
     What leaves that axis out keeps it, to be put together with what it was taken of.
@@ -53,7 +65,7 @@ def along_an_axis(axis):
         if not found:
             return None
         pairs = [(one, f"{axis}, keepdims=True" if one in bare else str(axis)) for one in found]
-        return f"it runs along axis {axis}, and not along the examples", all_replaced(text, pairs)
+        return f"it runs along axis {axis}, and not along {first}", all_replaced(text, pairs)
 
     return edit
 

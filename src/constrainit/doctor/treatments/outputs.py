@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from constrainit.doctor._costly_truth import the_other_way_up
+from constrainit.doctor._sums_of_shares import of_shares
 from constrainit.doctor._turned import function_of
 from constrainit.doctor.rules.cw603_wrong_loss import adds_up
 from constrainit.doctor.treatments._layers import changed_layers
@@ -165,6 +166,19 @@ def _turned(function):
         return function(y_pred, y_true)
 
     return loss
+
+
+def loss_of_shares(problem, evidence, found):
+    """The loss of predictions that are divided by their sum for each example."""
+    made = evidence.sums_of_shares
+    if made is None:
+        return None
+    sums = "keras.ops.sum(y_pred, axis=-1, keepdims=True)"
+    return Changed(
+        f"{made.name} of predictions divided by their sum",
+        with_losses(problem, [of_shares(problem.losses()[0])]),
+        pasted(problem, {0: f"lambda y_true, y_pred: {made.name}(y_true, y_pred / {sums})"}),
+    )
 
 
 def loss_the_other_way_up(problem, evidence, found):
