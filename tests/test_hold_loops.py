@@ -229,3 +229,24 @@ def test_variables_without_values_are_told(is_kept):
     else:
         model.set_weights([np.ones((3, 2)), np.zeros(2)])
     assert ci.project(model)
+
+
+@torch_only
+def test_an_average_of_torch_is_projected():
+    """The average of members lies outside; its module is a model, to be projected."""
+    import torch
+
+    model = _model()
+    optimizer = torch.optim.SGD(model.parameters(), 0.5)
+    ci.hold_after(optimizer, model)
+    averaged = torch.optim.swa_utils.AveragedModel(model)
+    x = torch.tensor(np.random.default_rng(0).normal(size=(16, 3)).astype("float32"))
+    for _ in range(4):
+        optimizer.zero_grad()
+        ((model(x) - x[:, :2]) ** 2).mean().backward()
+        optimizer.step()
+        averaged.update_parameters(model)
+    assert ci.check(model).ok
+    assert not ci.check(averaged.module).ok
+    ci.project(averaged.module)
+    assert ci.check(averaged.module).ok

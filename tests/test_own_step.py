@@ -427,3 +427,20 @@ def test_gradients_that_add_up_in_a_step_without_an_optimizer():
 
     assert found(clears=False) == ["CW704"]
     assert found(clears=True) == []
+
+
+def test_a_dead_start_is_treated_where_no_one_loss_is_known():
+    """Of two losses none is the one that has to fall farther: the signal tells of the cure."""
+    model = adversaries(kernel_constraint=ci.MaxNorm(3.0))
+    critic = model.critic.layers[0]
+    critic.activation = keras.activations.relu
+    kernel = array(critic.kernel)
+    # Six of eight units see what is below zero for all examples.
+    kernel[:, :6], x = -np.abs(kernel[:, :6]), np.abs(X)
+    critic.kernel.assign(kernel)
+    critic.bias.assign(np.full(8, -0.05))
+    model.maker.layers[-1].activation = keras.activations.softplus
+    report = ci.diagnose(model, x)
+    (finding,) = report.findings
+    assert finding.code == "CW403", str(report)
+    assert finding.treatment.healed

@@ -63,7 +63,7 @@ def stands_still(remedy, farther, wanted, now):
         return ""
     steps = farther.budget.longer(MOST_STEPS)
     further = farther.treated(remedy, wanted, steps)
-    if further is None or takes_off(further.evidence.losses):
+    if further is None or not further.evidence.losses or takes_off(further.evidence.losses):
         return ""
     fallen = fallen_by(further.evidence.losses)
     return f"the loss falls by {fallen:.1%} in {steps} steps: nothing is trained"

@@ -17,8 +17,8 @@ def falls_to_its_end(evidence):
 
 
 def trains(before, now):
-    """Whether a loss falls, and not only as before."""
-    if not np.isfinite([*before, *now]).all():
+    """Whether a loss falls, and not only as before; so it is where that can not be told."""
+    if not _are_told(before, now):
         return True
     fallen, falls = (fallen_by(losses) for losses in (before, now))
     return falls > _FALLS or falls > _BETTER * fallen
@@ -26,11 +26,16 @@ def trains(before, now):
 
 def takes_more(before, now):
     """Whether a loss falls well farther than before, where other weights made it fall, too."""
-    if not np.isfinite([*before, *now]).all():
+    if not _are_told(before, now):
         return False
     fallen, falls = (fallen_by(losses) for losses in (before, now))
     farther = falls > _BETTER * fallen or _BETTER * (1 - falls) < 1 - fallen
     return farther and falls > _FALLS
+
+
+def _are_told(before, now):
+    """Whether there are two courses to compare: of a step of its own the loss may be unknown."""
+    return bool(before and now) and np.isfinite([*before, *now]).all()
 
 
 def fallen_by(losses):

@@ -233,7 +233,9 @@ def _no_better(remedy, farther, wanted, now):
 def _as_before(remedy, farther, wanted, now, better):
     """Whether the loss falls no better, in more steps, too."""
     problem = farther.problem
-    if not problem.is_small or better(farther.evidence.losses, now):
+    if not (problem.is_small and farther.evidence.losses and now):
+        return ""
+    if better(farther.evidence.losses, now):
         return ""
     steps = farther.budget.longer(min(problem.steps * FARTHER, MOST_STEPS))
     untreated, further = farther.untreated(steps), farther.treated(remedy, wanted, steps)
