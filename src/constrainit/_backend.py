@@ -39,8 +39,8 @@ def choose() -> None:
                 os.environ["KERAS_BACKEND"] = name
             return
     raise ModuleNotFoundError(
-        "Keras needs a backend, and none is installed. Install one, such as "
-        'pip install "constrainit[jax]" (or [tensorflow], [torch]).'
+        "Keras needs a backend, and none is installed. Install one: "
+        "pip install jax (or tensorflow, torch)."
     )
 
 
