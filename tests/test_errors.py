@@ -11,6 +11,7 @@ from conftest import tensor, whole_messages
 
 import constrainit as ci
 from constrainit._patterns import nearest
+from constrainit.log import MlflowSink
 
 FINITE = "must be a finite number. Received:"
 POSITIVE = "must be positive and finite. Received:"
@@ -325,6 +326,8 @@ def test_project_of_no_array():
          "`activation` of `plan` must be the name of an activation of Keras, or a callable. Received: activation='sigmod'. Write activation='sigmoid' instead."),
         (lambda: ci.WeightLog("run.db", sinks=[3]),
          "`sinks` of `WeightLog` must be sinks, such as TensorBoardSink(folder). Received: sinks=3."),
+        (lambda: ci.WeightLog("run.db", sinks=[MlflowSink]),
+         "`sinks` of `WeightLog` must be sinks, not classes of them: write WandbSink() in place of"),
     ],
 )  # fmt: skip
 def test_what_to_write_instead(make, words):

@@ -219,6 +219,31 @@ def test_following_shows_what_is_new(path, monkeypatch):
     assert "last step 777" in done.output
 
 
+def test_following_into_a_pipe_shows_what_is_new_at_once(path, monkeypatch, capsys):
+    """A table for each look that found more, which is there before the next; plain text."""
+    writer = Writer(path, seconds=0)
+    writer._ids = {"b/bias": 2}
+    seen = []
+
+    def later(_):
+        seen.append(capsys.readouterr().out)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        if len(seen) == 1:
+            writer.add("b/bias", 777, [None] * len(COLUMNS))
+            writer.commit()
+
+    monkeypatch.setattr(_command.time, "sleep", later)
+    _command.log.main([str(path), "--follow"], standalone_mode=False)
+    writer.close()
+    first, second, third = seen
+    assert "last step" in first
+    assert "777" not in first
+    assert "last step 777" in second
+    assert third == ""
+    assert "\x1b" not in first + second
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -34,7 +34,8 @@ MANY = np.array([-0.5, 0, -np.inf, -1]), np.array([0.25, np.inf, np.inf, 0.5])
 SETS = [
     ci.Box(*MANY),
     ci.NonNegative(), ci.Box(-0.5, 0.7), ci.MaxAbs(0.25), ci.UnitNorm(), ci.UnitNorm(axis=1),
-    ci.MaxNorm(1.5), ci.NormRange(1.0, 2.0), ci.L1Ball(1.0), ci.Simplex(), ci.ZeroMean(),
+    ci.MaxNorm(1.5), ci.NormRange(1.0, 2.0), ci.L1Ball(1.0), ci.Simplex(),
+    ci.RowStochastic(), ci.ZeroMean(),
     ci.Monotone() & ci.Box(0, 1), ci.Simplex() & ci.Box(upper=0.5), ci.MaxNorm(1) & ci.Box(*MANY),
     ci.NonNegative() & ci.MaxNorm(1), ci.MaxNorm(1.5) & ci.ZeroMean(),
     ci.Orthogonal(), ci.Sign([[1, -1, 0, 1]]), ci.Sign([1, -1, 0, 1, -1, 0]), ci.Sign(-1),
@@ -66,6 +67,8 @@ def at_bound(after, a_set):
             for b, sign in zip(a_set._bounds(), (-1, 1), strict=True)
         )
         return np.mean((after <= low) | (after >= high))
+    if isinstance(a_set, (ci.Simplex, ci.RowStochastic)):
+        return np.mean(after <= 0)
     if isinstance(a_set, ci.Sign):
         return np.mean((after == 0) & (a_set._array(2) != 0))
     if isinstance(a_set, (ci.UnitNorm, ci.MaxNorm, ci.NormRange)):

@@ -79,9 +79,7 @@ def needed(name: str) -> None:
     try:
         importlib.import_module(name)
     except ImportError:
-        raise AtlasError(
-            f'{name} is not installed: pip install "constrainit[atlas]".'
-        ) from None  # fmt: skip
+        raise AtlasError(f"{name} is not installed: pip install joblib matplotlib.") from None
 
 
 def _check_target(path, option):

@@ -108,6 +108,9 @@ class WeightLog(Told, Reach):
         self.tensors = _checks.count("WeightLog", "tensors", tensors, least=0)
         sinks = list(sinks) if isinstance(sinks, (list, tuple)) else [sinks]
         for sink in sinks:
+            if isinstance(sink, type):
+                made = "be sinks, not classes of them: write WandbSink() in place of WandbSink"
+                raise _checks.fail("WeightLog", "sinks", made, sink)
             if not all(callable(getattr(sink, name, None)) for name in ("write", "close")):
                 wanted = "be sinks, such as TensorBoardSink(folder)"
                 raise _checks.fail("WeightLog", "sinks", wanted, sink)

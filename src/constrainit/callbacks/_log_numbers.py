@@ -13,6 +13,8 @@ from constrainit.sets import Custom, Intersection, Sign
 from constrainit.sets.combine import _Applied
 from constrainit.sets.elementwise import bounds_of, limits_of
 from constrainit.sets.norms import _Norms
+from constrainit.sets.stochastic import _Plans
+from constrainit.sets.sums import _Shares
 
 
 def numbers(before: Any, after: Any, a_set: ConstraintSet | None) -> Any:
@@ -255,6 +257,8 @@ def _at_bound(after, a_set, squares=None):
         given = ops.convert_to_tensor(a_set._array(len(wide.shape)) != 0)
         at_zero = ops.cast(ops.logical_and(given, ops.equal(wide, 0)), "float32")
         return sums.total(sums.rows(at_zero)) / float(sums.count_of(wide))
+    if isinstance(a_set, (_Shares, _Plans)):
+        return sums.share_at(wide, 0.0, None)
     if isinstance(a_set, _Norms):
         lower, upper = a_set._range()
         if squares is None:

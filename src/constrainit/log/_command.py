@@ -1,5 +1,7 @@
 """`constrainit log`: what a log holds, in a terminal, as a page, as a table."""
 
+import contextlib
+import os
 import sys
 import time
 from pathlib import Path
@@ -16,7 +18,10 @@ _REST = 10
 @click.argument("path", metavar="RUN.db", type=click.Path(path_type=Path))
 @click.option("--weights", metavar="PATTERN", help="Only these, such as '*/kernel'.")
 @click.option("--run", "number", type=click.IntRange(min=1), help="Which run. Default: the last.")
-@click.option("--follow", is_flag=True, help="Go on showing it while training goes on.")
+@click.option(
+    "--follow", is_flag=True,
+    help="Go on showing it while training goes on; in a file or a pipe whenever there is more.",
+)  # fmt: skip
 @click.option("--html", metavar="F.html", help="Write a page of plots, one file.")
 @click.option("--csv", "table", metavar="F.csv", help="Write all records as a table.")
 @click.option("--parquet", metavar="F.parquet", help="The same, through pyarrow.")
@@ -57,24 +62,46 @@ def _print(run, held):
 
 
 def _follow(path, weights, number):
+    """Shows it again and again: in its place on a terminal, below one another elsewhere."""
+    began = time.monotonic()
+    try:
+        with _live() if sys.stdout.isatty() else contextlib.nullcontext(_Below()) as shown:
+            while True:
+                shown(*_digests(path, weights, number))
+                # A log of millions takes a look some time, which training needs on the machine.
+                time.sleep(max(1.0, _REST * (time.monotonic() - began)))
+                began = time.monotonic()
+    except KeyboardInterrupt:
+        return
+    except BrokenPipeError:
+        # Who reads has enough, as `head`; Python would complain of it once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextlib.contextmanager
+def _live():
     from rich.console import Console, Group
     from rich.live import Live
 
     from constrainit.log._summary import parts
 
-    def seen():
-        return Group(*parts(*_digests(path, weights, number)))
+    with Live(console=Console(highlight=False), auto_refresh=False) as live:
+        yield lambda run, held: live.update(Group(*parts(run, held)), refresh=True)
 
-    began = time.monotonic()
-    with Live(seen(), console=Console(highlight=False), auto_refresh=False) as live:
-        try:
-            while True:
-                # A log of millions takes a look some time, which training needs on the machine.
-                time.sleep(max(1.0, _REST * (time.monotonic() - began)))
-                began = time.monotonic()
-                live.update(seen(), refresh=True)
-        except KeyboardInterrupt:
+
+class _Below:
+    """Prints what is new, in a file or a pipe, at once."""
+
+    def __init__(self):
+        self._last: object = None
+
+    def __call__(self, run, held):
+        if self._last == (run, held):
             return
+        if self._last is not None:
+            click.echo()
+        self._last = (run, held)
+        _print(run, held)
 
 
 def _write(path, weights, number, html, table, parquet):

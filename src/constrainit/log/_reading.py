@@ -113,7 +113,7 @@ def frame(path: Path, pattern: str | None, number: int | None, kind: str | None 
             import pandas as pd
         except ImportError:
             raise ImportError(
-                'Reading a log into a frame needs pandas: pip install "constrainit[log]".'
+                "Reading a log into a frame needs pandas: pip install pandas."
             ) from None
         run = run_of(database, path, number)
         held = chosen(database, path, run.id, pattern)

@@ -130,4 +130,4 @@ def flat(records: Records) -> dict[str, float]:
 
 def _need(package, owner):
     if find_spec(package) is None:
-        raise ImportError(f'`{owner}` needs {package}: pip install "constrainit[{package}]".')
+        raise ImportError(f"`{owner}` needs {package}: pip install {package}.")

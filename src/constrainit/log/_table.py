@@ -52,7 +52,7 @@ def write_parquet(target: Path, database: sqlite3.Connection, held: Mapping[int,
         import pyarrow
         import pyarrow.parquet
     except ImportError:
-        raise ImportError('--parquet needs pyarrow: pip install "constrainit[parquet]".') from None
+        raise ImportError("--parquet needs pyarrow: pip install pandas pyarrow.") from None
     kind = pyarrow.dictionary(pyarrow.int32(), pyarrow.string())
     with whole(target) as beside:
         return _write_tables(
