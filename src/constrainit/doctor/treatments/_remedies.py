@@ -205,6 +205,7 @@ REMEDIES = (
     Remedy(_BROKEN, guards.normalized_in_each_step, saved=False, trains=True),
     Remedy(_BROKEN, guards.exact_near_zero, saved=False),
     Remedy(("CW501",), guards.safe_divisors, saved=False, trains=True),
+    Remedy(_BROKEN, guards.inner_operands, saved=False, trains=True),
     Remedy(_BROKEN, guards.guarded, saved=False, again=True),
     Remedy(_BROKEN, guards.clipped_in_graph, saved=False),
     Remedy(("CW001", *_BROKEN), guards.jittered, brings=("CW302",), saved=False),
