@@ -265,6 +265,7 @@ REMEDIES = (
     # What a step is taken of may lie at the ends, for all but few.
     Remedy(("CW503",), source.turned, ("CW402",), saved=False, trains=True),
     Remedy(("CW503",), source.with_a_gradient, saved=False),
+    Remedy(("CW503",), source.with_whole_numbers_let_through, saved=False),
     Remedy(("CW503",), source.unrounded_loss, saved=False),
     Remedy(("CW503",), soft_losses.counted_softly, saved=False, trains=True),
     *(
