@@ -16,7 +16,7 @@ def with_whole_numbers_let_through(text: str) -> tuple[str, str] | None:
     gradient is passed around it already.
     """
     tree = ast.parse(text)
-    calls = [
+    calls: list[Any] = [
         one for one in ast.walk(tree)
         if isinstance(one, ast.Call) and isinstance(one.func, ast.Attribute)
     ]  # fmt: skip
@@ -48,7 +48,7 @@ def _cast(node: Any) -> Any:
     return node.func.value if node.func.attr == "astype" and node.args else None
 
 
-def _dtype(node):
+def _dtype(node: Any) -> Any:
     named = [word.value for word in node.keywords if word.arg == "dtype"]
     at = 0 if node.func.attr == "astype" else 1
     return next(iter([*named, *node.args[at : at + 1]]), None)
