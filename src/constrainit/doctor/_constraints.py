@@ -272,6 +272,7 @@ class Constraints:
         # What it makes of a weight that an update has lost is not its fault.
         if math.isfinite(made.update):
             made.after_step = numbers(after)
+            self._start[id(record.variable)] = after
 
     def end(self, taken: int) -> None:
         """Whether constraints keep what they give of the weights after so many steps, and near."""
@@ -282,6 +283,8 @@ class Constraints:
                 made.lag = lag(self.image, self.known(made.record), made.record, taken)
             if made.custom and made.image is not None and not gradual:
                 value = to_numpy(made.record.variable)
+                if not np.isfinite(value).all():
+                    value = self._start.get(id(made.record.variable), value)
                 made.zeros_left = float(np.mean(value == 0)) if made.idle else None
                 made.later = moved_again(self.image, made.record, value)
                 if max(made.again, made.later, made.repeat) <= NOTICEABLE:

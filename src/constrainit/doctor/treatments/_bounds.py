@@ -23,7 +23,7 @@ BETWEEN = ("arccos", "arcsin", "arctanh", "erfinv")
 _LEAST = {**dict.fromkeys((*_SHARES, "power"), 0.0), "log1p": -1.0, "arccosh": 1.0}
 _LEAST.update(dict.fromkeys(BETWEEN, -1.0))
 
-_WRITTEN = {
+WRITTEN = {
     "log": ("log", "log2", "log10"),
     # A norm is a root of squares, which is how the backends name it.
     "sqrt": ("sqrt", "norm", "power"),
@@ -89,7 +89,7 @@ def bounded(operation, dtype):
         # The difference that JAX's softmax takes is one of its parts.
         names += _OF_ROWS if operation.limit.startswith("inf - inf") else ()
         for name in names:
-            for written in _WRITTEN.get(name, (name,)):
+            for written in WRITTEN.get(name, (name,)):
                 pieces = [
                     piece
                     for node in nodes

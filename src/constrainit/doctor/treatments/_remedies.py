@@ -212,6 +212,7 @@ REMEDIES = (
     Remedy(_BROKEN, guards.normalized_in_each_step, saved=False, trains=True),
     Remedy(_BROKEN, guards.exact_near_zero, saved=False),
     Remedy(("CW501",), guards.safe_divisors, saved=False, trains=True),
+    Remedy(_BROKEN, guards.inner_operands, saved=False, trains=True),
     Remedy(_BROKEN, guards.guarded, saved=False, again=True),
     Remedy(_BROKEN, guards.clipped_in_graph, saved=False),
     Remedy(("CW001", *_BROKEN), guards.jittered, brings=("CW302",), saved=False),
@@ -271,6 +272,7 @@ REMEDIES = (
     # What a step is taken of may lie at the ends, for all but few.
     Remedy(("CW503",), source.turned, ("CW402",), saved=False, trains=True),
     Remedy(("CW503",), source.with_a_gradient, saved=False),
+    Remedy(("CW503",), source.with_whole_numbers_let_through, saved=False),
     Remedy(("CW503",), source.unrounded_loss, saved=False),
     Remedy(("CW503",), soft_losses.counted_softly, saved=False, trains=True),
     *(

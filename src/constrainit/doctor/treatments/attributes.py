@@ -11,7 +11,7 @@ from constrainit.doctor._recording import is_custom
 from constrainit.doctor.treatments._pastes import may_be_made_up
 from constrainit.doctor.treatments._remedy import Changed, with_other
 
-_FACTORS = (0.1, 0.01, 10.0)
+_FACTORS = (0.1, 0.01, 10.0, 100.0)
 _TINY, _TIMES = 0.1, (10.0, 100.0)
 """Numbers that may divide a difference, and how many times as large they are tried."""
 
@@ -20,7 +20,7 @@ _LESS = 0.1
 
 
 def another_number(turn):
-    """A remedy: a float of a layer's own a tenth, a hundredth or ten times of what it is.
+    """A remedy: a float of a layer's own times a tenth, a hundredth, ten or a hundred.
 
     Args:
         turn: How many of those with which the loss is far less at the start are left out, the

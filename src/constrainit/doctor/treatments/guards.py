@@ -18,6 +18,7 @@ from constrainit.doctor.treatments._bounds import (
     with_jitter,
 )
 from constrainit.doctor.treatments._differences import exact_differences
+from constrainit.doctor.treatments._inner_operands import inner_operand
 from constrainit.doctor.treatments._losses import code_of_loss, with_losses
 from constrainit.doctor.treatments._own_sums import on_logarithms
 from constrainit.doctor.treatments._remedy import Changed, with_other
@@ -87,6 +88,14 @@ def safe_divisors(problem, evidence, found):
     if operation.name != "divide" or not operation.limit.endswith("divisor of 0"):
         return None
     return _with_edit(problem, operation, without_zeros(operation.source.text))
+
+
+def inner_operands(problem, evidence, found):
+    """The operand of the operation that failed, made harmless where a `where` does not take it."""
+    operation = evidence.operation
+    if operation is None or operation.source is None:
+        return None
+    return _with_edit(problem, operation, inner_operand(operation.name, operation.source.text))
 
 
 def normalized_logarithms(problem, evidence, found):

@@ -11,7 +11,7 @@ from constrainit.doctor._misfits import fitted
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._recording import is_custom, own_function
 from constrainit.doctor.rules.cw201_constraint_raises import misfit
-from constrainit.doctor.treatments import _at_each_call, _edits, _in_steps
+from constrainit.doctor.treatments import _at_each_call, _edit_casts, _edits, _in_steps
 from constrainit.doctor.treatments._chosen_edits import KEEPING, edit_for
 from constrainit.doctor.treatments._config_edits import with_layer_config
 from constrainit.doctor.treatments._edit_losses import adds_less, unrounded
@@ -129,6 +129,12 @@ def with_a_gradient(problem, evidence, found):
     """The class of a layer that cuts the gradient off, with an operation that lets it through."""
     names = [finding.layer for finding in found]
     return edited_layer(problem, names, _edits.with_a_gradient)
+
+
+def with_whole_numbers_let_through(problem, evidence, found):
+    """The class of a layer that casts to whole numbers, with the gradient of what it casts."""
+    names = [finding.layer for finding in found]
+    return edited_layer(problem, names, _edit_casts.with_whole_numbers_let_through)
 
 
 def unrounded_loss(problem, evidence, found):
