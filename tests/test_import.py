@@ -173,6 +173,8 @@ def test_commands_that_compute_nothing(argv, started, reads, monkeypatch):
     monkeypatch.setattr(sys, "argv", argv)
     monkeypatch.setattr(sys, "orig_argv", started)
     monkeypatch.delitem(sys.modules, "keras")
+    lean = []
+    monkeypatch.setattr(_backend, "_import_lean", lambda: lean.append(1))
     for installed in ({"jax", "torch"}, {"torch"}):
         monkeypatch.setenv("KERAS_BACKEND", "torch")
         monkeypatch.setattr(
@@ -181,6 +183,7 @@ def test_commands_that_compute_nothing(argv, started, reads, monkeypatch):
         _backend.choose()
         expected = "jax" if reads and "jax" in installed else "torch"
         assert os.environ["KERAS_BACKEND"] == expected
+    assert len(lean) == reads
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("jax"), reason="JAX is the one that is quick")
@@ -193,4 +196,10 @@ def test_commands_that_compute_nothing_import_no_slow_backend(arguments, status)
     assert done.returncode == status, done.stderr[-2000:]
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "constrainit.cli" in imported
-    assert not imported & {"tensorflow", "torch"}
+    assert not imported & {
+        "tensorflow",
+        "torch",
+        "sklearn.utils",
+        "matplotlib.figure",
+        "pandas.core",
+    }

@@ -1,5 +1,6 @@
 """Which backend Keras runs on, where nobody has said and its default is not installed."""
 
+import importlib
 import importlib.util
 import itertools
 import json
@@ -10,13 +11,17 @@ from pathlib import Path
 _READING = ("explain", "log", "sets")
 """The commands that compute nothing: any backend will do for them."""
 
+_OPTIONAL = ("matplotlib", "pandas", "sklearn")
+"""What Keras imports where it is installed, and does without: more than half of its time."""
+
 
 def choose() -> None:
     """Names an installed backend to Keras, if Keras would take one that is not.
 
     Keras takes TensorFlow where neither `KERAS_BACKEND` nor its configuration file says otherwise,
     which takes seconds to import, and so does PyTorch: a command that computes nothing gets JAX,
-    where that is installed. (Keras' backend of NumPy imports JAX itself.)
+    where that is installed. (Keras' backend of NumPy imports JAX itself.) It also gets a Keras that
+    has not imported what such a command has no use for.
 
     Raises:
         ModuleNotFoundError: None is installed.
@@ -25,6 +30,7 @@ def choose() -> None:
         return
     if _only_reads() and importlib.util.find_spec("jax") is not None:
         os.environ["KERAS_BACKEND"] = "jax"
+        _import_lean()
     if os.environ.get("KERAS_BACKEND"):
         return
     home = os.environ.get("KERAS_HOME", Path.home() / ".keras")
@@ -42,6 +48,18 @@ def choose() -> None:
         "Keras needs a backend, and none is installed. Install one: "
         "pip install jax (or tensorflow, torch)."
     )
+
+
+def _import_lean():
+    """Imports Keras as if what it can do without were not installed."""
+    hidden = [name for name in _OPTIONAL if name not in sys.modules]
+    for name in hidden:
+        sys.modules[name] = None  # pyright: ignore[reportArgumentType]
+    try:
+        importlib.import_module("keras")
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 def _only_reads():
