@@ -272,3 +272,30 @@ def test_a_floor_is_not_offered_the_nonnegative_numbers():
     (finding,) = [f for f in report.findings if f.code == "CW208"]
     assert finding.treatment.healed
     assert "ci.Positive(minimum=0.1)" in finding.treatment.code
+
+
+class Flow(layers.Layer):
+    """A linear flow, whose operator starts at zero."""
+
+    def build(self, shape):
+        twice = as_tensor(lambda w: w - ops.transpose(w))
+        self.s = self.add_weight(
+            name="s", shape=(4, 4), initializer="zeros", constraint=twice
+        )  # fmt: skip
+
+    def call(self, x):
+        for _ in range(8):
+            x = x + ops.matmul(x, self.s)
+        return x
+
+
+def test_what_doubles_its_weight_is_healed():
+    """Also where the weight itself is not finite in the end."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((4,)), Flow(name="flow")])
+    model.compile(keras.optimizers.Adam(0.05), "mse")
+    x = np.random.default_rng(0).normal(size=(32, 4)).astype("float32")
+    report = ci.diagnose(model, x, x[:, ::-1].copy())
+    [finding] = [f for f in report.findings if f.code == "CW205"]
+    assert finding.treatment.healed
+    assert "ci.SkewSymmetric()" in finding.treatment.code
