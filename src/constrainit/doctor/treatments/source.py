@@ -153,11 +153,8 @@ def in_shorter_steps(problem, evidence, found):
     """The class of a layer that adds to its state at each turn of a loop, in shorter steps."""
     layers = problem.model._flatten_layers()
     names = {part for f in found for part in (f.layer, *f.weight.split("/"))}
-    return edited_layer(
-        problem,
-        [one.name for one in layers if one.name in names and is_custom(one)],
-        _in_steps.in_shorter_steps,
-    )
+    own = [one.name for one in layers if one.name in names and is_custom(one)]
+    return edited_layer(problem, own, _in_steps.in_shorter_steps)
 
 
 def turned(problem, evidence, found):
