@@ -32,7 +32,7 @@ def same_inside(problem: Problem, constraints: Any, evidence: Evidence, start: V
     asked = [one for one in evidence.constraints if one.custom and is_outside(one)]
     asked = [one for one in asked if not harmless(one)]
     kept, found = {id(variable): value for variable, value in start}, set()
-    if not asked or evidence.faults or evidence.fault_step == 0:
+    if not asked or not start or evidence.faults or evidence.fault_step == 0:
         return found
     with borrowed(problem.model):
         put(start)
