@@ -84,11 +84,11 @@ def test_factors_are_logged_beside_their_sum(tmp_path):
 
 def test_a_free_value_is_logged_beside_its_weight(tmp_path):
     """Each has its own numbers where all weights are asked for."""
-    dense = ci.Reparametrized(keras.layers.Dense(2), kernel=ci.Simplex())
+    dense = ci.Reparametrized(keras.layers.Dense(2, name="d"), kernel=ci.Simplex())
     model = keras.Sequential([keras.Input((3,)), dense])
     model.compile(keras.optimizers.SGD(0.5), "mse", run_eagerly=EAGER)
     found = _fit(model, tmp_path / "run.db", weights="*")
-    for end, value in (("/kernel_free", dense.variables[0]), ("dense/kernel", dense.layer.kernel)):
+    for end, value in (("/kernel_free", dense.variables[0]), ("d/kernel", dense.layer.kernel)):
         variable = next((v for v in model.variables if v.path.endswith(end)), value)
         rows = found[found.weight.str.endswith(end)]
         norm = float(np.linalg.norm(array(variable)))
