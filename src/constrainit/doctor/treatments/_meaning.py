@@ -32,6 +32,8 @@ _WILD = 0.25
 _CALLS = 60
 _SETTLED = 1e-6
 _STRAIGHT = 0.01
+_SLOWEST = 0.999
+"""The share that each move is of the last one; what is closer to one may go on without end."""
 
 
 def meant_set(record, repeat=0.0):
@@ -174,7 +176,10 @@ def _ahead(move, last):
     little at a time as one entry of many is.
     """
     share = float(np.vdot(move, last)) / float(np.vdot(last, last))
-    if not 0 < share < 1 or np.abs(move - share * last).max() > _STRAIGHT * np.abs(move).max():
+    if (
+        not 0 < share < _SLOWEST
+        or np.abs(move - share * last).max() > _STRAIGHT * np.abs(move).max()
+    ):
         return None
     return share / (1 - share) * move
 
