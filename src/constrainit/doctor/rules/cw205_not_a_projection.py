@@ -4,6 +4,9 @@ from constrainit.doctor._reductions import advice
 from constrainit.doctor.rules._rule import Rule, percent
 
 _NOTICEABLE = 1e-3
+_LARGE = 0.5
+"""A share of the norm that no rounding, and no second rule, moves a weight by at each call."""
+
 _LATER = 1e-2
 """An iteration of a few steps, as for orthogonal weights, leaves less behind a common update."""
 
@@ -62,11 +65,9 @@ class NotAProjection(Rule):
                     made,
                     f"its constraint {made.text} moves its own result by "
                     f"{percent(made.later, 'its norm')} when it is called again on the weight "
-                    "after the steps, though not at the start: what it does last undoes what it "
-                    "did first",
-                    "return a member of the set, for which the constraint changes nothing: two "
-                    "sets one after the other are not both obeyed, such as a sum and then bounds; "
-                    "constrainit.Simplex() & constrainit.Box(...) are",
+                    f"after the steps, though not at the start: {_why_later(made)[0]}",
+                    "return a member of the set, for which the constraint changes nothing"
+                    f"{_why_later(made)[1]}",
                     {"moved_again": made.later},
                 )
 
@@ -118,3 +119,14 @@ def _fix(made):
         )
     member = "return a member of the set, for which the constraint changes nothing"
     return "; ".join(filter(None, (member, advice(made.record.constraint))))
+
+
+def _why_later(made):
+    """What the end of the message, and that of the fix, say of a weight after the steps."""
+    if made.later > _LARGE:
+        return "each call moves what the last one has given as far again", ""
+    return (
+        "what it does last undoes what it did first",
+        ": two sets one after the other are not both obeyed, such as a sum and then bounds; "
+        "constrainit.Simplex() & constrainit.Box(...) are",
+    )
