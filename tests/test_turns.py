@@ -22,12 +22,12 @@ def dealt(count=2000, **marks):
     return [{b for b in BACKENDS if _is_dealt(item, b)} for item in items]
 
 
-def test_each_is_on_pytorch_and_half_on_one_that_compiles():
-    """A quarter on JAX, another one on TensorFlow."""
+def test_each_is_on_pytorch_and_some_on_one_that_compiles():
+    """A fifth on JAX, another one on TensorFlow."""
     found = dealt()
     assert all("torch" in one and len(one) < 3 for one in found)
     for backend in ("jax", "tensorflow"):
-        assert 400 < sum(backend in one for one in found) < 600
+        assert 320 < sum(backend in one for one in found) < 480
 
 
 @pytest.mark.parametrize("every", [3, 5, 16])

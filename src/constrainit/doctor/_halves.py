@@ -173,6 +173,24 @@ def put(values: Values) -> None:
 
 
 @contextlib.contextmanager
+def held_by(constraints: Iterable[tuple[Any, Any]]) -> Iterator[None]:
+    """Weights have other constraints for a while.
+
+    Args:
+        constraints: Records of weights, each with a constraint.
+    """
+    pairs = list(constraints)
+    before = [(record.variable, record.variable.constraint) for record, _ in pairs]
+    try:
+        for record, constraint in pairs:
+            record.variable.constraint = constraint
+        yield
+    finally:
+        for variable, constraint in before:
+            variable.constraint = constraint
+
+
+@contextlib.contextmanager
 def tried(problem: Problem, what: str) -> Iterator[None]:
     """The model may be trained for a while; what fails then, as of half a batch, is said."""
     try:

@@ -1,15 +1,14 @@
 """Weights that are kept in an order along an axis, where the model trains in the other one."""
 
-import contextlib
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from keras import ops
 
 from constrainit.doctor._evidence import Evidence
-from constrainit.doctor._halves import Halves, Values, can_be_halved, misses, tried
+from constrainit.doctor._halves import Halves, Values, can_be_halved, held_by, misses, tried
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._statistics import to_numpy
 from constrainit.model import WeightRecord
@@ -135,7 +134,7 @@ def _turned(problem, start, record, axis, given):
     turned = [
         (v, np.flip(to_numpy(value), axis) if v is record.variable else value) for v, value in start
     ]
-    with _held(record, Turned(record.constraint, axis)):
+    with held_by([(record, Turned(record.constraint, axis))]):
         halves = Halves(problem, turned)
         losses = given[0], given[1], halves.train(_STEPS)
         if _are_lower(losses) or not losses[2] < _GOES_ON * losses[1]:
@@ -147,14 +146,3 @@ def _turned(problem, start, record, axis, given):
 
 def _are_lower(losses):
     return losses[2] < _LOWER * losses[1] or misses(losses, _MISSED)
-
-
-@contextlib.contextmanager
-def _held(record: WeightRecord, constraint: Any) -> Iterator[None]:
-    """A weight has another constraint for a while."""
-    before = record.variable.constraint
-    try:
-        record.variable.constraint = constraint
-        yield
-    finally:
-        record.variable.constraint = before

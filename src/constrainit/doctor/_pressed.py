@@ -1,14 +1,13 @@
 """Weights that the steps press against the bound of their set: is what they go for beyond it?"""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._far_points import far_image
-from constrainit.doctor._halves import Halves, Values, can_be_halved, misses, tried
+from constrainit.doctor._halves import Halves, Values, can_be_halved, held_by, misses, tried
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._statistics import to_numpy
 from constrainit.model import WeightRecord
@@ -193,7 +192,8 @@ def _with_wider(problem, start, asked, given):
     """The weights, where the model trains with wider bounds for all of them; else none."""
     for times in _TIMES:
         wider = [one.wider(times) for one in asked]
-        with _held([(one.record, ends) for one, ends in zip(asked, wider, strict=True)]):
+        boxes = [Box(low, high) for low, high in wider]
+        with held_by(zip([one.record for one in asked], boxes, strict=True)):
             halves, steps = Halves(problem, start), sum(_STEPS)
             losses = given[0], given[1], halves.train(steps)
             is_lower = losses[2] < _LOWER * losses[1] or misses(losses, _MISSED)
@@ -222,16 +222,3 @@ def _is_at(value, ends):
 
 def _range(value):
     return float(value.min()), float(value.max())
-
-
-@contextmanager
-def _held(bounds: list[tuple[WeightRecord, Ends]]) -> Iterator[None]:
-    """Weights have other bounds for a while."""
-    before = [(record.variable, record.variable.constraint) for record, _ in bounds]
-    try:
-        for record, (low, high) in bounds:
-            record.variable.constraint = Box(low, high)
-        yield
-    finally:
-        for variable, constraint in before:
-            variable.constraint = constraint
