@@ -12,7 +12,7 @@ from constrainit.doctor._labels import is_own, loss_of_guess
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._state import attribute
 from constrainit.doctor._statistics import to_numpy
-from constrainit.doctor._turned import function_of
+from constrainit.doctor._turned import function_of, name_of
 
 _AWAY = (0.1, 0.3)
 """By what share of the way to the targets of another example predictions are moved."""
@@ -75,9 +75,7 @@ def costly_truth(problem: Problem, evidence: Evidence, start: Values) -> CostlyT
             halves.train(_STEPS)
             other = halves.correlation()
         if other > max(_NEAR, given + _NEARER):
-            function = function_of(loss)
-            name = getattr(function, "__qualname__", type(loss).__name__).removesuffix(".call")
-            return CostlyTruthEvidence(name.split(".")[-1], costs, _STEPS, (given, other))
+            return CostlyTruthEvidence(name_of(loss), costs, _STEPS, (given, other))
     return None
 
 

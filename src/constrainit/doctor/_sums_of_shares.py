@@ -10,7 +10,7 @@ from constrainit.doctor._evidence import Evidence
 from constrainit.doctor._labels import is_own, loss_of_guess
 from constrainit.doctor._problem import Problem
 from constrainit.doctor._statistics import to_numpy
-from constrainit.doctor._turned import function_of
+from constrainit.doctor._turned import function_of, name_of
 
 _ABOVE = 1.2
 """From which mean on the sum of predictions is not one by rounding or a little smoothing."""
@@ -62,12 +62,10 @@ def sums_of_shares(problem: Problem, evidence: Evidence) -> SharesEvidence | Non
     sums = shares.sum(axis=-1, keepdims=True)
     if not sums.mean() > _ABOVE or not _only_grows(loss, parts[0], shares, y == 0):
         return None
-    function = function_of(loss)
-    name = getattr(function, "__qualname__", type(loss).__name__).removesuffix(".call")
     layer = evidence.losses_of[0].layer if evidence.losses_of else ""
     divided = shares / np.maximum(sums, _LEAST)
     both = (loss_of_guess(loss, parts[0], shares), loss_of_guess(loss, parts[0], divided))
-    return SharesEvidence(name.split(".")[-1], layer, float(sums.mean()), both)
+    return SharesEvidence(name_of(loss), layer, float(sums.mean()), both)
 
 
 def of_shares(loss: Any) -> Any:

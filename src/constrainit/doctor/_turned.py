@@ -70,14 +70,19 @@ def turned(problem: Problem, evidence: Evidence, start: Values) -> list[TurnedEv
         )
         apart = abs(given - other) > _SAME * max(abs(given), abs(other))
         if np.isfinite(other) and (apart or not np.isfinite(given)):
-            name = getattr(function, "__qualname__", "").removesuffix(".call")
-            found.append(TurnedEvidence(place, name.split(".")[-1], names, (given, other)))
+            found.append(TurnedEvidence(place, name_of(losses[place]), names, (given, other)))
     return found
 
 
 def function_of(loss: Any) -> Any:
     """What a loss calls with targets and predictions."""
     return getattr(loss, "fn", None) or loss.call
+
+
+def name_of(loss: Any) -> str:
+    """The name of a loss in the code that it comes from: that of its function, or of its class."""
+    named = getattr(function_of(loss), "__qualname__", type(loss).__name__)
+    return named.removesuffix(".call").split(".")[-1]
 
 
 def _names(loss):

@@ -3,6 +3,7 @@
 import ast
 from typing import Any
 
+from constrainit.doctor.treatments._edit_losses import as_operand
 from constrainit.doctor.treatments._edits import all_replaced
 
 _WHOLE = ("int", "uint")
@@ -76,10 +77,5 @@ def _back(node):
 
 
 def _around(own, taken):
-    inner = _factor(taken)
+    inner = as_operand(taken)
     return f"({inner} + keras.ops.stop_gradient({own} - {inner}))"
-
-
-def _factor(node):
-    text = ast.unparse(node)
-    return text if isinstance(node, (ast.Name, ast.Attribute, ast.Call)) else f"({text})"

@@ -107,32 +107,30 @@ def _by_an_edit(record, axis):
 
 def with_the_other_sign(problem, evidence, found):
     """A constraint that takes its weight with the other sign, in which the start is a member."""
-    said, diffs, paths = [], [], {finding.weight for finding in found} & evidence.lost_inside
-    for made in [one for one in evidence.constraints if one.record.path in paths]:
-        record, start = made.record, to_numpy(made.record.variable)
-        done = _edited(record, _negative, "with the other sign")
+    paths = {finding.weight for finding in found} & evidence.lost_inside
+    return _inside_then(evidence, paths, _negative, "with the other sign")
+
+
+def transposed(problem, evidence, found):
+    """Constraints that take the transpose of their weight, of which the start is a member."""
+    paths = {finding.weight for finding in found} & evidence.transposed
+    return _inside_then(evidence, paths, _transpose, "transposed")
+
+
+def _inside_then(evidence, paths, around, how):
+    """The edits of the constraints of some weights that leave their starts as they are."""
+    said, diffs = [], []
+    for record in [one.record for one in evidence.constraints if one.record.path in paths]:
+        done = _edited(record, around, how)
         if done is None:
             continue
+        start = to_numpy(record.variable)
         image = called(record, start, done[1])
         if image is None or not np.allclose(image, start, atol=_ROUNDING):
             continue
         record.variable.constraint = done[1]
         said.append(done[0])
         diffs.append(done[2])
-    if not said:
-        return None
-    return Changed(", ".join(dict.fromkeys(said)), diff="\n".join(dict.fromkeys(diffs)))
-
-
-def transposed(problem, evidence, found):
-    """Constraints that take the transpose of their weight, of which the start is a member."""
-    said, diffs, paths = [], [], {finding.weight for finding in found} & evidence.transposed
-    for made in [one for one in evidence.constraints if one.record.path in paths]:
-        done = _edited(made.record, _transpose, "transposed")
-        if done is not None:
-            made.record.variable.constraint = done[1]
-            said.append(done[0])
-            diffs.append(done[2])
     if not said:
         return None
     return Changed(", ".join(dict.fromkeys(said)), diff="\n".join(dict.fromkeys(diffs)))
